@@ -1,0 +1,38 @@
+@0xb8a4e9d3517c2f06;
+# What both sockets offer: reading, drafting and submitting owner statements, and stopping. No
+# method here loosens anything on its caller's authority: loosening travels only as a statement
+# that an owner signed. No method returns a capability.
+
+using Types = import "types.capnp";
+
+interface Common {
+  status @0 () -> (status :Types.Status);
+
+  events @1 (after :UInt64, maxBytes :UInt32, waitMillis :UInt32) -> (page :Types.EventPage);
+  # Pull feed. Answers at once if there are events after the sequence, else within waitMillis.
+
+  remaining @2 (session :Text) -> (canonical :Data);
+  # Canonical SessionView (docs/events.md): constraints, what is spent and what is left; empty: unknown.
+
+  wallets @3 () -> (canonical :List(Data));
+  # Canonical WalletView of each wallet.
+
+  owners @4 () -> (canonical :List(Data));
+  # Canonical OwnerView of each owner.
+
+  policy @5 () -> (documents :List(Data));
+  # Canonical bytes of every binding document, oldest first.
+
+  draftStatement @6 (facts :Data) -> (draft :Types.Draft);
+  # Canonical StatementFacts. The signer writes the text.
+
+  submitStatement @7 (statement :Text, signatures :List(Types.OwnerSignature)) -> (result :Types.SubmitResult);
+
+  pause @8 (wallet :Text) -> (sequence :UInt64);
+  # One wallet; empty: all of them. Resuming takes a statement.
+
+  revokeSession @9 (session :Text) -> (sequence :UInt64);
+
+  kill @10 () -> (sequence :UInt64);
+  # Keys wiped, sessions revoked. Durable before it is answered.
+}

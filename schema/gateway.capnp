@@ -1,0 +1,17 @@
+@0xe57b9c2d86f1a340;
+# gateway.sock: what a gateway may ask. Nothing here unlocks, imports, exports or enrols.
+
+using Types = import "types.capnp";
+using Common = import "common.capnp";
+
+interface Gateway extends(Common.Common) {
+  decide @0 (request :Types.SpendRequest) -> (verdict :Types.Verdict);
+  # Dry run: judged as `sign` would judge it now, nothing reserved. The request signature is not
+  # needed.
+
+  sign @1 (request :Types.SpendRequest) -> (outcome :Types.Outcome);
+
+  signedTransaction @2 (transaction :Text) -> (outcome :Types.Outcome);
+  # The bytes of a committed spend once more, after a lost answer: same bytes, nothing charged, and
+  # only if kill, pause, session and policy still allow it.
+}
