@@ -1,0 +1,241 @@
+//! Why something was refused: stable codes, what to do next, and the observed and allowed values.
+//! Every code has a line in this table and a paragraph in docs/policy.md; none can be configured
+//! down to a warning.
+
+use std::fmt;
+
+use minicbor::{Decode, Encode};
+
+use crate::amount::Amount;
+use crate::caip::AssetId;
+use crate::time::Millis;
+
+/// What the caller can do about a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Next {
+    /// A smaller amount would pass now.
+    PayLess,
+    /// The same request passes later.
+    Wait,
+    /// Only the owner can change the outcome.
+    AskOwner,
+    /// The request itself is wrong; repeating it is of no use.
+    Stop,
+}
+
+macro_rules! codes {
+    ($($variant:ident = $number:literal, $text:literal, $next:ident, $message:literal;)*) => {
+        /// A stable reason of refusal.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+        #[cbor(index_only)]
+        pub enum Code {
+            $(#[doc = $message] #[n($number)] $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The stable text form.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// What the caller can do.
+            #[must_use]
+            pub const fn next(self) -> Next {
+                match self { $(Self::$variant => Next::$next,)* }
+            }
+
+            /// One plain sentence.
+            #[must_use]
+            pub const fn message(self) -> &'static str {
+                match self { $(Self::$variant => $message,)* }
+            }
+
+            /// The code with this text form.
+            #[must_use]
+            pub fn from_text(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.as_str() == text)
+            }
+        }
+    };
+}
+
+codes! {
+    // State of the signer.
+    NotInitialized = 0, "not_initialized", AskOwner, "The signer has no keystore yet: run `waiaas init`.";
+    Locked = 1, "locked", AskOwner, "The signer is locked: the owner unlocks it with `waiaas unlock`.";
+    Killed = 2, "killed", AskOwner, "The kill switch was thrown: only the owner's signature and password release it.";
+    Frozen = 3, "frozen", AskOwner, "Everything is paused: an owner signature resumes.";
+    WalletPaused = 4, "wallet_paused", AskOwner, "This wallet is paused: an owner signature resumes it.";
+    ClockClosed = 5, "clock_closed", AskOwner, "The clock stepped without an explanation: signing is closed until the owner states the time.";
+    Overloaded = 6, "overloaded", Wait, "Too many requests are waiting.";
+    AlreadyInitialized = 7, "already_initialized", Stop, "The signer has a keystore already.";
+    NotLocked = 8, "not_locked", Stop, "The signer is unlocked already.";
+    PasswordWrong = 9, "password_wrong", Stop, "The password is wrong, or the keystore is damaged.";
+    SecretUnknown = 10, "secret_unknown", Stop, "The secret's ticket is unknown, used or older than 60 seconds.";
+    EntropyFailed = 11, "entropy_failed", Stop, "The system's random source failed: nothing was made.";
+    Unsupported = 12, "unsupported", Stop, "This version does not do that.";
+
+    // The request itself.
+    BodyMalformed = 20, "body_malformed", Stop, "The request body is not a known request: unknown, doubled or missing fields, or wrong types.";
+    BodyTooLarge = 21, "body_too_large", Stop, "The request body or the proposed transaction is too large.";
+    SignerMismatch = 22, "signer_mismatch", Stop, "The request names another signer.";
+    BodyMismatch = 23, "body_mismatch", Stop, "The proposed transaction does not do what the request says.";
+    AmountInvalid = 24, "amount_invalid", Stop, "Exactly one of amount and amount_base is needed, as plain decimal text above zero.";
+    IdempotencyKeyInvalid = 25, "idempotency_key_invalid", Stop, "The idempotency key must be 1 to 128 visible ASCII characters.";
+    IdempotencyConflict = 26, "idempotency_conflict", Stop, "This idempotency key was used with another body.";
+    RequestSignatureMissing = 27, "request_signature_missing", Stop, "This session is bound to an agent key: the request must carry its HTTP Message Signature.";
+    RequestSignatureInvalid = 28, "request_signature_invalid", Stop, "The HTTP Message Signature does not verify over this request.";
+    RequestTimeSkew = 29, "request_time_skew", Stop, "The request signature was created too far from the signer's time (120 seconds are allowed).";
+    RequestNonceReused = 30, "request_nonce_reused", Stop, "The request signature's nonce was used before.";
+    TransactionUndecodable = 31, "transaction_undecodable", Stop, "The proposed transaction has something that this wallet does not understand to the last byte.";
+    TransactionUnknown = 32, "transaction_unknown", Stop, "No such transaction.";
+
+    // Sessions.
+    SessionUnknown = 40, "session_unknown", AskOwner, "No such session.";
+    SessionExpired = 41, "session_expired", AskOwner, "The session has expired.";
+    SessionRevoked = 42, "session_revoked", AskOwner, "The session was revoked.";
+    SessionWallet = 43, "session_wallet", AskOwner, "The session does not cover this wallet.";
+    SessionAsset = 44, "session_asset", AskOwner, "The session does not cover this asset.";
+    SessionPerTransaction = 45, "session_per_transaction", PayLess, "More than the session may spend in one transaction.";
+    SessionTotal = 46, "session_total", PayLess, "More than the session has left.";
+    SessionCount = 47, "session_count", AskOwner, "The session has made all its transactions.";
+    SessionSignOnly = 48, "session_sign_only", AskOwner, "Policy does not let EVM transactions be signed without sending.";
+
+    // Wallets.
+    WalletUnknown = 60, "wallet_unknown", Stop, "No such wallet.";
+    NetworkNotBound = 61, "network_not_bound", AskOwner, "The wallet is not bound to this network.";
+    NonceNotAttested = 62, "nonce_not_attested", AskOwner, "The owner has not attested this wallet's first nonce on this chain.";
+    NonceNotZero = 63, "nonce_not_zero", Stop, "Unsigned EVM bytes carry nonce 0: the signer issues nonces.";
+    KeyKnown = 64, "key_known", Stop, "This public key belongs to a wallet already.";
+
+    // Policy.
+    PolicyMissing = 80, "policy_missing", AskOwner, "No policy is adopted: everything is denied.";
+    AssetNotListed = 81, "asset_not_listed", AskOwner, "No policy entry for this asset.";
+    RecipientNotListed = 82, "recipient_not_listed", AskOwner, "The recipient is not in the policy's list.";
+    PerTransactionLimit = 83, "per_transaction_limit", PayLess, "More than policy allows in one transaction.";
+    HourLimit = 84, "hour_limit", Wait, "More than policy allows in any hour.";
+    DayLimit = 85, "day_limit", Wait, "More than policy allows in any 24 hours.";
+    WeekLimit = 86, "week_limit", Wait, "More than policy allows in any 7 days.";
+    MonthLimit = 87, "month_limit", Wait, "More than policy allows in any 30 days.";
+    DayCount = 88, "day_count", Wait, "More transactions than policy allows in any 24 hours.";
+    FeeCeiling = 89, "fee_ceiling", PayLess, "The worst-case fee is above policy's ceiling.";
+    TierNotAvailable = 90, "tier_not_available", AskOwner, "The amount is above what policy lets be signed without waiting for the owner.";
+    OutstandingCap = 91, "outstanding_cap", AskOwner, "More value signed on this EVM chain since the owner last attested its nonce than policy allows.";
+    Overflow = 92, "overflow", Stop, "A sum does not fit into 128 bits.";
+    PolicyEpoch = 93, "policy_epoch", Stop, "A policy's epoch must be the current one plus one.";
+    PolicyMalformed = 94, "policy_malformed", Stop, "The policy document has unknown, missing, doubled or contradictory entries.";
+    PolicyTooMany = 95, "policy_too_many", AskOwner, "Eight documents bind already: adopt over admin.sock, or wait until one matures.";
+    AdminOnly = 96, "admin_only", AskOwner, "This goes over admin.sock with the password only.";
+
+    // Owners and their statements.
+    OwnerUnknown = 110, "owner_unknown", Stop, "No such owner, or the owner is suspended.";
+    OwnerKnown = 111, "owner_known", Stop, "This key is an owner already.";
+    StatementUnknown = 112, "statement_unknown", Stop, "No such statement is open: it was never drafted, was used, or has expired.";
+    StatementExpired = 113, "statement_expired", Stop, "The statement has expired: draft it again.";
+    StatementSignature = 114, "statement_signature", Stop, "The signature does not verify over the statement's exact text.";
+    StatementMismatch = 115, "statement_mismatch", Stop, "The statement says something else than what is asked.";
+    StatementTooMany = 116, "statement_too_many", Wait, "Too many statements are open.";
+    StatementMalformed = 117, "statement_malformed", Stop, "The statement's facts are incomplete, contradictory or too long to show.";
+    QuorumMissing = 118, "quorum_missing", AskOwner, "Not enough different owners signed.";
+    WithdrawalAddress = 119, "withdrawal_address", AskOwner, "Withdrawals go only to addresses that were enrolled beforehand.";
+    SessionAboveCeiling = 120, "session_above_ceiling", AskOwner, "The grant exceeds the ceilings of the adopted policy.";
+    KillNotActive = 121, "kill_not_active", Stop, "The kill switch is not thrown, or its epoch is another.";
+    NonceLower = 122, "nonce_lower", Stop, "An attestation never lowers the next nonce.";
+    TimeNotClosed = 123, "time_not_closed", Stop, "The stated time is not needed, or lies behind what was already seen.";
+    NotPaused = 124, "not_paused", Stop, "Nothing of that name is paused.";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl serde::Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// One rule that a request breaks.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Violation {
+    /// Which rule.
+    #[n(0)]
+    pub code: Code,
+    /// The asset that the values are in.
+    #[n(1)]
+    pub asset: Option<AssetId>,
+    /// What was asked for, in base units (or a plain number, for counts).
+    #[n(2)]
+    pub observed: Option<Amount>,
+    /// What the rule allows now.
+    #[n(3)]
+    pub allowed: Option<Amount>,
+    /// How long, on the budget clock, until the same request passes this rule.
+    #[n(4)]
+    pub retry_after: Option<Millis>,
+}
+
+impl Violation {
+    /// A violation without values.
+    #[must_use]
+    pub const fn of(code: Code) -> Self {
+        Self { code, asset: None, observed: None, allowed: None, retry_after: None }
+    }
+
+    /// A violation of a limit.
+    #[must_use]
+    pub const fn limit(code: Code, asset: AssetId, observed: Amount, allowed: Amount) -> Self {
+        Self { code, asset: Some(asset), observed: Some(observed), allowed: Some(allowed), retry_after: None }
+    }
+}
+
+/// A refusal: every rule that was broken, never none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial(Vec<Violation>);
+
+impl Denial {
+    /// The refusal for these violations, if there are any.
+    #[must_use]
+    pub fn from_violations(violations: Vec<Violation>) -> Option<Self> {
+        if violations.is_empty() { None } else { Some(Self(violations)) }
+    }
+
+    /// Every rule that was broken; at least one.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        &self.0
+    }
+}
+
+impl From<Code> for Denial {
+    fn from(code: Code) -> Self {
+        Self(vec![Violation::of(code)])
+    }
+}
+
+impl From<Violation> for Denial {
+    fn from(violation: Violation) -> Self {
+        Self(vec![violation])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_and_readable() {
+        for (place, code) in Code::ALL.iter().enumerate() {
+            assert_eq!(Code::from_text(code.as_str()), Some(*code));
+            assert!(code.message().ends_with('.'), "{code}");
+            assert!(Code::ALL.iter().skip(place + 1).all(|other| other.as_str() != code.as_str()), "{code}");
+        }
+    }
+}

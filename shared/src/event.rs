@@ -1,0 +1,390 @@
+//! The events: everything that matters, as it is written to the log. An event records derived facts
+//! (charges, tier, effects, epochs, clocks), so that folding an old log with a newer program gives
+//! the same state. A shipped kind never changes; a change is a new kind. Unknown kinds are refused.
+//! docs/events.md lists them with their bytes.
+
+use minicbor::{Decode, Encode};
+
+use crate::address::Account;
+use crate::amount::Amount;
+use crate::caip::{AccountId, AssetId, ChainId};
+use crate::denial::Code;
+use crate::digest::Digest;
+use crate::effect::Effect;
+use crate::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use crate::keys::{KeyPath, OwnerKey};
+use crate::policy::evaluate::Tier;
+use crate::statement::StatementFacts;
+use crate::statement::verify::Envelope;
+use crate::time::{Clocks, Millis, RunTime, WallTime};
+
+/// One entry of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Event {
+    /// The three clocks at the decision.
+    #[n(0)]
+    pub clocks: Clocks,
+    /// What happened.
+    #[n(1)]
+    pub body: EventBody,
+}
+
+/// On which socket something was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Origin {
+    /// `gateway.sock`.
+    #[n(0)]
+    Gateway,
+    /// `admin.sock`.
+    #[n(1)]
+    Admin,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum EventBody {
+    /// The log begins.
+    #[n(0)]
+    Created {
+        /// This signer.
+        #[n(0)]
+        signer: SignerId,
+    },
+    /// The password opened the keystore.
+    #[n(1)]
+    Unlocked {
+        /// Hash of the locked journal's last entry that this unlock took in.
+        #[n(0)]
+        journal: Digest,
+        /// Time off that the owner vouched for: moves the budget clock.
+        #[n(1)]
+        vouched: Millis,
+        /// Wrong passwords since the last unlock.
+        #[n(2)]
+        failures: u32,
+        /// The journal was missing or broken: the signer starts frozen.
+        #[n(3)]
+        journal_lost: bool,
+    },
+    /// Keys are wiped after this event.
+    #[n(2)]
+    Locked {
+        /// Who asked.
+        #[n(0)]
+        origin: Origin,
+    },
+    /// The wall clock moved without an explanation: signing is closed.
+    #[n(3)]
+    ClockStepped {
+        /// What the clock showed, before the step was refused.
+        #[n(0)]
+        seen: WallTime,
+    },
+    /// An owner's key was rehearsed and enrolled.
+    #[n(4)]
+    OwnerEnrolled {
+        /// The new owner.
+        #[n(0)]
+        owner: OwnerId,
+        /// The key.
+        #[n(1)]
+        key: OwnerKey,
+        /// The envelope that this owner's wallet really produces.
+        #[n(2)]
+        envelope: Envelope,
+        /// Addresses enrolled with the first owner.
+        #[n(3)]
+        withdrawals: Vec<AccountId>,
+        /// The rehearsal.
+        #[n(4)]
+        statement: StatementId,
+    },
+    /// A wallet came to be, bound to its networks for ever.
+    #[n(5)]
+    WalletCreated {
+        /// The new wallet.
+        #[n(0)]
+        wallet: WalletId,
+        /// Where its key comes from; given once.
+        #[n(1)]
+        path: KeyPath,
+        /// Its address.
+        #[n(2)]
+        account: Account,
+        /// Its networks; a Solana wallet has exactly one.
+        #[n(3)]
+        networks: Vec<ChainId>,
+        /// The owner's attestation of the first nonce on each EVM network.
+        #[n(4)]
+        first_nonce: u64,
+    },
+    /// The signer wrote a text for an owner to sign.
+    #[n(6)]
+    StatementIssued {
+        /// The statement.
+        #[n(0)]
+        statement: StatementId,
+        /// What it says.
+        #[n(1)]
+        facts: StatementFacts,
+        /// Policy epoch in its text.
+        #[n(2)]
+        policy_epoch: u64,
+        /// Until when it may be signed.
+        #[n(3)]
+        expires: WallTime,
+        /// Where it was drafted.
+        #[n(4)]
+        origin: Origin,
+    },
+    /// An `AdoptPolicy` statement was signed.
+    #[n(7)]
+    PolicyAdopted {
+        /// The statement, which holds the document.
+        #[n(0)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(1)]
+        signers: Vec<OwnerId>,
+        /// The document's epoch.
+        #[n(2)]
+        epoch: u64,
+        /// The document's digest.
+        #[n(3)]
+        digest: Digest,
+        /// When it matures and earlier documents stop binding, on the DELAY clock.
+        #[n(4)]
+        matures: RunTime,
+    },
+    /// A `GrantSession` statement was signed.
+    #[n(8)]
+    SessionGranted {
+        /// The new session.
+        #[n(0)]
+        session: SessionId,
+        /// The statement, which holds the grant.
+        #[n(1)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(2)]
+        signers: Vec<OwnerId>,
+    },
+    /// A session was revoked.
+    #[n(9)]
+    SessionRevoked {
+        /// Which.
+        #[n(0)]
+        session: SessionId,
+        /// Who asked.
+        #[n(1)]
+        origin: Origin,
+    },
+    /// A session's end was seen to have passed; it stays passed.
+    #[n(10)]
+    SessionExpired {
+        /// Which.
+        #[n(0)]
+        session: SessionId,
+    },
+    /// A payment was charged; its signature is an effect of this event.
+    #[n(11)]
+    SpendCommitted(#[n(0)] Spend),
+    /// A `Withdraw` statement was signed and carried out.
+    #[n(12)]
+    Withdrawn {
+        /// The statement.
+        #[n(0)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(1)]
+        signers: Vec<OwnerId>,
+        /// The payment.
+        #[n(2)]
+        spend: Spend,
+    },
+    /// A wallet, or everything, was paused.
+    #[n(13)]
+    Paused {
+        /// Which wallet; none: all.
+        #[n(0)]
+        wallet: Option<WalletId>,
+        /// Who asked.
+        #[n(1)]
+        origin: Origin,
+    },
+    /// A `ReleasePause` statement was signed.
+    #[n(14)]
+    PauseReleased {
+        /// Which wallet; none: all.
+        #[n(0)]
+        wallet: Option<WalletId>,
+        /// The statement.
+        #[n(1)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(2)]
+        signers: Vec<OwnerId>,
+    },
+    /// The kill switch was thrown: keys are wiped, sessions revoked.
+    #[n(15)]
+    Killed {
+        /// The new kill epoch.
+        #[n(0)]
+        epoch: u64,
+        /// Who threw it.
+        #[n(1)]
+        origin: Origin,
+    },
+    /// A `ReleaseKill` statement was signed: recovering, paused until the owner resumes.
+    #[n(16)]
+    KillReleased {
+        /// Which throw of it.
+        #[n(0)]
+        epoch: u64,
+        /// Sessions restored.
+        #[n(1)]
+        sessions: Vec<SessionId>,
+        /// The statement.
+        #[n(2)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(3)]
+        signers: Vec<OwnerId>,
+    },
+    /// An `AttestNonce` statement was signed.
+    #[n(17)]
+    NonceAttested {
+        /// Which wallet.
+        #[n(0)]
+        wallet: WalletId,
+        /// Which chain.
+        #[n(1)]
+        chain: ChainId,
+        /// The next nonce.
+        #[n(2)]
+        next: u64,
+        /// The statement.
+        #[n(3)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(4)]
+        signers: Vec<OwnerId>,
+    },
+    /// A `StateTime` statement was signed.
+    #[n(18)]
+    TimeStated {
+        /// The stated time.
+        #[n(0)]
+        wall: WallTime,
+        /// The statement.
+        #[n(1)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(2)]
+        signers: Vec<OwnerId>,
+    },
+    /// An `EnrolWithdrawal` statement was signed.
+    #[n(19)]
+    WithdrawalEnrolled {
+        /// Which address.
+        #[n(0)]
+        account: AccountId,
+        /// From when on it may receive, on the DELAY clock.
+        #[n(1)]
+        effective: RunTime,
+        /// The statement.
+        #[n(2)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(3)]
+        signers: Vec<OwnerId>,
+    },
+    /// Refusals since the last such entry; identical ones count together.
+    #[n(20)]
+    DenialsCounted {
+        /// Whose requests; none if no known session asked.
+        #[n(0)]
+        session: Option<SessionId>,
+        /// The first rule that was broken.
+        #[n(1)]
+        code: Code,
+        /// How many.
+        #[n(2)]
+        count: u32,
+    },
+}
+
+/// A payment as it was charged.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Spend {
+    /// Its name everywhere.
+    #[n(0)]
+    pub transaction: TransactionId,
+    /// Which session asked; none for a withdrawal.
+    #[n(1)]
+    pub session: Option<SessionId>,
+    /// Which wallet pays.
+    #[n(2)]
+    pub wallet: WalletId,
+    /// On which chain.
+    #[n(3)]
+    pub chain: ChainId,
+    /// The exact bytes that are signed.
+    #[n(4)]
+    #[cbor(with = "minicbor::bytes")]
+    pub unsigned: Vec<u8>,
+    /// What they do, as derived from them.
+    #[n(5)]
+    pub effects: Vec<Effect>,
+    /// What was charged, sorted by asset.
+    #[n(6)]
+    pub charges: Vec<Charge>,
+    /// How it was released.
+    #[n(7)]
+    pub tier: Tier,
+    /// Epoch of the newest binding policy; 0 for a withdrawal.
+    #[n(8)]
+    pub policy_epoch: u64,
+    /// The nonce that the signer issued, on an EVM chain.
+    #[n(9)]
+    pub nonce: Option<u64>,
+    /// Digest of who owns the idempotency key and of the key.
+    #[n(10)]
+    pub idempotency: Digest,
+    /// Digest of the request's body.
+    #[n(11)]
+    pub body: Digest,
+    /// Until when the idempotency key is kept.
+    #[n(12)]
+    pub kept_until: WallTime,
+    /// The request signature's nonce, of a session that is bound to an agent's key.
+    #[n(13)]
+    pub request_nonce: Option<RequestNonce>,
+    /// Whether the gateway was asked to send it.
+    #[n(14)]
+    pub submit: bool,
+}
+
+/// Base units charged to an asset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Charge {
+    /// Which asset.
+    #[n(0)]
+    pub asset: AssetId,
+    /// How much.
+    #[n(1)]
+    pub amount: Amount,
+}
+
+/// A request signature's nonce, remembered until its signature can no longer be accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct RequestNonce {
+    /// As the agent made it.
+    #[n(0)]
+    pub nonce: String,
+    /// When its signature is too old.
+    #[n(1)]
+    pub expires: WallTime,
+}

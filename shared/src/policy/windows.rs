@@ -1,0 +1,223 @@
+//! What was spent in the last hour, day, week and month. Windows roll in fixed buckets of the budget
+//! clock, rounded against the spender: a bucket counts until its last moment has left the window.
+
+use std::collections::VecDeque;
+
+use minicbor::{Decode, Encode};
+
+use crate::amount::Amount;
+use crate::denial::Code;
+use crate::time::{BudgetTime, Millis};
+
+/// A rolling window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// 60 minutes, in buckets of one minute.
+    Hour,
+    /// 24 hours, in buckets of 15 minutes.
+    Day,
+    /// 7 days, in buckets of one hour.
+    Week,
+    /// 30 days, in buckets of four hours.
+    Month,
+}
+
+impl Window {
+    /// All of them, shortest first.
+    pub const ALL: [Self; 4] = [Self::Hour, Self::Day, Self::Week, Self::Month];
+
+    /// Its length.
+    #[must_use]
+    pub const fn length(self) -> Millis {
+        Millis::from_hours(match self {
+            Self::Hour => 1,
+            Self::Day => 24,
+            Self::Week => 7 * 24,
+            Self::Month => 30 * 24,
+        })
+    }
+
+    const fn bucket(self) -> u64 {
+        Millis::from_secs(match self {
+            Self::Hour => 60,
+            Self::Day => 15 * 60,
+            Self::Week => 3600,
+            Self::Month => 4 * 3600,
+        })
+        .millis()
+    }
+
+    /// The code of a payment that this window refuses.
+    #[must_use]
+    pub const fn code(self) -> Code {
+        match self {
+            Self::Hour => Code::HourLimit,
+            Self::Day => Code::DayLimit,
+            Self::Week => Code::WeekLimit,
+            Self::Month => Code::MonthLimit,
+        }
+    }
+}
+
+/// Sum and number of the charges in one bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+struct Bucket {
+    #[n(0)]
+    index: u64,
+    #[n(1)]
+    sum: Amount,
+    #[n(2)]
+    count: u32,
+}
+
+/// The buckets of one window, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Buckets(VecDeque<Bucket>);
+
+impl Buckets {
+    fn charge(&mut self, window: Window, at: BudgetTime, amount: Amount) {
+        let index = at.millis() / window.bucket();
+        let kept_from = at.millis().saturating_sub(window.length().millis());
+        while self.0.front().is_some_and(|oldest| end(window, oldest.index) <= kept_from) {
+            self.0.pop_front();
+        }
+        match self.0.back_mut() {
+            // The budget clock never goes back; were it to, the charge lands in the newest bucket,
+            // which stays longest.
+            Some(newest) if newest.index >= index => {
+                newest.sum = newest.sum.checked_add(amount).unwrap_or(Amount::MAX);
+                newest.count = newest.count.saturating_add(1);
+            }
+            _ => self.0.push_back(Bucket { index, sum: amount, count: 1 }),
+        }
+    }
+
+    fn within(&self, window: Window, now: BudgetTime) -> impl Iterator<Item = &Bucket> {
+        let kept_from = now.millis().saturating_sub(window.length().millis());
+        self.0.iter().filter(move |bucket| {
+            // Before the first full window has passed nothing leaves.
+            now.millis() < window.length().millis() || end(window, bucket.index) > kept_from
+        })
+    }
+}
+
+const fn end(window: Window, index: u64) -> u64 {
+    index.saturating_add(1).saturating_mul(window.bucket())
+}
+
+/// Everything charged to one wallet in one asset, as far as any window can still see it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Usage {
+    windows: [Buckets; 4],
+}
+
+impl Usage {
+    /// Counts a charge made at `at`. A sum that does not fit stays at the largest amount: it can
+    /// refuse, never free.
+    pub fn charge(&mut self, at: BudgetTime, amount: Amount) {
+        for (window, buckets) in Window::ALL.into_iter().zip(&mut self.windows) {
+            buckets.charge(window, at, amount);
+        }
+    }
+
+    /// What was charged in the window that ends now, rounded against the spender.
+    #[must_use]
+    pub fn spent(&self, window: Window, now: BudgetTime) -> Amount {
+        self.of(window)
+            .within(window, now)
+            .try_fold(Amount::ZERO, |sum, bucket| sum.checked_add(bucket.sum))
+            .unwrap_or(Amount::MAX)
+    }
+
+    /// How many charges were made in the window that ends now.
+    #[must_use]
+    pub fn count(&self, window: Window, now: BudgetTime) -> u32 {
+        self.of(window).within(window, now).fold(0, |sum, bucket| sum.saturating_add(bucket.count))
+    }
+
+    /// How long until at most `room` is left charged in the window, if nothing else is spent.
+    #[must_use]
+    pub fn wait_until_at_most(&self, window: Window, now: BudgetTime, room: Amount) -> Millis {
+        let mut left = self.spent(window, now);
+        for bucket in self.of(window).within(window, now) {
+            if left <= room {
+                break;
+            }
+            left = left.remaining_after(bucket.sum);
+            if left <= room {
+                let leaves = end(window, bucket.index).saturating_add(window.length().millis());
+                return Millis::from_millis(leaves.saturating_sub(now.millis()));
+            }
+        }
+        Millis::from_millis(0)
+    }
+
+    fn of(&self, window: Window) -> &Buckets {
+        let [hour, day, week, month] = &self.windows;
+        match window {
+            Window::Hour => hour,
+            Window::Day => day,
+            Window::Week => week,
+            Window::Month => month,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_charge_leaves_only_after_the_whole_window() {
+        for window in Window::ALL {
+            // Late in its bucket and early in it: never shorter than the window.
+            for offset in [0, 1, window.bucket() - 1] {
+                let at = BudgetTime::from_millis(window.bucket() * 1000 + offset);
+                let mut usage = Usage::default();
+                usage.charge(at, Amount::from_base_units(5));
+                let last = at.after(window.length());
+                assert_eq!(usage.spent(window, last), Amount::from_base_units(5), "{window:?} {offset}");
+                let gone = last.after(Millis::from_millis(window.bucket()));
+                assert_eq!(usage.spent(window, gone), Amount::ZERO);
+                assert_eq!(usage.count(window, gone), 0);
+                let wait = usage.wait_until_at_most(window, at, Amount::ZERO);
+                assert_eq!(usage.spent(window, at.after(wait)), Amount::ZERO);
+                let early = Millis::from_millis(wait.millis() - 1);
+                assert_eq!(usage.spent(window, at.after(early)), Amount::from_base_units(5));
+            }
+        }
+    }
+
+    proptest! {
+        /// invariant_09: no interval of the window's length ever holds more than what the buckets say.
+        #[test]
+        fn buckets_never_count_less_than_the_exact_sum(
+            steps in proptest::collection::vec((0_u64..4_000_000, 0_u128..1000), 1..200),
+        ) {
+            let mut usage = Usage::default();
+            let mut charges: Vec<(u64, u128)> = Vec::new();
+            let mut now = 0;
+            for (step, amount) in steps {
+                now += step;
+                usage.charge(BudgetTime::from_millis(now), Amount::from_base_units(amount));
+                charges.push((now, amount));
+                for window in Window::ALL {
+                    let from = now.saturating_sub(window.length().millis());
+                    let exact: u128 = charges.iter().filter(|(at, _)| *at >= from).map(|(_, amount)| amount).sum();
+                    prop_assert!(usage.spent(window, BudgetTime::from_millis(now)).base_units() >= exact);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_overflowing_sum_stays_at_the_top() {
+        let mut usage = Usage::default();
+        let now = BudgetTime::from_millis(1);
+        usage.charge(now, Amount::MAX);
+        usage.charge(now, Amount::MAX);
+        assert_eq!(usage.spent(Window::Month, now), Amount::MAX);
+    }
+}

@@ -1,0 +1,140 @@
+//! Session grants: what an owner lets one agent do, and the judgement of a payment by them. The
+//! signer registers grants and counts; a gateway's token only points at one.
+
+use std::collections::BTreeMap;
+
+use minicbor::{Decode, Encode};
+
+use crate::amount::Amount;
+use crate::caip::AssetId;
+use crate::denial::{Code, Violation};
+use crate::digest::Digest;
+use crate::ids::WalletId;
+use crate::keys::AgentKey;
+use crate::policy::evaluate::Charges;
+use crate::time::WallTime;
+
+/// How a request proves that it belongs to the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum Credential {
+    /// Every mutating request carries an HTTP Message Signature by this key, which the signer verifies.
+    #[n(0)]
+    AgentKey(#[n(0)] AgentKey),
+    /// A bearer secret, kept as its digest. A compromised gateway can spend such a session's limits.
+    #[n(1)]
+    Bearer(#[n(0)] Digest),
+}
+
+/// A grant as the owner signs it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct SessionGrant {
+    /// Wallets that it covers; sorted, each once, at least one.
+    #[n(0)]
+    pub wallets: Vec<WalletId>,
+    /// Assets that it covers; sorted, each once, at least one.
+    #[n(1)]
+    pub limits: Vec<SessionLimit>,
+    /// Most transactions in its whole life.
+    #[n(2)]
+    pub count: u32,
+    /// Absolute end, on the upper-bound clock.
+    #[n(3)]
+    pub expires: WallTime,
+    /// How requests prove that they belong to it.
+    #[n(4)]
+    pub credential: Credential,
+}
+
+/// Limits of one asset, in base units, fees included.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct SessionLimit {
+    /// The asset.
+    #[n(0)]
+    pub asset: AssetId,
+    /// Most in one transaction.
+    #[n(1)]
+    pub per_transaction: Amount,
+    /// Most in the session's whole life.
+    #[n(2)]
+    pub total: Amount,
+}
+
+/// What a session has used.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+#[cbor(map)]
+pub struct SessionUsage {
+    /// Base units by asset, over its whole life.
+    #[n(0)]
+    pub spent: BTreeMap<AssetId, Amount>,
+    /// Transactions made.
+    #[n(1)]
+    pub count: u32,
+}
+
+/// Most wallets or assets that one grant may name: more could not be read by the owner.
+pub const ENTRIES_LIMIT: usize = 16;
+
+impl SessionGrant {
+    /// Whether lists are sorted, doubled or empty, and limits contradictory.
+    #[must_use]
+    pub fn is_well_formed(&self) -> bool {
+        let limits_rise = self.limits.iter().all(|limit| limit.per_transaction <= limit.total);
+        (1..=ENTRIES_LIMIT).contains(&self.wallets.len())
+            && (1..=ENTRIES_LIMIT).contains(&self.limits.len())
+            && self.wallets.is_sorted_by(|one, other| one < other)
+            && self.limits.is_sorted_by(|one, other| one.asset < other.asset)
+            && limits_rise
+            && self.count > 0
+    }
+
+    /// The limits of an asset.
+    #[must_use]
+    pub fn limit(&self, asset: AssetId) -> Option<&SessionLimit> {
+        self.limits.iter().find(|limit| limit.asset == asset)
+    }
+
+    /// Every rule of the session that a payment from `wallet` breaks; empty if none.
+    #[must_use]
+    pub fn violations(&self, wallet: WalletId, charges: &Charges, usage: &SessionUsage) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        if !self.wallets.contains(&wallet) {
+            violations.push(Violation::of(Code::SessionWallet));
+        }
+        if usage.count >= self.count {
+            violations.push(Violation::of(Code::SessionCount));
+        }
+        for (asset, charge) in charges {
+            let Some(limit) = self.limit(*asset) else {
+                violations.push(Violation { asset: Some(*asset), ..Violation::of(Code::SessionAsset) });
+                continue;
+            };
+            if *charge > limit.per_transaction {
+                violations.push(Violation::limit(
+                    Code::SessionPerTransaction,
+                    *asset,
+                    *charge,
+                    limit.per_transaction,
+                ));
+            }
+            let before = usage.spent.get(asset).copied().unwrap_or_default();
+            if before.checked_add(*charge).is_none_or(|total| total > limit.total) {
+                let left = limit.total.remaining_after(before);
+                violations.push(Violation::limit(Code::SessionTotal, *asset, *charge, left));
+            }
+        }
+        violations
+    }
+}
+
+impl SessionUsage {
+    /// Counts one transaction.
+    pub fn charge(&mut self, charges: &Charges) {
+        self.count = self.count.saturating_add(1);
+        for (asset, charge) in charges {
+            let spent = self.spent.entry(*asset).or_default();
+            *spent = spent.checked_add(*charge).unwrap_or(Amount::MAX);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Why bytes are refused as a Solana message. Owns the stable codes; one vector each.
+
+/// The rule that a message broke. Whose fault: the peer's that built it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SolanaError {
+    /// With its signature it would not fit a packet of 1232 bytes.
+    #[error("the message is longer than a transaction can be")]
+    TooLarge,
+    /// Version 1 (SIMD-0385): not accepted yet.
+    #[error("messages of version 1 are not accepted")]
+    VersionOne,
+    /// The first byte is neither a signature count nor version 0.
+    #[error("the first byte is neither a signature count nor version 0")]
+    UnknownVersion,
+    /// The bytes end early, or a length or tag is impossible.
+    #[error("the bytes are not a message")]
+    Malformed,
+    /// Encoding the message again gives other bytes: trailing or long-form data.
+    #[error("the bytes are not the canonical encoding of the message")]
+    NotCanonical,
+    /// Accounts out of lookup tables, whose content the signer cannot see.
+    #[error("address lookup tables are not accepted")]
+    LookupTable,
+    /// More than the wallet's own signature is required.
+    #[error("exactly one signature must be required")]
+    SignerCount,
+    /// The fee payer is marked read-only.
+    #[error("the fee payer must be writable")]
+    PayerReadOnly,
+    /// The header counts more accounts than there are.
+    #[error("the header counts more accounts than the message has")]
+    Header,
+    /// The fee payer is not the wallet.
+    #[error("the fee payer is not the wallet")]
+    ForeignPayer,
+    /// An account is listed twice.
+    #[error("an account is listed twice")]
+    DuplicateAccount,
+    /// An instruction names an account that is not in the list.
+    #[error("an instruction names an account outside of the list")]
+    AccountIndex,
+    /// An account is listed that no instruction names.
+    #[error("an account is listed that no instruction uses")]
+    UnusedAccount,
+    /// A program is marked as signer or writable.
+    #[error("a program is marked as signer or writable")]
+    PrivilegedProgram,
+    /// Not one of the programs that are understood.
+    #[error("a program is called that is not on the allow-list")]
+    UnknownProgram,
+    /// The instruction's account list has another length than its program demands.
+    #[error("an instruction has the wrong number of accounts")]
+    InstructionAccounts,
+    /// The instruction's data has another length than its program demands.
+    #[error("an instruction's data has the wrong length")]
+    InstructionData,
+    /// A System instruction other than `Transfer`.
+    #[error("only Transfer is accepted of the System program")]
+    SystemInstruction,
+    /// A durable-nonce instruction: such a transaction would never expire.
+    #[error("durable nonces are not accepted")]
+    DurableNonce,
+    /// The transfer takes from an account that is not the wallet.
+    #[error("the transfer is not from the wallet")]
+    ForeignSource,
+    /// The transfer goes back to the wallet.
+    #[error("the transfer is to the wallet itself")]
+    TransferToSelf,
+    /// The recipient is marked read-only: the transfer could only fail, and cost its fee.
+    #[error("the recipient is marked read-only")]
+    RecipientReadOnly,
+    /// A compute-budget instruction other than the unit limit and the unit price.
+    #[error("only the unit limit and unit price are accepted of the compute budget program")]
+    ComputeBudgetInstruction,
+    /// The same compute-budget setting twice.
+    #[error("a compute budget setting is given twice")]
+    RepeatedComputeBudget,
+    /// A unit limit above what the chain grants.
+    #[error("the compute unit limit is above the chain's maximum")]
+    ComputeUnitLimit,
+    /// The fee does not fit 64 bits.
+    #[error("the fee is larger than any balance")]
+    FeeTooLarge,
+    /// No transfer at all: a signature with nothing to show for it.
+    #[error("the message transfers nothing")]
+    NoTransfer,
+}
+
+impl SolanaError {
+    /// The stable name of the rule.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::TooLarge => "solana_too_large",
+            Self::VersionOne => "solana_version_one",
+            Self::UnknownVersion => "solana_unknown_version",
+            Self::Malformed => "solana_malformed",
+            Self::NotCanonical => "solana_not_canonical",
+            Self::LookupTable => "solana_lookup_table",
+            Self::SignerCount => "solana_signer_count",
+            Self::PayerReadOnly => "solana_payer_read_only",
+            Self::Header => "solana_header",
+            Self::ForeignPayer => "solana_foreign_payer",
+            Self::DuplicateAccount => "solana_duplicate_account",
+            Self::AccountIndex => "solana_account_index",
+            Self::UnusedAccount => "solana_unused_account",
+            Self::PrivilegedProgram => "solana_privileged_program",
+            Self::UnknownProgram => "solana_unknown_program",
+            Self::InstructionAccounts => "solana_instruction_accounts",
+            Self::InstructionData => "solana_instruction_data",
+            Self::SystemInstruction => "solana_system_instruction",
+            Self::DurableNonce => "solana_durable_nonce",
+            Self::ForeignSource => "solana_foreign_source",
+            Self::TransferToSelf => "solana_transfer_to_self",
+            Self::RecipientReadOnly => "solana_recipient_read_only",
+            Self::ComputeBudgetInstruction => "solana_compute_budget_instruction",
+            Self::RepeatedComputeBudget => "solana_repeated_compute_budget",
+            Self::ComputeUnitLimit => "solana_compute_unit_limit",
+            Self::FeeTooLarge => "solana_fee_too_large",
+            Self::NoTransfer => "solana_no_transfer",
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Owner statements: what an owner can say, the text that the signer writes for it, and the check of
+//! the signature over exactly that text. Each kind is a domain of its own; none verifies as another.
+
+pub mod text;
+pub mod verify;
+
+use minicbor::{Decode, Encode};
+
+use crate::address::Account;
+use crate::amount::Amount;
+use crate::caip::{AccountId, AssetId, ChainId};
+use crate::ids::{SessionId, SignerId, StatementId, WalletId};
+use crate::keys::OwnerKey;
+use crate::session::SessionGrant;
+use crate::time::{Millis, WallTime};
+
+/// How long a drafted statement may be signed.
+pub const LIFETIME: Millis = Millis::from_hours(1);
+/// Statements open at once, per socket on which they were drafted.
+pub const OPEN_LIMIT: usize = 16;
+/// The text of a statement, at most, in characters.
+pub const TEXT_LIMIT: usize = 4096;
+
+/// What an owner says. The signer adds the header; the owner signs the text made of both.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum StatementFacts {
+    /// The rehearsal of a new owner's key, signed by that key itself.
+    #[n(0)]
+    EnrolOwner {
+        /// The key.
+        #[n(0)]
+        key: OwnerKey,
+        /// Addresses to which withdrawals may go: only with the first owner; later ones by
+        /// `EnrolWithdrawal`.
+        #[n(1)]
+        withdrawals: Vec<AccountId>,
+    },
+    /// Adopts a policy document.
+    #[n(1)]
+    AdoptPolicy {
+        /// Its canonical bytes.
+        #[n(0)]
+        #[cbor(with = "minicbor::bytes")]
+        document: Vec<u8>,
+    },
+    /// Grants a session to an agent.
+    #[n(2)]
+    GrantSession {
+        /// Its constraints.
+        #[n(0)]
+        grant: SessionGrant,
+    },
+    /// Releases the kill switch.
+    #[n(3)]
+    ReleaseKill {
+        /// Which throw of it.
+        #[n(0)]
+        epoch: u64,
+        /// Sessions to restore; the others stay revoked. Sorted, each once.
+        #[n(1)]
+        sessions: Vec<SessionId>,
+    },
+    /// Resumes a paused wallet, or everything.
+    #[n(4)]
+    ReleasePause {
+        /// Which wallet; none: all.
+        #[n(0)]
+        wallet: Option<WalletId>,
+    },
+    /// The owner's way out: outside limits and delays, only to an enrolled address.
+    #[n(5)]
+    Withdraw {
+        /// From which wallet.
+        #[n(0)]
+        wallet: WalletId,
+        /// What, and on which chain.
+        #[n(1)]
+        asset: AssetId,
+        /// To which enrolled address.
+        #[n(2)]
+        to: Account,
+        /// Base units.
+        #[n(3)]
+        amount: Amount,
+        /// Most that the chain may take, in base units of its native asset.
+        #[n(4)]
+        fee_ceiling: Amount,
+        /// EVM: an issued nonce to use again, at or above the attested one; none: the next.
+        #[n(5)]
+        nonce: Option<u64>,
+    },
+    /// Attests the next nonce of a wallet on an EVM chain; never lowers it.
+    #[n(6)]
+    AttestNonce {
+        /// Which wallet.
+        #[n(0)]
+        wallet: WalletId,
+        /// Which chain.
+        #[n(1)]
+        chain: ChainId,
+        /// The next nonce to be issued.
+        #[n(2)]
+        next: u64,
+    },
+    /// States the time after an unexplained step of the clock; moves only the upper bound.
+    #[n(7)]
+    StateTime {
+        /// Now.
+        #[n(0)]
+        wall: WallTime,
+    },
+    /// Enrols an address for withdrawals, after 72 hours on the DELAY clock.
+    #[n(8)]
+    EnrolWithdrawal {
+        /// Which address on which chain.
+        #[n(0)]
+        account: AccountId,
+    },
+}
+
+impl StatementFacts {
+    /// The kind, as the text's first line names it and docs/statements.md lists it.
+    #[must_use]
+    pub const fn heading(&self) -> &'static str {
+        match self {
+            Self::EnrolOwner { .. } => "ENROL OWNER KEY",
+            Self::AdoptPolicy { .. } => "ADOPT POLICY",
+            Self::GrantSession { .. } => "GRANT SESSION",
+            Self::ReleaseKill { .. } => "RELEASE KILL SWITCH",
+            Self::ReleasePause { .. } => "RELEASE PAUSE",
+            Self::Withdraw { .. } => "WITHDRAW",
+            Self::AttestNonce { .. } => "ATTEST NONCE",
+            Self::StateTime { .. } => "STATE TIME",
+            Self::EnrolWithdrawal { .. } => "ENROL WITHDRAWAL ADDRESS",
+        }
+    }
+}
+
+/// What the signer puts around the facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatementHeader {
+    /// Which signer asks: a statement is of no use to another one.
+    pub signer: SignerId,
+    /// Used once.
+    pub statement: StatementId,
+    /// Epoch of the newest adopted policy; 0 if none.
+    pub policy_epoch: u64,
+    /// Until when it may be signed.
+    pub expires: WallTime,
+}

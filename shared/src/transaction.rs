@@ -1,0 +1,278 @@
+//! The one way from unsigned bytes to a signed transaction, for both chain families:
+//! [`decode`] -> [`signing_payload`] -> [`assemble`]. Effects come out of the bytes and from nowhere
+//! else (invariants 1, 2, 3); no function here takes a digest. It never judges whether the wallet
+//! may do what the bytes say: that is policy. Called by the signer (authority), by the gateway (early
+//! refusal) and by the command line.
+
+use crate::address::Account;
+use crate::amount::Amount;
+use crate::caip::ChainId;
+use crate::effect::Effect;
+use crate::evm::{self, EvmError, UnsignedTransaction};
+use crate::solana::{self, SolanaError};
+
+/// Why bytes are not a transaction that this wallet could sign. Whose fault: the peer's that sent
+/// them. Each code is stable and has a vector in `tests/vectors`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The account is not of the chain's family.
+    #[error("the account is not of the chain's family")]
+    FamilyMismatch,
+    /// A nonce was given for a chain whose transactions have none.
+    #[error("transactions of this chain carry no account nonce")]
+    NonceNotUsed,
+    /// Refused by the Solana decoder.
+    #[error(transparent)]
+    Solana(#[from] SolanaError),
+    /// Refused by the EVM decoder.
+    #[error(transparent)]
+    Evm(#[from] EvmError),
+}
+
+impl DecodeError {
+    /// The stable name of the rule that was broken.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::FamilyMismatch => "family_mismatch",
+            Self::NonceNotUsed => "nonce_not_used",
+            Self::Solana(error) => error.code(),
+            Self::Evm(error) => error.code(),
+        }
+    }
+}
+
+/// A transaction that was understood to the last byte. Only [`decode`] makes one, so holding one
+/// means: the effects describe everything these bytes can do with the wallet's signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecodedTransaction {
+    chain: ChainId,
+    from: Account,
+    effects: Vec<Effect>,
+    fee_max: Amount,
+    bytes: Vec<u8>,
+    wire: Wire,
+}
+
+/// What the signer may still have to re-encode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Wire {
+    Solana,
+    Evm(UnsignedTransaction),
+}
+
+impl DecodedTransaction {
+    /// The chain it is for.
+    #[must_use]
+    pub const fn chain(&self) -> ChainId {
+        self.chain
+    }
+
+    /// The wallet's account: sole signer and payer of the fee.
+    #[must_use]
+    pub const fn from(&self) -> Account {
+        self.from
+    }
+
+    /// Everything it does, in order, the fee last. At least one transfer and exactly one fee.
+    #[must_use]
+    pub fn effects(&self) -> &[Effect] {
+        &self.effects
+    }
+
+    /// The most that the chain can take as its fee, in lamports or wei.
+    #[must_use]
+    pub const fn fee_max(&self) -> Amount {
+        self.fee_max
+    }
+
+    /// The exact unsigned bytes: a Solana message, or an EIP-2718 typed transaction.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The account nonce that the bytes carry; nothing on Solana.
+    #[must_use]
+    pub const fn account_nonce(&self) -> Option<u64> {
+        match &self.wire {
+            Wire::Solana => None,
+            Wire::Evm(transaction) => Some(transaction.nonce),
+        }
+    }
+
+    /// INVARIANT 6: bytes from outside carry nonce 0, because only the signer issues nonces. To be
+    /// called on everything that a gateway sent. Solana bytes pass.
+    ///
+    /// # Errors
+    /// [`EvmError::NonceNotZero`].
+    pub fn require_zero_nonce(&self) -> Result<(), DecodeError> {
+        match self.account_nonce() {
+            None | Some(0) => Ok(()),
+            Some(_) => Err(EvmError::NonceNotZero.into()),
+        }
+    }
+
+    /// The same transaction with the nonce that the signer issued: written, encoded again, and those
+    /// bytes judged from the start (invariant 6).
+    ///
+    /// # Errors
+    /// [`DecodeError::NonceNotUsed`] on Solana; [`EvmError::NonceLimit`] for 2^64 - 1 (EIP-2681).
+    pub fn with_nonce(&self, nonce: u64) -> Result<Self, DecodeError> {
+        let Wire::Evm(transaction) = &self.wire else {
+            return Err(DecodeError::NonceNotUsed);
+        };
+        let numbered = UnsignedTransaction {
+            nonce,
+            ..transaction.clone()
+        };
+        decode(self.chain, self.from, &numbered.encode())
+    }
+}
+
+/// Reads unsigned bytes as a transaction of `from` on `chain`, by exact allow-list and to the last
+/// byte.
+///
+/// # Errors
+/// [`DecodeError`] for everything that is not wholly understood.
+pub fn decode(
+    chain: ChainId,
+    from: Account,
+    unsigned: &[u8],
+) -> Result<DecodedTransaction, DecodeError> {
+    let (transfers, fee_max, wire) = match (chain, from) {
+        (ChainId::Solana(_), Account::Solana(wallet)) => {
+            let outflow = solana::decode(wallet, unsigned)?;
+            let transfers = outflow
+                .transfers
+                .into_iter()
+                .map(|transfer| (Account::Solana(transfer.to), transfer.lamports.into()))
+                .collect::<Vec<_>>();
+            (transfers, outflow.fee_max, Wire::Solana)
+        }
+        (ChainId::Evm(chain_id), Account::Evm(wallet)) => {
+            let (transaction, fee_max) = evm::decode(chain_id, wallet, unsigned)?;
+            let transfer = (Account::Evm(transaction.to), transaction.value);
+            (vec![transfer], fee_max, Wire::Evm(transaction))
+        }
+        _ => return Err(DecodeError::FamilyMismatch),
+    };
+    let asset = chain.native_asset();
+    let effects = transfers
+        .into_iter()
+        .map(|(to, units)| Effect::Transfer {
+            asset,
+            to,
+            amount: Amount::from_base_units(units),
+        })
+        .chain(std::iter::once(Effect::Fee {
+            asset,
+            max: fee_max,
+        }))
+        .collect();
+    Ok(DecodedTransaction {
+        chain,
+        from,
+        effects,
+        fee_max,
+        bytes: unsigned.to_vec(),
+        wire,
+    })
+}
+
+/// What the wallet's key signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SigningPayload<'transaction> {
+    /// Ed25519 over the message itself (RFC 8032, not pre-hashed).
+    Ed25519Message(&'transaction [u8]),
+    /// ECDSA over this Keccak-256 digest of the bytes.
+    Secp256k1Prehash([u8; 32]),
+}
+
+/// What to sign for `transaction`. The digest is computed here, from what was decoded.
+#[must_use]
+pub fn signing_payload(transaction: &DecodedTransaction) -> SigningPayload<'_> {
+    match transaction.wire {
+        Wire::Solana => SigningPayload::Ed25519Message(&transaction.bytes),
+        Wire::Evm(_) => SigningPayload::Secp256k1Prehash(evm::keccak256(&transaction.bytes)),
+    }
+}
+
+/// A signature as the key store makes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signature {
+    /// 64 bytes of RFC 8032.
+    Ed25519([u8; 64]),
+    /// ECDSA on secp256k1.
+    Secp256k1 {
+        /// `r` and `s`, 32 bytes each, big endian; `s` in the lower half (EIP-2).
+        r_and_s: [u8; 64],
+        /// Whether the nonce point's `y` is odd.
+        y_is_odd: bool,
+    },
+}
+
+/// Why a signature may not leave. Whose fault: our own (a wrong key, a computing fault).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// The signature is of the other curve.
+    #[error("the signature is of another curve than the transaction's")]
+    WrongCurve,
+    /// It does not verify against the wallet's account over these bytes.
+    #[error("the signature does not verify against the wallet's account")]
+    Invalid,
+    /// ECDSA with `s` in the upper half (EIP-2): a second valid form of the same signature.
+    #[error("the signature is not in its low-s form")]
+    HighS,
+}
+
+/// A transaction ready to be sent, its signature verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedTransaction {
+    bytes: Vec<u8>,
+    id: String,
+}
+
+impl SignedTransaction {
+    /// The bytes for `sendTransaction` or `eth_sendRawTransaction`.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The chain's own name for it: base58 of the first signature, or `0x` and the hash in hex.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Bytes and id.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<u8>, String) {
+        (self.bytes, self.id)
+    }
+}
+
+/// Joins transaction and signature. INVARIANT 4: the signature is verified against the wallet's
+/// account first, so a faulty one never leaves.
+///
+/// # Errors
+/// [`SignatureError`].
+pub fn assemble(
+    transaction: &DecodedTransaction,
+    signature: &Signature,
+) -> Result<SignedTransaction, SignatureError> {
+    match (&transaction.wire, transaction.from, signature) {
+        (Wire::Solana, Account::Solana(wallet), Signature::Ed25519(signature)) => {
+            let bytes = solana::assemble(wallet, &transaction.bytes, signature)?;
+            let id = bs58::encode(signature).into_string();
+            Ok(SignedTransaction { bytes, id })
+        }
+        (Wire::Evm(unsigned), Account::Evm(wallet), Signature::Secp256k1 { r_and_s, y_is_odd }) => {
+            let bytes = evm::assemble(wallet, unsigned, r_and_s, *y_is_odd)?;
+            let id = format!("0x{}", hex::encode(evm::keccak256(&bytes)));
+            Ok(SignedTransaction { bytes, id })
+        }
+        _ => Err(SignatureError::WrongCurve),
+    }
+}

@@ -1,0 +1,128 @@
+//! What the signer shows of its state: the canonical views that both sockets answer with.
+
+use minicbor::{Decode, Encode};
+
+use crate::address::Account;
+use crate::amount::Amount;
+use crate::caip::{AccountId, ChainId};
+use crate::ids::{OwnerId, SessionId, WalletId};
+use crate::keys::{KeyPath, OwnerKey};
+use crate::session::{SessionGrant, SessionUsage};
+use crate::statement::verify::Envelope;
+
+/// One wallet.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct WalletView {
+    /// Its identifier.
+    #[n(0)]
+    pub wallet: WalletId,
+    /// Where its key comes from.
+    #[n(1)]
+    pub path: KeyPath,
+    /// Its address.
+    #[n(2)]
+    pub account: Account,
+    /// Its networks.
+    #[n(3)]
+    pub networks: Vec<ChainId>,
+    /// Whether it is paused.
+    #[n(4)]
+    pub paused: bool,
+    /// Nonces by EVM network.
+    #[n(5)]
+    pub nonces: Vec<NonceView>,
+}
+
+/// Nonces of a wallet on an EVM chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct NonceView {
+    /// Which chain.
+    #[n(0)]
+    pub chain: ChainId,
+    /// The next one to be issued.
+    #[n(1)]
+    pub next: u64,
+    /// The one that the owner last attested.
+    #[n(2)]
+    pub attested: u64,
+    /// Value signed since, in base units of the native asset.
+    #[n(3)]
+    pub outstanding: Amount,
+}
+
+/// One owner.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct OwnerView {
+    /// Its identifier.
+    #[n(0)]
+    pub owner: OwnerId,
+    /// Its public key.
+    #[n(1)]
+    pub key: OwnerKey,
+    /// The envelope that its wallet produces.
+    #[n(2)]
+    pub envelope: Envelope,
+    /// Addresses that withdrawals may go to now (the same for every owner).
+    #[n(3)]
+    pub withdrawals: Vec<AccountId>,
+}
+
+/// One session.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct SessionView {
+    /// Its identifier.
+    #[n(0)]
+    pub session: SessionId,
+    /// Its constraints.
+    #[n(1)]
+    pub grant: SessionGrant,
+    /// What it has used.
+    #[n(2)]
+    pub usage: SessionUsage,
+    /// Whether it can still be used.
+    #[n(3)]
+    pub state: SessionState,
+    /// What may still be spent now, under session and policy together, by wallet and asset.
+    #[n(4)]
+    pub remaining: Vec<Remaining>,
+}
+
+/// Whether a session can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+#[cbor(index_only)]
+pub enum SessionState {
+    /// It can.
+    #[n(0)]
+    Active,
+    /// Its end has passed.
+    #[n(1)]
+    Expired,
+    /// It was revoked.
+    #[n(2)]
+    Revoked,
+}
+
+/// What may still be spent from one wallet in one asset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Remaining {
+    /// From which wallet.
+    #[n(0)]
+    pub wallet: WalletId,
+    /// In which asset.
+    #[n(1)]
+    pub asset: crate::caip::AssetId,
+    /// Most in one transaction now, fee included, base units.
+    #[n(2)]
+    pub per_transaction: Amount,
+    /// What the tightest rolling limit leaves now, base units.
+    #[n(3)]
+    pub window: Amount,
+    /// What the session leaves, base units.
+    #[n(4)]
+    pub session: Amount,
+}

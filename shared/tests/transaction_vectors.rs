@@ -1,0 +1,204 @@
+//! Walks `tests/vectors/solana` and `tests/vectors/evm`: one case a file, named after the rule it
+//! breaks, the expected outcome inside. Where a file holds a key and a signed form, signing must give
+//! exactly that form, which other code made.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use ed25519_dalek::Signer as _;
+use serde::Deserialize;
+use waiaas_shared::address::Account;
+use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::ChainId;
+use waiaas_shared::effect::Effect;
+use waiaas_shared::transaction::{
+    DecodedTransaction, Signature, SigningPayload, assemble, decode, signing_payload,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Vector {
+    /// For readers.
+    #[serde(rename = "rule")]
+    _rule: String,
+    #[serde(rename = "source")]
+    _source: Option<String>,
+    secret: Option<String>,
+    signed: Option<String>,
+    id: Option<String>,
+    chain: ChainId,
+    from: Account,
+    unsigned: String,
+    expect: Expect,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum Expect {
+    Refused {
+        code: String,
+    },
+    Accepted {
+        transfers: Vec<Transfer>,
+        fee_max: Amount,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Transfer {
+    to: Account,
+    amount: Amount,
+}
+
+fn vectors(family: &str) -> Vec<(String, Vector)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/vectors")
+        .join(family);
+    let mut vectors: Vec<(String, Vector)> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let vector = serde_json::from_slice(&fs::read(&path).unwrap())
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            (name, vector)
+        })
+        .collect();
+    vectors.sort_by(|a, b| a.0.cmp(&b.0));
+    vectors
+}
+
+fn run(family: &str) -> BTreeSet<String> {
+    let mut codes = BTreeSet::new();
+    for (name, vector) in vectors(family) {
+        let unsigned = hex::decode(&vector.unsigned).unwrap();
+        let decoded = decode(vector.chain, vector.from, &unsigned);
+        match &vector.expect {
+            Expect::Refused { code } => {
+                let error = decoded.expect_err(&name);
+                assert_eq!(error.code(), code, "{name}");
+                codes.insert(code.clone());
+            }
+            Expect::Accepted { transfers, fee_max } => {
+                let decoded = decoded.unwrap_or_else(|error| panic!("{name}: {error}"));
+                let asset = vector.chain.native_asset();
+                let mut effects: Vec<Effect> = transfers
+                    .iter()
+                    .map(|transfer| Effect::Transfer {
+                        asset,
+                        to: transfer.to,
+                        amount: transfer.amount,
+                    })
+                    .collect();
+                effects.push(Effect::Fee {
+                    asset,
+                    max: *fee_max,
+                });
+                assert_eq!(decoded.effects(), effects, "{name}");
+                assert_eq!(decoded.fee_max(), *fee_max, "{name}");
+                assert_eq!(decoded.bytes(), unsigned, "{name}");
+                check_signing(&name, &vector, &decoded);
+            }
+        }
+    }
+    codes
+}
+
+fn check_signing(name: &str, vector: &Vector, decoded: &DecodedTransaction) {
+    let Some(secret) = &vector.secret else {
+        return;
+    };
+    let secret: [u8; 32] = hex::decode(secret).unwrap().try_into().unwrap();
+    let signature = match signing_payload(decoded) {
+        SigningPayload::Ed25519Message(message) => {
+            let key = ed25519_dalek::SigningKey::from_bytes(&secret);
+            Signature::Ed25519(key.sign(message).to_bytes())
+        }
+        SigningPayload::Secp256k1Prehash(prehash) => {
+            let key = k256::ecdsa::SigningKey::from_slice(&secret).unwrap();
+            let (signature, recovery) = key.sign_prehash_recoverable(&prehash);
+            Signature::Secp256k1 {
+                r_and_s: signature.to_bytes().into(),
+                y_is_odd: recovery.is_y_odd(),
+            }
+        }
+    };
+    let signed = assemble(decoded, &signature).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!(
+        Some(hex::encode(signed.bytes())),
+        vector.signed.clone(),
+        "{name}"
+    );
+    assert_eq!(Some(signed.id()), vector.id.as_deref(), "{name}");
+}
+
+#[test]
+fn solana() {
+    let codes = run("solana");
+    // Every rule has a vector that breaks it.
+    let expected = [
+        "family_mismatch",
+        "solana_account_index",
+        "solana_compute_budget_instruction",
+        "solana_compute_unit_limit",
+        "solana_duplicate_account",
+        "solana_durable_nonce",
+        "solana_fee_too_large",
+        "solana_foreign_payer",
+        "solana_foreign_source",
+        "solana_header",
+        "solana_instruction_accounts",
+        "solana_instruction_data",
+        "solana_lookup_table",
+        "solana_malformed",
+        "solana_no_transfer",
+        "solana_not_canonical",
+        "solana_payer_read_only",
+        "solana_privileged_program",
+        "solana_recipient_read_only",
+        "solana_repeated_compute_budget",
+        "solana_signer_count",
+        "solana_system_instruction",
+        "solana_too_large",
+        "solana_transfer_to_self",
+        "solana_unknown_program",
+        "solana_unknown_version",
+        "solana_unused_account",
+        "solana_version_one",
+    ];
+    assert_eq!(codes, expected.map(str::to_owned).into());
+}
+
+#[test]
+fn evm() {
+    let codes = run("evm");
+    // Every rule has a vector that breaks it, but for evm_nonce_not_zero, which is asked apart.
+    let expected = [
+        "evm_access_list",
+        "evm_blob",
+        "evm_call_data",
+        "evm_chain_id",
+        "evm_contract_creation",
+        "evm_cost_overflow",
+        "evm_empty",
+        "evm_field_count",
+        "evm_gas_limit",
+        "evm_legacy",
+        "evm_malformed",
+        "evm_nonce_limit",
+        "evm_not_canonical",
+        "evm_number_too_large",
+        "evm_recipient_length",
+        "evm_set_code",
+        "evm_system_recipient",
+        "evm_tip_above_fee",
+        "evm_trailing_bytes",
+        "evm_transfer_to_self",
+        "evm_type_one",
+        "evm_unknown_type",
+        "family_mismatch",
+    ];
+    assert_eq!(codes, expected.map(str::to_owned).into());
+}
