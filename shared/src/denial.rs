@@ -79,6 +79,8 @@ codes! {
     SecretUnknown = 10, "secret_unknown", Stop, "The secret's ticket is unknown, used or older than 60 seconds.";
     EntropyFailed = 11, "entropy_failed", Stop, "The system's random source failed: nothing was made.";
     Unsupported = 12, "unsupported", Stop, "This version does not do that.";
+    StorageFull = 13, "storage_full", Wait, "The signer's disk is full: nothing was signed or charged.";
+    SigningFault = 14, "signing_fault", Stop, "A signature did not verify and was thrown away: the signer's hardware or memory may be faulty.";
 
     // The request itself.
     BodyMalformed = 20, "body_malformed", Stop, "The request body is not a known request: unknown, doubled or missing fields, or wrong types.";

@@ -129,6 +129,16 @@ impl SessionGrant {
 }
 
 impl SessionUsage {
+    /// Takes one transaction out again: only for judging its replay, on a copy.
+    pub fn uncharge(&mut self, charges: &Charges) {
+        self.count = self.count.saturating_sub(1);
+        for (asset, charge) in charges {
+            if let Some(spent) = self.spent.get_mut(asset) {
+                *spent = spent.remaining_after(*charge);
+            }
+        }
+    }
+
     /// Counts one transaction.
     pub fn charge(&mut self, charges: &Charges) {
         self.count = self.count.saturating_add(1);

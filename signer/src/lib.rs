@@ -1,1 +1,8 @@
-//! placeholder
+//! The sealed process: keys, ledger, policy decisions. Never opens a network socket.
+
+pub mod authority;
+pub mod core;
+pub mod ledger;
+pub mod sandbox;
+pub mod sys;
+pub mod vault;

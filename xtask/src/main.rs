@@ -1,1 +1,55 @@
-fn main() {}
+//! The project's own commands, run as `cargo xtask <command>`. Nothing here is shipped.
+#![forbid(unsafe_code)]
+
+mod dev;
+mod fetch_tools;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask::interrupt::{self, Interrupt};
+
+/// The project's own commands
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The tour: build and start everything with two local chains, pay as an agent, see one payment refused
+    Dev(dev::Dev),
+    /// Everything that has to pass: format, lints, unit tests, process-level tests
+    Test,
+    /// Install and build what the other commands run, ahead of time
+    FetchTools(fetch_tools::FetchTools),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let interrupt = match Interrupt::install() {
+        Ok(interrupt) => interrupt,
+        Err(error) => return failed(&error),
+    };
+    let outcome = match &arguments.command {
+        Command::Dev(arguments) => dev::run(arguments, &interrupt),
+        Command::Test => test::run(&interrupt),
+        Command::FetchTools(arguments) => fetch_tools::run(arguments, &interrupt),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) if interrupt.asked() => {
+            eprintln!("interrupted; everything started has been stopped");
+            ExitCode::from(interrupt::EXIT_CODE)
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
+}

@@ -120,6 +120,18 @@ impl Usage {
         }
     }
 
+    /// Takes one charge made at `at` out again, as far as it is still there: only for judging the
+    /// replay of a payment without its own earlier charge, on a copy.
+    pub fn uncharge(&mut self, at: BudgetTime, amount: Amount) {
+        for (window, buckets) in Window::ALL.into_iter().zip(&mut self.windows) {
+            let index = at.millis() / window.bucket();
+            if let Some(bucket) = buckets.0.iter_mut().find(|bucket| bucket.index == index) {
+                bucket.sum = bucket.sum.remaining_after(amount);
+                bucket.count = bucket.count.saturating_sub(1);
+            }
+        }
+    }
+
     /// What was charged in the window that ends now, rounded against the spender.
     #[must_use]
     pub fn spent(&self, window: Window, now: BudgetTime) -> Amount {

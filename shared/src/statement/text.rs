@@ -1,35 +1,54 @@
-//! The text of a statement.
+//! The text that an owner signs: written by the signer from the facts, its own state and nothing
+//! else; no word of an agent or a gateway ever stands in it (invariant 13). Printable ASCII, one field
+//! a line, what it does in the first lines, everything in full; what does not fit is refused, never
+//! shortened. Called by the signer's core. docs/statements.md lists kinds and fields.
 
+mod lines;
+mod policy;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+pub(super) mod samples;
+mod unit;
+
+use self::lines::Lines;
+use self::unit::Unit;
 use super::{StatementFacts, StatementHeader};
 use crate::address::Account;
-use crate::caip::ChainId;
+use crate::amount::Amount;
+use crate::caip::{AccountId, AssetId, ChainId};
+use crate::codec::to_canonical;
 use crate::denial::Code;
+use crate::digest::{Digest, Domain, hash};
 use crate::ids::{SessionId, WalletId};
+use crate::keys::OwnerKey;
 use crate::policy::document::PolicyDocument;
-use crate::session::SessionGrant;
+use crate::session::{Credential, SessionGrant};
 
-/// The text of a statement, as the signer wrote it.
+pub(super) use self::lines::is_statement_text;
+
+/// The text of a statement as the signer wrote it; nothing else makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatementText(String);
 
 impl StatementText {
-    /// The text.
+    /// The text: lines with a single line feed between them and none at the end.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What the text tells of a wallet.
+/// What a text tells of a wallet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WalletFacts {
     /// Its address.
     pub account: Account,
-    /// Its networks.
+    /// The networks that it is bound to.
     pub networks: Vec<ChainId>,
 }
 
-/// What the text needs to know of the signer's state.
+/// What a text needs to know of the signer's state. The same state and statement give the same text.
 pub trait StatementView {
     /// A wallet.
     fn wallet(&self, wallet: WalletId) -> Option<WalletFacts>;
@@ -41,19 +60,296 @@ pub trait StatementView {
     fn session(&self, session: SessionId) -> Option<&SessionGrant>;
 }
 
-/// Writes the text.
-///
-/// # Errors
-/// The code of the refusal.
-pub fn compose(
-    _header: &StatementHeader,
-    _facts: &StatementFacts,
-    _view: &dyn StatementView,
-) -> Result<StatementText, Code> {
-    Err(Code::StatementMalformed)
+/// The digest in a statement's last line: [`Domain::Statement`] over the canonical header (an array of
+/// signer, statement, policy epoch and expiry) and the canonical facts.
+#[must_use]
+pub fn digest(header: &StatementHeader, facts: &StatementFacts) -> Digest {
+    let StatementHeader {
+        signer,
+        statement,
+        policy_epoch,
+        expires,
+    } = *header;
+    let header = to_canonical(&(signer, statement, policy_epoch, expires));
+    hash(Domain::Statement, &[&header, &to_canonical(facts)])
 }
 
-/// Whether a text can be a statement's.
-pub(super) fn is_statement_text(text: &str) -> bool {
-    text.starts_with("WAIaaS ")
+/// Writes the text of a statement.
+///
+/// # Errors
+/// The [`Code`] of the refusal: what is unknown, contradictory, or too long to be shown whole.
+pub fn compose(
+    header: &StatementHeader,
+    facts: &StatementFacts,
+    view: &dyn StatementView,
+) -> Result<StatementText, Code> {
+    // The text is read against this epoch: another one would compare with the wrong document.
+    if header.policy_epoch != view.newest_policy().map_or(0, |document| document.epoch) {
+        return Err(Code::StatementMalformed);
+    }
+    let mut lines = Lines::new(facts.heading(), purpose(facts));
+    match facts {
+        StatementFacts::EnrolOwner { key, withdrawals } => {
+            enrol_owner(&mut lines, key, withdrawals)?
+        }
+        StatementFacts::AdoptPolicy { document } => policy::write(&mut lines, document, view)?,
+        StatementFacts::GrantSession { grant: granted } => grant(&mut lines, "", granted, view)?,
+        StatementFacts::ReleaseKill { epoch, sessions } => {
+            release_kill(&mut lines, *epoch, sessions, view)?
+        }
+        StatementFacts::ReleasePause { wallet: None } => lines.field("Wallets", "ALL"),
+        StatementFacts::ReleasePause { wallet: Some(id) } => {
+            wallet(&mut lines, *id, view).map(|_| ())?
+        }
+        StatementFacts::Withdraw {
+            wallet,
+            asset,
+            to,
+            amount,
+            fee_ceiling,
+            nonce,
+        } => {
+            let payment = Payment {
+                asset: *asset,
+                to: *to,
+                amount: *amount,
+                fee_ceiling: *fee_ceiling,
+            };
+            withdraw(&mut lines, *wallet, &payment, *nonce, view)?;
+        }
+        StatementFacts::AttestNonce {
+            wallet,
+            chain,
+            next,
+        } => {
+            attest_nonce(&mut lines, *wallet, *chain, *next, view)?;
+        }
+        StatementFacts::StateTime { wall } => {
+            lines.field("Stated time", wall);
+            lines.field("Unix time", format_args!("{} milliseconds", wall.millis()));
+        }
+        StatementFacts::EnrolWithdrawal { account } => {
+            lines.field("Address", account.account());
+            network(&mut lines, account.chain());
+            lines.field(
+                "Takes effect",
+                "after 72 hours of the signer's running time",
+            );
+        }
+    }
+    lines.field("Policy epoch", header.policy_epoch);
+    lines.field("Signer", header.signer);
+    lines.field("Statement", header.statement);
+    lines.field("Sign before", header.expires);
+    lines.finish(digest(header, facts)).map(StatementText)
 }
+
+/// What signing does, in one sentence.
+const fn purpose(facts: &StatementFacts) -> &'static str {
+    match facts {
+        StatementFacts::EnrolOwner { .. } => {
+            "Signing this makes the key below an owner of this signer, who may adopt policies, grant sessions and withdraw."
+        }
+        StatementFacts::AdoptPolicy { .. } => {
+            "Signing this adopts a policy. Agents then spend within it without asking you."
+        }
+        StatementFacts::GrantSession { .. } => {
+            "Signing this lets an agent spend from your wallets up to the limits below without asking you."
+        }
+        StatementFacts::ReleaseKill { .. } => {
+            "Signing this ends the kill, and gives the sessions below back to their agents once you resume."
+        }
+        StatementFacts::ReleasePause { .. } => {
+            "Signing this resumes what was paused. Agents can spend again."
+        }
+        StatementFacts::Withdraw { .. } => {
+            "Signing this pays from your wallet at once, outside all limits and delays."
+        }
+        StatementFacts::AttestNonce { .. } => {
+            "Signing this states the wallet's next nonce, and starts its cap on outstanding value afresh."
+        }
+        StatementFacts::StateTime { .. } => {
+            "Signing this states what time it is now, and opens signing that a step of the clock has closed."
+        }
+        StatementFacts::EnrolWithdrawal { .. } => {
+            "Signing this lets owners withdraw to the address below, outside all limits and delays."
+        }
+    }
+}
+
+fn enrol_owner(lines: &mut Lines, key: &OwnerKey, withdrawals: &[AccountId]) -> Result<(), Code> {
+    lines.field("Key", key);
+    lines.field(
+        "Kind of key",
+        match key {
+            OwnerKey::Ed25519(_) => "Ed25519, a Solana wallet",
+            OwnerKey::Secp256k1(_) => "secp256k1, an EVM wallet",
+        },
+    );
+    let mut sorted = withdrawals.to_vec();
+    sorted.sort_unstable();
+    if !sorted.is_sorted_by(|one, other| one < other) {
+        return Err(Code::StatementMalformed);
+    }
+    if withdrawals.is_empty() {
+        lines.field("Withdrawal addresses", "none");
+    }
+    lines.list("Withdrawal address", withdrawals);
+    Ok(())
+}
+
+/// `whose` stands before each field name: empty, or which session of several.
+fn grant(
+    lines: &mut Lines,
+    whose: &str,
+    grant: &SessionGrant,
+    view: &dyn StatementView,
+) -> Result<(), Code> {
+    if !grant.is_well_formed() {
+        return Err(Code::StatementMalformed);
+    }
+    // Who can spend stands before what: a bearer session is the greater risk.
+    match grant.credential {
+        Credential::AgentKey(key) => lines.field(&format!("{whose}Agent key"), key),
+        Credential::Bearer(_) => lines.field(
+            &format!("{whose}Credential"),
+            "BEARER: anyone who holds the secret, or controls the gateway, can spend this",
+        ),
+    }
+    let limits: Vec<_> = grant
+        .limits
+        .iter()
+        .map(|limit| {
+            let unit = Unit::of(limit.asset, view.newest_policy());
+            format!(
+                "{}, {} a transaction, {} in all",
+                limit.asset,
+                unit.amount(limit.per_transaction),
+                unit.amount(limit.total)
+            )
+        })
+        .collect();
+    lines.list(&format!("{whose}Limit"), &limits);
+    lines.field(
+        &format!("{whose}Transactions"),
+        format_args!("{} at most", grant.count),
+    );
+    lines.field(&format!("{whose}Ends"), grant.expires);
+    let wallets: Vec<_> = grant
+        .wallets
+        .iter()
+        .map(|id| {
+            let facts = view.wallet(*id).ok_or(Code::WalletUnknown)?;
+            Ok(format!("{id}, {}", facts.account))
+        })
+        .collect::<Result<_, Code>>()?;
+    lines.list(&format!("{whose}Wallet"), &wallets);
+    Ok(())
+}
+
+fn release_kill(
+    lines: &mut Lines,
+    epoch: u64,
+    sessions: &[SessionId],
+    view: &dyn StatementView,
+) -> Result<(), Code> {
+    if !sessions.is_sorted_by(|one, other| one < other) {
+        return Err(Code::StatementMalformed);
+    }
+    lines.field("Kill epoch", epoch);
+    lines.field("Sessions restored", sessions.len());
+    for (place, session) in (1_usize..).zip(sessions) {
+        let granted = view.session(*session).ok_or(Code::SessionUnknown)?;
+        lines.field(&format!("Session {place}"), session);
+        grant(lines, &format!("Session {place} "), granted, view)?;
+    }
+    Ok(())
+}
+
+/// What a withdrawal pays.
+struct Payment {
+    asset: AssetId,
+    to: Account,
+    amount: Amount,
+    fee_ceiling: Amount,
+}
+
+fn withdraw(
+    lines: &mut Lines,
+    from: WalletId,
+    payment: &Payment,
+    nonce: Option<u64>,
+    view: &dyn StatementView,
+) -> Result<(), Code> {
+    let chain = payment.asset.chain();
+    let on_evm = matches!(chain, ChainId::Evm(_));
+    if AccountId::new(chain, payment.to).is_err()
+        || payment.amount == Amount::ZERO
+        || (nonce.is_some() && !on_evm)
+    {
+        return Err(Code::StatementMalformed);
+    }
+    let policy = view.newest_policy();
+    lines.field(
+        "Amount",
+        Unit::of(payment.asset, policy).amount_of_asset(payment.amount),
+    );
+    lines.field("To", payment.to);
+    network(lines, chain);
+    lines.field(
+        "Fee at most",
+        Unit::of(chain.native_asset(), policy).amount_of_asset(payment.fee_ceiling),
+    );
+    match nonce {
+        Some(nonce) => lines.field("Nonce", format_args!("{nonce}, used again")),
+        None if on_evm => lines.field("Nonce", "the next one"),
+        None => {}
+    }
+    let facts = wallet(lines, from, view)?;
+    require_network(&facts, chain)
+}
+
+fn attest_nonce(
+    lines: &mut Lines,
+    id: WalletId,
+    chain: ChainId,
+    next: u64,
+    view: &dyn StatementView,
+) -> Result<(), Code> {
+    // Solana has no account nonces.
+    if !matches!(chain, ChainId::Evm(_)) {
+        return Err(Code::StatementMalformed);
+    }
+    lines.field("Next nonce", next);
+    network(lines, chain);
+    let facts = wallet(lines, id, view)?;
+    require_network(&facts, chain)
+}
+
+fn wallet(lines: &mut Lines, id: WalletId, view: &dyn StatementView) -> Result<WalletFacts, Code> {
+    let facts = view.wallet(id).ok_or(Code::WalletUnknown)?;
+    lines.field("Wallet", id);
+    lines.field("Wallet address", facts.account);
+    Ok(facts)
+}
+
+fn network(lines: &mut Lines, chain: ChainId) {
+    let worth = if chain.is_test_network() {
+        "a test network"
+    } else {
+        "real value"
+    };
+    lines.field("Network", format_args!("{chain}, {worth}"));
+}
+
+fn require_network(wallet: &WalletFacts, chain: ChainId) -> Result<(), Code> {
+    if wallet.networks.contains(&chain) {
+        Ok(())
+    } else {
+        Err(Code::NetworkNotBound)
+    }
+}
+
+#[cfg(test)]
+#[path = "text_tests.rs"]
+pub(super) mod tests;

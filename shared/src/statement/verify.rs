@@ -9,6 +9,7 @@ use minicbor::{Decode, Encode};
 
 use super::TEXT_LIMIT;
 use super::text::{StatementText, is_statement_text};
+use crate::address::EvmAddress;
 use crate::denial::Code;
 use crate::evm::{address_of, keccak256};
 use crate::ids::OwnerId;
@@ -51,8 +52,12 @@ pub enum Envelope {
 
 impl Envelope {
     /// Every envelope.
-    pub const ALL: [Self; 4] =
-        [Self::Ed25519Plain, Self::Ed25519OffchainV0, Self::Ed25519OffchainV1, Self::Eip191];
+    pub const ALL: [Self; 4] = [
+        Self::Ed25519Plain,
+        Self::Ed25519OffchainV0,
+        Self::Ed25519OffchainV1,
+        Self::Eip191,
+    ];
 
     /// The stable text form.
     #[must_use]
@@ -68,7 +73,9 @@ impl Envelope {
     /// The envelope with this text form.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|envelope| envelope.as_str() == text)
+        Self::ALL
+            .into_iter()
+            .find(|envelope| envelope.as_str() == text)
     }
 
     /// Whether a wallet of this key can produce it.
@@ -76,8 +83,10 @@ impl Envelope {
     pub const fn fits(self, key: &OwnerKey) -> bool {
         matches!(
             (self, key),
-            (Self::Ed25519Plain | Self::Ed25519OffchainV0 | Self::Ed25519OffchainV1, OwnerKey::Ed25519(_))
-                | (Self::Eip191, OwnerKey::Secp256k1(_))
+            (
+                Self::Ed25519Plain | Self::Ed25519OffchainV0 | Self::Ed25519OffchainV1,
+                OwnerKey::Ed25519(_)
+            ) | (Self::Eip191, OwnerKey::Secp256k1(_))
         )
     }
 }
@@ -130,7 +139,9 @@ pub fn payload(text: &str, envelope: Envelope, key: &OwnerKey) -> Result<Vec<u8>
     }
     match (envelope, key) {
         (Envelope::Ed25519Plain, OwnerKey::Ed25519(_)) => Ok(text.as_bytes().to_vec()),
-        (Envelope::Ed25519OffchainV0, OwnerKey::Ed25519(signer)) => offchain_v0(text, signer.as_bytes()),
+        (Envelope::Ed25519OffchainV0, OwnerKey::Ed25519(signer)) => {
+            offchain_v0(text, signer.as_bytes())
+        }
         (Envelope::Ed25519OffchainV1, OwnerKey::Ed25519(signer)) => {
             Ok([&OFFCHAIN[..], &[1, 1], signer.as_bytes(), text.as_bytes()].concat())
         }
@@ -157,7 +168,11 @@ pub fn verify(
         OwnerKey::Ed25519(address) => ed25519(&payload, address.as_bytes(), signature),
         OwnerKey::Secp256k1(address) => recover(&payload, signature) == Some(*address),
     };
-    if valid { Ok(()) } else { Err(EnvelopeError::Signature) }
+    if valid {
+        Ok(())
+    } else {
+        Err(EnvelopeError::Signature)
+    }
 }
 
 /// Header: signing domain, version, application domain, format, number of signers, the signer, length
@@ -184,13 +199,24 @@ fn offchain_v0(text: &str, signer: &[u8; 32]) -> Result<Vec<u8>, EnvelopeError> 
 /// Strict: a non-canonical point or scalar, and a key or nonce point of small order, under which one
 /// signature could fit several texts, are refused (RFC 8032 section 5.1.7, and more).
 fn ed25519(payload: &[u8], key: &[u8; 32], signature: &[u8]) -> bool {
-    let Ok(signature) = Signature::from_slice(signature) else { return false };
-    VerifyingKey::from_bytes(key).is_ok_and(|key| key.verify_strict(payload, &signature).is_ok())
+    let Ok(signature) = Signature::from_slice(signature) else {
+        return false;
+    };
+    is_canonical(key)
+        && VerifyingKey::from_bytes(key)
+            .is_ok_and(|key| key.verify_strict(payload, &signature).is_ok())
+}
+
+/// Whether y is below 2^255 - 19. The curve library reads a y above it as well, so that one point
+/// would have two names.
+fn is_canonical(key: &[u8; 32]) -> bool {
+    let [first, middle @ .., last] = key;
+    *first < 0xed || last & 0x7f != 0x7f || middle.iter().any(|byte| *byte != 0xff)
 }
 
 /// Who signed this payload: r, s and v of 65 bytes, in the low-s form only (EIP-2), so that nobody
 /// makes a second signature out of a first.
-fn recover(payload: &[u8], signature: &[u8]) -> Option<crate::address::EvmAddress> {
+fn recover(payload: &[u8], signature: &[u8]) -> Option<EvmAddress> {
     let (v, r_and_s) = signature.split_last()?;
     // Wallets disagree: MetaMask gives 27 or 28 (Yellow Paper), some hardware wallets 0 or 1.
     let y_is_odd = match v {
@@ -204,10 +230,15 @@ fn recover(payload: &[u8], signature: &[u8]) -> Option<crate::address::EvmAddres
     }
     let prehash = keccak256(payload);
     let recovery = RecoveryId::new(y_is_odd, false);
-    EcdsaKey::recover_from_prehash(&prehash, &signature, recovery).ok().map(|key| address_of(&key))
+    EcdsaKey::recover_from_prehash(&prehash, &signature, recovery)
+        .ok()
+        .map(|key| address_of(&key))
 }
 
-const _: () = assert!(TEXT_LIMIT <= u16::MAX as usize, "lengths in headers have 16 bits");
+const _: () = assert!(
+    TEXT_LIMIT <= u16::MAX as usize,
+    "lengths in headers have 16 bits"
+);
 
 #[cfg(test)]
 #[path = "verify_tests.rs"]

@@ -1,0 +1,263 @@
+//! One chain in the gateway's configuration: `[[chain]]` in `config.toml`, read once into checked
+//! values. Unknown keys are refused; a key of the other family is refused.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::{ChainId, Family};
+
+/// Most nodes that are asked in turn.
+const MAX_ENDPOINTS: usize = 8;
+
+/// How one chain is reached and followed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "RawChainConfig")]
+pub struct ChainConfig {
+    /// The chain (CAIP-2).
+    pub id: ChainId,
+    /// Its nodes, in the order of preference; one to eight.
+    pub rpc: Vec<RpcUrl>,
+    /// What counts as confirmed.
+    pub depth: Depth,
+    /// The most that one transaction may cost in fees, in lamports or wei, whatever a node asks. A
+    /// convenience that protects from lying nodes: the binding ceiling is the owner's policy.
+    pub max_fee: Amount,
+    /// How often a transaction under way is looked at.
+    pub poll_interval: Duration,
+    /// Time for one request to one node, everything included.
+    pub request_timeout: Duration,
+}
+
+/// When a transaction counts as on the chain for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Solana: the cluster's own commitment level.
+    Commitment(Commitment),
+    /// EVM: so many blocks, the transaction's own included; at least one.
+    Confirmations(u32),
+}
+
+/// Solana's commitment levels that may count as confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Commitment {
+    /// Two thirds of the stake have voted for the block.
+    Confirmed,
+    /// No fork can undo the block.
+    Finalized,
+}
+
+/// What is wrong with a chain's configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ChainConfigError {
+    /// No node, or too many.
+    #[error("rpc: one to eight node addresses are needed")]
+    Endpoints,
+    /// Solana with `confirmations`, or EVM with `commitment`.
+    #[error("commitment belongs to Solana chains, confirmations to EVM chains")]
+    Depth,
+    /// Zero confirmations, or more than anyone waits for.
+    #[error("confirmations: 1 to 1000")]
+    Confirmations,
+    /// Outside of 50 milliseconds to a minute.
+    #[error("poll-interval-ms: 50 to 60000")]
+    PollInterval,
+    /// Outside of 100 milliseconds to a minute.
+    #[error("request-timeout-ms: 100 to 60000")]
+    RequestTimeout,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct RawChainConfig {
+    id: ChainId,
+    rpc: Vec<RpcUrl>,
+    commitment: Option<Commitment>,
+    confirmations: Option<u32>,
+    max_fee: Option<Amount>,
+    poll_interval_ms: Option<u64>,
+    request_timeout_ms: Option<u64>,
+}
+
+impl TryFrom<RawChainConfig> for ChainConfig {
+    type Error = ChainConfigError;
+
+    fn try_from(raw: RawChainConfig) -> Result<Self, ChainConfigError> {
+        if raw.rpc.is_empty() || raw.rpc.len() > MAX_ENDPOINTS {
+            return Err(ChainConfigError::Endpoints);
+        }
+        let (depth, max_fee, poll_interval_ms) = match raw.id.family() {
+            Family::Solana if raw.confirmations.is_none() => (
+                Depth::Commitment(raw.commitment.unwrap_or(Commitment::Confirmed)),
+                // 0.0001 SOL: twenty times the fee of one signature.
+                100_000,
+                500,
+            ),
+            Family::Evm if raw.commitment.is_none() => (
+                Depth::Confirmations(raw.confirmations.unwrap_or(3)),
+                // 0.005 of the chain's coin: a plain transfer at 238 gwei.
+                5_000_000_000_000_000,
+                1000,
+            ),
+            _ => return Err(ChainConfigError::Depth),
+        };
+        if matches!(depth, Depth::Confirmations(blocks) if !(1..=1000).contains(&blocks)) {
+            return Err(ChainConfigError::Confirmations);
+        }
+        let poll_interval_ms = raw.poll_interval_ms.unwrap_or(poll_interval_ms);
+        if !(50..=60_000).contains(&poll_interval_ms) {
+            return Err(ChainConfigError::PollInterval);
+        }
+        let request_timeout_ms = raw.request_timeout_ms.unwrap_or(10_000);
+        if !(100..=60_000).contains(&request_timeout_ms) {
+            return Err(ChainConfigError::RequestTimeout);
+        }
+        Ok(Self {
+            id: raw.id,
+            rpc: raw.rpc,
+            depth,
+            max_fee: raw.max_fee.unwrap_or(Amount::from_base_units(max_fee)),
+            poll_interval: Duration::from_millis(poll_interval_ms),
+            request_timeout: Duration::from_millis(request_timeout_ms),
+        })
+    }
+}
+
+/// The address of a node. It often holds an access key, so only its host is ever shown.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct RpcUrl(reqwest::Url);
+
+/// Not an address of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a node's address begins with http:// or https:// and names a host")]
+pub struct RpcUrlError;
+
+impl RpcUrl {
+    pub(super) fn as_url(&self) -> &reqwest::Url {
+        &self.0
+    }
+
+    /// Whether it goes without TLS.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.0.scheme() == "http"
+    }
+}
+
+impl TryFrom<String> for RpcUrl {
+    type Error = RpcUrlError;
+
+    fn try_from(text: String) -> Result<Self, RpcUrlError> {
+        let url = reqwest::Url::parse(&text).map_err(|_| RpcUrlError)?;
+        let known = ["http", "https"].contains(&url.scheme());
+        if known && url.has_host() && url.fragment().is_none() {
+            Ok(Self(url))
+        } else {
+            Err(RpcUrlError)
+        }
+    }
+}
+
+impl fmt::Display for RpcUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{}://{}",
+            self.0.scheme(),
+            self.0.host_str().unwrap_or_default()
+        )?;
+        match self.0.port() {
+            Some(port) => write!(formatter, ":{port}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for RpcUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<ChainConfig, String> {
+        toml::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_short_form_is_enough() {
+        let solana = read(
+            r#"id = "solana:localnet"
+               rpc = ["http://127.0.0.1:8899"]"#,
+        )
+        .expect("valid");
+        assert_eq!(solana.depth, Depth::Commitment(Commitment::Confirmed));
+        let evm = read(
+            r#"id = "eip155:1"
+               rpc = ["https://node.example/key", "https://other.example"]
+               confirmations = 12
+               max-fee = "1000"
+               poll-interval-ms = 2000
+               request-timeout-ms = 5000"#,
+        )
+        .expect("valid");
+        assert_eq!(evm.depth, Depth::Confirmations(12));
+        assert_eq!(evm.max_fee, Amount::from_base_units(1000));
+        assert_eq!(evm.request_timeout, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn an_access_key_is_never_shown() {
+        let config = read(
+            r#"id = "eip155:1"
+               rpc = ["https://user:secret@node.example:8443/secret?key=secret"]"#,
+        )
+        .expect("valid");
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("secret"), "{shown}");
+        assert!(shown.contains("https://node.example:8443"), "{shown}");
+    }
+
+    #[test]
+    fn other_forms_are_refused() {
+        let chain = |lines: &str| format!("id = \"eip155:1\"\nrpc = [\"http://h\"]\n{lines}");
+        for (text, says) in [
+            (chain("confirmation = 1"), "unknown field"),
+            (chain("commitment = \"confirmed\""), "belongs to Solana"),
+            (chain("confirmations = 0"), "1 to 1000"),
+            (chain("confirmations = -1"), "invalid value"),
+            (chain("max-fee = 1000"), "invalid type"),
+            (chain("max-fee = \"1e3\""), "plain decimal digits"),
+            (chain("poll-interval-ms = 1"), "50 to 60000"),
+            (chain("request-timeout-ms = 1"), "100 to 60000"),
+            (chain("rpc = []"), "duplicate key"),
+            ("id = \"eip155:1\"\nrpc = []".into(), "one to eight"),
+            ("id = \"eip155:1\"".into(), "missing field"),
+            (
+                "id = \"eip155:1\"\nrpc = [\"ws://h\"]".into(),
+                "http:// or https://",
+            ),
+            (
+                "id = \"eip155:1\"\nrpc = [\"file:///etc/passwd\"]".into(),
+                "http:// or https://",
+            ),
+            (
+                "id = \"solana:localnet\"\nrpc = [\"http://h\"]\nconfirmations = 1".into(),
+                "belongs to Solana",
+            ),
+            (
+                "id = \"solana:localnet\"\nrpc = [\"http://h\"]\ncommitment = \"processed\"".into(),
+                "unknown variant",
+            ),
+        ] {
+            let error = read(&text).expect_err(&text);
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+}

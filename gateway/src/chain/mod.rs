@@ -1,0 +1,369 @@
+//! The gateway's side of the chains: build and estimate, simulate, send, watch. One adapter for each
+//! family behind [`Chain`], chosen once from the configuration; called by the pipeline. Holds no key
+//! and decides nothing about policy: the signer derives every effect from the bytes itself.
+//!
+//! Nodes are hostile (see `rpc`): nothing they say raises a limit, and the three ends of a sent
+//! transaction, confirmed, failed and expired, are told apart from "nobody knows" by evidence only.
+
+mod config;
+mod evm;
+mod quantity;
+mod rpc;
+mod rpc_error;
+mod solana;
+pub mod tracker;
+
+#[cfg(test)]
+mod mock;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use waiaas_shared::address::Account;
+use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::ChainId;
+use waiaas_shared::status::Status;
+use waiaas_shared::transaction::DecodeError;
+
+pub use config::{ChainConfig, ChainConfigError, Commitment, Depth, RpcUrl, RpcUrlError};
+pub use rpc::RpcSetupError;
+pub use rpc_error::{ChainText, Lie, RpcError};
+
+use evm::Evm;
+use solana::Solana;
+
+/// Why the chain part of a request cannot be done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChainError {
+    /// No node gave a usable answer.
+    #[error(transparent)]
+    Rpc(#[from] RpcError),
+    /// The caller's: an account of the other family.
+    #[error("the account is not of the chain's family")]
+    FamilyMismatch,
+    /// The caller's: more than the chain can count.
+    #[error("the amount is larger than the chain can express")]
+    AmountTooLarge,
+    /// The caller's: a transaction that the signer would not even read, such as a transfer to oneself.
+    #[error(transparent)]
+    Unbuildable(#[from] DecodeError),
+    /// The chain asks more than the ceiling allows, or a node says so.
+    #[error("the fee would be {needed} base units, above the ceiling of {ceiling}")]
+    FeeAboveCeiling {
+        /// The least fee with which the transaction could land, in lamports or wei.
+        needed: Amount,
+        /// The lower of the request's and the configuration's ceiling.
+        ceiling: Amount,
+    },
+    /// The recipient is code that wants more gas than a plain transfer may have.
+    #[error("the recipient would use {estimated} gas, a transfer may have {limit}")]
+    GasAboveLimit {
+        /// What a node estimates.
+        estimated: Amount,
+        /// What the signer accepts.
+        limit: u64,
+    },
+    /// The account does not hold what the transaction may cost at worst.
+    #[error("the account holds {balance} base units and needs {needed}")]
+    InsufficientFunds {
+        /// What a node says it holds.
+        balance: Amount,
+        /// Amount and worst-case fee.
+        needed: Amount,
+    },
+    /// The chain would execute the transaction with an error.
+    #[error("the chain would refuse the transaction: {reason}")]
+    WouldFail {
+        /// The chain's words.
+        reason: ChainText,
+    },
+    /// The caller's: bytes that are no signed transaction of this chain.
+    #[error("the bytes are not a signed transaction of this chain")]
+    NotSigned,
+}
+
+/// A transaction that is ready for the signer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepared {
+    /// A Solana message, or an EIP-2718 transaction with nonce 0 (invariant 6).
+    pub unsigned: Vec<u8>,
+    /// The most that the chain can take as its fee, in lamports or wei: what the signer will derive.
+    pub fee_max: Amount,
+    /// Until when the chain accepts it.
+    pub validity: Validity,
+}
+
+/// Until when the chain accepts a transaction. Stored with the transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case",
+    tag = "kind",
+    deny_unknown_fields
+)]
+pub enum Validity {
+    /// EVM: a signature does not expire.
+    Unlimited,
+    /// Solana: up to and including a block height.
+    UntilBlockHeight {
+        /// The last block that may hold it.
+        last_valid: u64,
+        /// The slot at which its blockhash was fetched: no earlier block can hold it.
+        fetched_at_slot: u64,
+    },
+}
+
+/// A chain's own name for a transaction: base58 of the first signature, or `0x` and the hash.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChainTransactionId {
+    /// The first signature.
+    Solana([u8; 64]),
+    /// Keccak-256 of the signed bytes.
+    Evm([u8; 32]),
+}
+
+/// The text is not a transaction's name in its only form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a transaction is named by a base58 signature of 64 bytes or 0x and 64 lower-case digits")]
+pub struct ChainTransactionIdError;
+
+impl fmt::Display for ChainTransactionId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Solana(signature) => formatter.write_str(&bs58::encode(signature).into_string()),
+            Self::Evm(hash) => write!(formatter, "0x{}", hex::encode(hash)),
+        }
+    }
+}
+
+impl fmt::Debug for ChainTransactionId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl FromStr for ChainTransactionId {
+    type Err = ChainTransactionIdError;
+
+    fn from_str(text: &str) -> Result<Self, ChainTransactionIdError> {
+        let id = if let Some(digits) = text.strip_prefix("0x") {
+            let mut hash = [0; 32];
+            hex::decode_to_slice(digits, &mut hash).map_err(|_| ChainTransactionIdError)?;
+            Self::Evm(hash)
+        } else {
+            // 64 bytes never need more than 88 characters; longer input is not even decoded.
+            if text.len() > 88 {
+                return Err(ChainTransactionIdError);
+            }
+            let bytes = bs58::decode(text)
+                .into_vec()
+                .map_err(|_| ChainTransactionIdError)?;
+            Self::Solana(bytes.try_into().map_err(|_| ChainTransactionIdError)?)
+        };
+        if id.to_string() == text {
+            Ok(id)
+        } else {
+            Err(ChainTransactionIdError)
+        }
+    }
+}
+
+/// What came of sending. In every case the bytes may have reached the network: only
+/// [`Chain::status_of`] says what became of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// Computed from the bytes, not taken from the node.
+    pub id: ChainTransactionId,
+    /// `Ok`: a node took it. An error is for the log and the next attempt; a node also refuses what
+    /// it already has ("already known", "already processed", "nonce too low").
+    pub taken: Result<(), RpcError>,
+}
+
+/// What a chain knows of a transaction that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Landing {
+    /// No node has seen it, and it could still land.
+    Unknown,
+    /// Seen, not yet as deep as the configuration asks for; even one that failed there may still be
+    /// undone and succeed.
+    Pending,
+    /// Executed, deep enough.
+    Confirmed {
+        /// Slot or block number.
+        position: u64,
+        /// What the chain took, in lamports or wei, as far as the node says. For showing only.
+        fee: Option<Amount>,
+    },
+    /// Executed with an error, deep enough. The fee is gone.
+    Failed {
+        /// Slot or block number.
+        position: u64,
+        /// The chain's words.
+        reason: ChainText,
+    },
+    /// Not on the chain, and it never can be.
+    Expired,
+}
+
+impl Landing {
+    /// The status that ends the transaction's life, if this does.
+    #[must_use]
+    pub const fn final_status(&self) -> Option<Status> {
+        match self {
+            Self::Unknown | Self::Pending => None,
+            Self::Confirmed { .. } => Some(Status::Confirmed),
+            Self::Failed { .. } => Some(Status::Failed),
+            Self::Expired => Some(Status::Expired),
+        }
+    }
+}
+
+/// A chain that answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    /// The newest slot or block number.
+    pub head: u64,
+}
+
+/// One configured chain.
+#[derive(Debug)]
+pub enum Chain {
+    /// A Solana cluster.
+    Solana(Solana),
+    /// An EVM chain.
+    Evm(Evm),
+}
+
+impl Chain {
+    /// Sets the clients up; asks nothing yet ([`Chain::health`] does).
+    ///
+    /// # Errors
+    /// [`RpcSetupError`] if TLS cannot be set up.
+    pub fn new(config: ChainConfig) -> Result<Self, RpcSetupError> {
+        match config.id {
+            ChainId::Solana(_) => Solana::new(config).map(Self::Solana),
+            ChainId::Evm(id) => Evm::new(config, id).map(Self::Evm),
+        }
+    }
+
+    /// How it was configured.
+    #[must_use]
+    pub const fn config(&self) -> &ChainConfig {
+        match self {
+            Self::Solana(solana) => solana.config(),
+            Self::Evm(evm) => evm.config(),
+        }
+    }
+
+    /// The chain.
+    #[must_use]
+    pub const fn id(&self) -> ChainId {
+        self.config().id
+    }
+
+    /// Builds a transfer of the native asset with fresh fees (and blockhash), never above the lower
+    /// of `fee_ceiling` and the configured ceiling (lamports or wei).
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn prepare_transfer(
+        &self,
+        from: Account,
+        to: Account,
+        amount: Amount,
+        fee_ceiling: Option<Amount>,
+    ) -> Result<Prepared, ChainError> {
+        let configured = self.config().max_fee;
+        let ceiling = fee_ceiling.map_or(configured, |ceiling| ceiling.min(configured));
+        match (self, from, to) {
+            (Self::Solana(solana), Account::Solana(from), Account::Solana(to)) => {
+                solana.prepare_transfer(from, to, amount, ceiling).await
+            }
+            (Self::Evm(evm), Account::Evm(from), Account::Evm(to)) => {
+                evm.prepare_transfer(from, to, amount, ceiling).await
+            }
+            _ => Err(ChainError::FamilyMismatch),
+        }
+    }
+
+    /// Lets a node execute the unsigned transaction without keeping the result.
+    ///
+    /// # Errors
+    /// [`ChainError::WouldFail`] or [`ChainError::InsufficientFunds`] if it would not succeed.
+    pub async fn simulate(&self, unsigned: &[u8], from: Account) -> Result<(), ChainError> {
+        let transaction = waiaas_shared::transaction::decode(self.id(), from, unsigned)?;
+        match (self, from) {
+            (Self::Solana(solana), Account::Solana(_)) => solana.simulate(&transaction).await,
+            (Self::Evm(evm), Account::Evm(from)) => evm.simulate(from, &transaction).await,
+            _ => Err(ChainError::FamilyMismatch),
+        }
+    }
+
+    /// Sends signed bytes; the same bytes may be sent any number of times.
+    ///
+    /// # Errors
+    /// [`ChainError::NotSigned`]: nothing left. Everything else is in [`Sent`].
+    pub async fn send(&self, raw: &[u8]) -> Result<Sent, ChainError> {
+        match self {
+            Self::Solana(solana) => solana.send(raw).await,
+            Self::Evm(evm) => evm.send(raw).await,
+        }
+    }
+
+    /// What became of a transaction.
+    ///
+    /// # Errors
+    /// [`ChainError`] if no node gave a usable answer: then nothing is known.
+    pub async fn status_of(
+        &self,
+        id: &ChainTransactionId,
+        validity: &Validity,
+    ) -> Result<Landing, ChainError> {
+        match (self, id) {
+            (Self::Solana(solana), ChainTransactionId::Solana(_)) => {
+                solana.status_of(id, validity).await
+            }
+            (Self::Evm(evm), ChainTransactionId::Evm(hash)) => evm.status_of(id, hash).await,
+            _ => Err(ChainError::FamilyMismatch),
+        }
+    }
+
+    /// The native balance in lamports or wei.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn balance(&self, account: Account) -> Result<Amount, ChainError> {
+        match (self, account) {
+            (Self::Solana(solana), Account::Solana(address)) => solana.balance(address).await,
+            (Self::Evm(evm), Account::Evm(address)) => evm.balance(address).await,
+            _ => Err(ChainError::FamilyMismatch),
+        }
+    }
+
+    /// The account's next nonce as a node tells it; nothing on Solana. A suggestion to show to the
+    /// owner who attests it, never an input of a transaction.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn account_nonce(&self, account: Account) -> Result<Option<u64>, ChainError> {
+        match (self, account) {
+            (Self::Solana(_), Account::Solana(_)) => Ok(None),
+            (Self::Evm(evm), Account::Evm(address)) => evm.account_nonce(address).await.map(Some),
+            _ => Err(ChainError::FamilyMismatch),
+        }
+    }
+
+    /// Asks whether a node of the right chain answers.
+    ///
+    /// # Errors
+    /// [`ChainError`] if none does.
+    pub async fn health(&self) -> Result<Health, ChainError> {
+        match self {
+            Self::Solana(solana) => solana.health().await,
+            Self::Evm(evm) => evm.health().await,
+        }
+    }
+}

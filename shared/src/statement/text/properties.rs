@@ -1,0 +1,508 @@
+//! Any facts in any state: no panic, the form holds, and what the text says is what the facts are,
+//! read back by a parser of its own (P11).
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::samples::*;
+use super::*;
+use crate::address::{EvmAddress, SolanaAddress};
+use crate::amount::Decimals;
+use crate::digest::Digest;
+use crate::keys::AgentKey;
+use crate::policy::document::{AssetRule, MATURITY_LONGEST, Recipient, VERSION};
+use crate::session::SessionLimit;
+use crate::statement::TEXT_LIMIT;
+use crate::time::{Millis, WallTime};
+
+fn any_chain() -> impl Strategy<Value = ChainId> {
+    prop::sample::select(vec![
+        "solana:localnet",
+        "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp",
+        "eip155:1",
+        "eip155:31337",
+    ])
+    .prop_map(read)
+}
+
+fn account_on(chain: ChainId) -> impl Strategy<Value = Account> {
+    any::<[u8; 32]>().prop_map(move |bytes| match chain {
+        ChainId::Solana(_) => Account::Solana(SolanaAddress::from_bytes(bytes)),
+        ChainId::Evm(_) => Account::Evm(EvmAddress::from_bytes(
+            bytes.first_chunk().copied().expect("32 is above 20"),
+        )),
+    })
+}
+
+fn any_asset() -> impl Strategy<Value = AssetId> {
+    (any_chain(), any::<bool>(), 0_u8..3).prop_map(|(chain, native, number)| {
+        let token = match chain {
+            _ if native => crate::caip::Token::Native,
+            ChainId::Solana(_) => crate::caip::Token::Mint(SolanaAddress::from_bytes([number; 32])),
+            ChainId::Evm(_) => crate::caip::Token::Erc20(EvmAddress::from_bytes([number; 20])),
+        };
+        AssetId::new(chain, token).expect("one family")
+    })
+}
+
+fn any_amount() -> impl Strategy<Value = Amount> {
+    prop_oneof![any::<u128>(), any::<u64>().prop_map(u128::from), 0_u128..10].prop_map(units)
+}
+
+fn any_account_id() -> impl Strategy<Value = AccountId> {
+    any_chain().prop_flat_map(|chain| {
+        account_on(chain)
+            .prop_map(move |account| AccountId::new(chain, account).expect("one family"))
+    })
+}
+
+fn any_time() -> impl Strategy<Value = WallTime> {
+    prop_oneof![any::<u64>(), 0_u64..4_000_000_000_000].prop_map(WallTime::from_millis)
+}
+
+fn any_rule() -> impl Strategy<Value = AssetRule> {
+    let amounts = prop::collection::vec(any_amount(), 9);
+    (
+        any_asset(),
+        "[A-Za-z0-9]{1,12}",
+        0_u8..=36,
+        amounts,
+        any::<(bool, bool, Option<u32>)>(),
+    )
+        .prop_map(
+            |(asset, symbol, places, mut amounts, (fee, sign_only, day_count))| {
+                let native = asset.token() == crate::caip::Token::Native;
+                let evm_native = native && matches!(asset.chain(), ChainId::Evm(_));
+                amounts[..7].sort_unstable();
+                AssetRule {
+                    asset,
+                    symbol,
+                    decimals: Decimals::new(places).expect("in range"),
+                    instant_up_to: amounts[0],
+                    notify_up_to: amounts[1],
+                    per_transaction: amounts[2],
+                    hour: amounts[3],
+                    day: amounts[4],
+                    week: amounts[5],
+                    month: amounts[6],
+                    day_count,
+                    fee_ceiling: (native && fee).then_some(amounts[7]),
+                    outstanding: evm_native.then_some(amounts[8]),
+                    sign_only: sign_only && evm_native,
+                }
+            },
+        )
+}
+
+fn any_policy(epoch: u64) -> impl Strategy<Value = PolicyDocument> {
+    let rules = prop::collection::vec(any_rule(), 0..10);
+    let accounts = prop::collection::vec(any_account_id(), 0..10);
+    (rules, accounts, 0..=MATURITY_LONGEST.millis()).prop_map(
+        move |(mut assets, accounts, maturity)| {
+            assets.sort_by_key(|rule| rule.asset);
+            assets.dedup_by_key(|rule| rule.asset);
+            let recipients = (0..)
+                .zip(accounts)
+                .map(|(number, account): (u32, _)| Recipient {
+                    account,
+                    name: format!("c-{number}"),
+                })
+                .collect();
+            let mut document = PolicyDocument {
+                version: VERSION,
+                epoch,
+                maturity: Millis::from_millis(maturity),
+                assets,
+                recipients,
+            };
+            document.sort();
+            document
+        },
+    )
+}
+
+fn any_grant() -> impl Strategy<Value = SessionGrant> {
+    let limit =
+        (any_asset(), any_amount(), any_amount()).prop_map(|(asset, one, other)| SessionLimit {
+            asset,
+            per_transaction: one.min(other),
+            total: one.max(other),
+        });
+    let credential = prop_oneof![
+        any::<[u8; 32]>().prop_map(|key| Credential::AgentKey(AgentKey::from_bytes(key))),
+        any::<[u8; 32]>().prop_map(|digest| Credential::Bearer(Digest::from_bytes(digest))),
+    ];
+    let wallets = prop::collection::btree_set(1_u8..5, 0..4);
+    (
+        wallets,
+        prop::collection::vec(limit, 0..17),
+        any::<u32>(),
+        any_time(),
+        credential,
+    )
+        .prop_map(|(wallets, mut limits, count, expires, credential)| {
+            limits.sort_by_key(|limit| limit.asset);
+            limits.dedup_by_key(|limit| limit.asset);
+            let wallets = wallets.into_iter().map(wallet_id).collect();
+            SessionGrant {
+                wallets,
+                limits,
+                count,
+                expires,
+                credential,
+            }
+        })
+}
+
+fn any_facts() -> impl Strategy<Value = StatementFacts> {
+    let key = prop_oneof![
+        any::<[u8; 32]>().prop_map(|key| OwnerKey::Ed25519(SolanaAddress::from_bytes(key))),
+        any::<[u8; 32]>().prop_map(|key| OwnerKey::Secp256k1(EvmAddress::from_bytes(
+            key.first_chunk().copied().expect("32 is above 20")
+        ))),
+    ];
+    let wallet = || (1_u8..5).prop_map(wallet_id);
+    let withdraw = (
+        any_asset(),
+        any_chain(),
+        wallet(),
+        any_amount(),
+        any_amount(),
+        any::<Option<u64>>(),
+    )
+        .prop_flat_map(|(asset, other, wallet, amount, fee_ceiling, nonce)| {
+            // Mostly an address of the asset's chain.
+            prop_oneof![4 => account_on(asset.chain()), 1 => account_on(other)].prop_map(
+                move |to| StatementFacts::Withdraw {
+                    wallet,
+                    asset,
+                    to,
+                    amount,
+                    fee_ceiling,
+                    nonce,
+                },
+            )
+        });
+    prop_oneof![
+        (key, prop::collection::vec(any_account_id(), 0..40))
+            .prop_map(|(key, withdrawals)| StatementFacts::EnrolOwner { key, withdrawals }),
+        prop::collection::vec(any::<u8>(), 0..40)
+            .prop_map(|document| StatementFacts::AdoptPolicy { document }),
+        (1_u64..4)
+            .prop_flat_map(any_policy)
+            .prop_map(|document| StatementFacts::AdoptPolicy {
+                document: document.to_bytes()
+            }),
+        any_grant().prop_map(|grant| StatementFacts::GrantSession { grant }),
+        (any::<u64>(), prop::collection::btree_set(1_u8..4, 0..3)).prop_map(|(epoch, sessions)| {
+            StatementFacts::ReleaseKill {
+                epoch,
+                sessions: sessions.into_iter().map(session_id).collect(),
+            }
+        }),
+        prop::option::of(wallet()).prop_map(|wallet| StatementFacts::ReleasePause { wallet }),
+        withdraw,
+        (wallet(), any_chain(), any::<u64>()).prop_map(|(wallet, chain, next)| {
+            StatementFacts::AttestNonce {
+                wallet,
+                chain,
+                next,
+            }
+        }),
+        any_time().prop_map(|wall| StatementFacts::StateTime { wall }),
+        any_account_id().prop_map(|account| StatementFacts::EnrolWithdrawal { account }),
+    ]
+}
+
+/// A text, read back: its lines as name and value.
+struct Fields<'a>(BTreeMap<&'a str, &'a str>);
+
+impl<'a> Fields<'a> {
+    fn parse(text: &'a str) -> Self {
+        let mut fields = BTreeMap::new();
+        for line in text.lines().skip(2) {
+            let (name, value) = line.split_once(": ").expect("a field");
+            // A caution has no number: it may stand for several assets.
+            assert!(
+                fields.insert(name, value).is_none() || name == "CAUTION",
+                "{name} stands twice"
+            );
+        }
+        Self(fields)
+    }
+
+    fn value<T: std::str::FromStr>(&self, name: &str) -> T {
+        read(self.0[name])
+    }
+
+    /// The values of `name 1 of n`, up to n.
+    fn list(&self, name: &str) -> Vec<&'a str> {
+        let is_of_list = |key: &&str| {
+            key.strip_prefix(name)
+                .is_some_and(|rest| rest.contains(" of "))
+        };
+        let count = self.0.keys().copied().filter(is_of_list).count();
+        (1..=count)
+            .map(|place| self.0[format!("{name} {place} of {count}").as_str()])
+            .collect()
+    }
+}
+
+/// Reads `0.5 SOL (500000000 base units)` and its other forms; both numbers must be the same.
+fn amount_of(text: &str, decimals: Option<Decimals>) -> Amount {
+    let Some(decimals) = decimals else {
+        return read(text.split_once(" base units").expect("base units").0);
+    };
+    let (shown, rest) = text.split_once(" (").expect("both forms");
+    let base: Amount = read(rest.split_once(" base units").expect("base units").0);
+    let (number, _unit) = shown.split_once(' ').expect("a unit");
+    assert_eq!(Amount::parse_decimal(number, decimals), Ok(base), "{text}");
+    base
+}
+
+fn decimals_of(asset: AssetId, view: &TestView) -> Option<Decimals> {
+    let rule = view
+        .policy
+        .as_ref()
+        .and_then(|document| document.asset(asset));
+    rule.map(|rule| rule.decimals)
+        .or(super::unit::coin_decimals(asset))
+}
+
+fn assert_grant(fields: &Fields<'_>, whose: &str, grant: &SessionGrant, view: &TestView) {
+    let limits = fields.list(&format!("{whose}Limit"));
+    assert_eq!(limits.len(), grant.limits.len());
+    for (shown, limit) in limits.iter().zip(&grant.limits) {
+        let parts: Vec<_> = shown.split(", ").collect();
+        let decimals = decimals_of(limit.asset, view);
+        assert_eq!(read::<AssetId>(parts[0]), limit.asset);
+        assert_eq!(
+            amount_of(
+                parts[1].strip_suffix(" a transaction").expect(shown),
+                decimals
+            ),
+            limit.per_transaction
+        );
+        assert_eq!(
+            amount_of(parts[2].strip_suffix(" in all").expect(shown), decimals),
+            limit.total
+        );
+    }
+    let wallets: Vec<WalletId> = fields
+        .list(&format!("{whose}Wallet"))
+        .iter()
+        .map(|shown| read(shown.split_once(", ").expect(shown).0))
+        .collect();
+    assert_eq!(wallets, grant.wallets);
+    assert_eq!(
+        fields.0[format!("{whose}Transactions").as_str()],
+        format!("{} at most", grant.count)
+    );
+    assert_eq!(
+        fields.0[format!("{whose}Ends").as_str()],
+        grant.expires.to_string()
+    );
+    let (key, bearer) = (format!("{whose}Agent key"), format!("{whose}Credential"));
+    match grant.credential {
+        Credential::AgentKey(agent) => {
+            assert_eq!(fields.0[key.as_str()], agent.to_string());
+            assert!(!fields.0.contains_key(bearer.as_str()));
+        }
+        Credential::Bearer(_) => {
+            assert!(fields.0[bearer.as_str()].starts_with("BEARER: anyone"));
+            assert!(!fields.0.contains_key(key.as_str()));
+        }
+    }
+}
+
+fn assert_policy(fields: &Fields<'_>, bytes: &[u8], view: &TestView) {
+    let document = PolicyDocument::from_bytes(bytes).expect("composed");
+    assert_eq!(fields.0["Document"], document.digest().to_string());
+    assert_eq!(fields.value::<u64>("Document epoch"), document.epoch);
+    let losses = fields.list("Worst loss");
+    if document.assets.len() <= 8 {
+        assert_eq!(losses.len(), document.assets.len());
+    }
+    for shown in losses {
+        let (asset, rest) = shown.split_once(", ").expect(shown);
+        let rule = document.asset(read(asset)).expect(asset);
+        let factor = u128::try_from(view.wallets_on(rule.asset.chain()).max(1)).expect("few");
+        let (day, rest) = rest.split_once(" a day, ").expect(shown);
+        let (month, _) = rest.split_once(" a month, ").expect(shown);
+        assert_eq!(
+            Some(amount_of(day, Some(rule.decimals))),
+            rule.day.checked_mul(factor)
+        );
+        assert_eq!(
+            Some(amount_of(month, Some(rule.decimals))),
+            rule.month.checked_mul(factor)
+        );
+    }
+    let (new, shown) = match &view.policy {
+        None if document.recipients.len() > 8 => return,
+        None => (
+            document.recipients.iter().collect::<Vec<_>>(),
+            fields.list("Recipient"),
+        ),
+        Some(before) => {
+            let new = document
+                .recipients
+                .iter()
+                .filter(|known| before.recipient(known.account).is_none())
+                .collect();
+            let words = fields.list("Loosening");
+            (
+                new,
+                words
+                    .into_iter()
+                    .filter_map(|words| words.strip_prefix("new recipient "))
+                    .collect(),
+            )
+        }
+    };
+    let whole: Vec<_> = new
+        .iter()
+        .map(|known| format!("{}, called {}", known.account, known.name))
+        .collect();
+    assert_eq!(shown, whole);
+}
+
+fn assert_says(text: &str, facts: &StatementFacts, view: &TestView) {
+    let fields = Fields::parse(text);
+    let header = view.header();
+    assert_eq!(fields.value::<u64>("Policy epoch"), header.policy_epoch);
+    assert_eq!(fields.0["Signer"], header.signer.to_string());
+    assert_eq!(fields.0["Statement"], header.statement.to_string());
+    assert_eq!(fields.0["Sign before"], header.expires.to_string());
+    assert_eq!(fields.0["Digest"], digest(&header, facts).to_string());
+    let assert_wallet = |wallet: WalletId| {
+        assert_eq!(fields.value::<WalletId>("Wallet"), wallet);
+        assert_eq!(
+            fields.value::<Account>("Wallet address"),
+            view.wallets[&wallet].account
+        );
+    };
+    let assert_network = |chain: ChainId| {
+        let worth = if chain.is_test_network() {
+            "a test network"
+        } else {
+            "real value"
+        };
+        assert_eq!(fields.0["Network"], format!("{chain}, {worth}"));
+    };
+    match facts {
+        StatementFacts::EnrolOwner { key, withdrawals } => {
+            assert_eq!(fields.0["Key"], key.to_string());
+            let shown: Vec<AccountId> = fields
+                .list("Withdrawal address")
+                .into_iter()
+                .map(read)
+                .collect();
+            assert_eq!(&shown, withdrawals);
+        }
+        StatementFacts::AdoptPolicy { document } => assert_policy(&fields, document, view),
+        StatementFacts::GrantSession { grant } => assert_grant(&fields, "", grant, view),
+        StatementFacts::ReleaseKill { epoch, sessions } => {
+            assert_eq!(fields.value::<u64>("Kill epoch"), *epoch);
+            assert_eq!(fields.value::<usize>("Sessions restored"), sessions.len());
+            for (place, session) in (1..).zip(sessions) {
+                assert_eq!(
+                    fields.value::<SessionId>(&format!("Session {place}")),
+                    *session
+                );
+                assert_grant(
+                    &fields,
+                    &format!("Session {place} "),
+                    &view.sessions[session],
+                    view,
+                );
+            }
+        }
+        StatementFacts::ReleasePause { wallet: None } => assert_eq!(fields.0["Wallets"], "ALL"),
+        StatementFacts::ReleasePause {
+            wallet: Some(wallet),
+        } => assert_wallet(*wallet),
+        StatementFacts::Withdraw {
+            wallet,
+            asset,
+            to,
+            amount,
+            fee_ceiling,
+            nonce,
+        } => {
+            let native = asset.chain().native_asset();
+            assert_eq!(
+                amount_of(fields.0["Amount"], decimals_of(*asset, view)),
+                *amount
+            );
+            assert!(fields.0["Amount"].contains(&format!(" base units of {asset}")));
+            assert_eq!(fields.value::<Account>("To"), *to);
+            assert_network(asset.chain());
+            assert_eq!(
+                amount_of(fields.0["Fee at most"], decimals_of(native, view)),
+                *fee_ceiling
+            );
+            assert!(fields.0["Fee at most"].contains(&format!(" base units of {native}")));
+            let shown = match (nonce, asset.chain()) {
+                (Some(nonce), _) => Some(format!("{nonce}, used again")),
+                (None, ChainId::Evm(_)) => Some("the next one".to_owned()),
+                (None, ChainId::Solana(_)) => None,
+            };
+            assert_eq!(fields.0.get("Nonce").copied(), shown.as_deref());
+            assert_wallet(*wallet);
+        }
+        StatementFacts::AttestNonce {
+            wallet,
+            chain,
+            next,
+        } => {
+            assert_eq!(fields.value::<u64>("Next nonce"), *next);
+            assert_network(*chain);
+            assert_wallet(*wallet);
+        }
+        StatementFacts::StateTime { wall } => {
+            assert_eq!(fields.0["Stated time"], wall.to_string());
+            assert_eq!(
+                fields.0["Unix time"],
+                format!("{} milliseconds", wall.millis())
+            );
+        }
+        StatementFacts::EnrolWithdrawal { account } => {
+            assert_eq!(fields.value::<Account>("Address"), account.account());
+            assert_network(account.chain());
+        }
+    }
+}
+
+#[test]
+fn the_samples_say_what_their_facts_are() {
+    for sample in samples() {
+        assert_says(sample.text().as_str(), &sample.facts, &sample.view);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn a_text_says_what_its_facts_are(facts in any_facts(), policy in prop::option::of((1_u64..3).prop_flat_map(any_policy))) {
+        let view = TestView::new(policy);
+        if let Ok(text) = compose(&view.header(), &facts, &view) {
+            let text = text.as_str();
+            prop_assert!(text.len() <= TEXT_LIMIT);
+            prop_assert!(text.bytes().all(|byte| byte == b'\n' || (0x20..=0x7e).contains(&byte)));
+            prop_assert!(is_statement_text(text));
+            assert_says(text, &facts, &view);
+        }
+    }
+
+    #[test]
+    fn other_facts_have_another_text(one in any_facts(), other in any_facts()) {
+        let view = TestView::new(None);
+        let texts = [&one, &other].map(|facts| compose(&view.header(), facts, &view));
+        if let [Ok(first), Ok(second)] = texts {
+            prop_assert_eq!(one == other, first == second);
+        }
+    }
+}

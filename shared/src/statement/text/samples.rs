@@ -1,0 +1,370 @@
+//! What the tests of statements are made of: a small signer state, and one statement or more of each
+//! kind, named as its golden files are.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::amount::Decimals;
+use crate::digest::{Domain, hash};
+use crate::ids::{SignerId, StatementId};
+use crate::keys::AgentKey;
+use crate::policy::document::{AssetRule, MATURITY_DEFAULT, Recipient, VERSION};
+use crate::session::SessionLimit;
+use crate::time::{Millis, WallTime};
+
+pub(in crate::statement) const RECIPIENT_SOLANA: &str =
+    "solana:localnet:7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2";
+pub(in crate::statement) const RECIPIENT_EVM: &str =
+    "eip155:31337:0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
+/// The public key of RFC 8032 section 7.1, test 1.
+pub(in crate::statement) const OWNER_ED25519: &str = "FVen3X669xLzsi6N2V91DoiyzHzg1uAgqiT8jZ9nS96Z";
+/// The account of the private key in EIP-155's example.
+pub(in crate::statement) const OWNER_EVM: &str = "0x9d8A62f656a8d1615C1294fd71e9CFb3E4855A4F";
+
+pub(in crate::statement) fn read<T: std::str::FromStr>(text: &str) -> T {
+    text.parse().ok().expect(text)
+}
+
+pub(in crate::statement) fn units(units: u128) -> Amount {
+    Amount::from_base_units(units)
+}
+
+pub(in crate::statement) fn wallet_id(number: u8) -> WalletId {
+    WalletId::from_bytes([number; 16])
+}
+
+pub(in crate::statement) fn session_id(number: u8) -> SessionId {
+    SessionId::from_bytes([number; 16])
+}
+
+/// A signer's state: wallets 1 and 2 on Solana, wallet 3 on two EVM chains, sessions 1 and 2.
+#[derive(Debug, Clone)]
+pub(in crate::statement) struct TestView {
+    pub(in crate::statement) wallets: BTreeMap<WalletId, WalletFacts>,
+    pub(in crate::statement) policy: Option<PolicyDocument>,
+    pub(in crate::statement) sessions: BTreeMap<SessionId, SessionGrant>,
+}
+
+impl StatementView for TestView {
+    fn wallet(&self, wallet: WalletId) -> Option<WalletFacts> {
+        self.wallets.get(&wallet).cloned()
+    }
+
+    fn newest_policy(&self) -> Option<&PolicyDocument> {
+        self.policy.as_ref()
+    }
+
+    fn wallets_on(&self, chain: ChainId) -> usize {
+        self.wallets
+            .values()
+            .filter(|facts| facts.networks.contains(&chain))
+            .count()
+    }
+
+    fn session(&self, session: SessionId) -> Option<&SessionGrant> {
+        self.sessions.get(&session)
+    }
+}
+
+impl TestView {
+    pub(in crate::statement) fn new(policy: Option<PolicyDocument>) -> Self {
+        let solana = |number: u8| WalletFacts {
+            account: Account::Solana(crate::address::SolanaAddress::from_bytes([number; 32])),
+            networks: vec![read("solana:localnet")],
+        };
+        let evm = WalletFacts {
+            account: read("0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"),
+            networks: vec![read("eip155:1"), read("eip155:31337")],
+        };
+        Self {
+            wallets: BTreeMap::from([
+                (wallet_id(1), solana(1)),
+                (wallet_id(2), solana(2)),
+                (wallet_id(3), evm),
+            ]),
+            policy,
+            sessions: BTreeMap::from([
+                (session_id(1), agent_grant()),
+                (session_id(2), bearer_grant()),
+            ]),
+        }
+    }
+
+    pub(in crate::statement) fn header(&self) -> StatementHeader {
+        StatementHeader {
+            signer: SignerId::from_bytes([0x11; 16]),
+            statement: StatementId::from_bytes([0x22; 16]),
+            policy_epoch: self.policy.as_ref().map_or(0, |document| document.epoch),
+            expires: WallTime::from_millis(1_795_257_000_000),
+        }
+    }
+}
+
+/// A rule of which `whole` units may be spent in a transaction, and more in longer windows.
+pub(in crate::statement) fn rule(asset: &str, symbol: &str, places: u8, whole: u128) -> AssetRule {
+    let asset: AssetId = read(asset);
+    let native = coin_of(asset);
+    let unit = 10_u128.pow(places.into());
+    AssetRule {
+        asset,
+        symbol: symbol.to_owned(),
+        decimals: Decimals::new(places).expect("in range"),
+        per_transaction: units(whole * unit),
+        hour: units(2 * whole * unit),
+        day: units(5 * whole * unit),
+        week: units(10 * whole * unit),
+        month: units(20 * whole * unit),
+        day_count: Some(100),
+        instant_up_to: units(whole * unit / 2),
+        notify_up_to: units(whole * unit),
+        fee_ceiling: native.then(|| units(unit / 100)),
+        outstanding: (native && places == 18).then(|| units(whole * unit)),
+        sign_only: false,
+    }
+}
+
+fn coin_of(asset: AssetId) -> bool {
+    asset.token() == crate::caip::Token::Native
+}
+
+pub(in crate::statement) const USDC: &str =
+    "eip155:1/erc20:0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48";
+
+pub(in crate::statement) fn first_policy() -> PolicyDocument {
+    let mut document = PolicyDocument {
+        version: VERSION,
+        epoch: 1,
+        maturity: MATURITY_DEFAULT,
+        assets: vec![
+            rule("solana:localnet/slip44:501", "SOL", 9, 1),
+            rule("eip155:31337/slip44:60", "ETH", 18, 1),
+        ],
+        recipients: vec![
+            Recipient {
+                account: read(RECIPIENT_EVM),
+                name: "hosting".to_owned(),
+            },
+            Recipient {
+                account: read(RECIPIENT_SOLANA),
+                name: "data".to_owned(),
+            },
+        ],
+    };
+    document.sort();
+    document
+}
+
+/// The first one with a change of each kind.
+pub(in crate::statement) fn later_policy() -> PolicyDocument {
+    let mut document = first_policy();
+    document.epoch = 2;
+    document.maturity = Millis::from_hours(1);
+    for rule in &mut document.assets {
+        if matches!(rule.asset.chain(), ChainId::Evm(_)) {
+            rule.sign_only = true;
+            rule.outstanding = Some(units(2_500_000_000_000_000_000));
+        } else {
+            rule.month = units(30_000_000_000);
+            rule.day_count = None;
+            rule.hour = units(1_500_000_000);
+        }
+    }
+    document.assets.push(rule(USDC, "USDC", 6, 50));
+    document.recipients.retain(|known| known.name != "data");
+    document.recipients.push(Recipient {
+        account: read("eip155:1:0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb"),
+        name: "exchange".to_owned(),
+    });
+    for known in &mut document.recipients {
+        if known.name == "hosting" {
+            known.name = "hosting-2".to_owned();
+        }
+    }
+    document.sort();
+    document.check().expect("a sound document");
+    document
+}
+
+pub(in crate::statement) fn agent_grant() -> SessionGrant {
+    let key = AgentKey::from_bytes([7; 32]);
+    let limit = |asset: &str, one: u128, all: u128| SessionLimit {
+        asset: read(asset),
+        per_transaction: units(one),
+        total: units(all),
+    };
+    SessionGrant {
+        wallets: vec![wallet_id(1), wallet_id(3)],
+        limits: vec![
+            limit("solana:localnet/slip44:501", 500_000_000, 5_000_000_000),
+            limit(
+                "eip155:31337/slip44:60",
+                10_000_000_000_000_000,
+                100_000_000_000_000_000,
+            ),
+        ],
+        count: 40,
+        expires: WallTime::from_millis(1_795_512_600_000),
+        credential: Credential::AgentKey(key),
+    }
+}
+
+pub(in crate::statement) fn bearer_grant() -> SessionGrant {
+    SessionGrant {
+        wallets: vec![wallet_id(3)],
+        limits: vec![SessionLimit {
+            asset: read(USDC),
+            per_transaction: units(1_500_000),
+            total: units(10_000_000),
+        }],
+        count: 8,
+        expires: WallTime::from_millis(1_795_339_800_000),
+        credential: Credential::Bearer(hash(Domain::SessionSecret, &[b"a secret"])),
+    }
+}
+
+/// A statement in the state that it was drafted in.
+#[derive(Debug, Clone)]
+pub(in crate::statement) struct Sample {
+    pub(in crate::statement) name: &'static str,
+    pub(in crate::statement) view: TestView,
+    pub(in crate::statement) facts: StatementFacts,
+}
+
+impl Sample {
+    pub(in crate::statement) fn text(&self) -> StatementText {
+        compose(&self.view.header(), &self.facts, &self.view).expect(self.name)
+    }
+}
+
+/// At least one of each kind.
+pub(in crate::statement) fn samples() -> Vec<Sample> {
+    let none = TestView::new(None);
+    let first = TestView::new(Some(first_policy()));
+    let sol: AssetId = read("solana:localnet/slip44:501");
+    let eth: AssetId = read("eip155:1/slip44:60");
+    let [to_solana, to_evm]: [AccountId; 2] = [read(RECIPIENT_SOLANA), read(RECIPIENT_EVM)];
+    let sample = |name, view: &TestView, facts| Sample {
+        name,
+        view: view.clone(),
+        facts,
+    };
+    vec![
+        sample(
+            "enrol-owner",
+            &none,
+            StatementFacts::EnrolOwner {
+                key: OwnerKey::Ed25519(read(OWNER_ED25519)),
+                withdrawals: vec![to_solana, to_evm],
+            },
+        ),
+        sample(
+            "enrol-owner-later",
+            &first,
+            StatementFacts::EnrolOwner {
+                key: OwnerKey::Secp256k1(read(OWNER_EVM)),
+                withdrawals: vec![],
+            },
+        ),
+        sample(
+            "adopt-policy",
+            &none,
+            StatementFacts::AdoptPolicy {
+                document: first_policy().to_bytes(),
+            },
+        ),
+        sample(
+            "adopt-policy-later",
+            &first,
+            StatementFacts::AdoptPolicy {
+                document: later_policy().to_bytes(),
+            },
+        ),
+        sample(
+            "grant-session",
+            &first,
+            StatementFacts::GrantSession {
+                grant: agent_grant(),
+            },
+        ),
+        sample(
+            "grant-session-bearer",
+            &first,
+            StatementFacts::GrantSession {
+                grant: bearer_grant(),
+            },
+        ),
+        sample(
+            "release-kill",
+            &first,
+            StatementFacts::ReleaseKill {
+                epoch: 3,
+                sessions: vec![session_id(1), session_id(2)],
+            },
+        ),
+        sample(
+            "release-kill-alone",
+            &first,
+            StatementFacts::ReleaseKill {
+                epoch: 4,
+                sessions: vec![],
+            },
+        ),
+        sample(
+            "release-pause",
+            &first,
+            StatementFacts::ReleasePause { wallet: None },
+        ),
+        sample(
+            "release-pause-wallet",
+            &first,
+            StatementFacts::ReleasePause {
+                wallet: Some(wallet_id(2)),
+            },
+        ),
+        sample(
+            "withdraw",
+            &first,
+            StatementFacts::Withdraw {
+                wallet: wallet_id(1),
+                asset: sol,
+                to: to_solana.account(),
+                amount: units(500_000_000),
+                fee_ceiling: units(10_000),
+                nonce: None,
+            },
+        ),
+        sample(
+            "withdraw-evm",
+            &first,
+            StatementFacts::Withdraw {
+                wallet: wallet_id(3),
+                asset: eth,
+                to: to_evm.account(),
+                amount: units(1_250_000_000_000_000_000),
+                fee_ceiling: units(420_000_000_000_000),
+                nonce: Some(7),
+            },
+        ),
+        sample(
+            "attest-nonce",
+            &first,
+            StatementFacts::AttestNonce {
+                wallet: wallet_id(3),
+                chain: read("eip155:31337"),
+                next: 12,
+            },
+        ),
+        sample(
+            "state-time",
+            &first,
+            StatementFacts::StateTime {
+                wall: WallTime::from_millis(1_795_253_400_000),
+            },
+        ),
+        sample(
+            "enrol-withdrawal",
+            &first,
+            StatementFacts::EnrolWithdrawal { account: to_evm },
+        ),
+    ]
+}

@@ -1,0 +1,84 @@
+//! Transactions from outside: `vectors` walks the case files, `changes` tries every small change of a
+//! valid transaction, `properties` holds for all bytes, `signatures` for what is assembled. `reference`
+//! is a second reader to compare with. No panic, nothing accepted that another reader would read
+//! differently, nothing built that is not read back, nothing assembled with a faulty signature.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may be blunt"
+)]
+
+mod changes;
+mod properties;
+mod reference;
+mod signatures;
+mod vectors;
+
+use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
+use waiaas_shared::caip::ChainId;
+use waiaas_shared::transaction::{DecodeError, DecodedTransaction, decode};
+use waiaas_shared::{evm, solana};
+
+pub(crate) fn solana_chain() -> ChainId {
+    "solana:localnet".parse().unwrap()
+}
+
+pub(crate) fn solana_key() -> ed25519_dalek::SigningKey {
+    ed25519_dalek::SigningKey::from_bytes(&[7; 32])
+}
+
+pub(crate) fn solana_wallet() -> SolanaAddress {
+    SolanaAddress::from_bytes(solana_key().verifying_key().to_bytes())
+}
+
+pub(crate) fn evm_key() -> k256::ecdsa::SigningKey {
+    k256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap()
+}
+
+pub(crate) fn evm_wallet() -> EvmAddress {
+    evm::address_of(evm_key().verifying_key())
+}
+
+pub(crate) fn read_solana(bytes: &[u8]) -> Result<DecodedTransaction, DecodeError> {
+    decode(solana_chain(), Account::Solana(solana_wallet()), bytes)
+}
+
+pub(crate) fn read_evm(bytes: &[u8]) -> Result<DecodedTransaction, DecodeError> {
+    decode(ChainId::Evm(31_337), Account::Evm(evm_wallet()), bytes)
+}
+
+pub(crate) fn solana_request() -> solana::build::TransferRequest {
+    solana::build::TransferRequest {
+        from: solana_wallet(),
+        to: SolanaAddress::from_bytes([0xa1; 32]),
+        lamports: 0x0102_0304_0506_0708,
+        blockhash: [0xb2; 32],
+        compute_unit_limit: 450,
+        micro_lamports_per_compute_unit: 100_000,
+    }
+}
+
+pub(crate) fn evm_request() -> evm::build::TransferRequest {
+    evm::build::TransferRequest {
+        chain_id: 31_337,
+        from: evm_wallet(),
+        to: EvmAddress::from_bytes([0xa1; 20]),
+        value: 0x0102_0304_0506_0708,
+        gas_limit: 21_000,
+        max_fee_per_gas: 30_000_000_000,
+        max_priority_fee_per_gas: 1_000_000_000,
+    }
+}
+
+pub(crate) fn solana_bytes() -> Vec<u8> {
+    solana::build::transfer(&solana_request()).unwrap()
+}
+
+pub(crate) fn evm_bytes() -> Vec<u8> {
+    evm::build::transfer(&evm_request()).unwrap()
+}
+
+/// A transfer in version 0: marker in front, empty table list behind.
+pub(crate) fn version_zero_bytes() -> Vec<u8> {
+    [&[0x80][..], &solana_bytes(), &[0]].concat()
+}

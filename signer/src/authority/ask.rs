@@ -1,0 +1,169 @@
+//! What the rpc threads ask the authority, each with the channel for its answer. Typed domain values
+//! only: Cap'n Proto readers never travel further than the rpc threads.
+
+use tokio::sync::oneshot;
+use waiaas_shared::caip::{ChainId, Family};
+use waiaas_shared::denial::{Code, Denial};
+use waiaas_shared::event::Origin;
+use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
+use waiaas_shared::view::{OwnerView, SessionView, WalletView};
+
+use super::lanes::Lane;
+use crate::core::command::SpendRequest;
+use crate::ledger::Page;
+use crate::sys::memory::LockedBytes;
+
+/// The channel for an answer: refusals are answers too.
+pub type Reply<T> = oneshot::Sender<Result<T, Denial>>;
+
+/// One question to the authority.
+#[derive(Debug)]
+pub enum Ask {
+    /// What state the signer is in.
+    Status(Reply<Status>),
+    /// Events after a sequence, up to so many bytes.
+    Events(u64, usize, Reply<EventsAnswer>),
+    /// A session with what is left of it.
+    Remaining(SessionId, Reply<Option<SessionView>>),
+    /// Every wallet.
+    Wallets(Reply<Vec<WalletView>>),
+    /// Every owner.
+    Owners(Reply<Vec<OwnerView>>),
+    /// Canonical bytes of every binding document.
+    Policy(Reply<Vec<Vec<u8>>>),
+    /// Dry run.
+    Decide(Box<SpendRequest>, Reply<Verdict>),
+    /// Charge and sign.
+    Sign(Box<SpendRequest>, Reply<Signed>),
+    /// The bytes of a committed payment.
+    SignedTransaction(TransactionId, Reply<Signed>),
+    /// Write a text for an owner.
+    Draft(StatementFacts, Origin, Reply<Drafted>),
+    /// Carry out what owners signed; with the password where one came along.
+    Submit(StatementId, Vec<OwnerSignature>, Origin, Option<LockedBytes>, Reply<u64>),
+    /// Carry out a signed withdrawal.
+    Withdraw(StatementId, Vec<OwnerSignature>, Vec<u8>, Reply<Signed>),
+    /// Enrol an owner: password and rehearsal.
+    Enrol(LockedBytes, StatementId, Envelope, Vec<u8>, Reply<OwnerId>),
+    /// Create a wallet: password, family, networks, first nonce.
+    CreateWallet(LockedBytes, Family, Vec<ChainId>, u64, Reply<WalletView>),
+    /// Create keystore and log.
+    Initialize(LockedBytes, Reply<Initialized>),
+    /// Open the keystore; whether the owner vouches for time off.
+    Unlock(LockedBytes, bool, Reply<()>),
+    /// Wipe the keys.
+    Lock(Origin, Reply<()>),
+    /// Throw the kill switch.
+    Kill(Origin, Reply<u64>),
+    /// Pause a wallet, or everything.
+    Pause(Option<WalletId>, Origin, Reply<u64>),
+    /// Revoke a session.
+    Revoke(SessionId, Origin, Reply<u64>),
+    /// The kdf thread is done with the password of an earlier ask.
+    Derived(Box<super::password::Derived>),
+}
+
+impl Ask {
+    /// Which lane it takes.
+    #[must_use]
+    pub const fn lane(&self) -> Lane {
+        match self {
+            Self::Kill(..) | Self::Pause(..) | Self::Revoke(..) | Self::Lock(..) => Lane::Urgent,
+            Self::Status(..)
+            | Self::Events(..)
+            | Self::Remaining(..)
+            | Self::Wallets(..)
+            | Self::Owners(..)
+            | Self::Policy(..)
+            | Self::Decide(..) => Lane::Read,
+            _ => Lane::Command,
+        }
+    }
+}
+
+/// What state the signer is in.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// Whose log; none before `initialize`.
+    pub signer: Option<SignerId>,
+    /// Whether keys are open.
+    pub unlocked: bool,
+    /// NORMAL, ACTIVATED or RECOVERING.
+    pub kill: &'static str,
+    /// How often the kill switch was thrown.
+    pub kill_epoch: u64,
+    /// Whether everything is paused.
+    pub frozen: bool,
+    /// Whether a clock step closed signing.
+    pub clock_closed: bool,
+    /// Epoch of the newest policy.
+    pub policy_epoch: u64,
+    /// Newest event.
+    pub sequence: u64,
+    /// Signed note over it; empty before the first.
+    pub head: String,
+    /// Wrong passwords since the last unlock.
+    pub unlock_failures: u32,
+}
+
+/// A page of events.
+#[derive(Debug, Clone)]
+pub struct EventsAnswer {
+    /// The page.
+    pub page: Page,
+    /// Newest event in the log.
+    pub last: u64,
+}
+
+/// A dry run that passes.
+#[derive(Debug, Clone, Copy)]
+pub struct Verdict {
+    /// How the payment would be released.
+    pub tier: Tier,
+    /// Worst-case fee, base units of the native asset.
+    pub fee: waiaas_shared::amount::Amount,
+}
+
+/// A signed payment.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    /// The payment.
+    pub transaction: TransactionId,
+    /// The event that charged it.
+    pub sequence: u64,
+    /// Signed bytes.
+    pub raw: Vec<u8>,
+    /// The chain's own name for it.
+    pub chain_transaction: String,
+    /// How it was released.
+    pub tier: Tier,
+    /// Whether these are bytes of an earlier payment.
+    pub replay: bool,
+}
+
+/// A drafted statement.
+#[derive(Debug, Clone)]
+pub struct Drafted {
+    /// Its identifier.
+    pub statement: StatementId,
+    /// Exactly what the owner signs.
+    pub text: String,
+}
+
+/// A new signer.
+#[derive(Debug)]
+pub struct Initialized {
+    /// Its identifier.
+    pub signer: SignerId,
+    /// The 24 words, to be taken once.
+    pub phrase: LockedBytes,
+}
+
+/// A refusal by one code.
+#[must_use]
+pub fn refused<T>(code: Code) -> Result<T, Denial> {
+    Err(code.into())
+}

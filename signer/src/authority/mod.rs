@@ -1,0 +1,160 @@
+//! The authority thread: the single writer. It takes a batch of asks, decides each in turn, appends
+//! all events in one commit, and only then lets anything out: signatures, refusals, reads, feed.
+//! Synchronous; touches the ledger and the keystore and no socket. A panic here ends the process.
+
+pub mod ask;
+mod batch;
+mod denials;
+pub mod lanes;
+mod locked;
+mod open;
+pub mod password;
+mod query;
+pub mod system;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use waiaas_shared::log::Head;
+
+use self::denials::Denials;
+use self::lanes::Lanes;
+use self::password::KdfQueue;
+use self::system::System;
+use crate::core::clock::ClockKeeper;
+use crate::core::state::State;
+use crate::ledger::{Ledger, LedgerError};
+use crate::sys::memory::SecretArena;
+use crate::vault::{Keystore, LoadError, Unlocked};
+
+pub use self::open::OpenError;
+
+/// How long the loop sleeps when nothing arrives: clocks are read and counts written in between.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// Why the authority's loop, and with it the process, ends.
+#[derive(Debug, thiserror::Error)]
+pub enum Fatal {
+    /// A commit's outcome is unknown, or the ledger is damaged.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A signature did not verify.
+    #[error("a signature did not verify: the machine cannot be trusted")]
+    Signing,
+    /// The log that was written cannot be folded again.
+    #[error("the log cannot be read back")]
+    Fold,
+    /// A kill or lock could not be written.
+    #[error("a kill could not be made durable: keys are wiped and the process ends")]
+    Undurable,
+}
+
+/// Where the keys are.
+enum Vault {
+    /// No keystore yet.
+    None,
+    /// Keys encrypted.
+    Locked(Box<Keystore>),
+    /// Keys open.
+    Open(Box<Keystore>, Box<Unlocked>),
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::None => "None",
+            Self::Locked(_) => "Locked",
+            Self::Open(..) => "Open",
+        })
+    }
+}
+
+/// What the authority thread owns.
+#[derive(Debug)]
+pub struct Authority<L, S> {
+    ledger: L,
+    system: S,
+    folder: PathBuf,
+    arena: SecretArena,
+    lanes: Lanes,
+    kdf: KdfQueue,
+    published: watch::Sender<u64>,
+    vault: Vault,
+    state: State,
+    head: Option<Head>,
+    note: String,
+    clock: Option<ClockKeeper>,
+    denials: Denials,
+    journal: locked::Journal,
+}
+
+/// What the authority is made of.
+#[derive(Debug)]
+pub struct Parts<L, S> {
+    /// Where the log is kept.
+    pub ledger: L,
+    /// Clocks and entropy.
+    pub system: S,
+    /// The state folder, which holds the keystore.
+    pub folder: PathBuf,
+    /// Locked memory.
+    pub arena: SecretArena,
+    /// Asks come in here; the kdf thread uses them too.
+    pub lanes: Lanes,
+    /// Passwords go out here.
+    pub kdf: KdfQueue,
+    /// The newest sequence, for waiting readers.
+    pub published: watch::Sender<u64>,
+}
+
+impl<L: Ledger, S: System> Authority<L, S> {
+    /// Serves until something fatal happens; never returns otherwise.
+    pub fn run(mut self) -> Fatal {
+        loop {
+            if let Err(fatal) = self.turn(Instant::now() + IDLE) {
+                // Keys are wiped with the value; the process ends right after.
+                return fatal;
+            }
+        }
+    }
+
+    /// One turn of the loop: what stops, then reads, then one batch of commands.
+    ///
+    /// # Errors
+    /// [`Fatal`] ends the process.
+    pub fn turn(&mut self, deadline: Instant) -> Result<(), Fatal> {
+        let deadline = self.denials.due().map_or(deadline, |due| due.min(deadline));
+        let taken = self.lanes.take(deadline);
+        if !taken.urgent.is_empty() {
+            self.commands(taken.urgent)?;
+        }
+        for ask in taken.reads {
+            self.answer(ask);
+        }
+        self.commands(taken.commands)?;
+        self.count_denials()
+    }
+
+    const fn unlocked(&self) -> bool {
+        matches!(self.vault, Vault::Open(..))
+    }
+
+
+    /// Forgets the open keys: memory is wiped as the value is dropped.
+    fn wipe(&mut self) {
+        self.vault = match std::mem::replace(&mut self.vault, Vault::None) {
+            Vault::Open(keystore, unlocked) => {
+                drop(unlocked);
+                Vault::Locked(keystore)
+            }
+            other => other,
+        };
+    }
+}
+
+impl From<LoadError> for OpenError {
+    fn from(error: LoadError) -> Self {
+        Self::Keystore(Box::new(error))
+    }
+}

@@ -1,0 +1,101 @@
+//! Reads, served from the state between batches: what they show is durable.
+
+use waiaas_shared::codec::from_canonical;
+use waiaas_shared::denial::{Code, Denial};
+use waiaas_shared::event::{Event, EventBody};
+use waiaas_shared::ids::TransactionId;
+
+use super::ask::{Ask, EventsAnswer, Status, Verdict, refused};
+use super::locked::refuse;
+use super::system::System;
+use super::{Authority, Vault};
+use crate::core::command::{Command, Context, Outcome, Prior, SpendRequest};
+use crate::core::decide;
+use crate::ledger::{Ledger, StoredEvent};
+
+/// Most bytes of events in one answer.
+const EVENTS_BYTES: usize = 256 * 1024;
+
+impl<L: Ledger, S: System> Authority<L, S> {
+    /// Answers a read; whatever else comes here is refused.
+    pub(super) fn answer(&mut self, ask: Ask) {
+        let now = self.clock.as_ref().map_or_else(crate::core::clock::zero, |clock| clock.clocks());
+        match ask {
+            Ask::Status(reply) => drop(reply.send(Ok(self.status()))),
+            Ask::Events(after, max_bytes, reply) => {
+                let answer = self.ledger.read(after, max_bytes.min(EVENTS_BYTES));
+                let last = self.head.map_or(0, |head| head.sequence);
+                let answer = answer.map(|page| EventsAnswer { page, last });
+                let _gone = reply.send(answer.map_err(|_| Denial::from(Code::StorageFull)));
+            }
+            Ask::Remaining(session, reply) => drop(reply.send(Ok(self.state.session_view(session, now)))),
+            Ask::Wallets(reply) => drop(reply.send(Ok(self.state.wallet_views()))),
+            Ask::Owners(reply) => drop(reply.send(Ok(self.state.owner_views(now)))),
+            Ask::Policy(reply) => drop(reply.send(Ok(self.state.binding_documents(now)))),
+            Ask::Decide(request, reply) => drop(reply.send(self.dry_run(*request))),
+            other => refuse(other, Code::Unsupported),
+        }
+    }
+
+    fn status(&self) -> Status {
+        let kill = self.state.kill();
+        let killed = self.journal.killed();
+        Status {
+            signer: self.state.signer(),
+            unlocked: self.unlocked(),
+            kill: if killed { "ACTIVATED" } else { kill.phase.as_str() },
+            kill_epoch: kill.epoch,
+            frozen: self.state.frozen() || self.journal.paused(),
+            clock_closed: self.state.clock_closed(),
+            policy_epoch: self.state.policy_epoch(),
+            sequence: self.head.map_or(0, |head| head.sequence),
+            head: self.note.clone(),
+            unlock_failures: self.journal.failures(),
+        }
+    }
+
+    fn dry_run(&mut self, request: SpendRequest) -> Result<Verdict, Denial> {
+        match self.vault {
+            Vault::None => return refused(Code::NotInitialized),
+            Vault::Locked(_) => return refused(Code::Locked),
+            Vault::Open(..) => {}
+        }
+        let clocks = self.observe().ok_or(Code::ClockClosed)?;
+        // Nothing is made from it: a dry run gives no identifier.
+        let context = Context { clocks, entropy: [0; 32] };
+        let command = Command::Spend(SpendRequest { dry_run: true, prior: None, ..request });
+        match decide(&self.state, &command, &context).outcome? {
+            Outcome::WouldSign { tier, fee } => Ok(Verdict { tier, fee }),
+            _ => refused(Code::Unsupported),
+        }
+    }
+
+    /// The payment that already used this idempotency key, if any.
+    pub(super) fn prior_of(&mut self, request: &SpendRequest) -> Option<Box<Prior>> {
+        let key = self.state.idempotency(request.session, &request.idempotency_key)?;
+        if let Some(uncommitted) = self.state.uncommitted(&key) {
+            return Some(Box::new(uncommitted.clone()));
+        }
+        let stored = self.ledger.find_idempotency(&key).ok().flatten()?;
+        prior(&stored).filter(|prior| prior.spend.idempotency == key).map(Box::new)
+    }
+
+    /// A committed payment by its name.
+    pub(super) fn payment(&mut self, transaction: TransactionId) -> Option<Box<Prior>> {
+        if let Some(uncommitted) = self.state.uncommitted_transaction(transaction) {
+            return Some(Box::new(uncommitted.clone()));
+        }
+        let stored = self.ledger.find_transaction(transaction).ok().flatten()?;
+        prior(&stored).filter(|prior| prior.spend.transaction == transaction).map(Box::new)
+    }
+}
+
+fn prior(stored: &StoredEvent) -> Option<Prior> {
+    let event: Event = from_canonical(&stored.body).ok()?;
+    match event.body {
+        EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
+            Some(Prior { sequence: stored.sequence, charged_at: event.clocks.budget, spend })
+        }
+        _ => None,
+    }
+}

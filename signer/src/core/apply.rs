@@ -1,0 +1,205 @@
+//! The fold: one event into the state. Total; evaluates no rule and reads no clock but the event's.
+
+use waiaas_shared::event::{Event, EventBody, Spend};
+use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::session::SessionUsage;
+use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::time::{BudgetTime, RunTime};
+use waiaas_shared::view::SessionState;
+
+use super::command::Prior;
+use super::state::{
+    BindingPolicy, Kill, KillPhase, Nonce, OpenStatement, Owner, Session, State, Wallet,
+};
+
+/// Folds one event.
+pub fn apply(state: &mut State, event: &Event) {
+    state.clocks = event.clocks;
+    forget_expired(state);
+    match &event.body {
+        EventBody::Created { signer } => state.signer = Some(*signer),
+        EventBody::Unlocked { journal, vouched: _, failures: _, journal_lost } => {
+            state.journal = *journal;
+            state.unlock_failures = 0;
+            state.frozen |= journal_lost;
+        }
+        EventBody::Locked { origin: _ } => {}
+        EventBody::ClockStepped { seen: _ } => state.clock_closed = true,
+        EventBody::OwnerEnrolled { owner, key, envelope, withdrawals, statement } => {
+            state.statements.remove(statement);
+            state.owners.insert(*owner, Owner { key: *key, envelope: *envelope });
+            for account in withdrawals {
+                state.withdrawals.insert(*account, RunTime::default());
+            }
+        }
+        EventBody::WalletCreated { wallet, path, account, networks, first_nonce } => {
+            let first = Nonce {
+                next: *first_nonce,
+                attested: *first_nonce,
+                outstanding: waiaas_shared::amount::Amount::ZERO,
+            };
+            let nonces = match path.family {
+                waiaas_shared::caip::Family::Solana => Default::default(),
+                waiaas_shared::caip::Family::Evm => {
+                    networks.iter().map(|network| (*network, first)).collect()
+                }
+            };
+            let created = Wallet {
+                path: *path,
+                account: *account,
+                networks: networks.clone(),
+                paused: false,
+                usage: Default::default(),
+                nonces,
+            };
+            state.wallets.insert(*wallet, created);
+        }
+        EventBody::StatementIssued { statement, facts, policy_epoch, expires, origin } => {
+            let open = OpenStatement {
+                facts: facts.clone(),
+                policy_epoch: *policy_epoch,
+                expires: *expires,
+                origin: *origin,
+            };
+            state.statements.insert(*statement, open);
+        }
+        EventBody::PolicyAdopted { statement, signers: _, epoch, digest: _, matures } => {
+            if let Some(OpenStatement { facts: StatementFacts::AdoptPolicy { document }, .. }) =
+                state.statements.remove(statement)
+                && let Ok(document) = PolicyDocument::from_bytes(&document)
+            {
+                state.policy_epoch = *epoch;
+                state.policies.push(BindingPolicy { document: document.into(), matures: *matures });
+            }
+        }
+        EventBody::SessionGranted { session, statement, signers: _ } => {
+            if let Some(OpenStatement { facts: StatementFacts::GrantSession { grant }, .. }) =
+                state.statements.remove(statement)
+            {
+                let granted = Session {
+                    grant,
+                    usage: SessionUsage::default(),
+                    state: SessionState::Active,
+                    killed: false,
+                };
+                state.sessions.insert(*session, granted);
+            }
+        }
+        EventBody::SessionRevoked { session, origin: _ } => {
+            if let Some(session) = state.sessions.get_mut(session) {
+                session.state = SessionState::Revoked;
+                session.killed = false;
+            }
+        }
+        EventBody::SessionExpired { session } => {
+            if let Some(session) = state.sessions.get_mut(session) {
+                session.state = SessionState::Expired;
+            }
+        }
+        EventBody::SpendCommitted(spend) => charge(state, spend, event.clocks.budget),
+        EventBody::Withdrawn { statement, signers: _, spend } => {
+            state.statements.remove(statement);
+            charge(state, spend, event.clocks.budget);
+        }
+        EventBody::Paused { wallet, origin: _ } => set_paused(state, *wallet, true),
+        EventBody::PauseReleased { wallet, statement, signers: _ } => {
+            state.statements.remove(statement);
+            set_paused(state, *wallet, false);
+            if wallet.is_none() && state.kill.phase == KillPhase::Recovering {
+                state.kill.phase = KillPhase::Normal;
+            }
+        }
+        EventBody::Killed { epoch, origin: _ } => {
+            state.kill = Kill { phase: KillPhase::Activated, epoch: *epoch };
+            for session in state.sessions.values_mut() {
+                if session.state == SessionState::Active {
+                    session.state = SessionState::Revoked;
+                    session.killed = true;
+                }
+            }
+            state.statements.clear();
+        }
+        EventBody::KillReleased { epoch: _, sessions, statement, signers: _ } => {
+            state.statements.remove(statement);
+            state.kill.phase = KillPhase::Recovering;
+            state.frozen = true;
+            for (id, session) in &mut state.sessions {
+                if session.killed && sessions.contains(id) {
+                    session.state = SessionState::Active;
+                }
+                session.killed = false;
+            }
+        }
+        EventBody::NonceAttested { wallet, chain, next, statement, signers: _ } => {
+            state.statements.remove(statement);
+            if let Some(wallet) = state.wallets.get_mut(wallet) {
+                let attested = Nonce {
+                    next: *next,
+                    attested: *next,
+                    outstanding: waiaas_shared::amount::Amount::ZERO,
+                };
+                wallet.nonces.insert(*chain, attested);
+            }
+        }
+        EventBody::TimeStated { wall: _, statement, signers: _ } => {
+            state.statements.remove(statement);
+            state.clock_closed = false;
+        }
+        EventBody::WithdrawalEnrolled { account, effective, statement, signers: _ } => {
+            state.statements.remove(statement);
+            state.withdrawals.insert(*account, *effective);
+        }
+        EventBody::DenialsCounted { session: _, code: _, count: _ } => {}
+    }
+}
+
+/// Drops what can no longer matter, by the event's own clocks: an expiry once seen is durable.
+fn forget_expired(state: &mut State) {
+    let now = state.clocks;
+    state.statements.retain(|_, open| open.expires > now.wall);
+    state.request_nonces.retain(|_, expires| *expires >= now.wall);
+    let matured = state.policies.iter().rposition(|policy| policy.matures <= now.run).unwrap_or(0);
+    state.policies.drain(..matured);
+}
+
+fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
+    if let Some(wallet) = state.wallets.get_mut(&spend.wallet) {
+        for charge in &spend.charges {
+            wallet.usage.entry(charge.asset).or_default().charge(at, charge.amount);
+        }
+        if let (Some(nonce), Some(issued)) = (wallet.nonces.get_mut(&spend.chain), spend.nonce) {
+            nonce.next = nonce.next.max(issued.saturating_add(1));
+            let native = spend.chain.native_asset();
+            for charge in spend.charges.iter().filter(|charge| charge.asset == native) {
+                nonce.outstanding = nonce
+                    .outstanding
+                    .checked_add(charge.amount)
+                    .unwrap_or(waiaas_shared::amount::Amount::MAX);
+            }
+        }
+    }
+    if let Some(id) = spend.session {
+        if let Some(session) = state.sessions.get_mut(&id) {
+            let charges = spend.charges.iter().map(|charge| (charge.asset, charge.amount)).collect();
+            session.usage.charge(&charges);
+        }
+        if let Some(request) = &spend.request_nonce {
+            state.request_nonces.insert((id, request.nonce.clone()), request.expires);
+        }
+    }
+    // The sequence is filled in by the ledger's answer later; within its own batch a payment is only
+    // ever compared by body and signed from these bytes.
+    let prior = Prior { sequence: 0, charged_at: at, spend: spend.clone() };
+    state.uncommitted.insert(spend.idempotency, prior);
+}
+
+fn set_paused(state: &mut State, wallet: Option<waiaas_shared::ids::WalletId>, paused: bool) {
+    match wallet {
+        None => state.frozen = paused,
+        Some(wallet) => {
+            if let Some(wallet) = state.wallets.get_mut(&wallet) {
+                wallet.paused = paused;
+            }
+        }
+    }
+}

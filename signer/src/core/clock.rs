@@ -1,0 +1,223 @@
+//! Two-sided time (invariant 11): from readings of three system clocks to the three clocks that
+//! events carry. Pure; the daemon and the simulator feed it readings.
+
+use waiaas_shared::time::{BudgetTime, Clocks, Millis, RunTime, WallTime};
+
+/// A wall-clock step up to here needs no explanation while running.
+pub const STEP_WHILE_RUNNING: Millis = Millis::from_secs(10 * 60);
+/// Time off up to here needs no explanation across a start.
+pub const STEP_ACROSS_START: Millis = Millis::from_hours(30 * 24);
+
+/// One reading of the system's clocks, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// CLOCK_REALTIME, Unix time.
+    pub wall: u64,
+    /// CLOCK_MONOTONIC: stands still in suspend.
+    pub monotonic: u64,
+    /// CLOCK_BOOTTIME: counts suspend.
+    pub boottime: u64,
+}
+
+/// Turns readings into clocks, from one start of the process on.
+#[derive(Debug, Clone)]
+pub struct ClockKeeper {
+    clocks: Clocks,
+    last: Reading,
+    /// Where the wall clock is expected to be: this reading's wall plus boot time since.
+    base: Reading,
+    stepped: bool,
+    time_off: Millis,
+}
+
+impl ClockKeeper {
+    /// Continues the clocks of the log's last event from the first reading of a new process.
+    #[must_use]
+    pub fn start(clocks: Clocks, reading: Reading) -> Self {
+        let last = clocks.wall.millis();
+        let off = reading.wall.saturating_sub(last);
+        let back = last.saturating_sub(reading.wall);
+        // A log without events has no past to step from.
+        let fresh = last == 0;
+        let stepped = !fresh && (off > STEP_ACROSS_START.millis() || back > STEP_WHILE_RUNNING.millis());
+        let wall = if stepped { last } else { reading.wall.max(last) };
+        Self {
+            clocks: Clocks { wall: WallTime::from_millis(wall), ..clocks },
+            last: reading,
+            base: Reading { wall, ..reading },
+            stepped,
+            time_off: Millis::from_millis(if stepped || fresh { 0 } else { off }),
+        }
+    }
+
+    /// Takes the next reading. Monotonic time moves all clocks; explained suspend moves budget and
+    /// wall; a wall clock that strays by more than ten minutes closes signing.
+    pub fn observe(&mut self, reading: Reading) -> Clocks {
+        let ran = reading.monotonic.saturating_sub(self.last.monotonic);
+        let passed = reading.boottime.saturating_sub(self.last.boottime).max(ran);
+        let expected = self
+            .base
+            .wall
+            .saturating_add(reading.boottime.saturating_sub(self.base.boottime));
+        let strayed = reading.wall.abs_diff(expected) > STEP_WHILE_RUNNING.millis();
+        self.stepped |= strayed;
+        let elapsed = self.clocks.wall.after(Millis::from_millis(passed));
+        let wall = if self.stepped {
+            elapsed
+        } else {
+            elapsed.max(WallTime::from_millis(reading.wall))
+        };
+        self.clocks = Clocks {
+            wall,
+            run: self.clocks.run.after(Millis::from_millis(ran)),
+            budget: self.clocks.budget.after(Millis::from_millis(passed)),
+        };
+        self.last = reading;
+        self.clocks
+    }
+
+    /// Whether the wall clock moved without an explanation since the start or the last statement.
+    #[must_use]
+    pub const fn stepped(&self) -> bool {
+        self.stepped
+    }
+
+    /// What the wall clock showed last.
+    #[must_use]
+    pub const fn seen(&self) -> WallTime {
+        WallTime::from_millis(self.last.wall)
+    }
+
+    /// Time between the log's last event and this process, which an owner may vouch for.
+    #[must_use]
+    pub const fn time_off(&self) -> Millis {
+        self.time_off
+    }
+
+    /// An owner's unlock vouched for time off: it counts for budgets, once.
+    pub fn vouch(&mut self, vouched: Millis) {
+        self.clocks.budget = self.clocks.budget.after(vouched);
+        self.time_off = Millis::default();
+    }
+
+    /// An owner stated the time: the wall clock is trusted again from its present reading on. The
+    /// statement moves the upper bound only, and never back.
+    pub fn state_time(&mut self, stated: WallTime) {
+        self.clocks.wall = self.clocks.wall.max(stated);
+        self.base = self.last;
+        self.stepped = false;
+    }
+
+    /// The clocks as last observed.
+    #[must_use]
+    pub const fn clocks(&self) -> Clocks {
+        self.clocks
+    }
+}
+
+/// A fresh log's clocks.
+#[must_use]
+pub fn zero() -> Clocks {
+    Clocks { wall: WallTime::default(), run: RunTime::default(), budget: BudgetTime::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: u64 = 86_400_000;
+    const NOW: u64 = 1_800_000_000_000;
+
+    fn reading(wall: u64, monotonic: u64, boottime: u64) -> Reading {
+        Reading { wall, monotonic, boottime }
+    }
+
+    fn keeper() -> ClockKeeper {
+        let clocks = Clocks {
+            wall: WallTime::from_millis(NOW),
+            run: RunTime::from_millis(1000),
+            budget: BudgetTime::from_millis(2000),
+        };
+        ClockKeeper::start(clocks, reading(NOW, 50, 70))
+    }
+
+    #[test]
+    fn invariant_11_running_moves_all_clocks_alike() {
+        let clocks = keeper().observe(reading(NOW + 5000, 5050, 5070));
+        assert_eq!((clocks.wall.millis(), clocks.run.millis(), clocks.budget.millis()), (NOW + 5000, 6000, 7000));
+    }
+
+    #[test]
+    fn invariant_11_suspend_counts_for_budgets_never_for_delays() {
+        let mut keeper = keeper();
+        let clocks = keeper.observe(reading(NOW + DAY, 50, 70 + DAY));
+        assert_eq!(clocks.run.millis(), 1000);
+        assert_eq!(clocks.budget.millis(), 2000 + DAY);
+        assert_eq!(clocks.wall.millis(), NOW + DAY);
+        assert!(!keeper.stepped());
+    }
+
+    #[test]
+    fn invariant_11_a_wall_step_closes_and_moves_no_lower_bound() {
+        for wall in [NOW + 10 * DAY, NOW - 10 * DAY, NOW + 600_002, 0, u64::MAX] {
+            let mut keeper = keeper();
+            let clocks = keeper.observe(reading(wall, 51, 71));
+            assert!(keeper.stepped(), "{wall}");
+            assert_eq!(clocks.run.millis(), 1001);
+            assert_eq!(clocks.budget.millis(), 2001);
+            assert_eq!(clocks.wall.millis(), NOW + 1);
+        }
+    }
+
+    #[test]
+    fn invariant_11_small_steps_do_not_add_up_unseen() {
+        let mut keeper = keeper();
+        for step in 1..=20 {
+            keeper.observe(reading(NOW + step * 60_000, 50, 70));
+        }
+        assert!(keeper.stepped());
+    }
+
+    #[test]
+    fn invariant_11_clocks_never_go_back() {
+        let mut keeper = keeper();
+        keeper.observe(reading(NOW + 5000, 5050, 5070));
+        let clocks = keeper.observe(reading(NOW + 1000, 1, 1));
+        assert_eq!((clocks.wall.millis(), clocks.run.millis(), clocks.budget.millis()), (NOW + 5000, 6000, 7000));
+    }
+
+    #[test]
+    fn invariant_11_time_off_is_not_credited_unless_vouched_for() {
+        let clocks = keeper().clocks();
+        let mut later = ClockKeeper::start(clocks, reading(NOW + 3 * DAY, 9, 9));
+        assert_eq!(later.clocks().budget, clocks.budget);
+        assert_eq!(later.clocks().run, clocks.run);
+        assert_eq!(later.time_off().millis(), 3 * DAY);
+        later.vouch(later.time_off());
+        assert_eq!(later.clocks().budget.millis(), 2000 + 3 * DAY);
+        assert_eq!(later.clocks().run, clocks.run);
+        assert_eq!(later.time_off().millis(), 0);
+    }
+
+    #[test]
+    fn invariant_11_steps_across_a_start_close() {
+        let clocks = keeper().clocks();
+        assert!(ClockKeeper::start(clocks, reading(NOW + 31 * DAY, 9, 9)).stepped());
+        assert!(ClockKeeper::start(clocks, reading(NOW - DAY, 9, 9)).stepped());
+        assert!(!ClockKeeper::start(clocks, reading(NOW + 29 * DAY, 9, 9)).stepped());
+        assert!(!ClockKeeper::start(zero(), reading(NOW, 9, 9)).stepped());
+    }
+
+    #[test]
+    fn invariant_11_a_time_statement_moves_only_the_upper_bound() {
+        let mut keeper = keeper();
+        keeper.observe(reading(NOW + 10 * DAY, 51, 71));
+        keeper.state_time(WallTime::from_millis(NOW + 10 * DAY));
+        assert!(!keeper.stepped());
+        let clocks = keeper.observe(reading(NOW + 10 * DAY + 1, 52, 72));
+        assert_eq!((clocks.run.millis(), clocks.budget.millis()), (1002, 2002));
+        assert_eq!(clocks.wall.millis(), NOW + 10 * DAY + 1);
+        keeper.state_time(WallTime::from_millis(1));
+        assert_eq!(keeper.clocks().wall.millis(), NOW + 10 * DAY + 1);
+    }
+}

@@ -1,0 +1,255 @@
+//! What comes into the core and what leaves it. Passwords were checked before (`with_password`); the
+//! proof is a value that only the vault's success can make.
+
+use waiaas_shared::address::Account;
+use waiaas_shared::caip::ChainId;
+use waiaas_shared::denial::Code;
+use waiaas_shared::digest::Digest;
+use waiaas_shared::event::{Origin, Spend};
+use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use waiaas_shared::keys::KeyPath;
+use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::statement::text::StatementText;
+use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
+use waiaas_shared::time::{BudgetTime, Clocks, Millis, WallTime};
+use waiaas_shared::transaction::DecodedTransaction;
+
+/// Clocks and entropy of one decision: the core reads no other.
+#[derive(Debug, Clone, Copy)]
+pub struct Context {
+    /// The three clocks.
+    pub clocks: Clocks,
+    /// 256 fresh random bits, for identifiers.
+    pub entropy: [u8; 32],
+}
+
+/// Everything that can be asked of the core.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// The first event of a new log.
+    Create {
+        /// The new signer.
+        signer: SignerId,
+    },
+    /// The password opened the keystore.
+    Unlocked(UnlockFacts),
+    /// Wipe the keys.
+    Lock(Origin),
+    /// The wall clock moved without an explanation.
+    ClockStepped {
+        /// What it shows.
+        seen: WallTime,
+    },
+    /// Throw the kill switch.
+    Kill(Origin),
+    /// Pause a wallet, or everything.
+    Pause {
+        /// Which wallet; none: all.
+        wallet: Option<WalletId>,
+        /// Who asks.
+        origin: Origin,
+    },
+    /// Revoke a session.
+    RevokeSession {
+        /// Which.
+        session: SessionId,
+        /// Who asks.
+        origin: Origin,
+    },
+    /// Bind a fresh key to its networks; came over `admin.sock` with the password.
+    CreateWallet(WalletRequest),
+    /// Write a text for an owner to sign.
+    Draft {
+        /// What it says.
+        facts: StatementFacts,
+        /// Where it is asked.
+        origin: Origin,
+    },
+    /// Enrol an owner's key; came over `admin.sock` with the password.
+    Enrol(Rehearsal),
+    /// Carry out what owners signed.
+    Submit(Submission),
+    /// Carry out a signed withdrawal.
+    Withdraw(Withdrawal),
+    /// An agent's payment.
+    Spend(SpendRequest),
+    /// The bytes of a committed payment once more.
+    Resend(Box<Prior>),
+    /// Refusals since the last such entry.
+    CountDenials(Vec<(Option<SessionId>, Code, u32)>),
+}
+
+/// What an unlock takes in.
+#[derive(Debug, Clone, Copy)]
+pub struct UnlockFacts {
+    /// Hash of the locked journal's last entry.
+    pub journal: Digest,
+    /// Time off that the owner vouches for.
+    pub vouched: Millis,
+    /// Wrong passwords since the last unlock.
+    pub failures: u32,
+    /// The journal was missing or broken.
+    pub journal_lost: bool,
+}
+
+/// A new wallet.
+#[derive(Debug, Clone)]
+pub struct WalletRequest {
+    /// The next index of its family, as [`super::State::next_path`] gave it.
+    pub path: KeyPath,
+    /// The address that the vault derived for the path.
+    pub account: Account,
+    /// Its networks.
+    pub networks: Vec<ChainId>,
+    /// The owner's attestation of the first nonce on each EVM network.
+    pub first_nonce: u64,
+}
+
+/// A new owner's rehearsal.
+#[derive(Debug, Clone)]
+pub struct Rehearsal {
+    /// The `EnrolOwner` statement.
+    pub statement: StatementId,
+    /// In which envelope the new key signed it.
+    pub envelope: Envelope,
+    /// The new key's signature.
+    pub signature: Vec<u8>,
+}
+
+/// A signed statement.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// Which.
+    pub statement: StatementId,
+    /// Owners' signatures.
+    pub signatures: Vec<OwnerSignature>,
+    /// Where it came in.
+    pub origin: Origin,
+    /// Whether the password came with it (only ever over `admin.sock`).
+    pub with_password: bool,
+}
+
+/// A signed withdrawal with the transaction that carries it out.
+#[derive(Debug, Clone)]
+pub struct Withdrawal {
+    /// The `Withdraw` statement.
+    pub statement: StatementId,
+    /// Owners' signatures.
+    pub signatures: Vec<OwnerSignature>,
+    /// Proposed transaction; EVM: nonce 0.
+    pub unsigned: Vec<u8>,
+}
+
+/// An agent's request with the bytes that the gateway proposes for it.
+#[derive(Debug, Clone)]
+pub struct SpendRequest {
+    /// Under which session.
+    pub session: SessionId,
+    /// `@method` of the HTTP request.
+    pub method: String,
+    /// `@path`.
+    pub path: String,
+    /// `@query`.
+    pub query: String,
+    /// The agent's key for this request.
+    pub idempotency_key: String,
+    /// Raw body.
+    pub body: Vec<u8>,
+    /// `Signature-Input`; empty for a bearer session.
+    pub signature_input: String,
+    /// `Signature`; empty for a bearer session.
+    pub signature: String,
+    /// Proposed transaction; EVM: nonce 0.
+    pub unsigned: Vec<u8>,
+    /// The payment that already used this idempotency key, as the ledger's index found it. The core
+    /// checks that it is the right one.
+    pub prior: Option<Box<Prior>>,
+    /// A dry run: judged, without the request's signature, and never committed.
+    pub dry_run: bool,
+}
+
+/// A committed payment, from the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prior {
+    /// The event's number.
+    pub sequence: u64,
+    /// When it was charged.
+    pub charged_at: BudgetTime,
+    /// The payment.
+    pub spend: Spend,
+}
+
+/// What is let out once the decision's events are durable.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Nothing but that it happened.
+    Done,
+    /// A text for an owner to sign.
+    Drafted {
+        /// The statement.
+        statement: StatementId,
+        /// Exactly what the owner signs.
+        text: StatementText,
+    },
+    /// A new wallet.
+    Wallet(WalletId),
+    /// A new owner.
+    Owner(OwnerId),
+    /// A new session.
+    Session(SessionId),
+    /// The kill switch was thrown: wipe the keys.
+    WipeKeys,
+    /// Sign and let out.
+    Sign(Box<SigningOrder>),
+    /// A dry run that passes.
+    WouldSign {
+        /// How it would be released.
+        tier: Tier,
+        /// Worst-case fee, base units of the native asset.
+        fee: waiaas_shared::amount::Amount,
+    },
+}
+
+/// An order to sign. Only the core makes one, and only beside (or for) the event that charged it.
+#[derive(Debug)]
+pub struct SigningOrder {
+    path: KeyPath,
+    transaction: DecodedTransaction,
+    sealed: Sealed,
+}
+
+/// What a signed answer says beside the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sealed {
+    /// Which payment.
+    pub transaction: TransactionId,
+    /// How it was released.
+    pub tier: Tier,
+    /// The event that charged it, if it was charged earlier.
+    pub replay_of: Option<u64>,
+}
+
+impl SigningOrder {
+    pub(super) const fn new(path: KeyPath, transaction: DecodedTransaction, sealed: Sealed) -> Self {
+        Self { path, transaction, sealed }
+    }
+
+    /// Which key signs.
+    #[must_use]
+    pub const fn path(&self) -> KeyPath {
+        self.path
+    }
+
+    /// What is signed.
+    #[must_use]
+    pub const fn transaction(&self) -> &DecodedTransaction {
+        &self.transaction
+    }
+
+    /// What the answer says beside the bytes.
+    #[must_use]
+    pub const fn sealed(&self) -> Sealed {
+        self.sealed
+    }
+}

@@ -1,0 +1,71 @@
+//! Decisions about sessions: whether one may be used, its revocation, and a grant's ceilings.
+
+use waiaas_shared::denial::{Code, Denial};
+use waiaas_shared::event::{EventBody, Origin};
+use waiaas_shared::ids::SessionId;
+use waiaas_shared::session::SessionGrant;
+use waiaas_shared::time::Clocks;
+use waiaas_shared::view::SessionState;
+
+use super::command::Outcome;
+use super::state::{Session, State};
+use super::Decision;
+
+/// The session, if it may be used now.
+pub(super) fn usable(state: &State, session: SessionId, now: Clocks) -> Result<&Session, Code> {
+    let found = state.sessions.get(&session).ok_or(Code::SessionUnknown)?;
+    match found.state {
+        SessionState::Revoked => Err(Code::SessionRevoked),
+        SessionState::Expired => Err(Code::SessionExpired),
+        SessionState::Active if found.grant.expires <= now.wall => Err(Code::SessionExpired),
+        SessionState::Active => Ok(found),
+    }
+}
+
+/// The event that makes a session's end durable, the first time it is seen.
+pub(super) fn expiry_seen(state: &State, session: SessionId, code: Code) -> Vec<EventBody> {
+    let active = state.sessions.get(&session).is_some_and(|found| found.state == SessionState::Active);
+    if active && code == Code::SessionExpired {
+        vec![EventBody::SessionExpired { session }]
+    } else {
+        Vec::new()
+    }
+}
+
+/// Anybody who reaches a socket may revoke; it tightens.
+pub(super) fn revoke(state: &State, session: SessionId, origin: Origin) -> Decision {
+    match state.sessions.get(&session) {
+        None => Decision::denied(Code::SessionUnknown),
+        // One that the kill switch revoked is revoked for good now: no release restores it.
+        Some(found) if found.state == SessionState::Revoked && !found.killed => {
+            Decision { events: Vec::new(), outcome: Ok(Outcome::Done) }
+        }
+        Some(_) => Decision::event(EventBody::SessionRevoked { session, origin }),
+    }
+}
+
+/// A grant holds at once only inside the ceilings of every binding document.
+pub(super) fn grant_fits(state: &State, grant: &SessionGrant, now: Clocks) -> Result<(), Denial> {
+    if !grant.is_well_formed() {
+        return Err(Code::StatementMalformed.into());
+    }
+    if grant.expires <= now.wall {
+        return Err(Code::SessionExpired.into());
+    }
+    if grant.wallets.iter().any(|wallet| !state.wallets.contains_key(wallet)) {
+        return Err(Code::WalletUnknown.into());
+    }
+    let binding = state.binding(now.run);
+    if binding.is_empty() {
+        return Err(Code::PolicyMissing.into());
+    }
+    for policy in binding {
+        for limit in &grant.limits {
+            let rule = policy.document.asset(limit.asset).ok_or(Code::AssetNotListed)?;
+            if limit.per_transaction > rule.per_transaction {
+                return Err(Code::SessionAboveCeiling.into());
+            }
+        }
+    }
+    Ok(())
+}

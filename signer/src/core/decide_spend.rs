@@ -1,0 +1,357 @@
+//! The decision over a payment: everything re-derived from its bytes, every binding document, the
+//! session, the agent's own signature, idempotency, nonces. Charge, make durable, sign, in that
+//! order: a spend's event is the charge, its signature is an effect of it.
+
+use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::ChainId;
+use waiaas_shared::denial::{Code, Denial, Violation};
+use waiaas_shared::digest::{Digest, Domain, hash};
+use waiaas_shared::effect::Effect;
+use waiaas_shared::event::{Charge, EventBody, RequestNonce, Spend};
+use waiaas_shared::ids::TransactionId;
+use waiaas_shared::policy::evaluate::{Charges, Spent, Tier, charges, evaluate};
+use waiaas_shared::request::{Transfer, TransferRequest, is_idempotency_key};
+use waiaas_shared::request_signature::{self, SignedRequest};
+use waiaas_shared::session::Credential;
+use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::time::{Clocks, Millis, WallTime};
+use waiaas_shared::transaction::{DecodedTransaction, decode};
+
+use super::command::{
+    Context, Outcome, Prior, Sealed, SigningOrder, SpendRequest, Withdrawal,
+};
+use super::state::{Session, State, Wallet};
+use super::{Decision, decide_owner, decide_session};
+
+/// How far a request signature's creation time may lie from the signer's time, either way.
+const SKEW: Millis = Millis::from_secs(120);
+
+/// Judges an agent's payment; charges and orders the signature if it passes.
+pub(super) fn spend(state: &State, request: &SpendRequest, context: &Context) -> Decision {
+    match judge(state, request, context) {
+        Ok(decision) => decision,
+        Err(denial) => {
+            let expired = denial.violations().iter().any(|broken| broken.code == Code::SessionExpired);
+            let events = if expired && !request.dry_run {
+                decide_session::expiry_seen(state, request.session, Code::SessionExpired)
+            } else {
+                Vec::new()
+            };
+            Decision { events, outcome: Err(denial) }
+        }
+    }
+}
+
+fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Decision, Denial> {
+    let now = context.clocks;
+    let body = TransferRequest::parse(&request.body)?;
+    if Some(body.signer) != state.signer {
+        return Err(Code::SignerMismatch.into());
+    }
+    let session = decide_session::usable(state, request.session, now)?;
+    let body_digest = hash(Domain::RequestBody, &[&request.body]);
+    let request_nonce = if request.dry_run {
+        None
+    } else {
+        if !is_idempotency_key(&request.idempotency_key) {
+            return Err(Code::IdempotencyKeyInvalid.into());
+        }
+        let proof = authenticate(session, request, now)?;
+        let idempotency = state.idempotency(request.session, &request.idempotency_key);
+        let idempotency = idempotency.ok_or(Code::SessionUnknown)?;
+        // A payment that already used the key: the same body gives the same bytes again, another
+        // body is an error. The index is only a hint; the log's own entry must agree.
+        let prior = request.prior.as_deref().or_else(|| state.uncommitted(&idempotency));
+        if let Some(prior) = prior.filter(|prior| prior.spend.idempotency == idempotency) {
+            if prior.spend.body != body_digest {
+                return Err(Code::IdempotencyConflict.into());
+            }
+            return replay(state, prior, context);
+        }
+        if let Some(proof) = &proof
+            && state.request_nonces.contains_key(&(request.session, proof.nonce.clone()))
+        {
+            return Err(Code::RequestNonceReused.into());
+        }
+        Some((idempotency, proof))
+    };
+    if let Some(code) = state.stopped() {
+        return Err(code.into());
+    }
+    let wallet = state.wallets.get(&body.wallet).ok_or(Code::WalletUnknown)?;
+    if wallet.paused {
+        return Err(Code::WalletPaused.into());
+    }
+    if !wallet.networks.contains(&body.network) {
+        return Err(Code::NetworkNotBound.into());
+    }
+    let newest = state.binding(now.run).last().ok_or(Code::PolicyMissing)?;
+    let asked = body.resolve(&newest.document)?;
+    let transaction = proposed(wallet, body.network, &request.unsigned)?;
+    if !does_exactly(&transaction, &asked) {
+        return Err(Code::BodyMismatch.into());
+    }
+    let tier = pass(state, wallet, session, &body, &transaction, now)?;
+    let Some((idempotency, proof)) = request_nonce else {
+        let fee = transaction.fee_max();
+        return Ok(Decision { events: Vec::new(), outcome: Ok(Outcome::WouldSign { tier, fee }) });
+    };
+    let spend = Spend {
+        transaction: TransactionId::derive(&context.entropy, 0),
+        session: Some(request.session),
+        wallet: body.wallet,
+        chain: body.network,
+        unsigned: transaction.bytes().to_vec(),
+        effects: transaction.effects().to_vec(),
+        charges: listed(charges(transaction.effects())?),
+        tier,
+        policy_epoch: newest.document.epoch,
+        nonce: transaction.account_nonce(),
+        idempotency,
+        body: body_digest,
+        kept_until: session.grant.expires,
+        request_nonce: proof,
+        submit: body.submit,
+    };
+    Ok(signed(wallet, transaction, spend, None, EventBody::SpendCommitted))
+}
+
+/// One committed payment and the order to sign it.
+fn signed(
+    wallet: &Wallet,
+    transaction: DecodedTransaction,
+    spend: Spend,
+    replay_of: Option<u64>,
+    event: impl FnOnce(Spend) -> EventBody,
+) -> Decision {
+    let sealed = Sealed { transaction: spend.transaction, tier: spend.tier, replay_of };
+    let order = SigningOrder::new(wallet.path, transaction, sealed);
+    let events = if replay_of.is_some() { Vec::new() } else { vec![event(spend)] };
+    Decision { events, outcome: Ok(Outcome::Sign(Box::new(order))) }
+}
+
+/// The proof that the agent itself asked (invariant 18); nothing for a bearer session.
+fn authenticate(
+    session: &Session,
+    request: &SpendRequest,
+    now: Clocks,
+) -> Result<Option<RequestNonce>, Denial> {
+    let Credential::AgentKey(key) = &session.grant.credential else {
+        return Ok(None);
+    };
+    if request.signature.is_empty() || request.signature_input.is_empty() {
+        return Err(Code::RequestSignatureMissing.into());
+    }
+    let signed = SignedRequest {
+        request: request_signature::Request {
+            method: &request.method,
+            path: &request.path,
+            query: &request.query,
+            body: &request.body,
+            idempotency_key: &request.idempotency_key,
+        },
+        signature_input: &request.signature_input,
+        signature: &request.signature,
+    };
+    let verified = request_signature::verify(&signed, key).map_err(|_| Code::RequestSignatureInvalid)?;
+    if verified.session != request.session {
+        return Err(Code::RequestSignatureInvalid.into());
+    }
+    let created = WallTime::from_millis(verified.created_seconds.saturating_mul(1000));
+    let apart = created.since(now.wall).max(now.wall.since(created));
+    if apart > SKEW {
+        return Err(Code::RequestTimeSkew.into());
+    }
+    Ok(Some(RequestNonce { nonce: verified.nonce.as_str().to_owned(), expires: created.after(SKEW) }))
+}
+
+/// The proposed bytes, decoded; on an EVM chain with the signer's own nonce written into them.
+fn proposed(wallet: &Wallet, chain: ChainId, unsigned: &[u8]) -> Result<DecodedTransaction, Denial> {
+    if unsigned.len() > waiaas_schema::BODY_LIMIT_BYTES {
+        return Err(Code::BodyTooLarge.into());
+    }
+    let transaction = decode(chain, wallet.account, unsigned).map_err(|_| Code::TransactionUndecodable)?;
+    transaction.require_zero_nonce().map_err(|_| Code::NonceNotZero)?;
+    match chain {
+        ChainId::Solana(_) => Ok(transaction),
+        ChainId::Evm(_) => {
+            let nonce = wallet.nonces.get(&chain).ok_or(Code::NonceNotAttested)?;
+            Ok(transaction.with_nonce(nonce.next).map_err(|_| Code::TransactionUndecodable)?)
+        }
+    }
+}
+
+/// Whether the bytes do what was asked, and pay a fee, and nothing else.
+fn does_exactly(transaction: &DecodedTransaction, asked: &Transfer) -> bool {
+    let mut transfers = 0;
+    let matches = transaction.effects().iter().all(|effect| match effect {
+        Effect::Transfer { asset, to, amount } => {
+            transfers += 1;
+            *asset == asked.asset && *to == asked.to && *amount == asked.amount
+        }
+        Effect::Fee { .. } => true,
+    });
+    matches && transfers == 1
+}
+
+/// Every binding document and the session: the strictest tier, or all that is broken.
+fn pass(
+    state: &State,
+    wallet: &Wallet,
+    session: &Session,
+    body: &TransferRequest,
+    transaction: &DecodedTransaction,
+    now: Clocks,
+) -> Result<Tier, Denial> {
+    let spent = Spent {
+        usage: &wallet.usage,
+        outstanding: wallet.nonces.get(&body.network).map(|nonce| nonce.outstanding).unwrap_or_default(),
+        now: now.budget,
+    };
+    let sums = charges(transaction.effects())?;
+    judge_all(state, session, body.wallet, body.submit, transaction.chain(), transaction.effects(), &sums, &spent, now)
+}
+
+#[expect(clippy::too_many_arguments, reason = "one judgement, all of whose inputs differ between a new payment and a replay")]
+fn judge_all(
+    state: &State,
+    session: &Session,
+    wallet: waiaas_shared::ids::WalletId,
+    submit: bool,
+    chain: ChainId,
+    effects: &[Effect],
+    sums: &Charges,
+    spent: &Spent<'_>,
+    now: Clocks,
+) -> Result<Tier, Denial> {
+    let mut violations: Vec<Violation> = Vec::new();
+    let mut tier = Tier::Instant;
+    let binding = state.binding(now.run);
+    if binding.is_empty() {
+        return Err(Code::PolicyMissing.into());
+    }
+    for policy in binding {
+        match evaluate(&policy.document, chain, effects, spent) {
+            Ok(of_document) => tier = tier.max(of_document),
+            Err(broken) => {
+                for violation in broken {
+                    if !violations.contains(&violation) {
+                        violations.push(violation);
+                    }
+                }
+            }
+        }
+        // A signature that nobody sends can be kept: on an EVM chain policy must allow it.
+        let evm = matches!(chain, ChainId::Evm(_));
+        let leave = policy.document.asset(chain.native_asset()).is_some_and(|rule| rule.sign_only);
+        let code = Violation::of(Code::SessionSignOnly);
+        if evm && !submit && !leave && !violations.contains(&code) {
+            violations.push(code);
+        }
+    }
+    violations.extend(session.grant.violations(wallet, sums, &session.usage));
+    match Denial::from_violations(violations) {
+        Some(denial) => Err(denial),
+        None => Ok(tier),
+    }
+}
+
+/// The same bytes once more, if kill, pause, session and policy still allow them now. Judged without
+/// the payment's own earlier charge (invariant 19); nothing is appended.
+fn replay(state: &State, prior: &Prior, context: &Context) -> Result<Decision, Denial> {
+    let now = context.clocks;
+    let spend = &prior.spend;
+    if let Some(code) = state.stopped() {
+        return Err(code.into());
+    }
+    let wallet = state.wallets.get(&spend.wallet).ok_or(Code::WalletUnknown)?;
+    if wallet.paused {
+        return Err(Code::WalletPaused.into());
+    }
+    let transaction = decode(spend.chain, wallet.account, &spend.unsigned)
+        .map_err(|_| Code::TransactionUndecodable)?;
+    if let Some(id) = spend.session {
+        let mut session = decide_session::usable(state, id, now)?.clone();
+        let sums: Charges = spend.charges.iter().map(|charge| (charge.asset, charge.amount)).collect();
+        session.usage.uncharge(&sums);
+        let mut usage = wallet.usage.clone();
+        for (asset, amount) in &sums {
+            usage.entry(*asset).or_default().uncharge(prior.charged_at, *amount);
+        }
+        let native = sums.get(&spend.chain.native_asset()).copied().unwrap_or_default();
+        let outstanding = wallet.nonces.get(&spend.chain).map(|nonce| nonce.outstanding).unwrap_or_default();
+        let spent = Spent { usage: &usage, outstanding: outstanding.remaining_after(native), now: now.budget };
+        judge_all(
+            state, &session, spend.wallet, spend.submit, spend.chain, &spend.effects, &sums, &spent, now,
+        )?;
+    }
+    Ok(signed(wallet, transaction, spend.clone(), Some(prior.sequence), EventBody::SpendCommitted))
+}
+
+/// The bytes of a committed payment, asked for by its name.
+pub(super) fn resend(state: &State, prior: &Prior, context: &Context) -> Result<Decision, Denial> {
+    replay(state, prior, context)
+}
+
+/// The owner's way out (invariant 17): outside limits and delays, also frozen and recovering, only to
+/// an enrolled address, exactly what was signed.
+pub(super) fn withdraw(
+    state: &State,
+    withdrawal: &Withdrawal,
+    context: &Context,
+) -> Result<Decision, Denial> {
+    let now = context.clocks;
+    let open = decide_owner::open(state, withdrawal.statement, now)?;
+    let StatementFacts::Withdraw { wallet: id, asset, to, amount, fee_ceiling, nonce } = &open.facts else {
+        return Err(Code::StatementMismatch.into());
+    };
+    let signers = decide_owner::quorum(state, withdrawal.statement, open, &withdrawal.signatures)?;
+    if state.kill.phase == super::state::KillPhase::Activated {
+        return Err(Code::Killed.into());
+    }
+    let wallet = state.wallets.get(id).ok_or(Code::WalletUnknown)?;
+    let chain = asset.chain();
+    if !wallet.networks.contains(&chain) {
+        return Err(Code::NetworkNotBound.into());
+    }
+    decide_owner::withdrawal_open(state, chain, *to, now)?;
+    let mut transaction =
+        decode(chain, wallet.account, &withdrawal.unsigned).map_err(|_| Code::TransactionUndecodable)?;
+    transaction.require_zero_nonce().map_err(|_| Code::NonceNotZero)?;
+    if matches!(chain, ChainId::Evm(_)) {
+        let known = wallet.nonces.get(&chain).ok_or(Code::NonceNotAttested)?;
+        let issued = nonce.unwrap_or(known.next);
+        if issued < known.attested || issued > known.next {
+            return Err(Code::NonceLower.into());
+        }
+        transaction = transaction.with_nonce(issued).map_err(|_| Code::TransactionUndecodable)?;
+    }
+    let asked = Transfer { asset: *asset, to: *to, amount: *amount };
+    if !does_exactly(&transaction, &asked) || transaction.fee_max() > *fee_ceiling {
+        return Err(Code::StatementMismatch.into());
+    }
+    let unsigned_digest: Digest = hash(Domain::RequestBody, &[&withdrawal.unsigned]);
+    let spend = Spend {
+        transaction: TransactionId::derive(&context.entropy, 0),
+        session: None,
+        wallet: *id,
+        chain,
+        unsigned: transaction.bytes().to_vec(),
+        effects: transaction.effects().to_vec(),
+        charges: listed(charges(transaction.effects())?),
+        tier: Tier::Notify,
+        policy_epoch: 0,
+        nonce: transaction.account_nonce(),
+        idempotency: hash(Domain::Idempotency, &[withdrawal.statement.as_bytes()]),
+        body: unsigned_digest,
+        kept_until: open.expires,
+        request_nonce: None,
+        submit: false,
+    };
+    let statement = withdrawal.statement;
+    Ok(signed(wallet, transaction, spend, None, |spend| EventBody::Withdrawn { statement, signers, spend }))
+}
+
+fn listed(sums: Charges) -> Vec<Charge> {
+    sums.into_iter().map(|(asset, amount): (_, Amount)| Charge { asset, amount }).collect()
+}

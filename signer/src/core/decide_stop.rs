@@ -1,0 +1,52 @@
+//! Decisions that stop: kill, pause, lock's counterpart unlock, and clock steps. Nothing here
+//! loosens but unlocking, which needs the password.
+
+use waiaas_shared::denial::Code;
+use waiaas_shared::event::{EventBody, Origin};
+use waiaas_shared::ids::WalletId;
+use waiaas_shared::time::WallTime;
+
+use super::command::{Outcome, UnlockFacts};
+use super::state::{KillPhase, State};
+use super::Decision;
+
+/// The password opened the keystore. A journal that was lost starts frozen (invariant 16).
+pub(super) fn unlocked(_state: &State, facts: &UnlockFacts) -> Decision {
+    Decision::event(EventBody::Unlocked {
+        journal: facts.journal,
+        vouched: facts.vouched,
+        failures: facts.failures,
+        journal_lost: facts.journal_lost,
+    })
+}
+
+/// An unexplained step closes signing; once is enough.
+pub(super) fn clock_stepped(state: &State, seen: WallTime) -> Decision {
+    if state.clock_closed {
+        return Decision { events: Vec::new(), outcome: Ok(Outcome::Done) };
+    }
+    Decision::event(EventBody::ClockStepped { seen })
+}
+
+/// Whoever reaches a socket may throw it (invariant 15); throwing it again changes nothing.
+pub(super) fn kill(state: &State, origin: Origin) -> Decision {
+    if state.kill.phase == KillPhase::Activated {
+        return Decision { events: Vec::new(), outcome: Ok(Outcome::WipeKeys) };
+    }
+    let epoch = state.kill.epoch.saturating_add(1);
+    Decision { events: vec![EventBody::Killed { epoch, origin }], outcome: Ok(Outcome::WipeKeys) }
+}
+
+pub(super) fn pause(state: &State, wallet: Option<WalletId>, origin: Origin) -> Decision {
+    let paused = match wallet {
+        None => state.frozen,
+        Some(id) => match state.wallets.get(&id) {
+            None => return Decision::denied(Code::WalletUnknown),
+            Some(wallet) => wallet.paused,
+        },
+    };
+    if paused {
+        return Decision { events: Vec::new(), outcome: Ok(Outcome::Done) };
+    }
+    Decision::event(EventBody::Paused { wallet, origin })
+}

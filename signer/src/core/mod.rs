@@ -1,0 +1,102 @@
+//! The signer's heart: a pure function over an authenticated log.
+//!
+//! `decide(state, command, context)` reads nothing but its arguments; `apply(state, event)` evaluates
+//! no rule and reads no clock. State is the fold of the log and exists nowhere else. Called by the
+//! authority thread and, with simulated clock, entropy and ledger, by the simulator.
+
+pub mod apply;
+pub mod clock;
+pub mod command;
+mod decide_owner;
+mod decide_session;
+mod decide_spend;
+mod decide_stop;
+pub mod journal;
+pub mod state;
+mod view;
+
+use waiaas_shared::denial::{Code, Denial};
+use waiaas_shared::event::{Event, EventBody};
+
+pub use self::command::{Command, Context, Outcome, Sealed, SigningOrder};
+pub use self::state::State;
+
+/// What a command leads to: events to be made durable first, then the outcome. A refusal may carry
+/// events too (an expiry once seen is durable).
+#[derive(Debug)]
+pub struct Decision {
+    /// To append, in order.
+    pub events: Vec<EventBody>,
+    /// To let out after the events are durable.
+    pub outcome: Result<Outcome, Denial>,
+}
+
+impl Decision {
+    fn event(body: EventBody) -> Self {
+        Self { events: vec![body], outcome: Ok(Outcome::Done) }
+    }
+
+    fn denied(denial: impl Into<Denial>) -> Self {
+        Self { events: Vec::new(), outcome: Err(denial.into()) }
+    }
+}
+
+impl From<Result<Self, Denial>> for Decision {
+    fn from(result: Result<Self, Denial>) -> Self {
+        result.unwrap_or_else(Self::denied)
+    }
+}
+
+/// Decides one command. Default closed: before the first event only `Create` passes.
+#[must_use]
+pub fn decide(state: &State, command: &Command, context: &Context) -> Decision {
+    if !state.created() && !matches!(command, Command::Create { .. }) {
+        return Decision::denied(Code::NotInitialized);
+    }
+    match command {
+        Command::Create { signer } if state.created() => {
+            let _known = signer;
+            Decision::denied(Code::AlreadyInitialized)
+        }
+        Command::Create { signer } => Decision::event(EventBody::Created { signer: *signer }),
+        Command::Unlocked(facts) => decide_stop::unlocked(state, facts),
+        Command::Lock(origin) => Decision::event(EventBody::Locked { origin: *origin }),
+        Command::ClockStepped { seen } => decide_stop::clock_stepped(state, *seen),
+        Command::Kill(origin) => decide_stop::kill(state, *origin),
+        Command::Pause { wallet, origin } => decide_stop::pause(state, *wallet, *origin),
+        Command::RevokeSession { session, origin } => decide_session::revoke(state, *session, *origin),
+        Command::CreateWallet(request) => decide_owner::create_wallet(state, request, context).into(),
+        Command::Draft { facts, origin } => decide_owner::draft(state, facts, *origin, context).into(),
+        Command::Enrol(rehearsal) => decide_owner::enrol(state, rehearsal, context).into(),
+        Command::Submit(submission) => decide_owner::submit(state, submission, context).into(),
+        Command::Withdraw(withdrawal) => decide_spend::withdraw(state, withdrawal, context).into(),
+        Command::Spend(request) => decide_spend::spend(state, request, context),
+        Command::Resend(spend) => decide_spend::resend(state, spend, context).into(),
+        Command::CountDenials(counted) => Decision {
+            events: counted
+                .iter()
+                .map(|(session, code, count)| EventBody::DenialsCounted {
+                    session: *session,
+                    code: *code,
+                    count: *count,
+                })
+                .collect(),
+            outcome: Ok(Outcome::Done),
+        },
+    }
+}
+
+/// Decides a command and folds its events into the state, each with the context's clocks. What the
+/// daemon and the simulator both do for each command of a batch.
+pub fn step(state: &mut State, command: &Command, context: &Context) -> (Vec<Event>, Result<Outcome, Denial>) {
+    let Decision { events, outcome } = decide(state, command, context);
+    let events: Vec<Event> =
+        events.into_iter().map(|body| Event { clocks: context.clocks, body }).collect();
+    for event in &events {
+        apply::apply(state, event);
+    }
+    (events, outcome)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,294 @@
+//! The folded log. Counters, owners, policies, sessions, kill and pause exist here and nowhere else;
+//! only `apply` changes them. No key is ever part of it.
+
+use std::collections::BTreeMap;
+
+use waiaas_shared::address::Account;
+use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::{AccountId, AssetId, ChainId, Family};
+use waiaas_shared::digest::{Digest, Domain, hash};
+use waiaas_shared::event::Origin;
+use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use waiaas_shared::keys::{KeyPath, OwnerKey};
+use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::windows::Usage;
+use waiaas_shared::session::{SessionGrant, SessionUsage};
+use waiaas_shared::statement::text::{StatementView, WalletFacts};
+use waiaas_shared::statement::verify::Envelope;
+use waiaas_shared::statement::{StatementFacts, StatementHeader};
+use waiaas_shared::time::{Clocks, RunTime, WallTime};
+use waiaas_shared::view::SessionState;
+
+/// Everything that the log says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    pub(super) signer: Option<SignerId>,
+    pub(super) clocks: Clocks,
+    pub(super) clock_closed: bool,
+    pub(super) kill: Kill,
+    pub(super) frozen: bool,
+    pub(super) owners: BTreeMap<OwnerId, Owner>,
+    pub(super) withdrawals: BTreeMap<AccountId, RunTime>,
+    pub(super) wallets: BTreeMap<WalletId, Wallet>,
+    pub(super) policies: Vec<BindingPolicy>,
+    pub(super) policy_epoch: u64,
+    pub(super) sessions: BTreeMap<SessionId, Session>,
+    pub(super) statements: BTreeMap<StatementId, OpenStatement>,
+    pub(super) request_nonces: BTreeMap<(SessionId, String), WallTime>,
+    /// Payments of the batch that is being decided: the ledger's index does not know them yet.
+    pub(super) uncommitted: BTreeMap<Digest, super::command::Prior>,
+    pub(super) journal: Digest,
+    pub(super) unlock_failures: u32,
+}
+
+/// The kill switch: global, durable, released only by an owner's signature and the password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kill {
+    /// Where it stands.
+    pub phase: KillPhase,
+    /// How often it was thrown.
+    pub epoch: u64,
+}
+
+/// Where the kill switch stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KillPhase {
+    /// Not thrown.
+    Normal,
+    /// Thrown: nothing is signed.
+    Activated,
+    /// Released: everything paused until the owner resumes; withdrawals are open.
+    Recovering,
+}
+
+impl KillPhase {
+    /// The name on the wire and on screens.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "NORMAL",
+            Self::Activated => "ACTIVATED",
+            Self::Recovering => "RECOVERING",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub(super) key: OwnerKey,
+    pub(super) envelope: Envelope,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wallet {
+    pub(super) path: KeyPath,
+    pub(super) account: Account,
+    pub(super) networks: Vec<ChainId>,
+    pub(super) paused: bool,
+    pub(super) usage: BTreeMap<AssetId, Usage>,
+    pub(super) nonces: BTreeMap<ChainId, Nonce>,
+}
+
+/// Nonces of one wallet on one EVM chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Nonce {
+    pub(super) next: u64,
+    pub(super) attested: u64,
+    pub(super) outstanding: Amount,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct BindingPolicy {
+    pub(super) document: std::sync::Arc<PolicyDocument>,
+    pub(super) matures: RunTime,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Session {
+    pub(super) grant: SessionGrant,
+    pub(super) usage: SessionUsage,
+    pub(super) state: SessionState,
+    /// Revoked by the kill switch: its release may restore it.
+    pub(super) killed: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OpenStatement {
+    pub(super) facts: StatementFacts,
+    pub(super) policy_epoch: u64,
+    pub(super) expires: WallTime,
+    pub(super) origin: Origin,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            signer: None,
+            clocks: super::clock::zero(),
+            clock_closed: false,
+            kill: Kill { phase: KillPhase::Normal, epoch: 0 },
+            frozen: false,
+            owners: BTreeMap::new(),
+            withdrawals: BTreeMap::new(),
+            wallets: BTreeMap::new(),
+            policies: Vec::new(),
+            policy_epoch: 0,
+            sessions: BTreeMap::new(),
+            statements: BTreeMap::new(),
+            request_nonces: BTreeMap::new(),
+            uncommitted: BTreeMap::new(),
+            journal: hash(Domain::Journal, &[]),
+            unlock_failures: 0,
+        }
+    }
+}
+
+impl State {
+    /// Whether the log has begun.
+    #[must_use]
+    pub const fn created(&self) -> bool {
+        self.signer.is_some()
+    }
+
+    /// Whose log it is.
+    #[must_use]
+    pub const fn signer(&self) -> Option<SignerId> {
+        self.signer
+    }
+
+    /// Clocks of the last event.
+    #[must_use]
+    pub const fn clocks(&self) -> Clocks {
+        self.clocks
+    }
+
+    /// Where the kill switch stands.
+    #[must_use]
+    pub const fn kill(&self) -> Kill {
+        self.kill
+    }
+
+    /// Whether everything is paused.
+    #[must_use]
+    pub const fn frozen(&self) -> bool {
+        self.frozen
+    }
+
+    /// Whether a clock step closed signing.
+    #[must_use]
+    pub const fn clock_closed(&self) -> bool {
+        self.clock_closed
+    }
+
+    /// Epoch of the newest adopted policy; 0: none.
+    #[must_use]
+    pub const fn policy_epoch(&self) -> u64 {
+        self.policy_epoch
+    }
+
+    /// Hash at which the locked journal continues.
+    #[must_use]
+    pub const fn journal(&self) -> Digest {
+        self.journal
+    }
+
+    /// Whether the session was ever granted.
+    #[must_use]
+    pub fn knows_session(&self, session: SessionId) -> bool {
+        self.sessions.contains_key(&session)
+    }
+
+    /// Key paths of all wallets, for the vault to make ready.
+    pub fn key_paths(&self) -> impl Iterator<Item = KeyPath> {
+        self.wallets.values().map(|wallet| wallet.path)
+    }
+
+    /// The next key path of a family: indexes are given once, in order (invariant 7).
+    #[must_use]
+    pub fn next_path(&self, family: Family) -> KeyPath {
+        let given = self.wallets.values().filter(|wallet| wallet.path.family == family);
+        let index = given.map(|wallet| wallet.path.index.saturating_add(1)).max().unwrap_or(0);
+        KeyPath { family, index }
+    }
+
+    /// Who owns an idempotency key, with the key, as the ledger's index stores it: the agent's key,
+    /// or a bearer session (invariant 19). `None` for an unknown session.
+    #[must_use]
+    pub fn idempotency(&self, session: SessionId, key: &str) -> Option<Digest> {
+        let grant = &self.sessions.get(&session)?.grant;
+        let owner: &[u8] = match &grant.credential {
+            waiaas_shared::session::Credential::AgentKey(agent) => agent.as_bytes(),
+            waiaas_shared::session::Credential::Bearer(_) => session.as_bytes(),
+        };
+        Some(hash(Domain::Idempotency, &[owner, key.as_bytes()]))
+    }
+
+    /// A payment of the batch that is being decided.
+    #[must_use]
+    pub fn uncommitted(&self, idempotency: &Digest) -> Option<&super::command::Prior> {
+        self.uncommitted.get(idempotency)
+    }
+
+    /// A payment of the batch has its place in the log.
+    pub fn place(&mut self, idempotency: &Digest, sequence: u64) {
+        if let Some(prior) = self.uncommitted.get_mut(idempotency) {
+            prior.sequence = sequence;
+        }
+    }
+
+    /// The batch is durable: the ledger's index knows its payments now.
+    pub fn committed(&mut self) {
+        self.uncommitted.clear();
+    }
+
+    /// Documents that bind at `now`: the newest matured one and everything adopted after it.
+    pub(super) fn binding(&self, now: RunTime) -> &[BindingPolicy] {
+        let matured = self.policies.iter().rposition(|policy| policy.matures <= now).unwrap_or(0);
+        self.policies.get(matured..).unwrap_or_default()
+    }
+
+    pub(super) fn header(&self, statement: StatementId, open: &OpenStatement) -> Option<StatementHeader> {
+        Some(StatementHeader {
+            signer: self.signer?,
+            statement,
+            policy_epoch: open.policy_epoch,
+            expires: open.expires,
+        })
+    }
+
+    /// Whether a payment could be signed at all now; the code of what stops it.
+    pub(super) fn stopped(&self) -> Option<waiaas_shared::denial::Code> {
+        use waiaas_shared::denial::Code;
+        match self.kill.phase {
+            KillPhase::Activated => Some(Code::Killed),
+            _ if self.clock_closed => Some(Code::ClockClosed),
+            _ if self.frozen => Some(Code::Frozen),
+            _ => None,
+        }
+    }
+
+    /// The transaction's payment, if it is in the batch that is being decided.
+    #[must_use]
+    pub fn uncommitted_transaction(&self, transaction: TransactionId) -> Option<&super::command::Prior> {
+        self.uncommitted.values().find(|prior| prior.spend.transaction == transaction)
+    }
+}
+
+impl StatementView for State {
+    fn wallet(&self, wallet: WalletId) -> Option<WalletFacts> {
+        let wallet = self.wallets.get(&wallet)?;
+        Some(WalletFacts { account: wallet.account, networks: wallet.networks.clone() })
+    }
+
+    fn newest_policy(&self) -> Option<&PolicyDocument> {
+        self.policies.last().map(|policy| policy.document.as_ref())
+    }
+
+    fn wallets_on(&self, chain: ChainId) -> usize {
+        self.wallets.values().filter(|wallet| wallet.networks.contains(&chain)).count()
+    }
+
+    fn session(&self, session: SessionId) -> Option<&SessionGrant> {
+        self.sessions.get(&session).map(|session| &session.grant)
+    }
+}
