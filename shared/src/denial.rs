@@ -188,13 +188,25 @@ impl Violation {
     /// A violation without values.
     #[must_use]
     pub const fn of(code: Code) -> Self {
-        Self { code, asset: None, observed: None, allowed: None, retry_after: None }
+        Self {
+            code,
+            asset: None,
+            observed: None,
+            allowed: None,
+            retry_after: None,
+        }
     }
 
     /// A violation of a limit.
     #[must_use]
     pub const fn limit(code: Code, asset: AssetId, observed: Amount, allowed: Amount) -> Self {
-        Self { code, asset: Some(asset), observed: Some(observed), allowed: Some(allowed), retry_after: None }
+        Self {
+            code,
+            asset: Some(asset),
+            observed: Some(observed),
+            allowed: Some(allowed),
+            retry_after: None,
+        }
     }
 }
 
@@ -206,7 +218,11 @@ impl Denial {
     /// The refusal for these violations, if there are any.
     #[must_use]
     pub fn from_violations(violations: Vec<Violation>) -> Option<Self> {
-        if violations.is_empty() { None } else { Some(Self(violations)) }
+        if violations.is_empty() {
+            None
+        } else {
+            Some(Self(violations))
+        }
     }
 
     /// Every rule that was broken; at least one.
@@ -237,7 +253,13 @@ mod tests {
         for (place, code) in Code::ALL.iter().enumerate() {
             assert_eq!(Code::from_text(code.as_str()), Some(*code));
             assert!(code.message().ends_with('.'), "{code}");
-            assert!(Code::ALL.iter().skip(place + 1).all(|other| other.as_str() != code.as_str()), "{code}");
+            assert!(
+                Code::ALL
+                    .iter()
+                    .skip(place + 1)
+                    .all(|other| other.as_str() != code.as_str()),
+                "{code}"
+            );
         }
     }
 }

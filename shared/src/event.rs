@@ -15,6 +15,7 @@ use crate::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, Walle
 use crate::keys::{KeyPath, OwnerKey};
 use crate::policy::evaluate::Tier;
 use crate::statement::StatementFacts;
+use crate::statement::text::StatementText;
 use crate::statement::verify::Envelope;
 use crate::time::{Clocks, Millis, RunTime, WallTime};
 
@@ -137,6 +138,9 @@ pub enum EventBody {
         /// Where it was drafted.
         #[n(4)]
         origin: Origin,
+        /// Exactly what the owner signs.
+        #[n(5)]
+        text: StatementText,
     },
     /// An `AdoptPolicy` statement was signed.
     #[n(7)]

@@ -51,7 +51,10 @@ pub fn genesis(signer: SignerId, log_key: &[u8; 32]) -> Digest {
 /// The hash of the event with this `sequence` (from 1) and canonical `body`, after `previous`.
 #[must_use]
 pub fn link(previous: Digest, sequence: u64, body: &[u8]) -> Digest {
-    hash(Domain::Event, &[previous.as_bytes(), &sequence.to_be_bytes(), body])
+    hash(
+        Domain::Event,
+        &[previous.as_bytes(), &sequence.to_be_bytes(), body],
+    )
 }
 
 /// How far a log goes.
@@ -70,7 +73,12 @@ impl Head {
     /// a newline.
     #[must_use]
     pub fn note_text(&self) -> String {
-        format!("{ORIGIN}/{}\n{}\n{}\n", self.signer, self.sequence, STANDARD.encode(self.hash.as_bytes()))
+        format!(
+            "{ORIGIN}/{}\n{}\n{}\n",
+            self.signer,
+            self.sequence,
+            STANDARD.encode(self.hash.as_bytes())
+        )
     }
 }
 
@@ -86,7 +94,11 @@ impl SignedHead {
     /// Puts a head and the signature over its [`Head::note_text`] together.
     #[must_use]
     pub fn new(head: Head, log_key: &[u8; 32], signature: [u8; 64]) -> Self {
-        Self { head, key_id: key_id(head.signer, log_key), signature }
+        Self {
+            head,
+            key_id: key_id(head.signer, log_key),
+            signature,
+        }
     }
 
     /// The head, if the log key signed it.
@@ -128,7 +140,12 @@ impl fmt::Display for SignedHead {
         let mut bytes = self.key_id.to_vec();
         bytes.extend_from_slice(&self.signature);
         let text = self.head.note_text();
-        writeln!(formatter, "{text}\n\u{2014} {} {}", self.head.signer, STANDARD.encode(bytes))
+        writeln!(
+            formatter,
+            "{text}\n\u{2014} {} {}",
+            self.head.signer,
+            STANDARD.encode(bytes)
+        )
     }
 }
 
@@ -138,13 +155,22 @@ impl FromStr for SignedHead {
     fn from_str(note: &str) -> Result<Self, LogError> {
         let parsed = parse_note(note).ok_or(LogError::NoteForm)?;
         // One text form only.
-        if parsed.to_string() == note { Ok(parsed) } else { Err(LogError::NoteForm) }
+        if parsed.to_string() == note {
+            Ok(parsed)
+        } else {
+            Err(LogError::NoteForm)
+        }
     }
 }
 
 fn parse_note(note: &str) -> Option<SignedHead> {
     let mut lines = note.split('\n');
-    let signer: SignerId = lines.next()?.strip_prefix(ORIGIN)?.strip_prefix('/')?.parse().ok()?;
+    let signer: SignerId = lines
+        .next()?
+        .strip_prefix(ORIGIN)?
+        .strip_prefix('/')?
+        .parse()
+        .ok()?;
     let sequence = lines.next()?.parse().ok()?;
     let hash = STANDARD.decode(lines.next()?).ok()?.try_into().ok()?;
     lines.next().filter(|empty| empty.is_empty())?;
@@ -154,8 +180,16 @@ fn parse_note(note: &str) -> Option<SignedHead> {
     }
     let bytes = STANDARD.decode(encoded).ok()?;
     let (key_id, signature) = bytes.split_first_chunk::<4>()?;
-    let head = Head { signer, sequence, hash: Digest::from_bytes(hash) };
-    Some(SignedHead { head, key_id: *key_id, signature: signature.try_into().ok()? })
+    let head = Head {
+        signer,
+        sequence,
+        hash: Digest::from_bytes(hash),
+    };
+    Some(SignedHead {
+        head,
+        key_id: *key_id,
+        signature: signature.try_into().ok()?,
+    })
 }
 
 /// Follows a log event by event, from any verified point.
@@ -170,8 +204,16 @@ impl Verifier {
     /// Begins at the genesis of a log.
     #[must_use]
     pub fn new(signer: SignerId, log_key: [u8; 32]) -> Self {
-        let head = Head { signer, sequence: 0, hash: genesis(signer, &log_key) };
-        Self { log_key, head, signed: 0 }
+        let head = Head {
+            signer,
+            sequence: 0,
+            hash: genesis(signer, &log_key),
+        };
+        Self {
+            log_key,
+            head,
+            signed: 0,
+        }
     }
 
     /// Takes the next event.
@@ -186,7 +228,11 @@ impl Verifier {
         if hash != claimed {
             return Err(LogError::Chain(sequence));
         }
-        self.head = Head { sequence, hash, ..self.head };
+        self.head = Head {
+            sequence,
+            hash,
+            ..self.head
+        };
         Ok(())
     }
 
@@ -214,7 +260,11 @@ impl Verifier {
     /// # Errors
     /// [`LogError::Unsigned`].
     pub fn finish(&self) -> Result<Head, LogError> {
-        if self.signed == self.head.sequence { Ok(self.head) } else { Err(LogError::Unsigned) }
+        if self.signed == self.head.sequence {
+            Ok(self.head)
+        } else {
+            Err(LogError::Unsigned)
+        }
     }
 }
 
@@ -238,8 +288,10 @@ mod tests {
         SignedHead::new(head, key.verifying_key().as_bytes(), signature)
     }
 
+    type Record = (u64, Vec<u8>, Digest);
+
     /// Three events in two batches.
-    fn log() -> (Vec<(u64, Vec<u8>, Digest)>, Vec<SignedHead>) {
+    fn log() -> (Vec<Record>, Vec<SignedHead>) {
         let mut hash = genesis(signer(), key().verifying_key().as_bytes());
         let mut events = Vec::new();
         let mut heads = Vec::new();
@@ -248,17 +300,24 @@ mod tests {
             hash = link(hash, sequence, &body);
             events.push((sequence, body, hash));
             if sequence != 2 {
-                heads.push(sign(Head { signer: signer(), sequence, hash }));
+                heads.push(sign(Head {
+                    signer: signer(),
+                    sequence,
+                    hash,
+                }));
             }
         }
         (events, heads)
     }
 
-    fn check(events: &[(u64, Vec<u8>, Digest)], heads: &[SignedHead]) -> Result<Head, LogError> {
+    fn check(events: &[Record], heads: &[SignedHead]) -> Result<Head, LogError> {
         let mut verifier = Verifier::new(signer(), *key().verifying_key().as_bytes());
         for (sequence, body, hash) in events {
             verifier.event(*sequence, body, *hash)?;
-            for head in heads.iter().filter(|signed| signed.head.sequence == *sequence) {
+            for head in heads
+                .iter()
+                .filter(|signed| signed.head.sequence == *sequence)
+            {
                 verifier.signed_head(head)?;
             }
         }
@@ -306,7 +365,11 @@ mod tests {
             note.replace('\u{2014}', "-"),
             String::new(),
         ] {
-            assert_eq!(wrong.parse::<SignedHead>(), Err(LogError::NoteForm), "{wrong:?}");
+            assert_eq!(
+                wrong.parse::<SignedHead>(),
+                Err(LogError::NoteForm),
+                "{wrong:?}"
+            );
         }
     }
 }

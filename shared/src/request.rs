@@ -93,12 +93,20 @@ impl TransferRequest {
             None => self.to.parse().map_err(|_| Code::BodyMalformed)?,
         };
         AccountId::new(self.network, to).map_err(|_| Code::BodyMalformed)?;
-        let decimals = || document.asset(asset).map(|rule| rule.decimals).ok_or(Code::AssetNotListed);
+        let decimals = || {
+            document
+                .asset(asset)
+                .map(|rule| rule.decimals)
+                .ok_or(Code::AssetNotListed)
+        };
         let amount = self.amount_with(decimals)?;
         Ok(Transfer { asset, to, amount })
     }
 
-    fn amount_with(&self, decimals: impl FnOnce() -> Result<Decimals, Code>) -> Result<Amount, Code> {
+    fn amount_with(
+        &self,
+        decimals: impl FnOnce() -> Result<Decimals, Code>,
+    ) -> Result<Amount, Code> {
         let amount = match (&self.amount, self.amount_base) {
             (Some(text), None) => {
                 Amount::parse_decimal(text, decimals()?).map_err(|_| Code::AmountInvalid)?
@@ -106,7 +114,11 @@ impl TransferRequest {
             (None, Some(base)) => base,
             _ => return Err(Code::AmountInvalid),
         };
-        if amount == Amount::ZERO { Err(Code::AmountInvalid) } else { Ok(amount) }
+        if amount == Amount::ZERO {
+            Err(Code::AmountInvalid)
+        } else {
+            Ok(amount)
+        }
     }
 }
 
@@ -127,7 +139,10 @@ mod tests {
     fn contacts_and_units_come_from_the_policy() {
         let request = TransferRequest::parse(BODY.as_bytes()).expect("a sound body");
         let transfer = request.resolve(&sample()).expect("all names known");
-        assert_eq!(transfer.to.to_string(), "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed");
+        assert_eq!(
+            transfer.to.to_string(),
+            "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+        );
         assert_eq!(transfer.amount, Amount::from_base_units(10));
         assert!(request.submit);
     }
@@ -138,7 +153,11 @@ mod tests {
             ("unknown field", "\"to\"", "\"tier\":\"INSTANT\",\"to\""),
             ("doubled field", "\"to\":", "\"to\":\"@x\",\"to\":"),
             ("number for amount", "\"0.00000001\"", "1"),
-            ("missing wallet", "\"wallet\":\"wallet_00000000000000000000000001\",", ""),
+            (
+                "missing wallet",
+                "\"wallet\":\"wallet_00000000000000000000000001\",",
+                "",
+            ),
             ("wrong id", "wallet_0", "owner_0"),
             ("trailing", "}", "} x"),
             ("control in reason", "\"to\"", "\"reason\":\"a\\nb\",\"to\""),
@@ -146,25 +165,51 @@ mod tests {
         ] {
             let body = BODY.replacen(from, to, 1);
             assert_ne!(body, BODY, "{case}");
-            assert_eq!(TransferRequest::parse(body.as_bytes()), Err(Code::BodyMalformed), "{case}");
+            assert_eq!(
+                TransferRequest::parse(body.as_bytes()),
+                Err(Code::BodyMalformed),
+                "{case}"
+            );
         }
         let deep = format!("{}1{}", "[".repeat(30_000), "]".repeat(30_000));
-        assert_eq!(TransferRequest::parse(deep.as_bytes()), Err(Code::BodyMalformed));
-        assert_eq!(TransferRequest::parse(&vec![b' '; BODY_LIMIT_BYTES + 1]), Err(Code::BodyTooLarge));
+        assert_eq!(
+            TransferRequest::parse(deep.as_bytes()),
+            Err(Code::BodyMalformed)
+        );
+        assert_eq!(
+            TransferRequest::parse(&vec![b' '; BODY_LIMIT_BYTES + 1]),
+            Err(Code::BodyTooLarge)
+        );
     }
 
     #[test]
     fn unresolvable_requests_are_refused_by_code() {
         for (from, to, code) in [
             ("@hosting", "@nobody", Code::RecipientNotListed),
-            ("@hosting", "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed", Code::BodyMalformed),
-            ("@hosting", "11111111111111111111111111111111", Code::BodyMalformed),
+            (
+                "@hosting",
+                "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed",
+                Code::BodyMalformed,
+            ),
+            (
+                "@hosting",
+                "11111111111111111111111111111111",
+                Code::BodyMalformed,
+            ),
             ("0.00000001", "0.0000000001", Code::AmountInvalid),
             ("0.00000001", "0", Code::AmountInvalid),
-            ("\"amount\"", "\"amount_base\":\"1\",\"amount\"", Code::AmountInvalid),
+            (
+                "\"amount\"",
+                "\"amount_base\":\"1\",\"amount\"",
+                Code::AmountInvalid,
+            ),
             (",\"amount\":\"0.00000001\"", "", Code::AmountInvalid),
             ("eip155:31337", "eip155:1", Code::RecipientNotListed),
-            ("\"to\"", "\"asset\":\"eip155:1/slip44:60\",\"to\"", Code::BodyMalformed),
+            (
+                "\"to\"",
+                "\"asset\":\"eip155:1/slip44:60\",\"to\"",
+                Code::BodyMalformed,
+            ),
         ] {
             let body = BODY.replacen(from, to, 1);
             let request = TransferRequest::parse(body.as_bytes()).expect("the shape is right");

@@ -80,11 +80,16 @@ impl SessionGrant {
     /// Whether lists are sorted, doubled or empty, and limits contradictory.
     #[must_use]
     pub fn is_well_formed(&self) -> bool {
-        let limits_rise = self.limits.iter().all(|limit| limit.per_transaction <= limit.total);
+        let limits_rise = self
+            .limits
+            .iter()
+            .all(|limit| limit.per_transaction <= limit.total);
         (1..=ENTRIES_LIMIT).contains(&self.wallets.len())
             && (1..=ENTRIES_LIMIT).contains(&self.limits.len())
             && self.wallets.is_sorted_by(|one, other| one < other)
-            && self.limits.is_sorted_by(|one, other| one.asset < other.asset)
+            && self
+                .limits
+                .is_sorted_by(|one, other| one.asset < other.asset)
             && limits_rise
             && self.count > 0
     }
@@ -97,7 +102,12 @@ impl SessionGrant {
 
     /// Every rule of the session that a payment from `wallet` breaks; empty if none.
     #[must_use]
-    pub fn violations(&self, wallet: WalletId, charges: &Charges, usage: &SessionUsage) -> Vec<Violation> {
+    pub fn violations(
+        &self,
+        wallet: WalletId,
+        charges: &Charges,
+        usage: &SessionUsage,
+    ) -> Vec<Violation> {
         let mut violations = Vec::new();
         if !self.wallets.contains(&wallet) {
             violations.push(Violation::of(Code::SessionWallet));
@@ -107,7 +117,10 @@ impl SessionGrant {
         }
         for (asset, charge) in charges {
             let Some(limit) = self.limit(*asset) else {
-                violations.push(Violation { asset: Some(*asset), ..Violation::of(Code::SessionAsset) });
+                violations.push(Violation {
+                    asset: Some(*asset),
+                    ..Violation::of(Code::SessionAsset)
+                });
                 continue;
             };
             if *charge > limit.per_transaction {
@@ -119,7 +132,10 @@ impl SessionGrant {
                 ));
             }
             let before = usage.spent.get(asset).copied().unwrap_or_default();
-            if before.checked_add(*charge).is_none_or(|total| total > limit.total) {
+            if before
+                .checked_add(*charge)
+                .is_none_or(|total| total > limit.total)
+            {
                 let left = limit.total.remaining_after(before);
                 violations.push(Violation::limit(Code::SessionTotal, *asset, *charge, left));
             }

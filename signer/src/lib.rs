@@ -1,6 +1,7 @@
 //! The sealed process: keys, ledger, policy decisions. Never opens a network socket.
 
 pub mod authority;
+pub mod config;
 pub mod core;
 pub mod ledger;
 pub mod sandbox;

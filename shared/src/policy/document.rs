@@ -127,11 +127,15 @@ pub enum PolicyError {
     #[error("a symbol has 1 to 12 letters or digits, a contact 1 to 32 of a-z, 0-9 and -")]
     Name,
     /// Limits that contradict each other: each window must allow at least what the shorter allows.
-    #[error("limits must rise: per-transaction, hour, day, week, month; instant-up-to at most notify-up-to at most per-transaction")]
+    #[error(
+        "limits must rise: per-transaction, hour, day, week, month; instant-up-to at most notify-up-to at most per-transaction"
+    )]
     LimitOrder,
     /// A fee ceiling, outstanding cap or sign-only leave where it has no meaning, or an EVM native
     /// asset without its outstanding cap.
-    #[error("fee-ceiling belongs to native assets; outstanding is required for, and with sign-only reserved to, an EVM chain's native asset")]
+    #[error(
+        "fee-ceiling belongs to native assets; outstanding is required for, and with sign-only reserved to, an EVM chain's native asset"
+    )]
     NativeOnly,
 }
 
@@ -164,21 +168,27 @@ impl PolicyDocument {
     /// The rule of an asset.
     #[must_use]
     pub fn asset(&self, asset: AssetId) -> Option<&AssetRule> {
-        let place = self.assets.binary_search_by(|rule| rule.asset.cmp(&asset)).ok()?;
+        let place = self
+            .assets
+            .binary_search_by(|rule| rule.asset.cmp(&asset))
+            .ok()?;
         self.assets.get(place)
     }
 
     /// Whether an account may receive.
     #[must_use]
     pub fn recipient(&self, account: AccountId) -> Option<&Recipient> {
-        let place = self.recipients.binary_search_by(|known| known.account.cmp(&account)).ok()?;
+        let place = self
+            .recipients
+            .binary_search_by(|known| known.account.cmp(&account))
+            .ok()?;
         self.recipients.get(place)
     }
 
     /// Puts assets and recipients into their canonical order.
     pub fn sort(&mut self) {
-        self.assets.sort_by(|one, other| one.asset.cmp(&other.asset));
-        self.recipients.sort_by(|one, other| one.account.cmp(&other.account));
+        self.assets.sort_by_key(|rule| rule.asset);
+        self.recipients.sort_by_key(|known| known.account);
     }
 
     /// Checks what the encoding alone does not.
@@ -195,21 +205,32 @@ impl PolicyDocument {
         if self.maturity > MATURITY_LONGEST {
             return Err(PolicyError::Maturity);
         }
-        if !self.assets.is_sorted_by(|one, other| one.asset < other.asset) {
+        if !self
+            .assets
+            .is_sorted_by(|one, other| one.asset < other.asset)
+        {
             return Err(PolicyError::AssetOrder);
         }
-        if !self.recipients.is_sorted_by(|one, other| one.account < other.account) {
+        if !self
+            .recipients
+            .is_sorted_by(|one, other| one.account < other.account)
+        {
             return Err(PolicyError::RecipientOrder);
         }
-        let mut names: Vec<_> =
-            self.recipients.iter().map(|known| (known.account.chain(), known.name.as_str())).collect();
+        let mut names: Vec<_> = self
+            .recipients
+            .iter()
+            .map(|known| (known.account.chain(), known.name.as_str()))
+            .collect();
         names.sort_unstable();
         if !names.is_sorted_by(|one, other| one < other) {
             return Err(PolicyError::RecipientOrder);
         }
         let contact = |name: &str| {
             (1..=32).contains(&name.len())
-                && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+                && name
+                    .bytes()
+                    .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
         };
         if !self.recipients.iter().all(|known| contact(&known.name)) {
             return Err(PolicyError::Name);

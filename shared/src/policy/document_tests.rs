@@ -23,9 +23,14 @@ pub(crate) fn sample() -> PolicyDocument {
         version: VERSION,
         epoch: 1,
         maturity: MATURITY_DEFAULT,
-        assets: vec![asset("solana:localnet/slip44:501", None), asset("eip155:31337/slip44:60", Some(1000))],
+        assets: vec![
+            asset("solana:localnet/slip44:501", None),
+            asset("eip155:31337/slip44:60", Some(1000)),
+        ],
         recipients: vec![Recipient {
-            account: "eip155:31337:0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed".parse().expect("an account"),
+            account: "eip155:31337:0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+                .parse()
+                .expect("an account"),
             name: "hosting".to_owned(),
         }],
     };
@@ -36,7 +41,10 @@ pub(crate) fn sample() -> PolicyDocument {
 #[test]
 fn a_sound_document_round_trips() {
     let document = sample();
-    assert_eq!(PolicyDocument::from_bytes(&document.to_bytes()), Ok(document));
+    assert_eq!(
+        PolicyDocument::from_bytes(&document.to_bytes()),
+        Ok(document)
+    );
 }
 
 #[test]
@@ -45,18 +53,42 @@ fn one_flaw_refuses_the_whole() {
     let flaws: [(PolicyError, Flaw); 14] = [
         (PolicyError::Version, |document| document.version = 2),
         (PolicyError::Epoch, |document| document.epoch = 0),
-        (PolicyError::Maturity, |document| document.maturity = Millis::from_hours(721)),
-        (PolicyError::AssetOrder, |document| document.assets.reverse()),
-        (PolicyError::AssetOrder, |document| document.assets.push(document.assets[1].clone())),
-        (PolicyError::RecipientOrder, |document| document.recipients.push(document.recipients[0].clone())),
-        (PolicyError::Name, |document| document.recipients[0].name = "Hosting".to_owned()),
-        (PolicyError::Name, |document| document.assets[0].symbol = "U$D".to_owned()),
-        (PolicyError::Name, |document| document.assets[0].symbol = String::new()),
-        (PolicyError::LimitOrder, |document| document.assets[0].day = Amount::from_base_units(199)),
-        (PolicyError::LimitOrder, |document| document.assets[0].instant_up_to = Amount::MAX),
-        (PolicyError::NativeOnly, |document| document.assets[0].outstanding = Some(Amount::MAX)),
-        (PolicyError::NativeOnly, |document| document.assets[1].outstanding = None),
-        (PolicyError::NativeOnly, |document| document.assets[0].sign_only = true),
+        (PolicyError::Maturity, |document| {
+            document.maturity = Millis::from_hours(721)
+        }),
+        (PolicyError::AssetOrder, |document| {
+            document.assets.reverse()
+        }),
+        (PolicyError::AssetOrder, |document| {
+            document.assets.push(document.assets[1].clone())
+        }),
+        (PolicyError::RecipientOrder, |document| {
+            document.recipients.push(document.recipients[0].clone())
+        }),
+        (PolicyError::Name, |document| {
+            document.recipients[0].name = "Hosting".to_owned()
+        }),
+        (PolicyError::Name, |document| {
+            document.assets[0].symbol = "U$D".to_owned()
+        }),
+        (PolicyError::Name, |document| {
+            document.assets[0].symbol = String::new()
+        }),
+        (PolicyError::LimitOrder, |document| {
+            document.assets[0].day = Amount::from_base_units(199)
+        }),
+        (PolicyError::LimitOrder, |document| {
+            document.assets[0].instant_up_to = Amount::MAX
+        }),
+        (PolicyError::NativeOnly, |document| {
+            document.assets[0].outstanding = Some(Amount::MAX)
+        }),
+        (PolicyError::NativeOnly, |document| {
+            document.assets[1].outstanding = None
+        }),
+        (PolicyError::NativeOnly, |document| {
+            document.assets[0].sign_only = true
+        }),
     ];
     for (error, flaw) in flaws {
         let mut document = sample();

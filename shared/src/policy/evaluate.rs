@@ -14,8 +14,20 @@ use crate::effect::Effect;
 use crate::time::BudgetTime;
 
 /// How a payment is released, strictest last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Encode,
+    Decode,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 #[serde(rename_all = "UPPERCASE")]
 #[cbor(index_only)]
 pub enum Tier {
@@ -45,11 +57,11 @@ pub type Charges = BTreeMap<AssetId, Amount>;
 ///
 /// # Errors
 /// [`Code::Overflow`] if a sum does not fit.
-pub fn charges(effects: &[Effect]) -> Result<Charges, Violation> {
+pub fn charges(effects: &[Effect]) -> Result<Charges, Code> {
     let mut sums = Charges::new();
     for effect in effects {
         let sum = sums.entry(effect.asset()).or_default();
-        *sum = sum.checked_add(effect.amount()).ok_or(Violation::of(Code::Overflow))?;
+        *sum = sum.checked_add(effect.amount()).ok_or(Code::Overflow)?;
     }
     Ok(sums)
 }
@@ -75,23 +87,34 @@ pub fn evaluate(
     effects: &[Effect],
     spent: &Spent<'_>,
 ) -> Result<Tier, Vec<Violation>> {
-    let sums = charges(effects).map_err(|violation| vec![violation])?;
+    let sums = charges(effects).map_err(|code| vec![Violation::of(code)])?;
     let mut violations = Vec::new();
     let mut tier = Tier::Instant;
     let nothing = Usage::default();
     // A payment without any effect would pass "all" rules vacuously.
-    if !effects.iter().any(|effect| matches!(effect, Effect::Transfer { .. })) {
+    if !effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Transfer { .. }))
+    {
         violations.push(Violation::of(Code::TransactionUndecodable));
     }
     for (asset, sum) in &sums {
         let Some(rule) = document.asset(*asset) else {
-            violations.push(Violation { asset: Some(*asset), ..Violation::of(Code::AssetNotListed) });
+            violations.push(Violation {
+                asset: Some(*asset),
+                ..Violation::of(Code::AssetNotListed)
+            });
             continue;
         };
         let usage = spent.usage.get(asset).unwrap_or(&nothing);
         limits(rule, *sum, usage, spent.now, &mut violations);
         if *sum > rule.notify_up_to {
-            violations.push(Violation::limit(Code::TierNotAvailable, *asset, *sum, rule.notify_up_to));
+            violations.push(Violation::limit(
+                Code::TierNotAvailable,
+                *asset,
+                *sum,
+                rule.notify_up_to,
+            ));
         } else if *sum > rule.instant_up_to {
             tier = tier.max(Tier::Notify);
         }
@@ -113,20 +136,29 @@ pub fn evaluate(
     for effect in effects {
         match effect {
             Effect::Transfer { to, .. } => {
-                let listed = AccountId::new(chain, *to).is_ok_and(|to| document.recipient(to).is_some());
+                let listed =
+                    AccountId::new(chain, *to).is_ok_and(|to| document.recipient(to).is_some());
                 if !listed {
                     violations.push(Violation::of(Code::RecipientNotListed));
                 }
             }
             Effect::Fee { asset, max } => {
-                let ceiling = document.asset(*asset).and_then(|rule| rule.fee_ceiling).unwrap_or_default();
+                // An asset without a rule was named above already.
+                let Some(rule) = document.asset(*asset) else {
+                    continue;
+                };
+                let ceiling = rule.fee_ceiling.unwrap_or_default();
                 if *max > ceiling {
                     violations.push(Violation::limit(Code::FeeCeiling, *asset, *max, ceiling));
                 }
             }
         }
     }
-    if violations.is_empty() { Ok(tier) } else { Err(violations) }
+    if violations.is_empty() {
+        Ok(tier)
+    } else {
+        Err(violations)
+    }
 }
 
 /// The amount rules: one transaction, and each rolling window.
@@ -138,17 +170,29 @@ fn limits(
     violations: &mut Vec<Violation>,
 ) {
     if sum > rule.per_transaction {
-        violations.push(Violation::limit(Code::PerTransactionLimit, rule.asset, sum, rule.per_transaction));
+        violations.push(Violation::limit(
+            Code::PerTransactionLimit,
+            rule.asset,
+            sum,
+            rule.per_transaction,
+        ));
     }
     for window in Window::ALL {
         let limit = window_limit(rule, window);
         let before = usage.spent(window, now);
         let fits = before.checked_add(sum).is_some_and(|total| total <= limit);
         if !fits {
-            let wait = limit.checked_sub(sum).map(|room| usage.wait_until_at_most(window, now, room));
+            let wait = limit
+                .checked_sub(sum)
+                .map(|room| usage.wait_until_at_most(window, now, room));
             violations.push(Violation {
                 retry_after: wait,
-                ..Violation::limit(window.code(), rule.asset, sum, limit.remaining_after(before))
+                ..Violation::limit(
+                    window.code(),
+                    rule.asset,
+                    sum,
+                    limit.remaining_after(before),
+                )
             });
         }
     }
@@ -192,8 +236,15 @@ mod tests {
     fn payment(amount: u128, fee: u128) -> Vec<Effect> {
         let to: Account = LISTED.parse().expect("an address");
         vec![
-            Effect::Transfer { asset: chain().native_asset(), to, amount: Amount::from_base_units(amount) },
-            Effect::Fee { asset: chain().native_asset(), max: Amount::from_base_units(fee) },
+            Effect::Transfer {
+                asset: chain().native_asset(),
+                to,
+                amount: Amount::from_base_units(amount),
+            },
+            Effect::Fee {
+                asset: chain().native_asset(),
+                max: Amount::from_base_units(fee),
+            },
         ]
     }
 
@@ -204,8 +255,12 @@ mod tests {
             outstanding: Amount::from_base_units(outstanding),
             now: BudgetTime::from_millis(1_000_000),
         };
-        evaluate(&sample(), chain(), effects, &spent)
-            .map_err(|violations| violations.into_iter().map(|violation| violation.code).collect())
+        evaluate(&sample(), chain(), effects, &spent).map_err(|violations| {
+            violations
+                .into_iter()
+                .map(|violation| violation.code)
+                .collect()
+        })
     }
 
     #[test]
@@ -215,18 +270,30 @@ mod tests {
         assert_eq!(judge(&payment(9, 1), &none, 0), Ok(Tier::Instant));
         assert_eq!(judge(&payment(10, 1), &none, 0), Ok(Tier::Notify));
         assert_eq!(judge(&payment(45, 5), &none, 0), Ok(Tier::Notify));
-        assert_eq!(judge(&payment(46, 5), &none, 0), Err(vec![Code::TierNotAvailable]));
+        assert_eq!(
+            judge(&payment(46, 5), &none, 0),
+            Err(vec![Code::TierNotAvailable])
+        );
         assert_eq!(judge(&payment(1, 6), &none, 0), Err(vec![Code::FeeCeiling]));
-        assert_eq!(judge(&payment(1, 0), &none, 1000), Err(vec![Code::OutstandingCap]));
+        assert_eq!(
+            judge(&payment(1, 0), &none, 1000),
+            Err(vec![Code::OutstandingCap])
+        );
         assert_eq!(judge(&payment(1, 0), &none, 999), Ok(Tier::Instant));
     }
 
     #[test]
     fn every_broken_rule_is_named() {
         let mut usage = Usage::default();
-        usage.charge(BudgetTime::from_millis(999_000), Amount::from_base_units(190));
+        usage.charge(
+            BudgetTime::from_millis(999_000),
+            Amount::from_base_units(190),
+        );
         assert_eq!(judge(&payment(10, 0), &usage, 0), Ok(Tier::Instant));
-        assert_eq!(judge(&payment(11, 0), &usage, 0), Err(vec![Code::HourLimit]));
+        assert_eq!(
+            judge(&payment(11, 0), &usage, 0),
+            Err(vec![Code::HourLimit])
+        );
         assert_eq!(
             judge(&payment(400, 6), &usage, 990),
             Err(vec![
@@ -242,12 +309,23 @@ mod tests {
         );
         let many = [Effect::Transfer {
             asset: chain().native_asset(),
-            to: "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359".parse().expect("an address"),
+            to: "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
+                .parse()
+                .expect("an address"),
             amount: Amount::from_base_units(1),
         }];
-        assert_eq!(judge(&many, &Usage::default(), 0), Err(vec![Code::RecipientNotListed]));
-        assert_eq!(judge(&[], &Usage::default(), 0), Err(vec![Code::TransactionUndecodable]));
-        assert_eq!(judge(&payment(u128::MAX, 1), &Usage::default(), 0), Err(vec![Code::Overflow]));
+        assert_eq!(
+            judge(&many, &Usage::default(), 0),
+            Err(vec![Code::RecipientNotListed])
+        );
+        assert_eq!(
+            judge(&[], &Usage::default(), 0),
+            Err(vec![Code::TransactionUndecodable])
+        );
+        assert_eq!(
+            judge(&payment(u128::MAX, 1), &Usage::default(), 0),
+            Err(vec![Code::Overflow])
+        );
     }
 
     #[test]
@@ -262,13 +340,34 @@ mod tests {
         usage.charge(BudgetTime::from_millis(0), Amount::from_base_units(195));
         let usage = BTreeMap::from([(chain().native_asset(), usage)]);
         let now = BudgetTime::from_millis(1_000_000);
-        let spent = Spent { usage: &usage, outstanding: Amount::ZERO, now };
-        let violations = evaluate(&sample(), chain(), &payment(6, 0), &spent).expect_err("over the hour");
-        let [violation] = violations.as_slice() else { panic!("one rule: {violations:?}") };
+        let spent = Spent {
+            usage: &usage,
+            outstanding: Amount::ZERO,
+            now,
+        };
+        let violations =
+            evaluate(&sample(), chain(), &payment(6, 0), &spent).expect_err("over the hour");
+        let [violation] = violations.as_slice() else {
+            panic!("one rule: {violations:?}")
+        };
         assert_eq!(violation.allowed, Some(Amount::from_base_units(5)));
         // One minute's bucket and one hour after it.
-        assert_eq!(violation.retry_after, Some(Millis::from_millis(60_000 + 3_600_000 - 1_000_000)));
+        assert_eq!(
+            violation.retry_after,
+            Some(Millis::from_millis(60_000 + 3_600_000 - 1_000_000))
+        );
         let later = now.after(violation.retry_after.expect("waiting helps"));
-        assert!(evaluate(&sample(), chain(), &payment(6, 0), &Spent { now: later, ..spent }).is_ok());
+        assert!(
+            evaluate(
+                &sample(),
+                chain(),
+                &payment(6, 0),
+                &Spent {
+                    now: later,
+                    ..spent
+                }
+            )
+            .is_ok()
+        );
     }
 }

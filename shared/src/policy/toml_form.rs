@@ -3,7 +3,9 @@
 
 use serde::Deserialize;
 
-use super::document::{AssetRule, MATURITY_DEFAULT, PolicyDocument, PolicyError, Recipient, VERSION};
+use super::document::{
+    AssetRule, MATURITY_DEFAULT, PolicyDocument, PolicyError, Recipient, VERSION,
+};
 use crate::amount::{Amount, AmountError, Decimals};
 use crate::caip::{AccountId, AssetId};
 use crate::time::Millis;
@@ -79,12 +81,17 @@ pub fn parse(text: &str) -> Result<PolicyDocument, TomlError> {
     let mut document = PolicyDocument {
         version: form.version,
         epoch: form.epoch,
-        maturity: form.maturity_hours.map_or(MATURITY_DEFAULT, Millis::from_hours),
+        maturity: form
+            .maturity_hours
+            .map_or(MATURITY_DEFAULT, Millis::from_hours),
         assets: form.asset.into_iter().map(rule).collect::<Result<_, _>>()?,
         recipients: form
             .recipient
             .into_iter()
-            .map(|contact| Recipient { account: contact.account, name: contact.name })
+            .map(|contact| Recipient {
+                account: contact.account,
+                name: contact.name,
+            })
             .collect(),
     };
     document.sort();
@@ -101,7 +108,9 @@ fn rule(form: Asset) -> Result<AssetRule, TomlError> {
             error,
         })
     };
-    let maybe = |key: &'static str, text: &Option<String>| text.as_deref().map(|text| read(key, text)).transpose();
+    let maybe = |key: &'static str, text: &Option<String>| {
+        text.as_deref().map(|text| read(key, text)).transpose()
+    };
     Ok(AssetRule {
         asset: form.id,
         decimals: form.decimals,
@@ -163,8 +172,11 @@ pub fn write(document: &PolicyDocument) -> String {
         }
     }
     for known in &document.recipients {
-        let _infallible =
-            write!(text, "\n[[recipient]]\nname = \"{}\"\naccount = \"{}\"\n", known.name, known.account);
+        let _infallible = write!(
+            text,
+            "\n[[recipient]]\nname = \"{}\"\naccount = \"{}\"\n",
+            known.name, known.account
+        );
     }
     text
 }

@@ -78,7 +78,11 @@ impl Buckets {
     fn charge(&mut self, window: Window, at: BudgetTime, amount: Amount) {
         let index = at.millis() / window.bucket();
         let kept_from = at.millis().saturating_sub(window.length().millis());
-        while self.0.front().is_some_and(|oldest| end(window, oldest.index) <= kept_from) {
+        while self
+            .0
+            .front()
+            .is_some_and(|oldest| end(window, oldest.index) <= kept_from)
+        {
             self.0.pop_front();
         }
         match self.0.back_mut() {
@@ -88,7 +92,11 @@ impl Buckets {
                 newest.sum = newest.sum.checked_add(amount).unwrap_or(Amount::MAX);
                 newest.count = newest.count.saturating_add(1);
             }
-            _ => self.0.push_back(Bucket { index, sum: amount, count: 1 }),
+            _ => self.0.push_back(Bucket {
+                index,
+                sum: amount,
+                count: 1,
+            }),
         }
     }
 
@@ -144,7 +152,9 @@ impl Usage {
     /// How many charges were made in the window that ends now.
     #[must_use]
     pub fn count(&self, window: Window, now: BudgetTime) -> u32 {
-        self.of(window).within(window, now).fold(0, |sum, bucket| sum.saturating_add(bucket.count))
+        self.of(window)
+            .within(window, now)
+            .fold(0, |sum, bucket| sum.saturating_add(bucket.count))
     }
 
     /// How long until at most `room` is left charged in the window, if nothing else is spent.
@@ -190,14 +200,21 @@ mod tests {
                 let mut usage = Usage::default();
                 usage.charge(at, Amount::from_base_units(5));
                 let last = at.after(window.length());
-                assert_eq!(usage.spent(window, last), Amount::from_base_units(5), "{window:?} {offset}");
+                assert_eq!(
+                    usage.spent(window, last),
+                    Amount::from_base_units(5),
+                    "{window:?} {offset}"
+                );
                 let gone = last.after(Millis::from_millis(window.bucket()));
                 assert_eq!(usage.spent(window, gone), Amount::ZERO);
                 assert_eq!(usage.count(window, gone), 0);
                 let wait = usage.wait_until_at_most(window, at, Amount::ZERO);
                 assert_eq!(usage.spent(window, at.after(wait)), Amount::ZERO);
                 let early = Millis::from_millis(wait.millis() - 1);
-                assert_eq!(usage.spent(window, at.after(early)), Amount::from_base_units(5));
+                assert_eq!(
+                    usage.spent(window, at.after(early)),
+                    Amount::from_base_units(5)
+                );
             }
         }
     }

@@ -28,8 +28,11 @@ use crate::session::{Credential, SessionGrant};
 pub(super) use self::lines::is_statement_text;
 
 /// The text of a statement as the signer wrote it; nothing else makes one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatementText(String);
+///
+/// The log keeps it: what an owner signs later is what was shown, whatever changed in between.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(transparent)]
+pub struct StatementText(#[n(0)] String);
 
 impl StatementText {
     /// The text: lines with a single line feed between them and none at the end.

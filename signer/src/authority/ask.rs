@@ -43,7 +43,13 @@ pub enum Ask {
     /// Write a text for an owner.
     Draft(StatementFacts, Origin, Reply<Drafted>),
     /// Carry out what owners signed; with the password where one came along.
-    Submit(StatementId, Vec<OwnerSignature>, Origin, Option<LockedBytes>, Reply<u64>),
+    Submit(
+        StatementId,
+        Vec<OwnerSignature>,
+        Origin,
+        Option<LockedBytes>,
+        Reply<u64>,
+    ),
     /// Carry out a signed withdrawal.
     Withdraw(StatementId, Vec<OwnerSignature>, Vec<u8>, Reply<Signed>),
     /// Enrol an owner: password and rehearsal.

@@ -18,13 +18,15 @@ use super::password::{Derived, Purpose};
 use super::system::System;
 use super::{Authority, Fatal, Vault};
 use crate::core::command::{
-    Command, Context, Outcome, Rehearsal, SigningOrder, Submission, UnlockFacts, WalletRequest, Withdrawal,
+    Command, Context, Outcome, Rehearsal, SigningOrder, Submission, UnlockFacts, WalletRequest,
+    Withdrawal,
 };
 use crate::core::step;
 use crate::ledger::{Batch, Ledger, LedgerError, SpendIndex, StoredEvent};
 use crate::sys::memory::LockedBytes;
 use crate::vault::{
-    KeystoreFolder, NewKeystore, PHRASE_MAX_BYTES, PublicKey, RegisterError, UnlockError, WriteError,
+    KeystoreFolder, NewKeystore, PHRASE_MAX_BYTES, PublicKey, RegisterError, UnlockError,
+    WriteError,
 };
 
 /// Events decided and not yet durable, and the answers that wait for them.
@@ -100,31 +102,47 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 self.sign_later(pending, None, outcome, reply);
             }
             Ask::Withdraw(statement, signatures, unsigned, reply) => {
-                let command = Command::Withdraw(Withdrawal { statement, signatures, unsigned });
+                let command = Command::Withdraw(Withdrawal {
+                    statement,
+                    signatures,
+                    unsigned,
+                });
                 let outcome = self.decide(pending, &command);
                 self.sign_later(pending, None, outcome, reply);
             }
             Ask::Draft(facts, origin, reply) => {
                 let outcome = self.decide(pending, &Command::Draft { facts, origin });
                 self.later(pending, reply, outcome, |outcome| match outcome {
-                    Outcome::Drafted { statement, text } => {
-                        Some(Drafted { statement, text: text.as_str().to_owned() })
-                    }
+                    Outcome::Drafted { statement, text } => Some(Drafted {
+                        statement,
+                        text: text.as_str().to_owned(),
+                    }),
                     _ => None,
                 });
             }
             Ask::Submit(statement, signatures, origin, None, reply) => {
-                let submission = Submission { statement, signatures, origin, with_password: false };
+                let submission = Submission {
+                    statement,
+                    signatures,
+                    origin,
+                    with_password: false,
+                };
                 self.submit(pending, submission, reply);
             }
             Ask::Submit(statement, signatures, _, Some(password), reply) => {
                 self.begin_password(password, Purpose::Submit(statement, signatures, reply));
             }
             Ask::Enrol(password, statement, envelope, signature, reply) => {
-                self.begin_password(password, Purpose::Enrol(statement, envelope, signature, reply));
+                self.begin_password(
+                    password,
+                    Purpose::Enrol(statement, envelope, signature, reply),
+                );
             }
             Ask::CreateWallet(password, family, networks, first_nonce, reply) => {
-                self.begin_password(password, Purpose::CreateWallet(family, networks, first_nonce, reply));
+                self.begin_password(
+                    password,
+                    Purpose::CreateWallet(family, networks, first_nonce, reply),
+                );
             }
             Ask::Lock(origin, reply) => {
                 let outcome = self.decide(pending, &Command::Lock(origin));
@@ -160,11 +178,19 @@ impl<L: Ledger, S: System> Authority<L, S> {
     }
 
     /// One decision: events are staged, the outcome waits for their commit.
-    fn decide(&mut self, pending: &mut Pending<L, S>, command: &Command) -> Result<Outcome, Denial> {
+    fn decide(
+        &mut self,
+        pending: &mut Pending<L, S>,
+        command: &Command,
+    ) -> Result<Outcome, Denial> {
         let clocks = self.observe().ok_or(Code::ClockClosed)?;
         let entropy = self.system.entropy().map_err(|_| Code::EntropyFailed)?;
         let context = Context { clocks, entropy };
-        let strayed = self.clock.as_ref().filter(|clock| clock.stepped()).map(|clock| clock.seen());
+        let strayed = self
+            .clock
+            .as_ref()
+            .filter(|clock| clock.stepped())
+            .map(|clock| clock.seen());
         if let Some(seen) = strayed.filter(|_| !self.state.clock_closed()) {
             let (events, _) = step(&mut self.state, &Command::ClockStepped { seen }, &context);
             self.stage(pending, events);
@@ -180,7 +206,11 @@ impl<L: Ledger, S: System> Authority<L, S> {
             let sequence = head.sequence.saturating_add(1);
             let body = to_canonical(&event);
             let hash = link(head.hash, sequence, &body);
-            *head = Head { sequence, hash, ..*head };
+            *head = Head {
+                sequence,
+                hash,
+                ..*head
+            };
             match &event.body {
                 EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
                     self.state.place(&spend.idempotency, sequence);
@@ -197,18 +227,34 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 }
                 _ => {}
             }
-            pending.events.push(StoredEvent { sequence, body, hash });
+            pending.events.push(StoredEvent {
+                sequence,
+                body,
+                hash,
+            });
         }
     }
 
     /// Makes the batch durable, then lets its answers out.
     fn commit(&mut self, pending: Pending<L, S>) -> Result<(), Fatal> {
-        let Pending { events, spends, answers, wipe, stops, clear_journal } = pending;
+        let Pending {
+            events,
+            spends,
+            answers,
+            wipe,
+            stops,
+            clear_journal,
+        } = pending;
         let mut durable = Some(());
         if !events.is_empty() {
             let head = self.head.ok_or(Fatal::Fold)?;
             let note = self.sign_head(head)?;
-            let batch = Batch { events, head: note.clone(), spends, clear_journal };
+            let batch = Batch {
+                events,
+                head: note.clone(),
+                spends,
+                clear_journal,
+            };
             let mut written = self.ledger.append(&batch);
             if stops && matches!(written, Err(LedgerError::Refused)) {
                 self.ledger.release_reserve();
@@ -246,15 +292,23 @@ impl<L: Ledger, S: System> Authority<L, S> {
             return Err(Fatal::Fold);
         };
         let identity = keystore.identity();
-        let (state, verifier, note) =
-            fold(&mut self.ledger, identity.signer_id, identity.log_public_key).map_err(|_| Fatal::Fold)?;
+        let (state, verifier, note) = fold(
+            &mut self.ledger,
+            identity.signer_id,
+            identity.log_public_key,
+        )
+        .map_err(|_| Fatal::Fold)?;
         (self.state, self.head, self.note) = (state, Some(verifier.head()), note);
         Ok(())
     }
 
     fn sign_head(&self, head: Head) -> Result<String, Fatal> {
-        let Vault::Open(_, unlocked) = &self.vault else { return Err(Fatal::Fold) };
-        let signature = unlocked.sign_head(head.note_text().as_bytes()).map_err(|_| Fatal::Signing)?;
+        let Vault::Open(_, unlocked) = &self.vault else {
+            return Err(Fatal::Fold);
+        };
+        let signature = unlocked
+            .sign_head(head.note_text().as_bytes())
+            .map_err(|_| Fatal::Signing)?;
         Ok(SignedHead::new(head, &unlocked.log_public_key(), signature).to_string())
     }
 
@@ -322,19 +376,27 @@ impl<L: Ledger, S: System> Authority<L, S> {
     }
 
     fn sign(&self, order: &SigningOrder, charged: u64) -> Result<Signed, Denial> {
-        let Vault::Open(_, unlocked) = &self.vault else { return refused(Code::Locked) };
+        let Vault::Open(_, unlocked) = &self.vault else {
+            return refused(Code::Locked);
+        };
         let signature = match signing_payload(order.transaction()) {
-            SigningPayload::Ed25519Message(message) => {
-                unlocked.sign_ed25519(order.path(), message).map(Signature::Ed25519)
-            }
-            SigningPayload::Secp256k1Prehash(prehash) => {
-                unlocked.sign_secp256k1(order.path(), &prehash).map(|signature| {
+            SigningPayload::Ed25519Message(message) => unlocked
+                .sign_ed25519(order.path(), message)
+                .map(Signature::Ed25519),
+            SigningPayload::Secp256k1Prehash(prehash) => unlocked
+                .sign_secp256k1(order.path(), &prehash)
+                .map(|signature| {
                     let mut r_and_s = [0; 64];
                     let both = signature.r.iter().chain(&signature.s);
-                    r_and_s.iter_mut().zip(both).for_each(|(to, from)| *to = *from);
-                    Signature::Secp256k1 { r_and_s, y_is_odd: signature.y_parity }
-                })
-            }
+                    r_and_s
+                        .iter_mut()
+                        .zip(both)
+                        .for_each(|(to, from)| *to = *from);
+                    Signature::Secp256k1 {
+                        r_and_s,
+                        y_is_odd: signature.y_parity,
+                    }
+                }),
         };
         let signature = signature.map_err(|_| Code::SigningFault)?;
         // Verified once more against the account and the bytes that were judged (invariant 4).
@@ -421,7 +483,11 @@ impl<L: Ledger, S: System> Authority<L, S> {
         }
         match purpose {
             Purpose::Enrol(statement, envelope, signature, reply) => {
-                let rehearsal = Rehearsal { statement, envelope, signature };
+                let rehearsal = Rehearsal {
+                    statement,
+                    envelope,
+                    signature,
+                };
                 let outcome = self.decide(pending, &Command::Enrol(rehearsal));
                 self.later(pending, reply, outcome, |outcome| match outcome {
                     Outcome::Owner(owner) => Some(owner),
@@ -430,7 +496,16 @@ impl<L: Ledger, S: System> Authority<L, S> {
             }
             Purpose::Submit(statement, signatures, reply) => {
                 let origin = waiaas_shared::event::Origin::Admin;
-                self.submit(pending, Submission { statement, signatures, origin, with_password: true }, reply);
+                self.submit(
+                    pending,
+                    Submission {
+                        statement,
+                        signatures,
+                        origin,
+                        with_password: true,
+                    },
+                    reply,
+                );
             }
             Purpose::CreateWallet(family, networks, first_nonce, reply) => {
                 let path = self.state.next_path(family);
@@ -444,7 +519,12 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 let outcome = match account {
                     None => refused(Code::SigningFault),
                     Some(account) => {
-                        let request = WalletRequest { path, account, networks, first_nonce };
+                        let request = WalletRequest {
+                            path,
+                            account,
+                            networks,
+                            first_nonce,
+                        };
                         self.decide(pending, &Command::CreateWallet(request))
                     }
                 };
@@ -472,9 +552,11 @@ impl<L: Ledger, S: System> Authority<L, S> {
             let _gone = reply.send(refused(Code::AlreadyInitialized));
             return Ok(());
         }
-        let (Ok(folder), Some(reading), Ok(mut phrase)) =
-            (KeystoreFolder::open(&self.folder), self.system.clocks(), self.arena.take(PHRASE_MAX_BYTES))
-        else {
+        let (Ok(folder), Some(reading), Ok(mut phrase)) = (
+            KeystoreFolder::open(&self.folder),
+            self.system.clocks(),
+            self.arena.take(PHRASE_MAX_BYTES),
+        ) else {
             let _gone = reply.send(refused(Code::StorageFull));
             return Ok(());
         };
@@ -496,12 +578,18 @@ impl<L: Ledger, S: System> Authority<L, S> {
             return Err(Fatal::Signing);
         }
         self.vault = Vault::Open(Box::new(keystore), Box::new(unlocked));
-        self.head = Some(Head { signer, sequence: 0, hash: first });
+        self.head = Some(Head {
+            signer,
+            sequence: 0,
+            hash: first,
+        });
         self.begin_clock(reading);
         let created = self.decide(pending, &Command::Create { signer });
         let unlocked = self.take_in_journal(pending, Millis::default());
         let outcome = created.and(unlocked);
-        self.later(pending, reply, outcome, move |_| Some(Initialized { signer, phrase }));
+        self.later(pending, reply, outcome, move |_| {
+            Some(Initialized { signer, phrase })
+        });
         Ok(())
     }
 
@@ -528,8 +616,11 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 return Ok(());
             }
         };
-        let registered: Result<Vec<_>, RegisterError> =
-            self.state.key_paths().map(|path| unlocked.register(path)).collect();
+        let registered: Result<Vec<_>, RegisterError> = self
+            .state
+            .key_paths()
+            .map(|path| unlocked.register(path))
+            .collect();
         if registered.is_err() {
             let _gone = reply.send(refused(Code::SigningFault));
             return Ok(());
@@ -556,7 +647,11 @@ impl<L: Ledger, S: System> Authority<L, S> {
         Ok(())
     }
 
-    fn take_in_journal(&mut self, pending: &mut Pending<L, S>, vouched: Millis) -> Result<Outcome, Denial> {
+    fn take_in_journal(
+        &mut self,
+        pending: &mut Pending<L, S>,
+        vouched: Millis,
+    ) -> Result<Outcome, Denial> {
         let facts = UnlockFacts {
             journal: self.journal.tail(),
             vouched,

@@ -21,11 +21,16 @@ pub(super) struct Denials {
 
 impl Denials {
     pub(super) fn new(now: Instant) -> Self {
-        Self { counts: BTreeMap::new(), since: now }
+        Self {
+            counts: BTreeMap::new(),
+            since: now,
+        }
     }
 
     pub(super) fn count(&mut self, session: Option<SessionId>, denial: &Denial) {
-        let Some(first) = denial.violations().first() else { return };
+        let Some(first) = denial.violations().first() else {
+            return;
+        };
         let full = self.counts.len() >= BUCKETS_LIMIT;
         let session = session.filter(|_| !full);
         let count = self.counts.entry((session, first.code)).or_default();
@@ -34,12 +39,19 @@ impl Denials {
 
     /// When the counts are due to be written; `None` if there are none.
     pub(super) fn due(&self) -> Option<Instant> {
-        if self.counts.is_empty() { None } else { Some(self.since + INTERVAL) }
+        if self.counts.is_empty() {
+            None
+        } else {
+            Some(self.since + INTERVAL)
+        }
     }
 
     /// Takes what is to be written.
     pub(super) fn take(&mut self, now: Instant) -> Vec<(Option<SessionId>, Code, u32)> {
         self.since = now;
-        std::mem::take(&mut self.counts).into_iter().map(|((session, code), count)| (session, code, count)).collect()
+        std::mem::take(&mut self.counts)
+            .into_iter()
+            .map(|((session, code), count)| (session, code, count))
+            .collect()
     }
 }

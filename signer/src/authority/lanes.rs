@@ -73,7 +73,11 @@ impl Lanes {
     /// # Errors
     /// [`Full`].
     pub fn push(&self, ask: Ask) -> Result<(), Full> {
-        let mut queues = self.shared.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queues = self
+            .shared
+            .queues
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let (queue, limit) = match ask.lane() {
             Lane::Urgent => (&mut queues.urgent, URGENT_LIMIT),
             Lane::Command => (&mut queues.commands, COMMANDS_LIMIT),
@@ -92,14 +96,21 @@ impl Lanes {
     /// Waits until something arrives, at most until `deadline`, and takes it.
     #[must_use]
     pub fn take(&self, deadline: Instant) -> Taken {
-        let mut queues = self.shared.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queues = self
+            .shared
+            .queues
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         while queues.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left == Duration::ZERO {
                 break;
             }
-            (queues, _) =
-                self.shared.arrived.wait_timeout(queues, left).unwrap_or_else(PoisonError::into_inner);
+            (queues, _) = self
+                .shared
+                .arrived
+                .wait_timeout(queues, left)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         let batch = queues.commands.len().min(BATCH_LIMIT);
         Taken {

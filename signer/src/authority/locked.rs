@@ -87,7 +87,11 @@ impl Journal {
 impl<L: Ledger, S: System> Authority<L, S> {
     /// An ask that came while the keys are wiped.
     pub(super) fn while_locked(&mut self, ask: Ask) -> Result<(), Fatal> {
-        let code = if self.head.is_some() { Code::Locked } else { Code::NotInitialized };
+        let code = if self.head.is_some() {
+            Code::Locked
+        } else {
+            Code::NotInitialized
+        };
         if code == Code::NotInitialized {
             refuse(ask, code);
             return Ok(());
@@ -161,7 +165,10 @@ impl<L: Ledger, S: System> Authority<L, S> {
             .filter_map(|entry| match entry {
                 JournalEntry::Started { .. } | JournalEntry::UnlockFailed => None,
                 JournalEntry::Killed { origin } => Some(Command::Kill(origin)),
-                JournalEntry::Paused { origin } => Some(Command::Pause { wallet: None, origin }),
+                JournalEntry::Paused { origin } => Some(Command::Pause {
+                    wallet: None,
+                    origin,
+                }),
                 JournalEntry::SessionRevoked { session, origin } => {
                     Some(Command::RevokeSession { session, origin })
                 }

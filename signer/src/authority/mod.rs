@@ -140,7 +140,6 @@ impl<L: Ledger, S: System> Authority<L, S> {
         matches!(self.vault, Vault::Open(..))
     }
 
-
     /// Forgets the open keys: memory is wiped as the value is dropped.
     fn wipe(&mut self) {
         self.vault = match std::mem::replace(&mut self.vault, Vault::None) {

@@ -78,10 +78,12 @@ pub(super) fn fold<L: Ledger>(
                 verifier.signed_head(&signed)?;
                 note = text;
             }
-            let event: Event =
-                from_canonical(&stored.body).map_err(|_| OpenError::UnknownEvent(stored.sequence))?;
+            let event: Event = from_canonical(&stored.body)
+                .map_err(|_| OpenError::UnknownEvent(stored.sequence))?;
             apply(&mut state, &event);
-            if let EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } = &event.body {
+            if let EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } =
+                &event.body
+            {
                 ledger.repair_index(&SpendIndex {
                     idempotency: spend.idempotency,
                     transaction: spend.transaction,
@@ -101,7 +103,15 @@ impl<L: Ledger, S: System> Authority<L, S> {
     /// # Errors
     /// [`OpenError`]: the signer does not start.
     pub fn open(parts: Parts<L, S>) -> Result<Self, OpenError> {
-        let Parts { mut ledger, mut system, folder, arena, lanes, kdf, published } = parts;
+        let Parts {
+            mut ledger,
+            mut system,
+            folder,
+            arena,
+            lanes,
+            kdf,
+            published,
+        } = parts;
         let reading = system.clocks().ok_or(OpenError::Clock)?;
         let keystore = load(&folder)?;
         let empty = ledger.read(0, 1)?.events.is_empty();
@@ -120,13 +130,21 @@ impl<L: Ledger, S: System> Authority<L, S> {
                     return Err(OpenError::Foreign);
                 }
                 let clock = ClockKeeper::start(state.clocks(), reading);
-                (Vault::Locked(Box::new(keystore)), state, Some(verifier.head()), note, Some(clock))
+                (
+                    Vault::Locked(Box::new(keystore)),
+                    state,
+                    Some(verifier.head()),
+                    note,
+                    Some(clock),
+                )
             }
         };
         let mut journal = Journal::continue_from(state.journal(), &ledger.journal()?);
         if head.is_some() {
             // The start entry; it also makes SQLite open everything that it will ever open.
-            let entry = JournalEntry::Started { wall: WallTime::from_millis(reading.wall) };
+            let entry = JournalEntry::Started {
+                wall: WallTime::from_millis(reading.wall),
+            };
             ledger.journal_append(&journal.next(&entry))?;
         }
         published.send_replace(head.map_or(0, |head| head.sequence));

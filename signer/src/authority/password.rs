@@ -74,10 +74,21 @@ impl KdfQueue {
     ///
     /// # Errors
     /// The purpose comes back if four passwords wait already.
-    pub fn push(&self, password: LockedBytes, request: KdfRequest, purpose: Purpose) -> Result<(), Purpose> {
-        self.0.try_send(Job { password, request, purpose }).map_err(|error| match error {
-            TrySendError::Full(job) | TrySendError::Disconnected(job) => job.purpose,
-        })
+    pub fn push(
+        &self,
+        password: LockedBytes,
+        request: KdfRequest,
+        purpose: Purpose,
+    ) -> Result<(), Purpose> {
+        self.0
+            .try_send(Job {
+                password,
+                request,
+                purpose,
+            })
+            .map_err(|error| match error {
+                TrySendError::Full(job) | TrySendError::Disconnected(job) => job.purpose,
+            })
     }
 }
 
@@ -87,7 +98,10 @@ impl KdfWork {
         while let Ok(job) = self.0.recv() {
             let kek = derive(&job.password, &job.request, arena);
             drop(job.password);
-            let derived = Box::new(Derived { purpose: job.purpose, kek });
+            let derived = Box::new(Derived {
+                purpose: job.purpose,
+                kek,
+            });
             // A Derived always finds room (see `Lanes::push`).
             let _always_ok = lanes.push(Ask::Derived(derived));
         }

@@ -19,7 +19,10 @@ const EVENTS_BYTES: usize = 256 * 1024;
 impl<L: Ledger, S: System> Authority<L, S> {
     /// Answers a read; whatever else comes here is refused.
     pub(super) fn answer(&mut self, ask: Ask) {
-        let now = self.clock.as_ref().map_or_else(crate::core::clock::zero, |clock| clock.clocks());
+        let now = self
+            .clock
+            .as_ref()
+            .map_or_else(crate::core::clock::zero, |clock| clock.clocks());
         match ask {
             Ask::Status(reply) => drop(reply.send(Ok(self.status()))),
             Ask::Events(after, max_bytes, reply) => {
@@ -28,7 +31,9 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 let answer = answer.map(|page| EventsAnswer { page, last });
                 let _gone = reply.send(answer.map_err(|_| Denial::from(Code::StorageFull)));
             }
-            Ask::Remaining(session, reply) => drop(reply.send(Ok(self.state.session_view(session, now)))),
+            Ask::Remaining(session, reply) => {
+                drop(reply.send(Ok(self.state.session_view(session, now))))
+            }
             Ask::Wallets(reply) => drop(reply.send(Ok(self.state.wallet_views()))),
             Ask::Owners(reply) => drop(reply.send(Ok(self.state.owner_views(now)))),
             Ask::Policy(reply) => drop(reply.send(Ok(self.state.binding_documents(now)))),
@@ -43,7 +48,11 @@ impl<L: Ledger, S: System> Authority<L, S> {
         Status {
             signer: self.state.signer(),
             unlocked: self.unlocked(),
-            kill: if killed { "ACTIVATED" } else { kill.phase.as_str() },
+            kill: if killed {
+                "ACTIVATED"
+            } else {
+                kill.phase.as_str()
+            },
             kill_epoch: kill.epoch,
             frozen: self.state.frozen() || self.journal.paused(),
             clock_closed: self.state.clock_closed(),
@@ -62,8 +71,15 @@ impl<L: Ledger, S: System> Authority<L, S> {
         }
         let clocks = self.observe().ok_or(Code::ClockClosed)?;
         // Nothing is made from it: a dry run gives no identifier.
-        let context = Context { clocks, entropy: [0; 32] };
-        let command = Command::Spend(SpendRequest { dry_run: true, prior: None, ..request });
+        let context = Context {
+            clocks,
+            entropy: [0; 32],
+        };
+        let command = Command::Spend(SpendRequest {
+            dry_run: true,
+            prior: None,
+            ..request
+        });
         match decide(&self.state, &command, &context).outcome? {
             Outcome::WouldSign { tier, fee } => Ok(Verdict { tier, fee }),
             _ => refused(Code::Unsupported),
@@ -72,12 +88,16 @@ impl<L: Ledger, S: System> Authority<L, S> {
 
     /// The payment that already used this idempotency key, if any.
     pub(super) fn prior_of(&mut self, request: &SpendRequest) -> Option<Box<Prior>> {
-        let key = self.state.idempotency(request.session, &request.idempotency_key)?;
+        let key = self
+            .state
+            .idempotency(request.session, &request.idempotency_key)?;
         if let Some(uncommitted) = self.state.uncommitted(&key) {
             return Some(Box::new(uncommitted.clone()));
         }
         let stored = self.ledger.find_idempotency(&key).ok().flatten()?;
-        prior(&stored).filter(|prior| prior.spend.idempotency == key).map(Box::new)
+        prior(&stored)
+            .filter(|prior| prior.spend.idempotency == key)
+            .map(Box::new)
     }
 
     /// A committed payment by its name.
@@ -86,16 +106,20 @@ impl<L: Ledger, S: System> Authority<L, S> {
             return Some(Box::new(uncommitted.clone()));
         }
         let stored = self.ledger.find_transaction(transaction).ok().flatten()?;
-        prior(&stored).filter(|prior| prior.spend.transaction == transaction).map(Box::new)
+        prior(&stored)
+            .filter(|prior| prior.spend.transaction == transaction)
+            .map(Box::new)
     }
 }
 
 fn prior(stored: &StoredEvent) -> Option<Prior> {
     let event: Event = from_canonical(&stored.body).ok()?;
     match event.body {
-        EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
-            Some(Prior { sequence: stored.sequence, charged_at: event.clocks.budget, spend })
-        }
+        EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => Some(Prior {
+            sequence: stored.sequence,
+            charged_at: event.clocks.budget,
+            spend,
+        }),
         _ => None,
     }
 }

@@ -18,21 +18,44 @@ pub fn apply(state: &mut State, event: &Event) {
     forget_expired(state);
     match &event.body {
         EventBody::Created { signer } => state.signer = Some(*signer),
-        EventBody::Unlocked { journal, vouched: _, failures: _, journal_lost } => {
+        EventBody::Unlocked {
+            journal,
+            vouched: _,
+            failures: _,
+            journal_lost,
+        } => {
             state.journal = *journal;
             state.unlock_failures = 0;
             state.frozen |= journal_lost;
         }
         EventBody::Locked { origin: _ } => {}
         EventBody::ClockStepped { seen: _ } => state.clock_closed = true,
-        EventBody::OwnerEnrolled { owner, key, envelope, withdrawals, statement } => {
+        EventBody::OwnerEnrolled {
+            owner,
+            key,
+            envelope,
+            withdrawals,
+            statement,
+        } => {
             state.statements.remove(statement);
-            state.owners.insert(*owner, Owner { key: *key, envelope: *envelope });
+            state.owners.insert(
+                *owner,
+                Owner {
+                    key: *key,
+                    envelope: *envelope,
+                },
+            );
             for account in withdrawals {
                 state.withdrawals.insert(*account, RunTime::default());
             }
         }
-        EventBody::WalletCreated { wallet, path, account, networks, first_nonce } => {
+        EventBody::WalletCreated {
+            wallet,
+            path,
+            account,
+            networks,
+            first_nonce,
+        } => {
             let first = Nonce {
                 next: *first_nonce,
                 attested: *first_nonce,
@@ -54,27 +77,51 @@ pub fn apply(state: &mut State, event: &Event) {
             };
             state.wallets.insert(*wallet, created);
         }
-        EventBody::StatementIssued { statement, facts, policy_epoch, expires, origin } => {
+        EventBody::StatementIssued {
+            statement,
+            facts,
+            policy_epoch: _,
+            expires,
+            origin,
+            text,
+        } => {
             let open = OpenStatement {
                 facts: facts.clone(),
-                policy_epoch: *policy_epoch,
+                text: text.clone(),
                 expires: *expires,
                 origin: *origin,
             };
             state.statements.insert(*statement, open);
         }
-        EventBody::PolicyAdopted { statement, signers: _, epoch, digest: _, matures } => {
-            if let Some(OpenStatement { facts: StatementFacts::AdoptPolicy { document }, .. }) =
-                state.statements.remove(statement)
+        EventBody::PolicyAdopted {
+            statement,
+            signers: _,
+            epoch,
+            digest: _,
+            matures,
+        } => {
+            if let Some(OpenStatement {
+                facts: StatementFacts::AdoptPolicy { document },
+                ..
+            }) = state.statements.remove(statement)
                 && let Ok(document) = PolicyDocument::from_bytes(&document)
             {
                 state.policy_epoch = *epoch;
-                state.policies.push(BindingPolicy { document: document.into(), matures: *matures });
+                state.policies.push(BindingPolicy {
+                    document: document.into(),
+                    matures: *matures,
+                });
             }
         }
-        EventBody::SessionGranted { session, statement, signers: _ } => {
-            if let Some(OpenStatement { facts: StatementFacts::GrantSession { grant }, .. }) =
-                state.statements.remove(statement)
+        EventBody::SessionGranted {
+            session,
+            statement,
+            signers: _,
+        } => {
+            if let Some(OpenStatement {
+                facts: StatementFacts::GrantSession { grant },
+                ..
+            }) = state.statements.remove(statement)
             {
                 let granted = Session {
                     grant,
@@ -97,12 +144,20 @@ pub fn apply(state: &mut State, event: &Event) {
             }
         }
         EventBody::SpendCommitted(spend) => charge(state, spend, event.clocks.budget),
-        EventBody::Withdrawn { statement, signers: _, spend } => {
+        EventBody::Withdrawn {
+            statement,
+            signers: _,
+            spend,
+        } => {
             state.statements.remove(statement);
             charge(state, spend, event.clocks.budget);
         }
         EventBody::Paused { wallet, origin: _ } => set_paused(state, *wallet, true),
-        EventBody::PauseReleased { wallet, statement, signers: _ } => {
+        EventBody::PauseReleased {
+            wallet,
+            statement,
+            signers: _,
+        } => {
             state.statements.remove(statement);
             set_paused(state, *wallet, false);
             if wallet.is_none() && state.kill.phase == KillPhase::Recovering {
@@ -110,7 +165,10 @@ pub fn apply(state: &mut State, event: &Event) {
             }
         }
         EventBody::Killed { epoch, origin: _ } => {
-            state.kill = Kill { phase: KillPhase::Activated, epoch: *epoch };
+            state.kill = Kill {
+                phase: KillPhase::Activated,
+                epoch: *epoch,
+            };
             for session in state.sessions.values_mut() {
                 if session.state == SessionState::Active {
                     session.state = SessionState::Revoked;
@@ -119,7 +177,12 @@ pub fn apply(state: &mut State, event: &Event) {
             }
             state.statements.clear();
         }
-        EventBody::KillReleased { epoch: _, sessions, statement, signers: _ } => {
+        EventBody::KillReleased {
+            epoch: _,
+            sessions,
+            statement,
+            signers: _,
+        } => {
             state.statements.remove(statement);
             state.kill.phase = KillPhase::Recovering;
             state.frozen = true;
@@ -130,7 +193,13 @@ pub fn apply(state: &mut State, event: &Event) {
                 session.killed = false;
             }
         }
-        EventBody::NonceAttested { wallet, chain, next, statement, signers: _ } => {
+        EventBody::NonceAttested {
+            wallet,
+            chain,
+            next,
+            statement,
+            signers: _,
+        } => {
             state.statements.remove(statement);
             if let Some(wallet) = state.wallets.get_mut(wallet) {
                 let attested = Nonce {
@@ -141,15 +210,28 @@ pub fn apply(state: &mut State, event: &Event) {
                 wallet.nonces.insert(*chain, attested);
             }
         }
-        EventBody::TimeStated { wall: _, statement, signers: _ } => {
+        EventBody::TimeStated {
+            wall: _,
+            statement,
+            signers: _,
+        } => {
             state.statements.remove(statement);
             state.clock_closed = false;
         }
-        EventBody::WithdrawalEnrolled { account, effective, statement, signers: _ } => {
+        EventBody::WithdrawalEnrolled {
+            account,
+            effective,
+            statement,
+            signers: _,
+        } => {
             state.statements.remove(statement);
             state.withdrawals.insert(*account, *effective);
         }
-        EventBody::DenialsCounted { session: _, code: _, count: _ } => {}
+        EventBody::DenialsCounted {
+            session: _,
+            code: _,
+            count: _,
+        } => {}
     }
 }
 
@@ -157,15 +239,25 @@ pub fn apply(state: &mut State, event: &Event) {
 fn forget_expired(state: &mut State) {
     let now = state.clocks;
     state.statements.retain(|_, open| open.expires > now.wall);
-    state.request_nonces.retain(|_, expires| *expires >= now.wall);
-    let matured = state.policies.iter().rposition(|policy| policy.matures <= now.run).unwrap_or(0);
+    state
+        .request_nonces
+        .retain(|_, expires| *expires >= now.wall);
+    let matured = state
+        .policies
+        .iter()
+        .rposition(|policy| policy.matures <= now.run)
+        .unwrap_or(0);
     state.policies.drain(..matured);
 }
 
 fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
     if let Some(wallet) = state.wallets.get_mut(&spend.wallet) {
         for charge in &spend.charges {
-            wallet.usage.entry(charge.asset).or_default().charge(at, charge.amount);
+            wallet
+                .usage
+                .entry(charge.asset)
+                .or_default()
+                .charge(at, charge.amount);
         }
         if let (Some(nonce), Some(issued)) = (wallet.nonces.get_mut(&spend.chain), spend.nonce) {
             nonce.next = nonce.next.max(issued.saturating_add(1));
@@ -180,16 +272,26 @@ fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
     }
     if let Some(id) = spend.session {
         if let Some(session) = state.sessions.get_mut(&id) {
-            let charges = spend.charges.iter().map(|charge| (charge.asset, charge.amount)).collect();
+            let charges = spend
+                .charges
+                .iter()
+                .map(|charge| (charge.asset, charge.amount))
+                .collect();
             session.usage.charge(&charges);
         }
         if let Some(request) = &spend.request_nonce {
-            state.request_nonces.insert((id, request.nonce.clone()), request.expires);
+            state
+                .request_nonces
+                .insert((id, request.nonce.clone()), request.expires);
         }
     }
     // The sequence is filled in by the ledger's answer later; within its own batch a payment is only
     // ever compared by body and signed from these bytes.
-    let prior = Prior { sequence: 0, charged_at: at, spend: spend.clone() };
+    let prior = Prior {
+        sequence: 0,
+        charged_at: at,
+        spend: spend.clone(),
+    };
     state.uncommitted.insert(spend.idempotency, prior);
 }
 

@@ -39,10 +39,18 @@ impl ClockKeeper {
         let back = last.saturating_sub(reading.wall);
         // A log without events has no past to step from.
         let fresh = last == 0;
-        let stepped = !fresh && (off > STEP_ACROSS_START.millis() || back > STEP_WHILE_RUNNING.millis());
-        let wall = if stepped { last } else { reading.wall.max(last) };
+        let stepped =
+            !fresh && (off > STEP_ACROSS_START.millis() || back > STEP_WHILE_RUNNING.millis());
+        let wall = if stepped {
+            last
+        } else {
+            reading.wall.max(last)
+        };
         Self {
-            clocks: Clocks { wall: WallTime::from_millis(wall), ..clocks },
+            clocks: Clocks {
+                wall: WallTime::from_millis(wall),
+                ..clocks
+            },
             last: reading,
             base: Reading { wall, ..reading },
             stepped,
@@ -118,7 +126,11 @@ impl ClockKeeper {
 /// A fresh log's clocks.
 #[must_use]
 pub fn zero() -> Clocks {
-    Clocks { wall: WallTime::default(), run: RunTime::default(), budget: BudgetTime::default() }
+    Clocks {
+        wall: WallTime::default(),
+        run: RunTime::default(),
+        budget: BudgetTime::default(),
+    }
 }
 
 #[cfg(test)]
@@ -129,7 +141,11 @@ mod tests {
     const NOW: u64 = 1_800_000_000_000;
 
     fn reading(wall: u64, monotonic: u64, boottime: u64) -> Reading {
-        Reading { wall, monotonic, boottime }
+        Reading {
+            wall,
+            monotonic,
+            boottime,
+        }
     }
 
     fn keeper() -> ClockKeeper {
@@ -144,7 +160,14 @@ mod tests {
     #[test]
     fn invariant_11_running_moves_all_clocks_alike() {
         let clocks = keeper().observe(reading(NOW + 5000, 5050, 5070));
-        assert_eq!((clocks.wall.millis(), clocks.run.millis(), clocks.budget.millis()), (NOW + 5000, 6000, 7000));
+        assert_eq!(
+            (
+                clocks.wall.millis(),
+                clocks.run.millis(),
+                clocks.budget.millis()
+            ),
+            (NOW + 5000, 6000, 7000)
+        );
     }
 
     #[test]
@@ -183,7 +206,14 @@ mod tests {
         let mut keeper = keeper();
         keeper.observe(reading(NOW + 5000, 5050, 5070));
         let clocks = keeper.observe(reading(NOW + 1000, 1, 1));
-        assert_eq!((clocks.wall.millis(), clocks.run.millis(), clocks.budget.millis()), (NOW + 5000, 6000, 7000));
+        assert_eq!(
+            (
+                clocks.wall.millis(),
+                clocks.run.millis(),
+                clocks.budget.millis()
+            ),
+            (NOW + 5000, 6000, 7000)
+        );
     }
 
     #[test]

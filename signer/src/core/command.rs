@@ -231,8 +231,16 @@ pub struct Sealed {
 }
 
 impl SigningOrder {
-    pub(super) const fn new(path: KeyPath, transaction: DecodedTransaction, sealed: Sealed) -> Self {
-        Self { path, transaction, sealed }
+    pub(super) const fn new(
+        path: KeyPath,
+        transaction: DecodedTransaction,
+        sealed: Sealed,
+    ) -> Self {
+        Self {
+            path,
+            transaction,
+            sealed,
+        }
     }
 
     /// Which key signs.

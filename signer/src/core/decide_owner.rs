@@ -12,7 +12,7 @@ use waiaas_shared::ids::{OwnerId, SessionId, StatementId, WalletId};
 use waiaas_shared::policy::document::{MATURITY_DEFAULT, PolicyDocument};
 use waiaas_shared::statement::text::compose;
 use waiaas_shared::statement::verify::{OwnerSignature, verify};
-use waiaas_shared::statement::{LIFETIME, OPEN_LIMIT, StatementFacts};
+use waiaas_shared::statement::{LIFETIME, OPEN_LIMIT, StatementFacts, StatementHeader};
 use waiaas_shared::time::{Clocks, Millis, RunTime};
 
 use super::command::{Context, Outcome, Rehearsal, Submission, WalletRequest};
@@ -41,7 +41,10 @@ pub(super) fn create_wallet(
     );
     let distinct: BTreeSet<&ChainId> = request.networks.iter().collect();
     let networks_fit = distinct.len() == request.networks.len()
-        && request.networks.iter().all(|network| network.family() == family)
+        && request
+            .networks
+            .iter()
+            .all(|network| network.family() == family)
         && match family {
             Family::Solana => request.networks.len() == 1 && request.first_nonce == 0,
             Family::Evm => (1..=16).contains(&request.networks.len()),
@@ -50,7 +53,10 @@ pub(super) fn create_wallet(
         return Err(Code::NetworkNotBound.into());
     }
     if request.path != state.next_path(family)
-        || state.wallets.values().any(|wallet| wallet.account == request.account)
+        || state
+            .wallets
+            .values()
+            .any(|wallet| wallet.account == request.account)
     {
         return Err(Code::KeyKnown.into());
     }
@@ -62,7 +68,10 @@ pub(super) fn create_wallet(
         networks: request.networks.clone(),
         first_nonce: request.first_nonce,
     };
-    Ok(Decision { events: vec![event], outcome: Ok(Outcome::Wallet(wallet)) })
+    Ok(Decision {
+        events: vec![event],
+        outcome: Ok(Outcome::Wallet(wallet)),
+    })
 }
 
 /// Writes a text for an owner to sign.
@@ -73,7 +82,10 @@ pub(super) fn draft(
     context: &Context,
 ) -> Result<Decision, Denial> {
     let now = context.clocks;
-    let open = state.statements.values().filter(|open| open.origin == origin && open.expires > now.wall);
+    let open = state
+        .statements
+        .values()
+        .filter(|open| open.origin == origin && open.expires > now.wall);
     if open.count() >= OPEN_LIMIT {
         return Err(Code::StatementTooMany.into());
     }
@@ -82,22 +94,25 @@ pub(super) fn draft(
     }
     check(state, facts, now)?;
     let statement = StatementId::derive(&context.entropy, 0);
-    let drafted = OpenStatement {
-        facts: facts.clone(),
+    let header = StatementHeader {
+        signer: state.signer.ok_or(Code::NotInitialized)?,
+        statement,
         policy_epoch: state.policy_epoch,
         expires: now.wall.after(LIFETIME),
-        origin,
     };
-    let header = state.header(statement, &drafted).ok_or(Code::NotInitialized)?;
     let text = compose(&header, facts, state)?;
     let event = EventBody::StatementIssued {
         statement,
         facts: facts.clone(),
-        policy_epoch: drafted.policy_epoch,
-        expires: drafted.expires,
+        policy_epoch: header.policy_epoch,
+        expires: header.expires,
         origin,
+        text: text.clone(),
     };
-    Ok(Decision { events: vec![event], outcome: Ok(Outcome::Drafted { statement, text }) })
+    Ok(Decision {
+        events: vec![event],
+        outcome: Ok(Outcome::Drafted { statement, text }),
+    })
 }
 
 /// What must hold for the facts, when drafted and again when carried out.
@@ -117,7 +132,8 @@ fn check(state: &State, facts: &StatementFacts, now: Clocks) -> Result<(), Denia
             }
         }
         StatementFacts::AdoptPolicy { document } => {
-            let document = PolicyDocument::from_bytes(document).map_err(|_| Code::PolicyMalformed)?;
+            let document =
+                PolicyDocument::from_bytes(document).map_err(|_| Code::PolicyMalformed)?;
             if Some(document.epoch) != state.policy_epoch.checked_add(1) {
                 return Err(Code::PolicyEpoch.into());
             }
@@ -127,21 +143,32 @@ fn check(state: &State, facts: &StatementFacts, now: Clocks) -> Result<(), Denia
             if state.kill.phase != KillPhase::Activated || state.kill.epoch != *epoch {
                 return Err(Code::KillNotActive.into());
             }
-            let restorable = |id: &SessionId| state.sessions.get(id).is_some_and(|session| session.killed);
-            if !sessions.is_sorted_by(|one, other| one < other) || !sessions.iter().all(restorable) {
+            let restorable =
+                |id: &SessionId| state.sessions.get(id).is_some_and(|session| session.killed);
+            if !sessions.is_sorted_by(|one, other| one < other) || !sessions.iter().all(restorable)
+            {
                 return Err(Code::SessionUnknown.into());
             }
         }
         StatementFacts::ReleasePause { wallet } => {
             let paused = match wallet {
                 None => state.frozen,
-                Some(wallet) => state.wallets.get(wallet).is_some_and(|wallet| wallet.paused),
+                Some(wallet) => state
+                    .wallets
+                    .get(wallet)
+                    .is_some_and(|wallet| wallet.paused),
             };
             if !paused {
                 return Err(Code::NotPaused.into());
             }
         }
-        StatementFacts::Withdraw { wallet, asset, to, nonce, .. } => {
+        StatementFacts::Withdraw {
+            wallet,
+            asset,
+            to,
+            nonce,
+            ..
+        } => {
             let found = state.wallets.get(wallet).ok_or(Code::WalletUnknown)?;
             if !found.networks.contains(&asset.chain()) {
                 return Err(Code::NetworkNotBound.into());
@@ -151,12 +178,20 @@ fn check(state: &State, facts: &StatementFacts, now: Clocks) -> Result<(), Denia
             }
             withdrawal_open(state, asset.chain(), *to, now)?;
         }
-        StatementFacts::AttestNonce { wallet, chain, next } => {
+        StatementFacts::AttestNonce {
+            wallet,
+            chain,
+            next,
+        } => {
             let found = state.wallets.get(wallet).ok_or(Code::WalletUnknown)?;
             if !found.networks.contains(chain) || chain.family() != Family::Evm {
                 return Err(Code::NetworkNotBound.into());
             }
-            if found.nonces.get(chain).is_some_and(|nonce| *next < nonce.next) {
+            if found
+                .nonces
+                .get(chain)
+                .is_some_and(|nonce| *next < nonce.next)
+            {
                 return Err(Code::NonceLower.into());
             }
         }
@@ -189,25 +224,34 @@ pub(super) fn withdrawal_open(
 }
 
 /// An open statement.
-pub(super) fn open(state: &State, statement: StatementId, now: Clocks) -> Result<&OpenStatement, Denial> {
-    let open = state.statements.get(&statement).ok_or(Code::StatementUnknown)?;
-    if open.expires <= now.wall { Err(Code::StatementExpired.into()) } else { Ok(open) }
+pub(super) fn open(
+    state: &State,
+    statement: StatementId,
+    now: Clocks,
+) -> Result<&OpenStatement, Denial> {
+    let open = state
+        .statements
+        .get(&statement)
+        .ok_or(Code::StatementUnknown)?;
+    if open.expires <= now.wall {
+        Err(Code::StatementExpired.into())
+    } else {
+        Ok(open)
+    }
 }
 
 /// The distinct owners whose signatures over the statement's exact text verify. One bad signature
 /// refuses the whole: nobody attaches it by accident.
 pub(super) fn quorum(
     state: &State,
-    statement: StatementId,
     open: &OpenStatement,
     signatures: &[OwnerSignature],
 ) -> Result<Vec<OwnerId>, Denial> {
-    let header = state.header(statement, open).ok_or(Code::NotInitialized)?;
-    let text = compose(&header, &open.facts, state)?;
     let mut signers = BTreeSet::new();
     for given in signatures {
         let owner = state.owners.get(&given.owner).ok_or(Code::OwnerUnknown)?;
-        verify(&text, &owner.key, given.envelope, &given.signature).map_err(|_| Code::StatementSignature)?;
+        verify(&open.text, &owner.key, given.envelope, &given.signature)
+            .map_err(|_| Code::StatementSignature)?;
         signers.insert(given.owner);
     }
     if signers.len() < QUORUM {
@@ -217,16 +261,19 @@ pub(super) fn quorum(
 }
 
 /// Enrols a key that rehearsed: it signed the text that names it.
-pub(super) fn enrol(state: &State, rehearsal: &Rehearsal, context: &Context) -> Result<Decision, Denial> {
+pub(super) fn enrol(
+    state: &State,
+    rehearsal: &Rehearsal,
+    context: &Context,
+) -> Result<Decision, Denial> {
     let now = context.clocks;
     let open = open(state, rehearsal.statement, now)?;
     let StatementFacts::EnrolOwner { key, withdrawals } = &open.facts else {
         return Err(Code::StatementMismatch.into());
     };
     check(state, &open.facts, now)?;
-    let header = state.header(rehearsal.statement, open).ok_or(Code::NotInitialized)?;
-    let text = compose(&header, &open.facts, state)?;
-    verify(&text, key, rehearsal.envelope, &rehearsal.signature).map_err(|_| Code::StatementSignature)?;
+    verify(&open.text, key, rehearsal.envelope, &rehearsal.signature)
+        .map_err(|_| Code::StatementSignature)?;
     let owner = OwnerId::derive(&context.entropy, 0);
     let event = EventBody::OwnerEnrolled {
         owner,
@@ -235,15 +282,22 @@ pub(super) fn enrol(state: &State, rehearsal: &Rehearsal, context: &Context) -> 
         withdrawals: withdrawals.clone(),
         statement: rehearsal.statement,
     };
-    Ok(Decision { events: vec![event], outcome: Ok(Outcome::Owner(owner)) })
+    Ok(Decision {
+        events: vec![event],
+        outcome: Ok(Outcome::Owner(owner)),
+    })
 }
 
 /// Carries out what owners signed. Withdrawals and enrolments have doors of their own.
-pub(super) fn submit(state: &State, submission: &Submission, context: &Context) -> Result<Decision, Denial> {
+pub(super) fn submit(
+    state: &State,
+    submission: &Submission,
+    context: &Context,
+) -> Result<Decision, Denial> {
     let now = context.clocks;
     let statement = submission.statement;
     let open = open(state, statement, now)?;
-    let signers = quorum(state, statement, open, &submission.signatures)?;
+    let signers = quorum(state, open, &submission.signatures)?;
     check(state, &open.facts, now)?;
     let password_on_admin = submission.with_password && submission.origin == Origin::Admin;
     // Killed: only the release passes.
@@ -257,22 +311,48 @@ pub(super) fn submit(state: &State, submission: &Submission, context: &Context) 
         }
         StatementFacts::GrantSession { .. } => {
             let session = SessionId::derive(&context.entropy, 0);
-            let event = EventBody::SessionGranted { session, statement, signers };
-            return Ok(Decision { events: vec![event], outcome: Ok(Outcome::Session(session)) });
+            let event = EventBody::SessionGranted {
+                session,
+                statement,
+                signers,
+            };
+            return Ok(Decision {
+                events: vec![event],
+                outcome: Ok(Outcome::Session(session)),
+            });
         }
         StatementFacts::ReleaseKill { epoch, sessions } => {
             if !password_on_admin {
                 return Err(Code::AdminOnly.into());
             }
-            EventBody::KillReleased { epoch: *epoch, sessions: sessions.clone(), statement, signers }
+            EventBody::KillReleased {
+                epoch: *epoch,
+                sessions: sessions.clone(),
+                statement,
+                signers,
+            }
         }
-        StatementFacts::ReleasePause { wallet } => {
-            EventBody::PauseReleased { wallet: *wallet, statement, signers }
-        }
-        StatementFacts::AttestNonce { wallet, chain, next } => {
-            EventBody::NonceAttested { wallet: *wallet, chain: *chain, next: *next, statement, signers }
-        }
-        StatementFacts::StateTime { wall } => EventBody::TimeStated { wall: *wall, statement, signers },
+        StatementFacts::ReleasePause { wallet } => EventBody::PauseReleased {
+            wallet: *wallet,
+            statement,
+            signers,
+        },
+        StatementFacts::AttestNonce {
+            wallet,
+            chain,
+            next,
+        } => EventBody::NonceAttested {
+            wallet: *wallet,
+            chain: *chain,
+            next: *next,
+            statement,
+            signers,
+        },
+        StatementFacts::StateTime { wall } => EventBody::TimeStated {
+            wall: *wall,
+            statement,
+            signers,
+        },
         StatementFacts::EnrolWithdrawal { account } => {
             if !password_on_admin {
                 return Err(Code::AdminOnly.into());
@@ -315,7 +395,11 @@ fn adopt(
         .wallets
         .values()
         .all(|wallet| wallet.networks.iter().all(ChainId::is_test_network));
-    let longest = binding.iter().map(|policy| policy.document.maturity).max().unwrap_or(MATURITY_DEFAULT);
+    let longest = binding
+        .iter()
+        .map(|policy| policy.document.maturity)
+        .max()
+        .unwrap_or(MATURITY_DEFAULT);
     let delay = if first || only_test_networks {
         Millis::default()
     } else if on_admin && submission.with_password {

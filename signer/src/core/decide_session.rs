@@ -7,9 +7,9 @@ use waiaas_shared::session::SessionGrant;
 use waiaas_shared::time::Clocks;
 use waiaas_shared::view::SessionState;
 
+use super::Decision;
 use super::command::Outcome;
 use super::state::{Session, State};
-use super::Decision;
 
 /// The session, if it may be used now.
 pub(super) fn usable(state: &State, session: SessionId, now: Clocks) -> Result<&Session, Code> {
@@ -24,7 +24,10 @@ pub(super) fn usable(state: &State, session: SessionId, now: Clocks) -> Result<&
 
 /// The event that makes a session's end durable, the first time it is seen.
 pub(super) fn expiry_seen(state: &State, session: SessionId, code: Code) -> Vec<EventBody> {
-    let active = state.sessions.get(&session).is_some_and(|found| found.state == SessionState::Active);
+    let active = state
+        .sessions
+        .get(&session)
+        .is_some_and(|found| found.state == SessionState::Active);
     if active && code == Code::SessionExpired {
         vec![EventBody::SessionExpired { session }]
     } else {
@@ -37,9 +40,10 @@ pub(super) fn revoke(state: &State, session: SessionId, origin: Origin) -> Decis
     match state.sessions.get(&session) {
         None => Decision::denied(Code::SessionUnknown),
         // One that the kill switch revoked is revoked for good now: no release restores it.
-        Some(found) if found.state == SessionState::Revoked && !found.killed => {
-            Decision { events: Vec::new(), outcome: Ok(Outcome::Done) }
-        }
+        Some(found) if found.state == SessionState::Revoked && !found.killed => Decision {
+            events: Vec::new(),
+            outcome: Ok(Outcome::Done),
+        },
         Some(_) => Decision::event(EventBody::SessionRevoked { session, origin }),
     }
 }
@@ -52,7 +56,11 @@ pub(super) fn grant_fits(state: &State, grant: &SessionGrant, now: Clocks) -> Re
     if grant.expires <= now.wall {
         return Err(Code::SessionExpired.into());
     }
-    if grant.wallets.iter().any(|wallet| !state.wallets.contains_key(wallet)) {
+    if grant
+        .wallets
+        .iter()
+        .any(|wallet| !state.wallets.contains_key(wallet))
+    {
         return Err(Code::WalletUnknown.into());
     }
     let binding = state.binding(now.run);
@@ -61,7 +69,10 @@ pub(super) fn grant_fits(state: &State, grant: &SessionGrant, now: Clocks) -> Re
     }
     for policy in binding {
         for limit in &grant.limits {
-            let rule = policy.document.asset(limit.asset).ok_or(Code::AssetNotListed)?;
+            let rule = policy
+                .document
+                .asset(limit.asset)
+                .ok_or(Code::AssetNotListed)?;
             if limit.per_transaction > rule.per_transaction {
                 return Err(Code::SessionAboveCeiling.into());
             }

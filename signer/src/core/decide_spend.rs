@@ -17,9 +17,7 @@ use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::{Clocks, Millis, WallTime};
 use waiaas_shared::transaction::{DecodedTransaction, decode};
 
-use super::command::{
-    Context, Outcome, Prior, Sealed, SigningOrder, SpendRequest, Withdrawal,
-};
+use super::command::{Context, Outcome, Prior, Sealed, SigningOrder, SpendRequest, Withdrawal};
 use super::state::{Session, State, Wallet};
 use super::{Decision, decide_owner, decide_session};
 
@@ -31,13 +29,19 @@ pub(super) fn spend(state: &State, request: &SpendRequest, context: &Context) ->
     match judge(state, request, context) {
         Ok(decision) => decision,
         Err(denial) => {
-            let expired = denial.violations().iter().any(|broken| broken.code == Code::SessionExpired);
+            let expired = denial
+                .violations()
+                .iter()
+                .any(|broken| broken.code == Code::SessionExpired);
             let events = if expired && !request.dry_run {
                 decide_session::expiry_seen(state, request.session, Code::SessionExpired)
             } else {
                 Vec::new()
             };
-            Decision { events, outcome: Err(denial) }
+            Decision {
+                events,
+                outcome: Err(denial),
+            }
         }
     }
 }
@@ -61,7 +65,10 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         let idempotency = idempotency.ok_or(Code::SessionUnknown)?;
         // A payment that already used the key: the same body gives the same bytes again, another
         // body is an error. The index is only a hint; the log's own entry must agree.
-        let prior = request.prior.as_deref().or_else(|| state.uncommitted(&idempotency));
+        let prior = request
+            .prior
+            .as_deref()
+            .or_else(|| state.uncommitted(&idempotency));
         if let Some(prior) = prior.filter(|prior| prior.spend.idempotency == idempotency) {
             if prior.spend.body != body_digest {
                 return Err(Code::IdempotencyConflict.into());
@@ -69,7 +76,9 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
             return replay(state, prior, context);
         }
         if let Some(proof) = &proof
-            && state.request_nonces.contains_key(&(request.session, proof.nonce.clone()))
+            && state
+                .request_nonces
+                .contains_key(&(request.session, proof.nonce.clone()))
         {
             return Err(Code::RequestNonceReused.into());
         }
@@ -94,7 +103,10 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
     let tier = pass(state, wallet, session, &body, &transaction, now)?;
     let Some((idempotency, proof)) = request_nonce else {
         let fee = transaction.fee_max();
-        return Ok(Decision { events: Vec::new(), outcome: Ok(Outcome::WouldSign { tier, fee }) });
+        return Ok(Decision {
+            events: Vec::new(),
+            outcome: Ok(Outcome::WouldSign { tier, fee }),
+        });
     };
     let spend = Spend {
         transaction: TransactionId::derive(&context.entropy, 0),
@@ -113,7 +125,13 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         request_nonce: proof,
         submit: body.submit,
     };
-    Ok(signed(wallet, transaction, spend, None, EventBody::SpendCommitted))
+    Ok(signed(
+        wallet,
+        transaction,
+        spend,
+        None,
+        EventBody::SpendCommitted,
+    ))
 }
 
 /// One committed payment and the order to sign it.
@@ -124,10 +142,21 @@ fn signed(
     replay_of: Option<u64>,
     event: impl FnOnce(Spend) -> EventBody,
 ) -> Decision {
-    let sealed = Sealed { transaction: spend.transaction, tier: spend.tier, replay_of };
+    let sealed = Sealed {
+        transaction: spend.transaction,
+        tier: spend.tier,
+        replay_of,
+    };
     let order = SigningOrder::new(wallet.path, transaction, sealed);
-    let events = if replay_of.is_some() { Vec::new() } else { vec![event(spend)] };
-    Decision { events, outcome: Ok(Outcome::Sign(Box::new(order))) }
+    let events = if replay_of.is_some() {
+        Vec::new()
+    } else {
+        vec![event(spend)]
+    };
+    Decision {
+        events,
+        outcome: Ok(Outcome::Sign(Box::new(order))),
+    }
 }
 
 /// The proof that the agent itself asked (invariant 18); nothing for a bearer session.
@@ -153,7 +182,8 @@ fn authenticate(
         signature_input: &request.signature_input,
         signature: &request.signature,
     };
-    let verified = request_signature::verify(&signed, key).map_err(|_| Code::RequestSignatureInvalid)?;
+    let verified =
+        request_signature::verify(&signed, key).map_err(|_| Code::RequestSignatureInvalid)?;
     if verified.session != request.session {
         return Err(Code::RequestSignatureInvalid.into());
     }
@@ -162,21 +192,33 @@ fn authenticate(
     if apart > SKEW {
         return Err(Code::RequestTimeSkew.into());
     }
-    Ok(Some(RequestNonce { nonce: verified.nonce.as_str().to_owned(), expires: created.after(SKEW) }))
+    Ok(Some(RequestNonce {
+        nonce: verified.nonce.as_str().to_owned(),
+        expires: created.after(SKEW),
+    }))
 }
 
 /// The proposed bytes, decoded; on an EVM chain with the signer's own nonce written into them.
-fn proposed(wallet: &Wallet, chain: ChainId, unsigned: &[u8]) -> Result<DecodedTransaction, Denial> {
+fn proposed(
+    wallet: &Wallet,
+    chain: ChainId,
+    unsigned: &[u8],
+) -> Result<DecodedTransaction, Denial> {
     if unsigned.len() > waiaas_schema::BODY_LIMIT_BYTES {
         return Err(Code::BodyTooLarge.into());
     }
-    let transaction = decode(chain, wallet.account, unsigned).map_err(|_| Code::TransactionUndecodable)?;
-    transaction.require_zero_nonce().map_err(|_| Code::NonceNotZero)?;
+    let transaction =
+        decode(chain, wallet.account, unsigned).map_err(|_| Code::TransactionUndecodable)?;
+    transaction
+        .require_zero_nonce()
+        .map_err(|_| Code::NonceNotZero)?;
     match chain {
         ChainId::Solana(_) => Ok(transaction),
         ChainId::Evm(_) => {
             let nonce = wallet.nonces.get(&chain).ok_or(Code::NonceNotAttested)?;
-            Ok(transaction.with_nonce(nonce.next).map_err(|_| Code::TransactionUndecodable)?)
+            Ok(transaction
+                .with_nonce(nonce.next)
+                .map_err(|_| Code::TransactionUndecodable)?)
         }
     }
 }
@@ -205,14 +247,31 @@ fn pass(
 ) -> Result<Tier, Denial> {
     let spent = Spent {
         usage: &wallet.usage,
-        outstanding: wallet.nonces.get(&body.network).map(|nonce| nonce.outstanding).unwrap_or_default(),
+        outstanding: wallet
+            .nonces
+            .get(&body.network)
+            .map(|nonce| nonce.outstanding)
+            .unwrap_or_default(),
         now: now.budget,
     };
     let sums = charges(transaction.effects())?;
-    judge_all(state, session, body.wallet, body.submit, transaction.chain(), transaction.effects(), &sums, &spent, now)
+    judge_all(
+        state,
+        session,
+        body.wallet,
+        body.submit,
+        transaction.chain(),
+        transaction.effects(),
+        &sums,
+        &spent,
+        now,
+    )
 }
 
-#[expect(clippy::too_many_arguments, reason = "one judgement, all of whose inputs differ between a new payment and a replay")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one judgement, all of whose inputs differ between a new payment and a replay"
+)]
 fn judge_all(
     state: &State,
     session: &Session,
@@ -243,7 +302,10 @@ fn judge_all(
         }
         // A signature that nobody sends can be kept: on an EVM chain policy must allow it.
         let evm = matches!(chain, ChainId::Evm(_));
-        let leave = policy.document.asset(chain.native_asset()).is_some_and(|rule| rule.sign_only);
+        let leave = policy
+            .document
+            .asset(chain.native_asset())
+            .is_some_and(|rule| rule.sign_only);
         let code = Violation::of(Code::SessionSignOnly);
         if evm && !submit && !leave && !violations.contains(&code) {
             violations.push(code);
@@ -264,7 +326,10 @@ fn replay(state: &State, prior: &Prior, context: &Context) -> Result<Decision, D
     if let Some(code) = state.stopped() {
         return Err(code.into());
     }
-    let wallet = state.wallets.get(&spend.wallet).ok_or(Code::WalletUnknown)?;
+    let wallet = state
+        .wallets
+        .get(&spend.wallet)
+        .ok_or(Code::WalletUnknown)?;
     if wallet.paused {
         return Err(Code::WalletPaused.into());
     }
@@ -272,20 +337,52 @@ fn replay(state: &State, prior: &Prior, context: &Context) -> Result<Decision, D
         .map_err(|_| Code::TransactionUndecodable)?;
     if let Some(id) = spend.session {
         let mut session = decide_session::usable(state, id, now)?.clone();
-        let sums: Charges = spend.charges.iter().map(|charge| (charge.asset, charge.amount)).collect();
+        let sums: Charges = spend
+            .charges
+            .iter()
+            .map(|charge| (charge.asset, charge.amount))
+            .collect();
         session.usage.uncharge(&sums);
         let mut usage = wallet.usage.clone();
         for (asset, amount) in &sums {
-            usage.entry(*asset).or_default().uncharge(prior.charged_at, *amount);
+            usage
+                .entry(*asset)
+                .or_default()
+                .uncharge(prior.charged_at, *amount);
         }
-        let native = sums.get(&spend.chain.native_asset()).copied().unwrap_or_default();
-        let outstanding = wallet.nonces.get(&spend.chain).map(|nonce| nonce.outstanding).unwrap_or_default();
-        let spent = Spent { usage: &usage, outstanding: outstanding.remaining_after(native), now: now.budget };
+        let native = sums
+            .get(&spend.chain.native_asset())
+            .copied()
+            .unwrap_or_default();
+        let outstanding = wallet
+            .nonces
+            .get(&spend.chain)
+            .map(|nonce| nonce.outstanding)
+            .unwrap_or_default();
+        let spent = Spent {
+            usage: &usage,
+            outstanding: outstanding.remaining_after(native),
+            now: now.budget,
+        };
         judge_all(
-            state, &session, spend.wallet, spend.submit, spend.chain, &spend.effects, &sums, &spent, now,
+            state,
+            &session,
+            spend.wallet,
+            spend.submit,
+            spend.chain,
+            &spend.effects,
+            &sums,
+            &spent,
+            now,
         )?;
     }
-    Ok(signed(wallet, transaction, spend.clone(), Some(prior.sequence), EventBody::SpendCommitted))
+    Ok(signed(
+        wallet,
+        transaction,
+        spend.clone(),
+        Some(prior.sequence),
+        EventBody::SpendCommitted,
+    ))
 }
 
 /// The bytes of a committed payment, asked for by its name.
@@ -302,10 +399,18 @@ pub(super) fn withdraw(
 ) -> Result<Decision, Denial> {
     let now = context.clocks;
     let open = decide_owner::open(state, withdrawal.statement, now)?;
-    let StatementFacts::Withdraw { wallet: id, asset, to, amount, fee_ceiling, nonce } = &open.facts else {
+    let StatementFacts::Withdraw {
+        wallet: id,
+        asset,
+        to,
+        amount,
+        fee_ceiling,
+        nonce,
+    } = &open.facts
+    else {
         return Err(Code::StatementMismatch.into());
     };
-    let signers = decide_owner::quorum(state, withdrawal.statement, open, &withdrawal.signatures)?;
+    let signers = decide_owner::quorum(state, open, &withdrawal.signatures)?;
     if state.kill.phase == super::state::KillPhase::Activated {
         return Err(Code::Killed.into());
     }
@@ -315,18 +420,26 @@ pub(super) fn withdraw(
         return Err(Code::NetworkNotBound.into());
     }
     decide_owner::withdrawal_open(state, chain, *to, now)?;
-    let mut transaction =
-        decode(chain, wallet.account, &withdrawal.unsigned).map_err(|_| Code::TransactionUndecodable)?;
-    transaction.require_zero_nonce().map_err(|_| Code::NonceNotZero)?;
+    let mut transaction = decode(chain, wallet.account, &withdrawal.unsigned)
+        .map_err(|_| Code::TransactionUndecodable)?;
+    transaction
+        .require_zero_nonce()
+        .map_err(|_| Code::NonceNotZero)?;
     if matches!(chain, ChainId::Evm(_)) {
         let known = wallet.nonces.get(&chain).ok_or(Code::NonceNotAttested)?;
         let issued = nonce.unwrap_or(known.next);
         if issued < known.attested || issued > known.next {
             return Err(Code::NonceLower.into());
         }
-        transaction = transaction.with_nonce(issued).map_err(|_| Code::TransactionUndecodable)?;
+        transaction = transaction
+            .with_nonce(issued)
+            .map_err(|_| Code::TransactionUndecodable)?;
     }
-    let asked = Transfer { asset: *asset, to: *to, amount: *amount };
+    let asked = Transfer {
+        asset: *asset,
+        to: *to,
+        amount: *amount,
+    };
     if !does_exactly(&transaction, &asked) || transaction.fee_max() > *fee_ceiling {
         return Err(Code::StatementMismatch.into());
     }
@@ -349,9 +462,17 @@ pub(super) fn withdraw(
         submit: false,
     };
     let statement = withdrawal.statement;
-    Ok(signed(wallet, transaction, spend, None, |spend| EventBody::Withdrawn { statement, signers, spend }))
+    Ok(signed(wallet, transaction, spend, None, |spend| {
+        EventBody::Withdrawn {
+            statement,
+            signers,
+            spend,
+        }
+    }))
 }
 
 fn listed(sums: Charges) -> Vec<Charge> {
-    sums.into_iter().map(|(asset, amount): (_, Amount)| Charge { asset, amount }).collect()
+    sums.into_iter()
+        .map(|(asset, amount): (_, Amount)| Charge { asset, amount })
+        .collect()
 }

@@ -6,9 +6,9 @@ use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::ids::WalletId;
 use waiaas_shared::time::WallTime;
 
+use super::Decision;
 use super::command::{Outcome, UnlockFacts};
 use super::state::{KillPhase, State};
-use super::Decision;
 
 /// The password opened the keystore. A journal that was lost starts frozen (invariant 16).
 pub(super) fn unlocked(_state: &State, facts: &UnlockFacts) -> Decision {
@@ -23,7 +23,10 @@ pub(super) fn unlocked(_state: &State, facts: &UnlockFacts) -> Decision {
 /// An unexplained step closes signing; once is enough.
 pub(super) fn clock_stepped(state: &State, seen: WallTime) -> Decision {
     if state.clock_closed {
-        return Decision { events: Vec::new(), outcome: Ok(Outcome::Done) };
+        return Decision {
+            events: Vec::new(),
+            outcome: Ok(Outcome::Done),
+        };
     }
     Decision::event(EventBody::ClockStepped { seen })
 }
@@ -31,10 +34,16 @@ pub(super) fn clock_stepped(state: &State, seen: WallTime) -> Decision {
 /// Whoever reaches a socket may throw it (invariant 15); throwing it again changes nothing.
 pub(super) fn kill(state: &State, origin: Origin) -> Decision {
     if state.kill.phase == KillPhase::Activated {
-        return Decision { events: Vec::new(), outcome: Ok(Outcome::WipeKeys) };
+        return Decision {
+            events: Vec::new(),
+            outcome: Ok(Outcome::WipeKeys),
+        };
     }
     let epoch = state.kill.epoch.saturating_add(1);
-    Decision { events: vec![EventBody::Killed { epoch, origin }], outcome: Ok(Outcome::WipeKeys) }
+    Decision {
+        events: vec![EventBody::Killed { epoch, origin }],
+        outcome: Ok(Outcome::WipeKeys),
+    }
 }
 
 pub(super) fn pause(state: &State, wallet: Option<WalletId>, origin: Origin) -> Decision {
@@ -46,7 +55,10 @@ pub(super) fn pause(state: &State, wallet: Option<WalletId>, origin: Origin) -> 
         },
     };
     if paused {
-        return Decision { events: Vec::new(), outcome: Ok(Outcome::Done) };
+        return Decision {
+            events: Vec::new(),
+            outcome: Ok(Outcome::Done),
+        };
     }
     Decision::event(EventBody::Paused { wallet, origin })
 }

@@ -92,8 +92,12 @@ mod tests {
     fn a_changed_journal_is_seen() {
         let anchor = Digest::from_bytes([1; 32]);
         let entries = [
-            JournalEntry::Started { wall: WallTime::from_millis(1) },
-            JournalEntry::Killed { origin: Origin::Gateway },
+            JournalEntry::Started {
+                wall: WallTime::from_millis(1),
+            },
+            JournalEntry::Killed {
+                origin: Origin::Gateway,
+            },
         ];
         let mut rows = Vec::new();
         let mut previous = anchor;

@@ -33,11 +33,17 @@ pub struct Decision {
 
 impl Decision {
     fn event(body: EventBody) -> Self {
-        Self { events: vec![body], outcome: Ok(Outcome::Done) }
+        Self {
+            events: vec![body],
+            outcome: Ok(Outcome::Done),
+        }
     }
 
     fn denied(denial: impl Into<Denial>) -> Self {
-        Self { events: Vec::new(), outcome: Err(denial.into()) }
+        Self {
+            events: Vec::new(),
+            outcome: Err(denial.into()),
+        }
     }
 }
 
@@ -64,9 +70,15 @@ pub fn decide(state: &State, command: &Command, context: &Context) -> Decision {
         Command::ClockStepped { seen } => decide_stop::clock_stepped(state, *seen),
         Command::Kill(origin) => decide_stop::kill(state, *origin),
         Command::Pause { wallet, origin } => decide_stop::pause(state, *wallet, *origin),
-        Command::RevokeSession { session, origin } => decide_session::revoke(state, *session, *origin),
-        Command::CreateWallet(request) => decide_owner::create_wallet(state, request, context).into(),
-        Command::Draft { facts, origin } => decide_owner::draft(state, facts, *origin, context).into(),
+        Command::RevokeSession { session, origin } => {
+            decide_session::revoke(state, *session, *origin)
+        }
+        Command::CreateWallet(request) => {
+            decide_owner::create_wallet(state, request, context).into()
+        }
+        Command::Draft { facts, origin } => {
+            decide_owner::draft(state, facts, *origin, context).into()
+        }
         Command::Enrol(rehearsal) => decide_owner::enrol(state, rehearsal, context).into(),
         Command::Submit(submission) => decide_owner::submit(state, submission, context).into(),
         Command::Withdraw(withdrawal) => decide_spend::withdraw(state, withdrawal, context).into(),
@@ -88,10 +100,19 @@ pub fn decide(state: &State, command: &Command, context: &Context) -> Decision {
 
 /// Decides a command and folds its events into the state, each with the context's clocks. What the
 /// daemon and the simulator both do for each command of a batch.
-pub fn step(state: &mut State, command: &Command, context: &Context) -> (Vec<Event>, Result<Outcome, Denial>) {
+pub fn step(
+    state: &mut State,
+    command: &Command,
+    context: &Context,
+) -> (Vec<Event>, Result<Outcome, Denial>) {
     let Decision { events, outcome } = decide(state, command, context);
-    let events: Vec<Event> =
-        events.into_iter().map(|body| Event { clocks: context.clocks, body }).collect();
+    let events: Vec<Event> = events
+        .into_iter()
+        .map(|body| Event {
+            clocks: context.clocks,
+            body,
+        })
+        .collect();
     for event in &events {
         apply::apply(state, event);
     }

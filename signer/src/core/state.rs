@@ -13,9 +13,9 @@ use waiaas_shared::keys::{KeyPath, OwnerKey};
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::windows::Usage;
 use waiaas_shared::session::{SessionGrant, SessionUsage};
-use waiaas_shared::statement::text::{StatementView, WalletFacts};
+use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::statement::text::{StatementText, StatementView, WalletFacts};
 use waiaas_shared::statement::verify::Envelope;
-use waiaas_shared::statement::{StatementFacts, StatementHeader};
 use waiaas_shared::time::{Clocks, RunTime, WallTime};
 use waiaas_shared::view::SessionState;
 
@@ -115,7 +115,7 @@ pub(super) struct Session {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OpenStatement {
     pub(super) facts: StatementFacts,
-    pub(super) policy_epoch: u64,
+    pub(super) text: StatementText,
     pub(super) expires: WallTime,
     pub(super) origin: Origin,
 }
@@ -126,7 +126,10 @@ impl Default for State {
             signer: None,
             clocks: super::clock::zero(),
             clock_closed: false,
-            kill: Kill { phase: KillPhase::Normal, epoch: 0 },
+            kill: Kill {
+                phase: KillPhase::Normal,
+                epoch: 0,
+            },
             frozen: false,
             owners: BTreeMap::new(),
             withdrawals: BTreeMap::new(),
@@ -206,8 +209,14 @@ impl State {
     /// The next key path of a family: indexes are given once, in order (invariant 7).
     #[must_use]
     pub fn next_path(&self, family: Family) -> KeyPath {
-        let given = self.wallets.values().filter(|wallet| wallet.path.family == family);
-        let index = given.map(|wallet| wallet.path.index.saturating_add(1)).max().unwrap_or(0);
+        let given = self
+            .wallets
+            .values()
+            .filter(|wallet| wallet.path.family == family);
+        let index = given
+            .map(|wallet| wallet.path.index.saturating_add(1))
+            .max()
+            .unwrap_or(0);
         KeyPath { family, index }
     }
 
@@ -243,17 +252,12 @@ impl State {
 
     /// Documents that bind at `now`: the newest matured one and everything adopted after it.
     pub(super) fn binding(&self, now: RunTime) -> &[BindingPolicy] {
-        let matured = self.policies.iter().rposition(|policy| policy.matures <= now).unwrap_or(0);
+        let matured = self
+            .policies
+            .iter()
+            .rposition(|policy| policy.matures <= now)
+            .unwrap_or(0);
         self.policies.get(matured..).unwrap_or_default()
-    }
-
-    pub(super) fn header(&self, statement: StatementId, open: &OpenStatement) -> Option<StatementHeader> {
-        Some(StatementHeader {
-            signer: self.signer?,
-            statement,
-            policy_epoch: open.policy_epoch,
-            expires: open.expires,
-        })
     }
 
     /// Whether a payment could be signed at all now; the code of what stops it.
@@ -269,15 +273,23 @@ impl State {
 
     /// The transaction's payment, if it is in the batch that is being decided.
     #[must_use]
-    pub fn uncommitted_transaction(&self, transaction: TransactionId) -> Option<&super::command::Prior> {
-        self.uncommitted.values().find(|prior| prior.spend.transaction == transaction)
+    pub fn uncommitted_transaction(
+        &self,
+        transaction: TransactionId,
+    ) -> Option<&super::command::Prior> {
+        self.uncommitted
+            .values()
+            .find(|prior| prior.spend.transaction == transaction)
     }
 }
 
 impl StatementView for State {
     fn wallet(&self, wallet: WalletId) -> Option<WalletFacts> {
         let wallet = self.wallets.get(&wallet)?;
-        Some(WalletFacts { account: wallet.account, networks: wallet.networks.clone() })
+        Some(WalletFacts {
+            account: wallet.account,
+            networks: wallet.networks.clone(),
+        })
     }
 
     fn newest_policy(&self) -> Option<&PolicyDocument> {
@@ -285,7 +297,10 @@ impl StatementView for State {
     }
 
     fn wallets_on(&self, chain: ChainId) -> usize {
-        self.wallets.values().filter(|wallet| wallet.networks.contains(&chain)).count()
+        self.wallets
+            .values()
+            .filter(|wallet| wallet.networks.contains(&chain))
+            .count()
     }
 
     fn session(&self, session: SessionId) -> Option<&SessionGrant> {

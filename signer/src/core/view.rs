@@ -40,7 +40,10 @@ impl State {
     /// Every owner.
     #[must_use]
     pub fn owner_views(&self, now: Clocks) -> Vec<OwnerView> {
-        let open = self.withdrawals.iter().filter(|(_, effective)| **effective <= now.run);
+        let open = self
+            .withdrawals
+            .iter()
+            .filter(|(_, effective)| **effective <= now.run);
         let withdrawals: Vec<_> = open.map(|(account, _)| *account).collect();
         self.owners
             .iter()
@@ -56,7 +59,10 @@ impl State {
     /// Canonical bytes of every binding document, oldest first.
     #[must_use]
     pub fn binding_documents(&self, now: Clocks) -> Vec<Vec<u8>> {
-        self.binding(now.run).iter().map(|policy| policy.document.to_bytes()).collect()
+        self.binding(now.run)
+            .iter()
+            .map(|policy| policy.document.to_bytes())
+            .collect()
     }
 
     /// A session with what may still be spent under it.
@@ -79,25 +85,45 @@ impl State {
 
     fn remaining(&self, session: &Session, now: Clocks) -> Vec<Remaining> {
         let binding = self.binding(now.run);
-        let wallets = session.grant.wallets.iter().filter_map(|id| Some((*id, self.wallets.get(id)?)));
+        let wallets = session
+            .grant
+            .wallets
+            .iter()
+            .filter_map(|id| Some((*id, self.wallets.get(id)?)));
         wallets
             .flat_map(|(id, wallet)| {
                 let networks = &wallet.networks;
-                let limits =
-                    session.grant.limits.iter().filter(|limit| networks.contains(&limit.asset.chain()));
+                let limits = session
+                    .grant
+                    .limits
+                    .iter()
+                    .filter(|limit| networks.contains(&limit.asset.chain()));
                 limits.map(move |limit| {
-                    let spent = session.usage.spent.get(&limit.asset).copied().unwrap_or_default();
+                    let spent = session
+                        .usage
+                        .spent
+                        .get(&limit.asset)
+                        .copied()
+                        .unwrap_or_default();
                     let nothing = waiaas_shared::policy::windows::Usage::default();
                     let usage = wallet.usage.get(&limit.asset).unwrap_or(&nothing);
-                    let tightest = |of: &dyn Fn(&waiaas_shared::policy::document::AssetRule) -> Amount| {
-                        let rules = binding.iter().map(|policy| policy.document.asset(limit.asset));
-                        rules.map(|rule| rule.map_or(Amount::ZERO, of)).min().unwrap_or_default()
-                    };
+                    let tightest =
+                        |of: &dyn Fn(&waiaas_shared::policy::document::AssetRule) -> Amount| {
+                            let rules = binding
+                                .iter()
+                                .map(|policy| policy.document.asset(limit.asset));
+                            rules
+                                .map(|rule| rule.map_or(Amount::ZERO, of))
+                                .min()
+                                .unwrap_or_default()
+                        };
                     Remaining {
                         wallet: id,
                         asset: limit.asset,
-                        per_transaction: tightest(&|rule| rule.per_transaction.min(rule.notify_up_to))
-                            .min(limit.per_transaction),
+                        per_transaction: tightest(&|rule| {
+                            rule.per_transaction.min(rule.notify_up_to)
+                        })
+                        .min(limit.per_transaction),
                         window: tightest(&|rule| {
                             let left = Window::ALL.into_iter().map(|window| {
                                 let spent = usage.spent(window, now.budget);

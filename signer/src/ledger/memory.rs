@@ -92,17 +92,33 @@ impl Ledger for MemoryLedger {
             page.events.push(event.clone());
         }
         let last = page.events.last().map_or(after, |event| event.sequence);
-        page.heads =
-            self.heads.iter().filter(|(sequence, _)| *sequence > after && *sequence <= last).cloned().collect();
+        page.heads = self
+            .heads
+            .iter()
+            .filter(|(sequence, _)| *sequence > after && *sequence <= last)
+            .cloned()
+            .collect();
         Ok(page)
     }
 
-    fn find_idempotency(&mut self, idempotency: &Digest) -> Result<Option<StoredEvent>, LedgerError> {
-        Ok(self.idempotency.get(idempotency).and_then(|sequence| self.at(*sequence)))
+    fn find_idempotency(
+        &mut self,
+        idempotency: &Digest,
+    ) -> Result<Option<StoredEvent>, LedgerError> {
+        Ok(self
+            .idempotency
+            .get(idempotency)
+            .and_then(|sequence| self.at(*sequence)))
     }
 
-    fn find_transaction(&mut self, transaction: TransactionId) -> Result<Option<StoredEvent>, LedgerError> {
-        Ok(self.transactions.get(&transaction).and_then(|sequence| self.at(*sequence)))
+    fn find_transaction(
+        &mut self,
+        transaction: TransactionId,
+    ) -> Result<Option<StoredEvent>, LedgerError> {
+        Ok(self
+            .transactions
+            .get(&transaction)
+            .and_then(|sequence| self.at(*sequence)))
     }
 
     fn repair_index(&mut self, spend: &SpendIndex) -> Result<(), LedgerError> {

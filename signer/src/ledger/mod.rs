@@ -93,13 +93,19 @@ pub trait Ledger {
     ///
     /// # Errors
     /// [`LedgerError`].
-    fn find_idempotency(&mut self, idempotency: &Digest) -> Result<Option<StoredEvent>, LedgerError>;
+    fn find_idempotency(
+        &mut self,
+        idempotency: &Digest,
+    ) -> Result<Option<StoredEvent>, LedgerError>;
 
     /// The event of this payment.
     ///
     /// # Errors
     /// [`LedgerError`].
-    fn find_transaction(&mut self, transaction: TransactionId) -> Result<Option<StoredEvent>, LedgerError>;
+    fn find_transaction(
+        &mut self,
+        transaction: TransactionId,
+    ) -> Result<Option<StoredEvent>, LedgerError>;
 
     /// Makes sure that the index has exactly this entry for the payment: the log is the truth.
     ///

@@ -72,19 +72,27 @@ impl SqliteLedger {
             LAYOUT => {}
             _ => return Err(LedgerError::Damaged),
         }
-        let ledger = Self { connection, reserve: folder.join(RESERVE_NAME) };
+        let ledger = Self {
+            connection,
+            reserve: folder.join(RESERVE_NAME),
+        };
         ledger.keep_reserve()?;
         Ok(ledger)
     }
 
     fn keep_reserve(&self) -> Result<(), LedgerError> {
-        let present = std::fs::metadata(&self.reserve).is_ok_and(|file| file.len() >= RESERVE_BYTES as u64);
+        let present =
+            std::fs::metadata(&self.reserve).is_ok_and(|file| file.len() >= RESERVE_BYTES as u64);
         if present {
             return Ok(());
         }
         let write = || -> std::io::Result<()> {
-            let mut file =
-                OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&self.reserve)?;
+            let mut file = OpenOptions::new()
+                .create(true)
+                .truncate(true)
+                .write(true)
+                .mode(0o600)
+                .open(&self.reserve)?;
             file.write_all(&vec![0; RESERVE_BYTES])?;
             file.sync_all()
         };
@@ -99,7 +107,11 @@ impl SqliteLedger {
         {
             let mut event = transaction.prepare_cached("INSERT INTO event VALUES (?1, ?2, ?3)")?;
             for stored in &batch.events {
-                event.execute(params![number(stored.sequence), stored.body, stored.hash.as_bytes()])?;
+                event.execute(params![
+                    number(stored.sequence),
+                    stored.body,
+                    stored.hash.as_bytes()
+                ])?;
             }
             if let Some(last) = batch.events.last() {
                 let mut head = transaction.prepare_cached("INSERT INTO head VALUES (?1, ?2)")?;
@@ -121,8 +133,14 @@ impl SqliteLedger {
     }
 
     fn event(&mut self, query: &str, key: &[u8]) -> Result<Option<StoredEvent>, LedgerError> {
-        let mut statement = self.connection.prepare_cached(query).map_err(|error| unreadable(&error))?;
-        statement.query_row([key], stored).optional().map_err(|error| unreadable(&error))
+        let mut statement = self
+            .connection
+            .prepare_cached(query)
+            .map_err(|error| unreadable(&error))?;
+        statement
+            .query_row([key], stored)
+            .optional()
+            .map_err(|error| unreadable(&error))
     }
 }
 
@@ -138,9 +156,13 @@ impl Ledger for SqliteLedger {
         let mut page = Page::default();
         let mut statement = self
             .connection
-            .prepare_cached("SELECT sequence, body, hash FROM event WHERE sequence > ?1 ORDER BY sequence")
+            .prepare_cached(
+                "SELECT sequence, body, hash FROM event WHERE sequence > ?1 ORDER BY sequence",
+            )
             .map_err(|error| unreadable(&error))?;
-        let rows = statement.query_map([number(after)], stored).map_err(|error| unreadable(&error))?;
+        let rows = statement
+            .query_map([number(after)], stored)
+            .map_err(|error| unreadable(&error))?;
         let mut bytes = 0;
         for row in rows {
             let event = row.map_err(|error| unreadable(&error))?;
@@ -156,20 +178,30 @@ impl Ledger for SqliteLedger {
             .prepare_cached("SELECT sequence, note FROM head WHERE sequence > ?1 AND sequence <= ?2 ORDER BY sequence")
             .map_err(|error| unreadable(&error))?;
         let heads = statement
-            .query_map([number(after), number(last)], |row| Ok((sequence(row.get(0)?)?, row.get(1)?)))
+            .query_map([number(after), number(last)], |row| {
+                Ok((sequence(row.get(0)?)?, row.get(1)?))
+            })
             .map_err(|error| unreadable(&error))?;
-        page.heads = heads.collect::<Result<_, _>>().map_err(|error| unreadable(&error))?;
+        page.heads = heads
+            .collect::<Result<_, _>>()
+            .map_err(|error| unreadable(&error))?;
         Ok(page)
     }
 
-    fn find_idempotency(&mut self, idempotency: &Digest) -> Result<Option<StoredEvent>, LedgerError> {
+    fn find_idempotency(
+        &mut self,
+        idempotency: &Digest,
+    ) -> Result<Option<StoredEvent>, LedgerError> {
         self.event(
             "SELECT event.sequence, body, hash FROM spend JOIN event USING (sequence) WHERE idempotency = ?1",
             idempotency.as_bytes(),
         )
     }
 
-    fn find_transaction(&mut self, transaction: TransactionId) -> Result<Option<StoredEvent>, LedgerError> {
+    fn find_transaction(
+        &mut self,
+        transaction: TransactionId,
+    ) -> Result<Option<StoredEvent>, LedgerError> {
         self.event(
             "SELECT event.sequence, body, hash FROM spend JOIN event USING (sequence) WHERE transaction_id = ?1",
             transaction.as_bytes(),
@@ -179,10 +211,15 @@ impl Ledger for SqliteLedger {
     fn repair_index(&mut self, spend: &SpendIndex) -> Result<(), LedgerError> {
         let known: Option<i64> = self
             .connection
-            .prepare_cached("SELECT sequence FROM spend WHERE idempotency = ?1 AND transaction_id = ?2")
+            .prepare_cached(
+                "SELECT sequence FROM spend WHERE idempotency = ?1 AND transaction_id = ?2",
+            )
             .and_then(|mut query| {
                 query
-                    .query_row(params![spend.idempotency.as_bytes(), spend.transaction.as_bytes()], |row| row.get(0))
+                    .query_row(
+                        params![spend.idempotency.as_bytes(), spend.transaction.as_bytes()],
+                        |row| row.get(0),
+                    )
                     .optional()
             })
             .map_err(|error| unreadable(&error))?;
@@ -192,7 +229,11 @@ impl Ledger for SqliteLedger {
         self.connection
             .execute(
                 "INSERT OR REPLACE INTO spend VALUES (?1, ?2, ?3)",
-                params![spend.idempotency.as_bytes(), spend.transaction.as_bytes(), number(spend.sequence)],
+                params![
+                    spend.idempotency.as_bytes(),
+                    spend.transaction.as_bytes(),
+                    number(spend.sequence)
+                ],
             )
             .map(|_| ())
             .map_err(|error| unreadable(&error))
@@ -204,15 +245,27 @@ impl Ledger for SqliteLedger {
             .prepare_cached("SELECT body, hash FROM journal ORDER BY place")
             .map_err(|error| unreadable(&error))?;
         let rows = statement
-            .query_map([], |row| Ok(JournalRow { body: row.get(0)?, hash: Digest::from_bytes(row.get(1)?) }))
+            .query_map([], |row| {
+                Ok(JournalRow {
+                    body: row.get(0)?,
+                    hash: Digest::from_bytes(row.get(1)?),
+                })
+            })
             .map_err(|error| unreadable(&error))?;
-        rows.collect::<Result<_, _>>().map_err(|error| unreadable(&error))
+        rows.collect::<Result<_, _>>()
+            .map_err(|error| unreadable(&error))
     }
 
     fn journal_append(&mut self, row: &JournalRow) -> Result<(), LedgerError> {
-        let transaction = self.connection.transaction().map_err(|_| LedgerError::Refused)?;
+        let transaction = self
+            .connection
+            .transaction()
+            .map_err(|_| LedgerError::Refused)?;
         transaction
-            .execute("INSERT INTO journal (body, hash) VALUES (?1, ?2)", params![row.body, row.hash.as_bytes()])
+            .execute(
+                "INSERT INTO journal (body, hash) VALUES (?1, ?2)",
+                params![row.body, row.hash.as_bytes()],
+            )
             .map_err(|_| LedgerError::Refused)?;
         transaction.commit().map_err(|error| not_committed(&error))
     }
@@ -224,7 +277,11 @@ impl Ledger for SqliteLedger {
 }
 
 fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredEvent> {
-    Ok(StoredEvent { sequence: sequence(row.get(0)?)?, body: row.get(1)?, hash: Digest::from_bytes(row.get(2)?) })
+    Ok(StoredEvent {
+        sequence: sequence(row.get(0)?)?,
+        body: row.get(1)?,
+        hash: Digest::from_bytes(row.get(2)?),
+    })
 }
 
 /// SQLite's integers are signed; sequences stay far below their end.
@@ -261,7 +318,11 @@ mod tests {
     use super::*;
 
     fn event(sequence: u64) -> StoredEvent {
-        StoredEvent { sequence, body: vec![1; 10], hash: Digest::from_bytes([9; 32]) }
+        StoredEvent {
+            sequence,
+            body: vec![1; 10],
+            hash: Digest::from_bytes([9; 32]),
+        }
     }
 
     fn batch(from: u64, to: u64) -> Batch {
@@ -283,16 +344,26 @@ mod tests {
         let mut ledger = SqliteLedger::open(folder.path()).expect("opens");
         ledger.append(&batch(1, 2)).expect("appends");
         ledger.append(&batch(3, 3)).expect("appends");
-        assert!(matches!(SqliteLedger::open(folder.path()), Err(LedgerError::InUse)));
+        assert!(matches!(
+            SqliteLedger::open(folder.path()),
+            Err(LedgerError::InUse)
+        ));
         drop(ledger);
         let mut ledger = SqliteLedger::open(folder.path()).expect("opens again");
         let page = ledger.read(0, 1_000_000).expect("reads");
         assert_eq!(page.events, [event(1), event(2), event(3)]);
-        assert_eq!(page.heads, [(2, "note 2".to_owned()), (3, "note 3".to_owned())]);
+        assert_eq!(
+            page.heads,
+            [(2, "note 2".to_owned()), (3, "note 3".to_owned())]
+        );
         assert_eq!(ledger.read(0, 1).expect("reads").events.len(), 1);
-        let found = ledger.find_idempotency(&Digest::from_bytes([3; 32])).expect("reads");
+        let found = ledger
+            .find_idempotency(&Digest::from_bytes([3; 32]))
+            .expect("reads");
         assert_eq!(found, Some(event(3)));
-        let found = ledger.find_transaction(TransactionId::from_bytes([2; 16])).expect("reads");
+        let found = ledger
+            .find_transaction(TransactionId::from_bytes([2; 16]))
+            .expect("reads");
         assert_eq!(found, Some(event(2)));
     }
 
@@ -302,7 +373,10 @@ mod tests {
         let mut ledger = SqliteLedger::open(folder.path()).expect("opens");
         ledger.append(&batch(1, 2)).expect("appends");
         // The same sequence again: refused by the primary key before the commit.
-        assert!(matches!(ledger.append(&batch(2, 5)), Err(LedgerError::Refused)));
+        assert!(matches!(
+            ledger.append(&batch(2, 5)),
+            Err(LedgerError::Refused)
+        ));
         assert_eq!(ledger.read(0, 1_000_000).expect("reads").events.len(), 2);
         ledger.append(&batch(3, 3)).expect("goes on");
     }

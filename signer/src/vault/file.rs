@@ -36,12 +36,12 @@ pub enum FileError {
         /// The permission bits.
         mode: u32,
     },
-    /// It belongs to another user.
-    #[error("the keystore belongs to uid {found}, not to {expected}")]
+    /// It belongs to another user than its folder.
+    #[error("the keystore belongs to uid {found}, its folder to {expected}")]
     Owner {
         /// Uid of the file.
         found: u32,
-        /// Uid of this process.
+        /// Uid of the folder.
         expected: u32,
     },
     /// The system refused a step before the new file took its place: the old one still stands.
@@ -90,7 +90,7 @@ pub enum Step {
     ReadBack,
 }
 
-/// The state folder, opened once before the sandbox closes.
+/// The state folder. Opening it makes only system calls that the authority's filter permits.
 #[derive(Debug)]
 pub struct KeystoreFolder {
     folder: File,
@@ -102,20 +102,24 @@ pub struct KeystoreFolder {
 }
 
 impl KeystoreFolder {
-    /// Opens the folder and notes the uid of the process, whose files alone are accepted.
+    /// Opens the folder and notes its owner, whose files alone are accepted. That this is the user
+    /// of the process follows: the signer has no capabilities when it reads, and without them a
+    /// file of mode 0600 opens for its owner only.
     ///
     /// # Errors
     /// The folder cannot be opened.
     pub fn open(path: &Path) -> Result<Self, FileError> {
-        let folder = File::open(path).map_err(|source| FileError::System {
+        let failed = |source| FileError::System {
             step: Step::OpenFolder,
             source,
-        })?;
+        };
+        let folder = File::open(path).map_err(failed)?;
+        let metadata = folder.metadata().map_err(failed)?;
         Ok(Self {
             folder,
             path: path.join(FILE_NAME),
             temporary: path.join(TEMPORARY_NAME),
-            uid: nix::unistd::geteuid().as_raw(),
+            uid: metadata.uid(),
             #[cfg(test)]
             fail_at: std::cell::Cell::new(None),
         })

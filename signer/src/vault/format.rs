@@ -104,6 +104,17 @@ pub struct Identity {
     pub log_public_key: [u8; 32],
 }
 
+impl Identity {
+    /// Whose keystore these bytes claim to be: the strict parser and nothing else, for tools and
+    /// fuzzing.
+    ///
+    /// # Errors
+    /// See [`FormatError`].
+    pub fn of_file(file: &[u8]) -> Result<Self, FormatError> {
+        Envelope::parse(file).map(|envelope| envelope.identity)
+    }
+}
+
 /// A password slot without its wrapped key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SlotFields {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use waiaas_shared::caip::Family;
@@ -440,6 +440,24 @@ fn loose_permissions_refuse_loading() {
 }
 
 #[test]
+fn somebody_elses_file_refuses_loading() {
+    let rig = Rig::new(19);
+    let path = rig.state.path().join(FILE_NAME);
+    let mine = fs::metadata(&path).unwrap().uid();
+    let stranger = mine + 1;
+    match std::os::unix::fs::chown(&path, Some(stranger), None) {
+        Ok(()) => match rig.load() {
+            Err(LoadError::File(FileError::Owner { found, expected })) => {
+                assert_eq!((found, expected), (stranger, mine));
+            }
+            other => panic!("{other:?}"),
+        },
+        // Only root can give a file away; then whoever is not root cannot be given one either.
+        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied),
+    }
+}
+
+#[test]
 fn paths_and_curves_are_kept_apart() {
     let mut rig = Rig::new(15);
     assert_eq!(
@@ -510,7 +528,7 @@ fn the_file_shows_no_secret() {
 proptest::proptest! {
     #[test]
     fn no_bytes_make_the_parser_panic(bytes in proptest::collection::vec(0_u8.., 0..400)) {
-        let _ = Envelope::parse(&bytes);
+        let _ = Identity::of_file(&bytes);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::fmt;
 use std::hint::black_box;
 use std::io::Error;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Above this bit lie the calls of the x32 ABI (arch/x86/include/uapi/asm/unistd.h).
 const X32: i64 = 0x4000_0000;
@@ -119,10 +119,20 @@ pub(crate) const DEADLY_HERE: &[&str] = &[
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) const DEADLY_HERE: &[&str] = &[];
 
+/// A path beside the state directory that holds `inside`, where the test looks for what got out.
+pub(crate) fn beside(inside: &Path) -> PathBuf {
+    inside
+        .parent()
+        .expect("a state directory")
+        .with_extension("outside")
+}
+
 /// Calls one thing by name. `inside` is a path in the state directory. `call-N` is call number N with zeros.
 pub(crate) fn run(name: &str, inside: &Path) -> Outcome {
     let path = CString::new(inside.as_os_str().as_bytes()).expect("a path without NUL");
     let path = address(path.as_c_str());
+    let beside = CString::new(beside(inside).as_os_str().as_bytes()).expect("a path without NUL");
+    let outside = address(beside.as_c_str());
     let (shell, passwd, null) = (address(c"/bin/sh"), address(c"/etc/passwd"), 0);
     let at_cwd = i64::from(libc::AT_FDCWD);
     let page = page();
@@ -273,11 +283,11 @@ pub(crate) fn run(name: &str, inside: &Path) -> Outcome {
                 0,
             ],
         ),
-        "create-in-tmp" => (
+        "create-outside" => (
             libc::SYS_openat,
             [
                 at_cwd,
-                address(c"/tmp/waiaas-sandbox-escape"),
+                outside,
                 int(libc::O_CREAT | libc::O_WRONLY),
                 0o600,
                 0,
@@ -335,8 +345,8 @@ pub(crate) fn run(name: &str, inside: &Path) -> Outcome {
 fn by_other_means(name: &str, inside: &Path) -> Outcome {
     match name {
         "rename-out" => {
-            let moved = std::fs::write(inside, b"x")
-                .and_then(|()| std::fs::rename(inside, "/tmp/waiaas-sandbox-escape"));
+            let moved =
+                std::fs::write(inside, b"x").and_then(|()| std::fs::rename(inside, beside(inside)));
             Outcome {
                 result: if moved.is_ok() { 0 } else { -1 },
                 errno: moved

@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
+use crate::attempts::beside;
+
 /// An uid and gid without rights, for probes and attackers that are not root.
 pub(crate) const NOBODY: u32 = 65_534;
 
@@ -33,6 +35,8 @@ pub(crate) struct Finished {
     pub(crate) end: End,
     pub(crate) out: String,
     pub(crate) err: String,
+    /// Whether it left a file beside its state directory.
+    pub(crate) escaped: bool,
 }
 
 /// Stops the run with a clear line if it cannot prove anything here.
@@ -88,12 +92,12 @@ pub(crate) fn run(uid: u32, arguments: &[&str]) -> Finished {
     if uid != 0 {
         command.uid(uid).gid(uid);
     }
-    finish(&mut command)
-}
-
-/// Waits for a command's end.
-pub(crate) fn finish(command: &mut Command) -> Finished {
     let output = command.output().expect("the probe starts");
+    let outside = beside(&state.path().join("inside"));
+    let escaped = outside.exists();
+    if escaped {
+        fs::remove_file(outside).expect("the test tidies up");
+    }
     let end = match (output.status.signal(), output.status.code()) {
         (Some(signal), _) => End::Signal(signal),
         (None, code) => End::Code(code.unwrap_or(-1)),
@@ -102,5 +106,6 @@ pub(crate) fn finish(command: &mut Command) -> Finished {
         end,
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
         err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        escaped,
     }
 }

@@ -248,7 +248,9 @@ const fn limit_in_words(limit: Limit) -> &'static str {
 fn duration(wait: Millis) -> String {
     let millis = wait.millis();
     let units = [(3_600_000, "hour"), (60_000, "minute"), (1000, "second")];
-    let whole = units.into_iter().find(|(length, _)| millis % length == 0);
+    let whole = units
+        .into_iter()
+        .find(|(length, _)| millis.is_multiple_of(*length));
     let (length, name) = whole.unwrap_or((1, "millisecond"));
     let count = millis / length;
     if count == 1 {
@@ -257,3 +259,7 @@ fn duration(wait: Millis) -> String {
         format!("{count} {name}s")
     }
 }
+
+#[cfg(test)]
+#[path = "policy_tests.rs"]
+mod tests;

@@ -1,0 +1,225 @@
+//! Kill, pause, clock: invariants 11, 15, 16.
+
+use waiaas_shared::denial::Code;
+use waiaas_shared::digest::Digest;
+use waiaas_shared::event::Origin;
+use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::time::{Millis, WallTime};
+
+use super::world::World;
+use crate::core::command::{Command, Outcome, UnlockFacts};
+use crate::core::state::KillPhase;
+
+const KILL: Command = Command::Kill(Origin::Gateway);
+
+#[test]
+fn invariant_16_after_a_kill_nothing_is_signed_until_owner_and_password_release_it() {
+    let mut world = World::new();
+    assert!(matches!(world.run(&KILL), Ok(Outcome::WipeKeys)));
+    assert_eq!(
+        world.bearer_pay("a", 1000).map(drop),
+        Err(vec![Code::SessionRevoked])
+    );
+    // Not without the password, not for another epoch.
+    let release = |epoch, sessions| StatementFacts::ReleaseKill { epoch, sessions };
+    assert_eq!(
+        world.say(release(0, vec![]), true).map(drop),
+        Err(vec![Code::KillNotActive])
+    );
+    assert_eq!(
+        world.say(release(2, vec![]), true).map(drop),
+        Err(vec![Code::KillNotActive])
+    );
+    assert_eq!(
+        world.say(release(1, vec![]), false).map(drop),
+        Err(vec![Code::AdminOnly])
+    );
+    // Nothing else loosens meanwhile.
+    let grant = StatementFacts::GrantSession {
+        grant: world.a_grant(super::world::key_bound()),
+    };
+    assert_eq!(world.say(grant, true).map(drop), Err(vec![Code::Killed]));
+    let bearer = world.bearer;
+    world
+        .say(release(1, vec![bearer]), true)
+        .expect("owner and password");
+    assert_eq!(world.state.kill().phase, KillPhase::Recovering);
+    assert_eq!(
+        world.bearer_pay("a", 1000).map(drop),
+        Err(vec![Code::Frozen])
+    );
+    world
+        .say(StatementFacts::ReleasePause { wallet: None }, false)
+        .expect("the owner resumes");
+    assert_eq!(world.state.kill().phase, KillPhase::Normal);
+    assert!(world.bearer_pay("a", 1000).is_ok());
+    // The session that was not listed stays revoked.
+    let request = world.signed_request("b", 1000);
+    assert_eq!(
+        world.run(&Command::Spend(request)).map(drop),
+        Err(vec![Code::SessionRevoked])
+    );
+}
+
+#[test]
+fn invariant_16_kill_epochs_rise_and_an_old_release_is_of_no_use() {
+    let mut world = World::new();
+    world.run(&KILL).expect("killed");
+    let facts = StatementFacts::ReleaseKill {
+        epoch: 1,
+        sessions: vec![],
+    };
+    let (statement, text) = world.draft(facts, Origin::Admin).expect("a draft");
+    let old = crate::core::command::Submission {
+        statement,
+        signatures: vec![world.signature(&text)],
+        origin: Origin::Admin,
+        with_password: true,
+    };
+    world.run(&Command::Submit(old.clone())).expect("released");
+    world.run(&KILL).expect("killed again");
+    assert_eq!(world.state.kill().epoch, 2);
+    assert_eq!(
+        world.run(&Command::Submit(old)).map(drop),
+        Err(vec![Code::StatementUnknown])
+    );
+}
+
+#[test]
+fn invariant_16_a_kill_voids_statements_that_were_open() {
+    let mut world = World::new();
+    world
+        .run(&Command::Pause {
+            wallet: None,
+            origin: Origin::Admin,
+        })
+        .expect("paused");
+    let (statement, text) = world
+        .draft(
+            StatementFacts::ReleasePause { wallet: None },
+            Origin::Gateway,
+        )
+        .expect("a draft");
+    world.run(&KILL).expect("killed");
+    let submission = crate::core::command::Submission {
+        statement,
+        signatures: vec![world.signature(&text)],
+        origin: Origin::Admin,
+        with_password: true,
+    };
+    assert_eq!(
+        world.run(&Command::Submit(submission)).map(drop),
+        Err(vec![Code::StatementUnknown])
+    );
+}
+
+#[test]
+fn invariant_16_pauses_stop_signing_and_only_an_owner_resumes() {
+    let mut world = World::new();
+    let wallet = world.evm_wallet;
+    world
+        .run(&Command::Pause {
+            wallet: Some(wallet),
+            origin: Origin::Gateway,
+        })
+        .expect("paused");
+    assert_eq!(
+        world.bearer_pay("a", 1000).map(drop),
+        Err(vec![Code::WalletPaused])
+    );
+    world
+        .say(
+            StatementFacts::ReleasePause {
+                wallet: Some(wallet),
+            },
+            false,
+        )
+        .expect("resumed");
+    assert!(world.bearer_pay("a", 1000).is_ok());
+    world
+        .run(&Command::Pause {
+            wallet: None,
+            origin: Origin::Gateway,
+        })
+        .expect("frozen");
+    assert_eq!(
+        world.bearer_pay("b", 1000).map(drop),
+        Err(vec![Code::Frozen])
+    );
+    let twice = StatementFacts::ReleasePause {
+        wallet: Some(wallet),
+    };
+    assert_eq!(
+        world.say(twice, false).map(drop),
+        Err(vec![Code::NotPaused])
+    );
+}
+
+#[test]
+fn invariant_16_a_lost_journal_unlocks_into_frozen() {
+    let mut world = World::new();
+    let facts = |journal_lost| UnlockFacts {
+        journal: Digest::from_bytes([3; 32]),
+        vouched: Millis::default(),
+        failures: 0,
+        journal_lost,
+    };
+    world
+        .run(&Command::Unlocked(facts(false)))
+        .expect("unlocked");
+    assert!(world.bearer_pay("a", 1000).is_ok());
+    world
+        .run(&Command::Unlocked(facts(true)))
+        .expect("unlocked");
+    assert_eq!(
+        world.bearer_pay("b", 1000).map(drop),
+        Err(vec![Code::Frozen])
+    );
+}
+
+#[test]
+fn invariant_11_a_clock_step_closes_signing_until_the_owner_states_the_time() {
+    let mut world = World::new();
+    let seen = WallTime::from_millis(1);
+    world.run(&Command::ClockStepped { seen }).expect("closed");
+    assert_eq!(
+        world.bearer_pay("a", 1000).map(drop),
+        Err(vec![Code::ClockClosed])
+    );
+    let behind = StatementFacts::StateTime {
+        wall: WallTime::from_millis(1),
+    };
+    assert_eq!(
+        world.say(behind, false).map(drop),
+        Err(vec![Code::TimeNotClosed])
+    );
+    world
+        .say(
+            StatementFacts::StateTime {
+                wall: world.clocks.wall,
+            },
+            false,
+        )
+        .expect("stated");
+    assert!(world.bearer_pay("a", 1000).is_ok());
+}
+
+#[test]
+fn nothing_passes_before_the_log_begins() {
+    let mut state = crate::core::State::default();
+    let context = crate::core::Context {
+        clocks: crate::core::clock::zero(),
+        entropy: [0; 32],
+    };
+    for command in [
+        KILL,
+        Command::Lock(Origin::Admin),
+        Command::Pause {
+            wallet: None,
+            origin: Origin::Admin,
+        },
+    ] {
+        let (events, outcome) = crate::core::step(&mut state, &command, &context);
+        assert!(events.is_empty() && outcome.is_err());
+    }
+}
