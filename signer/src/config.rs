@@ -61,7 +61,7 @@ pub struct Config {
     pub admin_socket: PathBuf,
     /// User ids that may use the gateway's socket; empty: the signer's own.
     pub gateway_uids: Vec<u32>,
-    /// User ids that may use the admin socket, beside the signer's own.
+    /// User ids that may use the admin socket; empty: the signer's own.
     pub admin_uids: Vec<u32>,
 }
 

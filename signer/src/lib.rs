@@ -4,6 +4,7 @@ pub mod authority;
 pub mod config;
 pub mod core;
 pub mod ledger;
+pub mod rpc;
 pub mod sandbox;
 pub mod sys;
 pub mod vault;

@@ -19,14 +19,18 @@ pub(super) struct Seat {
 
 impl Seats {
     pub(super) fn new(places: usize) -> Rc<Self> {
-        Rc::new(Self { free: Cell::new(places) })
+        Rc::new(Self {
+            free: Cell::new(places),
+        })
     }
 
     /// A place, if one is free.
     pub(super) fn take(self: &Rc<Self>) -> Option<Rc<Seat>> {
         let left = self.free.get().checked_sub(1)?;
         self.free.set(left);
-        Some(Rc::new(Seat { seats: Rc::clone(self) }))
+        Some(Rc::new(Seat {
+            seats: Rc::clone(self),
+        }))
     }
 }
 
@@ -47,7 +51,10 @@ mod tests {
         assert!(seats.take().is_none());
         let waiting = Rc::clone(&first);
         drop(first);
-        assert!(seats.take().is_none(), "something still waits for the authority");
+        assert!(
+            seats.take().is_none(),
+            "something still waits for the authority"
+        );
         drop(waiting);
         let third = seats.take().unwrap();
         assert!(seats.take().is_none());

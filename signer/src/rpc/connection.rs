@@ -59,7 +59,10 @@ impl Link {
         Rc::new(Self {
             stream,
             gate: RefCell::new(Gate::new()),
-            input: RefCell::new(Input { bytes: Vec::new(), start: 0 }),
+            input: RefCell::new(Input {
+                bytes: Vec::new(),
+                start: 0,
+            }),
             output: RefCell::new(Vec::new()),
             writing: Cell::new(0),
             closing: Cell::new(false),
@@ -78,7 +81,10 @@ impl Link {
     }
 
     fn unsent(&self) -> usize {
-        self.output.borrow().len().saturating_add(self.writing.get())
+        self.output
+            .borrow()
+            .len()
+            .saturating_add(self.writing.get())
     }
 
     async fn wait_for(&self, condition: impl Fn(&Self) -> bool) {
@@ -93,7 +99,11 @@ impl Link {
     }
 
     fn send(&self, message: &Builder<HeapAllocator>) -> capnp::Result<()> {
-        if self.gate.borrow_mut().sent(message.get_root_as_reader::<message::Reader<'_>>()?)? {
+        if self
+            .gate
+            .borrow_mut()
+            .sent(message.get_root_as_reader::<message::Reader<'_>>()?)?
+        {
             self.room.notify_waiters();
         }
         capnp::serialize::write_message(&mut *self.output.borrow_mut(), message)?;
@@ -110,9 +120,16 @@ impl Link {
             if let Some(message) = held.take() {
                 return Ok(Some(message));
             }
-            self.wait_for(|link| link.gate.borrow().has_room() && link.unsent() < UNSENT_LIMIT).await;
-            let Some((message, bytes)) = self.read_frame().await? else { return Ok(None) };
-            let verdict = self.gate.borrow_mut().judge(message.get_root()?, bytes).map_err(refused)?;
+            self.wait_for(|link| link.gate.borrow().has_room() && link.unsent() < UNSENT_LIMIT)
+                .await;
+            let Some((message, bytes)) = self.read_frame().await? else {
+                return Ok(None);
+            };
+            let verdict = self
+                .gate
+                .borrow_mut()
+                .judge(message.get_root()?, bytes)
+                .map_err(refused)?;
             match verdict {
                 // What is owed by now goes first, so that a question's number is free again.
                 Verdict::Pass => drop(held.replace(Some(Received::Frame(message)))),
@@ -125,7 +142,8 @@ impl Link {
 
     async fn read_frame(&self) -> capnp::Result<Option<(Frame, usize)>> {
         // Between frames a peer may be silent for as long as it likes, once it has introduced itself.
-        let mut deadline = (!self.gate.borrow().is_introduced()).then(|| Instant::now() + FRAME_PATIENCE);
+        let mut deadline =
+            (!self.gate.borrow().is_introduced()).then(|| Instant::now() + FRAME_PATIENCE);
         loop {
             if let Some(frame) = self.input.borrow_mut().next_frame()? {
                 return Ok(Some(frame));
@@ -134,9 +152,9 @@ impl Link {
                 deadline = Some(Instant::now() + FRAME_PATIENCE);
             }
             let readable = match deadline {
-                Some(deadline) => {
-                    timeout_at(deadline, self.stream.readable()).await.map_err(|_| too_slow())?
-                }
+                Some(deadline) => timeout_at(deadline, self.stream.readable())
+                    .await
+                    .map_err(|_| too_slow())?,
                 None => self.stream.readable().await,
             };
             readable.map_err(|_| ended())?;
@@ -191,8 +209,12 @@ impl Link {
 impl Input {
     fn next_frame(&mut self) -> capnp::Result<Option<(Frame, usize)>> {
         let rest = self.bytes.get(self.start..).unwrap_or_default();
-        let Some(length) = frame::length(rest).map_err(refused)? else { return Ok(None) };
-        let Some(mut frame) = rest.get(..length) else { return Ok(None) };
+        let Some(length) = frame::length(rest).map_err(refused)? else {
+            return Ok(None);
+        };
+        let Some(mut frame) = rest.get(..length) else {
+            return Ok(None);
+        };
         let message = capnp::serialize::read_message(&mut frame, waiaas_schema::reader_options())?;
         self.start = self.start.saturating_add(length);
         if self.start >= self.bytes.len() {
@@ -247,7 +269,10 @@ impl capnp_rpc::OutgoingMessage for Outgoing {
     fn send(self: Box<Self>) -> (Promise<(), capnp::Error>, Rc<Builder<HeapAllocator>>) {
         let Self { message, link } = *self;
         let sent = link.send(&message);
-        (Promise::from_future(std::future::ready(sent)), Rc::new(message))
+        (
+            Promise::from_future(std::future::ready(sent)),
+            Rc::new(message),
+        )
     }
 
     fn take(self: Box<Self>) -> Builder<HeapAllocator> {
@@ -270,9 +295,15 @@ impl capnp_rpc::Connection<Side> for Wire {
         Side::Client
     }
 
-    fn new_outgoing_message(&mut self, first_segment_words: u32) -> Box<dyn capnp_rpc::OutgoingMessage> {
+    fn new_outgoing_message(
+        &mut self,
+        first_segment_words: u32,
+    ) -> Box<dyn capnp_rpc::OutgoingMessage> {
         let allocator = HeapAllocator::new().first_segment_words(first_segment_words.max(1));
-        Box::new(Outgoing { message: Builder::new(allocator), link: Rc::clone(&self.link) })
+        Box::new(Outgoing {
+            message: Builder::new(allocator),
+            link: Rc::clone(&self.link),
+        })
     }
 
     fn receive_incoming_message(
@@ -308,7 +339,10 @@ impl capnp_rpc::VatNetwork<Side> for Network {
         if std::mem::replace(&mut self.accepted, true) {
             return Promise::from_future(std::future::pending());
         }
-        Promise::ok(Box::new(Wire { link: Rc::clone(&self.link), held: Rc::default() }))
+        Promise::ok(Box::new(Wire {
+            link: Rc::clone(&self.link),
+            held: Rc::default(),
+        }))
     }
 
     fn drive_until_shutdown(&mut self) -> Promise<(), capnp::Error> {
@@ -320,7 +354,10 @@ impl capnp_rpc::VatNetwork<Side> for Network {
 /// Serves `interface` on the link until either side ends it.
 pub(super) async fn serve(link: Rc<Link>, interface: capnp::capability::Client) {
     let system = async move {
-        let network = Box::new(Network { link, accepted: false });
+        let network = Box::new(Network {
+            link,
+            accepted: false,
+        });
         // How a connection ended is the peer's business alone.
         let _ = capnp_rpc::RpcSystem::new(network, Some(interface)).await;
     };

@@ -23,7 +23,9 @@ pub(super) enum FrameError {
 /// Length in bytes of the frame at the start of `buffer`, table included; nothing as long as its
 /// table is incomplete.
 pub(super) fn length(buffer: &[u8]) -> Result<Option<usize>, FrameError> {
-    let Some(last_segment) = entry(buffer, 0) else { return Ok(None) };
+    let Some(last_segment) = entry(buffer, 0) else {
+        return Ok(None);
+    };
     if last_segment >= SEGMENT_LIMIT {
         return Err(FrameError::Segments);
     }
@@ -32,9 +34,15 @@ pub(super) fn length(buffer: &[u8]) -> Result<Option<usize>, FrameError> {
     let table = (ENTRY * (segments + 1)).next_multiple_of(WORD);
     let mut total = table;
     for segment in 1..=segments {
-        let Some(words) = entry(buffer, segment) else { return Ok(None) };
-        let bytes = usize::try_from(words).ok().and_then(|words| words.checked_mul(WORD));
-        total = bytes.and_then(|bytes| total.checked_add(bytes)).ok_or(FrameError::TooLarge)?;
+        let Some(words) = entry(buffer, segment) else {
+            return Ok(None);
+        };
+        let bytes = usize::try_from(words)
+            .ok()
+            .and_then(|words| words.checked_mul(WORD));
+        total = bytes
+            .and_then(|bytes| total.checked_add(bytes))
+            .ok_or(FrameError::TooLarge)?;
         if total > FRAME_LIMIT_BYTES {
             return Err(FrameError::TooLarge);
         }
@@ -54,13 +62,18 @@ mod tests {
     use super::*;
 
     fn table(entries: &[u32]) -> Vec<u8> {
-        entries.iter().flat_map(|entry| entry.to_le_bytes()).collect()
+        entries
+            .iter()
+            .flat_map(|entry| entry.to_le_bytes())
+            .collect()
     }
 
     #[test]
     fn lengths_of_honest_frames() {
         let mut message = capnp::message::Builder::new_default();
-        message.init_root::<waiaas_schema::types_capnp::status::Builder<'_>>().set_version("1.0");
+        message
+            .init_root::<waiaas_schema::types_capnp::status::Builder<'_>>()
+            .set_version("1.0");
         let bytes = capnp::serialize::write_message_to_words(&message);
         assert_eq!(length(&bytes), Ok(Some(bytes.len())));
         for cut in 0..8 {

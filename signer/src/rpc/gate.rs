@@ -89,7 +89,12 @@ pub(super) struct Gate {
 
 impl Gate {
     pub(super) fn new() -> Self {
-        Self { bootstrap: Bootstrap::Awaited, open: HashMap::new(), open_bytes: 0, owed: Vec::new() }
+        Self {
+            bootstrap: Bootstrap::Awaited,
+            open: HashMap::new(),
+            open_bytes: 0,
+            owed: Vec::new(),
+        }
     }
 
     /// Whether the peer has asked for the interface yet.
@@ -108,7 +113,11 @@ impl Gate {
     }
 
     /// Judges a message from the peer in a frame of so many bytes.
-    pub(super) fn judge(&mut self, message: message::Reader<'_>, bytes: usize) -> Result<Verdict, Refused> {
+    pub(super) fn judge(
+        &mut self,
+        message: message::Reader<'_>,
+        bytes: usize,
+    ) -> Result<Verdict, Refused> {
         match message.which()? {
             message::Bootstrap(bootstrap) => {
                 if self.is_introduced() {
@@ -145,8 +154,10 @@ impl Gate {
                 }
             }
         }
-        if !matches!(call.get_send_results_to().which()?, call::send_results_to::Caller(()))
-            || !call.get_params()?.get_cap_table()?.is_empty()
+        if !matches!(
+            call.get_send_results_to().which()?,
+            call::send_results_to::Caller(())
+        ) || !call.get_params()?.get_cap_table()?.is_empty()
         {
             return Err(Refused::Capability);
         }
@@ -154,7 +165,11 @@ impl Gate {
         if self.open.contains_key(&question) || self.bootstrap == Bootstrap::Answered(question) {
             return Err(Refused::Question);
         }
-        let stops = if stops(call.get_interface_id(), call.get_method_id()) { STOPS_IN_FLIGHT } else { 0 };
+        let stops = if stops(call.get_interface_id(), call.get_method_id()) {
+            STOPS_IN_FLIGHT
+        } else {
+            0
+        };
         if self.open.len() >= CALLS_IN_FLIGHT + stops {
             return Ok(Verdict::Overloaded(question));
         }
@@ -165,10 +180,14 @@ impl Gate {
 
     /// Notes a message that goes to the peer; says whether a call ended with it.
     pub(super) fn sent(&mut self, message: message::Reader<'_>) -> capnp::Result<bool> {
-        let Ok(message::Return(answer)) = message.which() else { return Ok(false) };
+        let Ok(message::Return(answer)) = message.which() else {
+            return Ok(false);
+        };
         let answer = answer?;
         let question = answer.get_answer_id();
-        let Some(bytes) = self.open.remove(&question) else { return Ok(false) };
+        let Some(bytes) = self.open.remove(&question) else {
+            return Ok(false);
+        };
         self.open_bytes = self.open_bytes.saturating_sub(bytes);
         // Results without capabilities close the entry by themselves; exceptions do not.
         if !matches!(answer.which(), Ok(return_::Results(_))) {

@@ -100,19 +100,34 @@ pub fn prepare(
     channels: Channels,
     peers: PeerPolicy,
 ) -> io::Result<Prepared> {
-    let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+    let runtime = Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()?;
     listener.set_nonblocking(true)?;
     let listener = {
         let _context = runtime.enter();
         tokio::net::UnixListener::from_std(listener)?
     };
     let own_uid = nix::unistd::geteuid().as_raw();
-    Ok(Prepared { runtime, listener, role, channels, peers, own_uid })
+    Ok(Prepared {
+        runtime,
+        listener,
+        role,
+        channels,
+        peers,
+        own_uid,
+    })
 }
 
 /// Serves for ever. The token shows that the process is sealed: no byte of a peer is read before.
 pub fn run(prepared: Prepared, sandboxed: Sandboxed) -> Infallible {
-    let report = sandboxed.report().to_string().split("; ").map(str::to_owned).collect();
+    let report = sandboxed
+        .report()
+        .to_string()
+        .split("; ")
+        .map(str::to_owned)
+        .collect();
     serve(prepared, report)
 }
 
@@ -129,9 +144,23 @@ struct Socket {
 }
 
 fn serve(prepared: Prepared, sandbox: Vec<String>) -> Infallible {
-    let Prepared { runtime, listener, role, channels, peers, own_uid } = prepared;
+    let Prepared {
+        runtime,
+        listener,
+        role,
+        channels,
+        peers,
+        own_uid,
+    } = prepared;
     let secrets = SecretSlots::new();
-    let socket = Rc::new(Socket { role, channels, peers, own_uid, sandbox, secrets });
+    let socket = Rc::new(Socket {
+        role,
+        channels,
+        peers,
+        own_uid,
+        sandbox,
+        secrets,
+    });
     let seats = Seats::new(role.seats());
     LocalSet::new().block_on(&runtime, async move {
         loop {
@@ -139,7 +168,9 @@ fn serve(prepared: Prepared, sandbox: Vec<String>) -> Infallible {
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             };
-            let Some(uid) = admitted(&stream, &socket.peers) else { continue };
+            let Some(uid) = admitted(&stream, &socket.peers) else {
+                continue;
+            };
             let Some(seat) = seats.take() else { continue };
             // A task of its own: tokio drops what panics outside of `connection::serve`, too.
             spawn_local(welcome(stream, uid, seat, Rc::clone(&socket)));
@@ -164,7 +195,8 @@ async fn welcome(stream: UnixStream, uid: u32, seat: Rc<Seat>, socket: Rc<Socket
         (RPC_PREFACE, Role::Gateway) => {
             let link = Link::new(stream);
             let desk = Desk::new(&socket, AtGateway, &link, seat, uid);
-            let interface: waiaas_schema::gateway_capnp::gateway::Client = capnp_rpc::new_client(desk);
+            let interface: waiaas_schema::gateway_capnp::gateway::Client =
+                capnp_rpc::new_client(desk);
             connection::serve(link, interface.client).await;
         }
         (RPC_PREFACE, Role::Admin) => {

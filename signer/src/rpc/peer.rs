@@ -24,7 +24,10 @@ impl PeerPolicy {
 #[must_use]
 pub fn claim_holds(signer: u32, gateway: &[u32], owner: &[u32]) -> bool {
     let apart = |left: &[u32], right: &[u32]| !left.iter().any(|uid| right.contains(uid));
-    !gateway.contains(&0) && apart(gateway, &[signer]) && apart(owner, &[signer]) && apart(gateway, owner)
+    !gateway.contains(&0)
+        && apart(gateway, &[signer])
+        && apart(owner, &[signer])
+        && apart(gateway, owner)
 }
 
 #[cfg(test)]
@@ -33,12 +36,21 @@ mod tests {
 
     #[test]
     fn only_listed_uids_are_admitted() {
-        let policy = PeerPolicy { allowed_uids: vec![1001], claim_holds: true };
+        let policy = PeerPolicy {
+            allowed_uids: vec![1001],
+            claim_holds: true,
+        };
         assert!(policy.admits(1001));
         for uid in [0, 1000, 1002, u32::MAX] {
             assert!(!policy.admits(uid), "{uid}");
         }
-        assert!(!PeerPolicy { allowed_uids: Vec::new(), claim_holds: true }.admits(0));
+        assert!(
+            !PeerPolicy {
+                allowed_uids: Vec::new(),
+                claim_holds: true
+            }
+            .admits(0)
+        );
     }
 
     #[test]
@@ -51,7 +63,10 @@ mod tests {
             (900, &[901, 1000], &[1000]),
             (900, &[0], &[1000]),
         ] {
-            assert!(!claim_holds(signer, gateway, owner), "{signer} {gateway:?} {owner:?}");
+            assert!(
+                !claim_holds(signer, gateway, owner),
+                "{signer} {gateway:?} {owner:?}"
+            );
         }
     }
 }

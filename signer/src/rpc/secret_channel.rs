@@ -23,7 +23,12 @@ const PUT: u8 = b'P';
 const TAKE: u8 = b'T';
 
 /// Serves one exchange. A refusal closes the connection without a word.
-pub(super) async fn serve(stream: &UnixStream, slots: &Rc<SecretSlots>, arena: &SecretArena, uid: u32) {
+pub(super) async fn serve(
+    stream: &UnixStream,
+    slots: &Rc<SecretSlots>,
+    arena: &SecretArena,
+    uid: u32,
+) {
     let exchange = async {
         let mut operation = [0];
         read_exact(stream, &mut operation).await?;
@@ -61,14 +66,61 @@ async fn put(
         }
     }
     let ticket = place.fill(uid, Direction::In, secret);
-    write_all(stream, |done| stream.try_write(ticket.as_bytes().get(done..)?).into()).await
+    let ticket = ticket.as_bytes();
+    write_all(stream, ticket.len(), |done| {
+        stream.try_write(ticket.get(done..).unwrap_or_default())
+    })
+    .await
 }
 
 async fn take(stream: &UnixStream, slots: &SecretSlots, uid: u32) -> io::Result<()> {
     let mut ticket = [0; TICKET_LENGTH];
     read_exact(stream, &mut ticket).await?;
-    let secret = slots.take(&ticket, uid, Direction::Out).ok_or(io::ErrorKind::NotFound)?;
-    let length = u16::try_from(secret.len()).map_err(io::Error::other)?.to_le_bytes();
-    write_all(stream, |done| stream.try_write(length.get(done..)?).into()).await?;
-    write_all(stream, |done| secret.expose(|bytes| Some(stream.try_write(bytes.get(done..)?)))).await
+    let secret = slots
+        .take(&ticket, uid, Direction::Out)
+        .ok_or(io::ErrorKind::NotFound)?;
+    let length = u16::try_from(secret.len())
+        .map_err(io::Error::other)?
+        .to_le_bytes();
+    write_all(stream, length.len(), |done| {
+        stream.try_write(length.get(done..).unwrap_or_default())
+    })
+    .await?;
+    let send =
+        |done| secret.expose(|bytes| stream.try_write(bytes.get(done..).unwrap_or_default()));
+    write_all(stream, secret.len(), send).await
+}
+
+/// Reads exactly so many bytes, none of which may be secret: the buffer is ordinary memory.
+pub(super) async fn read_exact(stream: &UnixStream, buffer: &mut [u8]) -> io::Result<()> {
+    let mut done = 0;
+    while done < buffer.len() {
+        stream.readable().await?;
+        match stream.try_read(buffer.get_mut(done..).unwrap_or_default()) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(bytes) => done += bytes,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Writes `length` bytes; `attempt` writes some of those after so many.
+async fn write_all(
+    stream: &UnixStream,
+    length: usize,
+    attempt: impl Fn(usize) -> io::Result<usize>,
+) -> io::Result<()> {
+    let mut done = 0;
+    while done < length {
+        stream.writable().await?;
+        match attempt(done) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(bytes) => done += bytes,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }

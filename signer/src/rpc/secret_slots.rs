@@ -81,23 +81,40 @@ pub(super) struct Reservation {
 
 impl SecretSlots {
     pub(super) fn new() -> Rc<Self> {
-        Rc::new(Self { slots: RefCell::new(Vec::new()), reserved: Cell::new(0) })
+        Rc::new(Self {
+            slots: RefCell::new(Vec::new()),
+            reserved: Cell::new(0),
+        })
     }
 
     /// Takes a place and draws its ticket, before there is a secret that could be lost.
     pub(super) fn reserve(self: &Rc<Self>) -> Result<Reservation, SlotError> {
         self.sweep();
-        if self.slots.borrow().len().saturating_add(self.reserved.get()) >= PLACES {
+        if self
+            .slots
+            .borrow()
+            .len()
+            .saturating_add(self.reserved.get())
+            >= PLACES
+        {
             return Err(SlotError::Full);
         }
         let mut ticket = [0; TICKET_LENGTH];
         getrandom::fill(&mut ticket).map_err(|_| SlotError::Entropy)?;
         self.reserved.set(self.reserved.get().saturating_add(1));
-        Ok(Reservation { slots: Rc::clone(self), ticket: Ticket(ticket) })
+        Ok(Reservation {
+            slots: Rc::clone(self),
+            ticket: Ticket(ticket),
+        })
     }
 
     /// The secret with this ticket, if it waits for this user in this direction. It waits no longer.
-    pub(super) fn take(&self, ticket: &[u8], uid: u32, direction: Direction) -> Option<LockedBytes> {
+    pub(super) fn take(
+        &self,
+        ticket: &[u8],
+        uid: u32,
+        direction: Direction,
+    ) -> Option<LockedBytes> {
         self.sweep();
         let mut slots = self.slots.borrow_mut();
         // Every place is compared in full: the time tells nothing about a ticket.
@@ -123,7 +140,13 @@ impl Reservation {
     pub(super) fn fill(self, uid: u32, direction: Direction, secret: LockedBytes) -> Ticket {
         let ticket = self.ticket;
         let expires = Instant::now() + LIFETIME;
-        self.slots.slots.borrow_mut().push(Slot { ticket, uid, direction, expires, secret });
+        self.slots.slots.borrow_mut().push(Slot {
+            ticket,
+            uid,
+            direction,
+            expires,
+            secret,
+        });
         let slots = Rc::downgrade(&self.slots);
         // It is wiped in time even if nobody comes again.
         spawn_local(async move {
@@ -138,7 +161,9 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.slots.reserved.set(self.slots.reserved.get().saturating_sub(1));
+        self.slots
+            .reserved
+            .set(self.slots.reserved.get().saturating_sub(1));
     }
 }
 
@@ -172,12 +197,29 @@ mod tests {
             let reservation = slots.reserve().unwrap();
             let ticket = reservation.fill(OWNER, Direction::In, secret(&arena, b"password"));
             let bytes = ticket.as_bytes().as_slice();
-            assert!(slots.take(bytes, OWNER + 1, Direction::In).is_none(), "another user");
-            assert!(slots.take(bytes, OWNER, Direction::Out).is_none(), "read back");
-            assert!(slots.take(&[0; 16], OWNER, Direction::In).is_none(), "guessed");
-            assert!(slots.take(&bytes[..15], OWNER, Direction::In).is_none(), "cut");
+            assert!(
+                slots.take(bytes, OWNER + 1, Direction::In).is_none(),
+                "another user"
+            );
+            assert!(
+                slots.take(bytes, OWNER, Direction::Out).is_none(),
+                "read back"
+            );
+            assert!(
+                slots.take(&[0; 16], OWNER, Direction::In).is_none(),
+                "guessed"
+            );
+            assert!(
+                slots.take(&bytes[..15], OWNER, Direction::In).is_none(),
+                "cut"
+            );
             assert!(slots.take(b"", OWNER, Direction::In).is_none(), "empty");
-            assert!(slots.take(bytes, OWNER, Direction::In).unwrap().matches(b"password"));
+            assert!(
+                slots
+                    .take(bytes, OWNER, Direction::In)
+                    .unwrap()
+                    .matches(b"password")
+            );
             assert!(slots.take(bytes, OWNER, Direction::In).is_none(), "twice");
         });
     }
@@ -187,12 +229,19 @@ mod tests {
         paused(async {
             let arena = SecretArena::new(4096).unwrap();
             let slots = SecretSlots::new();
-            let ticket = slots.reserve().unwrap().fill(OWNER, Direction::In, secret(&arena, b"x"));
+            let ticket = slots
+                .reserve()
+                .unwrap()
+                .fill(OWNER, Direction::In, secret(&arena, b"x"));
             tokio::time::sleep(LIFETIME - Duration::from_millis(10)).await;
             assert_eq!(slots.slots.borrow().len(), 1);
             tokio::time::sleep(Duration::from_millis(20)).await;
             assert_eq!(slots.slots.borrow().len(), 0, "wiped without a look-up");
-            assert!(slots.take(ticket.as_bytes(), OWNER, Direction::In).is_none());
+            assert!(
+                slots
+                    .take(ticket.as_bytes(), OWNER, Direction::In)
+                    .is_none()
+            );
         });
     }
 
@@ -205,12 +254,21 @@ mod tests {
             assert_eq!(slots.reserve().unwrap_err(), SlotError::Full);
             drop(held);
             let tickets: Vec<_> = (0..PLACES)
-                .map(|_| slots.reserve().unwrap().fill(OWNER, Direction::In, secret(&arena, b"x")))
+                .map(|_| {
+                    slots
+                        .reserve()
+                        .unwrap()
+                        .fill(OWNER, Direction::In, secret(&arena, b"x"))
+                })
                 .collect();
             assert_eq!(slots.reserve().unwrap_err(), SlotError::Full);
             for (place, ticket) in tickets.iter().enumerate() {
                 assert!(tickets[place + 1..].iter().all(|other| other.0 != ticket.0));
-                assert!(slots.take(ticket.as_bytes(), OWNER, Direction::In).is_some());
+                assert!(
+                    slots
+                        .take(ticket.as_bytes(), OWNER, Direction::In)
+                        .is_some()
+                );
             }
             assert!(slots.reserve().is_ok());
         });

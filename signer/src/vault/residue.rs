@@ -175,7 +175,10 @@ impl Rig {
         unlocked.needles(&mut |name, secret| needles.add(name, secret));
         let file = std::fs::read(state.path().join(FILE_NAME)).unwrap();
         let envelope = Envelope::parse(&file).unwrap();
-        needles.add("body", &seal::open(&envelope, &kek, &arena).unwrap());
+        let body = seal::open(&envelope, &kek, &arena).unwrap();
+        let mut log_seed = arena.take(32).unwrap();
+        body.expose(|from| log_seed.fill(|to| to.copy_from_slice(&from[32..64])));
+        needles.add("log seed", &log_seed);
 
         let mut room = arena.take(PHRASE_MAX_BYTES).unwrap();
         let length = unlocked.copy_phrase(&mut room).unwrap();

@@ -1,0 +1,76 @@
+//! The methods of `gateway.sock` alone: an agent's payment, judged or signed, and its bytes once more.
+
+use std::rc::Rc;
+
+use capnp::Error;
+use waiaas_schema::gateway_capnp::gateway;
+
+use super::convert::{self, Unfit, known, parsed};
+use super::desk::{AtGateway, Desk};
+use crate::authority::ask::Ask;
+
+impl gateway::Server for Desk<AtGateway> {
+    async fn decide(
+        self: Rc<Self>,
+        params: gateway::DecideParams,
+        mut results: gateway::DecideResults,
+    ) -> Result<(), Error> {
+        let request = {
+            let params = params.get()?;
+            known::<gateway::decide_params::Builder<'_>>(params)?;
+            convert::spend(params.get_request()?, true)
+        };
+        drop(params);
+        let answer = match request {
+            Ok(request) => {
+                self.ask(|reply| Ask::Decide(Box::new(request), reply))
+                    .await?
+            }
+            Err(Unfit::Denied(denial)) => Err(denial),
+            Err(Unfit::Malformed(malformed)) => return Err(malformed.into()),
+        };
+        convert::write_verdict(&answer, results.get().init_verdict());
+        Ok(())
+    }
+
+    async fn sign(
+        self: Rc<Self>,
+        params: gateway::SignParams,
+        mut results: gateway::SignResults,
+    ) -> Result<(), Error> {
+        let request = {
+            let params = params.get()?;
+            known::<gateway::sign_params::Builder<'_>>(params)?;
+            convert::spend(params.get_request()?, false)
+        };
+        drop(params);
+        let answer = match request {
+            Ok(request) => {
+                self.ask(|reply| Ask::Sign(Box::new(request), reply))
+                    .await?
+            }
+            Err(Unfit::Denied(denial)) => Err(denial),
+            Err(Unfit::Malformed(malformed)) => return Err(malformed.into()),
+        };
+        convert::write_outcome(&answer, results.get().init_outcome());
+        Ok(())
+    }
+
+    async fn signed_transaction(
+        self: Rc<Self>,
+        params: gateway::SignedTransactionParams,
+        mut results: gateway::SignedTransactionResults,
+    ) -> Result<(), Error> {
+        let transaction = {
+            let params = params.get()?;
+            known::<gateway::signed_transaction_params::Builder<'_>>(params)?;
+            parsed(params.get_transaction()?, "transaction")?
+        };
+        drop(params);
+        let answer = self
+            .ask(|reply| Ask::SignedTransaction(transaction, reply))
+            .await?;
+        convert::write_outcome(&answer, results.get().init_outcome());
+        Ok(())
+    }
+}
