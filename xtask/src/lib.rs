@@ -3,8 +3,10 @@
 //! Never part of what is shipped: nothing but `tests` and the `xtask` program depends on this crate.
 #![forbid(unsafe_code)]
 
+pub mod agent;
 pub mod cache;
 pub mod chains;
+pub mod http;
 pub mod interrupt;
 pub mod process;
 pub mod product;

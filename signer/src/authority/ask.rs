@@ -169,7 +169,9 @@ pub struct Initialized {
 }
 
 /// A refusal by one code.
-#[must_use]
+///
+/// # Errors
+/// Always: it is one.
 pub fn refused<T>(code: Code) -> Result<T, Denial> {
     Err(code.into())
 }

@@ -25,8 +25,8 @@ use crate::core::step;
 use crate::ledger::{Batch, Ledger, LedgerError, SpendIndex, StoredEvent};
 use crate::sys::memory::LockedBytes;
 use crate::vault::{
-    KeystoreFolder, NewKeystore, PHRASE_MAX_BYTES, PublicKey, RegisterError, UnlockError,
-    WriteError,
+    FileError, KeystoreFolder, NewKeystore, PHRASE_MAX_BYTES, PublicKey, RegisterError,
+    UnlockError, WriteError,
 };
 
 /// Events decided and not yet durable, and the answers that wait for them.
@@ -73,7 +73,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
     /// Writes due counts of refusals.
     pub(super) fn count_denials(&mut self) -> Result<(), Fatal> {
         let now = Instant::now();
-        if !self.unlocked() || !self.denials.due().is_some_and(|due| due <= now) {
+        if !self.unlocked() || self.denials.due().is_none_or(|due| due > now) {
             return Ok(());
         }
         let mut pending = Pending::default();
@@ -565,12 +565,16 @@ impl<L: Ledger, S: System> Authority<L, S> {
         let written = keystore.write(folder, first, kek, &self.arena, self.system.source());
         let (keystore, unlocked) = match written {
             Ok(pair) => pair,
-            Err(WriteError::Entropy(_)) => {
-                let _gone = reply.send(refused(Code::EntropyFailed));
-                return Ok(());
-            }
-            Err(_) => {
-                let _gone = reply.send(refused(Code::StorageFull));
+            // Whether the keystore survives a power cut is unknown: no log may begin on it.
+            Err(WriteError::File(FileError::Unknown { .. })) => return Err(Fatal::Keystore),
+            Err(error) => {
+                let code = match error {
+                    WriteError::Entropy(_) => Code::EntropyFailed,
+                    WriteError::File(FileError::Exists) => Code::AlreadyInitialized,
+                    WriteError::File(_) => Code::StorageFull,
+                    _ => Code::SigningFault,
+                };
+                let _gone = reply.send(refused(code));
                 return Ok(());
             }
         };

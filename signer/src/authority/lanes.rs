@@ -65,7 +65,7 @@ pub struct Taken {
 
 /// The lane is full; the ask comes back.
 #[derive(Debug)]
-pub struct Full(pub Ask);
+pub struct Full(pub Box<Ask>);
 
 impl Lanes {
     /// Puts an ask into its lane.
@@ -85,7 +85,7 @@ impl Lanes {
         };
         // What the kdf thread brings back was let in once already.
         if queue.len() >= limit && !matches!(ask, Ask::Derived(_)) {
-            return Err(Full(ask));
+            return Err(Full(Box::new(ask)));
         }
         queue.push_back(ask);
         drop(queues);

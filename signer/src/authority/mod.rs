@@ -45,6 +45,9 @@ pub enum Fatal {
     /// The log that was written cannot be folded again.
     #[error("the log cannot be read back")]
     Fold,
+    /// Whether a new keystore is durable is unknown.
+    #[error("whether the new keystore is durable is unknown: check the disk, then start again")]
+    Keystore,
     /// A kill or lock could not be written.
     #[error("a kill could not be made durable: keys are wiped and the process ends")]
     Undurable,

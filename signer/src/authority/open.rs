@@ -1,7 +1,7 @@
 //! Opening: keystore header, the whole log verified and folded, the journal's start entry written.
 //! A missing, unreadable or broken part means closed, never "start from zero".
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Instant;
 
 use waiaas_shared::codec::from_canonical;
@@ -172,7 +172,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
     }
 }
 
-fn load(folder: &PathBuf) -> Result<Option<Keystore>, OpenError> {
+fn load(folder: &Path) -> Result<Option<Keystore>, OpenError> {
     let opened = KeystoreFolder::open(folder).map_err(LoadError::from)?;
     match Keystore::load(opened) {
         Ok(keystore) => Ok(Some(keystore)),

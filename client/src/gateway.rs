@@ -1,0 +1,80 @@
+//! What `gateway.sock` offers alone: an agent's payment, judged or signed, and its bytes once more.
+
+use waiaas_schema::types_capnp::spend_request;
+use waiaas_shared::ids::{SessionId, TransactionId};
+
+use crate::answer::{self, SignedPayment, WouldAllow, protocol};
+use crate::{GatewayClient, Result};
+
+/// An agent's request as it came over HTTP, and the bytes proposed for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpendRequest {
+    /// Under which session.
+    pub session: SessionId,
+    /// `@method` of the HTTP request (RFC 9421 section 2.2).
+    pub method: String,
+    /// `@path`.
+    pub path: String,
+    /// `@query`, with its leading `?`.
+    pub query: String,
+    /// The agent's key for this request.
+    pub idempotency_key: String,
+    /// Raw body, as signed.
+    pub body: Vec<u8>,
+    /// `Signature-Input`; empty for a bearer session.
+    pub signature_input: String,
+    /// `Signature`; empty for a bearer session.
+    pub signature: String,
+    /// Proposed transaction; EVM: nonce 0.
+    pub unsigned: Vec<u8>,
+}
+
+impl SpendRequest {
+    fn write(&self, mut builder: spend_request::Builder<'_>) {
+        builder.set_session(self.session.to_string());
+        builder.set_method(&self.method);
+        builder.set_path(&self.path);
+        builder.set_query(&self.query);
+        builder.set_idempotency_key(&self.idempotency_key);
+        builder.set_body(&self.body);
+        builder.set_signature_input(&self.signature_input);
+        builder.set_signature(&self.signature);
+        builder.set_unsigned(&self.unsigned);
+    }
+}
+
+impl GatewayClient {
+    /// Dry run: what `sign` would decide now; nothing is reserved and no request signature is needed.
+    ///
+    /// # Errors
+    /// [`crate::ClientError`], `Denied` among them.
+    pub async fn decide(&self, spend: &SpendRequest) -> Result<WouldAllow> {
+        let mut request = self.own.decide_request();
+        spend.write(request.get().init_request());
+        let response = request.send().promise.await?;
+        answer::would_allow(response.get()?.get_verdict().map_err(protocol)?)
+    }
+
+    /// Charges and signs.
+    ///
+    /// # Errors
+    /// [`crate::ClientError`], `Denied` among them. After `Disconnected` the same request gives the
+    /// same bytes.
+    pub async fn sign(&self, spend: &SpendRequest) -> Result<SignedPayment> {
+        let mut request = self.own.sign_request();
+        spend.write(request.get().init_request());
+        let response = request.send().promise.await?;
+        answer::payment(response.get()?.get_outcome().map_err(protocol)?)
+    }
+
+    /// The bytes of a committed payment once more.
+    ///
+    /// # Errors
+    /// [`crate::ClientError`], `Denied` among them.
+    pub async fn signed_transaction(&self, transaction: TransactionId) -> Result<SignedPayment> {
+        let mut request = self.own.signed_transaction_request();
+        request.get().set_transaction(transaction.to_string());
+        let response = request.send().promise.await?;
+        answer::payment(response.get()?.get_outcome().map_err(protocol)?)
+    }
+}

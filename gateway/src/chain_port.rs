@@ -1,0 +1,94 @@
+//! What the pipeline asks of a chain, as a trait: [`Chain`] in the daemon, a script in tests. Adds
+//! nothing of its own.
+
+use std::fmt;
+
+use futures::future::BoxFuture;
+use waiaas_shared::address::Account;
+use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::ChainId;
+
+use crate::chain::tracker::Pace;
+use crate::chain::{Chain, ChainError, ChainTransactionId, Health, Landing, Prepared, Sent, Validity};
+
+/// One chain; see the methods of [`Chain`].
+pub trait ChainPort: Send + Sync + fmt::Debug {
+    /// The chain.
+    fn id(&self) -> ChainId;
+    /// How often to look at a transaction under way.
+    fn pace(&self) -> Pace;
+    /// [`Chain::prepare_transfer`].
+    fn prepare_transfer(
+        &self,
+        from: Account,
+        to: Account,
+        amount: Amount,
+        fee_ceiling: Option<Amount>,
+    ) -> BoxFuture<'_, Result<Prepared, ChainError>>;
+    /// [`Chain::simulate`].
+    fn simulate<'a>(
+        &'a self,
+        unsigned: &'a [u8],
+        from: Account,
+    ) -> BoxFuture<'a, Result<(), ChainError>>;
+    /// [`Chain::send`].
+    fn send<'a>(&'a self, raw: &'a [u8]) -> BoxFuture<'a, Result<Sent, ChainError>>;
+    /// [`Chain::status_of`].
+    fn status_of<'a>(
+        &'a self,
+        id: &'a ChainTransactionId,
+        validity: &'a Validity,
+    ) -> BoxFuture<'a, Result<Landing, ChainError>>;
+    /// [`Chain::balance`].
+    fn balance(&self, account: Account) -> BoxFuture<'_, Result<Amount, ChainError>>;
+    /// [`Chain::health`].
+    fn health(&self) -> BoxFuture<'_, Result<Health, ChainError>>;
+}
+
+impl ChainPort for Chain {
+    fn id(&self) -> ChainId {
+        Self::id(self)
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::of(self.config())
+    }
+
+    fn prepare_transfer(
+        &self,
+        from: Account,
+        to: Account,
+        amount: Amount,
+        fee_ceiling: Option<Amount>,
+    ) -> BoxFuture<'_, Result<Prepared, ChainError>> {
+        Box::pin(Self::prepare_transfer(self, from, to, amount, fee_ceiling))
+    }
+
+    fn simulate<'a>(
+        &'a self,
+        unsigned: &'a [u8],
+        from: Account,
+    ) -> BoxFuture<'a, Result<(), ChainError>> {
+        Box::pin(Self::simulate(self, unsigned, from))
+    }
+
+    fn send<'a>(&'a self, raw: &'a [u8]) -> BoxFuture<'a, Result<Sent, ChainError>> {
+        Box::pin(Self::send(self, raw))
+    }
+
+    fn status_of<'a>(
+        &'a self,
+        id: &'a ChainTransactionId,
+        validity: &'a Validity,
+    ) -> BoxFuture<'a, Result<Landing, ChainError>> {
+        Box::pin(Self::status_of(self, id, validity))
+    }
+
+    fn balance(&self, account: Account) -> BoxFuture<'_, Result<Amount, ChainError>> {
+        Box::pin(Self::balance(self, account))
+    }
+
+    fn health(&self) -> BoxFuture<'_, Result<Health, ChainError>> {
+        Box::pin(Self::health(self))
+    }
+}
