@@ -96,8 +96,12 @@ impl<S: Socket> Client<S> {
         });
         let common: common_capnp::common::Client = own.clone().cast_to();
         let client = Self { own, common, path, driver, _socket: PhantomData };
-        client.common.client.when_resolved().await.map_err(|_| ClientError::NotAdmitted)?;
-        Ok(client)
+        // A first answer shows that the signer let this user in; a closed connection shows the opposite.
+        match client.status().await {
+            Ok(_) => Ok(client),
+            Err(ClientError::Disconnected) => Err(ClientError::NotAdmitted),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether the connection has ended.

@@ -1,2 +1,7 @@
-//! What the process-level tests share. The tests themselves stand in `tests/tests/`, one file a theme.
+//! What the process-level tests share: a real signer in a home of its own, an owner and agents that
+//! speak to it. The tests themselves stand in `tests/tests/`, one file a theme.
 #![forbid(unsafe_code)]
+
+pub mod agent;
+pub mod owner;
+pub mod signer;

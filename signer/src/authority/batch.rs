@@ -1,7 +1,7 @@
 //! One batch: decide each ask in turn, seal the chain, sign its head, make it durable, then sign and
 //! answer. The order is invariant 4: charge, make durable, sign, verify, release.
 
-use std::time::Instant;
+use std::time::Duration;
 
 use waiaas_shared::address::Account;
 use waiaas_shared::codec::to_canonical;
@@ -21,6 +21,7 @@ use crate::core::command::{
     Command, Context, Outcome, Rehearsal, SigningOrder, Submission, UnlockFacts, WalletRequest,
     Withdrawal,
 };
+use crate::core::clock::ClockKeeper;
 use crate::core::step;
 use crate::ledger::{Batch, Ledger, LedgerError, SpendIndex, StoredEvent};
 use crate::sys::memory::LockedBytes;
@@ -72,12 +73,11 @@ impl<L: Ledger, S: System> Authority<L, S> {
 
     /// Writes due counts of refusals.
     pub(super) fn count_denials(&mut self) -> Result<(), Fatal> {
-        let now = Instant::now();
-        if !self.unlocked() || self.denials.due().is_none_or(|due| due > now) {
+        if self.denials_wait() != Some(Duration::ZERO) {
             return Ok(());
         }
         let mut pending = Pending::default();
-        let counted = self.denials.take(now);
+        let counted = self.denials.take();
         let _nothing_to_answer = self.decide(&mut pending, &Command::CountDenials(counted));
         self.commit(pending)
     }
@@ -89,13 +89,13 @@ impl<L: Ledger, S: System> Authority<L, S> {
             Ask::Derived(derived) => return self.derived(*derived, pending),
             other if !self.unlocked() => return self.while_locked(other),
             Ask::Sign(mut request, reply) => {
-                request.prior = self.prior_of(&request);
+                request.prior = self.prior_of(&request)?;
                 let session = request.session;
                 let outcome = self.decide(pending, &Command::Spend(*request));
                 self.sign_later(pending, Some(session), outcome, reply);
             }
             Ask::SignedTransaction(transaction, reply) => {
-                let outcome = match self.payment(transaction) {
+                let outcome = match self.payment(transaction)? {
                     Some(prior) => self.decide(pending, &Command::Resend(prior)),
                     None => refused(Code::TransactionUnknown),
                 };
@@ -183,19 +183,44 @@ impl<L: Ledger, S: System> Authority<L, S> {
         pending: &mut Pending<L, S>,
         command: &Command,
     ) -> Result<Outcome, Denial> {
-        let clocks = self.observe().ok_or(Code::ClockClosed)?;
-        let entropy = self.system.entropy().map_err(|_| Code::EntropyFailed)?;
-        let context = Context { clocks, entropy };
+        let context = self.context(command.stops())?;
+        self.decide_in(pending, command, &context)
+    }
+
+    /// Clocks and entropy of a decision. What only stops needs neither to be sound: no broken clock or
+    /// random source keeps a kill, a pause or a lock out. Its event then carries the last known clocks
+    /// and makes no identifier.
+    fn context(&mut self, stops: bool) -> Result<Context, Denial> {
+        let observed = self.observe();
+        let known = self.clock.as_ref().map(ClockKeeper::clocks);
+        let clocks = observed.or_else(|| known.filter(|_| stops));
+        let entropy = match self.system.entropy() {
+            Ok(entropy) => entropy,
+            Err(_) if stops => [0; 32],
+            Err(_) => return refused(Code::EntropyFailed),
+        };
+        Ok(Context {
+            clocks: clocks.ok_or(Code::ClockClosed)?,
+            entropy,
+        })
+    }
+
+    fn decide_in(
+        &mut self,
+        pending: &mut Pending<L, S>,
+        command: &Command,
+        context: &Context,
+    ) -> Result<Outcome, Denial> {
         let strayed = self
             .clock
             .as_ref()
             .filter(|clock| clock.stepped())
             .map(|clock| clock.seen());
         if let Some(seen) = strayed.filter(|_| !self.state.clock_closed()) {
-            let (events, _) = step(&mut self.state, &Command::ClockStepped { seen }, &context);
+            let (events, _) = step(&mut self.state, &Command::ClockStepped { seen }, context);
             self.stage(pending, events);
         }
-        let (events, outcome) = step(&mut self.state, command, &context);
+        let (events, outcome) = step(&mut self.state, command, context);
         self.stage(pending, events);
         outcome
     }
@@ -368,7 +393,9 @@ impl<L: Ledger, S: System> Authority<L, S> {
             };
             let fault = matches!(&answer, Err(denial) if denial.violations().iter().any(|one| one.code == Code::SigningFault));
             if let Err(denial) = &answer {
-                authority.denials.count(session, denial);
+                // Invented names share one bucket: they must not multiply entries.
+                let known = session.filter(|session| authority.state.knows_session(*session));
+                authority.denials.count(known, denial);
             }
             let _gone = reply.send(answer);
             if fault { Err(Fatal::Signing) } else { Ok(()) }
@@ -421,6 +448,9 @@ impl<L: Ledger, S: System> Authority<L, S> {
         let made = self.system.entropy().ok().and_then(|entropy| {
             let signer = SignerId::derive(&entropy, 0);
             let keystore = NewKeystore::generate(signer, &self.arena, self.system.source()).ok()?;
+            // Unit tests make keystores by the hundred.
+            #[cfg(test)]
+            let keystore = keystore.with_weak_kdf();
             Some((signer, keystore))
         });
         match made {
@@ -588,9 +618,10 @@ impl<L: Ledger, S: System> Authority<L, S> {
             hash: first,
         });
         self.begin_clock(reading);
-        let created = self.decide(pending, &Command::Create { signer });
-        let unlocked = self.take_in_journal(pending, Millis::default());
-        let outcome = created.and(unlocked);
+        let outcome = self.context(false).and_then(|context| {
+            self.decide_in(pending, &Command::Create { signer }, &context)?;
+            self.take_in_journal(pending, Millis::default(), &context)
+        });
         self.later(pending, reply, outcome, move |_| {
             Some(Initialized { signer, phrase })
         });
@@ -604,6 +635,14 @@ impl<L: Ledger, S: System> Authority<L, S> {
         pending: &mut Pending<L, S>,
         reply: Reply<()>,
     ) -> Result<(), Fatal> {
+        // Before anything changes: an unlock takes in the whole journal or does not happen.
+        let context = match self.context(false) {
+            Ok(context) => context,
+            Err(denial) => {
+                let _gone = reply.send(Err(denial));
+                return Ok(());
+            }
+        };
         let Vault::Locked(keystore) = &self.vault else {
             let _gone = reply.send(refused(Code::NotLocked));
             return Ok(());
@@ -632,21 +671,29 @@ impl<L: Ledger, S: System> Authority<L, S> {
         if let Vault::Locked(keystore) = std::mem::replace(&mut self.vault, Vault::None) {
             self.vault = Vault::Open(keystore, Box::new(unlocked));
         }
-        let vouched = match &mut self.clock {
-            Some(clock) if vouch => {
-                let off = clock.time_off();
-                clock.vouch(off);
-                off
-            }
-            _ => Millis::default(),
-        };
-        let commands = self.journal_commands()?;
-        let outcome = self.take_in_journal(pending, vouched);
+        let mut context = context;
+        let unvouched = self.clock.clone();
+        let mut vouched = Millis::default();
+        if let Some(clock) = self.clock.as_mut().filter(|_| vouch) {
+            vouched = clock.time_off();
+            clock.vouch(vouched);
+            context.clocks = clock.clocks();
+        }
+        let commands = self.journal_commands();
+        let outcome = self.take_in_journal(pending, vouched, &context);
         for command in commands {
             // A kill thrown while locked holds from here on; the keys that the owner's password just
-            // opened stay, for nothing but its release and the log.
-            let _decided_again = self.decide(pending, &command);
+            // opened stay, for nothing but its release and the log. All of these tighten; a session
+            // that is gone already is the one refusal there can be.
+            let _decided_again = self.decide_in(pending, &command, &context);
         }
+        pending.answers.push(Box::new(move |authority, durable| {
+            if durable.is_none() {
+                // Time that no event vouches for is not credited.
+                authority.clock = unvouched;
+            }
+            Ok(())
+        }));
         self.later(pending, reply, outcome, |_| Some(()));
         Ok(())
     }
@@ -655,6 +702,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
         &mut self,
         pending: &mut Pending<L, S>,
         vouched: Millis,
+        context: &Context,
     ) -> Result<Outcome, Denial> {
         let facts = UnlockFacts {
             journal: self.journal.tail(),
@@ -662,7 +710,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
             failures: self.journal.failures(),
             journal_lost: self.journal.lost(),
         };
-        let outcome = self.decide(pending, &Command::Unlocked(facts));
+        let outcome = self.decide_in(pending, &Command::Unlocked(facts), context)?;
         pending.clear_journal = true;
         pending.answers.push(Box::new(|authority, durable| {
             if durable.is_some() {
@@ -673,7 +721,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
             }
             Ok(())
         }));
-        outcome
+        Ok(outcome)
     }
 }
 

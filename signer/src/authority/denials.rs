@@ -2,31 +2,25 @@
 //! a flood fills neither the log nor memory.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::ids::SessionId;
 
-/// Least time between two entries of one bucket.
-const INTERVAL: Duration = Duration::from_secs(60);
+/// Least time between two entries of one bucket, milliseconds of the monotonic clock.
+const INTERVAL_MILLIS: u64 = 60_000;
 /// Buckets at once; above, sessions are counted together.
 const BUCKETS_LIMIT: usize = 256;
 
 /// Counts between two entries.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Denials {
     counts: BTreeMap<(Option<SessionId>, Code), u32>,
-    since: Instant,
+    /// When the entries before were written, as far as the clock was read since.
+    written: Option<u64>,
 }
 
 impl Denials {
-    pub(super) fn new(now: Instant) -> Self {
-        Self {
-            counts: BTreeMap::new(),
-            since: now,
-        }
-    }
-
     pub(super) fn count(&mut self, session: Option<SessionId>, denial: &Denial) {
         let Some(first) = denial.violations().first() else {
             return;
@@ -37,18 +31,21 @@ impl Denials {
         *count = count.saturating_add(1);
     }
 
-    /// When the counts are due to be written; `None` if there are none.
-    pub(super) fn due(&self) -> Option<Instant> {
-        if self.counts.is_empty() {
-            None
-        } else {
-            Some(self.since + INTERVAL)
-        }
+    pub(super) fn is_empty(&self) -> bool {
+        self.counts.is_empty()
     }
 
-    /// Takes what is to be written.
-    pub(super) fn take(&mut self, now: Instant) -> Vec<(Option<SessionId>, Code, u32)> {
-        self.since = now;
+    /// How long until the counts are due at this reading of the monotonic clock, milliseconds; the
+    /// first reading begins the interval.
+    pub(super) fn wait(&mut self, monotonic: u64) -> Duration {
+        let written = *self.written.get_or_insert(monotonic);
+        let passed = monotonic.saturating_sub(written);
+        Duration::from_millis(INTERVAL_MILLIS.saturating_sub(passed))
+    }
+
+    /// Takes what is to be written; the next reading begins a new interval.
+    pub(super) fn take(&mut self) -> Vec<(Option<SessionId>, Code, u32)> {
+        self.written = None;
         std::mem::take(&mut self.counts)
             .into_iter()
             .map(|((session, code), count)| (session, code, count))

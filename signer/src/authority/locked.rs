@@ -2,10 +2,11 @@
 //! before they are acknowledged; everything else answers `locked`. At the next unlock the journal's
 //! entries are decided again, as commands.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::digest::Digest;
+use waiaas_shared::event::Origin;
 use waiaas_shared::ids::SessionId;
 
 use super::ask::{Ask, refused};
@@ -20,27 +21,29 @@ use crate::ledger::{Ledger, LedgerError};
 pub(super) struct Journal {
     tail: Digest,
     lost: bool,
-    killed: bool,
-    paused: bool,
-    revoked: BTreeSet<SessionId>,
+    killed: Option<Origin>,
+    paused: Option<Origin>,
+    revoked: BTreeMap<SessionId, Origin>,
     failures: u32,
 }
 
 impl Journal {
-    /// Continues from the rows that are there.
+    /// Continues from the rows that are there. Of rows that do not chain, what tightens is believed:
+    /// a kill that was acknowledged stays thrown, and who can write rows could as well stop the signer.
     pub(super) fn continue_from(anchor: Digest, rows: &[JournalRow]) -> Self {
         let mut found = Self {
             tail: rows.last().map_or(anchor, |row| row.hash),
             lost: false,
-            killed: false,
-            paused: false,
-            revoked: BTreeSet::new(),
+            killed: None,
+            paused: None,
+            revoked: BTreeMap::new(),
             failures: 0,
         };
-        match journal::read(anchor, rows) {
-            None => found.lost = true,
-            Some(entries) => entries.iter().for_each(|entry| found.note(entry)),
-        }
+        let entries = journal::read(anchor, rows).unwrap_or_else(|| {
+            found.lost = true;
+            journal::salvage(rows)
+        });
+        entries.iter().for_each(|entry| found.note(entry));
         found
     }
 
@@ -54,21 +57,21 @@ impl Journal {
     fn note(&mut self, entry: &JournalEntry) {
         match entry {
             JournalEntry::Started { .. } => {}
-            JournalEntry::Killed { .. } => self.killed = true,
-            JournalEntry::Paused { .. } => self.paused = true,
-            JournalEntry::SessionRevoked { session, .. } => {
-                self.revoked.insert(*session);
+            JournalEntry::Killed { origin } => self.killed = Some(*origin),
+            JournalEntry::Paused { origin } => self.paused = Some(*origin),
+            JournalEntry::SessionRevoked { session, origin } => {
+                self.revoked.insert(*session, *origin);
             }
             JournalEntry::UnlockFailed => self.failures = self.failures.saturating_add(1),
         }
     }
 
     pub(super) const fn killed(&self) -> bool {
-        self.killed
+        self.killed.is_some()
     }
 
     pub(super) const fn paused(&self) -> bool {
-        self.paused
+        self.paused.is_some()
     }
 
     pub(super) const fn failures(&self) -> u32 {
@@ -99,13 +102,13 @@ impl<L: Ledger, S: System> Authority<L, S> {
         let sequence = self.head.map_or(0, |head| head.sequence);
         match ask {
             Ask::Kill(origin, reply) => {
-                if !self.journal.killed {
+                if !self.journal.killed() {
                     self.write(&JournalEntry::Killed { origin })?;
                 }
                 let _gone = reply.send(Ok(sequence));
             }
             Ask::Pause(None, origin, reply) => {
-                if !self.journal.paused {
+                if !self.journal.paused() {
                     self.write(&JournalEntry::Paused { origin })?;
                 }
                 let _gone = reply.send(Ok(sequence));
@@ -114,7 +117,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 let answer = if !self.state.knows_session(session) {
                     refused(Code::SessionUnknown)
                 } else {
-                    if !self.journal.revoked.contains(&session) {
+                    if !self.journal.revoked.contains_key(&session) {
                         self.write(&JournalEntry::SessionRevoked { session, origin })?;
                     }
                     Ok(sequence)
@@ -157,23 +160,22 @@ impl<L: Ledger, S: System> Authority<L, S> {
     }
 
     /// The commands that the journal's entries become at an unlock.
-    pub(super) fn journal_commands(&mut self) -> Result<Vec<Command>, Fatal> {
-        let rows = self.ledger.journal()?;
-        let entries = journal::read(self.state.journal(), &rows).unwrap_or_default();
-        Ok(entries
-            .into_iter()
-            .filter_map(|entry| match entry {
-                JournalEntry::Started { .. } | JournalEntry::UnlockFailed => None,
-                JournalEntry::Killed { origin } => Some(Command::Kill(origin)),
-                JournalEntry::Paused { origin } => Some(Command::Pause {
-                    wallet: None,
-                    origin,
-                }),
-                JournalEntry::SessionRevoked { session, origin } => {
-                    Some(Command::RevokeSession { session, origin })
-                }
-            })
-            .collect())
+    pub(super) fn journal_commands(&self) -> Vec<Command> {
+        let journal = &self.journal;
+        let kill = journal.killed.map(Command::Kill);
+        let pause = journal.paused.map(|origin| Command::Pause {
+            wallet: None,
+            origin,
+        });
+        let revocations =
+            journal
+                .revoked
+                .iter()
+                .map(|(session, origin)| Command::RevokeSession {
+                    session: *session,
+                    origin: *origin,
+                });
+        kill.into_iter().chain(pause).chain(revocations).collect()
     }
 
     /// The journal was taken in by an unlock.

@@ -127,7 +127,8 @@ impl<L: Ledger, S: System> Authority<L, S> {
     /// # Errors
     /// [`Fatal`] ends the process.
     pub fn turn(&mut self, deadline: Instant) -> Result<(), Fatal> {
-        let deadline = self.denials.due().map_or(deadline, |due| due.min(deadline));
+        let wait = self.denials_wait().map(|wait| Instant::now() + wait);
+        let deadline = wait.map_or(deadline, |due| due.min(deadline));
         let taken = self.lanes.take(deadline);
         if !taken.urgent.is_empty() {
             self.commands(taken.urgent)?;
@@ -137,6 +138,16 @@ impl<L: Ledger, S: System> Authority<L, S> {
         }
         self.commands(taken.commands)?;
         self.count_denials()
+    }
+
+    /// How long until counts of refusals are due; `None` if there is nothing that could be written now
+    /// (while locked nothing is, and the loop must not wake up for it).
+    fn denials_wait(&mut self) -> Option<Duration> {
+        if !self.unlocked() || self.denials.is_empty() {
+            return None;
+        }
+        let reading = self.system.clocks()?;
+        Some(self.denials.wait(reading.monotonic))
     }
 
     const fn unlocked(&self) -> bool {

@@ -2,7 +2,6 @@
 //! A missing, unreadable or broken part means closed, never "start from zero".
 
 use std::path::Path;
-use std::time::Instant;
 
 use waiaas_shared::codec::from_canonical;
 use waiaas_shared::event::{Event, EventBody};
@@ -161,7 +160,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
             head,
             note,
             clock,
-            denials: Denials::new(Instant::now()),
+            denials: Denials::default(),
             journal,
         })
     }

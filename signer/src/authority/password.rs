@@ -96,14 +96,30 @@ impl KdfWork {
     /// Works until the authority is gone.
     pub fn run(&self, lanes: &Lanes, arena: &SecretArena) {
         while let Ok(job) = self.0.recv() {
-            let kek = derive(&job.password, &job.request, arena);
-            drop(job.password);
-            let derived = Box::new(Derived {
-                purpose: job.purpose,
-                kek,
-            });
-            // A Derived always finds room (see `Lanes::push`).
-            let _always_ok = lanes.push(Ask::Derived(derived));
+            work(job, lanes, arena);
         }
     }
+
+    /// Works off what waits now, on the caller's thread; whether there was anything. For tests, which
+    /// have no threads.
+    #[cfg(test)]
+    pub(crate) fn drain(&self, lanes: &Lanes, arena: &SecretArena) -> bool {
+        let mut worked = false;
+        while let Ok(job) = self.0.try_recv() {
+            work(job, lanes, arena);
+            worked = true;
+        }
+        worked
+    }
+}
+
+fn work(job: Job, lanes: &Lanes, arena: &SecretArena) {
+    let kek = derive(&job.password, &job.request, arena);
+    drop(job.password);
+    let derived = Box::new(Derived {
+        purpose: job.purpose,
+        kek,
+    });
+    // A Derived always finds room (see `Lanes::push`).
+    let _always_ok = lanes.push(Ask::Derived(derived));
 }

@@ -11,7 +11,7 @@ use super::system::System;
 use super::{Authority, Vault};
 use crate::core::command::{Command, Context, Outcome, Prior, SpendRequest};
 use crate::core::decide;
-use crate::ledger::{Ledger, StoredEvent};
+use crate::ledger::{Ledger, LedgerError, StoredEvent};
 
 /// Most bytes of events in one answer.
 const EVENTS_BYTES: usize = 256 * 1024;
@@ -87,28 +87,38 @@ impl<L: Ledger, S: System> Authority<L, S> {
     }
 
     /// The payment that already used this idempotency key, if any.
-    pub(super) fn prior_of(&mut self, request: &SpendRequest) -> Option<Box<Prior>> {
+    /// An index that cannot be read is not an unused key: that would sign twice.
+    pub(super) fn prior_of(
+        &mut self,
+        request: &SpendRequest,
+    ) -> Result<Option<Box<Prior>>, LedgerError> {
         let key = self
             .state
-            .idempotency(request.session, &request.idempotency_key)?;
+            .idempotency(request.session, &request.idempotency_key);
+        let Some(key) = key else { return Ok(None) };
         if let Some(uncommitted) = self.state.uncommitted(&key) {
-            return Some(Box::new(uncommitted.clone()));
+            return Ok(Some(Box::new(uncommitted.clone())));
         }
-        let stored = self.ledger.find_idempotency(&key).ok().flatten()?;
-        prior(&stored)
+        let stored = self.ledger.find_idempotency(&key)?;
+        Ok(stored
+            .and_then(|stored| prior(&stored))
             .filter(|prior| prior.spend.idempotency == key)
-            .map(Box::new)
+            .map(Box::new))
     }
 
     /// A committed payment by its name.
-    pub(super) fn payment(&mut self, transaction: TransactionId) -> Option<Box<Prior>> {
+    pub(super) fn payment(
+        &mut self,
+        transaction: TransactionId,
+    ) -> Result<Option<Box<Prior>>, LedgerError> {
         if let Some(uncommitted) = self.state.uncommitted_transaction(transaction) {
-            return Some(Box::new(uncommitted.clone()));
+            return Ok(Some(Box::new(uncommitted.clone())));
         }
-        let stored = self.ledger.find_transaction(transaction).ok().flatten()?;
-        prior(&stored)
+        let stored = self.ledger.find_transaction(transaction)?;
+        Ok(stored
+            .and_then(|stored| prior(&stored))
             .filter(|prior| prior.spend.transaction == transaction)
-            .map(Box::new)
+            .map(Box::new))
     }
 }
 

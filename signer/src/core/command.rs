@@ -80,6 +80,18 @@ pub enum Command {
     CountDenials(Vec<(Option<SessionId>, Code, u32)>),
 }
 
+impl Command {
+    /// Whether it can only stop something: it needs no fresh identifier, and no reading of the clocks
+    /// decides about it.
+    #[must_use]
+    pub const fn stops(&self) -> bool {
+        matches!(
+            self,
+            Self::Kill(_) | Self::Pause { .. } | Self::RevokeSession { .. } | Self::Lock(_)
+        )
+    }
+}
+
 /// What an unlock takes in.
 #[derive(Debug, Clone, Copy)]
 pub struct UnlockFacts {

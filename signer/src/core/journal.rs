@@ -84,6 +84,14 @@ pub fn read(anchor: Digest, rows: &[JournalRow]) -> Option<Vec<JournalEntry>> {
         .collect()
 }
 
+/// Entries of rows that do not chain, as far as they can be read: nothing that they say may loosen.
+#[must_use]
+pub fn salvage(rows: &[JournalRow]) -> Vec<JournalEntry> {
+    rows.iter()
+        .filter_map(|row| from_canonical(&row.body).ok())
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,180 @@
+//! Follows the signer's event feed into `gateway.db`: every event is checked against the one before
+//! it (and, with a pinned log key, against the log's signed heads), then taken together with the
+//! cursor in one commit. Never goes back behind what it has seen: a log that is shorter or another one
+//! stops all payments here until a person looks. One task; everybody else reads [`FeedState`].
+
+mod events;
+pub mod store;
+mod verify;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use waiaas_client::SignerStatus;
+
+pub use verify::LogFault;
+
+use crate::app::App;
+use crate::database::{DatabaseError, Durability};
+use crate::signer_client::SignerError;
+use crate::views::Stale;
+use store::Cursor;
+
+/// Bytes of events asked for at once.
+const PAGE_BYTES: u32 = 256 * 1024;
+/// How long the signer may keep an empty answer back.
+const WAIT: Duration = Duration::from_secs(20);
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+const RETRY_LAST: Duration = Duration::from_secs(2);
+
+/// What is known of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FeedState {
+    /// Last event taken.
+    pub sequence: u64,
+    /// Newest event that the signer told of.
+    pub last: u64,
+    /// Whether it is being followed.
+    pub health: FeedHealth,
+}
+
+/// Whether the log is being followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeedHealth {
+    /// Not yet connected.
+    Starting,
+    /// Events arrive.
+    Following,
+    /// The signer is away.
+    Unreachable,
+    /// Something is wrong with the log; nothing is signed through this gateway.
+    Faulty(LogFault),
+}
+
+impl FeedState {
+    /// Before the first answer.
+    #[must_use]
+    pub const fn starting() -> Self {
+        Self { sequence: 0, last: 0, health: FeedHealth::Starting }
+    }
+
+    /// What is wrong with the log, if anything.
+    #[must_use]
+    pub const fn fault(&self) -> Option<LogFault> {
+        match self.health {
+            FeedHealth::Faulty(fault) => Some(fault),
+            _ => None,
+        }
+    }
+
+    /// Whether everything that the signer told of was taken.
+    #[must_use]
+    pub fn is_caught_up(&self) -> bool {
+        self.health == FeedHealth::Following && self.sequence >= self.last
+    }
+}
+
+/// Why the feed stopped for the moment.
+enum Stop {
+    Signer(SignerError),
+    Database(DatabaseError),
+    Fault(LogFault),
+}
+
+/// Follows the log until the process ends.
+pub async fn follow(app: Arc<App>) {
+    let mut pause = RETRY_FIRST;
+    loop {
+        let before = app.feed().sequence;
+        let Err(stop) = follow_once(&app).await;
+        if app.feed().sequence > before {
+            pause = RETRY_FIRST;
+        }
+        match stop {
+            Stop::Signer(error) => {
+                tracing::debug!(%error, "event feed");
+                app.set_feed(|feed| feed.health = FeedHealth::Unreachable);
+            }
+            Stop::Database(error) => tracing::error!(%error, "the projection stands still"),
+            Stop::Fault(fault) => {
+                if app.feed().fault() != Some(fault) {
+                    tracing::error!(%fault, "ALARM: the signer's log is not the one seen before: payments stop");
+                }
+                app.set_feed(|feed| feed.health = FeedHealth::Faulty(fault));
+            }
+        }
+        app.views.forget(&Stale::everything());
+        tokio::time::sleep(pause).await;
+        pause = pause.saturating_mul(2).min(RETRY_LAST);
+    }
+}
+
+/// From one connection to its end.
+async fn follow_once(app: &Arc<App>) -> Result<std::convert::Infallible, Stop> {
+    let status = app.signer.status().await.map_err(Stop::Signer)?;
+    let stored = app.database.run(Durability::Process, store::cursor).await.map_err(Stop::Database)?;
+    let mut cursor = match stored {
+        Some(cursor) => cursor,
+        None => beginning(app, &status)?,
+    };
+    let known = stored.is_some();
+    verify::status(&status, known.then_some(&cursor), app.log_key).map_err(Stop::Fault)?;
+    app.know_signer(cursor.signer);
+    app.set_feed(|feed| {
+        feed.sequence = cursor.sequence;
+        feed.last = status.sequence.max(cursor.sequence);
+        feed.health = FeedHealth::Following;
+    });
+    // What gateway.db has of payments under way belongs to an earlier life of this process, too.
+    crate::pipeline::confirm::resume(app).await.map_err(Stop::Database)?;
+    loop {
+        let page = app.signer.events(cursor.sequence, PAGE_BYTES, WAIT).await.map_err(Stop::Signer)?;
+        cursor = take(app, cursor, page).await?;
+    }
+}
+
+/// Where a log begins that was never followed.
+fn beginning(app: &App, status: &SignerStatus) -> Result<Cursor, Stop> {
+    let signer = status.signer.ok_or(Stop::Signer(SignerError::Unreachable))?;
+    Ok(Cursor {
+        signer,
+        sequence: 0,
+        hash: verify::genesis(signer, app.log_key),
+        rebuilt_through: status.sequence,
+    })
+}
+
+async fn take(app: &Arc<App>, cursor: Cursor, page: waiaas_client::EventPage) -> Result<Cursor, Stop> {
+    let verified = verify::page(&page, &cursor, app.log_key).map_err(Stop::Fault)?;
+    let news = events::read(&page.events).map_err(Stop::Fault)?;
+    let payments = news.payments.clone();
+    if verified != cursor {
+        let job = move |connection: &rusqlite::Connection| {
+            payments.iter().try_for_each(|payment| store::put(connection, payment))?;
+            store::set_cursor(connection, &verified)
+        };
+        app.database.run(Durability::Process, job).await.map_err(Stop::Database)?;
+    }
+    // First forget, then tell: whoever waits for this sequence must not read what was before it.
+    app.views.forget(&news.stale);
+    app.set_feed(|feed| {
+        feed.sequence = verified.sequence;
+        feed.last = page.last;
+        feed.health = FeedHealth::Following;
+    });
+    crate::pipeline::confirm::committed(app, news.payments, verified.rebuilt_through);
+    if news.unlocked {
+        app.tracker.signer_changed();
+    }
+    Ok(verified)
+}
+
+/// A channel for [`FeedState`].
+#[must_use]
+pub fn channel() -> watch::Sender<FeedState> {
+    watch::Sender::new(FeedState::starting())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,298 @@
+//! The tables of `gateway.db` and every statement on payments and the cursor. Functions of a
+//! connection, called inside jobs of `database`; no state and no decision but the table of arrows.
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
+use waiaas_shared::amount::Amount;
+use waiaas_shared::digest::Digest;
+use waiaas_shared::ids::{SessionId, SignerId, TransactionId};
+use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::status::Status;
+use waiaas_shared::time::WallTime;
+
+use crate::chain::{ChainText, ChainTransactionId, Validity};
+use crate::payment::{Facts, Payment, Progress};
+
+/// Version 1 of the tables.
+pub const TABLES: &str = "
+CREATE TABLE cursor(
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    signer TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    -- Events up to here were read again after gateway.db was lost: whether their payments were sent
+    -- is not known from it.
+    rebuilt_through INTEGER NOT NULL
+) STRICT;
+CREATE TABLE payment(
+    id TEXT PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    session TEXT,
+    wallet TEXT NOT NULL,
+    chain TEXT NOT NULL,
+    asset TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    amount TEXT NOT NULL,
+    fee_max TEXT NOT NULL,
+    tier TEXT NOT NULL,
+    submit INTEGER NOT NULL,
+    nonce INTEGER,
+    idempotency BLOB NOT NULL,
+    body BLOB NOT NULL,
+    created INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    chain_transaction TEXT,
+    validity TEXT,
+    position INTEGER,
+    fee_paid TEXT,
+    detail TEXT,
+    updated INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX payment_by_session ON payment(session, sequence);
+CREATE INDEX payment_by_idempotency ON payment(idempotency);
+CREATE INDEX payment_under_way ON payment(status) WHERE submit = 1 AND status IN ('PENDING', 'QUEUED', 'EXECUTING', 'SUBMITTED');
+CREATE TABLE token_secret(
+    kid TEXT PRIMARY KEY,
+    secret BLOB NOT NULL,
+    created INTEGER NOT NULL,
+    accepted_until INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TABLE request_nonce(
+    session TEXT NOT NULL,
+    nonce TEXT NOT NULL,
+    expires INTEGER NOT NULL,
+    PRIMARY KEY (session, nonce)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX request_nonce_by_end ON request_nonce(expires);
+";
+
+/// How far the log was followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// Whose log.
+    pub signer: SignerId,
+    /// Number of the last event taken.
+    pub sequence: u64,
+    /// Its hash.
+    pub hash: Digest,
+    /// See [`TABLES`].
+    pub rebuilt_through: u64,
+}
+
+/// The cursor, if an event was ever taken.
+pub fn cursor(connection: &Connection) -> rusqlite::Result<Option<Cursor>> {
+    connection
+        .prepare_cached("SELECT signer, sequence, hash, rebuilt_through FROM cursor")?
+        .query_row([], |row| {
+            Ok(Cursor {
+                signer: parsed(row, 0)?,
+                sequence: unsigned(row, 1)?,
+                hash: Digest::from_bytes(row.get(2)?),
+                rebuilt_through: unsigned(row, 3)?,
+            })
+        })
+        .optional()
+}
+
+/// Moves the cursor.
+pub fn set_cursor(connection: &Connection, cursor: &Cursor) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO cursor VALUES (1, ?1, ?2, ?3, ?4)")?
+        .execute(params![
+            cursor.signer.to_string(),
+            signed(cursor.sequence),
+            cursor.hash.as_bytes(),
+            signed(cursor.rebuilt_through)
+        ])?;
+    Ok(())
+}
+
+/// Writes a payment down. One that is known already keeps its status, takes over the facts of the
+/// log (which know the nonce), and what was not known of its progress.
+pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
+    let Payment { facts, progress } = payment;
+    connection
+        .prepare_cached(
+            "INSERT INTO payment VALUES (:id, :sequence, :session, :wallet, :chain, :asset, :recipient,
+                :amount, :fee_max, :tier, :submit, :nonce, :idempotency, :body, :created, :status,
+                :chain_transaction, :validity, :position, :fee_paid, :detail, :updated)
+             ON CONFLICT(id) DO UPDATE SET
+                nonce = coalesce(excluded.nonce, nonce),
+                chain_transaction = coalesce(chain_transaction, excluded.chain_transaction),
+                validity = coalesce(validity, excluded.validity)",
+        )?
+        .execute(named_params! {
+            ":id": facts.id.to_string(),
+            ":sequence": signed(facts.sequence),
+            ":session": facts.session.map(|session| session.to_string()),
+            ":wallet": facts.wallet.to_string(),
+            ":chain": facts.chain.to_string(),
+            ":asset": facts.asset.to_string(),
+            ":recipient": facts.to.to_string(),
+            ":amount": facts.amount.to_string(),
+            ":fee_max": facts.fee_max.to_string(),
+            ":tier": facts.tier.as_str(),
+            ":submit": facts.submit,
+            ":nonce": facts.nonce.map(signed),
+            ":idempotency": facts.idempotency.as_bytes(),
+            ":body": facts.body.as_bytes(),
+            ":created": signed(facts.created.millis()),
+            ":status": progress.status.name(),
+            ":chain_transaction": progress.chain_transaction.map(|id| id.to_string()),
+            ":validity": progress.validity.and_then(|validity| serde_json::to_string(&validity).ok()),
+            ":position": progress.position.map(signed),
+            ":fee_paid": progress.fee_paid.map(|fee| fee.to_string()),
+            ":detail": progress.detail.as_ref().map(ChainText::as_str),
+            ":updated": signed(progress.updated.millis()),
+        })?;
+    Ok(())
+}
+
+/// What a change of status brings along.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// Slot or block number.
+    pub position: Option<u64>,
+    /// What the chain took.
+    pub fee_paid: Option<Amount>,
+    /// Why, in plain words.
+    pub detail: Option<ChainText>,
+}
+
+/// Moves a payment along an arrow of the one table; says whether it stands at `next` now. Where there
+/// is no arrow nothing changes.
+pub fn advance(
+    connection: &Connection,
+    id: TransactionId,
+    next: Status,
+    change: &Change,
+    at: WallTime,
+) -> rusqlite::Result<bool> {
+    let current: Option<Status> = connection
+        .prepare_cached("SELECT status FROM payment WHERE id = ?1")?
+        .query_row([id.to_string()], |row| parsed(row, 0))
+        .optional()?;
+    let Some(current) = current else { return Ok(false) };
+    if !current.can_become(next) {
+        return Ok(current == next);
+    }
+    connection
+        .prepare_cached(
+            "UPDATE payment SET status = ?2, updated = ?3, position = coalesce(?4, position),
+                fee_paid = coalesce(?5, fee_paid), detail = ?6 WHERE id = ?1",
+        )?
+        .execute(params![
+            id.to_string(),
+            next.name(),
+            signed(at.millis()),
+            change.position.map(signed),
+            change.fee_paid.map(|fee| fee.to_string()),
+            change.detail.as_ref().map(ChainText::as_str),
+        ])?;
+    Ok(true)
+}
+
+/// A payment by its name.
+pub fn payment(connection: &Connection, id: TransactionId) -> rusqlite::Result<Option<Payment>> {
+    connection
+        .prepare_cached("SELECT * FROM payment WHERE id = ?1")?
+        .query_row([id.to_string()], read)
+        .optional()
+}
+
+/// The payment that used an idempotency key.
+pub fn by_idempotency(connection: &Connection, key: Digest) -> rusqlite::Result<Option<Payment>> {
+    connection
+        .prepare_cached("SELECT * FROM payment WHERE idempotency = ?1 LIMIT 1")?
+        .query_row([key.as_bytes()], read)
+        .optional()
+}
+
+/// A session's payments, newest first, from before an event on.
+pub fn of_session(
+    connection: &Connection,
+    session: SessionId,
+    before: Option<u64>,
+    limit: u32,
+) -> rusqlite::Result<Vec<Payment>> {
+    connection
+        .prepare_cached(
+            "SELECT * FROM payment WHERE session = ?1 AND sequence < ?2 ORDER BY sequence DESC LIMIT ?3",
+        )?
+        .query_map(
+            params![session.to_string(), before.map_or(i64::MAX, signed), limit],
+            read,
+        )?
+        .collect()
+}
+
+/// Every payment that the gateway sends and that has not ended.
+pub fn under_way(connection: &Connection) -> rusqlite::Result<Vec<Payment>> {
+    connection
+        .prepare_cached(
+            "SELECT * FROM payment WHERE submit = 1
+                AND status IN ('PENDING', 'QUEUED', 'EXECUTING', 'SUBMITTED') ORDER BY sequence",
+        )?
+        .query_map([], read)?
+        .collect()
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Payment> {
+    let tier: String = row.get("tier")?;
+    let tier = [Tier::Instant, Tier::Notify].into_iter().find(|known| known.as_str() == tier);
+    let validity: Option<String> = row.get("validity")?;
+    let text = |name: &str| row.get::<_, Option<String>>(name);
+    let number = |name: &str| row.get::<_, Option<i64>>(name);
+    Ok(Payment {
+        facts: Facts {
+            id: parsed(row, "id")?,
+            sequence: unsigned(row, "sequence")?,
+            session: text("session")?.map(|id| id.parse().map_err(malformed)).transpose()?,
+            wallet: parsed(row, "wallet")?,
+            chain: parsed(row, "chain")?,
+            asset: parsed(row, "asset")?,
+            to: parsed(row, "recipient")?,
+            amount: parsed(row, "amount")?,
+            fee_max: parsed(row, "fee_max")?,
+            tier: tier.ok_or(rusqlite::Error::InvalidQuery)?,
+            submit: row.get("submit")?,
+            nonce: number("nonce")?.map(i64::cast_unsigned),
+            idempotency: Digest::from_bytes(row.get("idempotency")?),
+            body: Digest::from_bytes(row.get("body")?),
+            created: WallTime::from_millis(unsigned(row, "created")?),
+        },
+        progress: Progress {
+            status: parsed(row, "status")?,
+            chain_transaction: text("chain_transaction")?
+                .map(|id| id.parse::<ChainTransactionId>().map_err(malformed))
+                .transpose()?,
+            validity: validity
+                .map(|json| serde_json::from_str::<Validity>(&json).map_err(malformed))
+                .transpose()?,
+            position: number("position")?.map(i64::cast_unsigned),
+            fee_paid: text("fee_paid")?.map(|fee| fee.parse().map_err(malformed)).transpose()?,
+            detail: text("detail")?.map(|detail| ChainText::new(&detail)),
+            updated: WallTime::from_millis(unsigned(row, "updated")?),
+        },
+    })
+}
+
+fn malformed<E: std::error::Error + Send + Sync + 'static>(error: E) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error))
+}
+
+fn parsed<T>(row: &Row<'_>, column: impl rusqlite::RowIndex) -> rusqlite::Result<T>
+where
+    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    row.get::<_, String>(column)?.parse().map_err(malformed)
+}
+
+/// SQLite's integers are signed; the same 64 bits.
+const fn signed(value: u64) -> i64 {
+    value.cast_signed()
+}
+
+fn unsigned(row: &Row<'_>, column: impl rusqlite::RowIndex) -> rusqlite::Result<u64> {
+    row.get(column).map(i64::cast_unsigned)
+}

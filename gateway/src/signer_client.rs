@@ -1,0 +1,200 @@
+//! What the gateway asks of the signer, as a trait: `waiaas-client` over `gateway.sock` in the
+//! daemon, a script in tests. Owns the time limits of calls; decides nothing, keeps no state.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use waiaas_client::{
+    ClientError, EventPage, GatewayClient, GatewaySocket, Remote, SignedPayment, SignerStatus,
+    SpendRequest, WouldAllow,
+};
+use waiaas_shared::denial::{Code, Denial};
+use waiaas_shared::ids::{SessionId, TransactionId, WalletId};
+use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::view::{SessionView, WalletView};
+
+/// Time for one call, connecting included.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Calls under way at once; the wire allows 256 on one connection.
+const CALLS_AT_ONCE: usize = 224;
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignerError {
+    /// The signer's answer is no.
+    #[error("the signer refuses")]
+    Denied(Denial),
+    /// Nobody listens, or the socket cannot be trusted: the call was not made.
+    #[error("the signer cannot be reached")]
+    Unreachable,
+    /// The connection ended while the call was under way: whether it was carried out shows in the log.
+    #[error("the connection to the signer ended during the call")]
+    Interrupted,
+    /// No answer in time; it may still be carried out.
+    #[error("the signer did not answer in time")]
+    TimedOut,
+    /// The two programs do not understand each other.
+    #[error("the signer speaks another version of the interface")]
+    Version,
+}
+
+impl From<Code> for SignerError {
+    fn from(code: Code) -> Self {
+        Self::Denied(code.into())
+    }
+}
+
+impl From<ClientError> for SignerError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Denied(denial) => Self::Denied(denial),
+            ClientError::Unsafe(_) | ClientError::Connect { .. } | ClientError::NotAdmitted => {
+                tracing::warn!(%error, "the signer cannot be reached");
+                Self::Unreachable
+            }
+            ClientError::Disconnected => Self::Interrupted,
+            ClientError::TimedOut => Self::TimedOut,
+            _ => Self::Version,
+        }
+    }
+}
+
+/// The answer to a call.
+pub type Answer<T> = BoxFuture<'static, Result<T, SignerError>>;
+
+/// The signer, as `gateway.sock` offers it.
+pub trait SignerPort: Send + Sync + fmt::Debug {
+    /// What state the signer is in.
+    fn status(&self) -> Answer<SignerStatus>;
+    /// Events after a sequence; waits for the first one at most so long.
+    fn events(&self, after: u64, max_bytes: u32, wait: Duration) -> Answer<EventPage>;
+    /// A session with what is left of it; none if unknown.
+    fn remaining(&self, session: SessionId) -> Answer<Option<SessionView>>;
+    /// Every wallet.
+    fn wallets(&self) -> Answer<Vec<WalletView>>;
+    /// Every binding policy document, oldest first.
+    fn policy(&self) -> Answer<Vec<PolicyDocument>>;
+    /// Dry run.
+    fn decide(&self, spend: SpendRequest) -> Answer<WouldAllow>;
+    /// Charge and sign.
+    fn sign(&self, spend: SpendRequest) -> Answer<SignedPayment>;
+    /// The bytes of a committed payment once more.
+    fn signed_transaction(&self, transaction: TransactionId) -> Answer<SignedPayment>;
+    /// Pause a wallet, or everything.
+    fn pause(&self, wallet: Option<WalletId>) -> Answer<u64>;
+    /// Revoke a session.
+    fn revoke_session(&self, session: SessionId) -> Answer<u64>;
+    /// Throw the kill switch.
+    fn kill(&self) -> Answer<u64>;
+}
+
+/// The signer behind its socket. Two connections: pages of events never stand before a payment.
+#[derive(Debug)]
+pub struct SocketSigner {
+    calls: Remote<GatewaySocket>,
+    feed: Remote<GatewaySocket>,
+    places: Arc<Semaphore>,
+}
+
+impl SocketSigner {
+    /// Starts the threads of the connections, which connect with the first call.
+    ///
+    /// # Errors
+    /// A thread cannot be made.
+    pub fn start(socket: PathBuf) -> std::io::Result<Self> {
+        Ok(Self {
+            calls: Remote::start(socket.clone())?,
+            feed: Remote::start(socket)?,
+            places: Arc::new(Semaphore::new(CALLS_AT_ONCE)),
+        })
+    }
+
+    fn call<T, F, A>(&self, call: F) -> Answer<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(Rc<GatewayClient>) -> A + Send + 'static,
+        A: Future<Output = waiaas_client::Result<T>> + 'static,
+    {
+        let (remote, places) = (self.calls.clone(), Arc::clone(&self.places));
+        Box::pin(async move {
+            let Ok(_place) = places.try_acquire() else {
+                return Err(Code::Overloaded.into());
+            };
+            within(CALL_TIMEOUT, remote.call(call)).await
+        })
+    }
+}
+
+async fn within<T>(
+    limit: Duration,
+    call: impl Future<Output = waiaas_client::Result<T>>,
+) -> Result<T, SignerError> {
+    match timeout(limit, call).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(SignerError::TimedOut),
+    }
+}
+
+impl SignerPort for SocketSigner {
+    fn status(&self) -> Answer<SignerStatus> {
+        self.call(|client| async move { client.status().await })
+    }
+
+    fn events(&self, after: u64, max_bytes: u32, wait: Duration) -> Answer<EventPage> {
+        let remote = self.feed.clone();
+        Box::pin(async move {
+            let limit = CALL_TIMEOUT.saturating_add(wait);
+            let ask = |client: Rc<GatewayClient>| async move {
+                client.events(after, max_bytes, wait).await
+            };
+            within(limit, remote.call(ask)).await
+        })
+    }
+
+    fn remaining(&self, session: SessionId) -> Answer<Option<SessionView>> {
+        self.call(move |client| async move { client.remaining(session).await })
+    }
+
+    fn wallets(&self) -> Answer<Vec<WalletView>> {
+        self.call(|client| async move { client.wallets().await })
+    }
+
+    fn policy(&self) -> Answer<Vec<PolicyDocument>> {
+        let documents = self.call(|client| async move { client.policy().await });
+        Box::pin(async move {
+            let documents = documents.await?;
+            let read = documents.iter().map(|bytes| PolicyDocument::from_bytes(bytes));
+            read.collect::<Result<_, _>>().map_err(|_| SignerError::Version)
+        })
+    }
+
+    fn decide(&self, spend: SpendRequest) -> Answer<WouldAllow> {
+        self.call(move |client| async move { client.decide(&spend).await })
+    }
+
+    fn sign(&self, spend: SpendRequest) -> Answer<SignedPayment> {
+        self.call(move |client| async move { client.sign(&spend).await })
+    }
+
+    fn signed_transaction(&self, transaction: TransactionId) -> Answer<SignedPayment> {
+        self.call(move |client| async move { client.signed_transaction(transaction).await })
+    }
+
+    fn pause(&self, wallet: Option<WalletId>) -> Answer<u64> {
+        self.call(move |client| async move { client.pause(wallet).await })
+    }
+
+    fn revoke_session(&self, session: SessionId) -> Answer<u64> {
+        self.call(move |client| async move { client.revoke_session(session).await })
+    }
+
+    fn kill(&self) -> Answer<u64> {
+        self.call(|client| async move { client.kill().await })
+    }
+}

@@ -1,0 +1,461 @@
+//! One event of each kind, and more of those whose fields differ much. Only values: nothing is checked
+//! here. Used by `main`.
+
+use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
+use waiaas_shared::amount::{Amount, Decimals};
+use waiaas_shared::caip::{AccountId, ChainId, Family};
+use waiaas_shared::denial::Code;
+use waiaas_shared::digest::{Domain, hash};
+use waiaas_shared::effect::Effect;
+use waiaas_shared::event::{Charge, EventBody, Origin, RequestNonce, Spend};
+use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use waiaas_shared::keys::{AgentKey, KeyPath, OwnerKey};
+use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient, VERSION};
+use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::session::{Credential, SessionGrant, SessionLimit};
+use waiaas_shared::statement::text::{StatementView, WalletFacts, compose};
+use waiaas_shared::statement::verify::Envelope;
+use waiaas_shared::statement::{StatementFacts, StatementHeader};
+use waiaas_shared::time::{Millis, RunTime, WallTime};
+
+use crate::kind;
+
+fn bytes(first: u8) -> [u8; 16] {
+    [first; 16]
+}
+
+fn statement() -> StatementId {
+    StatementId::from_bytes(bytes(0x10))
+}
+
+fn owner() -> OwnerId {
+    OwnerId::from_bytes(bytes(0x20))
+}
+
+fn evm_wallet() -> WalletId {
+    WalletId::from_bytes(bytes(0x30))
+}
+
+fn solana_wallet() -> WalletId {
+    WalletId::from_bytes(bytes(0x31))
+}
+
+fn session() -> SessionId {
+    SessionId::from_bytes(bytes(0x40))
+}
+
+fn evm() -> ChainId {
+    ChainId::Evm(31_337)
+}
+
+fn solana() -> ChainId {
+    "solana:localnet".parse().unwrap()
+}
+
+fn evm_account() -> Account {
+    Account::Evm(EvmAddress::from_bytes([0xa1; 20]))
+}
+
+fn solana_account() -> Account {
+    Account::Solana(SolanaAddress::from_bytes([0xb2; 32]))
+}
+
+fn units(units: u128) -> Amount {
+    Amount::from_base_units(units)
+}
+
+pub(crate) fn wall() -> WallTime {
+    WallTime::from_millis(1_795_000_000_000)
+}
+
+fn document() -> PolicyDocument {
+    let rule = |chain: ChainId, symbol: &str, places| AssetRule {
+        asset: chain.native_asset(),
+        symbol: symbol.to_owned(),
+        decimals: Decimals::new(places).unwrap(),
+        per_transaction: units(100),
+        hour: units(200),
+        day: units(300),
+        week: units(400),
+        month: units(1 << 70),
+        day_count: Some(10),
+        instant_up_to: units(10),
+        notify_up_to: units(50),
+        fee_ceiling: Some(units(5)),
+        outstanding: (chain.family() == Family::Evm).then(|| units(1000)),
+        sign_only: chain.family() == Family::Evm,
+    };
+    let mut document = PolicyDocument {
+        version: VERSION,
+        epoch: 1,
+        maturity: Millis::from_hours(24),
+        assets: vec![rule(evm(), "ETH", 18), rule(solana(), "SOL", 9)],
+        recipients: vec![
+            Recipient {
+                account: AccountId::new(evm(), evm_account()).unwrap(),
+                name: "hosting".to_owned(),
+            },
+            Recipient {
+                account: AccountId::new(solana(), solana_account()).unwrap(),
+                name: "data".to_owned(),
+            },
+        ],
+    };
+    document.sort();
+    document.check().unwrap();
+    document
+}
+
+fn grant() -> SessionGrant {
+    let limit = |chain: ChainId| SessionLimit {
+        asset: chain.native_asset(),
+        per_transaction: units(20),
+        total: units(500),
+    };
+    let mut limits = vec![limit(evm()), limit(solana())];
+    limits.sort_by_key(|limit| limit.asset);
+    let grant = SessionGrant {
+        wallets: vec![evm_wallet(), solana_wallet()],
+        limits,
+        count: 100,
+        expires: wall().after(Millis::from_hours(24)),
+        credential: Credential::AgentKey(AgentKey::from_bytes([0xc3; 32])),
+    };
+    assert!(grant.is_well_formed());
+    grant
+}
+
+fn spend() -> Spend {
+    Spend {
+        transaction: TransactionId::from_bytes(bytes(0x50)),
+        session: Some(session()),
+        wallet: evm_wallet(),
+        chain: evm(),
+        unsigned: vec![0x02, 0xc0],
+        effects: vec![
+            Effect::Transfer {
+                asset: evm().native_asset(),
+                to: evm_account(),
+                amount: units(1 << 64),
+            },
+            Effect::Fee {
+                asset: evm().native_asset(),
+                max: units(21_000),
+            },
+        ],
+        charges: vec![Charge {
+            asset: evm().native_asset(),
+            amount: units((1 << 64) + 21_000),
+        }],
+        tier: Tier::Notify,
+        policy_epoch: 1,
+        nonce: Some(7),
+        idempotency: hash(Domain::Idempotency, &[b"agent", b"key"]),
+        body: hash(Domain::RequestBody, &[b"{}"]),
+        kept_until: wall().after(Millis::from_hours(24)),
+        request_nonce: Some(RequestNonce {
+            nonce: "nonce-0001".to_owned(),
+            expires: wall().after(Millis::from_secs(120)),
+        }),
+        submit: true,
+    }
+}
+
+fn withdrawal() -> Spend {
+    Spend {
+        session: None,
+        wallet: solana_wallet(),
+        chain: solana(),
+        unsigned: vec![0x01],
+        effects: vec![
+            Effect::Transfer {
+                asset: solana().native_asset(),
+                to: solana_account(),
+                amount: units(u64::MAX.into()),
+            },
+            Effect::Fee {
+                asset: solana().native_asset(),
+                max: units(5000),
+            },
+        ],
+        charges: vec![Charge {
+            asset: solana().native_asset(),
+            amount: units(u128::from(u64::MAX) + 5000),
+        }],
+        tier: Tier::Instant,
+        policy_epoch: 0,
+        nonce: None,
+        request_nonce: None,
+        submit: false,
+        ..spend()
+    }
+}
+
+/// What the texts are written from.
+struct View(PolicyDocument, SessionGrant);
+
+impl StatementView for View {
+    fn wallet(&self, wallet: WalletId) -> Option<WalletFacts> {
+        let (account, network) = if wallet == evm_wallet() {
+            (evm_account(), evm())
+        } else {
+            (solana_account(), solana())
+        };
+        Some(WalletFacts {
+            account,
+            networks: vec![network],
+        })
+    }
+
+    fn newest_policy(&self) -> Option<&PolicyDocument> {
+        Some(&self.0)
+    }
+
+    fn wallets_on(&self, _: ChainId) -> usize {
+        1
+    }
+
+    fn session(&self, _: SessionId) -> Option<&SessionGrant> {
+        Some(&self.1)
+    }
+}
+
+/// Each kind of statement, by the name of its golden file.
+fn facts() -> Vec<(&'static str, StatementFacts)> {
+    let next_document = PolicyDocument {
+        epoch: 2,
+        ..document()
+    };
+    let evm_recipient = AccountId::new(evm(), evm_account()).unwrap();
+    vec![
+        (
+            "enrol-owner",
+            StatementFacts::EnrolOwner {
+                key: OwnerKey::Ed25519(SolanaAddress::from_bytes([0xd4; 32])),
+                withdrawals: vec![evm_recipient],
+            },
+        ),
+        (
+            "adopt-policy",
+            StatementFacts::AdoptPolicy {
+                document: next_document.to_bytes(),
+            },
+        ),
+        (
+            "grant-session",
+            StatementFacts::GrantSession { grant: grant() },
+        ),
+        (
+            "release-kill",
+            StatementFacts::ReleaseKill {
+                epoch: 1,
+                sessions: vec![session()],
+            },
+        ),
+        (
+            "release-pause",
+            StatementFacts::ReleasePause {
+                wallet: Some(evm_wallet()),
+            },
+        ),
+        (
+            "release-pause-all",
+            StatementFacts::ReleasePause { wallet: None },
+        ),
+        (
+            "withdraw",
+            StatementFacts::Withdraw {
+                wallet: evm_wallet(),
+                asset: evm().native_asset(),
+                to: evm_account(),
+                amount: units(9),
+                fee_ceiling: units(5),
+                nonce: Some(6),
+            },
+        ),
+        (
+            "attest-nonce",
+            StatementFacts::AttestNonce {
+                wallet: evm_wallet(),
+                chain: evm(),
+                next: 9,
+            },
+        ),
+        ("state-time", StatementFacts::StateTime { wall: wall() }),
+        (
+            "enrol-withdrawal",
+            StatementFacts::EnrolWithdrawal {
+                account: evm_recipient,
+            },
+        ),
+    ]
+}
+
+fn issued(facts: StatementFacts) -> EventBody {
+    let header = StatementHeader {
+        signer: SignerId::from_bytes(bytes(0x01)),
+        statement: statement(),
+        policy_epoch: 1,
+        expires: wall().after(Millis::from_hours(1)),
+    };
+    let text = compose(&header, &facts, &View(document(), grant())).unwrap();
+    EventBody::StatementIssued {
+        statement: header.statement,
+        facts,
+        policy_epoch: header.policy_epoch,
+        expires: header.expires,
+        origin: Origin::Admin,
+        text,
+    }
+}
+
+/// One event of each kind and more of those whose fields differ much, by the name of the golden file.
+pub(crate) fn samples() -> Vec<(String, EventBody)> {
+    let signers = vec![owner()];
+    let bodies = [
+        EventBody::Created {
+            signer: SignerId::from_bytes(bytes(0x01)),
+        },
+        EventBody::Unlocked {
+            journal: hash(Domain::Journal, &[]),
+            vouched: Millis::from_hours(2),
+            failures: 3,
+            journal_lost: false,
+        },
+        EventBody::Locked {
+            origin: Origin::Admin,
+        },
+        EventBody::ClockStepped {
+            seen: wall().after(Millis::from_hours(240)),
+        },
+        EventBody::OwnerEnrolled {
+            owner: owner(),
+            key: OwnerKey::Secp256k1(EvmAddress::from_bytes([0xd4; 20])),
+            envelope: Envelope::Eip191,
+            withdrawals: vec![AccountId::new(evm(), evm_account()).unwrap()],
+            statement: statement(),
+        },
+        EventBody::WalletCreated {
+            wallet: evm_wallet(),
+            path: KeyPath {
+                family: Family::Evm,
+                index: 0,
+            },
+            account: evm_account(),
+            networks: vec![evm()],
+            first_nonce: 4,
+        },
+        EventBody::PolicyAdopted {
+            statement: statement(),
+            signers: signers.clone(),
+            epoch: 1,
+            digest: document().digest(),
+            matures: RunTime::from_millis(3_600_000),
+        },
+        EventBody::SessionGranted {
+            session: session(),
+            statement: statement(),
+            signers: signers.clone(),
+        },
+        EventBody::SessionRevoked {
+            session: session(),
+            origin: Origin::Gateway,
+        },
+        EventBody::SessionExpired { session: session() },
+        EventBody::SpendCommitted(spend()),
+        EventBody::Withdrawn {
+            statement: statement(),
+            signers: signers.clone(),
+            spend: withdrawal(),
+        },
+        EventBody::Paused {
+            wallet: Some(evm_wallet()),
+            origin: Origin::Gateway,
+        },
+        EventBody::PauseReleased {
+            wallet: Some(evm_wallet()),
+            statement: statement(),
+            signers: signers.clone(),
+        },
+        EventBody::Killed {
+            epoch: 1,
+            origin: Origin::Gateway,
+        },
+        EventBody::KillReleased {
+            epoch: 1,
+            sessions: vec![session()],
+            statement: statement(),
+            signers: signers.clone(),
+        },
+        EventBody::NonceAttested {
+            wallet: evm_wallet(),
+            chain: evm(),
+            next: 9,
+            statement: statement(),
+            signers: signers.clone(),
+        },
+        EventBody::TimeStated {
+            wall: wall(),
+            statement: statement(),
+            signers: signers.clone(),
+        },
+        EventBody::WithdrawalEnrolled {
+            account: AccountId::new(solana(), solana_account()).unwrap(),
+            effective: RunTime::from_millis(72 * 3_600_000),
+            statement: statement(),
+            signers: signers.clone(),
+        },
+        EventBody::DenialsCounted {
+            session: Some(session()),
+            code: Code::DayLimit,
+            count: 12,
+        },
+    ];
+    let more = [
+        (
+            "wallet-created-solana",
+            EventBody::WalletCreated {
+                wallet: solana_wallet(),
+                path: KeyPath {
+                    family: Family::Solana,
+                    index: 1,
+                },
+                account: solana_account(),
+                networks: vec![solana()],
+                first_nonce: 0,
+            },
+        ),
+        (
+            "paused-all",
+            EventBody::Paused {
+                wallet: None,
+                origin: Origin::Admin,
+            },
+        ),
+        (
+            "pause-released-all",
+            EventBody::PauseReleased {
+                wallet: None,
+                statement: statement(),
+                signers,
+            },
+        ),
+        (
+            "denials-counted-no-session",
+            EventBody::DenialsCounted {
+                session: None,
+                code: Code::NotInitialized,
+                count: 1,
+            },
+        ),
+    ];
+    let statements = facts()
+        .into_iter()
+        .map(|(name, facts)| (format!("statement-issued-{name}"), issued(facts)));
+    bodies
+        .into_iter()
+        .map(|body| (kind(&body).to_owned(), body))
+        .chain(more.into_iter().map(|(name, body)| (name.to_owned(), body)))
+        .chain(statements)
+        .collect()
+}

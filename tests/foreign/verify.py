@@ -1,0 +1,50 @@
+"""Checks signed transactions with solders and eth-account, which share no code with the wallet.
+
+Argument: JSON list of {family, raw (hex), from, to, amount, chainId?, nonce?}. Prints one JSON line; any
+difference ends with status 1.
+"""
+
+import json
+import sys
+
+from eth_account import Account
+from eth_account.typed_transactions import TypedTransaction
+from hexbytes import HexBytes
+from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
+
+SYSTEM = Pubkey.from_string("11111111111111111111111111111111")
+
+
+def solana(expected):
+    transaction = VersionedTransaction.from_bytes(bytes.fromhex(expected["raw"]))
+    assert transaction.verify_with_results() == [True]
+    keys = transaction.message.account_keys
+    assert str(keys[0]) == expected["from"]
+    transfers = [one for one in transaction.message.instructions if keys[one.program_id_index] == SYSTEM]
+    assert len(transfers) == 1
+    data = bytes(transfers[0].data)
+    assert data[:4] == b"\x02\0\0\0" and int.from_bytes(data[4:], "little") == int(expected["amount"])
+    assert [str(keys[index]) for index in transfers[0].accounts] == [expected["from"], expected["to"]]
+
+
+def evm(expected):
+    raw = HexBytes(expected["raw"])
+    assert Account.recover_transaction(raw) == expected["from"]
+    fields = TypedTransaction.from_bytes(raw).as_dict()
+    assert "0x" + bytes(fields["to"]).hex() == expected["to"].lower()
+    assert fields["value"] == int(expected["amount"])
+    assert fields["chainId"] == expected["chainId"]
+    if "nonce" in expected:
+        assert fields["nonce"] == expected["nonce"]
+    assert bytes(fields["data"]) == b"" and not fields["accessList"]
+
+
+def main():
+    expected = json.loads(sys.argv[1])
+    for one in expected:
+        (solana if one["family"] == "solana" else evm)(one)
+    print(json.dumps({"checked": len(expected)}))
+
+
+main()

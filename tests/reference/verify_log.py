@@ -1,0 +1,412 @@
+#!/usr/bin/env python3
+"""Verifies an exported log of a WAIaaS signer, without a line of the product's code.
+
+    waiaas audit export | python3 verify_log.py [--log-key KEY] [--head FILE]... [--quiet]
+
+Reads the JSON lines that docs/log.md describes, from standard input or from a file named as argument.
+Checks the form of every event, the chain of hashes from the genesis on, the signature of every head, that
+the newest event has one, and that no clock goes back. `--log-key` is the key that you have kept: without it
+the export's own is believed, and only the log's inner agreement is shown. `--head` is a signed note that you
+have kept: the log must go through it.
+
+Only the standard library is needed; `cryptography` or `pynacl` make it faster where they are installed.
+Exit status: 0 verified, 1 not verified, 64 wrong usage.
+"""
+
+import argparse
+import base64
+import binascii
+import hashlib
+import json
+import sys
+
+ORIGIN = "waiaas/log/v1/"
+KINDS = {
+    0: "created", 1: "unlocked", 2: "locked", 3: "clock_stepped", 4: "owner_enrolled", 5: "wallet_created",
+    6: "statement_issued", 7: "policy_adopted", 8: "session_granted", 9: "session_revoked",
+    10: "session_expired", 11: "spend_committed", 12: "withdrawn", 13: "paused", 14: "pause_released",
+    15: "killed", 16: "kill_released", 17: "nonce_attested", 18: "time_stated", 19: "withdrawal_enrolled",
+    20: "denials_counted",
+}
+
+
+class Refused(Exception):
+    """The log does not verify. `rule` is the name that the test vectors use."""
+
+    def __init__(self, rule, where=None):
+        super().__init__(rule if where is None else f"{rule} at event {where}")
+        self.rule, self.where = rule, where
+
+
+# --- hashes ---------------------------------------------------------------------------------------------
+
+def digest(domain, *parts):
+    """SHA-256 over the domain and the parts, each behind its length in 64 bits, big endian."""
+    hasher = hashlib.sha256()
+    for part in (domain.encode("ascii"), *parts):
+        hasher.update(len(part).to_bytes(8, "big") + part)
+    return hasher.digest()
+
+
+def genesis(signer, key):
+    return digest("waiaas/v1/genesis", signer, key)
+
+
+def link(previous, sequence, body):
+    return digest("waiaas/v1/event", previous, sequence.to_bytes(8, "big"), body)
+
+
+# --- identifiers and keys -------------------------------------------------------------------------------
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+def identifier_text(prefix, value):
+    number = int.from_bytes(value, "big")
+    return prefix + "_" + "".join(ALPHABET[(number >> (5 * place)) & 31] for place in reversed(range(26)))
+
+
+def identifier_bytes(prefix, text):
+    """16 bytes of a TypeID with this prefix."""
+    start, _, rest = text.rpartition("_")
+    if start != prefix or len(rest) != 26 or any(character not in ALPHABET for character in rest):
+        raise ValueError(f"not a {prefix} identifier")
+    number = 0
+    for character in rest:
+        number = number << 5 | ALPHABET.index(character)
+    if number >> 128:
+        raise ValueError("more than 128 bits")
+    return number.to_bytes(16, "big")
+
+
+def key_bytes(text):
+    """32 bytes from 64 hexadecimal digits, or from base58."""
+    if len(text) == 64:
+        return bytes.fromhex(text)
+    number = 0
+    for character in text:
+        number = number * 58 + BASE58.index(character)
+    value = number.to_bytes(32, "big")
+    zeros = len(text) - len(text.lstrip("1"))
+    if len(value) - len(value.lstrip(b"\0")) != zeros:
+        raise ValueError("not base58 of 32 bytes")
+    return value
+
+
+# --- canonical CBOR (RFC 8949 section 4.2.1), as far as events use it -------------------------------------
+
+def decode(data):
+    """The value of `data`; raises ValueError for anything but the one deterministic form of it."""
+    value, end = _item(data, 0, 0)
+    if end != len(data):
+        raise ValueError("trailing bytes")
+    return value
+
+
+def _head(data, place):
+    if place >= len(data):
+        raise ValueError("truncated")
+    major, info = data[place] >> 5, data[place] & 31
+    place += 1
+    if info < 24:
+        return major, info, place
+    if info > 27:
+        raise ValueError("indefinite length or reserved")
+    size = 1 << (info - 24)
+    if place + size > len(data):
+        raise ValueError("truncated")
+    number = int.from_bytes(data[place:place + size], "big")
+    if number < (24, 1 << 8, 1 << 16, 1 << 32)[info - 24]:
+        raise ValueError("an integer longer than needed")
+    return major, number, place + size
+
+
+def _item(data, place, depth):
+    if depth > 16:
+        raise ValueError("too deep")
+    start = place
+    major, number, place = _head(data, place)
+    if major == 0:
+        return number, place
+    if major in (2, 3):
+        if place + number > len(data):
+            raise ValueError("truncated")
+        content = bytes(data[place:place + number])
+        return (content if major == 2 else content.decode("utf-8")), place + number
+    if major == 4:
+        items = []
+        for _ in range(number):
+            item, place = _item(data, place, depth + 1)
+            items.append(item)
+        return items, place
+    if major == 5:
+        entries, last = {}, None
+        for _ in range(number):
+            begin = place
+            key, place = _item(data, place, depth + 1)
+            if last is not None and data[begin:place] <= last:
+                raise ValueError("map keys out of order or doubled")
+            last = data[begin:place]
+            entries[key], place = _item(data, place, depth + 1)
+        return entries, place
+    if major == 6 and number == 2:
+        content, place = _item(data, place, depth + 1)
+        if not isinstance(content, bytes) or not 9 <= len(content) <= 16 or content[0] == 0:
+            raise ValueError("a bignum that has a shorter form, or more than 128 bits")
+        return int.from_bytes(content, "big"), place
+    if major == 7 and data[start] in (0xf4, 0xf5, 0xf6):
+        return {0xf4: False, 0xf5: True, 0xf6: None}[data[start]], place
+    raise ValueError("a kind of value that no event has")
+
+
+def event(body):
+    """Clocks and kind of an event."""
+    value = decode(body)
+    clocks, what = value
+    if len(clocks) != 3 or not all(type(clock) is int for clock in clocks):
+        raise ValueError("three clocks are needed")
+    kind, fields = what
+    if kind not in KINDS or not isinstance(fields, list):
+        raise ValueError("an unknown kind")
+    return clocks, KINDS[kind], fields
+
+
+# --- Ed25519 (RFC 8032), strict ---------------------------------------------------------------------------
+
+P = 2**255 - 19
+Q = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+ROOT = pow(2, (P - 1) // 4, P)
+
+
+def _decompress(data):
+    y = int.from_bytes(data, "little")
+    sign, y = y >> 255, y & ((1 << 255) - 1)
+    if y >= P:
+        return None
+    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * ROOT % P
+    if (x * x - square) % P or (x == 0 and sign):
+        return None
+    if x & 1 != sign:
+        x = P - x
+    return (x, y, 1, x * y % P)
+
+
+def _add(one, other):
+    a = (one[1] - one[0]) * (other[1] - other[0]) % P
+    b = (one[1] + one[0]) * (other[1] + other[0]) % P
+    c = 2 * one[3] * other[3] * D % P
+    d = 2 * one[2] * other[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return (e * f % P, g * h % P, f * g % P, e * h % P)
+
+
+def _times(factor, point):
+    result = (0, 1, 1, 0)
+    while factor:
+        if factor & 1:
+            result = _add(result, point)
+        point = _add(point, point)
+        factor >>= 1
+    return result
+
+
+def _equal(one, other):
+    return (one[0] * other[2] - other[0] * one[2]) % P == 0 and (one[1] * other[2] - other[1] * one[2]) % P == 0
+
+
+BASE = _decompress((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+NEUTRAL = (0, 1, 1, 0)
+
+
+def own_ed25519(key, message, signature):
+    """RFC 8032 section 5.1.7 without the cofactor; no key or nonce point of small order."""
+    point, nonce = _decompress(key), _decompress(signature[:32])
+    scalar = int.from_bytes(signature[32:], "little")
+    if point is None or nonce is None or scalar >= Q:
+        return False
+    if _equal(_times(8, point), NEUTRAL) or _equal(_times(8, nonce), NEUTRAL):
+        return False
+    challenge = int.from_bytes(hashlib.sha512(signature[:32] + key + message).digest(), "little") % Q
+    return _equal(_times(scalar, BASE), _add(nonce, _times(challenge, point)))
+
+
+def ed25519(key, message, signature):
+    """Whether the signature is good, by an installed library if there is one."""
+    point = _decompress(key)
+    if point is None or _equal(_times(8, point), NEUTRAL):
+        return False
+    try:
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    except ImportError:
+        pass
+    else:
+        try:
+            Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+            return True
+        except (InvalidSignature, ValueError):
+            return False
+    try:
+        from nacl.exceptions import BadSignatureError
+        from nacl.signing import VerifyKey
+    except ImportError:
+        return own_ed25519(key, message, signature)
+    try:
+        VerifyKey(key).verify(message, signature)
+        return True
+    except BadSignatureError:
+        return False
+
+
+# --- heads: C2SP signed notes -------------------------------------------------------------------------------
+
+def note_text(signer_text, sequence, value):
+    return f"{ORIGIN}{signer_text}\n{sequence}\n{base64.b64encode(value).decode()}\n"
+
+
+def key_id(signer_text, key):
+    return hashlib.sha256(signer_text.encode() + b"\n\x01" + key).digest()[:4]
+
+
+def note(text, signer_text, key):
+    """Sequence and hash of a head that this log's key signed."""
+    try:
+        body, rest = text.split("\n\n")
+        origin, sequence_text, hash_text = body.split("\n")
+        name, signed = rest.removesuffix("\n").removeprefix("\u2014 ").split(" ")
+        sequence, value = int(sequence_text), base64.b64decode(hash_text, validate=True)
+        blob = base64.b64decode(signed, validate=True)
+    except (ValueError, binascii.Error):
+        raise Refused("note_form") from None
+    named = origin.removeprefix(ORIGIN)
+    try:
+        identifier_bytes("signer", named)
+    except ValueError:
+        raise Refused("note_form") from None
+    # One text form: what was read must give the same text again.
+    again = note_text(named, sequence, value) + f"\n\u2014 {named} {base64.b64encode(blob).decode()}\n"
+    if again != text or name != named or len(value) != 32 or len(blob) != 68 or not 0 <= sequence < 1 << 64:
+        raise Refused("note_form")
+    if named != signer_text:
+        raise Refused("head", sequence)
+    message = note_text(named, sequence, value).encode()
+    if blob[:4] != key_id(named, key) or not ed25519(key, message, blob[4:]):
+        raise Refused("note_signature")
+    return sequence, value
+
+
+# --- the log --------------------------------------------------------------------------------------------------
+
+class Log:
+    """Follows a log line by line."""
+
+    def __init__(self, first, expected_key=None):
+        self.signer_text = first["signer"]
+        self.key = key_bytes(first["log_key"])
+        if expected_key is not None and self.key != expected_key:
+            raise Refused("other_key")
+        self.sequence, self.signed = 0, 0
+        self.hash = genesis(identifier_bytes("signer", self.signer_text), self.key)
+        self.hashes = {0: self.hash}
+        self.clocks = [0, 0, 0]
+        self.counts = {}
+
+    def line(self, value):
+        if set(value) == {"head"}:
+            sequence, at = note(value["head"], self.signer_text, self.key)
+            if (sequence, at) != (self.sequence, self.hash):
+                raise Refused("head", sequence)
+            self.signed = sequence
+            return
+        if set(value) != {"sequence", "body", "hash"}:
+            raise Refused("line")
+        sequence, body = value["sequence"], base64.b64decode(value["body"], validate=True)
+        if sequence != self.sequence + 1:
+            raise Refused("sequence", sequence)
+        following = link(self.hash, sequence, body)
+        if following.hex() != value["hash"]:
+            raise Refused("chain", sequence)
+        try:
+            clocks, kind, _ = event(body)
+        except (ValueError, TypeError):
+            raise Refused("body", sequence) from None
+        if any(now < before for now, before in zip(clocks, self.clocks)):
+            raise Refused("clock", sequence)
+        self.sequence, self.hash, self.clocks = sequence, following, clocks
+        self.hashes[sequence] = following
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+
+    def finish(self):
+        if self.signed != self.sequence:
+            raise Refused("unsigned")
+
+    def goes_through(self, text):
+        """Whether a head that was kept lies on this log."""
+        sequence, value = note(text, self.signer_text, self.key)
+        if self.hashes.get(sequence) != value:
+            raise Refused("kept_head", sequence)
+
+
+def verify(lines, expected_key=None):
+    """Verifies an export, given as its lines; the log that was followed."""
+    log = None
+    for number, line in enumerate(lines):
+        try:
+            value = json.loads(line)
+            if number == 0:
+                if set(value) != {"signer", "log_key"}:
+                    raise Refused("line")
+                log = Log(value, expected_key)
+            else:
+                log.line(value)
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+            raise Refused("line") from None
+    if log is None:
+        raise Refused("line")
+    log.finish()
+    return log
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Verifies an exported log of a WAIaaS signer.")
+    parser.add_argument("file", nargs="?", help="the export; standard input if absent")
+    parser.add_argument("--log-key", help="the log's public key as you kept it, hexadecimal or base58")
+    parser.add_argument("--head", action="append", default=[], help="a file with a signed head that you kept")
+    parser.add_argument("--quiet", action="store_true", help="say nothing if the log verifies")
+    try:
+        arguments = parser.parse_args()
+        expected = key_bytes(arguments.log_key) if arguments.log_key else None
+    except SystemExit as end:
+        return 64 if end.code else 0
+    except ValueError:
+        print("verify_log: --log-key is 64 hexadecimal digits, or base58 of 32 bytes", file=sys.stderr)
+        return 64
+    try:
+        source = open(arguments.file, encoding="utf-8") if arguments.file else sys.stdin
+        with source:
+            log = verify(source, expected)
+        for path in arguments.head:
+            with open(path, encoding="utf-8", newline="") as file:
+                log.goes_through(file.read())
+    except Refused as refused:
+        print(f"verify_log: NOT VERIFIED: {refused}", file=sys.stderr)
+        return 1
+    except (OSError, UnicodeDecodeError) as error:
+        print(f"verify_log: {error}", file=sys.stderr)
+        return 1
+    if not arguments.quiet:
+        kept = "the key that you gave" if expected else "the export's own key: compare it with yours"
+        print(f"verified: {log.signer_text}, {log.sequence} events, head {log.hash.hex()}")
+        print(f"log key: {log.key.hex()} ({kept})")
+        for kind, count in sorted(log.counts.items()):
+            print(f"  {count:8} {kind}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
