@@ -180,7 +180,7 @@ D = -121665 * pow(121666, P - 2, P) % P
 ROOT = pow(2, (P - 1) // 4, P)
 
 
-def _decompress(data):
+def decompress(data):
     y = int.from_bytes(data, "little")
     sign, y = y >> 255, y & ((1 << 255) - 1)
     if y >= P:
@@ -196,7 +196,7 @@ def _decompress(data):
     return (x, y, 1, x * y % P)
 
 
-def _add(one, other):
+def add(one, other):
     a = (one[1] - one[0]) * (other[1] - other[0]) % P
     b = (one[1] + one[0]) * (other[1] + other[0]) % P
     c = 2 * one[3] * other[3] * D % P
@@ -205,40 +205,40 @@ def _add(one, other):
     return (e * f % P, g * h % P, f * g % P, e * h % P)
 
 
-def _times(factor, point):
+def times(factor, point):
     result = (0, 1, 1, 0)
     while factor:
         if factor & 1:
-            result = _add(result, point)
-        point = _add(point, point)
+            result = add(result, point)
+        point = add(point, point)
         factor >>= 1
     return result
 
 
-def _equal(one, other):
+def equal(one, other):
     return (one[0] * other[2] - other[0] * one[2]) % P == 0 and (one[1] * other[2] - other[1] * one[2]) % P == 0
 
 
-BASE = _decompress((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+BASE = decompress((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
 NEUTRAL = (0, 1, 1, 0)
 
 
 def own_ed25519(key, message, signature):
     """RFC 8032 section 5.1.7 without the cofactor; no key or nonce point of small order."""
-    point, nonce = _decompress(key), _decompress(signature[:32])
+    point, nonce = decompress(key), decompress(signature[:32])
     scalar = int.from_bytes(signature[32:], "little")
     if point is None or nonce is None or scalar >= Q:
         return False
-    if _equal(_times(8, point), NEUTRAL) or _equal(_times(8, nonce), NEUTRAL):
+    if equal(times(8, point), NEUTRAL) or equal(times(8, nonce), NEUTRAL):
         return False
     challenge = int.from_bytes(hashlib.sha512(signature[:32] + key + message).digest(), "little") % Q
-    return _equal(_times(scalar, BASE), _add(nonce, _times(challenge, point)))
+    return equal(times(scalar, BASE), add(nonce, times(challenge, point)))
 
 
 def ed25519(key, message, signature):
     """Whether the signature is good, by an installed library if there is one."""
-    point = _decompress(key)
-    if point is None or _equal(_times(8, point), NEUTRAL):
+    point = decompress(key)
+    if point is None or equal(times(8, point), NEUTRAL):
         return False
     try:
         from cryptography.exceptions import InvalidSignature
@@ -292,11 +292,11 @@ def note(text, signer_text, key):
     again = note_text(named, sequence, value) + f"\n\u2014 {named} {base64.b64encode(blob).decode()}\n"
     if again != text or name != named or len(value) != 32 or len(blob) != 68 or not 0 <= sequence < 1 << 64:
         raise Refused("note_form")
-    if named != signer_text:
-        raise Refused("head", sequence)
     message = note_text(named, sequence, value).encode()
     if blob[:4] != key_id(named, key) or not ed25519(key, message, blob[4:]):
         raise Refused("note_signature")
+    if named != signer_text:
+        raise Refused("head", sequence)
     return sequence, value
 
 

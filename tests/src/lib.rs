@@ -5,3 +5,4 @@
 pub mod agent;
 pub mod owner;
 pub mod signer;
+pub mod stage;

@@ -134,7 +134,16 @@ impl Owner {
     /// # Errors
     /// When the signer refuses.
     pub async fn grant(&self, grant: SessionGrant) -> Result<SessionId> {
-        let submitted = self.say(&StatementFacts::GrantSession { grant }).await?;
+        // The one statement here that needs no password: it holds inside the policy's ceilings.
+        let drafted = self
+            .admin
+            .draft_statement(&StatementFacts::GrantSession { grant })
+            .await?;
+        let signatures = [self.signature(&drafted.text)?];
+        let submitted = self
+            .admin
+            .submit_statement(drafted.statement, &signatures)
+            .await?;
         let after = submitted.sequence.saturating_sub(1);
         let page = self.admin.events(after, 1, Duration::ZERO).await?;
         let record = page.events.first().context("the event of the grant")?;

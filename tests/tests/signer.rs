@@ -7,119 +7,16 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use waiaas_client::{Client, ClientError, GatewaySocket, NewWallet};
 use waiaas_shared::address::Account;
-use waiaas_shared::caip::{AccountId, ChainId, Family};
+use waiaas_shared::caip::Family;
 use waiaas_shared::denial::Code;
 use waiaas_shared::log::{SignedHead, Verifier};
 use waiaas_shared::statement::StatementFacts;
-use waiaas_tests::agent::{Agent, Transfer, grant, key};
-use waiaas_tests::owner::{Owner, policy, rule};
+use waiaas_tests::agent::Transfer;
+use waiaas_tests::owner::Owner;
 use waiaas_tests::signer::Home;
+use waiaas_tests::stage::{EVM, Stage, codes, gateway, run, solana};
 use xtask::tools;
-
-const EVM: ChainId = ChainId::Evm(31_337);
-const EVM_TO: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
-const SOLANA_TO: &str = "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM";
-/// A tenth of an ether, and as many lamports.
-const LIMIT: u128 = 100_000_000_000_000_000;
-
-fn solana() -> ChainId {
-    "solana:localnet".parse().expect("a chain")
-}
-
-fn account(chain: ChainId, text: &str) -> AccountId {
-    AccountId::new(chain, text.parse().expect("an address")).expect("an account")
-}
-
-/// An initialised signer with owner, wallets, policy and a key-bound session.
-struct Stage {
-    owner: Owner,
-    evm: NewWallet,
-    solana: NewWallet,
-    agent: Agent,
-}
-
-impl Stage {
-    async fn set_up(home: &Home) -> Result<Self> {
-        let mut owner = Owner::connect(&home.admin_socket()).await?;
-        let phrase = owner.initialize().await?;
-        ensure!(phrase.split(|byte| *byte == b' ').count() == 24, "24 words");
-        owner.enrol(vec![account(EVM, EVM_TO)]).await?;
-        let evm = owner.wallet(Family::Evm, EVM).await?;
-        let solana_wallet = owner.wallet(Family::Solana, solana()).await?;
-        let recipients = [account(EVM, EVM_TO), account(solana(), SOLANA_TO)];
-        let rules = vec![
-            rule(EVM, LIMIT, LIMIT * 10),
-            rule(solana(), LIMIT, LIMIT * 10),
-        ];
-        owner.adopt(&policy(rules, &recipients)).await?;
-        let key = key(22);
-        let granted = owner
-            .grant(grant(
-                &key,
-                &[evm, solana_wallet],
-                &[EVM, solana()],
-                LIMIT,
-                LIMIT * 10,
-            ))
-            .await?;
-        let signer = owner.admin.status().await?.signer.context("a signer")?;
-        Ok(Self {
-            owner,
-            evm,
-            solana: solana_wallet,
-            agent: Agent {
-                signer,
-                session: granted,
-                key,
-            },
-        })
-    }
-
-    fn to_evm(&self, amount: u128) -> Transfer {
-        Transfer {
-            from: self.evm,
-            network: EVM,
-            to: EVM_TO.parse().expect("an address"),
-            amount,
-        }
-    }
-
-    fn to_solana(&self, amount: u128) -> Transfer {
-        let to = SOLANA_TO.parse().expect("an address");
-        Transfer {
-            from: self.solana,
-            network: solana(),
-            to,
-            amount,
-        }
-    }
-}
-
-fn codes(error: &ClientError) -> Vec<Code> {
-    match error {
-        ClientError::Denied(denial) => denial
-            .violations()
-            .iter()
-            .map(|broken| broken.code)
-            .collect(),
-        other => panic!("not a refusal: {other}"),
-    }
-}
-
-async fn gateway(socket: &Path) -> Result<Client<GatewaySocket>> {
-    Ok(Client::connect(socket).await?)
-}
-
-fn run(test: impl Future<Output = Result<()>>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    let outcome = tokio::task::LocalSet::new().block_on(&runtime, test);
-    outcome.expect("the scenario");
-}
 
 fn expected(family: &str, transfer: &Transfer, raw: &[u8], nonce: Option<u64>) -> Value {
     let mut value = json!({

@@ -17,6 +17,7 @@ pub use verify::LogFault;
 
 use crate::app::App;
 use crate::database::{DatabaseError, Durability};
+use crate::payment::Payment;
 use crate::signer_client::SignerError;
 use crate::views::Stale;
 use store::Cursor;
@@ -120,7 +121,7 @@ async fn follow_once(app: &Arc<App>) -> Result<std::convert::Infallible, Stop> {
     };
     let known = stored.is_some();
     verify::status(&status, known.then_some(&cursor), app.log_key).map_err(Stop::Fault)?;
-    app.know_signer(cursor.signer);
+    app.know_signer(&cursor);
     app.set_feed(|feed| {
         feed.sequence = cursor.sequence;
         feed.last = status.sequence.max(cursor.sequence);
@@ -148,7 +149,10 @@ fn beginning(app: &App, status: &SignerStatus) -> Result<Cursor, Stop> {
 async fn take(app: &Arc<App>, cursor: Cursor, page: waiaas_client::EventPage) -> Result<Cursor, Stop> {
     let verified = verify::page(&page, &cursor, app.log_key).map_err(Stop::Fault)?;
     let news = events::read(&page.events).map_err(Stop::Fault)?;
-    let payments = news.payments.clone();
+    let mut payments = news.payments.clone();
+    for payment in &mut payments {
+        app.tracker.fill_in(payment);
+    }
     if verified != cursor {
         let job = move |connection: &rusqlite::Connection| {
             payments.iter().try_for_each(|payment| store::put(connection, payment))?;
@@ -163,11 +167,24 @@ async fn take(app: &Arc<App>, cursor: Cursor, page: waiaas_client::EventPage) ->
         feed.last = page.last;
         feed.health = FeedHealth::Following;
     });
-    crate::pipeline::confirm::committed(app, news.payments, verified.rebuilt_through);
+    late_details(app, &news.payments).await.map_err(Stop::Database)?;
+    crate::pipeline::confirm::committed(app, news.payments);
     if news.unlocked {
         app.tracker.signer_changed();
     }
     Ok(verified)
+}
+
+/// Details that a signed answer brought while its event was being written.
+async fn late_details(app: &App, payments: &[Payment]) -> Result<(), DatabaseError> {
+    for payment in payments {
+        let mut payment = payment.clone();
+        if app.tracker.fill_in(&mut payment) {
+            let put = move |connection: &rusqlite::Connection| store::put(connection, &payment);
+            app.database.run(Durability::Process, put).await?;
+        }
+    }
+    Ok(())
 }
 
 /// A channel for [`FeedState`].

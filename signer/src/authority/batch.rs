@@ -17,11 +17,11 @@ use super::open::fold;
 use super::password::{Derived, Purpose};
 use super::system::System;
 use super::{Authority, Fatal, Vault};
+use crate::core::clock::ClockKeeper;
 use crate::core::command::{
     Command, Context, Outcome, Rehearsal, SigningOrder, Submission, UnlockFacts, WalletRequest,
     Withdrawal,
 };
-use crate::core::clock::ClockKeeper;
 use crate::core::step;
 use crate::ledger::{Batch, Ledger, LedgerError, SpendIndex, StoredEvent};
 use crate::sys::memory::LockedBytes;
@@ -582,13 +582,22 @@ impl<L: Ledger, S: System> Authority<L, S> {
             let _gone = reply.send(refused(Code::AlreadyInitialized));
             return Ok(());
         }
-        let (Ok(folder), Some(reading), Ok(mut phrase)) = (
+        let (Ok(folder), Some(reading), Ok(mut padded)) = (
             KeystoreFolder::open(&self.folder),
             self.system.clocks(),
             self.arena.take(PHRASE_MAX_BYTES),
         ) else {
             let _gone = reply.send(refused(Code::StorageFull));
             return Ok(());
+        };
+        // Before anything is written: a keystore whose log cannot begin is of no use.
+        self.begin_clock(reading);
+        let context = match self.context(false) {
+            Ok(context) => context,
+            Err(denial) => {
+                let _gone = reply.send(Err(denial));
+                return Ok(());
+            }
         };
         let log_key = keystore.log_public_key();
         let first = genesis(signer, &log_key);
@@ -608,20 +617,25 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 return Ok(());
             }
         };
-        if unlocked.copy_phrase(&mut phrase).is_err() {
+        let length = unlocked
+            .copy_phrase(&mut padded)
+            .map_err(|_| Fatal::Signing)?;
+        let Ok(mut phrase) = self.arena.take(length) else {
             return Err(Fatal::Signing);
-        }
+        };
+        padded.expose(|from| {
+            phrase.fill(|to| to.iter_mut().zip(from).for_each(|(to, from)| *to = *from));
+        });
+        drop(padded);
         self.vault = Vault::Open(Box::new(keystore), Box::new(unlocked));
         self.head = Some(Head {
             signer,
             sequence: 0,
             hash: first,
         });
-        self.begin_clock(reading);
-        let outcome = self.context(false).and_then(|context| {
-            self.decide_in(pending, &Command::Create { signer }, &context)?;
-            self.take_in_journal(pending, Millis::default(), &context)
-        });
+        let outcome = self
+            .decide_in(pending, &Command::Create { signer }, &context)
+            .and_then(|_| self.take_in_journal(pending, Millis::default(), &context));
         self.later(pending, reply, outcome, move |_| {
             Some(Initialized { signer, phrase })
         });

@@ -167,14 +167,13 @@ impl<L: Ledger, S: System> Authority<L, S> {
             wallet: None,
             origin,
         });
-        let revocations =
-            journal
-                .revoked
-                .iter()
-                .map(|(session, origin)| Command::RevokeSession {
-                    session: *session,
-                    origin: *origin,
-                });
+        let revocations = journal
+            .revoked
+            .iter()
+            .map(|(session, origin)| Command::RevokeSession {
+                session: *session,
+                origin: *origin,
+            });
         kill.into_iter().chain(pause).chain(revocations).collect()
     }
 

@@ -1,7 +1,7 @@
 //! The ledger in memory, for the simulator: what was synced survives a crash, what was not does not,
 //! and faults come when the script says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use waiaas_shared::digest::Digest;
 use waiaas_shared::ids::TransactionId;
@@ -9,7 +9,7 @@ use waiaas_shared::ids::TransactionId;
 use super::{Batch, Ledger, LedgerError, Page, SpendIndex, StoredEvent};
 use crate::core::journal::JournalRow;
 
-/// How the next append fails.
+/// How an append fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Refused before anything was written.
@@ -28,20 +28,53 @@ pub struct MemoryLedger {
     idempotency: BTreeMap<Digest, u64>,
     transactions: BTreeMap<TransactionId, u64>,
     journal: Vec<JournalRow>,
-    fault: Option<Fault>,
+    faults: VecDeque<Fault>,
+    unreadable: bool,
     appends: u64,
 }
 
 impl MemoryLedger {
-    /// Makes the next append fail.
+    /// Makes the next append or journal entry fail that no earlier fault is waiting for.
     pub fn fail_next(&mut self, fault: Fault) {
-        self.fault = Some(fault);
+        self.faults.push_back(fault);
+    }
+
+    /// From now on appends succeed; whether a fault was still waiting.
+    pub fn forget_faults(&mut self) -> bool {
+        let waited = !self.faults.is_empty();
+        self.faults.clear();
+        waited
+    }
+
+    /// Whether reads of events and index fail.
+    pub const fn set_unreadable(&mut self, unreadable: bool) {
+        self.unreadable = unreadable;
     }
 
     /// How many commits were made.
     #[must_use]
     pub const fn appends(&self) -> u64 {
         self.appends
+    }
+
+    /// The stored parts, for tests that break them.
+    #[cfg(test)]
+    pub(crate) fn parts(&mut self) -> StoredParts<'_> {
+        StoredParts {
+            events: &mut self.events,
+            heads: &mut self.heads,
+            journal: &mut self.journal,
+            idempotency: &mut self.idempotency,
+            transactions: &mut self.transactions,
+        }
+    }
+
+    fn readable(&self) -> Result<(), LedgerError> {
+        if self.unreadable {
+            Err(LedgerError::Unreadable(std::io::ErrorKind::Other))
+        } else {
+            Ok(())
+        }
     }
 
     fn at(&self, sequence: u64) -> Option<StoredEvent> {
@@ -65,9 +98,19 @@ impl MemoryLedger {
     }
 }
 
+/// What a [`MemoryLedger`] holds.
+#[cfg(test)]
+pub(crate) struct StoredParts<'ledger> {
+    pub(crate) events: &'ledger mut Vec<StoredEvent>,
+    pub(crate) heads: &'ledger mut Vec<(u64, String)>,
+    pub(crate) journal: &'ledger mut Vec<JournalRow>,
+    pub(crate) idempotency: &'ledger mut BTreeMap<Digest, u64>,
+    pub(crate) transactions: &'ledger mut BTreeMap<TransactionId, u64>,
+}
+
 impl Ledger for MemoryLedger {
     fn append(&mut self, batch: &Batch) -> Result<(), LedgerError> {
-        match self.fault.take() {
+        match self.faults.pop_front() {
             None => {
                 self.write(batch);
                 Ok(())
@@ -82,6 +125,7 @@ impl Ledger for MemoryLedger {
     }
 
     fn read(&mut self, after: u64, max_bytes: usize) -> Result<Page, LedgerError> {
+        self.readable()?;
         let mut page = Page::default();
         let mut bytes = 0;
         for event in self.events.iter().filter(|event| event.sequence > after) {
@@ -105,6 +149,7 @@ impl Ledger for MemoryLedger {
         &mut self,
         idempotency: &Digest,
     ) -> Result<Option<StoredEvent>, LedgerError> {
+        self.readable()?;
         Ok(self
             .idempotency
             .get(idempotency)
@@ -115,6 +160,7 @@ impl Ledger for MemoryLedger {
         &mut self,
         transaction: TransactionId,
     ) -> Result<Option<StoredEvent>, LedgerError> {
+        self.readable()?;
         Ok(self
             .transactions
             .get(&transaction)
@@ -132,7 +178,7 @@ impl Ledger for MemoryLedger {
     }
 
     fn journal_append(&mut self, row: &JournalRow) -> Result<(), LedgerError> {
-        match self.fault.take() {
+        match self.faults.pop_front() {
             None => {
                 self.journal.push(row.clone());
                 Ok(())

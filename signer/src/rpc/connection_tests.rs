@@ -72,7 +72,13 @@ fn client(stream: UnixStream) -> waiaas_schema::common_capnp::common::Client {
 }
 
 async fn killed(client: &waiaas_schema::common_capnp::common::Client) -> capnp::Result<u64> {
-    Ok(client.kill_request().send().promise.await?.get()?.get_sequence())
+    Ok(client
+        .kill_request()
+        .send()
+        .promise
+        .await?
+        .get()?
+        .get_sequence())
 }
 
 #[test]
@@ -86,9 +92,21 @@ fn a_panic_ends_its_own_connection() {
             let fragile = client(peer);
             assert_eq!(killed(&fragile).await.unwrap(), 7);
             let error = if later {
-                fragile.revoke_session_request().send().promise.await.map(|_| ()).unwrap_err()
+                fragile
+                    .revoke_session_request()
+                    .send()
+                    .promise
+                    .await
+                    .map(|_| ())
+                    .unwrap_err()
             } else {
-                fragile.pause_request().send().promise.await.map(|_| ()).unwrap_err()
+                fragile
+                    .pause_request()
+                    .send()
+                    .promise
+                    .await
+                    .map(|_| ())
+                    .unwrap_err()
             };
             assert_eq!(error.kind, capnp::ErrorKind::Disconnected);
             served.await.expect("the panic was caught, not passed on");
@@ -129,13 +147,20 @@ fn slow_bytes_are_given_one_patience_and_silence_between_frames_is_free() {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         served.await.unwrap();
-        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "{:?}",
+            start.elapsed()
+        );
     });
 }
 
 fn bootstrap() -> Vec<u8> {
     let mut message = Builder::new_default();
-    message.init_root::<message::Builder<'_>>().init_bootstrap().set_question_id(0);
+    message
+        .init_root::<message::Builder<'_>>()
+        .init_bootstrap()
+        .set_question_id(0);
     capnp::serialize::write_message_to_words(&message)
 }
 
@@ -158,7 +183,9 @@ fn a_peer_that_never_reads_stops_being_read_and_is_left() {
         peer.write_all(&bootstrap()).await.unwrap();
         let mut sent = 0_usize;
         let mut question = 1;
-        while let Ok(Ok(())) = timeout(Duration::from_secs(1), peer.write_all(&kill_call(question))).await {
+        while let Ok(Ok(())) =
+            timeout(Duration::from_secs(1), peer.write_all(&kill_call(question))).await
+        {
             question += 1;
             sent += 1;
             assert!(sent < 1_000_000, "it is read for ever");
@@ -176,7 +203,13 @@ fn exceptions_leave_nothing_behind() {
         let honest = client(peer);
         // `status` is not implemented here: each answer is an exception.
         for _ in 0..2000 {
-            let error = honest.status_request().send().promise.await.map(|_| ()).unwrap_err();
+            let error = honest
+                .status_request()
+                .send()
+                .promise
+                .await
+                .map(|_| ())
+                .unwrap_err();
             assert_eq!(error.kind, capnp::ErrorKind::Unimplemented);
         }
         assert_eq!(killed(&honest).await.unwrap(), 7);

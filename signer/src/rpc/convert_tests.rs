@@ -11,7 +11,9 @@ use waiaas_shared::time::Millis;
 use super::*;
 use crate::ledger::{Page, StoredEvent};
 
-fn spend_message(change: impl FnOnce(types_capnp::spend_request::Builder<'_>)) -> Result<SpendRequest, Unfit> {
+fn spend_message(
+    change: impl FnOnce(types_capnp::spend_request::Builder<'_>),
+) -> Result<SpendRequest, Unfit> {
     let mut message = Builder::new_default();
     let mut request = message.init_root::<types_capnp::spend_request::Builder<'_>>();
     request.set_session(SessionId::from_bytes([7; 16]).to_string());
@@ -33,10 +35,22 @@ fn a_request_is_taken_as_it_is() {
     })
     .unwrap();
     assert_eq!(request.session, SessionId::from_bytes([7; 16]));
-    assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/v1/transactions"));
-    assert_eq!((request.query.as_str(), request.idempotency_key.as_str()), ("?", "key"));
-    assert_eq!((request.signature_input.as_str(), request.signature.as_str()), ("sig=()", "sig=:AA==:"));
-    assert_eq!((request.body.as_slice(), request.unsigned.as_slice()), (&b"{}"[..], &[1, 2, 3][..]));
+    assert_eq!(
+        (request.method.as_str(), request.path.as_str()),
+        ("POST", "/v1/transactions")
+    );
+    assert_eq!(
+        (request.query.as_str(), request.idempotency_key.as_str()),
+        ("?", "key")
+    );
+    assert_eq!(
+        (request.signature_input.as_str(), request.signature.as_str()),
+        ("sig=()", "sig=:AA==:")
+    );
+    assert_eq!(
+        (request.body.as_slice(), request.unsigned.as_slice()),
+        (&b"{}"[..], &[1, 2, 3][..])
+    );
     assert!(request.prior.is_none() && !request.dry_run);
 }
 
@@ -51,20 +65,53 @@ fn garbage_in_each_field_is_refused() {
         assert_eq!(result.map(|_| ()), expected);
     };
     for session in ["", "session_", "x", wallet.as_str(), long.as_str()] {
-        check(spend_message(|mut request| request.set_session(session)), field("session"));
+        check(
+            spend_message(|mut request| request.set_session(session)),
+            field("session"),
+        );
     }
-    check(spend_message(|mut request| request.set_session(not_text)), field("session"));
-    check(spend_message(|mut request| request.set_method(not_text)), field("method"));
-    check(spend_message(|mut request| request.set_method(&long)), field("method"));
-    check(spend_message(|mut request| request.set_path(&long)), field("path"));
-    check(spend_message(|mut request| request.set_query(&long)), field("query"));
-    check(spend_message(|mut request| request.set_idempotency_key(&long)), field("idempotencyKey"));
-    check(spend_message(|mut request| request.set_signature_input(&longer)), field("signatureInput"));
-    check(spend_message(|mut request| request.set_signature(&longer)), field("signature"));
+    check(
+        spend_message(|mut request| request.set_session(not_text)),
+        field("session"),
+    );
+    check(
+        spend_message(|mut request| request.set_method(not_text)),
+        field("method"),
+    );
+    check(
+        spend_message(|mut request| request.set_method(&long)),
+        field("method"),
+    );
+    check(
+        spend_message(|mut request| request.set_path(&long)),
+        field("path"),
+    );
+    check(
+        spend_message(|mut request| request.set_query(&long)),
+        field("query"),
+    );
+    check(
+        spend_message(|mut request| request.set_idempotency_key(&long)),
+        field("idempotencyKey"),
+    );
+    check(
+        spend_message(|mut request| request.set_signature_input(&longer)),
+        field("signatureInput"),
+    );
+    check(
+        spend_message(|mut request| request.set_signature(&longer)),
+        field("signature"),
+    );
     let large = vec![0; BODY_LIMIT_BYTES + 1];
     let too_large = || Err(Unfit::Denied(Code::BodyTooLarge.into()));
-    check(spend_message(|mut request| request.set_body(&large)), too_large());
-    check(spend_message(|mut request| request.set_unsigned(&large)), too_large());
+    check(
+        spend_message(|mut request| request.set_body(&large)),
+        too_large(),
+    );
+    check(
+        spend_message(|mut request| request.set_unsigned(&large)),
+        too_large(),
+    );
     let most = vec![0; BODY_LIMIT_BYTES];
     check(spend_message(|mut request| request.set_body(&most)), Ok(()));
 }
@@ -73,21 +120,32 @@ fn garbage_in_each_field_is_refused() {
 fn fields_of_a_newer_version_are_not_ignored() {
     // A structure with more in it than this version knows, where a request is expected.
     let mut message = Builder::new_default();
-    message.init_root::<types_capnp::status::Builder<'_>>().set_kill_epoch(1);
+    message
+        .init_root::<types_capnp::status::Builder<'_>>()
+        .set_kill_epoch(1);
     let refused = spend(message.get_root_as_reader().unwrap(), false).map(|_| ());
     assert_eq!(refused, Err(Unfit::Malformed(Malformed::UnknownFields)));
 }
 
 #[test]
 fn names_have_a_closed_list() {
-    for (text, expected) in [("solana", Some(Family::Solana)), ("evm", Some(Family::Evm)), ("Evm", None), ("", None)] {
+    for (text, expected) in [
+        ("solana", Some(Family::Solana)),
+        ("evm", Some(Family::Evm)),
+        ("Evm", None),
+        ("", None),
+    ] {
         assert_eq!(family(text.into()).ok(), expected, "{text}");
     }
     for envelope_known in Envelope::ALL {
         assert_eq!(envelope(envelope_known.as_str().into()), Ok(envelope_known));
     }
     for text in ["", "ed25519", "EIP191", "eip191 ", "raw"] {
-        assert_eq!(envelope(text.into()), Err(Malformed::Field("envelope")), "{text}");
+        assert_eq!(
+            envelope(text.into()),
+            Err(Malformed::Field("envelope")),
+            "{text}"
+        );
     }
 }
 
@@ -97,7 +155,10 @@ fn lists_are_bounded() {
     let list = message
         .init_root::<waiaas_schema::admin_capnp::admin::withdraw_params::Builder<'_>>()
         .init_signatures(SIGNATURES_LIMIT + 1);
-    assert_eq!(signatures(list.into_reader()), Err(Malformed::Field("signatures")));
+    assert_eq!(
+        signatures(list.into_reader()),
+        Err(Malformed::Field("signatures"))
+    );
 
     let mut message = Builder::new_default();
     let mut list = message
@@ -107,11 +168,20 @@ fn lists_are_bounded() {
     list.set(1, "solana:localnet");
     assert_eq!(
         networks::<ChainId>(list.reborrow().into_reader()).unwrap(),
-        ["eip155:1".parse().unwrap(), "solana:localnet".parse().unwrap()]
+        [
+            "eip155:1".parse().unwrap(),
+            "solana:localnet".parse().unwrap()
+        ]
     );
     list.set(1, "eip155:01");
-    assert_eq!(networks::<ChainId>(list.into_reader()), Err(Malformed::Field("networks")));
-    assert_eq!(signature(&[0; SIGNATURE_LIMIT_BYTES + 1]), Err(Malformed::Field("signature")));
+    assert_eq!(
+        networks::<ChainId>(list.into_reader()),
+        Err(Malformed::Field("networks"))
+    );
+    assert_eq!(
+        signature(&[0; SIGNATURE_LIMIT_BYTES + 1]),
+        Err(Malformed::Field("signature"))
+    );
 }
 
 #[test]
@@ -125,10 +195,20 @@ fn signatures_are_read_whole() {
     entry.set_owner(owner.to_string());
     entry.set_envelope("eip191");
     entry.set_signature(&[9; 65]);
-    let expected = OwnerSignature { owner, envelope: Envelope::Eip191, signature: vec![9; 65] };
-    assert_eq!(signatures(list.reborrow().into_reader()).unwrap(), [expected]);
+    let expected = OwnerSignature {
+        owner,
+        envelope: Envelope::Eip191,
+        signature: vec![9; 65],
+    };
+    assert_eq!(
+        signatures(list.reborrow().into_reader()).unwrap(),
+        [expected]
+    );
     list.reborrow().get(0).set_owner("owner_1");
-    assert_eq!(signatures(list.into_reader()), Err(Malformed::Field("owner")));
+    assert_eq!(
+        signatures(list.into_reader()),
+        Err(Malformed::Field("owner"))
+    );
 }
 
 #[test]
@@ -149,7 +229,12 @@ fn violations_keep_their_values() {
     let denial = Denial::from_violations(vec![
         Violation {
             retry_after: Some(Millis::from_millis(0)),
-            ..Violation::limit(Code::DayLimit, asset, Amount::from_base_units(5), Amount::ZERO)
+            ..Violation::limit(
+                Code::DayLimit,
+                asset,
+                Amount::from_base_units(5),
+                Amount::ZERO,
+            )
         },
         Violation::of(Code::Locked),
     ])
@@ -158,13 +243,27 @@ fn violations_keep_their_values() {
     let outcome = message.init_root::<types_capnp::outcome::Builder<'_>>();
     write_outcome(&Err(denial), outcome);
     let outcome: types_capnp::outcome::Reader<'_> = message.get_root_as_reader().unwrap();
-    let types_capnp::outcome::Denied(Ok(list)) = outcome.which().unwrap() else { panic!("denied") };
-    let texts = |entry: types_capnp::violation::Reader<'_>| {
-        [entry.get_code(), entry.get_asset(), entry.get_observed(), entry.get_allowed()]
-            .map(|text| text.unwrap().to_string().unwrap())
+    let types_capnp::outcome::Denied(Ok(list)) = outcome.which().unwrap() else {
+        panic!("denied")
     };
-    assert_eq!(texts(list.get(0)), ["day_limit", "solana:localnet/slip44:501", "5", "0"]);
-    assert_eq!(list.get(0).get_retry_after_millis(), 1, "0 would say: never");
+    let texts = |entry: types_capnp::violation::Reader<'_>| {
+        [
+            entry.get_code(),
+            entry.get_asset(),
+            entry.get_observed(),
+            entry.get_allowed(),
+        ]
+        .map(|text| text.unwrap().to_string().unwrap())
+    };
+    assert_eq!(
+        texts(list.get(0)),
+        ["day_limit", "solana:localnet/slip44:501", "5", "0"]
+    );
+    assert_eq!(
+        list.get(0).get_retry_after_millis(),
+        1,
+        "0 would say: never"
+    );
     assert_eq!(texts(list.get(1)), ["locked", "", "", ""]);
     assert_eq!(list.get(1).get_retry_after_millis(), 0);
 }
@@ -177,24 +276,40 @@ fn page_of(count: u64, body: usize, note: usize) -> EventsAnswer {
     };
     let page = Page {
         events: (1..=count).map(event).collect(),
-        heads: (1..=count).map(|sequence| (sequence, "n".repeat(note))).collect(),
+        heads: (1..=count)
+            .map(|sequence| (sequence, "n".repeat(note)))
+            .collect(),
     };
     EventsAnswer { page, last: count }
 }
 
 #[test]
 fn a_page_fits_a_frame_and_always_goes_on() {
-    for (count, body, note, most) in
-        [(10, 100, 300, 10), (5000, 40, 300, 5000), (3, 256 * 1024, 300, 1), (1, 500 * 1024, 300, 1)]
-    {
+    for (count, body, note, most) in [
+        (10, 100, 300, 10),
+        (5000, 40, 300, 5000),
+        (3, 256 * 1024, 300, 1),
+        (1, 500 * 1024, 300, 1),
+    ] {
         let mut message = Builder::new_default();
         write_page(&page_of(count, body, note), message.init_root());
         let page: types_capnp::event_page::Reader<'_> = message.get_root_as_reader().unwrap();
         let events = page.get_events().unwrap();
-        assert!((1..=most).contains(&u64::from(events.len())), "{count} {body}: {}", events.len());
-        assert_eq!(page.get_heads().unwrap().len(), events.len(), "only heads of events inside");
+        assert!(
+            (1..=most).contains(&u64::from(events.len())),
+            "{count} {body}: {}",
+            events.len()
+        );
+        assert_eq!(
+            page.get_heads().unwrap().len(),
+            events.len(),
+            "only heads of events inside"
+        );
         assert_eq!(page.get_last(), count);
         let bytes = message.size_in_words() * 8;
-        assert!(bytes < waiaas_schema::FRAME_LIMIT_BYTES, "{count} {body}: {bytes}");
+        assert!(
+            bytes < waiaas_schema::FRAME_LIMIT_BYTES,
+            "{count} {body}: {bytes}"
+        );
     }
 }

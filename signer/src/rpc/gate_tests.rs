@@ -74,31 +74,51 @@ fn what_an_honest_client_sends_passes() {
     assert_eq!(judge(&mut gate, &finish_of(0)), Ok(Verdict::Pass));
     // The number of the bootstrap is free again.
     assert_eq!(judge(&mut gate, &call(0)), Ok(Verdict::Pass));
-    assert_eq!(judge(&mut gate, &message(|body| drop(body.init_release()))), Ok(Verdict::Pass));
-    assert_eq!(judge(&mut gate, &message(|body| drop(body.init_abort()))), Ok(Verdict::End));
+    assert_eq!(
+        judge(&mut gate, &message(|body| drop(body.init_release()))),
+        Ok(Verdict::Pass)
+    );
+    assert_eq!(
+        judge(&mut gate, &message(|body| drop(body.init_abort()))),
+        Ok(Verdict::End)
+    );
 }
 
 #[test]
 fn one_bootstrap() {
     for question in [0, 1] {
-        assert_eq!(judge(&mut introduced(), &bootstrap(question)), Err(Refused::SecondBootstrap));
+        assert_eq!(
+            judge(&mut introduced(), &bootstrap(question)),
+            Err(Refused::SecondBootstrap)
+        );
     }
     let mut gate = introduced();
     judge(&mut gate, &finish_of(0)).unwrap();
-    assert_eq!(judge(&mut gate, &bootstrap(0)), Err(Refused::SecondBootstrap));
+    assert_eq!(
+        judge(&mut gate, &bootstrap(0)),
+        Err(Refused::SecondBootstrap)
+    );
 }
 
 #[test]
 fn every_other_kind_of_message_is_refused() {
     // The union's tag is the first 16 bits of the root structure; honest kinds by number.
     let used = [1, 2, 4, 6, 8];
-    for kind in (0_u16..=300).chain([u16::MAX]).filter(|kind| !used.contains(kind)) {
+    for kind in (0_u16..=300)
+        .chain([u16::MAX])
+        .filter(|kind| !used.contains(kind))
+    {
         let mut words = capnp::serialize::write_message_to_words(&bootstrap(0));
         words[16..18].copy_from_slice(&kind.to_le_bytes());
         let message =
-            capnp::serialize::read_message(&mut words.as_slice(), waiaas_schema::reader_options()).unwrap();
+            capnp::serialize::read_message(&mut words.as_slice(), waiaas_schema::reader_options())
+                .unwrap();
         let mut gate = introduced();
-        assert_eq!(gate.judge(message.get_root().unwrap(), 100), Err(Refused::Kind), "{kind}");
+        assert_eq!(
+            gate.judge(message.get_root().unwrap(), 100),
+            Err(Refused::Kind),
+            "{kind}"
+        );
     }
 }
 
@@ -111,20 +131,39 @@ fn calls_reach_the_one_interface_only() {
             answer.init_transform(transform);
         })
     };
-    assert_eq!(judge(&mut introduced(), &promised(1, 0)), Err(Refused::Target));
-    assert_eq!(judge(&mut introduced(), &promised(0, 1)), Err(Refused::Target));
+    assert_eq!(
+        judge(&mut introduced(), &promised(1, 0)),
+        Err(Refused::Target)
+    );
+    assert_eq!(
+        judge(&mut introduced(), &promised(0, 1)),
+        Err(Refused::Target)
+    );
     let mut finished = introduced();
     judge(&mut finished, &finish_of(0)).unwrap();
     assert_eq!(judge(&mut finished, &promised(0, 0)), Err(Refused::Target));
-    assert_eq!(judge(&mut Gate::new(), &promised(0, 0)), Err(Refused::Target));
+    assert_eq!(
+        judge(&mut Gate::new(), &promised(0, 0)),
+        Err(Refused::Target)
+    );
 }
 
 #[test]
 fn no_capability_travels() {
-    let with_table = call_with(1, GATEWAY_SIGN, |call| drop(call.init_params().init_cap_table(1)));
-    assert_eq!(judge(&mut introduced(), &with_table), Err(Refused::Capability));
-    let yourself = call_with(1, GATEWAY_SIGN, |call| call.init_send_results_to().set_yourself(()));
-    assert_eq!(judge(&mut introduced(), &yourself), Err(Refused::Capability));
+    let with_table = call_with(1, GATEWAY_SIGN, |call| {
+        drop(call.init_params().init_cap_table(1))
+    });
+    assert_eq!(
+        judge(&mut introduced(), &with_table),
+        Err(Refused::Capability)
+    );
+    let yourself = call_with(1, GATEWAY_SIGN, |call| {
+        call.init_send_results_to().set_yourself(())
+    });
+    assert_eq!(
+        judge(&mut introduced(), &yourself),
+        Err(Refused::Capability)
+    );
 }
 
 #[test]
@@ -148,13 +187,22 @@ fn too_many_calls_are_told_so_and_stopping_still_passes() {
         assert_eq!(judge(&mut gate, &call(question)), Ok(Verdict::Pass));
     }
     for question in most + 1..most + 1000 {
-        assert_eq!(judge(&mut gate, &call(question)), Ok(Verdict::Overloaded(question)));
+        assert_eq!(
+            judge(&mut gate, &call(question)),
+            Ok(Verdict::Overloaded(question))
+        );
     }
     let stops = u32::try_from(STOPS_IN_FLIGHT).unwrap();
     for question in 10_000..10_000 + stops {
-        assert_eq!(judge(&mut gate, &call_with(question, COMMON_KILL, |_| {})), Ok(Verdict::Pass));
+        assert_eq!(
+            judge(&mut gate, &call_with(question, COMMON_KILL, |_| {})),
+            Ok(Verdict::Pass)
+        );
     }
-    assert_eq!(judge(&mut gate, &call_with(9999, COMMON_KILL, |_| {})), Ok(Verdict::Overloaded(9999)));
+    assert_eq!(
+        judge(&mut gate, &call_with(9999, COMMON_KILL, |_| {})),
+        Ok(Verdict::Overloaded(9999))
+    );
     assert_eq!(gate.open.len(), CALLS_IN_FLIGHT + STOPS_IN_FLIGHT);
 }
 
@@ -171,7 +219,10 @@ fn an_exception_is_finished_by_the_gate_and_results_finish_themselves() {
     // What answers no open call (the bootstrap's own answer) owes nothing.
     let other = message(|body| drop(body.init_return()));
     assert!(!gate.sent(other.get_root_as_reader().unwrap()).unwrap());
-    assert_eq!((gate.open.len(), gate.open_bytes, gate.owed.len()), (0, 0, 0));
+    assert_eq!(
+        (gate.open.len(), gate.open_bytes, gate.owed.len()),
+        (0, 0, 0)
+    );
 }
 
 #[test]
@@ -181,7 +232,11 @@ fn open_bytes_stop_the_reading() {
     while gate.has_room() {
         question += 1;
         let message = call(question);
-        gate.judge(message.get_root_as_reader().unwrap(), waiaas_schema::FRAME_LIMIT_BYTES).unwrap();
+        gate.judge(
+            message.get_root_as_reader().unwrap(),
+            waiaas_schema::FRAME_LIMIT_BYTES,
+        )
+        .unwrap();
     }
     assert_eq!(gate.open_bytes, OPEN_BYTES);
     answer(&mut gate, question, false);
@@ -191,13 +246,22 @@ fn open_bytes_stop_the_reading() {
 #[test]
 fn overloaded_is_an_answer_that_needs_no_finish() {
     let answer = overloaded(77);
-    let message::Return(Ok(answer)) = answer.get_root_as_reader::<message::Reader<'_>>().unwrap().which().unwrap()
+    let message::Return(Ok(answer)) = answer
+        .get_root_as_reader::<message::Reader<'_>>()
+        .unwrap()
+        .which()
+        .unwrap()
     else {
         panic!("not an answer")
     };
     assert_eq!(answer.get_answer_id(), 77);
     assert!(answer.get_no_finish_needed());
-    let Ok(return_::Exception(Ok(exception))) = answer.which() else { panic!("not an exception") };
+    let Ok(return_::Exception(Ok(exception))) = answer.which() else {
+        panic!("not an exception")
+    };
     assert_eq!(exception.get_type().unwrap(), exception::Type::Overloaded);
-    assert_eq!(exception.get_reason().unwrap().to_str().unwrap(), "overloaded");
+    assert_eq!(
+        exception.get_reason().unwrap().to_str().unwrap(),
+        "overloaded"
+    );
 }

@@ -1,0 +1,20 @@
+//! One file per command. Each owns its arguments, speaks with signer or gateway through the modules
+//! above, and answers in words and in JSON.
+
+pub(crate) mod agent;
+pub(crate) mod audit;
+pub(crate) mod init;
+pub(crate) mod kill;
+pub(crate) mod lock;
+pub(crate) mod owner;
+pub(crate) mod pause;
+pub(crate) mod policy;
+pub(crate) mod release;
+pub(crate) mod session;
+pub(crate) mod start;
+pub(crate) mod status;
+pub(crate) mod stop;
+pub(crate) mod tx;
+pub(crate) mod unlock;
+pub(crate) mod wallet;
+pub(crate) mod withdraw;

@@ -1,0 +1,104 @@
+//! `waiaas release`: an owner undoes a kill, a pause, or a clock that closed signing.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+use waiaas_shared::ids::{SessionId, WalletId};
+use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::time::WallTime;
+
+use crate::app::App;
+use crate::failure::Failure;
+use crate::prompt::PasswordArgs;
+use crate::signer::{Signer, failed};
+use crate::statement::SigningArgs;
+
+/// What is released.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// End the kill: takes the password too, and leaves everything paused until `release pause`
+    Kill {
+        /// Restore this session; the others stay revoked
+        #[arg(long = "session", value_name = "SESSION")]
+        sessions: Vec<SessionId>,
+        #[command(flatten)]
+        signing: SigningArgs,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Resume what was paused
+    Pause {
+        /// This wallet only; without it: everything
+        #[arg(long, value_name = "WALLET")]
+        wallet: Option<WalletId>,
+        #[command(flatten)]
+        signing: SigningArgs,
+    },
+    /// State the time after the clock stepped: this machine's clock is believed, so set it right first
+    Clock {
+        #[command(flatten)]
+        signing: SigningArgs,
+    },
+}
+
+/// Runs the command.
+pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Kill { sessions, signing, password } => release_kill(app, sessions, &signing, password).await,
+        Command::Pause { wallet, signing } => {
+            let facts = StatementFacts::ReleasePause { wallet };
+            let sequence = submit(app, &signing, &facts).await?;
+            let words = "Resumed: agents can spend again.";
+            app.output.data(words, &json!({ "paused": false, "wallet": wallet, "sequence": sequence }))
+        }
+        Command::Clock { signing } => {
+            let wall = now();
+            let sequence = submit(app, &signing, &StatementFacts::StateTime { wall }).await?;
+            let words = format!("The time is stated as {wall}: signing is open again.");
+            app.output.data(words, &json!({ "stated_unix_millis": wall.millis(), "sequence": sequence }))
+        }
+    }
+}
+
+async fn release_kill(
+    app: &App,
+    mut sessions: Vec<SessionId>,
+    signing: &SigningArgs,
+    password: PasswordArgs,
+) -> Result<(), Failure> {
+    let signer = Signer::connect(app).await?;
+    sessions.sort_unstable();
+    sessions.dedup();
+    let restored = sessions.len();
+    let facts = StatementFacts::ReleaseKill {
+        epoch: signer.status.kill_epoch,
+        sessions: sessions.clone(),
+    };
+    let signed = signing.sign(&app.output, &signer, &facts).await?;
+    let password = password.read(&app.output)?;
+    let ticket = signer.put(&password).await?;
+    drop(password);
+    let submitted = signer
+        .client
+        .submit_with_password(&ticket, signed.statement, &signed.signatures)
+        .await
+        .map_err(failed("not released"))?;
+    let words = format!(
+        "Released, {restored} sessions restored. Everything is paused still. Next: waiaas release pause --owner-key FILE"
+    );
+    let data = json!({ "kill": "RECOVERING", "sessions": sessions, "sequence": submitted.sequence });
+    app.output.data(words, &data)
+}
+
+async fn submit(app: &App, signing: &SigningArgs, facts: &StatementFacts) -> Result<u64, Failure> {
+    let signer = Signer::connect(app).await?;
+    let signed = signing.sign(&app.output, &signer, facts).await?;
+    let submitted = signer.client.submit_statement(signed.statement, &signed.signatures).await;
+    Ok(submitted.map_err(failed("not released"))?.sequence)
+}
+
+/// This machine's clock.
+pub(crate) fn now() -> WallTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    WallTime::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

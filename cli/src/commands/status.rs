@@ -1,0 +1,191 @@
+//! `waiaas status`: what state the signer, its log and the gateway are in.
+
+use serde_json::{Value, json};
+use waiaas_client::SignerStatus;
+
+use crate::app::App;
+use crate::commands::start::CLAIM_VOID;
+use crate::daemon::Daemon;
+use crate::failure::{Exit, Failure};
+use crate::rest::Gateway;
+use crate::signer;
+use crate::table::pairs;
+use crate::witness::Pin;
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {}
+
+/// Runs the command.
+pub(crate) async fn run(app: &App, _: Args) -> Result<(), Failure> {
+    let client = signer::reach(app).await?;
+    let status = client.status().await.map_err(signer::failed("no status"))?;
+    let log = log_words(app, &status);
+    let gateway = match Gateway::new(&app.config.gateway_url) {
+        Ok(gateway) => gateway.is_healthy().await,
+        Err(_) => false,
+    };
+    let gateway_words = if gateway {
+        format!("answers at {}", app.config.gateway_url)
+    } else {
+        format!("does not answer at {}", app.config.gateway_url)
+    };
+    let mut words = human(&status);
+    words.push_str(&pairs(&[
+        ("log              ", match &log {
+            Ok(words) => (*words).to_owned(),
+            Err(_) => "NOT the one that was seen before, see below".to_owned(),
+        }),
+        ("gateway          ", gateway_words),
+    ]));
+    for line in &status.sandbox {
+        words.push_str(&pairs(&[("lockdown         ", line.clone())]));
+    }
+    let mut data = machine(&status);
+    if let Value::Object(fields) = &mut data {
+        let pid = |name| Daemon::new(&app.home, name).running().ok().flatten();
+        fields.insert("log".to_owned(), json!(log.as_ref().map_or("mismatch", |_| "ok")));
+        fields.insert("gateway_healthy".to_owned(), json!(gateway));
+        fields.insert("signer_pid".to_owned(), json!(pid("signer")));
+        fields.insert("gateway_pid".to_owned(), json!(pid("gateway")));
+    }
+    app.output.data(words, &data)?;
+    if !status.claim_holds {
+        app.output.say(format!("\n{CLAIM_VOID}"));
+    }
+    if let Some(next) = next_step(&status) {
+        app.output.say(format!("\nNext: {next}"));
+    }
+    log.map(|_| ())
+}
+
+/// Compares the log's head with what this home keeps.
+fn log_words(app: &App, status: &SignerStatus) -> Result<&'static str, Failure> {
+    let Some(signer) = status.signer else {
+        return Ok("none yet");
+    };
+    let Some(pin) = Pin::read(&app.home)? else {
+        return Ok("its key is not pinned here: waiaas audit pin");
+    };
+    if pin.signer != signer {
+        return Err(Failure::new(Exit::Failure, "another signer answers")
+            .why(format!("this home is pinned to {}, the socket leads to {signer}", pin.signer))
+            .next("check `admin-socket` in config.toml"));
+    }
+    pin.witness(&app.home, &status.head).map(|_| "head signed by the pinned key, and goes on from the last one seen")
+}
+
+fn human(status: &SignerStatus) -> String {
+    let yes = |value: bool, yes: &str, no: &str| if value { yes.to_owned() } else { no.to_owned() };
+    let signer = status.signer.map_or_else(|| "not initialized".to_owned(), |signer| signer.to_string());
+    let keys = match (status.signer, status.unlocked) {
+        (None, _) => "none".to_owned(),
+        (_, true) => "unlocked".to_owned(),
+        (_, false) => "locked".to_owned(),
+    };
+    let policy = match status.policy_epoch {
+        0 => "none adopted: every payment is refused".to_owned(),
+        epoch => format!("epoch {epoch}"),
+    };
+    pairs(&[
+        ("signer           ", signer),
+        ("version          ", status.version.clone()),
+        ("keys             ", keys),
+        ("kill switch      ", format!("{}, thrown {} times", status.kill, status.kill_epoch)),
+        ("paused           ", yes(status.frozen, "EVERYTHING", "no (single wallets: waiaas wallet list)")),
+        ("clock            ", yes(status.clock_closed, "CLOSED: it stepped without an explanation", "sound")),
+        ("policy           ", policy),
+        ("last event       ", status.sequence.to_string()),
+        ("failed unlocks   ", format!("{} since the last unlock", status.unlock_failures)),
+        ("different users  ", yes(status.claim_holds, "yes", "NO")),
+    ])
+}
+
+fn machine(status: &SignerStatus) -> Value {
+    json!({
+        "signer": status.signer,
+        "version": status.version,
+        "initialized": status.signer.is_some(),
+        "unlocked": status.unlocked,
+        "kill": status.kill,
+        "kill_epoch": status.kill_epoch,
+        "frozen": status.frozen,
+        "clock_closed": status.clock_closed,
+        "policy_epoch": status.policy_epoch,
+        "sequence": status.sequence,
+        "head": status.head,
+        "unlock_failures": status.unlock_failures,
+        "claim_holds": status.claim_holds,
+        "sandbox": status.sandbox,
+    })
+}
+
+/// What the owner would do next.
+fn next_step(status: &SignerStatus) -> Option<&'static str> {
+    if status.signer.is_none() {
+        Some("waiaas init")
+    } else if !status.unlocked {
+        Some("waiaas unlock")
+    } else if status.kill == "ACTIVATED" {
+        Some("waiaas release kill --owner-key FILE")
+    } else if status.clock_closed {
+        Some("set the machine's clock right, then: waiaas release clock --owner-key FILE")
+    } else if status.frozen {
+        Some("waiaas release pause --owner-key FILE")
+    } else if status.policy_epoch == 0 {
+        Some("waiaas owner enrol, waiaas wallet create, then waiaas policy adopt FILE --owner-key FILE")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status() -> SignerStatus {
+        SignerStatus {
+            signer: "signer_00000000000000000000000001".parse().ok(),
+            unlocked: true,
+            kill: "NORMAL".to_owned(),
+            kill_epoch: 0,
+            frozen: false,
+            clock_closed: false,
+            policy_epoch: 1,
+            sequence: 7,
+            head: String::new(),
+            sandbox: Vec::new(),
+            claim_holds: true,
+            unlock_failures: 2,
+            version: "0.1.0".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_table_is_plain() {
+        assert_eq!(
+            human(&status()),
+            "signer             signer_00000000000000000000000001\n\
+             version            0.1.0\n\
+             keys               unlocked\n\
+             kill switch        NORMAL, thrown 0 times\n\
+             paused             no (single wallets: waiaas wallet list)\n\
+             clock              sound\n\
+             policy             epoch 1\n\
+             last event         7\n\
+             failed unlocks     2 since the last unlock\n\
+             different users    yes\n"
+        );
+    }
+
+    #[test]
+    fn the_most_urgent_step_comes_first() {
+        assert_eq!(next_step(&status()), None);
+        let locked = SignerStatus { unlocked: false, kill: "ACTIVATED".to_owned(), ..status() };
+        assert_eq!(next_step(&locked), Some("waiaas unlock"));
+        let killed = SignerStatus { kill: "ACTIVATED".to_owned(), frozen: true, ..status() };
+        assert_eq!(next_step(&killed), Some("waiaas release kill --owner-key FILE"));
+        let new = SignerStatus { signer: None, ..status() };
+        assert_eq!(next_step(&new), Some("waiaas init"));
+    }
+}

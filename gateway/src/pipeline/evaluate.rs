@@ -1,0 +1,181 @@
+//! Stage 3, evaluate: names and units by the policy in force, the fee ceiling, and what any document
+//! or the session forbids whatever was spent before. What would be denied is denied before a node is
+//! asked; the complete list of reasons comes from the signer's own dry run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use waiaas_client::{SpendRequest, WouldAllow};
+use waiaas_shared::address::Account;
+use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::{ChainId, Token};
+use waiaas_shared::denial::{Code, Denial, Violation};
+use waiaas_shared::effect::Effect;
+use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::evaluate::{Spent, Tier, charges, evaluate as judge};
+use waiaas_shared::request::Transfer;
+use waiaas_shared::session::SessionUsage;
+use waiaas_shared::time::BudgetTime;
+use waiaas_shared::{evm, solana};
+
+use super::{Asked, Refusal};
+use crate::app::App;
+use crate::signer_client::SignerError;
+use crate::views::KnownSession;
+
+/// A payment whose names and units are resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evaluated {
+    /// The wallet's address.
+    pub from: Account,
+    /// What moves where.
+    pub transfer: Transfer,
+    /// The lowest fee ceiling of all binding documents, in base units of the native asset.
+    pub fee_ceiling: Amount,
+    /// How it would be released, as far as amounts alone say.
+    pub tier: Tier,
+}
+
+/// Evaluates.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn evaluate(app: &Arc<App>, asked: &Asked) -> Result<Evaluated, Refusal> {
+    let signer = &*app.signer;
+    let (documents, wallet) = futures::future::try_join(
+        app.views.policy(signer),
+        app.views.wallet(signer, asked.body.wallet),
+    )
+    .await?;
+    let wallet = wallet.ok_or(Code::WalletUnknown)?;
+    if !wallet.networks.contains(&asked.body.network) {
+        return Err(Code::NetworkNotBound.into());
+    }
+    let newest = documents.last().ok_or(Code::PolicyMissing)?;
+    let transfer = asked.body.resolve(newest)?;
+    if transfer.asset.token() != Token::Native {
+        return Err(Code::Unsupported.into());
+    }
+    let evaluated = |tier| Evaluated {
+        from: wallet.account,
+        transfer,
+        fee_ceiling: fee_ceiling(&documents, asked.body.network),
+        tier,
+    };
+    match static_rules(&documents, &asked.session, asked, &transfer) {
+        Ok(tier) => Ok(evaluated(tier)),
+        Err(denial) => {
+            let nominal = nominal(asked.body.network, wallet.account, &transfer);
+            Err(complete(app, asked, nominal, denial).await)
+        }
+    }
+}
+
+/// The signer's dry run over proposed bytes.
+///
+/// # Errors
+/// [`SignerError`].
+pub async fn dry_run(app: &App, asked: &Asked, unsigned: Vec<u8>) -> Result<WouldAllow, SignerError> {
+    app.signer.decide(spend_request(asked, unsigned)).await
+}
+
+/// The request as the signer takes it.
+#[must_use]
+pub fn spend_request(asked: &Asked, unsigned: Vec<u8>) -> SpendRequest {
+    let agent = &asked.agent;
+    SpendRequest {
+        session: asked.session.id,
+        method: agent.method.clone(),
+        path: agent.path.clone(),
+        query: agent.query.clone(),
+        idempotency_key: agent.idempotency_key.clone(),
+        body: agent.body.to_vec(),
+        signature_input: agent.signature_input.clone(),
+        signature: agent.signature.clone(),
+        unsigned,
+    }
+}
+
+/// All reasons: those of the signer, whose windows and counts the gateway does not know.
+async fn complete(
+    app: &App,
+    asked: &Asked,
+    nominal: Option<Vec<u8>>,
+    known: Denial,
+) -> Refusal {
+    let Some(unsigned) = nominal else { return Refusal::Denied(known) };
+    match dry_run(app, asked, unsigned).await {
+        Err(SignerError::Denied(complete)) => Refusal::Denied(complete),
+        Err(other) => Refusal::Signer(other),
+        // The documents changed under our hands; the next try sees the new ones.
+        Ok(_) => Refusal::Denied(known),
+    }
+}
+
+fn fee_ceiling(documents: &[PolicyDocument], chain: ChainId) -> Amount {
+    let native = chain.native_asset();
+    let ceilings = documents.iter().map(|document| {
+        document.asset(native).and_then(|rule| rule.fee_ceiling).unwrap_or_default()
+    });
+    ceilings.min().unwrap_or_default()
+}
+
+/// Every document and the session, as if nothing had been spent and the fee were nothing.
+fn static_rules(
+    documents: &[PolicyDocument],
+    session: &KnownSession,
+    asked: &Asked,
+    transfer: &Transfer,
+) -> Result<Tier, Denial> {
+    let effects = [Effect::Transfer {
+        asset: transfer.asset,
+        to: transfer.to,
+        amount: transfer.amount,
+    }];
+    let nothing = BTreeMap::new();
+    let spent = Spent { usage: &nothing, outstanding: Amount::ZERO, now: BudgetTime::default() };
+    let mut violations: Vec<Violation> = Vec::new();
+    let mut tier = Tier::Instant;
+    for document in documents {
+        match judge(document, asked.body.network, &effects, &spent) {
+            Ok(of_document) => tier = tier.max(of_document),
+            Err(broken) => violations.extend(broken),
+        }
+    }
+    let sums = charges(&effects)?;
+    let unused = SessionUsage::default();
+    violations.extend(session.grant.violations(asked.body.wallet, &sums, &unused));
+    Denial::from_violations(violations).map_or(Ok(tier), Err)
+}
+
+/// Bytes that do what is asked with the least fee, made without asking a node: only ever judged,
+/// never signed.
+#[must_use]
+pub fn nominal(chain: ChainId, from: Account, transfer: &Transfer) -> Option<Vec<u8>> {
+    match (chain, from, transfer.to) {
+        (ChainId::Solana(_), Account::Solana(from), Account::Solana(to)) => {
+            solana::build::transfer(&solana::build::TransferRequest {
+                from,
+                to,
+                lamports: u64::try_from(transfer.amount.base_units()).ok()?,
+                blockhash: [0; 32],
+                compute_unit_limit: 450,
+                micro_lamports_per_compute_unit: 0,
+            })
+            .ok()
+        }
+        (ChainId::Evm(chain_id), Account::Evm(from), Account::Evm(to)) => {
+            evm::build::transfer(&evm::build::TransferRequest {
+                chain_id,
+                from,
+                to,
+                value: transfer.amount.base_units(),
+                gas_limit: evm::MIN_GAS_LIMIT,
+                max_fee_per_gas: 1,
+                max_priority_fee_per_gas: 0,
+            })
+            .ok()
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,204 @@
+//! The simulated machine: three clocks that move when told, random bytes from the seed, a disk that
+//! survives the process. Beside it the second clock, by which the checker judges the first one.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use waiaas_shared::digest::Digest;
+use waiaas_shared::ids::TransactionId;
+
+use super::random::Random;
+use crate::authority::system::System;
+use crate::core::clock::Reading;
+use crate::core::journal::JournalRow;
+use crate::ledger::memory::MemoryLedger;
+use crate::ledger::{Batch, Ledger, LedgerError, Page, SpendIndex, StoredEvent};
+use crate::vault::{Entropy, EntropyError};
+
+const TEN_MINUTES: u64 = 600_000;
+const THIRTY_DAYS: u64 = 30 * 86_400_000;
+
+/// What the clocks do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Passing {
+    /// The machine runs.
+    Running(u64),
+    /// The machine sleeps: boot time and wall clock go on.
+    Suspended(u64),
+    /// Somebody sets the wall clock.
+    Stepped(i64),
+}
+
+/// Clocks and entropy.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    pub(crate) reading: Reading,
+    pub(crate) random: Random,
+    pub(crate) entropy_fails: bool,
+    pub(crate) clocks_fail: bool,
+    /// Milliseconds that the process has run, and those with suspends; never less than what the
+    /// signer may credit.
+    pub(crate) run: u64,
+    pub(crate) budget: u64,
+    /// Where the wall clock is expected while the process lives.
+    expected_from: Option<Reading>,
+    /// The wall clock could not be explained when the process started.
+    strange_start: bool,
+    /// Time between the log's last event and the process's start, by the wall clock.
+    pub(crate) off: u64,
+}
+
+impl Machine {
+    pub(crate) fn new(wall: u64, random: Random) -> Self {
+        Self {
+            reading: Reading {
+                wall,
+                monotonic: 7_000,
+                boottime: 9_000,
+            },
+            random,
+            entropy_fails: false,
+            clocks_fail: false,
+            run: 0,
+            budget: 0,
+            expected_from: None,
+            strange_start: false,
+            off: 0,
+        }
+    }
+
+    pub(crate) fn pass(&mut self, passing: Passing) {
+        match passing {
+            Passing::Running(millis) => {
+                self.reading.wall += millis;
+                self.reading.monotonic += millis;
+                self.reading.boottime += millis;
+                self.run += millis;
+                self.budget += millis;
+            }
+            Passing::Suspended(millis) => {
+                self.reading.wall += millis;
+                self.reading.boottime += millis;
+                self.budget += millis;
+            }
+            Passing::Stepped(millis) => {
+                self.reading.wall = self.reading.wall.saturating_add_signed(millis);
+            }
+        }
+    }
+
+    /// The process is gone for `millis`, by the wall clock; whether the machine was off, too.
+    pub(crate) fn gone(&mut self, millis: u64, reboot: bool) {
+        self.reading.wall += millis;
+        if reboot {
+            self.reading.monotonic = 3_000;
+            self.reading.boottime = 3_000;
+        } else {
+            self.reading.monotonic += millis;
+            self.reading.boottime += millis;
+        }
+        self.expected_from = None;
+    }
+
+    /// The process starts and finds a log whose last event was at `last_wall` (0: no event).
+    pub(crate) fn started(&mut self, last_wall: u64) {
+        let wall = self.reading.wall;
+        self.strange_start = last_wall != 0
+            && (wall > last_wall + THIRTY_DAYS || wall + TEN_MINUTES < last_wall);
+        self.off = if self.strange_start || last_wall == 0 {
+            0
+        } else {
+            wall.saturating_sub(last_wall)
+        };
+        self.expected_from = Some(Reading {
+            wall: wall.max(last_wall),
+            ..self.reading
+        });
+    }
+
+    /// The owner stated the time: the wall clock is trusted from here on.
+    pub(crate) fn time_stated(&mut self) {
+        self.strange_start = false;
+        self.expected_from = Some(self.reading);
+    }
+
+    /// Whether the wall clock shows now what nobody explains.
+    pub(crate) fn is_strange(&self) -> bool {
+        let Some(from) = self.expected_from else {
+            return false;
+        };
+        let expected = from.wall + self.reading.boottime.saturating_sub(from.boottime);
+        self.strange_start || expected.abs_diff(self.reading.wall) > TEN_MINUTES
+    }
+}
+
+/// The machine as the authority sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct SimulatedSystem(pub(crate) Rc<RefCell<Machine>>);
+
+impl System for SimulatedSystem {
+    fn clocks(&mut self) -> Option<Reading> {
+        let machine = self.0.borrow();
+        (!machine.clocks_fail).then_some(machine.reading)
+    }
+
+    fn entropy(&mut self) -> Result<[u8; 32], EntropyError> {
+        let mut machine = self.0.borrow_mut();
+        if machine.entropy_fails {
+            return Err(EntropyError);
+        }
+        Ok(machine.random.bytes())
+    }
+
+    fn source(&mut self) -> &mut dyn Entropy {
+        self
+    }
+}
+
+impl Entropy for SimulatedSystem {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        for chunk in bytes.chunks_mut(32) {
+            let random = System::entropy(self)?;
+            chunk.copy_from_slice(&random[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+/// The disk: what it holds outlives the process.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Disk(pub(crate) Rc<RefCell<MemoryLedger>>);
+
+impl Ledger for Disk {
+    fn append(&mut self, batch: &Batch) -> Result<(), LedgerError> {
+        self.0.borrow_mut().append(batch)
+    }
+
+    fn read(&mut self, after: u64, max_bytes: usize) -> Result<Page, LedgerError> {
+        self.0.borrow_mut().read(after, max_bytes)
+    }
+
+    fn find_idempotency(&mut self, key: &Digest) -> Result<Option<StoredEvent>, LedgerError> {
+        self.0.borrow_mut().find_idempotency(key)
+    }
+
+    fn find_transaction(&mut self, id: TransactionId) -> Result<Option<StoredEvent>, LedgerError> {
+        self.0.borrow_mut().find_transaction(id)
+    }
+
+    fn repair_index(&mut self, spend: &SpendIndex) -> Result<(), LedgerError> {
+        self.0.borrow_mut().repair_index(spend)
+    }
+
+    fn journal(&mut self) -> Result<Vec<JournalRow>, LedgerError> {
+        self.0.borrow_mut().journal()
+    }
+
+    fn journal_append(&mut self, row: &JournalRow) -> Result<(), LedgerError> {
+        self.0.borrow_mut().journal_append(row)
+    }
+
+    fn release_reserve(&mut self) {
+        self.0.borrow_mut().release_reserve();
+    }
+}
