@@ -1,10 +1,6 @@
 //! Runs docs/vectors/{identifiers,encoding,log}, which `tests/reference/vectors.py` wrote, a program that
 //! shares no code with this one; and has that program check them, too.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests may be blunt"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may be blunt")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
+use std::os::fd::AsRawFd as _;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::time::Duration;
@@ -353,17 +354,17 @@ impl capnp_rpc::VatNetwork<Side> for Network {
 
 /// Serves `interface` on the link until either side ends it.
 pub(super) async fn serve(link: Rc<Link>, interface: capnp::capability::Client) {
-    let system = async move {
-        let network = Box::new(Network {
-            link,
-            accepted: false,
-        });
-        // How a connection ended is the peer's business alone.
-        let _ = capnp_rpc::RpcSystem::new(network, Some(interface)).await;
-    };
-    // What unwinds here belongs to this connection: nothing of it is used afterwards. The payload is
-    // dropped unread.
-    let _ = AssertUnwindSafe(system).catch_unwind().await;
+    let network = Box::new(Network { link: Rc::clone(&link), accepted: false });
+    let mut system = capnp_rpc::RpcSystem::new(network, Some(interface));
+    let disconnector = system.get_disconnector();
+    // What unwinds here belongs to this connection, and nothing of it is used afterwards. The payload
+    // is dropped unread; how a connection ended is the peer's business alone.
+    let _ = AssertUnwindSafe(&mut system).catch_unwind().await;
+    // Calls in flight and the connection's tables hold each other. Only this lets go of both: without
+    // it a peer that leaves a call open and stops reading would leave memory and a descriptor behind.
+    let _ = AssertUnwindSafe(disconnector).catch_unwind().now_or_never();
+    // The peer learns of the end at once, whatever still holds the link.
+    let _ = nix::sys::socket::shutdown(link.stream.as_raw_fd(), nix::sys::socket::Shutdown::Both);
 }
 
 fn refused(reason: impl std::error::Error) -> capnp::Error {

@@ -38,7 +38,17 @@ impl waiaas_schema::common_capnp::common::Server for Fragile {
     }
 }
 
-impl gateway::Server for Fragile {}
+impl gateway::Server for Fragile {
+    async fn sign(
+        self: Rc<Self>,
+        params: gateway::SignParams,
+        _: gateway::SignResults,
+    ) -> capnp::Result<()> {
+        std::future::pending::<()>().await;
+        drop(params);
+        Ok(())
+    }
+}
 
 fn paused(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -49,11 +59,17 @@ fn paused(test: impl Future<Output = ()>) {
     LocalSet::new().block_on(&runtime, test);
 }
 
-/// A served connection and the task that serves it.
+/// A served connection and the task that serves it. When that ends, nothing of the connection is left.
 fn connection() -> (UnixStream, tokio::task::JoinHandle<()>) {
     let (peer, own) = UnixStream::pair().unwrap();
     let interface: gateway::Client = capnp_rpc::new_client(Fragile);
-    (peer, spawn_local(serve(Link::new(own), interface.client)))
+    let served = async move {
+        let link = Link::new(own);
+        let left = Rc::downgrade(&link);
+        serve(link, interface.client).await;
+        assert!(left.upgrade().is_none(), "tables, calls or the descriptor are left behind");
+    };
+    (peer, spawn_local(served))
 }
 
 fn client(stream: UnixStream) -> waiaas_schema::common_capnp::common::Client {
@@ -164,16 +180,22 @@ fn bootstrap() -> Vec<u8> {
     capnp::serialize::write_message_to_words(&message)
 }
 
+fn call_of(interface: u64, method: u16) -> impl Fn(u32) -> Vec<u8> {
+    move |question| {
+        let mut message = Builder::new_default();
+        let mut call = message.init_root::<message::Builder<'_>>().init_call();
+        call.set_question_id(question);
+        call.set_interface_id(interface);
+        call.set_method_id(method);
+        call.reborrow().init_target().set_imported_cap(0);
+        call.init_params();
+        capnp::serialize::write_message_to_words(&message)
+    }
+}
+
 fn kill_call(question: u32) -> Vec<u8> {
     use capnp::traits::HasTypeId as _;
-    let mut message = Builder::new_default();
-    let mut call = message.init_root::<message::Builder<'_>>().init_call();
-    call.set_question_id(question);
-    call.set_interface_id(waiaas_schema::common_capnp::common::Client::TYPE_ID);
-    call.set_method_id(10);
-    call.reborrow().init_target().set_imported_cap(0);
-    call.init_params();
-    capnp::serialize::write_message_to_words(&message)
+    call_of(waiaas_schema::common_capnp::common::Client::TYPE_ID, 10)(question)
 }
 
 #[test]
@@ -194,6 +216,38 @@ fn a_peer_that_never_reads_stops_being_read_and_is_left() {
         assert!(!served.is_finished());
         served.await.unwrap();
     });
+}
+
+#[test]
+fn open_calls_leave_nothing_behind_however_it_ends() {
+    use capnp::traits::HasTypeId as _;
+    let sign = call_of(gateway::Client::TYPE_ID, 1);
+    for ending in ["peer leaves", "stops reading", "refused message"] {
+        paused(async {
+            let (mut peer, served) = connection();
+            peer.write_all(&bootstrap()).await.unwrap();
+            for question in 1..100 {
+                peer.write_all(&sign(question)).await.unwrap();
+            }
+            match ending {
+                "peer leaves" => drop(peer),
+                "stops reading" => {
+                    let kill = call_of(waiaas_schema::common_capnp::common::Client::TYPE_ID, 10);
+                    let mut question = 1000;
+                    let patience = Duration::from_secs(1);
+                    while let Ok(Ok(())) = timeout(patience, peer.write_all(&kill(question))).await {
+                        question += 1;
+                    }
+                }
+                _ => {
+                    peer.write_all(&bootstrap()).await.unwrap();
+                    let mut rest = Vec::new();
+                    peer.read_to_end(&mut rest).await.unwrap();
+                }
+            }
+            served.await.expect(ending);
+        });
+    }
 }
 
 #[test]

@@ -1,0 +1,122 @@
+//! `waiaas wallet`: new wallets, what there is, and the attestation of an EVM wallet's next nonce.
+
+use serde_json::json;
+use waiaas_shared::caip::{ChainId, Family};
+use waiaas_shared::ids::WalletId;
+use waiaas_shared::statement::StatementFacts;
+
+use crate::app::App;
+use crate::failure::Failure;
+use crate::prompt::PasswordArgs;
+use crate::signer::{Signer, failed};
+use crate::statement::SigningArgs;
+use crate::table::Table;
+
+/// What is done.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Make a wallet, bound to its networks for ever
+    Create {
+        /// solana or evm
+        #[arg(long, value_name = "FAMILY", value_parser = family)]
+        family: Family,
+        /// A network that it may pay on (repeat for EVM; a Solana wallet has exactly one)
+        #[arg(long = "network", value_name = "CAIP2", required = true)]
+        networks: Vec<ChainId>,
+        /// EVM: the first nonce on every one of them; 0 for a key that never sent, as every new one
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        first_nonce: u64,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Show the wallets
+    List,
+    /// State an EVM wallet's next nonce: starts its cap on outstanding value afresh
+    AttestNonce {
+        /// Which wallet
+        #[arg(long, value_name = "WALLET")]
+        wallet: WalletId,
+        /// On which chain
+        #[arg(long, value_name = "CAIP2")]
+        network: ChainId,
+        /// The next nonce, as the chain tells it; never lower than the signer's own
+        #[arg(long, value_name = "N")]
+        next: u64,
+        #[command(flatten)]
+        signing: SigningArgs,
+    },
+}
+
+fn family(text: &str) -> Result<Family, &'static str> {
+    match text {
+        "solana" => Ok(Family::Solana),
+        "evm" => Ok(Family::Evm),
+        _ => Err("solana or evm"),
+    }
+}
+
+/// Runs the command.
+pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Create { family, networks, first_nonce, password } => {
+            let signer = Signer::connect(app).await?;
+            let password = password.read(&app.output)?;
+            let ticket = signer.put(&password).await?;
+            drop(password);
+            let made = signer.client.create_wallet(&ticket, family, &networks, first_nonce).await;
+            let made = made.map_err(failed("no wallet was made"))?;
+            let words = format!("{}\n{}", made.wallet, made.account);
+            let data = json!({ "wallet": made.wallet, "account": made.account, "networks": networks });
+            app.output.data(words, &data)
+        }
+        Command::List => list(app).await,
+        Command::AttestNonce { wallet, network, next, signing } => {
+            let signer = Signer::connect(app).await?;
+            let facts = StatementFacts::AttestNonce { wallet, chain: network, next };
+            let signed = signing.sign(&app.output, &signer, &facts).await?;
+            let submitted = signer.client.submit_statement(signed.statement, &signed.signatures).await;
+            let sequence = submitted.map_err(failed("not attested"))?.sequence;
+            let words = format!("The next nonce of {wallet} on {network} is {next}.");
+            let data = json!({ "wallet": wallet, "network": network, "next": next, "sequence": sequence });
+            app.output.data(words, &data)
+        }
+    }
+}
+
+async fn list(app: &App) -> Result<(), Failure> {
+    let signer = Signer::connect(app).await?;
+    let wallets = signer.client.wallets().await.map_err(failed("no list of wallets"))?;
+    let mut table = Table::new(&["WALLET", "ADDRESS", "NETWORKS", "STATE", "NEXT NONCES"]);
+    for view in &wallets {
+        let networks: Vec<_> = view.networks.iter().map(ChainId::to_string).collect();
+        let nonces: Vec<_> = view.nonces.iter().map(|nonce| format!("{}: {}", nonce.chain, nonce.next)).collect();
+        table.row([
+            view.wallet.to_string(),
+            view.account.to_string(),
+            networks.join(" "),
+            if view.paused { "paused" } else { "open" }.to_owned(),
+            nonces.join(" "),
+        ]);
+    }
+    let words = if table.is_empty() {
+        "No wallet yet. Next: waiaas wallet create --family solana --network solana:localnet".to_owned()
+    } else {
+        table.to_string()
+    };
+    let data = json!({
+        "wallets": wallets.iter().map(|view| json!({
+            "wallet": view.wallet,
+            "account": view.account,
+            "path": view.path.to_string(),
+            "networks": view.networks,
+            "paused": view.paused,
+            "nonces": view.nonces.iter().map(|nonce| json!({
+                "network": nonce.chain,
+                "next": nonce.next,
+                "attested": nonce.attested,
+                "outstanding_base": nonce.outstanding,
+            })).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+    });
+    app.output.data(words, &data)
+}

@@ -1,0 +1,113 @@
+//! kill -9 of the signer in the middle of many payments, again and again: the log verifies after each
+//! start, no limit was exceeded by what left, no payment is lost, doubled or stuck, no nonce is used
+//! twice or skipped.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use waiaas_client::ClientError;
+use waiaas_tests::log::audit;
+use waiaas_tests::owner::Owner;
+use waiaas_tests::signer::Home;
+use waiaas_tests::stage::{Stage, gateway, run};
+
+const ROUNDS: u64 = 50;
+const PAYMENTS: u64 = 200;
+/// What one payment charges: 1 wei and 21,000 gas at 1 gwei.
+const CHARGE: u128 = 1 + 21_000_000_000_000;
+
+/// The signer's half of must show 4.
+#[test]
+fn fifty_kills_minus_nine_lose_and_double_nothing() {
+    run(async {
+        let home = Home::new()?;
+        let window = CHARGE * u128::from(ROUNDS * PAYMENTS) + CHARGE / 2;
+        let signer = home.start()?;
+        let stage = Stage::with_window(&home, window.max(waiaas_tests::stage::LIMIT)).await?;
+        drop(signer);
+        let mut released: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+        let mut unanswered: Vec<String> = Vec::new();
+        let mut seed = 0x5eed_u64;
+        let mut interrupted = 0;
+        for round in 0..=ROUNDS {
+            let signer = home.start()?;
+            let owner = Owner::connect(&home.admin_socket()).await?;
+            owner.unlock().await?;
+            let gateway = Rc::new(gateway(&home.gateway_socket()).await?);
+            // Whatever was asked before and not answered is asked again under its own key.
+            for key in std::mem::take(&mut unanswered) {
+                let signed = gateway
+                    .sign(&stage.agent.request(&stage.to_evm(1), &key)?)
+                    .await?;
+                ensure!(
+                    released.insert(key.clone(), signed.raw).is_none(),
+                    "{key} was answered already"
+                );
+            }
+            if round == ROUNDS {
+                break;
+            }
+            let mut tasks = Vec::new();
+            for number in 0..PAYMENTS {
+                let key = format!("{round}-{number}");
+                let request = stage.agent.request(&stage.to_evm(1), &key)?;
+                let gateway = Rc::clone(&gateway);
+                tasks.push((
+                    key,
+                    tokio::task::spawn_local(async move { gateway.sign(&request).await }),
+                ));
+            }
+            // Anywhere from before the first to after the last answer.
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            tokio::time::sleep(Duration::from_micros(seed >> 33 & 0xffff)).await;
+            drop(signer);
+            let before = released.len();
+            for (key, task) in tasks {
+                match task.await? {
+                    Ok(signed) => {
+                        ensure!(!signed.replay, "{key} was never asked before");
+                        released.insert(key, signed.raw);
+                    }
+                    Err(ClientError::Disconnected | ClientError::TimedOut) => unanswered.push(key),
+                    Err(error) => return Err(error).context(key),
+                }
+            }
+            let answered = u64::try_from(released.len() - before)?;
+            interrupted += u64::from(answered > 0 && answered < PAYMENTS);
+        }
+        ensure!(
+            interrupted > 0,
+            "no kill ever hit the middle of the payments"
+        );
+        // One more start, locked: the whole log against what left.
+        let signer = home.start()?;
+        let owner = Owner::connect(&home.admin_socket()).await?;
+        let audited = audit(&home, &owner.admin, stage.agent.signer).await?;
+        let spends: Vec<_> = audited.spends().collect();
+        let total = usize::try_from(ROUNDS * PAYMENTS)?;
+        ensure!(
+            released.len() == total,
+            "{} of {total} payments",
+            released.len()
+        );
+        ensure!(
+            spends.len() == total,
+            "{} charges for {total} payments",
+            spends.len()
+        );
+        let mut nonces: Vec<_> = spends.iter().filter_map(|spend| spend.nonce).collect();
+        nonces.sort_unstable();
+        ensure!(
+            nonces.iter().copied().eq(0..u64::try_from(total)?),
+            "nonces are given once, in order"
+        );
+        let mut raw: Vec<_> = released.values().collect();
+        raw.sort();
+        raw.dedup();
+        ensure!(raw.len() == total, "two payments left as the same bytes");
+        drop(signer);
+        Ok(())
+    });
+}
