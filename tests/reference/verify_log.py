@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Verifies an exported log of a WAIaaS signer, without a line of the product's code.
 
-    waiaas audit export | python3 verify_log.py [--log-key KEY] [--head FILE]... [--quiet]
+    waiaas audit export log.jsonl
+    python3 verify_log.py log.jsonl [--log-key KEY] [--head FILE]... [--quiet]
 
-Reads the JSON lines that docs/log.md describes, from standard input or from a file named as argument.
+Reads the JSON lines that docs/log.md describes, from a file or from standard input.
 Checks the form of every event, the chain of hashes from the genesis on, the signature of every head, that
 the newest event has one, and that no clock goes back. `--log-key` is the key that you have kept: without it
 the export's own is believed, and only the log's inner agreement is shown. `--head` is a signed note that you

@@ -15,6 +15,8 @@ use xtask::progress::Progress;
 use xtask::tools::{self, packages, surfnet};
 use xtask::workspace;
 
+use crate::tour::Tour;
+
 /// Tools, programs, EVM, Solana.
 const STEPS: usize = 4;
 /// The folder in the checkout that holds all state.
@@ -57,7 +59,8 @@ pub(crate) fn run(arguments: &Dev, interrupt: &Interrupt) -> Result<()> {
         Anvil::CHAIN_ID,
         anvil.url()
     ));
-    tour_evm(&product, &anvil, &state.folder)?;
+    let mut tour = Tour::begin(&product, &state.folder, &anvil, &progress)?;
+    tour.evm(&anvil, &progress)?;
     progress.done();
 
     progress.step("a local Solana chain");
@@ -75,7 +78,8 @@ pub(crate) fn run(arguments: &Dev, interrupt: &Interrupt) -> Result<()> {
         surfnet.url(),
         surfnet.ws_url()
     ));
-    tour_solana(&product, &surfnet, &state.folder)?;
+    tour.solana(&anvil, &surfnet, &progress)?;
+    tour.curl_lines(&progress)?;
     progress.done();
 
     if !arguments.once {
@@ -85,16 +89,6 @@ pub(crate) fn run(arguments: &Dev, interrupt: &Interrupt) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// PRODUCT PART, not built yet: start signer and gateway, owner, wallet, policy, session; pay ETH; one refusal.
-fn tour_evm(_product: &Product, _anvil: &Anvil, _state: &Path) -> Result<()> {
-    bail!("the EVM tour is not built yet")
-}
-
-/// PRODUCT PART, not built yet: the same on Solana, with the signer and gateway that already run.
-fn tour_solana(_product: &Product, _surfnet: &Surfnet, _state: &Path) -> Result<()> {
-    bail!("the Solana tour is not built yet")
 }
 
 /// The state folder, ours alone while this value lives.

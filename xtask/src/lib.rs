@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod cache;
 pub mod chains;
+pub mod home;
 pub mod http;
 pub mod interrupt;
 pub mod process;

@@ -1,9 +1,11 @@
 //! The project's own commands, run as `cargo xtask <command>`. Nothing here is shipped.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod dev;
 mod fetch_tools;
 mod test;
+mod tour;
 
 use std::process::ExitCode;
 
@@ -22,6 +24,8 @@ struct Arguments {
 enum Command {
     /// The tour: build and start everything with two local chains, pay as an agent, see one payment refused
     Dev(dev::Dev),
+    /// Measure the product beside its ceilings, in one run
+    Bench(bench::Bench),
     /// Everything that has to pass: format, lints, unit tests, process-level tests
     Test,
     /// Install and build what the other commands run, ahead of time
@@ -36,6 +40,7 @@ fn main() -> ExitCode {
     };
     let outcome = match &arguments.command {
         Command::Dev(arguments) => dev::run(arguments, &interrupt),
+        Command::Bench(arguments) => bench::run(arguments, &interrupt),
         Command::Test => test::run(&interrupt),
         Command::FetchTools(arguments) => fetch_tools::run(arguments, &interrupt),
     };

@@ -42,7 +42,7 @@ pub(super) fn measure(folder: &Path) -> Result<Ceilings> {
     let public: VerifyingKey = key.verifying_key();
     let secret = k256::ecdsa::SigningKey::from_slice(&[3; 32]).context("a scalar")?;
     let prehash = [7; 32];
-    let (recoverable, _) = secret.sign_prehash_recoverable(&prehash)?;
+    let (recoverable, _) = secret.sign_prehash_recoverable(&prehash);
     let point = *secret.verifying_key();
     Ok(Ceilings {
         synced_append: synced_append(folder)?,
@@ -83,12 +83,18 @@ fn request_verification() -> Result<Duration> {
     };
     let nonce = "0123456789abcdef0123456789abcdef".parse()?;
     let parameters = Parameters::new(1_800_000_000, nonce, SessionId::from_bytes([1; 16]))?;
-    let fields = request_signature::sign_request(&request, &parameters, |base| key.sign(base).to_bytes())?;
-    let signed =
-        SignedRequest { request, signature_input: &fields.signature_input, signature: &fields.signature };
+    let fields =
+        request_signature::sign_request(&request, &parameters, |base| key.sign(base).to_bytes())?;
+    let signed = SignedRequest {
+        request,
+        signature_input: &fields.signature_input,
+        signature: &fields.signature,
+    };
     let agent = AgentKey::from_bytes(key.verifying_key().to_bytes());
     request_signature::verify(&signed, &agent).context("an own signature")?;
-    Ok(median(ROUNDS, || request_signature::verify(&signed, &agent).is_ok()))
+    Ok(median(ROUNDS, || {
+        request_signature::verify(&signed, &agent).is_ok()
+    }))
 }
 
 fn median<T>(rounds: usize, mut work: impl FnMut() -> T) -> Duration {

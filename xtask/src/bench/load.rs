@@ -70,7 +70,10 @@ fn one_connection(gateway: &str, list: &[Request], start: &Barrier) -> Result<La
     // Whatever happened, nobody waits for this thread for ever.
     start.wait();
     let mut connection = connection?;
-    let bytes: Vec<_> = list.iter().map(|request| connection.bytes(request)).collect();
+    let bytes: Vec<_> = list
+        .iter()
+        .map(|request| connection.bytes(request))
+        .collect();
     let mut times = Latencies(Vec::with_capacity(bytes.len()));
     for request in &bytes {
         let from = Instant::now();
@@ -99,7 +102,10 @@ pub(super) fn micros(duration: Duration) -> f64 {
 }
 
 /// A count as a factor.
-#[expect(clippy::cast_precision_loss, reason = "counts of requests stay far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of requests stay far below 2^52"
+)]
 pub(super) fn count(number: usize) -> f64 {
     number as f64
 }

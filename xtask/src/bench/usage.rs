@@ -14,7 +14,11 @@ pub(super) fn cpu(process: u32) -> Result<BTreeMap<String, Duration>> {
         let name = fs::read_to_string(folder.join("comm"))?.trim().to_owned();
         // First field: nanoseconds on a CPU.
         let nanos = fs::read_to_string(folder.join("schedstat"))?;
-        let nanos: u64 = nanos.split_whitespace().next().context("schedstat")?.parse()?;
+        let nanos: u64 = nanos
+            .split_whitespace()
+            .next()
+            .context("schedstat")?
+            .parse()?;
         *threads.entry(name).or_default() += Duration::from_nanos(nanos);
     }
     Ok(threads)
@@ -28,6 +32,9 @@ pub(super) fn total(threads: &BTreeMap<String, Duration>) -> Duration {
 /// Resident memory in KiB.
 pub(super) fn resident(process: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .context("VmRSS")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
