@@ -22,6 +22,10 @@ impl App {
         let home = Home::locate()?;
         home.check()?;
         let config = Config::read(&home)?;
-        Ok(Self { home, config, output })
+        Ok(Self {
+            home,
+            config,
+            output,
+        })
     }
 }

@@ -44,16 +44,22 @@ impl Config {
         let facts = std::fs::metadata(&path).map_err(|error| cannot("read", &path, &error))?;
         let own = facts.uid() == nix::unistd::geteuid().as_raw() || facts.uid() == 0;
         if !own || facts.mode() & 0o022 != 0 {
-            return Err(Failure::new(Exit::Permission, format!("{} is not safe", path.display()))
-                .why("others may write it, or own it")
-                .next(format!("chmod go-w {}", path.display())));
+            return Err(
+                Failure::new(Exit::Permission, format!("{} is not safe", path.display()))
+                    .why("others may write it, or own it")
+                    .next(format!("chmod go-w {}", path.display())),
+            );
         }
         Self::parse(home, &path, &text)
     }
 
     fn parse(home: &Home, path: &Path, text: &str) -> Result<Self, Failure> {
         let wrong = |why: String| {
-            Failure::new(Exit::Configuration, format!("{} cannot be used", path.display())).why(why)
+            Failure::new(
+                Exit::Configuration,
+                format!("{} cannot be used", path.display()),
+            )
+            .why(why)
         };
         let raw: Raw = toml::from_str(text).map_err(|error| {
             wrong(error.to_string().trim_end().to_owned())
@@ -71,14 +77,17 @@ impl Config {
         let gateway_url = raw.gateway_url.unwrap_or_else(|| GATEWAY_URL.to_owned());
         if !is_gateway_url(&gateway_url) {
             return Err(wrong(
-                "gateway-url must be http:// or https:// with a host, without path or query".to_owned(),
+                "gateway-url must be http:// or https:// with a host, without path or query"
+                    .to_owned(),
             ));
         }
         Ok(Self {
             admin_socket: raw.admin_socket.unwrap_or_else(|| home.admin_socket()),
             gateway_url,
             signer_binary: raw.signer_binary.unwrap_or_else(|| beside("waiaas-signer")),
-            gateway_binary: raw.gateway_binary.unwrap_or_else(|| beside("waiaas-gateway")),
+            gateway_binary: raw
+                .gateway_binary
+                .unwrap_or_else(|| beside("waiaas-gateway")),
         })
     }
 
@@ -136,7 +145,8 @@ mod tests {
         let home = home(&folder);
         let config = Config::read(&home).unwrap();
         assert_eq!(config.admin_socket, home.admin_socket());
-        home.write(&home.config(), config.file().as_bytes()).unwrap();
+        home.write(&home.config(), config.file().as_bytes())
+            .unwrap();
         assert_eq!(Config::read(&home).unwrap(), config);
     }
 
@@ -153,12 +163,19 @@ mod tests {
             ("gateway-url = \"http://127.0.0.1:3100/v1\"", "gateway-url"),
             ("gateway-url = \"http://user@127.0.0.1\"", "gateway-url"),
             ("gateway-url = \"ftp://127.0.0.1\"", "gateway-url"),
-            ("gateway-url = \"http://a\"\ngateway-url = \"http://b\"", "gateway-url"),
+            (
+                "gateway-url = \"http://a\"\ngateway-url = \"http://b\"",
+                "gateway-url",
+            ),
         ] {
             home.write(&home.config(), text.as_bytes()).unwrap();
             let failure = Config::read(&home).unwrap_err();
             assert_eq!(failure.exit(), Exit::Configuration, "{text}");
-            assert!(failure.human().contains(named), "{text}: {}", failure.human());
+            assert!(
+                failure.human().contains(named),
+                "{text}: {}",
+                failure.human()
+            );
             assert!(failure.human().contains("config.toml"), "{text}");
         }
     }

@@ -70,7 +70,9 @@ impl<'a> Daemon<'a> {
             .mode(0o600)
             .open(&log)
             .map_err(|error| cannot("written", &log, &error))?;
-        let errors = output.try_clone().map_err(|error| cannot("written", &log, &error))?;
+        let errors = output
+            .try_clone()
+            .map_err(|error| cannot("written", &log, &error))?;
         let child = Command::new(binary)
             .arg("--config")
             .arg(config)
@@ -84,9 +86,14 @@ impl<'a> Daemon<'a> {
             .map_err(|error| {
                 Failure::new(Exit::Failure, format!("the {} was not started", self.name))
                     .why(format!("{}: {error}", binary.display()))
-                    .next(format!("install it there, or set `{}-binary` in {}", self.name, self.home.config().display()))
+                    .next(format!(
+                        "install it there, or set `{}-binary` in {}",
+                        self.name,
+                        self.home.config().display()
+                    ))
             })?;
-        let pid = i32::try_from(child.id()).map_err(|_| Failure::internal("a process id beyond 31 bits"))?;
+        let pid = i32::try_from(child.id())
+            .map_err(|_| Failure::internal("a process id beyond 31 bits"))?;
         // A child that ended at once has no start time left; the caller sees its end.
         if let Some(known) = Known::of(pid) {
             self.home.write(&self.pid_file(), known.text().as_bytes())?;
@@ -104,16 +111,29 @@ impl<'a> Daemon<'a> {
         loop {
             if let Ok(Some(status)) = child.try_wait() {
                 let _best_effort = std::fs::remove_file(self.pid_file());
-                return Err(Failure::new(Exit::Unavailable, format!("the {} ended while starting", self.name))
-                    .why(format!("{status}; the end of {}:\n{}", self.log_file().display(), self.log_tail())));
+                return Err(Failure::new(
+                    Exit::Unavailable,
+                    format!("the {} ended while starting", self.name),
+                )
+                .why(format!(
+                    "{status}; the end of {}:\n{}",
+                    self.log_file().display(),
+                    self.log_tail()
+                )));
             }
             if ready().await {
                 return Ok(());
             }
             if since.elapsed() > READY_PATIENCE {
-                return Err(Failure::new(Exit::Unavailable, format!("the {} is not ready", self.name))
-                    .why(format!("it runs, and has not answered in {} seconds", READY_PATIENCE.as_secs()))
-                    .next(format!("look into {}", self.log_file().display())));
+                return Err(Failure::new(
+                    Exit::Unavailable,
+                    format!("the {} is not ready", self.name),
+                )
+                .why(format!(
+                    "it runs, and has not answered in {} seconds",
+                    READY_PATIENCE.as_secs()
+                ))
+                .next(format!("look into {}", self.log_file().display())));
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -128,15 +148,26 @@ impl<'a> Daemon<'a> {
         match pidfd_send_signal(&pidfd, Signal::TERM) {
             Ok(()) | Err(rustix::io::Errno::SRCH) => {}
             Err(error) => {
-                return Err(Failure::new(Exit::Failure, format!("the {} cannot be asked to end", self.name)).why(error));
+                return Err(Failure::new(
+                    Exit::Failure,
+                    format!("the {} cannot be asked to end", self.name),
+                )
+                .why(error));
             }
         }
         let since = Instant::now();
         while Known::of(known.pid).as_ref() == Some(&known) {
             if since.elapsed() > END_PATIENCE {
-                return Err(Failure::new(Exit::Failure, format!("the {} has not ended", self.name))
-                    .why(format!("process {} was asked to end {} seconds ago", known.pid, END_PATIENCE.as_secs()))
-                    .next(format!("look into {}", self.log_file().display())));
+                return Err(Failure::new(
+                    Exit::Failure,
+                    format!("the {} has not ended", self.name),
+                )
+                .why(format!(
+                    "process {} was asked to end {} seconds ago",
+                    known.pid,
+                    END_PATIENCE.as_secs()
+                ))
+                .next(format!("look into {}", self.log_file().display())));
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -146,7 +177,12 @@ impl<'a> Daemon<'a> {
 
     /// The process of the pid file, if it is still that one.
     fn alive(&self) -> Result<Option<(Known, rustix::fd::OwnedFd)>, Failure> {
-        let Some(known) = self.home.read(&self.pid_file())?.as_deref().and_then(Known::parse) else {
+        let Some(known) = self
+            .home
+            .read(&self.pid_file())?
+            .as_deref()
+            .and_then(Known::parse)
+        else {
             return Ok(None);
         };
         let Some(pid) = Pid::from_raw(known.pid) else {
@@ -222,7 +258,10 @@ mod tests {
     }
 
     fn run<T>(future: impl Future<Output = T>) -> T {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(future)
     }
 
@@ -241,7 +280,9 @@ mod tests {
         let home = home(&folder);
         let daemon = Daemon::new(&home, "signer");
         assert_eq!(daemon.running().unwrap(), None);
-        let mut child = daemon.start(&waiting(&folder), Path::new("/dev/null")).unwrap();
+        let mut child = daemon
+            .start(&waiting(&folder), Path::new("/dev/null"))
+            .unwrap();
         assert_eq!(daemon.running().unwrap(), i32::try_from(child.id()).ok());
         run(daemon.wait_until_ready(&mut child, || async { true })).unwrap();
         assert!(run(daemon.stop()).unwrap());
@@ -259,10 +300,17 @@ mod tests {
         let mut stranger = Command::new("sleep").arg("60").spawn().unwrap();
         let known = Known::of(i32::try_from(stranger.id()).unwrap()).unwrap();
         for left in [
-            Known { started: known.started + 1, ..known.clone() },
-            Known { boot: "another".to_owned(), ..known.clone() },
+            Known {
+                started: known.started + 1,
+                ..known.clone()
+            },
+            Known {
+                boot: "another".to_owned(),
+                ..known.clone()
+            },
         ] {
-            home.write(&daemon.pid_file(), left.text().as_bytes()).unwrap();
+            home.write(&daemon.pid_file(), left.text().as_bytes())
+                .unwrap();
             assert_eq!(daemon.running().unwrap(), None);
             assert!(!run(daemon.stop()).unwrap());
         }
@@ -279,11 +327,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let home = home(&folder);
         let daemon = Daemon::new(&home, "gateway");
-        let mut child = daemon.start(Path::new("/bin/ls"), Path::new("/nonexistent")).unwrap();
+        let mut child = daemon
+            .start(Path::new("/bin/ls"), Path::new("/nonexistent"))
+            .unwrap();
         let failure = run(daemon.wait_until_ready(&mut child, || async { false })).unwrap_err();
         assert_eq!(failure.exit(), Exit::Unavailable);
         assert!(failure.human().contains("--config"), "{}", failure.human());
-        let missing = daemon.start(Path::new("/nonexistent"), Path::new("/x")).unwrap_err();
-        assert!(missing.human().contains("gateway-binary"), "{}", missing.human());
+        let missing = daemon
+            .start(Path::new("/nonexistent"), Path::new("/x"))
+            .unwrap_err();
+        assert!(
+            missing.human().contains("gateway-binary"),
+            "{}",
+            missing.human()
+        );
     }
 }

@@ -35,7 +35,12 @@ pub(crate) fn parse(text: &str) -> Result<Millis, DurationError> {
 /// The two largest units of so many milliseconds, rounded up to the smaller of them.
 pub(crate) fn words(millis: u64) -> String {
     let seconds = millis.div_ceil(SECOND);
-    let units = [(86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")];
+    let units = [
+        (86_400, "day"),
+        (3600, "hour"),
+        (60, "minute"),
+        (1, "second"),
+    ];
     let mut left = seconds;
     let mut parts = Vec::new();
     for (length, name) in units {
@@ -62,7 +67,19 @@ mod tests {
     fn whole_units_only() {
         assert_eq!(parse("30d"), Ok(Millis::from_hours(720)));
         assert_eq!(parse("90m"), Ok(Millis::from_secs(5400)));
-        for wrong in ["", "d", "0h", "1", "1.5h", "-1d", "1w", "1 d", "99999999999999999999d", "9999999999999999d", "1é"] {
+        for wrong in [
+            "",
+            "d",
+            "0h",
+            "1",
+            "1.5h",
+            "-1d",
+            "1w",
+            "1 d",
+            "99999999999999999999d",
+            "9999999999999999d",
+            "1é",
+        ] {
             assert_eq!(parse(wrong), Err(DurationError), "{wrong}");
         }
     }

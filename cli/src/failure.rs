@@ -43,7 +43,25 @@ pub(crate) struct Failure {
     what: String,
     why: String,
     next: String,
-    violations: Vec<Violation>,
+    broken: Vec<Broken>,
+}
+
+/// One broken rule, as people and as programs read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Broken {
+    /// One line.
+    pub(crate) words: String,
+    /// Code and values.
+    pub(crate) json: Value,
+}
+
+impl From<&Violation> for Broken {
+    fn from(violation: &Violation) -> Self {
+        Self {
+            words: violation_words(violation),
+            json: violation_json(violation),
+        }
+    }
 }
 
 impl Failure {
@@ -54,7 +72,7 @@ impl Failure {
             what: what.into(),
             why: String::new(),
             next: String::new(),
-            violations: Vec::new(),
+            broken: Vec::new(),
         }
     }
 
@@ -80,8 +98,14 @@ impl Failure {
         self
     }
 
+    /// Everything that was violated.
+    pub(crate) fn broken(mut self, broken: Vec<Broken>) -> Self {
+        self.broken = broken;
+        self
+    }
+
     /// A refusal by the signer, with everything that was violated.
-    pub(crate) fn denied(what: impl Into<String>, violations: Vec<Violation>) -> Self {
+    pub(crate) fn denied(what: impl Into<String>, violations: &[Violation]) -> Self {
         let first = violations.first().map(|violation| violation.code);
         let exit = match first {
             Some(Code::Locked) => Exit::Locked,
@@ -95,19 +119,13 @@ impl Failure {
             what: what.into(),
             why: String::new(),
             next: next.to_owned(),
-            violations,
+            broken: violations.iter().map(Broken::from).collect(),
         }
     }
 
     /// The exit code.
     pub(crate) const fn exit(&self) -> Exit {
         self.exit
-    }
-
-    /// The first broken rule of a refusal.
-    #[cfg(test)]
-    pub(crate) fn code(&self) -> Option<Code> {
-        self.violations.first().map(|violation| violation.code)
     }
 
     /// As people read it, without a newline at the end.
@@ -117,9 +135,9 @@ impl Failure {
             text.push_str(": ");
             text.push_str(&self.why);
         }
-        for violation in &self.violations {
+        for broken in &self.broken {
             text.push_str("\n  ");
-            text.push_str(&violation_words(violation));
+            text.push_str(&broken.words);
         }
         if !self.next.is_empty() {
             text.push_str("\nNext: ");
@@ -135,13 +153,13 @@ impl Failure {
             "what": self.what,
             "why": self.why,
             "next": self.next,
-            "violations": self.violations.iter().map(violation_json).collect::<Vec<_>>(),
+            "violations": self.broken.iter().map(|broken| &broken.json).collect::<Vec<_>>(),
         }})
     }
 }
 
 /// One broken rule in a line.
-pub(crate) fn violation_words(violation: &Violation) -> String {
+fn violation_words(violation: &Violation) -> String {
     let mut line = format!("{}: {}", violation.code, violation.code.message());
     if let Some(observed) = violation.observed {
         line.push_str(&format!(" Asked: {observed}."));
@@ -162,7 +180,7 @@ pub(crate) fn violation_words(violation: &Violation) -> String {
 }
 
 /// One broken rule for programs.
-pub(crate) fn violation_json(violation: &Violation) -> Value {
+fn violation_json(violation: &Violation) -> Value {
     json!({
         "code": violation.code,
         "message": violation.code.message(),
@@ -224,14 +242,17 @@ mod tests {
             retry_after: Some(Millis::from_secs(5400)),
             ..Violation::of(Code::HourLimit)
         };
-        let failure = Failure::denied("not signed", vec![violation]);
+        let failure = Failure::denied("not signed", &[violation]);
         assert_eq!(
             failure.human(),
             "waiaas: not signed\n  hour_limit: More than policy allows in any hour. Asked: 9. Allowed: 7. \
              Asset: eip155:1/slip44:60. Passes in 1 hour 30 minutes.\nNext: try again later"
         );
         assert_eq!(failure.exit().code(), 5);
-        assert_eq!(failure.json()["error"]["violations"][0]["code"], "hour_limit");
+        assert_eq!(
+            failure.json()["error"]["violations"][0]["code"],
+            "hour_limit"
+        );
     }
 
     #[test]
@@ -243,7 +264,7 @@ mod tests {
             (Code::SigningFault, 70),
             (Code::PasswordWrong, 5),
         ] {
-            let failure = Failure::denied("x", vec![Violation::of(code)]);
+            let failure = Failure::denied("x", &[Violation::of(code)]);
             assert_eq!(failure.exit().code(), exit, "{code}");
         }
     }
@@ -251,7 +272,7 @@ mod tests {
     #[test]
     fn whatever_only_the_signer_can_say_has_a_next_step() {
         for code in Code::ALL {
-            let failure = Failure::denied("x", vec![Violation::of(*code)]);
+            let failure = Failure::denied("x", &[Violation::of(*code)]);
             if matches!(code.next(), Next::PayLess | Next::Wait) {
                 assert!(failure.human().contains("Next: "), "{code}");
             }

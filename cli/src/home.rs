@@ -47,9 +47,14 @@ impl Home {
     pub(crate) fn create(&self) -> Result<(), Failure> {
         let longest = self.gateway_socket();
         if longest.as_os_str().len() > SOCKET_PATH_LIMIT {
-            return Err(Failure::new(Exit::Configuration, "the folder's path is too long")
-                .why(format!("{}: a socket's path has at most {SOCKET_PATH_LIMIT} bytes", longest.display()))
-                .next("set WAIAAS_HOME to a shorter path"));
+            return Err(
+                Failure::new(Exit::Configuration, "the folder's path is too long")
+                    .why(format!(
+                        "{}: a socket's path has at most {SOCKET_PATH_LIMIT} bytes",
+                        longest.display()
+                    ))
+                    .next("set WAIAAS_HOME to a shorter path"),
+            );
         }
         let folders = [
             self.root.clone(),
@@ -73,7 +78,8 @@ impl Home {
             Err(error) => Err(cannot("read", &self.root, &error)),
             Ok(facts) if facts.is_symlink() => {
                 // A link is its owner's choice; what it leads to is judged.
-                let facts = std::fs::metadata(&self.root).map_err(|error| cannot("read", &self.root, &error))?;
+                let facts = std::fs::metadata(&self.root)
+                    .map_err(|error| cannot("read", &self.root, &error))?;
                 self.judge(&facts)
             }
             Ok(facts) => self.judge(&facts),
@@ -85,9 +91,12 @@ impl Home {
         if facts.is_dir() && own && facts.mode() & 0o077 == 0 {
             return Ok(());
         }
-        Err(Failure::new(Exit::Permission, format!("{} is not safe", self.root.display()))
-            .why("it must be a folder of yours that nobody else can open")
-            .next(format!("chmod 700 {}", self.root.display())))
+        Err(Failure::new(
+            Exit::Permission,
+            format!("{} is not safe", self.root.display()),
+        )
+        .why("it must be a folder of yours that nobody else can open")
+        .next(format!("chmod 700 {}", self.root.display())))
     }
 
     /// Writes a file whole, readable for us alone: a crash leaves the old one or the new one.
@@ -105,7 +114,9 @@ impl Home {
         file.sync_all().map_err(failed)?;
         std::fs::rename(&new, path).map_err(failed)?;
         let folder = path.parent().unwrap_or(&self.root);
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)
     }
 
     /// The text of one of our small files, or nothing if there is none.
@@ -185,7 +196,11 @@ impl Home {
 
 /// A new file for us alone; refuses one that is there.
 pub(crate) fn create_new(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
 }
 
 /// A file that cannot be used, with the exit code of the reason.
@@ -209,14 +224,20 @@ mod tests {
         let home = Home::at(folder.path().join("home")).unwrap();
         assert!(home.check().is_ok(), "not there yet");
         home.create().unwrap();
-        assert_eq!(std::fs::metadata(home.owners()).unwrap().mode() & 0o777, 0o700);
+        assert_eq!(
+            std::fs::metadata(home.owners()).unwrap().mode() & 0o777,
+            0o700
+        );
         std::fs::set_permissions(home.root(), std::fs::Permissions::from_mode(0o750)).unwrap();
         assert_eq!(home.check().unwrap_err().exit(), Exit::Permission);
     }
 
     #[test]
     fn paths_are_absolute_and_short_enough_for_sockets() {
-        assert_eq!(Home::at("home".into()).unwrap_err().exit(), Exit::Configuration);
+        assert_eq!(
+            Home::at("home".into()).unwrap_err().exit(),
+            Exit::Configuration
+        );
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path().join("x".repeat(120))).unwrap();
         assert_eq!(home.create().unwrap_err().exit(), Exit::Configuration);
@@ -232,6 +253,9 @@ mod tests {
         std::fs::write(home.root().join("head.new"), "left by a crash").unwrap();
         home.write(&home.head(), b"two").unwrap();
         assert_eq!(home.read(&home.head()).unwrap().as_deref(), Some("two"));
-        assert_eq!(std::fs::metadata(home.head()).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(
+            std::fs::metadata(home.head()).unwrap().mode() & 0o777,
+            0o600
+        );
     }
 }

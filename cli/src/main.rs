@@ -3,15 +3,21 @@
 #![forbid(unsafe_code)]
 
 mod app;
+mod chain_node;
 mod commands;
 mod config;
 mod daemon;
 mod duration;
+mod event_words;
 mod failure;
 mod home;
+mod http;
+mod log_reader;
 mod output;
 mod owner_key;
+mod policy_words;
 mod prompt;
+mod rest;
 mod secret;
 mod signer;
 mod statement;

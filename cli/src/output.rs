@@ -28,7 +28,8 @@ impl Output {
             human.to_string()
         };
         let mut stdout = io::stdout().lock();
-        let written = writeln!(stdout, "{}", text.trim_end_matches('\n')).and_then(|()| stdout.flush());
+        let written =
+            writeln!(stdout, "{}", text.trim_end_matches('\n')).and_then(|()| stdout.flush());
         match written {
             // Whoever closed the pipe has read enough.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -80,7 +81,10 @@ mod tests {
 
     #[test]
     fn nothing_steers_the_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jb\r\u{9b}\u{202e}c\nd"), "a?[2Jb???c\nd");
+        assert_eq!(
+            printable("a\u{1b}[2Jb\r\u{9b}\u{202e}c\nd"),
+            "a?[2Jb???c\nd"
+        );
         assert_eq!(printable("한국어 – ok"), "한국어 – ok");
     }
 }

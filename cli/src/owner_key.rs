@@ -33,22 +33,30 @@ impl KeyFile {
     /// Reads a file that nobody else can read.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let mut file = std::fs::File::open(path).map_err(|error| cannot("read", path, &error))?;
-        let facts = file.metadata().map_err(|error| cannot("read", path, &error))?;
+        let facts = file
+            .metadata()
+            .map_err(|error| cannot("read", path, &error))?;
         if facts.mode() & 0o077 != 0 {
-            return Err(Failure::new(Exit::Permission, format!("{} is open to others", path.display()))
-                .why("a private key must be readable for its owner alone")
-                .next(format!("chmod 600 {}", path.display())));
+            return Err(Failure::new(
+                Exit::Permission,
+                format!("{} is open to others", path.display()),
+            )
+            .why("a private key must be readable for its owner alone")
+            .next(format!("chmod 600 {}", path.display())));
         }
         let wrong = || {
-            Failure::new(Exit::Configuration, format!("{} is not a key file", path.display()))
-                .why("it must be a JSON array of 64 numbers, as `solana-keygen` writes it")
+            Failure::new(
+                Exit::Configuration,
+                format!("{} is not a key file", path.display()),
+            )
+            .why("it must be a JSON array of 64 numbers, as `solana-keygen` writes it")
         };
         if facts.len() > FILE_LIMIT_BYTES {
             return Err(wrong());
         }
         // With its capacity from the start, the text is never copied to a larger place.
         let mut text = Zeroizing::new(String::with_capacity(2048));
-        file.by_ref()
+        (&mut file)
             .take(FILE_LIMIT_BYTES)
             .read_to_string(&mut text)
             .map_err(|_| wrong())?;
@@ -116,7 +124,11 @@ impl fmt::Debug for KeyFile {
 /// Digits of a byte, without a string of their own.
 fn push_number(text: &mut String, byte: u8) {
     let digits = [byte / 100, byte / 10 % 10, byte % 10];
-    let leading = digits.iter().take(2).take_while(|digit| **digit == 0).count();
+    let leading = digits
+        .iter()
+        .take(2)
+        .take_while(|digit| **digit == 0)
+        .count();
     for digit in digits.iter().skip(leading) {
         text.push(char::from(b'0' + digit));
     }
@@ -135,7 +147,8 @@ mod tests {
         let key = KeyFile::generate().unwrap();
         key.write(&path).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-        let numbers: Vec<u8> = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let numbers: Vec<u8> =
+            serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
         assert_eq!(numbers.len(), 64);
         assert_eq!(KeyFile::read(&path).unwrap().owner(), key.owner());
         assert!(KeyFile::generate().unwrap().write(&path).is_err());

@@ -26,17 +26,30 @@ pub(crate) fn words(document: &PolicyDocument) -> String {
         text.push_str("Only these may receive:\n");
     }
     for known in &document.recipients {
-        let _infallible = writeln!(text, "  @{}  {}{}", known.name, known.account, worth(known.account.chain()));
+        let _infallible = writeln!(
+            text,
+            "  @{}  {}{}",
+            known.name,
+            known.account,
+            worth(known.account.chain())
+        );
     }
     text
 }
 
 fn asset(rule: &AssetRule) -> String {
-    let shown = |amount: Amount| format!("{} {}", amount.format_decimal(rule.decimals), rule.symbol);
+    let shown =
+        |amount: Amount| format!("{} {}", amount.format_decimal(rule.decimals), rule.symbol);
     let mut lines = vec![
         format!("signed at once up to {}", shown(rule.instant_up_to)),
-        format!("signed at once and told to you up to {}; above, refused", shown(rule.notify_up_to)),
-        format!("at most {} a transaction, fee included", shown(rule.per_transaction)),
+        format!(
+            "signed at once and told to you up to {}; above, refused",
+            shown(rule.notify_up_to)
+        ),
+        format!(
+            "at most {} a transaction, fee included",
+            shown(rule.per_transaction)
+        ),
         format!(
             "per wallet at most {} in any hour, {} in any 24 hours, {} in any 7 days, {} in any 30 days",
             shown(rule.hour),
@@ -46,7 +59,9 @@ fn asset(rule: &AssetRule) -> String {
         ),
     ];
     if let Some(count) = rule.day_count {
-        lines.push(format!("per wallet at most {count} transactions in any 24 hours"));
+        lines.push(format!(
+            "per wallet at most {count} transactions in any 24 hours"
+        ));
     }
     if let Some(ceiling) = rule.fee_ceiling {
         lines.push(format!("at most {} of fee a transaction", shown(ceiling)));
@@ -54,12 +69,20 @@ fn asset(rule: &AssetRule) -> String {
         lines.push("no fee may be paid in it: nothing can be sent on this network".to_owned());
     }
     if let Some(cap) = rule.outstanding {
-        lines.push(format!("at most {} signed between two attestations of the nonce", shown(cap)));
+        lines.push(format!(
+            "at most {} signed between two attestations of the nonce",
+            shown(cap)
+        ));
     }
     if rule.sign_only {
         lines.push("may be signed without being sent: such a signature does not expire".to_owned());
     }
-    let mut text = format!("{} is {}{}\n", rule.symbol, rule.asset, worth(rule.asset.chain()));
+    let mut text = format!(
+        "{} is {}{}\n",
+        rule.symbol,
+        rule.asset,
+        worth(rule.asset.chain())
+    );
     for line in lines {
         let _infallible = writeln!(text, "  {line}");
     }
@@ -85,6 +108,9 @@ mod tests {
     fn the_example_in_words() {
         let example = include_str!("../../docs/examples/policy.toml");
         let document = toml_form::parse(example).unwrap();
-        assert_eq!(words(&document), include_str!("../tests/golden/policy-example.txt"));
+        assert_eq!(
+            words(&document),
+            include_str!("../tests/golden/policy-example.txt")
+        );
     }
 }

@@ -7,7 +7,9 @@ use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
-use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
+use nix::sys::termios::{
+    LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr,
+};
 
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -39,7 +41,9 @@ impl PasswordArgs {
             password.check_new()?;
             let again = ask_hidden(output, "The same again: ")?;
             if password.expose() != again.expose() {
-                return Err(Failure::usage("the two passwords differ").next("run the command again"));
+                return Err(
+                    Failure::usage("the two passwords differ").next("run the command again")
+                );
             }
             return Ok(password);
         };
@@ -75,7 +79,9 @@ fn line_from(source: BorrowedFd<'_>, limit: usize) -> Result<String, Failure> {
         }
         bytes.push(byte);
         if bytes.len() > limit {
-            return Err(Failure::usage(format!("the line is longer than {limit} bytes")));
+            return Err(Failure::usage(format!(
+                "the line is longer than {limit} bytes"
+            )));
         }
     }
     String::from_utf8(bytes).map_err(|_| Failure::usage("the line is not UTF-8 text"))
@@ -88,7 +94,8 @@ fn from_descriptor(number: u32) -> Result<Secret, Failure> {
     }
     // Through /proc, because taking a bare number for a descriptor is an unsafe operation; a pipe
     // opened so is the same pipe (proc(5)).
-    let file = File::open(format!("/proc/self/fd/{number}")).map_err(|error| no_descriptor(number, &error))?;
+    let file = File::open(format!("/proc/self/fd/{number}"))
+        .map_err(|error| no_descriptor(number, &error))?;
     line_of_secret(file.as_fd())
 }
 
@@ -103,7 +110,9 @@ pub(crate) fn writer(number: u32) -> Result<File, Failure> {
 fn no_descriptor(number: u32, error: &io::Error) -> Failure {
     Failure::usage(format!("file descriptor {number} cannot be used"))
         .why(error)
-        .next(format!("open it for this command, as in `waiaas ... {number}<file`"))
+        .next(format!(
+            "open it for this command, as in `waiaas ... {number}<file`"
+        ))
 }
 
 /// One line, or all there is, into a secret.
@@ -130,7 +139,9 @@ fn next_byte(source: BorrowedFd<'_>) -> Result<Option<u8>, Failure> {
                 return Ok(Some(read));
             }
             Err(Errno::EINTR) => {}
-            Err(error) => return Err(Failure::new(Exit::Failure, "the input cannot be read").why(error)),
+            Err(error) => {
+                return Err(Failure::new(Exit::Failure, "the input cannot be read").why(error));
+            }
         }
     }
 }
@@ -165,7 +176,10 @@ fn type_secret(mut next: impl FnMut() -> Result<Option<u8>, Failure>) -> Result<
     loop {
         match next()? {
             None | Some(CTRL_C | CTRL_D) => {
-                return Err(Failure::new(Exit::Interrupted, "interrupted: nothing was done"));
+                return Err(Failure::new(
+                    Exit::Interrupted,
+                    "interrupted: nothing was done",
+                ));
             }
             Some(b'\n' | b'\r') if full => {
                 return Err(Failure::usage("the password is longer than 1024 bytes"));
@@ -191,13 +205,22 @@ struct Quiet<'a> {
 
 impl<'a> Quiet<'a> {
     fn begin(terminal: BorrowedFd<'a>) -> Result<Self, Failure> {
-        let failed = |error: Errno| Failure::new(Exit::Failure, "the terminal's echo cannot be turned off").why(error);
+        let failed = |error: Errno| {
+            Failure::new(Exit::Failure, "the terminal's echo cannot be turned off").why(error)
+        };
         let before = tcgetattr(terminal).map_err(failed)?;
         let mut quiet = before.clone();
         // Without line editing the terminal keeps no copy of the line; without signals a Ctrl-C
         // arrives here and cannot leave the echo off.
-        quiet.local_flags &= !(LocalFlags::ECHO | LocalFlags::ECHONL | LocalFlags::ICANON | LocalFlags::ISIG | LocalFlags::IEXTEN);
-        for (index, value) in [(SpecialCharacterIndices::VMIN, 1), (SpecialCharacterIndices::VTIME, 0)] {
+        quiet.local_flags &= !(LocalFlags::ECHO
+            | LocalFlags::ECHONL
+            | LocalFlags::ICANON
+            | LocalFlags::ISIG
+            | LocalFlags::IEXTEN);
+        for (index, value) in [
+            (SpecialCharacterIndices::VMIN, 1),
+            (SpecialCharacterIndices::VTIME, 0),
+        ] {
             if let Some(place) = quiet.control_chars.get_mut(index as usize) {
                 *place = value;
             }
@@ -247,7 +270,11 @@ mod tests {
         assert_eq!(typed(b"ab\x1b[A\n").unwrap_err().exit(), Exit::Usage);
         let mut long = vec![b'x'; 2000];
         long.push(b'\n');
-        assert_eq!(typed(&long).unwrap_err().exit(), Exit::Usage, "never cut silently");
+        assert_eq!(
+            typed(&long).unwrap_err().exit(),
+            Exit::Usage,
+            "never cut silently"
+        );
     }
 
     #[test]
@@ -255,7 +282,10 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"pass word \nsecond\n").unwrap();
         file.rewind().unwrap();
-        assert_eq!(line_of_secret(file.as_fd()).unwrap().expose(), b"pass word ");
+        assert_eq!(
+            line_of_secret(file.as_fd()).unwrap().expose(),
+            b"pass word "
+        );
         assert_eq!(line_of_secret(file.as_fd()).unwrap().expose(), b"second");
         assert_eq!(line_of_secret(file.as_fd()).unwrap().expose(), b"");
         assert_eq!(from_descriptor(9999).unwrap_err().exit(), Exit::Usage);

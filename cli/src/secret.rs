@@ -116,7 +116,10 @@ mod tests {
         typed.pop_character();
         typed.pop_character();
         assert_eq!(typed.expose(), b"");
-        assert!(typed.bytes.iter().all(|byte| *byte == 0), "taken back means wiped");
+        assert!(
+            typed.bytes.iter().all(|byte| *byte == 0),
+            "taken back means wiped"
+        );
     }
 
     #[test]

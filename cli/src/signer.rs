@@ -5,11 +5,11 @@ use std::path::Path;
 
 use waiaas_client::path::PathError;
 use waiaas_client::{AdminClient, ClientError, SignerStatus, Ticket};
-use waiaas_shared::caip::AssetId;
 use waiaas_shared::amount::Decimals;
+use waiaas_shared::caip::AssetId;
 use waiaas_shared::caip::{ChainId, Token};
-use waiaas_shared::event::{Event, EventBody};
 use waiaas_shared::codec::from_canonical;
+use waiaas_shared::event::{Event, EventBody};
 use waiaas_shared::policy::document::PolicyDocument;
 
 use crate::app::App;
@@ -35,7 +35,9 @@ pub(crate) async fn reach(app: &App) -> Result<AdminClient, Failure> {
 
 /// Connects to this socket.
 pub(crate) async fn connect(socket: &Path) -> Result<AdminClient, Failure> {
-    AdminClient::connect(socket).await.map_err(failed("not connected"))
+    AdminClient::connect(socket)
+        .await
+        .map_err(failed("not connected"))
 }
 
 impl Signer {
@@ -46,18 +48,25 @@ impl Signer {
         let Some(signer) = status.signer else {
             let code = waiaas_shared::denial::Code::NotInitialized;
             let violation = waiaas_shared::denial::Violation::of(code);
-            return Err(Failure::denied("this signer is new", vec![violation]));
+            return Err(Failure::denied("this signer is new", &[violation]));
         };
         let pin = Pin::require(&app.home)?;
         if signer != pin.signer {
             return Err(Failure::new(Exit::Failure, "another signer answers")
-                .why(format!("this home is pinned to {}, the socket leads to {signer}", pin.signer))
+                .why(format!(
+                    "this home is pinned to {}, the socket leads to {signer}",
+                    pin.signer
+                ))
                 .next("check `admin-socket` in config.toml"));
         }
         if !status.head.is_empty() {
             pin.witness(&app.home, &status.head)?;
         }
-        Ok(Self { client, status, pin })
+        Ok(Self {
+            client,
+            status,
+            pin,
+        })
     }
 
     /// Puts a password into the signer's locked memory.
@@ -86,24 +95,40 @@ impl Signer {
     /// The event with this number.
     pub(crate) async fn event(&self, sequence: u64) -> Result<EventBody, Failure> {
         let after = sequence.saturating_sub(1);
-        let page = self.client.events(after, 1, std::time::Duration::ZERO).await.map_err(failed("no event"))?;
-        let record = page.events.iter().find(|record| record.sequence == sequence);
+        let page = self
+            .client
+            .events(after, 1, std::time::Duration::ZERO)
+            .await
+            .map_err(failed("no event"))?;
+        let record = page
+            .events
+            .iter()
+            .find(|record| record.sequence == sequence);
         record
             .and_then(|record| from_canonical::<Event>(&record.body).ok())
             .map(|event| event.body)
-            .ok_or_else(|| Failure::internal(format!("event {sequence} is not in the log or not understood")))
+            .ok_or_else(|| {
+                Failure::internal(format!(
+                    "event {sequence} is not in the log or not understood"
+                ))
+            })
     }
 }
 
 /// Puts a password into the signer's locked memory.
 pub(crate) async fn put(client: &AdminClient, password: &Secret) -> Result<Ticket, Failure> {
-    client.put_secret(password.expose()).await.map_err(failed("the password was not handed over"))
+    client
+        .put_secret(password.expose())
+        .await
+        .map_err(failed("the password was not handed over"))
 }
 
 /// Places between an asset's unit and its base unit: by the policy, else by the chain's own rules for
 /// its coin; none for a token that no policy names.
 pub(crate) fn decimals(asset: AssetId, policy: Option<&PolicyDocument>) -> Option<Decimals> {
-    let listed = policy.and_then(|document| document.asset(asset)).map(|rule| rule.decimals);
+    let listed = policy
+        .and_then(|document| document.asset(asset))
+        .map(|rule| rule.decimals);
     listed.or_else(|| match (asset.token(), asset.chain()) {
         (Token::Native, ChainId::Solana(_)) => Decimals::new(9).ok(),
         (Token::Native, ChainId::Evm(_)) => Decimals::new(18).ok(),
@@ -113,8 +138,9 @@ pub(crate) fn decimals(asset: AssetId, policy: Option<&PolicyDocument>) -> Optio
 
 /// Turns the client's error into a failure of this action.
 pub(crate) fn failed(what: &'static str) -> impl Fn(ClientError) -> Failure {
-    move |error| match error {
-        ClientError::Denied(denial) => Failure::denied(what, denial.violations().to_vec()),
+    move |error| {
+        match error {
+        ClientError::Denied(denial) => Failure::denied(what, denial.violations()),
         ClientError::Unsafe(PathError::Unreadable { source, path }) => match source.kind() {
             std::io::ErrorKind::NotFound => not_running(path.display()),
             std::io::ErrorKind::PermissionDenied => {
@@ -152,6 +178,7 @@ pub(crate) fn failed(what: &'static str) -> impl Fn(ClientError) -> Failure {
         error @ (ClientError::Malformed | ClientError::Protocol) => {
             Failure::internal(what).why(error).next("compare `waiaas --version` with the signer's in `waiaas status`")
         }
+    }
     }
 }
 

@@ -50,7 +50,10 @@ pub(crate) struct SigningArgs {
 /// Reads the name of an envelope.
 pub(crate) fn envelope(text: &str) -> Result<Envelope, String> {
     Envelope::from_text(text).ok_or_else(|| {
-        let known: Vec<_> = Envelope::ALL.iter().map(|envelope| envelope.as_str()).collect();
+        let known: Vec<_> = Envelope::ALL
+            .iter()
+            .map(|envelope| envelope.as_str())
+            .collect();
         format!("one of {}", known.join(", "))
     })
 }
@@ -72,7 +75,11 @@ impl SigningArgs {
         signer: &Signer,
         facts: &StatementFacts,
     ) -> Result<SignedStatement, Failure> {
-        let owners = signer.client.owners().await.map_err(failed("no list of owners"))?;
+        let owners = signer
+            .client
+            .owners()
+            .await
+            .map_err(failed("no list of owners"))?;
         let hand = self.hand(&owners)?;
         let (statement, text) = draft(signer, facts).await?;
         let signature = hand.sign(output, &text, self.yes)?;
@@ -91,24 +98,34 @@ impl SigningArgs {
     fn hand(&self, owners: &[OwnerView]) -> Result<Hand, Failure> {
         if let Some(path) = &self.owner_key {
             let key = KeyFile::read(path)?;
-            let owner = owners.iter().find(|view| view.key == key.owner()).ok_or_else(|| {
-                Failure::usage(format!("{} is no owner's key", path.display()))
-                    .why(format!("its public key is {}", key.owner()))
-                    .next("waiaas owner list; the first one: waiaas owner enrol")
-            })?;
+            let owner = owners
+                .iter()
+                .find(|view| view.key == key.owner())
+                .ok_or_else(|| {
+                    Failure::usage(format!("{} is no owner's key", path.display()))
+                        .why(format!("its public key is {}", key.owner()))
+                        .next("waiaas owner list; the first one: waiaas owner enrol")
+                })?;
             let pen = Pen::of_file(key);
-            return Ok(Hand { owner: owner.owner, pen });
+            return Ok(Hand {
+                owner: owner.owner,
+                pen,
+            });
         }
         let view = match (self.owner, owners) {
             (None, [only]) => only,
             (None, []) => {
-                return Err(Failure::usage("there is no owner yet").next("waiaas owner enrol --key-file FILE"));
+                return Err(Failure::usage("there is no owner yet")
+                    .next("waiaas owner enrol --key-file FILE"));
             }
-            (None, _) => return Err(Failure::usage("which owner signs? give --owner or --owner-key")),
-            (Some(id), _) => owners
-                .iter()
-                .find(|view| view.owner == id)
-                .ok_or_else(|| Failure::usage(format!("no owner {id}")).next("waiaas owner list"))?,
+            (None, _) => {
+                return Err(Failure::usage(
+                    "which owner signs? give --owner or --owner-key",
+                ));
+            }
+            (Some(id), _) => owners.iter().find(|view| view.owner == id).ok_or_else(|| {
+                Failure::usage(format!("no owner {id}")).next("waiaas owner list")
+            })?,
         };
         let pen = Pen {
             key: view.key,
@@ -116,7 +133,10 @@ impl SigningArgs {
             file: None,
             text_out: self.text_out.clone(),
         };
-        Ok(Hand { owner: view.owner, pen })
+        Ok(Hand {
+            owner: view.owner,
+            pen,
+        })
     }
 }
 
@@ -165,7 +185,10 @@ impl Pen {
         output.say(format!("{rule}\n{text}\n{rule}"));
         if let Some(key) = &self.file {
             if !yes && !confirm(output, &format!("Sign this as {}?", self.key))? {
-                return Err(Failure::new(Exit::Failure, "not signed: nothing was changed"));
+                return Err(Failure::new(
+                    Exit::Failure,
+                    "not signed: nothing was changed",
+                ));
             }
             return Ok(key.sign(&bytes).to_vec());
         }
@@ -203,8 +226,15 @@ fn pasted(text: &str) -> Result<Vec<u8>, Failure> {
 }
 
 /// Has the signer write a text, and checks that it is the text for these facts.
-pub(crate) async fn draft(signer: &Signer, facts: &StatementFacts) -> Result<(StatementId, String), Failure> {
-    let drafted = signer.client.draft_statement(facts).await.map_err(failed("no text to sign was written"))?;
+pub(crate) async fn draft(
+    signer: &Signer,
+    facts: &StatementFacts,
+) -> Result<(StatementId, String), Failure> {
+    let drafted = signer
+        .client
+        .draft_statement(facts)
+        .await
+        .map_err(failed("no text to sign was written"))?;
     check(&drafted.text, drafted.statement, signer.pin.signer, facts).map_err(|flaw| {
         Failure::internal("the signer's text is not the one that was asked for")
             .why(flaw)
@@ -238,14 +268,21 @@ enum Flaw {
 
 /// The kind, the signer, the statement, the digest over header and facts, and the document's digest of
 /// a policy: all computed here from what was asked.
-fn check(text: &str, statement: StatementId, signer: SignerId, facts: &StatementFacts) -> Result<(), Flaw> {
+fn check(
+    text: &str,
+    statement: StatementId,
+    signer: SignerId,
+    facts: &StatementFacts,
+) -> Result<(), Flaw> {
     if text.lines().next() != Some(format!("WAIaaS {}", facts.heading()).as_str()) {
         return Err(Flaw::Heading);
     }
     let mut last: Vec<_> = text.lines().rev().take(5).collect();
     last.reverse();
     let [epoch, by, which, before, stated] = last.try_into().map_err(|_| Flaw::Form)?;
-    let policy_epoch = value(epoch, "Policy epoch: ")?.parse().map_err(|_| Flaw::Form)?;
+    let policy_epoch = value(epoch, "Policy epoch: ")?
+        .parse()
+        .map_err(|_| Flaw::Form)?;
     if value(by, "Signer: ")? != signer.to_string() {
         return Err(Flaw::Signer);
     }
@@ -268,8 +305,12 @@ fn check(text: &str, statement: StatementId, signer: SignerId, facts: &Statement
         return Err(Flaw::Digest);
     }
     if let StatementFacts::AdoptPolicy { document } = facts {
-        let own = PolicyDocument::from_bytes(document).map_err(|_| Flaw::Document)?.digest();
-        let named = text.lines().find_map(|line| line.strip_prefix("Document: "));
+        let own = PolicyDocument::from_bytes(document)
+            .map_err(|_| Flaw::Document)?
+            .digest();
+        let named = text
+            .lines()
+            .find_map(|line| line.strip_prefix("Document: "));
         if named != Some(own.to_string().as_str()) {
             return Err(Flaw::Document);
         }
@@ -293,15 +334,23 @@ mod tests {
     use super::*;
 
     /// The golden file ends with a line feed, the text does not.
-    const TEXT: &str = include_str!("../../shared/tests/golden/statements/release-pause.txt").trim_ascii_end();
+    const TEXT: &str =
+        include_str!("../../shared/tests/golden/statements/release-pause.txt").trim_ascii_end();
 
     fn facts() -> StatementFacts {
         StatementFacts::ReleasePause { wallet: None }
     }
 
     fn ids(text: &str) -> (StatementId, SignerId) {
-        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-        (field("Statement: ").parse().unwrap(), field("Signer: ").parse().unwrap())
+        let field = |name: &str| {
+            text.lines()
+                .find_map(|line| line.strip_prefix(name))
+                .unwrap()
+        };
+        (
+            field("Statement: ").parse().unwrap(),
+            field("Signer: ").parse().unwrap(),
+        )
     }
 
     #[test]
@@ -315,17 +364,34 @@ mod tests {
         let (statement, signer) = ids(TEXT);
         let other_signer = SignerId::from_bytes([9; 16]);
         let other_statement = StatementId::from_bytes([9; 16]);
-        assert_eq!(check(TEXT, statement, other_signer, &facts()), Err(Flaw::Signer));
-        assert_eq!(check(TEXT, other_statement, signer, &facts()), Err(Flaw::Statement));
-        let another = StatementFacts::ReleaseKill { epoch: 1, sessions: Vec::new() };
+        assert_eq!(
+            check(TEXT, statement, other_signer, &facts()),
+            Err(Flaw::Signer)
+        );
+        assert_eq!(
+            check(TEXT, other_statement, signer, &facts()),
+            Err(Flaw::Statement)
+        );
+        let another = StatementFacts::ReleaseKill {
+            epoch: 1,
+            sessions: Vec::new(),
+        };
         assert_eq!(check(TEXT, statement, signer, &another), Err(Flaw::Heading));
         let wallet = waiaas_shared::ids::WalletId::from_bytes([3; 16]);
-        let narrower = StatementFacts::ReleasePause { wallet: Some(wallet) };
+        let narrower = StatementFacts::ReleasePause {
+            wallet: Some(wallet),
+        };
         assert_eq!(check(TEXT, statement, signer, &narrower), Err(Flaw::Digest));
         let later = TEXT.replace("Sign before: 2026", "Sign before: 2027");
-        assert_eq!(check(&later, statement, signer, &facts()), Err(Flaw::Digest));
+        assert_eq!(
+            check(&later, statement, signer, &facts()),
+            Err(Flaw::Digest)
+        );
         let epoch = TEXT.replace("Policy epoch: 1", "Policy epoch: 2");
-        assert_eq!(check(&epoch, statement, signer, &facts()), Err(Flaw::Digest));
+        assert_eq!(
+            check(&epoch, statement, signer, &facts()),
+            Err(Flaw::Digest)
+        );
         let longer = format!("{TEXT}\nmore: 1");
         assert_eq!(check(&longer, statement, signer, &facts()), Err(Flaw::Form));
         assert_eq!(check("", statement, signer, &facts()), Err(Flaw::Heading));
@@ -338,7 +404,9 @@ mod tests {
         let pen = Pen::of_file(key);
         let output = Output::new(false);
         let signature = pen.sign(&output, TEXT, true).unwrap();
-        let OwnerKey::Ed25519(address) = owner else { panic!("an Ed25519 key") };
+        let OwnerKey::Ed25519(address) = owner else {
+            panic!("an Ed25519 key")
+        };
         let verifying = ed25519_dalek::VerifyingKey::from_bytes(address.as_bytes()).unwrap();
         let signature = ed25519_dalek::Signature::from_slice(&signature).unwrap();
         assert!(verifying.verify_strict(TEXT.as_bytes(), &signature).is_ok());
@@ -357,7 +425,10 @@ mod tests {
         ] {
             assert_eq!(pasted(&text).unwrap(), ed25519, "{text}");
         }
-        assert_eq!(pasted(&format!("0x{}", hex::encode(secp256k1))).unwrap(), secp256k1);
+        assert_eq!(
+            pasted(&format!("0x{}", hex::encode(secp256k1))).unwrap(),
+            secp256k1
+        );
         for wrong in ["", "abc", "0x12", &hex::encode([1; 66])] {
             assert_eq!(pasted(wrong).unwrap_err().exit(), Exit::Usage, "{wrong}");
         }

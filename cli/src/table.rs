@@ -19,7 +19,9 @@ impl Table {
 
     /// One more row.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let cells = cells.into_iter().map(|cell| crate::output::printable(&cell));
+        let cells = cells
+            .into_iter()
+            .map(|cell| crate::output::printable(&cell));
         self.rows.push(cells.collect());
     }
 
@@ -31,7 +33,11 @@ impl Table {
 
 /// Name and value, one pair a line, the values in one column.
 pub(crate) fn pairs(pairs: &[(&str, String)]) -> String {
-    let widest = pairs.iter().map(|(name, _)| columns(name)).max().unwrap_or(0);
+    let widest = pairs
+        .iter()
+        .map(|(name, _)| columns(name))
+        .max()
+        .unwrap_or(0);
     pairs
         .iter()
         .map(|(name, value)| {
@@ -66,7 +72,11 @@ impl fmt::Display for Table {
 fn columns(text: &str) -> usize {
     text.chars()
         .map(|character| match u32::from(character) {
-            0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xff00..=0xff60 => 2,
+            0x1100..=0x115f
+            | 0x2e80..=0xa4cf
+            | 0xac00..=0xd7a3
+            | 0xf900..=0xfaff
+            | 0xff00..=0xff60 => 2,
             _ => 1,
         })
         .sum()
@@ -82,7 +92,10 @@ mod tests {
         assert!(table.is_empty());
         table.row(["호스팅".to_owned(), "1".to_owned()]);
         table.row(["a\u{7}".to_owned(), "1000".to_owned()]);
-        assert_eq!(table.to_string(), "NAME    AMOUNT\n호스팅  1\na?      1000\n");
+        assert_eq!(
+            table.to_string(),
+            "NAME    AMOUNT\n호스팅  1\na?      1000\n"
+        );
         assert!(!table.is_empty());
     }
 

@@ -29,9 +29,12 @@ impl Pin {
             return Ok(None);
         };
         Self::parse(&text).map(Some).ok_or_else(|| {
-            Failure::new(Exit::Configuration, format!("{} is damaged", path.display()))
-                .why("it must hold the signer's id and its log key in base58")
-                .next("waiaas audit pin, after you have checked which signer runs")
+            Failure::new(
+                Exit::Configuration,
+                format!("{} is damaged", path.display()),
+            )
+            .why("it must hold the signer's id and its log key in base58")
+            .next("waiaas audit pin, after you have checked which signer runs")
         })
     }
 
@@ -54,7 +57,10 @@ impl Pin {
 
     /// Pins it.
     pub(crate) fn write(&self, home: &Home) -> Result<(), Failure> {
-        home.write(&home.log_key(), format!("{} {}\n", self.signer, self.key_text()).as_bytes())
+        home.write(
+            &home.log_key(),
+            format!("{} {}\n", self.signer, self.key_text()).as_bytes(),
+        )
     }
 
     /// The log key as the gateway's configuration takes it.
@@ -79,8 +85,11 @@ impl Pin {
             })
         };
         pinned().ok_or_else(|| {
-            Failure::new(Exit::Configuration, format!("{} is not a keystore", path.display()))
-                .why("it is not of version 1")
+            Failure::new(
+                Exit::Configuration,
+                format!("{} is not a keystore", path.display()),
+            )
+            .why("it is not of version 1")
         })
     }
 
@@ -90,7 +99,9 @@ impl Pin {
         let head = self.verify(note)?;
         let seen = self.last_seen(home)?;
         if let Some(seen) = seen {
-            if head.sequence < seen.sequence || (head.sequence == seen.sequence && head.hash != seen.hash) {
+            if head.sequence < seen.sequence
+                || (head.sequence == seen.sequence && head.hash != seen.hash)
+            {
                 return Err(self.older(home, seen, head));
             }
             if head.sequence == seen.sequence {
@@ -108,9 +119,14 @@ impl Pin {
             .and_then(|signed| signed.verify(&self.log_key));
         match verified {
             Ok(head) if head.signer == self.signer => Ok(head),
-            _ => Err(Failure::new(Exit::Failure, "the log's head is not signed by the pinned key")
-                .why(format!("this home is pinned to {}", self.signer))
-                .next("do not sign or unlock anything: another signer answers, or its log was replaced")),
+            _ => Err(Failure::new(
+                Exit::Failure,
+                "the log's head is not signed by the pinned key",
+            )
+            .why(format!("this home is pinned to {}", self.signer))
+            .next(
+                "do not sign or unlock anything: another signer answers, or its log was replaced",
+            )),
         }
     }
 
@@ -124,16 +140,19 @@ impl Pin {
 
     /// A log that does not continue what was seen.
     pub(crate) fn older(&self, home: &Home, seen: Head, now: Head) -> Failure {
-        Failure::new(Exit::Failure, "the signer's log is not the one that was seen before")
-            .why(format!(
-                "event {} was seen with hash {}; now the log ends at event {} with hash {}",
-                seen.sequence, seen.hash, now.sequence, now.hash
-            ))
-            .next(format!(
-                "if you restored a backup on purpose, remove {} and look through the last payments; \
+        Failure::new(
+            Exit::Failure,
+            "the signer's log is not the one that was seen before",
+        )
+        .why(format!(
+            "event {} was seen with hash {}; now the log ends at event {} with hash {}",
+            seen.sequence, seen.hash, now.sequence, now.hash
+        ))
+        .next(format!(
+            "if you restored a backup on purpose, remove {} and look through the last payments; \
                  if not, throw the kill switch",
-                home.head().display()
-            ))
+            home.head().display()
+        ))
     }
 }
 
@@ -188,7 +207,14 @@ mod tests {
     fn an_older_or_other_log_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let home = home(&folder);
-        for (sequence, hash, passes) in [(3, 1, true), (3, 1, true), (5, 2, true), (4, 3, false), (5, 9, false), (5, 2, true)] {
+        for (sequence, hash, passes) in [
+            (3, 1, true),
+            (3, 1, true),
+            (5, 2, true),
+            (4, 3, false),
+            (5, 9, false),
+            (5, 2, true),
+        ] {
             let witnessed = pin().witness(&home, &note(sequence, hash));
             assert_eq!(witnessed.is_ok(), passes, "{sequence} {hash}");
         }
@@ -197,9 +223,15 @@ mod tests {
 
     #[test]
     fn only_the_pinned_key_counts() {
-        let other = Pin { log_key: SigningKey::from_bytes(&[8; 32]).verifying_key().to_bytes(), ..pin() };
+        let other = Pin {
+            log_key: SigningKey::from_bytes(&[8; 32]).verifying_key().to_bytes(),
+            ..pin()
+        };
         assert!(other.verify(&note(1, 1)).is_err());
-        let stranger = Pin { signer: SignerId::from_bytes([2; 16]), ..pin() };
+        let stranger = Pin {
+            signer: SignerId::from_bytes([2; 16]),
+            ..pin()
+        };
         assert!(stranger.verify(&note(1, 1)).is_err());
         assert!(pin().verify("").is_err());
         assert!(pin().verify(&note(1, 1)).is_ok());
@@ -218,6 +250,9 @@ mod tests {
         assert_eq!(Pin::of_keystore(&path).unwrap(), pin());
         header[9] = 2;
         std::fs::write(&path, &header).unwrap();
-        assert_eq!(Pin::of_keystore(&path).unwrap_err().exit(), Exit::Configuration);
+        assert_eq!(
+            Pin::of_keystore(&path).unwrap_err().exit(),
+            Exit::Configuration
+        );
     }
 }

@@ -2,7 +2,9 @@
 //! a default.
 
 use capnp::struct_list;
-use waiaas_schema::types_capnp::{draft, event_page, outcome, status, submit_result, verdict, violation};
+use waiaas_schema::types_capnp::{
+    draft, event_page, outcome, status, submit_result, verdict, violation,
+};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::Digest;
@@ -122,13 +124,25 @@ pub(crate) fn owned(text: capnp::Result<capnp::text::Reader<'_>>) -> Result<Stri
     text.map_err(protocol)?.to_string().map_err(protocol)
 }
 
-pub(crate) fn parsed<T: std::str::FromStr>(text: capnp::Result<capnp::text::Reader<'_>>) -> Result<T> {
-    text.map_err(protocol)?.to_str().map_err(protocol)?.parse().map_err(protocol)
+pub(crate) fn parsed<T: std::str::FromStr>(
+    text: capnp::Result<capnp::text::Reader<'_>>,
+) -> Result<T> {
+    text.map_err(protocol)?
+        .to_str()
+        .map_err(protocol)?
+        .parse()
+        .map_err(protocol)
 }
 
-fn parsed_if_any<T: std::str::FromStr>(text: capnp::Result<capnp::text::Reader<'_>>) -> Result<Option<T>> {
+fn parsed_if_any<T: std::str::FromStr>(
+    text: capnp::Result<capnp::text::Reader<'_>>,
+) -> Result<Option<T>> {
     let text = text.map_err(protocol)?;
-    if text.is_empty() { Ok(None) } else { parsed(Ok(text)).map(Some) }
+    if text.is_empty() {
+        Ok(None)
+    } else {
+        parsed(Ok(text)).map(Some)
+    }
 }
 
 pub(crate) fn bytes(data: capnp::Result<&[u8]>) -> Result<Vec<u8>> {
@@ -189,7 +203,11 @@ pub(crate) fn status(reader: status::Reader<'_>) -> Result<SignerStatus> {
 
 pub(crate) fn page(reader: event_page::Reader<'_>) -> Result<EventPage> {
     let events = reader.get_events().map_err(protocol)?.iter().map(|event| {
-        let hash: [u8; 32] = event.get_hash().map_err(protocol)?.try_into().map_err(protocol)?;
+        let hash: [u8; 32] = event
+            .get_hash()
+            .map_err(protocol)?
+            .try_into()
+            .map_err(protocol)?;
         Ok(EventRecord {
             sequence: event.get_sequence(),
             body: bytes(event.get_body())?,
@@ -198,7 +216,12 @@ pub(crate) fn page(reader: event_page::Reader<'_>) -> Result<EventPage> {
     });
     Ok(EventPage {
         events: events.collect::<Result<_>>()?,
-        heads: reader.get_heads().map_err(protocol)?.iter().map(owned).collect::<Result<_>>()?,
+        heads: reader
+            .get_heads()
+            .map_err(protocol)?
+            .iter()
+            .map(owned)
+            .collect::<Result<_>>()?,
         last: reader.get_last(),
     })
 }
@@ -219,18 +242,20 @@ pub(crate) fn payment(reader: outcome::Reader<'_>) -> Result<SignedPayment> {
 
 pub(crate) fn would_allow(reader: verdict::Reader<'_>) -> Result<WouldAllow> {
     match reader.which().map_err(protocol)? {
-        verdict::Allowed(allowed) => {
-            Ok(WouldAllow { tier: tier(allowed.get_tier())?, fee: parsed(allowed.get_fee())? })
-        }
+        verdict::Allowed(allowed) => Ok(WouldAllow {
+            tier: tier(allowed.get_tier())?,
+            fee: parsed(allowed.get_fee())?,
+        }),
         verdict::Denied(list) => Err(refusal(list)),
     }
 }
 
 pub(crate) fn drafted(reader: draft::Reader<'_>) -> Result<Drafted> {
     match reader.which().map_err(protocol)? {
-        draft::Issued(issued) => {
-            Ok(Drafted { statement: parsed(issued.get_statement())?, text: owned(issued.get_text())? })
-        }
+        draft::Issued(issued) => Ok(Drafted {
+            statement: parsed(issued.get_statement())?,
+            text: owned(issued.get_text())?,
+        }),
         draft::Denied(list) => Err(refusal(list)),
     }
 }

@@ -60,7 +60,9 @@ impl<S: Socket> Client<S> {
     pub async fn wallets(&self) -> Result<Vec<WalletView>> {
         let response = self.common.wallets_request().send().promise.await?;
         let list = response.get()?.get_canonical().map_err(protocol)?;
-        list.iter().map(|view| from_canonical(view.map_err(protocol)?).map_err(protocol)).collect()
+        list.iter()
+            .map(|view| from_canonical(view.map_err(protocol)?).map_err(protocol))
+            .collect()
     }
 
     /// Every owner.
@@ -70,7 +72,9 @@ impl<S: Socket> Client<S> {
     pub async fn owners(&self) -> Result<Vec<OwnerView>> {
         let response = self.common.owners_request().send().promise.await?;
         let list = response.get()?.get_canonical().map_err(protocol)?;
-        list.iter().map(|view| from_canonical(view.map_err(protocol)?).map_err(protocol)).collect()
+        list.iter()
+            .map(|view| from_canonical(view.map_err(protocol)?).map_err(protocol))
+            .collect()
     }
 
     /// Canonical bytes of every binding policy document, oldest first.
@@ -79,7 +83,13 @@ impl<S: Socket> Client<S> {
     /// [`crate::ClientError`].
     pub async fn policy(&self) -> Result<Vec<Vec<u8>>> {
         let response = self.common.policy_request().send().promise.await?;
-        response.get()?.get_documents().map_err(protocol)?.iter().map(answer::bytes).collect()
+        response
+            .get()?
+            .get_documents()
+            .map_err(protocol)?
+            .iter()
+            .map(answer::bytes)
+            .collect()
     }
 
     /// Has the signer write the text of a statement for an owner to sign.
@@ -116,7 +126,9 @@ impl<S: Socket> Client<S> {
     /// [`crate::ClientError`].
     pub async fn pause(&self, wallet: Option<WalletId>) -> Result<u64> {
         let mut request = self.common.pause_request();
-        request.get().set_wallet(wallet.map(|wallet| wallet.to_string()).unwrap_or_default());
+        request
+            .get()
+            .set_wallet(wallet.map(|wallet| wallet.to_string()).unwrap_or_default());
         Ok(request.send().promise.await?.get()?.get_sequence())
     }
 
@@ -136,7 +148,14 @@ impl<S: Socket> Client<S> {
     /// # Errors
     /// [`crate::ClientError`].
     pub async fn kill(&self) -> Result<u64> {
-        Ok(self.common.kill_request().send().promise.await?.get()?.get_sequence())
+        Ok(self
+            .common
+            .kill_request()
+            .send()
+            .promise
+            .await?
+            .get()?
+            .get_sequence())
     }
 }
 

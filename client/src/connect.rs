@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use capnp::any_pointer;
 use capnp::capability::FromClientHook as _;
 use capnp_rpc::rpc_twoparty_capnp::Side;
 use capnp_rpc::{RpcSystem, twoparty};
@@ -61,7 +62,10 @@ pub struct Client<S: Socket> {
 
 impl<S: Socket> std::fmt::Debug for Client<S> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Client").field("path", &self.path).finish_non_exhaustive()
+        formatter
+            .debug_struct("Client")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -95,12 +99,25 @@ impl<S: Socket> Client<S> {
             let _ = system.await;
         });
         let common: common_capnp::common::Client = own.clone().cast_to();
-        let client = Self { own, common, path, driver, _socket: PhantomData };
-        // A first answer shows that the signer let this user in; a closed connection shows the opposite.
-        match client.status().await {
-            Ok(_) => Ok(client),
-            Err(ClientError::Disconnected) => Err(ClientError::NotAdmitted),
-            Err(error) => Err(error),
+        let client = Self {
+            own,
+            common,
+            path,
+            driver,
+            _socket: PhantomData,
+        };
+        // Any answer shows that the signer let this user in. A method that does not exist is answered by
+        // the thread that serves the socket, also while the authority is busy.
+        let probe = client
+            .common
+            .client
+            .new_call::<any_pointer::Owned, any_pointer::Owned>(0, 0, None);
+        match probe.send().promise.await {
+            Err(error) if error.kind == capnp::ErrorKind::Unimplemented => Ok(client),
+            Err(error) if error.kind == capnp::ErrorKind::Disconnected => {
+                Err(ClientError::NotAdmitted)
+            }
+            _ => Err(ClientError::Protocol),
         }
     }
 
@@ -119,9 +136,15 @@ impl<S: Socket> Drop for Client<S> {
 
 /// Opens a connection and says what it is for. The path was found to be trusted.
 pub(crate) async fn open(path: &Path, preface: &[u8]) -> Result<UnixStream> {
-    let connect = |source: io::Error| ClientError::Connect { path: path.to_owned(), source };
+    let connect = |source: io::Error| ClientError::Connect {
+        path: path.to_owned(),
+        source,
+    };
     let mut stream = UnixStream::connect(path).await.map_err(connect)?;
     // A signer that refuses closes at once, which may show here already.
-    stream.write_all(preface).await.map_err(|_| ClientError::NotAdmitted)?;
+    stream
+        .write_all(preface)
+        .await
+        .map_err(|_| ClientError::NotAdmitted)?;
     Ok(stream)
 }

@@ -43,7 +43,9 @@ pub enum ClientError {
     },
     /// The signer closed the connection before it answered: this user may not connect, or all places
     /// are taken.
-    #[error("the signer closed the connection: this user may not connect, or too many are connected")]
+    #[error(
+        "the signer closed the connection: this user may not connect, or too many are connected"
+    )]
     NotAdmitted,
     /// The connection ended. Whether the call was carried out is unknown: ask again with the same
     /// idempotency key, or read the log.
@@ -67,7 +69,11 @@ pub enum ClientError {
 }
 
 fn codes(denial: &Denial) -> String {
-    let codes: Vec<_> = denial.violations().iter().map(|violation| violation.code.as_str()).collect();
+    let codes: Vec<_> = denial
+        .violations()
+        .iter()
+        .map(|violation| violation.code.as_str())
+        .collect();
     codes.join(", ")
 }
 
@@ -81,7 +87,9 @@ impl From<capnp::Error> for ClientError {
                 let text = error.extra.strip_prefix("remote exception: ");
                 match text.and_then(Code::from_text) {
                     Some(code) => Self::Denied(code.into()),
-                    None if text.is_some_and(|text| text.starts_with("malformed")) => Self::Malformed,
+                    None if text.is_some_and(|text| text.starts_with("malformed")) => {
+                        Self::Malformed
+                    }
                     None => Self::Protocol,
                 }
             }

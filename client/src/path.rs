@@ -25,7 +25,9 @@ pub enum PathError {
     #[error("{0}: not a socket")]
     NotASocket(PathBuf),
     /// Group or others could replace the socket.
-    #[error("{0}: group or others may write this directory and could replace the socket: `chmod go-w` it")]
+    #[error(
+        "{0}: group or others may write this directory and could replace the socket: `chmod go-w` it"
+    )]
     Writable(PathBuf),
     /// A stranger could replace the socket.
     #[error("{path}: owned by uid {owner}, who could replace the socket", path = .path.display())]
@@ -53,7 +55,9 @@ pub fn trusted(socket: &Path) -> Result<PathBuf, PathError> {
         None => return Err(PathError::NotASocket(socket.to_owned())),
     };
     let directory = fs::canonicalize(parent).map_err(unreadable(parent))?;
-    let name = socket.file_name().ok_or_else(|| PathError::NotASocket(socket.to_owned()))?;
+    let name = socket
+        .file_name()
+        .ok_or_else(|| PathError::NotASocket(socket.to_owned()))?;
     let resolved = directory.join(name);
     let metadata = fs::symlink_metadata(&resolved).map_err(unreadable(&resolved))?;
     if !metadata.file_type().is_socket() {
@@ -64,7 +68,10 @@ pub fn trusted(socket: &Path) -> Result<PathBuf, PathError> {
         let found = fs::metadata(above).map_err(unreadable(above))?;
         let owner = found.uid();
         if ![0, own, metadata.uid()].contains(&owner) {
-            return Err(PathError::Owner { path: above.to_owned(), owner });
+            return Err(PathError::Owner {
+                path: above.to_owned(),
+                owner,
+            });
         }
         // In a sticky directory others cannot move what is not theirs; yet the socket's own directory
         // must not let them create anything.
@@ -95,10 +102,15 @@ mod tests {
         let socket = inner.join("admin.sock");
         let _listener = UnixListener::bind(&socket).unwrap();
         mode(&inner, 0o755);
-        assert_eq!(trusted(&socket).unwrap(), fs::canonicalize(&socket).unwrap());
+        assert_eq!(
+            trusted(&socket).unwrap(),
+            fs::canonicalize(&socket).unwrap()
+        );
         for open in [0o775, 0o757, 0o777, 0o1777] {
             mode(&inner, open);
-            assert!(matches!(trusted(&socket), Err(PathError::Writable(path)) if path.ends_with("inner")));
+            assert!(
+                matches!(trusted(&socket), Err(PathError::Writable(path)) if path.ends_with("inner"))
+            );
         }
         mode(&inner, 0o700);
         // A directory above it counts as well: it could be replaced whole.
@@ -118,10 +130,17 @@ mod tests {
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&socket, &link).unwrap();
         for wrong in [file.as_path(), &link, folder.path(), Path::new("/")] {
-            assert!(matches!(trusted(wrong), Err(PathError::NotASocket(_))), "{}", wrong.display());
+            assert!(
+                matches!(trusted(wrong), Err(PathError::NotASocket(_))),
+                "{}",
+                wrong.display()
+            );
         }
         let missing = folder.path().join("missing");
-        assert!(matches!(trusted(&missing), Err(PathError::Unreadable { .. })));
+        assert!(matches!(
+            trusted(&missing),
+            Err(PathError::Unreadable { .. })
+        ));
     }
 
     #[test]
@@ -133,7 +152,10 @@ mod tests {
         let socket = folder.path().join("gateway.sock");
         let _listener = UnixListener::bind(&socket).unwrap();
         std::os::unix::fs::chown(folder.path(), Some(61_234), None).unwrap();
-        assert!(matches!(trusted(&socket), Err(PathError::Owner { owner: 61_234, .. })));
+        assert!(matches!(
+            trusted(&socket),
+            Err(PathError::Owner { owner: 61_234, .. })
+        ));
         // Once the socket is that user's as well, it is the signer's own directory.
         std::os::unix::fs::chown(&socket, Some(61_234), None).unwrap();
         assert!(trusted(&socket).is_ok());

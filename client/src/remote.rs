@@ -25,7 +25,9 @@ pub struct Remote<S: Socket> {
 
 impl<S: Socket> Clone for Remote<S> {
     fn clone(&self) -> Self {
-        Self { jobs: self.jobs.clone() }
+        Self {
+            jobs: self.jobs.clone(),
+        }
     }
 }
 

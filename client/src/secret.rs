@@ -57,12 +57,17 @@ impl AdminClient {
             let mut ticket = [0; 16];
             let refused = |_| ClientError::SecretRefused;
             stream.write_all(&[PUT]).await.map_err(refused)?;
-            stream.write_all(&length.to_le_bytes()).await.map_err(refused)?;
+            stream
+                .write_all(&length.to_le_bytes())
+                .await
+                .map_err(refused)?;
             stream.write_all(secret).await.map_err(refused)?;
             stream.read_exact(&mut ticket).await.map_err(refused)?;
             Ok(Ticket(ticket))
         };
-        timeout(PATIENCE, exchange).await.map_err(|_| ClientError::TimedOut)?
+        timeout(PATIENCE, exchange)
+            .await
+            .map_err(|_| ClientError::TimedOut)?
     }
 
     /// Fetches a secret that the signer made; it is gone there afterwards.
@@ -81,6 +86,8 @@ impl AdminClient {
             stream.read_exact(&mut secret).await.map_err(refused)?;
             Ok(secret)
         };
-        timeout(PATIENCE, exchange).await.map_err(|_| ClientError::TimedOut)?
+        timeout(PATIENCE, exchange)
+            .await
+            .map_err(|_| ClientError::TimedOut)?
     }
 }

@@ -150,7 +150,7 @@ impl SignerPort for SocketSigner {
         let remote = self.feed.clone();
         Box::pin(async move {
             let limit = CALL_TIMEOUT.saturating_add(wait);
-            let ask = |client: Rc<GatewayClient>| async move {
+            let ask = move |client: Rc<GatewayClient>| async move {
                 client.events(after, max_bytes, wait).await
             };
             within(limit, remote.call(ask)).await

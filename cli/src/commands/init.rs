@@ -48,12 +48,17 @@ struct Endpoint {
 }
 
 fn endpoint(text: &str) -> Result<Endpoint, String> {
-    let (network, url) = text.split_once('=').ok_or("a network, =, and the node's address")?;
+    let (network, url) = text
+        .split_once('=')
+        .ok_or("a network, =, and the node's address")?;
     let network = network.parse().map_err(|error| format!("{error}"))?;
     let sound = reqwest::Url::parse(url)
         .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     if sound {
-        Ok(Endpoint { network, url: url.to_owned() })
+        Ok(Endpoint {
+            network,
+            url: url.to_owned(),
+        })
     } else {
         Err("a node's address begins with http:// or https:// and names a host".to_owned())
     }
@@ -67,14 +72,21 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
     app.home.create()?;
     keep_or_write(app, &app.home.config(), &app.config.file())?;
     keep_or_write(app, &app.home.signer_config(), &signer_file(&app.home))?;
-    keep_or_write(app, &app.home.gateway_config(), &gateway_file(&app.home, &app.config.gateway_url, &chains)?)?;
+    keep_or_write(
+        app,
+        &app.home.gateway_config(),
+        &gateway_file(&app.home, &app.config.gateway_url, &chains)?,
+    )?;
     start_signer(app).await?;
     let client = connect(&app.config.admin_socket).await?;
     let status = client.status().await.map_err(failed("no status"))?;
     if let Some(signer) = status.signer {
-        return Err(Failure::new(Exit::Failure, format!("this home has a keystore already, of {signer}"))
-            .why("a keystore is never replaced")
-            .next("waiaas unlock; for another wallet set WAIAAS_HOME to another folder"));
+        return Err(Failure::new(
+            Exit::Failure,
+            format!("this home has a keystore already, of {signer}"),
+        )
+        .why("a keystore is never replaced")
+        .next("waiaas unlock; for another wallet set WAIAAS_HOME to another folder"));
     }
     if !status.claim_holds {
         app.output.say(super::start::CLAIM_VOID);
@@ -82,8 +94,12 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
     let password = args.password.read_new(&app.output)?;
     let ticket = put(&client, &password).await?;
     drop(password);
-    app.output.say("Deriving the key; this takes a few seconds...");
-    let made = client.initialize(&ticket).await.map_err(failed("no keystore was made"))?;
+    app.output
+        .say("Deriving the key; this takes a few seconds...");
+    let made = client
+        .initialize(&ticket)
+        .await
+        .map_err(failed("no keystore was made"))?;
     let phrase = client.take_secret(&made.phrase).await.map_err(|error| {
         failed("the keystore was made, and its recovery phrase was NOT shown")(error).next(
             "nothing is lost yet: stop, remove the `signer` folder of this home, and run `waiaas init` again",
@@ -92,7 +108,10 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
     paper.write(&phrase)?;
     drop(phrase);
     let pinned = pin(app, &client).await;
-    let words = format!("{} is ready and unlocked.\nNext: waiaas owner enrol, waiaas wallet create, waiaas start", made.signer);
+    let words = format!(
+        "{} is ready and unlocked.\nNext: waiaas owner enrol, waiaas wallet create, waiaas start",
+        made.signer
+    );
     let data = json!({
         "signer": made.signer,
         "home": app.home.root(),
@@ -105,7 +124,10 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
 
 /// Pins the log key and tells it the gateway, whose configuration is new.
 async fn pin(app: &App, client: &AdminClient) -> Result<Pin, Failure> {
-    let status = client.status().await.map_err(failed("the log key was not pinned"))?;
+    let status = client
+        .status()
+        .await
+        .map_err(failed("the log key was not pinned"))?;
     let pin = Pin::of_keystore(&app.home.signer_state().join("keystore"))?;
     pin.verify(&status.head)?;
     pin.write(&app.home)?;
@@ -115,7 +137,11 @@ async fn pin(app: &App, client: &AdminClient) -> Result<Pin, Failure> {
     let path = app.home.gateway_config();
     let file = app.home.read(&path)?.unwrap_or_default();
     if !file.contains("\nlog-key = ") {
-        let pinned = file.replacen("# log-key = \"\"", &format!("log-key = \"{}\"", pin.key_text()), 1);
+        let pinned = file.replacen(
+            "# log-key = \"\"",
+            &format!("log-key = \"{}\"", pin.key_text()),
+            1,
+        );
         app.home.write(&path, pinned.as_bytes())?;
     }
     Ok(pin)
@@ -137,7 +163,10 @@ fn chains(args: &Args) -> Result<Vec<Chain>, Failure> {
     networks
         .into_iter()
         .map(|network| {
-            let named = args.endpoints.iter().filter(|endpoint| endpoint.network == network);
+            let named = args
+                .endpoints
+                .iter()
+                .filter(|endpoint| endpoint.network == network);
             let mut rpc: Vec<_> = named.map(|endpoint| endpoint.url.clone()).collect();
             if rpc.is_empty() {
                 rpc.push(local_node(network).ok_or_else(|| {
@@ -153,7 +182,9 @@ fn chains(args: &Args) -> Result<Vec<Chain>, Failure> {
 /// Where a chain on this machine listens by custom.
 fn local_node(network: ChainId) -> Option<String> {
     match network {
-        ChainId::Solana(cluster) if cluster.reference() == Cluster::LOCALNET => Some("http://127.0.0.1:8899".to_owned()),
+        ChainId::Solana(cluster) if cluster.reference() == Cluster::LOCALNET => {
+            Some("http://127.0.0.1:8899".to_owned())
+        }
         ChainId::Evm(31_337 | 1337) => Some("http://127.0.0.1:8545".to_owned()),
         _ => None,
     }
@@ -162,7 +193,10 @@ fn local_node(network: ChainId) -> Option<String> {
 /// A configuration that is there is the owner's.
 fn keep_or_write(app: &App, path: &Path, text: &str) -> Result<(), Failure> {
     if path.exists() {
-        app.output.say(format!("{} is there already and stays as it is.", path.display()));
+        app.output.say(format!(
+            "{} is there already and stays as it is.",
+            path.display()
+        ));
         return Ok(());
     }
     app.home.write(path, text.as_bytes())
@@ -185,9 +219,14 @@ fn signer_file(home: &Home) -> String {
 
 /// `gateway.toml`: where it listens, its way to the signer, the chains.
 fn gateway_file(home: &Home, url: &str, chains: &[Chain]) -> Result<String, Failure> {
-    let url = reqwest::Url::parse(url).map_err(|error| Failure::internal("gateway-url").why(error))?;
+    let url =
+        reqwest::Url::parse(url).map_err(|error| Failure::internal("gateway-url").why(error))?;
     let host = url.host_str().unwrap_or("127.0.0.1");
-    let host = if host == "localhost" { "127.0.0.1" } else { host };
+    let host = if host == "localhost" {
+        "127.0.0.1"
+    } else {
+        host
+    };
     let port = url.port_or_known_default().unwrap_or(3100);
     let mut text = format!(
         "# The gateway (docs/operations.md). Unknown keys are refused.\n\
@@ -196,8 +235,16 @@ fn gateway_file(home: &Home, url: &str, chains: &[Chain]) -> Result<String, Fail
         quoted(&home.gateway_state().join("gateway.db")),
     );
     for chain in chains {
-        let rpc: Vec<_> = chain.rpc.iter().map(|url| toml::Value::String(url.clone())).collect();
-        text.push_str(&format!("\n[[chain]]\nid = \"{}\"\nrpc = {}\n", chain.network, toml::Value::Array(rpc)));
+        let rpc: Vec<_> = chain
+            .rpc
+            .iter()
+            .map(|url| toml::Value::String(url.clone()))
+            .collect();
+        text.push_str(&format!(
+            "\n[[chain]]\nid = \"{}\"\nrpc = {}\n",
+            chain.network,
+            toml::Value::Array(rpc)
+        ));
         if chain.network.family() == Family::Evm && chain.network.is_test_network() {
             // A local chain makes a block only when something happens.
             text.push_str("confirmations = 1\n");
@@ -225,13 +272,19 @@ impl Paper {
         if !app.output.is_interactive() {
             return Err(nowhere());
         }
-        OpenOptions::new().write(true).open("/dev/tty").map(Self::Terminal).map_err(|_| nowhere())
+        OpenOptions::new()
+            .write(true)
+            .open("/dev/tty")
+            .map(Self::Terminal)
+            .map_err(|_| nowhere())
     }
 
     /// Writes the words, unbuffered: no copy of them is made here.
     fn write(self, phrase: &Zeroizing<Vec<u8>>) -> Result<(), Failure> {
         let written = match self {
-            Self::Descriptor(mut file) => file.write_all(phrase).and_then(|()| file.write_all(b"\n")),
+            Self::Descriptor(mut file) => {
+                file.write_all(phrase).and_then(|()| file.write_all(b"\n"))
+            }
             Self::Terminal(mut file) => write_numbered(&mut file, phrase),
         };
         written.map_err(|error| {
@@ -243,7 +296,10 @@ impl Paper {
 }
 
 fn write_numbered(to: &mut impl std::io::Write, phrase: &[u8]) -> std::io::Result<()> {
-    writeln!(to, "\nYour recovery phrase, shown this one time. Write it on paper, now.\n")?;
+    writeln!(
+        to,
+        "\nYour recovery phrase, shown this one time. Write it on paper, now.\n"
+    )?;
     for (place, word) in phrase.split(|byte| *byte == b' ').enumerate() {
         write!(to, "{:>2} ", place + 1)?;
         to.write_all(word)?;
@@ -269,20 +325,44 @@ mod tests {
             args: Args,
         }
         let mut line = vec!["init".to_owned()];
-        networks.iter().for_each(|network| line.extend(["--network".to_owned(), (*network).to_owned()]));
-        endpoints.iter().for_each(|node| line.extend(["--rpc".to_owned(), (*node).to_owned()]));
+        networks
+            .iter()
+            .for_each(|network| line.extend(["--network".to_owned(), (*network).to_owned()]));
+        endpoints
+            .iter()
+            .for_each(|node| line.extend(["--rpc".to_owned(), (*node).to_owned()]));
         <Line as clap::Parser>::parse_from(line).args
     }
 
     #[test]
     fn networks_have_nodes() {
-        let local = chains(&args(&["solana:localnet", "eip155:31337", "solana:localnet"], &[])).unwrap();
+        let local = chains(&args(
+            &["solana:localnet", "eip155:31337", "solana:localnet"],
+            &[],
+        ))
+        .unwrap();
         assert_eq!(local.len(), 2);
-        let named = chains(&args(&["eip155:1"], &["eip155:1=https://a.example/key", "eip155:1=https://b.example"])).unwrap();
+        let named = chains(&args(
+            &["eip155:1"],
+            &[
+                "eip155:1=https://a.example/key",
+                "eip155:1=https://b.example",
+            ],
+        ))
+        .unwrap();
         assert_eq!(named[0].rpc, ["https://a.example/key", "https://b.example"]);
         let none = chains(&args(&["eip155:1"], &[])).unwrap_err();
-        assert!(none.human().contains("--rpc eip155:1=URL"), "{}", none.human());
-        for wrong in ["eip155:1", "eip155:1=", "eip155:1=ftp://x", "evm:1=http://x"] {
+        assert!(
+            none.human().contains("--rpc eip155:1=URL"),
+            "{}",
+            none.human()
+        );
+        for wrong in [
+            "eip155:1",
+            "eip155:1=",
+            "eip155:1=ftp://x",
+            "evm:1=http://x",
+        ] {
             assert!(endpoint(wrong).is_err(), "{wrong}");
         }
     }
@@ -291,14 +371,20 @@ mod tests {
     fn what_is_written_is_toml() {
         let home = Home::at("/home/an \"owner\"/.waiaas".into()).unwrap();
         let signer: toml::Table = toml::from_str(&signer_file(&home)).unwrap();
-        assert_eq!(signer["admin-socket"].as_str().unwrap(), home.admin_socket().to_str().unwrap());
+        assert_eq!(
+            signer["admin-socket"].as_str().unwrap(),
+            home.admin_socket().to_str().unwrap()
+        );
         let chains = chains(&args(&["solana:localnet", "eip155:31337"], &[])).unwrap();
         let gateway = gateway_file(&home, "http://localhost:3100", &chains).unwrap();
         let table: toml::Table = toml::from_str(&gateway).unwrap();
         assert_eq!(table["listen"].as_str(), Some("127.0.0.1:3100"));
         assert_eq!(table["chain"].as_array().unwrap().len(), 2);
         let pinned = gateway.replacen("# log-key = \"\"", "log-key = \"x\"", 1);
-        assert_eq!(toml::from_str::<toml::Table>(&pinned).unwrap()["log-key"].as_str(), Some("x"));
+        assert_eq!(
+            toml::from_str::<toml::Table>(&pinned).unwrap()["log-key"].as_str(),
+            Some("x")
+        );
     }
 
     #[test]

@@ -21,9 +21,16 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
     let client = reach(app).await?;
     let question = "Throw the kill switch? Keys are wiped and every session is revoked, until an owner releases it.";
     if !args.yes && !confirm(&app.output, question)? {
-        return Err(Failure::new(Exit::Failure, "not thrown: nothing was changed"));
+        return Err(Failure::new(
+            Exit::Failure,
+            "not thrown: nothing was changed",
+        ));
     }
-    let sequence = client.kill().await.map_err(failed("the kill switch was NOT thrown"))?;
+    let sequence = client
+        .kill()
+        .await
+        .map_err(failed("the kill switch was NOT thrown"))?;
     let words = "The kill switch is thrown. To come back: waiaas unlock, then waiaas release kill --owner-key FILE";
-    app.output.data(words, &json!({ "kill": "ACTIVATED", "sequence": sequence }))
+    app.output
+        .data(words, &json!({ "kill": "ACTIVATED", "sequence": sequence }))
 }

@@ -12,6 +12,13 @@ pub(crate) struct Args {}
 
 /// Runs the command.
 pub(crate) async fn run(app: &App, _: Args) -> Result<(), Failure> {
-    reach(app).await?.lock().await.map_err(failed("not locked"))?;
-    app.output.data("Locked. The keys are wiped from memory.", &json!({ "unlocked": false }))
+    reach(app)
+        .await?
+        .lock()
+        .await
+        .map_err(failed("not locked"))?;
+    app.output.data(
+        "Locked. The keys are wiped from memory.",
+        &json!({ "unlocked": false }),
+    )
 }

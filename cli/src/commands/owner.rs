@@ -77,7 +77,10 @@ fn keygen(app: &App, out: Option<PathBuf>) -> Result<(), Failure> {
     let key = KeyFile::generate()?;
     key.write(&path)?;
     let words = format!("{}\n{}", key.owner(), path.display());
-    app.output.data(words, &json!({ "key": key.owner().to_string(), "file": path }))
+    app.output.data(
+        words,
+        &json!({ "key": key.owner().to_string(), "file": path }),
+    )
 }
 
 async fn enrol(app: &App, args: EnrolArgs) -> Result<(), Failure> {
@@ -113,15 +116,26 @@ async fn enrol(app: &App, args: EnrolArgs) -> Result<(), Failure> {
         .await
         .map_err(failed("not enrolled"))?;
     let words = format!("{owner} is an owner, with key {}", pen.key);
-    app.output.data(words, &json!({ "owner": owner, "key": pen.key.to_string(), "envelope": pen.envelope.as_str() }))
+    app.output.data(
+        words,
+        &json!({ "owner": owner, "key": pen.key.to_string(), "envelope": pen.envelope.as_str() }),
+    )
 }
 
 async fn list(app: &App) -> Result<(), Failure> {
     let signer = Signer::connect(app).await?;
-    let owners = signer.client.owners().await.map_err(failed("no list of owners"))?;
+    let owners = signer
+        .client
+        .owners()
+        .await
+        .map_err(failed("no list of owners"))?;
     let mut table = Table::new(&["OWNER", "KEY", "SIGNS"]);
     for view in &owners {
-        table.row([view.owner.to_string(), view.key.to_string(), view.envelope.as_str().to_owned()]);
+        table.row([
+            view.owner.to_string(),
+            view.key.to_string(),
+            view.envelope.as_str().to_owned(),
+        ]);
     }
     let mut words = if table.is_empty() {
         "No owner yet. Next: waiaas owner enrol --key-file FILE\n".to_owned()
@@ -129,7 +143,10 @@ async fn list(app: &App) -> Result<(), Failure> {
         table.to_string()
     };
     // The list is the same for every owner.
-    let withdrawals = owners.first().map(|view| view.withdrawals.clone()).unwrap_or_default();
+    let withdrawals = owners
+        .first()
+        .map(|view| view.withdrawals.clone())
+        .unwrap_or_default();
     for account in &withdrawals {
         words.push_str(&format!("withdrawals may go to {account}\n"));
     }

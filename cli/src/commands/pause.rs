@@ -17,10 +17,19 @@ pub(crate) struct Args {
 
 /// Runs the command.
 pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
-    let sequence = reach(app).await?.pause(args.wallet).await.map_err(failed("NOT paused"))?;
+    let sequence = reach(app)
+        .await?
+        .pause(args.wallet)
+        .await
+        .map_err(failed("NOT paused"))?;
     let words = match args.wallet {
         None => "Everything is paused. To resume: waiaas release pause --owner-key FILE".to_owned(),
-        Some(wallet) => format!("{wallet} is paused. To resume: waiaas release pause --wallet {wallet} --owner-key FILE"),
+        Some(wallet) => format!(
+            "{wallet} is paused. To resume: waiaas release pause --wallet {wallet} --owner-key FILE"
+        ),
     };
-    app.output.data(words, &json!({ "paused": true, "wallet": args.wallet, "sequence": sequence }))
+    app.output.data(
+        words,
+        &json!({ "paused": true, "wallet": args.wallet, "sequence": sequence }),
+    )
 }

@@ -51,22 +51,41 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
             let document = read(&file)?;
             app.output.data(words(&document), &machine(&document))
         }
-        Command::Adopt { file, signing, password } => adopt(app, &file, &signing, password).await,
+        Command::Adopt {
+            file,
+            signing,
+            password,
+        } => adopt(app, &file, &signing, password).await,
         Command::Show { toml } => show(app, toml).await,
     }
 }
 
-async fn adopt(app: &App, file: &Path, signing: &SigningArgs, password: PasswordArgs) -> Result<(), Failure> {
+async fn adopt(
+    app: &App,
+    file: &Path,
+    signing: &SigningArgs,
+    password: PasswordArgs,
+) -> Result<(), Failure> {
     let document = read(file)?;
     let signer = Signer::connect(app).await?;
     let next = signer.status.policy_epoch.saturating_add(1);
     if document.epoch != next {
-        return Err(Failure::new(Exit::Configuration, format!("{} cannot be adopted now", file.display()))
-            .why(format!("epoch is {}, the next one is {next}", document.epoch))
-            .next(format!("set `epoch = {next}` in the file, if it builds on the policy that binds now")));
+        return Err(Failure::new(
+            Exit::Configuration,
+            format!("{} cannot be adopted now", file.display()),
+        )
+        .why(format!(
+            "epoch is {}, the next one is {next}",
+            document.epoch
+        ))
+        .next(format!(
+            "set `epoch = {next}` in the file, if it builds on the policy that binds now"
+        )));
     }
     app.output.say(words(&document));
-    let facts = StatementFacts::AdoptPolicy { document: document.to_bytes() };
+    let facts = StatementFacts::AdoptPolicy {
+        document: document.to_bytes(),
+    };
     // The signing compares the text's digest of the document with the one computed here.
     let signed = signing.sign(&app.output, &signer, &facts).await?;
     let password = password.read(&app.output)?;
@@ -79,7 +98,11 @@ async fn adopt(app: &App, file: &Path, signing: &SigningArgs, password: Password
         .map_err(failed("not adopted"))?;
     let matures = match signer.event(submitted.sequence).await? {
         EventBody::PolicyAdopted { matures, .. } => matures,
-        _ => return Err(Failure::internal("adopted, and the log tells another event")),
+        _ => {
+            return Err(Failure::internal(
+                "adopted, and the log tells another event",
+            ));
+        }
     };
     let binding = signer.policies().await?.len();
     let mut said = format!("Policy epoch {} is adopted and binds.", document.epoch);
@@ -103,25 +126,41 @@ async fn show(app: &App, toml: bool) -> Result<(), Failure> {
     let signer = Signer::connect(app).await?;
     let documents = signer.policies().await?;
     if documents.is_empty() {
-        let said = "No policy: every payment is refused. Next: waiaas policy adopt FILE --owner-key FILE";
+        let said =
+            "No policy: every payment is refused. Next: waiaas policy adopt FILE --owner-key FILE";
         return app.output.data(said, &json!({ "policies": [] }));
     }
     let parts: Vec<_> = documents
         .iter()
-        .map(|document| if toml { toml_form::write(document) } else { words(document) })
+        .map(|document| {
+            if toml {
+                toml_form::write(document)
+            } else {
+                words(document)
+            }
+        })
         .collect();
     let mut said = parts.join("\n");
     if documents.len() > 1 && !toml {
-        said = format!("{} policies bind; a payment must pass every one.\n\n{said}", documents.len());
+        said = format!(
+            "{} policies bind; a payment must pass every one.\n\n{said}",
+            documents.len()
+        );
     }
-    app.output.data(said, &json!({ "policies": documents.iter().map(machine).collect::<Vec<_>>() }))
+    app.output.data(
+        said,
+        &json!({ "policies": documents.iter().map(machine).collect::<Vec<_>>() }),
+    )
 }
 
 /// Reads a policy file; what is wrong is named with the file.
 fn read(path: &Path) -> Result<PolicyDocument, Failure> {
     let facts = std::fs::metadata(path).map_err(|error| cannot("read", path, &error))?;
     if facts.len() > FILE_LIMIT_BYTES {
-        return Err(Failure::new(Exit::Configuration, format!("{} is too large for a policy", path.display())));
+        return Err(Failure::new(
+            Exit::Configuration,
+            format!("{} is too large for a policy", path.display()),
+        ));
     }
     let text = std::fs::read_to_string(path).map_err(|error| cannot("read", path, &error))?;
     parse(path, &text)
@@ -129,7 +168,10 @@ fn read(path: &Path) -> Result<PolicyDocument, Failure> {
 
 fn parse(path: &Path, text: &str) -> Result<PolicyDocument, Failure> {
     toml_form::parse(text).map_err(|error| {
-        let wrong = Failure::new(Exit::Configuration, format!("{} is not a policy", path.display()));
+        let wrong = Failure::new(
+            Exit::Configuration,
+            format!("{} is not a policy", path.display()),
+        );
         match &error {
             TomlError::Document(flaw) => match culprit(text, *flaw) {
                 Some(entry) => wrong.why(format!("{entry}: {flaw}")),
@@ -145,7 +187,11 @@ fn parse(path: &Path, text: &str) -> Result<PolicyDocument, Failure> {
 fn culprit(text: &str, flaw: PolicyError) -> Option<String> {
     let table: toml::Table = toml::from_str(text).ok()?;
     for (list, name) in [("asset", "id"), ("recipient", "account")] {
-        let entries = table.get(list).and_then(toml::Value::as_array).into_iter().flatten();
+        let entries = table
+            .get(list)
+            .and_then(toml::Value::as_array)
+            .into_iter()
+            .flatten();
         for entry in entries {
             let mut alone = table.clone();
             alone.remove("asset");
@@ -153,7 +199,10 @@ fn culprit(text: &str, flaw: PolicyError) -> Option<String> {
             alone.insert(list.to_owned(), toml::Value::Array(vec![entry.clone()]));
             let judged = toml_form::parse(&alone.to_string());
             if matches!(judged, Err(TomlError::Document(own)) if own == flaw) {
-                let named = entry.get(name).and_then(toml::Value::as_str).unwrap_or_default();
+                let named = entry
+                    .get(name)
+                    .and_then(toml::Value::as_str)
+                    .unwrap_or_default();
                 return Some(format!("[[{list}]] {named}"));
             }
         }
@@ -206,14 +255,34 @@ mod tests {
     fn what_is_wrong_is_named() {
         assert!(parse(Path::new("policy.toml"), EXAMPLE).is_ok());
         for (from, to, named) in [
-            ("notify-up-to = \"0.5\"", "notify-up-too = \"0.5\"", "notify-up-too"),
+            (
+                "notify-up-to = \"0.5\"",
+                "notify-up-too = \"0.5\"",
+                "notify-up-too",
+            ),
             ("hour = \"1\"\n", "", "hour"),
             ("hour = \"1\"\n", "hour = 1\n", "hour"),
-            ("hour = \"1\"\n", "hour = \"1.0000000001\"\n", "solana:localnet/slip44:501: hour"),
-            ("hour = \"1\"\n", "hour = \"3\"\n", "[[asset]] solana:localnet/slip44:501: limits must rise"),
-            ("outstanding = \"0.5\"\n", "", "[[asset]] eip155:31337/slip44:60: fee-ceiling belongs"),
+            (
+                "hour = \"1\"\n",
+                "hour = \"1.0000000001\"\n",
+                "solana:localnet/slip44:501: hour",
+            ),
+            (
+                "hour = \"1\"\n",
+                "hour = \"3\"\n",
+                "[[asset]] solana:localnet/slip44:501: limits must rise",
+            ),
+            (
+                "outstanding = \"0.5\"\n",
+                "",
+                "[[asset]] eip155:31337/slip44:60: fee-ceiling belongs",
+            ),
             ("0x5aAeb", "0x5aaeb", "checksum"),
-            ("name = \"hosting\"\naccount = \"eip", "name = \"Hosting\"\naccount = \"eip", "[[recipient]] eip155:31337:"),
+            (
+                "name = \"hosting\"\naccount = \"eip",
+                "name = \"Hosting\"\naccount = \"eip",
+                "[[recipient]] eip155:31337:",
+            ),
             ("epoch = 1", "epoch = 0", "epoch"),
             ("version = 1", "version = 2", "version"),
         ] {
@@ -223,6 +292,10 @@ mod tests {
             assert!(human.contains(named), "{from} -> {to}: {human}");
             assert!(human.contains("policy.toml"), "{human}");
         }
-        assert!(why("[[asset]]\n[[asset").contains("TOML"), "{}", why("[[asset]]\n[[asset"));
+        assert!(
+            why("[[asset]]\n[[asset").contains("TOML"),
+            "{}",
+            why("[[asset]]\n[[asset")
+        );
     }
 }

@@ -44,18 +44,28 @@ pub(crate) enum Command {
 /// Runs the command.
 pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
     match command {
-        Command::Kill { sessions, signing, password } => release_kill(app, sessions, &signing, password).await,
+        Command::Kill {
+            sessions,
+            signing,
+            password,
+        } => release_kill(app, sessions, &signing, password).await,
         Command::Pause { wallet, signing } => {
             let facts = StatementFacts::ReleasePause { wallet };
             let sequence = submit(app, &signing, &facts).await?;
             let words = "Resumed: agents can spend again.";
-            app.output.data(words, &json!({ "paused": false, "wallet": wallet, "sequence": sequence }))
+            app.output.data(
+                words,
+                &json!({ "paused": false, "wallet": wallet, "sequence": sequence }),
+            )
         }
         Command::Clock { signing } => {
             let wall = now();
             let sequence = submit(app, &signing, &StatementFacts::StateTime { wall }).await?;
             let words = format!("The time is stated as {wall}: signing is open again.");
-            app.output.data(words, &json!({ "stated_unix_millis": wall.millis(), "sequence": sequence }))
+            app.output.data(
+                words,
+                &json!({ "stated_unix_millis": wall.millis(), "sequence": sequence }),
+            )
         }
     }
 }
@@ -86,19 +96,25 @@ async fn release_kill(
     let words = format!(
         "Released, {restored} sessions restored. Everything is paused still. Next: waiaas release pause --owner-key FILE"
     );
-    let data = json!({ "kill": "RECOVERING", "sessions": sessions, "sequence": submitted.sequence });
+    let data =
+        json!({ "kill": "RECOVERING", "sessions": sessions, "sequence": submitted.sequence });
     app.output.data(words, &data)
 }
 
 async fn submit(app: &App, signing: &SigningArgs, facts: &StatementFacts) -> Result<u64, Failure> {
     let signer = Signer::connect(app).await?;
     let signed = signing.sign(&app.output, &signer, facts).await?;
-    let submitted = signer.client.submit_statement(signed.statement, &signed.signatures).await;
+    let submitted = signer
+        .client
+        .submit_statement(signed.statement, &signed.signatures)
+        .await;
     Ok(submitted.map_err(failed("not released"))?.sequence)
 }
 
 /// This machine's clock.
 pub(crate) fn now() -> WallTime {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     WallTime::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

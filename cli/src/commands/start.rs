@@ -25,14 +25,25 @@ or in containers (docs/operations.md).";
 /// Runs the command.
 pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
     let signer = start_signer(app).await?;
-    let gateway = if args.signer_only { None } else { Some(start_gateway(app).await?) };
-    let status = signer::reach(app).await?.status().await.map_err(signer::failed("no status"))?;
+    let gateway = if args.signer_only {
+        None
+    } else {
+        Some(start_gateway(app).await?)
+    };
+    let status = signer::reach(app)
+        .await?
+        .status()
+        .await
+        .map_err(signer::failed("no status"))?;
     if !status.claim_holds {
         app.output.say(CLAIM_VOID);
     }
     let mut words = format!("signer running, process {signer}\n");
     if let Some(gateway) = gateway {
-        words.push_str(&format!("gateway running, process {gateway}, at {}\n", app.config.gateway_url));
+        words.push_str(&format!(
+            "gateway running, process {gateway}, at {}\n",
+            app.config.gateway_url
+        ));
     }
     if status.signer.is_none() {
         words.push_str("Next: waiaas init\n");
@@ -77,7 +88,9 @@ pub(crate) async fn start_gateway(app: &App) -> Result<i32, Failure> {
     let gateway = Gateway::new(&app.config.gateway_url)?;
     let mut child = daemon.start(&app.config.gateway_binary, &config)?;
     let gateway = &gateway;
-    daemon.wait_until_ready(&mut child, || async { gateway.is_healthy().await }).await?;
+    daemon
+        .wait_until_ready(&mut child, || async { gateway.is_healthy().await })
+        .await?;
     pid_of(&child)
 }
 
@@ -89,7 +102,10 @@ fn require(config: &std::path::Path) -> Result<(), Failure> {
     if config.exists() {
         return Ok(());
     }
-    Err(Failure::new(Exit::Configuration, format!("{} is missing", config.display()))
-        .why("this home was not set up")
-        .next("waiaas init"))
+    Err(Failure::new(
+        Exit::Configuration,
+        format!("{} is missing", config.display()),
+    )
+    .why("this home was not set up")
+    .next("waiaas init"))
 }

@@ -32,10 +32,13 @@ pub(crate) async fn run(app: &App, _: Args) -> Result<(), Failure> {
     };
     let mut words = human(&status);
     words.push_str(&pairs(&[
-        ("log              ", match &log {
-            Ok(words) => (*words).to_owned(),
-            Err(_) => "NOT the one that was seen before, see below".to_owned(),
-        }),
+        (
+            "log              ",
+            match &log {
+                Ok(words) => (*words).to_owned(),
+                Err(_) => "NOT the one that was seen before, see below".to_owned(),
+            },
+        ),
         ("gateway          ", gateway_words),
     ]));
     for line in &status.sandbox {
@@ -44,7 +47,10 @@ pub(crate) async fn run(app: &App, _: Args) -> Result<(), Failure> {
     let mut data = machine(&status);
     if let Value::Object(fields) = &mut data {
         let pid = |name| Daemon::new(&app.home, name).running().ok().flatten();
-        fields.insert("log".to_owned(), json!(log.as_ref().map_or("mismatch", |_| "ok")));
+        fields.insert(
+            "log".to_owned(),
+            json!(log.as_ref().map_or("mismatch", |_| "ok")),
+        );
         fields.insert("gateway_healthy".to_owned(), json!(gateway));
         fields.insert("signer_pid".to_owned(), json!(pid("signer")));
         fields.insert("gateway_pid".to_owned(), json!(pid("gateway")));
@@ -69,15 +75,21 @@ fn log_words(app: &App, status: &SignerStatus) -> Result<&'static str, Failure> 
     };
     if pin.signer != signer {
         return Err(Failure::new(Exit::Failure, "another signer answers")
-            .why(format!("this home is pinned to {}, the socket leads to {signer}", pin.signer))
+            .why(format!(
+                "this home is pinned to {}, the socket leads to {signer}",
+                pin.signer
+            ))
             .next("check `admin-socket` in config.toml"));
     }
-    pin.witness(&app.home, &status.head).map(|_| "head signed by the pinned key, and goes on from the last one seen")
+    pin.witness(&app.home, &status.head)
+        .map(|_| "head signed by the pinned key, and goes on from the last one seen")
 }
 
 fn human(status: &SignerStatus) -> String {
     let yes = |value: bool, yes: &str, no: &str| if value { yes.to_owned() } else { no.to_owned() };
-    let signer = status.signer.map_or_else(|| "not initialized".to_owned(), |signer| signer.to_string());
+    let signer = status
+        .signer
+        .map_or_else(|| "not initialized".to_owned(), |signer| signer.to_string());
     let keys = match (status.signer, status.unlocked) {
         (None, _) => "none".to_owned(),
         (_, true) => "unlocked".to_owned(),
@@ -91,12 +103,32 @@ fn human(status: &SignerStatus) -> String {
         ("signer           ", signer),
         ("version          ", status.version.clone()),
         ("keys             ", keys),
-        ("kill switch      ", format!("{}, thrown {} times", status.kill, status.kill_epoch)),
-        ("paused           ", yes(status.frozen, "EVERYTHING", "no (single wallets: waiaas wallet list)")),
-        ("clock            ", yes(status.clock_closed, "CLOSED: it stepped without an explanation", "sound")),
+        (
+            "kill switch      ",
+            format!("{}, thrown {} times", status.kill, status.kill_epoch),
+        ),
+        (
+            "paused           ",
+            yes(
+                status.frozen,
+                "EVERYTHING",
+                "no (single wallets: waiaas wallet list)",
+            ),
+        ),
+        (
+            "clock            ",
+            yes(
+                status.clock_closed,
+                "CLOSED: it stepped without an explanation",
+                "sound",
+            ),
+        ),
         ("policy           ", policy),
         ("last event       ", status.sequence.to_string()),
-        ("failed unlocks   ", format!("{} since the last unlock", status.unlock_failures)),
+        (
+            "failed unlocks   ",
+            format!("{} since the last unlock", status.unlock_failures),
+        ),
         ("different users  ", yes(status.claim_holds, "yes", "NO")),
     ])
 }
@@ -133,7 +165,9 @@ fn next_step(status: &SignerStatus) -> Option<&'static str> {
     } else if status.frozen {
         Some("waiaas release pause --owner-key FILE")
     } else if status.policy_epoch == 0 {
-        Some("waiaas owner enrol, waiaas wallet create, then waiaas policy adopt FILE --owner-key FILE")
+        Some(
+            "waiaas owner enrol, waiaas wallet create, then waiaas policy adopt FILE --owner-key FILE",
+        )
     } else {
         None
     }
@@ -181,11 +215,25 @@ mod tests {
     #[test]
     fn the_most_urgent_step_comes_first() {
         assert_eq!(next_step(&status()), None);
-        let locked = SignerStatus { unlocked: false, kill: "ACTIVATED".to_owned(), ..status() };
+        let locked = SignerStatus {
+            unlocked: false,
+            kill: "ACTIVATED".to_owned(),
+            ..status()
+        };
         assert_eq!(next_step(&locked), Some("waiaas unlock"));
-        let killed = SignerStatus { kill: "ACTIVATED".to_owned(), frozen: true, ..status() };
-        assert_eq!(next_step(&killed), Some("waiaas release kill --owner-key FILE"));
-        let new = SignerStatus { signer: None, ..status() };
+        let killed = SignerStatus {
+            kill: "ACTIVATED".to_owned(),
+            frozen: true,
+            ..status()
+        };
+        assert_eq!(
+            next_step(&killed),
+            Some("waiaas release kill --owner-key FILE")
+        );
+        let new = SignerStatus {
+            signer: None,
+            ..status()
+        };
         assert_eq!(next_step(&new), Some("waiaas init"));
     }
 }

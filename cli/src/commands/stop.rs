@@ -16,9 +16,16 @@ pub(crate) async fn run(app: &App, _: Args) -> Result<(), Failure> {
     let gateway = Daemon::new(&app.home, "gateway").stop().await?;
     let signer = Daemon::new(&app.home, "signer").stop().await?;
     let say = |name: &str, stopped: bool| {
-        let what = if stopped { "stopped" } else { "was not running" };
+        let what = if stopped {
+            "stopped"
+        } else {
+            "was not running"
+        };
         format!("{name} {what}\n")
     };
     let words = say("gateway", gateway) + &say("signer", signer);
-    app.output.data(words, &json!({ "gateway_stopped": gateway, "signer_stopped": signer }))
+    app.output.data(
+        words,
+        &json!({ "gateway_stopped": gateway, "signer_stopped": signer }),
+    )
 }

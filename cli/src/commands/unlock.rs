@@ -21,23 +21,35 @@ pub(crate) struct Args {
 pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
     let signer = Signer::connect(app).await?;
     if signer.status.unlocked {
-        return app.output.data("The signer is unlocked already.", &json!({ "unlocked": true, "changed": false }));
+        return app.output.data(
+            "The signer is unlocked already.",
+            &json!({ "unlocked": true, "changed": false }),
+        );
     }
     if signer.status.unlock_failures > 0 {
-        app.output.say(format!("{} wrong passwords since the last unlock.", signer.status.unlock_failures));
+        app.output.say(format!(
+            "{} wrong passwords since the last unlock.",
+            signer.status.unlock_failures
+        ));
     }
     let password = args.password.read(&app.output)?;
     let ticket = signer.put(&password).await?;
     drop(password);
     let unlocked = signer.client.unlock(&ticket, args.vouch_time_off).await;
     unlocked.map_err(failed("not unlocked"))?;
-    let after = signer.client.status().await.map_err(failed("unlocked; no status"))?;
+    let after = signer
+        .client
+        .status()
+        .await
+        .map_err(failed("unlocked; no status"))?;
     let head = signer.pin.witness(&app.home, &after.head)?;
     let mut words = "Unlocked.".to_owned();
     if after.kill == "ACTIVATED" {
         words.push_str(" The kill switch is thrown: nothing is signed. Next: waiaas release kill --owner-key FILE");
     } else if after.frozen {
-        words.push_str(" Everything is paused: nothing is signed. Next: waiaas release pause --owner-key FILE");
+        words.push_str(
+            " Everything is paused: nothing is signed. Next: waiaas release pause --owner-key FILE",
+        );
     }
     let data = json!({
         "unlocked": true, "changed": true, "kill": after.kill, "frozen": after.frozen, "sequence": head.sequence,

@@ -58,26 +58,48 @@ fn family(text: &str) -> Result<Family, &'static str> {
 /// Runs the command.
 pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
     match command {
-        Command::Create { family, networks, first_nonce, password } => {
+        Command::Create {
+            family,
+            networks,
+            first_nonce,
+            password,
+        } => {
             let signer = Signer::connect(app).await?;
             let password = password.read(&app.output)?;
             let ticket = signer.put(&password).await?;
             drop(password);
-            let made = signer.client.create_wallet(&ticket, family, &networks, first_nonce).await;
+            let made = signer
+                .client
+                .create_wallet(&ticket, family, &networks, first_nonce)
+                .await;
             let made = made.map_err(failed("no wallet was made"))?;
             let words = format!("{}\n{}", made.wallet, made.account);
-            let data = json!({ "wallet": made.wallet, "account": made.account, "networks": networks });
+            let data =
+                json!({ "wallet": made.wallet, "account": made.account, "networks": networks });
             app.output.data(words, &data)
         }
         Command::List => list(app).await,
-        Command::AttestNonce { wallet, network, next, signing } => {
+        Command::AttestNonce {
+            wallet,
+            network,
+            next,
+            signing,
+        } => {
             let signer = Signer::connect(app).await?;
-            let facts = StatementFacts::AttestNonce { wallet, chain: network, next };
+            let facts = StatementFacts::AttestNonce {
+                wallet,
+                chain: network,
+                next,
+            };
             let signed = signing.sign(&app.output, &signer, &facts).await?;
-            let submitted = signer.client.submit_statement(signed.statement, &signed.signatures).await;
+            let submitted = signer
+                .client
+                .submit_statement(signed.statement, &signed.signatures)
+                .await;
             let sequence = submitted.map_err(failed("not attested"))?.sequence;
             let words = format!("The next nonce of {wallet} on {network} is {next}.");
-            let data = json!({ "wallet": wallet, "network": network, "next": next, "sequence": sequence });
+            let data =
+                json!({ "wallet": wallet, "network": network, "next": next, "sequence": sequence });
             app.output.data(words, &data)
         }
     }
@@ -85,11 +107,19 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
 
 async fn list(app: &App) -> Result<(), Failure> {
     let signer = Signer::connect(app).await?;
-    let wallets = signer.client.wallets().await.map_err(failed("no list of wallets"))?;
+    let wallets = signer
+        .client
+        .wallets()
+        .await
+        .map_err(failed("no list of wallets"))?;
     let mut table = Table::new(&["WALLET", "ADDRESS", "NETWORKS", "STATE", "NEXT NONCES"]);
     for view in &wallets {
         let networks: Vec<_> = view.networks.iter().map(ChainId::to_string).collect();
-        let nonces: Vec<_> = view.nonces.iter().map(|nonce| format!("{}: {}", nonce.chain, nonce.next)).collect();
+        let nonces: Vec<_> = view
+            .nonces
+            .iter()
+            .map(|nonce| format!("{}: {}", nonce.chain, nonce.next))
+            .collect();
         table.row([
             view.wallet.to_string(),
             view.account.to_string(),
@@ -99,7 +129,8 @@ async fn list(app: &App) -> Result<(), Failure> {
         ]);
     }
     let words = if table.is_empty() {
-        "No wallet yet. Next: waiaas wallet create --family solana --network solana:localnet".to_owned()
+        "No wallet yet. Next: waiaas wallet create --family solana --network solana:localnet"
+            .to_owned()
     } else {
         table.to_string()
     };

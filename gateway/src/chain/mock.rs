@@ -113,6 +113,8 @@ fn serve(
     calls: &Mutex<Vec<(String, Value)>>,
 ) -> std::io::Result<()> {
     connection.set_read_timeout(Some(Duration::from_secs(5)))?;
+    // The test that drops the node may be the very thread that would have to read on.
+    connection.set_write_timeout(Some(Duration::from_millis(200)))?;
     let mut reader = BufReader::new(connection.try_clone()?);
     let mut length = 0;
     loop {

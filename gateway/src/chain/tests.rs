@@ -242,7 +242,7 @@ async fn the_next_node_answers_and_is_remembered() {
     let broken =
         evm_node(|method, _| (method == "eth_blockNumber").then(|| Reply::Body(503, Vec::new())));
     let limited = evm_node(|method, _| {
-        (method == "eth_blockNumber").then(|| Reply::Error(-32005, "limit exceeded"))
+        (method == "eth_blockNumber").then_some(Reply::Error(-32005, "limit exceeded"))
     });
     let honest = evm_node(|_, _| None);
     let urls = [liar.url(), broken.url(), limited.url(), honest.url()];
@@ -305,7 +305,7 @@ async fn inflated_fees_and_gas_are_refused_or_capped() {
 
     let node = solana_node(|method, _| {
         let fees = json!([{ "slot": 1, "prioritizationFee": u64::MAX }]);
-        (method == "getRecentPrioritizationFees").then(|| Reply::Result(fees))
+        (method == "getRecentPrioritizationFees").then_some(Reply::Result(fees))
     });
     let chain = chain_of(DEVNET, &[&node.url()], "max-fee = \"6000\"");
     let prepared = prepare_solana(&chain).await.expect("capped");
@@ -336,7 +336,7 @@ async fn impossible_numbers_are_lies() {
     let node = solana_node(|method, _| {
         let value = json!({ "blockhash": GENESIS, "lastValidBlockHeight": u64::MAX });
         let told = json!({ "context": { "slot": 2000 }, "value": value });
-        (method == "getLatestBlockhash").then(|| Reply::Result(told))
+        (method == "getLatestBlockhash").then_some(Reply::Result(told))
     });
     let chain = chain_of(DEVNET, &[&node.url()], "");
     assert_eq!(
@@ -375,7 +375,7 @@ async fn a_transaction_that_would_fail_is_not_signed() {
     let node = solana_node(|method, _| {
         let value = json!({ "err": { "InstructionError": [2, { "Custom": 1 }] } });
         let told = json!({ "context": { "slot": 2000 }, "value": value });
-        (method == "simulateTransaction").then(|| Reply::Result(told))
+        (method == "simulateTransaction").then_some(Reply::Result(told))
     });
     let chain = chain_of(DEVNET, &[&node.url()], "");
     let unsigned = prepare_solana(&chain).await.expect("honest").unsigned;

@@ -127,9 +127,15 @@ pub const fn status_of(code: Code) -> StatusCode {
     }
 }
 
+/// A refusal on its way to the client.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct Problem(Box<ProblemBody>);
+
 /// A refusal as clients read it (RFC 9457, `application/problem+json`).
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Problem {
+#[schema(as = Problem)]
+pub struct ProblemBody {
     /// `urn:waiaas:problem:` and the code.
     #[serde(rename = "type")]
     kind: String,
@@ -203,7 +209,7 @@ impl Problem {
     /// A problem of the gateway's own.
     #[must_use]
     pub fn of(code: GatewayCode) -> Self {
-        Self {
+        Self(Box::new(ProblemBody {
             kind: kind(code.as_str()),
             title: code.message().to_owned(),
             status: code.status().as_u16(),
@@ -223,7 +229,7 @@ impl Problem {
             retry_after_seconds: (code.next() == Next::Wait).then_some(1),
             expected_signature_base: None,
             server_time_seconds: None,
-        }
+        }))
     }
 
     /// A denial with every rule that was broken.
@@ -241,7 +247,7 @@ impl Problem {
         let lightest = violations.iter().map(|broken| broken.code).min_by_key(|code| weight(*code));
         let code = lightest.unwrap_or(Code::BodyMalformed);
         let allowed_now = allowed_now(violations);
-        Self {
+        Self(Box::new(ProblemBody {
             kind: kind(code.as_str()),
             title: code.message().to_owned(),
             status: status_of(code).as_u16(),
@@ -253,44 +259,48 @@ impl Problem {
             retry_after_seconds: retry_after(violations),
             expected_signature_base: None,
             server_time_seconds: None,
-        }
+        }))
     }
 
-    fn with_detail(self, detail: impl Into<String>) -> Self {
-        Self { detail: Some(detail.into()), ..self }
+    fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.0.detail = Some(detail.into());
+        self
+    }
+
+    fn with_clock(mut self, now: WallTime) -> Self {
+        self.0.server_time_seconds = Some(now.millis() / 1000);
+        self
     }
 
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> &str {
-        &self.code
+        &self.0.code
     }
 
     /// A refused proof of who asks.
     #[must_use]
     pub fn unauthenticated(error: AuthenticateError, now: WallTime) -> Self {
-        let clock = Some(now.millis() / 1000);
         match error {
             AuthenticateError::Session(code) => Self::denied(&code.into()),
             AuthenticateError::Missing => Self::denied(&Code::RequestSignatureMissing.into()),
             AuthenticateError::Digest => Self::of(GatewayCode::ContentDigest),
-            AuthenticateError::Skew => Self {
-                server_time_seconds: clock,
-                ..Self::denied(&Code::RequestTimeSkew.into())
-                    .with_detail(format!("The gateway's time is {}.", rfc3339(now)))
-            },
-            AuthenticateError::Signature { error, expected } => Self {
-                expected_signature_base: expected,
-                server_time_seconds: clock,
-                ..Self::denied(&Code::RequestSignatureInvalid.into())
+            AuthenticateError::Skew => Self::denied(&Code::RequestTimeSkew.into())
+                .with_detail(format!("The gateway's time is {}.", rfc3339(now)))
+                .with_clock(now),
+            AuthenticateError::Signature { error, expected } => {
+                let mut problem = Self::denied(&Code::RequestSignatureInvalid.into())
                     .with_detail(format!("{}: {error}.", error.code()))
-            },
+                    .with_clock(now);
+                problem.0.expected_signature_base = expected;
+                problem
+            }
         }
     }
 }
@@ -366,17 +376,15 @@ fn of_chain(error: &ChainError) -> Problem {
                 allowed: Some(*ceiling),
                 ..Violation::of(Code::FeeCeiling)
             };
-            return Problem {
-                allowed_now: None,
-                hint: "The network asks more than the fee ceiling of policy or configuration: wait until \
-                       fees fall, or ask the owner to raise the ceiling."
-                    .to_owned(),
-                ..Problem::denied(&broken.into()).with_detail(error.to_string())
-            };
+            let mut problem = Problem::denied(&broken.into()).with_detail(error.to_string());
+            "The network asks more than the fee ceiling of policy or configuration: wait until fees fall, \
+             or ask the owner to raise the ceiling."
+                .clone_into(&mut problem.0.hint);
+            return problem;
         }
     };
     let mut problem = Problem::of(code).with_detail(error.to_string());
-    if let (Some((observed, allowed)), Some(broken)) = (values, problem.violations.first_mut()) {
+    if let (Some((observed, allowed)), Some(broken)) = (values, problem.0.violations.first_mut()) {
         broken.observed = Some(observed.to_string());
         broken.allowed = Some(allowed.to_string());
     }
@@ -482,7 +490,7 @@ const fn gateway_hint(code: GatewayCode) -> &'static str {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
-        let retry = self.retry_after_seconds;
+        let retry = self.0.retry_after_seconds;
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");
@@ -515,8 +523,8 @@ mod tests {
         }
     }
 
-    fn problem(violations: Vec<Violation>) -> Problem {
-        Problem::denied(&Denial::from_violations(violations).expect("some"))
+    fn problem(violations: Vec<Violation>) -> ProblemBody {
+        *Problem::denied(&Denial::from_violations(violations).expect("some")).0
     }
 
     #[test]

@@ -40,13 +40,16 @@ const SLOT_SHORTEST_MILLIS: u64 = 200;
 /// Slots of slack in the same bound.
 const SLOT_SLACK: u64 = 512;
 
+/// Name and validity of signed bytes.
+type Details = (Option<ChainTransactionId>, Option<Validity>);
+
 /// Payments under way.
 #[derive(Debug)]
 pub struct Tracker {
     /// Each is followed by one task.
     active: Mutex<HashSet<TransactionId>>,
     /// Names and validities of bytes that were handed out, until their event comes by.
-    details: Mutex<HashMap<TransactionId, (Option<ChainTransactionId>, Option<Validity>)>>,
+    details: Mutex<HashMap<TransactionId, Details>>,
     changes: broadcast::Sender<TransactionId>,
     signer_changes: watch::Sender<u64>,
     questions: Semaphore,
@@ -71,7 +74,7 @@ impl Tracker {
     }
 
     /// The right to follow a payment, if nobody follows it.
-    fn claim(self: &Tracker, id: TransactionId) -> bool {
+    fn claim(&self, id: TransactionId) -> bool {
         self.active.lock().unwrap_or_else(PoisonError::into_inner).insert(id)
     }
 

@@ -171,3 +171,8 @@ impl From<LoadError> for OpenError {
         Self::Keystore(Box::new(error))
     }
 }
+
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,9 @@ use super::command::{Context, Outcome, Prior, Sealed, SigningOrder, SpendRequest
 use super::state::{Session, State, Wallet};
 use super::{Decision, decide_owner, decide_session};
 
+/// The route whose signature makes a payment.
+const PAYMENT_METHOD: &str = "POST";
+const PAYMENT_PATH: &str = "/v1/transactions";
 /// How far a request signature's creation time may lie from the signer's time, either way.
 const SKEW: Millis = Millis::from_secs(120);
 
@@ -170,6 +173,11 @@ fn authenticate(
     };
     if request.signature.is_empty() || request.signature_input.is_empty() {
         return Err(Code::RequestSignatureMissing.into());
+    }
+    // The agent signed a payment and nothing else: a signature made for another route (a dry run has
+    // the same body) never becomes one.
+    if request.method != PAYMENT_METHOD || request.path != PAYMENT_PATH {
+        return Err(Code::RequestSignatureInvalid.into());
     }
     let signed = SignedRequest {
         request: request_signature::Request {

@@ -354,7 +354,10 @@ impl capnp_rpc::VatNetwork<Side> for Network {
 
 /// Serves `interface` on the link until either side ends it.
 pub(super) async fn serve(link: Rc<Link>, interface: capnp::capability::Client) {
-    let network = Box::new(Network { link: Rc::clone(&link), accepted: false });
+    let network = Box::new(Network {
+        link: Rc::clone(&link),
+        accepted: false,
+    });
     let mut system = capnp_rpc::RpcSystem::new(network, Some(interface));
     let disconnector = system.get_disconnector();
     // What unwinds here belongs to this connection, and nothing of it is used afterwards. The payload

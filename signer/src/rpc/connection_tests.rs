@@ -67,7 +67,10 @@ fn connection() -> (UnixStream, tokio::task::JoinHandle<()>) {
         let link = Link::new(own);
         let left = Rc::downgrade(&link);
         serve(link, interface.client).await;
-        assert!(left.upgrade().is_none(), "tables, calls or the descriptor are left behind");
+        assert!(
+            left.upgrade().is_none(),
+            "tables, calls or the descriptor are left behind"
+        );
     };
     (peer, spawn_local(served))
 }
@@ -235,7 +238,8 @@ fn open_calls_leave_nothing_behind_however_it_ends() {
                     let kill = call_of(waiaas_schema::common_capnp::common::Client::TYPE_ID, 10);
                     let mut question = 1000;
                     let patience = Duration::from_secs(1);
-                    while let Ok(Ok(())) = timeout(patience, peer.write_all(&kill(question))).await {
+                    while let Ok(Ok(())) = timeout(patience, peer.write_all(&kill(question))).await
+                    {
                         question += 1;
                     }
                 }

@@ -5,6 +5,7 @@
 
 mod admin;
 mod admission;
+mod allocator;
 mod common;
 mod connection;
 mod convert;
@@ -110,6 +111,7 @@ pub fn prepare(
         tokio::net::UnixListener::from_std(listener)?
     };
     let own_uid = nix::unistd::geteuid().as_raw();
+    allocator::settle();
     Ok(Prepared {
         runtime,
         listener,

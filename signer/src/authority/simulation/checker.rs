@@ -3,7 +3,7 @@
 //! windows, decoders, decisions or fold; it never looks into the signer.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use waiaas_shared::address::Account;
 use waiaas_shared::caip::{AccountId, ChainId};
@@ -71,7 +71,10 @@ pub(crate) fn check(history: &History) -> Result<(), Broken> {
             return Err(Broken::Head(*sequence));
         }
     }
-    history.statuses.iter().try_for_each(|seen| shown(history, seen))
+    history
+        .statuses
+        .iter()
+        .try_for_each(|seen| shown(history, seen))
 }
 
 fn entry(history: &History, sequence: u64) -> Option<&Entry> {
@@ -103,7 +106,7 @@ struct Gate {
     dead: BTreeSet<SessionId>,
     /// The life of the process in which keys are open.
     open: Option<u64>,
-    policies: Vec<(Rc<PolicyNumbers>, u64)>,
+    policies: Vec<(Arc<PolicyNumbers>, u64)>,
     /// Wall and run clock of the last event, and the machine's run clock then.
     wall: u64,
     run: (u64, u64),
@@ -121,7 +124,7 @@ impl Gate {
     }
 
     /// The newest matured document and all after it.
-    fn binding(&self, run: u64) -> &[(Rc<PolicyNumbers>, u64)] {
+    fn binding(&self, run: u64) -> &[(Arc<PolicyNumbers>, u64)] {
         let mut first = 0;
         for (place, (_, matures)) in self.policies.iter().enumerate() {
             if *matures <= run {
@@ -216,32 +219,66 @@ impl<'history> Model<'history> {
             }
             EventBody::Locked { .. } => self.gate.open = None,
             EventBody::ClockStepped { .. } => self.gate.closed = true,
-            EventBody::OwnerEnrolled { statement, withdrawals, .. } => {
+            EventBody::OwnerEnrolled {
+                statement,
+                withdrawals,
+                ..
+            } => {
                 self.said(entry, *statement, true)?;
                 for account in withdrawals {
                     self.withdrawals.insert(*account, 0);
                 }
             }
-            EventBody::WalletCreated { wallet, account, networks, first_nonce, .. } => {
-                let first = Nonces { next: *first_nonce, attested: *first_nonce, outstanding: 0 };
+            EventBody::WalletCreated {
+                wallet,
+                account,
+                networks,
+                first_nonce,
+                ..
+            } => {
+                let first = Nonces {
+                    next: *first_nonce,
+                    attested: *first_nonce,
+                    outstanding: 0,
+                };
                 let evm = matches!(account, Account::Evm(_));
                 let holder = Holder {
                     address: address(account),
                     networks: networks.clone(),
-                    nonces: networks.iter().filter(|_| evm).map(|chain| (*chain, first)).collect(),
+                    nonces: networks
+                        .iter()
+                        .filter(|_| evm)
+                        .map(|chain| (*chain, first))
+                        .collect(),
                 };
-                if self.wallets.values().any(|known| known.address == holder.address) {
+                if self
+                    .wallets
+                    .values()
+                    .any(|known| known.address == holder.address)
+                {
                     return Err(Broken::Authority(at, "a key in two wallets"));
                 }
                 self.wallets.insert(*wallet, holder);
             }
-            EventBody::StatementIssued { statement, facts, expires, .. } => {
+            EventBody::StatementIssued {
+                statement,
+                facts,
+                expires,
+                ..
+            } => {
                 self.open.insert(*statement, (expires.millis(), facts));
             }
-            EventBody::PolicyAdopted { statement, epoch, matures, .. } => {
+            EventBody::PolicyAdopted {
+                statement,
+                epoch,
+                matures,
+                ..
+            } => {
                 self.adopted(entry, *statement, *epoch, matures.millis())?;
             }
-            EventBody::SessionGranted { session, statement, .. } => {
+            EventBody::SessionGranted {
+                session, statement, ..
+            } => {
                 let (facts, _) = self.said(entry, *statement, false)?;
                 let StatementFacts::GrantSession { grant } = facts else {
                     return Err(Broken::Authority(at, "not a grant"));
@@ -264,14 +301,21 @@ impl<'history> Model<'history> {
                 self.gate.dead.insert(*session);
             }
             EventBody::SpendCommitted(spend) => self.spent(entry, spend)?,
-            EventBody::Withdrawn { statement, spend, .. } => {
+            EventBody::Withdrawn {
+                statement, spend, ..
+            } => {
                 self.withdrawn(entry, *statement, spend)?;
             }
             EventBody::Paused { wallet: None, .. } => self.gate.frozen = true,
-            EventBody::Paused { wallet: Some(wallet), .. } => {
+            EventBody::Paused {
+                wallet: Some(wallet),
+                ..
+            } => {
                 self.gate.paused.insert(*wallet);
             }
-            EventBody::PauseReleased { wallet, statement, .. } => {
+            EventBody::PauseReleased {
+                wallet, statement, ..
+            } => {
                 let (facts, _) = self.said(entry, *statement, false)?;
                 if *facts != (StatementFacts::ReleasePause { wallet: *wallet }) {
                     return Err(Broken::Authority(at, "another pause"));
@@ -297,9 +341,17 @@ impl<'history> Model<'history> {
                     self.gate.open = None;
                 }
             }
-            EventBody::KillReleased { epoch, sessions, statement, .. } => {
+            EventBody::KillReleased {
+                epoch,
+                sessions,
+                statement,
+                ..
+            } => {
                 let (facts, with_password) = self.said(entry, *statement, false)?;
-                let signed = StatementFacts::ReleaseKill { epoch: *epoch, sessions: sessions.clone() };
+                let signed = StatementFacts::ReleaseKill {
+                    epoch: *epoch,
+                    sessions: sessions.clone(),
+                };
                 if *facts != signed || !with_password || *epoch != self.kill_epoch {
                     return Err(Broken::Authority(at, "kill release"));
                 }
@@ -312,9 +364,19 @@ impl<'history> Model<'history> {
                     session.by_kill = false;
                 }
             }
-            EventBody::NonceAttested { wallet, chain, next, statement, .. } => {
+            EventBody::NonceAttested {
+                wallet,
+                chain,
+                next,
+                statement,
+                ..
+            } => {
                 let (facts, _) = self.said(entry, *statement, false)?;
-                let signed = StatementFacts::AttestNonce { wallet: *wallet, chain: *chain, next: *next };
+                let signed = StatementFacts::AttestNonce {
+                    wallet: *wallet,
+                    chain: *chain,
+                    next: *next,
+                };
                 let holder = self.wallets.get_mut(wallet);
                 let nonces = holder.and_then(|holder| holder.nonces.get_mut(chain));
                 let nonces = nonces.ok_or(Broken::Authority(at, "attested what"))?;
@@ -324,9 +386,15 @@ impl<'history> Model<'history> {
                 if *next < nonces.next {
                     return Err(Broken::Monotone(at, "nonce lowered"));
                 }
-                *nonces = Nonces { next: *next, attested: *next, outstanding: 0 };
+                *nonces = Nonces {
+                    next: *next,
+                    attested: *next,
+                    outstanding: 0,
+                };
             }
-            EventBody::TimeStated { wall, statement, .. } => {
+            EventBody::TimeStated {
+                wall, statement, ..
+            } => {
                 let (facts, _) = self.said(entry, *statement, false)?;
                 if *facts != (StatementFacts::StateTime { wall: *wall }) {
                     return Err(Broken::Authority(at, "another time"));
@@ -334,9 +402,16 @@ impl<'history> Model<'history> {
                 self.gate.closed = false;
                 self.stated_in = entry.moment.turn;
             }
-            EventBody::WithdrawalEnrolled { account, effective, statement, .. } => {
+            EventBody::WithdrawalEnrolled {
+                account,
+                effective,
+                statement,
+                ..
+            } => {
                 let (facts, with_password) = self.said(entry, *statement, false)?;
-                if *facts != (StatementFacts::EnrolWithdrawal { account: *account }) || !with_password {
+                if *facts != (StatementFacts::EnrolWithdrawal { account: *account })
+                    || !with_password
+                {
                     return Err(Broken::Authority(at, "withdrawal address"));
                 }
                 if effective.millis() < clocks.run.millis() + 72 * HOUR {
@@ -353,7 +428,11 @@ impl<'history> Model<'history> {
     fn clocks(&self, entry: &Entry) -> Result<(), Broken> {
         let at = entry.sequence;
         let Some(last) = self.last else {
-            return if at == 1 { Ok(()) } else { Err(Broken::Monotone(at, "sequence")) };
+            return if at == 1 {
+                Ok(())
+            } else {
+                Err(Broken::Monotone(at, "sequence"))
+            };
         };
         let (before, now) = (last.event.clocks, entry.event.clocks);
         if at != last.sequence + 1 {
@@ -425,8 +504,16 @@ impl<'history> Model<'history> {
         }
         let run = entry.event.clocks.run.millis();
         let real = |chain: &ChainId| matches!(chain, ChainId::Evm(1));
-        let grown_up = self.wallets.values().any(|wallet| wallet.networks.iter().any(real));
-        let longest = self.gate.binding(run).iter().map(|(policy, _)| policy.maturity).max();
+        let grown_up = self
+            .wallets
+            .values()
+            .any(|wallet| wallet.networks.iter().any(real));
+        let longest = self
+            .gate
+            .binding(run)
+            .iter()
+            .map(|(policy, _)| policy.maturity)
+            .max();
         let delay = match longest {
             None if with_password => 0,
             None => return Err(Broken::Authority(at, "first policy without password")),
@@ -438,7 +525,7 @@ impl<'history> Model<'history> {
             return Err(Broken::Authority(at, "matures too soon"));
         }
         self.epoch = epoch;
-        self.gate.policies.push((Rc::clone(numbers), matures));
+        self.gate.policies.push((Arc::clone(numbers), matures));
         Ok(())
     }
 
@@ -448,7 +535,8 @@ impl<'history> Model<'history> {
         if !holder.networks.contains(&spend.chain) {
             return Err(Broken::Bytes(at, "network not bound"));
         }
-        let decoded = read(&holder.address, &spend.unsigned).ok_or(Broken::Bytes(at, "not read"))?;
+        let decoded =
+            read(&holder.address, &spend.unsigned).ok_or(Broken::Bytes(at, "not read"))?;
         let chain = match spend.chain {
             ChainId::Evm(id) => Some(id),
             ChainId::Solana(_) => None,
@@ -524,8 +612,12 @@ impl<'history> Model<'history> {
     ) -> Result<(), Broken> {
         let at = entry.sequence;
         let broken = |why| Err(Broken::Session(at, why));
-        let Some(id) = spend.session else { return broken("none") };
-        let Some(session) = self.sessions.get_mut(&id) else { return broken("unknown") };
+        let Some(id) = spend.session else {
+            return broken("none");
+        };
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return broken("unknown");
+        };
         if self.gate.dead.contains(&id) || session.grant.expires <= entry.event.clocks.wall {
             return broken("over");
         }
@@ -533,8 +625,14 @@ impl<'history> Model<'history> {
             return broken("wallet");
         }
         let native = spend.chain.native_asset();
-        let limit = session.grant.limits.iter().find(|limit| limit.asset == native);
-        let Some(limit) = limit else { return broken("asset") };
+        let limit = session
+            .grant
+            .limits
+            .iter()
+            .find(|limit| limit.asset == native);
+        let Some(limit) = limit else {
+            return broken("asset");
+        };
         let spent = session.spent.entry(spend.chain).or_default();
         *spent += total;
         session.count += 1;
@@ -577,11 +675,15 @@ impl<'history> Model<'history> {
         }
         for (policy, _) in binding {
             by_itself(policy, spend.chain, decoded).map_err(|why| Broken::Limit(at, why))?;
-            let Some(limits) = policy.assets.get(&spend.chain) else { continue };
+            let Some(limits) = policy.assets.get(&spend.chain) else {
+                continue;
+            };
             let earlier = |length: u64| {
                 let from = now.budget.millis().saturating_sub(length);
                 self.charged.iter().filter(move |charged| {
-                    charged.at >= from && charged.wallet == spend.wallet && charged.chain == spend.chain
+                    charged.at >= from
+                        && charged.wallet == spend.wallet
+                        && charged.chain == spend.chain
                 })
             };
             for ((name, length), limit) in WINDOWS.into_iter().zip(limits.windows) {
@@ -599,7 +701,10 @@ impl<'history> Model<'history> {
                 .get(&spend.wallet)
                 .and_then(|holder| holder.nonces.get(&spend.chain))
                 .map_or(0, |nonces| nonces.outstanding);
-            if limits.outstanding.is_some_and(|cap| outstanding + total > cap) {
+            if limits
+                .outstanding
+                .is_some_and(|cap| outstanding + total > cap)
+            {
                 return Err(Broken::Limit(at, "outstanding"));
             }
         }
@@ -616,11 +721,24 @@ impl<'history> Model<'history> {
         let at = entry.sequence;
         let decoded = self.wallet_bytes(at, spend)?;
         let (facts, _) = self.said(entry, statement, false)?;
-        let StatementFacts::Withdraw { wallet, asset, to, amount, fee_ceiling, nonce } = facts else {
+        let StatementFacts::Withdraw {
+            wallet,
+            asset,
+            to,
+            amount,
+            fee_ceiling,
+            nonce,
+        } = facts
+        else {
             return Err(Broken::Authority(at, "not a withdrawal"));
         };
         let asked = (*wallet, asset.chain(), address(to), amount.base_units());
-        if (spend.wallet, spend.chain, decoded.to.clone(), decoded.amount) != asked
+        if (
+            spend.wallet,
+            spend.chain,
+            decoded.to.clone(),
+            decoded.amount,
+        ) != asked
             || decoded.fee > fee_ceiling.base_units()
         {
             return Err(Broken::Bytes(at, "not the withdrawal that was signed"));
@@ -650,7 +768,11 @@ impl<'history> Model<'history> {
 }
 
 /// The rules of one document that look at the payment alone.
-fn by_itself(policy: &PolicyNumbers, chain: ChainId, decoded: &Decoded) -> Result<(), &'static str> {
+fn by_itself(
+    policy: &PolicyNumbers,
+    chain: ChainId,
+    decoded: &Decoded,
+) -> Result<(), &'static str> {
     let limits = policy.assets.get(&chain).ok_or("asset not listed")?;
     let total = decoded.amount + decoded.fee;
     if total > limits.per_transaction || total > limits.notify_up_to {
@@ -674,12 +796,15 @@ fn left(history: &History, gates: &[Gate], release: &Release) -> Result<(), Brok
     if known.moment.turn > release.moment.turn {
         return Err(Broken::Record(at, "recorded later"));
     }
-    let created = history.entries.iter().find_map(|entry| match &entry.event.body {
-        EventBody::WalletCreated { wallet, account, .. } if *wallet == spend.wallet => {
-            Some(address(account))
-        }
-        _ => None,
-    });
+    let created = history
+        .entries
+        .iter()
+        .find_map(|entry| match &entry.event.body {
+            EventBody::WalletCreated {
+                wallet, account, ..
+            } if *wallet == spend.wallet => Some(address(account)),
+            _ => None,
+        });
     let wallet = created.ok_or(Broken::Record(at, "no wallet"))?;
     let decoded = read_signed(&wallet, &release.raw).ok_or(Broken::Bytes(at, "signature"))?;
     if decoded.unsigned != spend.unsigned {
@@ -688,9 +813,18 @@ fn left(history: &History, gates: &[Gate], release: &Release) -> Result<(), Brok
     if release.key.is_some_and(|key| key != spend.idempotency) {
         return Err(Broken::Bytes(at, "another key's payment"));
     }
-    let last = history.entries.iter().rev().find(|entry| entry.moment.turn <= release.moment.turn);
+    let last = history
+        .entries
+        .iter()
+        .rev()
+        .find(|entry| entry.moment.turn <= release.moment.turn);
     let last = last.map_or(0, |entry| entry.sequence);
-    acknowledged(history, release, spend, if release.replay { last } else { at })?;
+    acknowledged(
+        history,
+        release,
+        spend,
+        if release.replay { last } else { at },
+    )?;
     if !release.replay {
         // Its own entry was judged where it stands.
         return Ok(());
@@ -746,20 +880,31 @@ fn again(
     if gate.open != Some(release.moment.life) {
         return Err(Broken::Stopped(at, "locked"));
     }
-    let Some(session) = spend.session else { return Ok(()) };
+    let Some(session) = spend.session else {
+        return Ok(());
+    };
     if gate.dead.contains(&session) {
         return Err(Broken::Session(at, "over"));
     }
-    let wall = if release.moment.strange { gate.wall } else { gate.wall.max(release.moment.wall) };
-    let expired = history.entries.iter().any(|entry| match &entry.event.body {
-        EventBody::SessionGranted { session: granted, statement, .. } if *granted == session => {
-            history.said.get(statement).is_some_and(|said| match &said.facts {
+    let wall = if release.moment.strange {
+        gate.wall
+    } else {
+        gate.wall.max(release.moment.wall)
+    };
+    let expired =
+        history.entries.iter().any(|entry| match &entry.event.body {
+            EventBody::SessionGranted {
+                session: granted,
+                statement,
+                ..
+            } if *granted == session => history.said.get(statement).is_some_and(|said| match &said
+                .facts
+            {
                 StatementFacts::GrantSession { grant } => grant.expires.millis() <= wall,
                 _ => false,
-            })
-        }
-        _ => false,
-    });
+            }),
+            _ => false,
+        });
     if expired {
         return Err(Broken::Session(at, "expired"));
     }
@@ -788,7 +933,9 @@ fn acknowledged(
         let (why, gone) = match ack.what {
             Acked::Kill => (
                 "acknowledged kill",
-                undone(ack.sequence, &|body| matches!(body, EventBody::KillReleased { .. })),
+                undone(ack.sequence, &|body| {
+                    matches!(body, EventBody::KillReleased { .. })
+                }),
             ),
             Acked::Pause(paused) if !release.withdrawal => {
                 let concerns = paused.is_none_or(|wallet| wallet == spend.wallet);
@@ -796,7 +943,10 @@ fn acknowledged(
                     EventBody::PauseReleased { wallet, .. } => *wallet == paused,
                     _ => false,
                 };
-                ("acknowledged pause", !concerns || undone(ack.sequence, &released))
+                (
+                    "acknowledged pause",
+                    !concerns || undone(ack.sequence, &released),
+                )
             }
             Acked::Revoke(session) => ("acknowledged revocation", spend.session != Some(session)),
             Acked::Lock => (
@@ -845,4 +995,3 @@ fn shown(history: &History, seen: &Seen) -> Result<(), Broken> {
     }
     Ok(())
 }
-

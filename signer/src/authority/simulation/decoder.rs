@@ -46,7 +46,8 @@ pub(crate) fn read_signed(wallet: &[u8], raw: &[u8]) -> Option<Decoded> {
             padded[32 - digits.len()..].copy_from_slice(digits);
             padded
         };
-        let signature = EcdsaSignature::from_scalars(number(fields[10]), number(fields[11])).ok()?;
+        let signature =
+            EcdsaSignature::from_scalars(number(fields[10]), number(fields[11])).ok()?;
         let is_odd = RecoveryId::new(fields[9] == [1], false);
         let hash = keccak256(&decoded.unsigned);
         let key = EcdsaKey::recover_from_prehash(&hash.0, &signature, is_odd).ok()?;
@@ -56,7 +57,8 @@ pub(crate) fn read_signed(wallet: &[u8], raw: &[u8]) -> Option<Decoded> {
         let (count, rest) = raw.split_first()?;
         let (signature, message) = rest.split_first_chunk::<64>()?;
         let key = VerifyingKey::from_bytes(wallet.try_into().ok()?).ok()?;
-        key.verify(message, &Signature::from_bytes(signature)).ok()?;
+        key.verify(message, &Signature::from_bytes(signature))
+            .ok()?;
         (*count == 1).then(|| solana(wallet, message)).flatten()
     }
 }
@@ -66,7 +68,9 @@ fn evm(fields: &[&[u8]], payload: &[u8]) -> Option<Decoded> {
     let number = |place: usize| {
         let field = fields[place];
         let digits = if field[0] < 0x80 { field } else { &field[1..] };
-        digits.iter().fold(0_u128, |sum, digit| sum * 256 + u128::from(*digit))
+        digits
+            .iter()
+            .fold(0_u128, |sum, digit| sum * 256 + u128::from(*digit))
     };
     (fields[7] == [0x80] && fields[8] == [0xc0] && fields[5].len() == 21).then_some(())?;
     let mut unsigned = vec![2];
@@ -80,7 +84,10 @@ fn evm(fields: &[&[u8]], payload: &[u8]) -> Option<Decoded> {
         to: fields[5][1..].to_vec(),
         amount: number(6),
         fee: number(3) * number(4),
-        evm: Some((u64::try_from(number(0)).ok()?, u64::try_from(number(1)).ok()?)),
+        evm: Some((
+            u64::try_from(number(0)).ok()?,
+            u64::try_from(number(1)).ok()?,
+        )),
     })
 }
 

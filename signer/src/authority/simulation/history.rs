@@ -3,7 +3,7 @@
 //! it; tests doctor it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::digest::Digest;
@@ -26,7 +26,7 @@ pub(crate) struct History {
     /// What the owner signed.
     pub(crate) said: BTreeMap<StatementId, Said>,
     /// Numbers of each policy document that was ever proposed, by its bytes.
-    pub(crate) policies: BTreeMap<Vec<u8>, Rc<PolicyNumbers>>,
+    pub(crate) policies: BTreeMap<Vec<u8>, Arc<PolicyNumbers>>,
     /// What agents signed: session, idempotency digest, body digest.
     pub(crate) agents_signed: BTreeSet<(SessionId, Digest, Digest)>,
     /// What request bodies ask for.

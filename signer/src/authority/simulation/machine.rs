@@ -103,8 +103,8 @@ impl Machine {
     /// The process starts and finds a log whose last event was at `last_wall` (0: no event).
     pub(crate) fn started(&mut self, last_wall: u64) {
         let wall = self.reading.wall;
-        self.strange_start = last_wall != 0
-            && (wall > last_wall + THIRTY_DAYS || wall + TEN_MINUTES < last_wall);
+        self.strange_start =
+            last_wall != 0 && (wall > last_wall + THIRTY_DAYS || wall + TEN_MINUTES < last_wall);
         self.off = if self.strange_start || last_wall == 0 {
             0
         } else {

@@ -185,7 +185,7 @@ fn invariant_09_limits_hold_to_the_unit_over_every_window() {
         Err(vec![Code::HourLimit])
     );
     world.pass(Millis::from_secs(3600 + 60));
-    assert_eq!(world.bearer_pay("four", 400_000 - FEE).is_ok(), true);
+    assert!(world.bearer_pay("four", 400_000 - FEE).is_ok());
     // The day is 1,500,000: 100,000 left.
     assert_eq!(
         world.bearer_pay("five", 100_001 - FEE).map(drop),
@@ -323,6 +323,28 @@ fn invariant_18_a_request_signature_is_young_and_used_once() {
         world.run(&Command::Spend(again)).map(drop),
         Err(vec![Code::RequestNonceReused])
     );
+}
+
+#[test]
+fn invariant_18_a_signature_for_another_route_is_no_payment() {
+    let mut world = World::new();
+    for (method, path) in [
+        ("POST", "/v1/transactions/dry-run"),
+        ("POST", "/v1/session/token"),
+        ("PUT", "/v1/transactions"),
+        ("POST", "/v2/transactions"),
+    ] {
+        let mut request = world.request(world.keyed, "a", 1000, RECIPIENT);
+        request.method = method.to_owned();
+        request.path = path.to_owned();
+        let signed = sign_request(request, &agent_key(), "nonce-of-another-route", NOW / 1000);
+        let refused = world.run(&Command::Spend(signed)).map(drop);
+        assert_eq!(
+            refused,
+            Err(vec![Code::RequestSignatureInvalid]),
+            "{method} {path}"
+        );
+    }
 }
 
 #[test]

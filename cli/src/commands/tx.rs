@@ -1,0 +1,431 @@
+//! `waiaas tx`: an agent's payments over REST, signed where the session is bound to a key.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::{AssetId, ChainId};
+use waiaas_shared::ids::{SignerId, TransactionId, WalletId};
+
+use crate::app::App;
+use crate::failure::{Exit, Failure};
+use crate::http::PATIENCE;
+use crate::rest::{Agent, AgentArgs, Post, Token, broken, random_name};
+use crate::table::{Table, pairs};
+use crate::witness::Pin;
+
+/// What is done.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Pay
+    Send(Box<SendArgs>),
+    /// Show this session's payments, newest first
+    List {
+        /// How many, 1 to 100
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100))]
+        limit: u32,
+        /// The `next` of the page before
+        #[arg(long, value_name = "SEQUENCE")]
+        before: Option<u64>,
+        #[command(flatten)]
+        agent: AgentArgs,
+    },
+    /// Show one payment
+    Get {
+        /// Which
+        transaction: TransactionId,
+        /// Wait until it has ended, at most so many seconds (60)
+        #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=60))]
+        wait: u64,
+        #[command(flatten)]
+        agent: AgentArgs,
+    },
+}
+
+/// A payment.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SendArgs {
+    /// From which wallet
+    #[arg(long, value_name = "WALLET")]
+    wallet: WalletId,
+    /// On which network
+    #[arg(long, value_name = "CAIP2")]
+    network: ChainId,
+    /// To which address, or contact of the policy (@name)
+    #[arg(long, value_name = "ADDRESS")]
+    to: String,
+    /// How much, in the asset's unit
+    #[arg(
+        long,
+        value_name = "DECIMAL",
+        required_unless_present = "amount_base",
+        conflicts_with = "amount_base"
+    )]
+    amount: Option<String>,
+    /// How much, in base units
+    #[arg(long, value_name = "N")]
+    amount_base: Option<Amount>,
+    /// Which asset; without it: the network's own coin
+    #[arg(long, value_name = "CAIP19")]
+    asset: Option<AssetId>,
+    /// Why, for the owner to read
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Wait until it is on the chain, at most so many seconds (60)
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=60))]
+    wait: u64,
+    /// Ask what would be decided, and pay nothing
+    #[arg(long, conflicts_with_all = ["wait", "no_submit", "idempotency_key"])]
+    dry_run: bool,
+    /// Have it signed and not sent; the signed bytes are shown
+    #[arg(long)]
+    no_submit: bool,
+    /// Your name for this payment: the same one and the same request never pay twice; without it a random one
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// The signer that is meant; without it: the one pinned in this home, else what the gateway tells
+    #[arg(long, value_name = "SIGNER")]
+    signer: Option<SignerId>,
+    #[command(flatten)]
+    agent: AgentArgs,
+}
+
+/// Runs the command.
+pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Send(args) => send(app, *args).await,
+        Command::List {
+            limit,
+            before,
+            agent,
+        } => {
+            let agent = agent.agent(&app.config.gateway_url)?;
+            let token = agent.token().await?;
+            let before = before.map_or_else(String::new, |before| format!("&before={before}"));
+            let page = agent
+                .get(
+                    &token,
+                    &format!("/v1/transactions?limit={limit}{before}"),
+                    PATIENCE,
+                )
+                .await?;
+            app.output.data(list_words(&page), &page)
+        }
+        Command::Get {
+            transaction,
+            wait,
+            agent,
+        } => {
+            let agent = agent.agent(&app.config.gateway_url)?;
+            let token = agent.token().await?;
+            let query = if wait > 0 {
+                format!("?wait={wait}")
+            } else {
+                String::new()
+            };
+            let found = agent
+                .get(
+                    &token,
+                    &format!("/v1/transactions/{transaction}{query}"),
+                    patience(wait),
+                )
+                .await?;
+            app.output.data(payment_words(&found), &found)?;
+            ended_well(&found)
+        }
+    }
+}
+
+async fn send(app: &App, args: SendArgs) -> Result<(), Failure> {
+    if let Some(key) = &args.idempotency_key
+        && !waiaas_shared::request::is_idempotency_key(key)
+    {
+        return Err(Failure::usage(
+            "--idempotency-key has 1 to 128 visible ASCII characters",
+        ));
+    }
+    let agent = args.agent.agent(&app.config.gateway_url)?;
+    let token = agent.token().await?;
+    let signer = match args.signer {
+        Some(signer) => signer,
+        None => match Pin::read(&app.home)? {
+            Some(pin) => pin.signer,
+            None => told_signer(&agent, &token).await?,
+        },
+    };
+    let body = body(&args, signer).to_string();
+    if args.dry_run {
+        return dry_run(app, &agent, &token, body.as_bytes()).await;
+    }
+    let idempotency_key = match args.idempotency_key {
+        Some(key) => key,
+        None => random_name()?,
+    };
+    let query = if args.wait > 0 {
+        format!("?wait={}", args.wait)
+    } else {
+        "?".to_owned()
+    };
+    let post = Post {
+        path: "/v1/transactions",
+        query: &query,
+        body: body.as_bytes(),
+        idempotency_key: &idempotency_key,
+        patience: patience(args.wait),
+    };
+    let made = agent.post(&token, &post).await.map_err(|failure| match failure.exit() {
+        // What became of it is not known: the same key again cannot pay twice.
+        Exit::Unavailable => failure.next(format!(
+            "ask again with the same name, which cannot pay twice: --idempotency-key {idempotency_key}"
+        )),
+        _ => failure,
+    })?;
+    app.output.data(payment_words(&made), &made)?;
+    ended_well(&made)
+}
+
+async fn dry_run(app: &App, agent: &Agent, token: &Token, body: &[u8]) -> Result<(), Failure> {
+    let post = Post {
+        path: "/v1/transactions/dry-run",
+        query: "?",
+        body,
+        idempotency_key: &random_name()?,
+        patience: PATIENCE,
+    };
+    let judged = agent.post(token, &post).await?;
+    let text = |field: &str| {
+        judged
+            .get(field)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let allowed = judged
+        .get("allowed")
+        .and_then(Value::as_bool)
+        .unwrap_or(false);
+    let obstacle = judged
+        .pointer("/chain_problem/title")
+        .and_then(Value::as_str);
+    let mut words = if allowed {
+        format!(
+            "would be signed, tier {}, fee at most {} base units",
+            text("tier"),
+            text("fee_max_base")
+        )
+    } else {
+        "would be refused".to_owned()
+    };
+    if let Some(obstacle) = obstacle {
+        words.push_str(&format!("\nbut the chain stands in the way: {obstacle}"));
+    }
+    app.output.data(crate::output::printable(&words), &judged)?;
+    if allowed {
+        Ok(())
+    } else {
+        Err(Failure::new(Exit::Denied, "would be refused").broken(broken(&judged)))
+    }
+}
+
+/// The signer that the gateway's session belongs to. A wrong answer makes a request that no signer
+/// takes.
+async fn told_signer(agent: &Agent, token: &Token) -> Result<SignerId, Failure> {
+    let session = agent.get(token, "/v1/session", PATIENCE).await?;
+    let signer = session
+        .get("signer")
+        .and_then(Value::as_str)
+        .and_then(|text| text.parse().ok());
+    signer
+        .ok_or_else(|| Failure::usage("the gateway does not tell its signer").next("give --signer"))
+}
+
+/// The body, with nothing that was not asked for.
+fn body(args: &SendArgs, signer: SignerId) -> Value {
+    let mut body = Map::new();
+    let mut set = |field: &str, value: Value| drop(body.insert(field.to_owned(), value));
+    set("signer", json!(signer));
+    set("wallet", json!(args.wallet));
+    set("network", json!(args.network));
+    set("to", json!(args.to));
+    if let Some(asset) = args.asset {
+        set("asset", json!(asset));
+    }
+    if let Some(amount) = &args.amount {
+        set("amount", json!(amount));
+    }
+    if let Some(amount) = args.amount_base {
+        set("amount_base", json!(amount));
+    }
+    if let Some(reason) = &args.reason {
+        set("reason", json!(reason));
+    }
+    if args.no_submit {
+        set("submit", json!(false));
+    }
+    Value::Object(body)
+}
+
+const fn patience(wait: u64) -> Duration {
+    PATIENCE.saturating_add(Duration::from_secs(wait))
+}
+
+/// A payment that has failed is not a success of the command that shows it.
+fn ended_well(payment: &Value) -> Result<(), Failure> {
+    match payment.get("status").and_then(Value::as_str) {
+        Some(status @ ("FAILED" | "CANCELLED" | "EXPIRED")) => {
+            let detail = payment
+                .get("detail")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            Err(Failure::new(Exit::Failure, format!("the payment is {status}")).why(detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn payment_words(payment: &Value) -> String {
+    let shown = [
+        "transaction",
+        "status",
+        "wallet",
+        "network",
+        "asset",
+        "to",
+        "amount_base",
+        "fee_max_base",
+        "fee_paid_base",
+        "tier",
+        "chain_transaction",
+        "nonce",
+        "detail",
+        "signed_transaction",
+    ];
+    let pairs_shown: Vec<_> = shown
+        .iter()
+        .filter_map(|field| match payment.get(*field) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => Some((*field, text.clone())),
+            Some(other) => Some((*field, other.to_string())),
+        })
+        .collect();
+    let mut words = pairs(&pairs_shown);
+    if payment.get("replay").and_then(Value::as_bool) == Some(true) {
+        words.push_str(
+            "This is the earlier payment of this idempotency key; nothing was charged again.\n",
+        );
+    }
+    words
+}
+
+fn list_words(page: &Value) -> String {
+    let mut table = Table::new(&[
+        "TRANSACTION",
+        "STATUS",
+        "AMOUNT (BASE UNITS)",
+        "ASSET",
+        "TO",
+    ]);
+    let payments = page
+        .get("transactions")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    for payment in payments {
+        let text = |field: &str| {
+            payment
+                .get(field)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        table.row([
+            text("transaction"),
+            text("status"),
+            text("amount_base"),
+            text("asset"),
+            text("to"),
+        ]);
+    }
+    let mut words = if table.is_empty() {
+        "No payment yet.\n".to_owned()
+    } else {
+        table.to_string()
+    };
+    if let Some(next) = page.get("next").and_then(Value::as_u64) {
+        words.push_str(&format!("Older ones: --before {next}\n"));
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use waiaas_shared::request::TransferRequest;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: SendArgs,
+    }
+
+    const LEAST: [&str; 11] = [
+        "send",
+        "--wallet",
+        "wallet_00000000000000000000000001",
+        "--network",
+        "eip155:31337",
+        "--to",
+        "@hosting",
+        "--amount",
+        "0.5",
+        "--bearer-file",
+        "secret",
+    ];
+
+    fn parsed(more: &[&str]) -> Result<SendArgs, clap::Error> {
+        let line = LEAST.iter().chain(more);
+        <Line as clap::Parser>::try_parse_from(line).map(|line| line.args)
+    }
+
+    /// The body is one that signer and gateway read, strictly.
+    #[test]
+    fn bodies_are_read_by_the_other_side() {
+        let signer: SignerId = "signer_00000000000000000000000001".parse().unwrap();
+        let least = body(&parsed(&[]).unwrap(), signer).to_string();
+        let read = TransferRequest::parse(least.as_bytes()).unwrap();
+        assert!(read.submit && read.asset.is_none() && read.reason.is_none());
+        let more = [
+            "--asset",
+            "eip155:31337/slip44:60",
+            "--reason",
+            "June",
+            "--no-submit",
+        ];
+        let most = body(&parsed(&more).unwrap(), signer).to_string();
+        let read = TransferRequest::parse(most.as_bytes()).unwrap();
+        assert!(!read.submit && read.asset.is_some());
+        assert_eq!(read.reason.as_deref(), Some("June"));
+    }
+
+    #[test]
+    fn arguments_that_contradict_are_refused() {
+        for more in [
+            &["--amount-base", "5"][..],
+            &["--wait", "61"],
+            &["--dry-run", "--no-submit"],
+            &["--session", "session_00000000000000000000000001"],
+            &["--agent-key", "key.json"],
+        ] {
+            assert!(parsed(more).is_err(), "{more:?}");
+        }
+    }
+
+    #[test]
+    fn a_failed_payment_fails_the_command() {
+        assert!(ended_well(&json!({ "status": "CONFIRMED" })).is_ok());
+        assert!(ended_well(&json!({ "status": "SUBMITTED" })).is_ok());
+        let failed = ended_well(&json!({ "status": "FAILED", "detail": "no funds" })).unwrap_err();
+        assert_eq!(failed.human(), "waiaas: the payment is FAILED: no funds");
+    }
+}

@@ -1,0 +1,376 @@
+//! `waiaas withdraw`: the owner's way out, wholly over `admin.sock`: an owner's statement fixes wallet,
+//! amount, enrolled address and fee ceiling, the transaction is built here, the signer signs it. Works
+//! while everything is paused and without a gateway.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
+use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::{AssetId, ChainId, Token};
+use waiaas_shared::ids::WalletId;
+use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::{evm, solana};
+
+use crate::app::App;
+use crate::chain_node::{GasPrice, Node};
+use crate::failure::{Exit, Failure};
+use crate::signer::{Signer, decimals, failed};
+use crate::statement::SigningArgs;
+
+/// A transfer with both settings of its budget takes 450 compute units.
+const COMPUTE_UNITS: u32 = 450;
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// From which wallet
+    #[arg(long, value_name = "WALLET")]
+    wallet: WalletId,
+    /// What: a network's own coin, such as solana:localnet/slip44:501
+    #[arg(long, value_name = "CAIP19")]
+    asset: AssetId,
+    /// How much, in the asset's unit
+    #[arg(long, value_name = "DECIMAL")]
+    amount: String,
+    /// To which enrolled address
+    #[arg(long, value_name = "ADDRESS")]
+    to: Account,
+    /// The most that the chain may take, in its own coin's unit
+    #[arg(long, value_name = "DECIMAL")]
+    fee_ceiling: String,
+    /// EVM: use this issued nonce again, at or above the attested one
+    #[arg(long, value_name = "N")]
+    nonce: Option<u64>,
+    /// A node: it gives blockhash or fees, and the transaction is sent through it
+    #[arg(long, value_name = "URL")]
+    rpc: Option<String>,
+    /// Solana, without --rpc: a recent blockhash
+    #[arg(long, value_name = "BASE58")]
+    blockhash: Option<SolanaAddress>,
+    /// Solana: priority fee in millionths of a lamport per compute unit (450 units)
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    unit_price: u64,
+    /// EVM: units of gas
+    #[arg(long, value_name = "N", default_value_t = evm::MIN_GAS_LIMIT)]
+    gas: u64,
+    /// EVM, without --rpc: wei per gas in all, at most
+    #[arg(long, value_name = "WEI")]
+    max_fee_per_gas: Option<u128>,
+    /// EVM, without --rpc: wei per gas for the block's producer, at most
+    #[arg(long, value_name = "WEI")]
+    priority_fee_per_gas: Option<u128>,
+    /// Sign only: print the bytes and do not send them
+    #[arg(long)]
+    no_send: bool,
+    #[command(flatten)]
+    signing: SigningArgs,
+}
+
+/// Runs the command.
+pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
+    let chain = args.asset.chain();
+    if args.asset.token() != Token::Native {
+        return Err(
+            Failure::usage("this version withdraws a network's own coin only")
+                .next(format!("--asset {}", chain.native_asset())),
+        );
+    }
+    let signer = Signer::connect(app).await?;
+    let wallets = signer
+        .client
+        .wallets()
+        .await
+        .map_err(failed("no list of wallets"))?;
+    let wallet = wallets
+        .iter()
+        .find(|view| view.wallet == args.wallet)
+        .ok_or_else(|| {
+            Failure::usage(format!("no wallet {}", args.wallet)).next("waiaas wallet list")
+        })?;
+    let policy = signer.newest_policy().await?;
+    let places = decimals(args.asset, policy.as_ref())
+        .ok_or_else(|| Failure::usage(format!("the decimals of {} are not known", args.asset)))?;
+    let read = |name: &str, text: &str| {
+        Amount::parse_decimal(text, places)
+            .map_err(|error| Failure::usage(format!("{name} {text:?}")).why(error))
+    };
+    let amount = read("--amount", &args.amount)?;
+    let fee_ceiling = read("--fee-ceiling", &args.fee_ceiling)?;
+    let node = match &args.rpc {
+        Some(url) => Some(Node::connect(url, chain).await?),
+        None => None,
+    };
+    // What is missing shows before the owner is asked.
+    Costs::find(&args, chain, node.as_ref())
+        .await?
+        .check(fee_ceiling)?;
+    let facts = StatementFacts::Withdraw {
+        wallet: args.wallet,
+        asset: args.asset,
+        to: args.to,
+        amount,
+        fee_ceiling,
+        nonce: args.nonce,
+    };
+    let signed = args.signing.sign(&app.output, &signer, &facts).await?;
+    // Fresh after the owner took their time.
+    let costs = Costs::find(&args, chain, node.as_ref()).await?;
+    costs.check(fee_ceiling)?;
+    let unsigned = costs.build(chain, wallet.account, args.to, amount)?;
+    let submitted = signer
+        .client
+        .withdraw(signed.statement, &signed.signatures, &unsigned)
+        .await;
+    let submitted = submitted.map_err(failed("not withdrawn"))?;
+    let raw = match chain {
+        ChainId::Solana(_) => STANDARD.encode(&submitted.raw),
+        ChainId::Evm(_) => format!("0x{}", hex::encode(&submitted.raw)),
+    };
+    let name = &submitted.chain_transaction;
+    let mut landed = None;
+    let mut trouble = None;
+    if let (Some(node), false) = (&node, args.no_send) {
+        match node.send(&submitted.raw).await {
+            Ok(()) => {
+                app.output
+                    .say(format!("Sent as {name}; waiting for the chain..."));
+                landed = node.landed(name).await?;
+            }
+            Err(failure) => trouble = Some(failure),
+        }
+    }
+    let state = match (&trouble, landed) {
+        (Some(_), _) => "signed, NOT sent",
+        (None, Some(true)) => "on the chain",
+        (None, Some(false)) => "on the chain, FAILED there",
+        (None, None) if node.is_some() && !args.no_send => "sent, not seen on the chain yet",
+        (None, None) => "signed, not sent",
+    };
+    let words = format!("{name}\n{state}\n{raw}");
+    let data = json!({
+        "chain_transaction": name,
+        "raw": raw,
+        "sequence": submitted.sequence,
+        "sent": node.is_some() && !args.no_send && trouble.is_none(),
+        "landed": landed,
+    });
+    app.output.data(words, &data)?;
+    match (trouble, landed) {
+        (Some(failure), _) => {
+            Err(failure.next("send the signed bytes above with any wallet or node"))
+        }
+        (None, Some(false)) => Err(Failure::new(
+            Exit::Failure,
+            "the chain executed it and it failed",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What the chain demands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Costs {
+    Solana {
+        blockhash: [u8; 32],
+        unit_price: u64,
+    },
+    Evm {
+        gas: u64,
+        price: GasPrice,
+    },
+}
+
+impl Costs {
+    async fn find(args: &Args, chain: ChainId, node: Option<&Node>) -> Result<Self, Failure> {
+        match chain {
+            ChainId::Solana(_) => {
+                let blockhash = match (args.blockhash, node) {
+                    (Some(hash), _) => *hash.as_bytes(),
+                    (None, Some(node)) => node.blockhash().await?,
+                    (None, None) => return Err(Failure::usage("give --rpc URL, or --blockhash")),
+                };
+                Ok(Self::Solana {
+                    blockhash,
+                    unit_price: args.unit_price,
+                })
+            }
+            ChainId::Evm(_) => {
+                let price = match (args.max_fee_per_gas, args.priority_fee_per_gas, node) {
+                    (Some(max_fee), Some(priority), _) => GasPrice { max_fee, priority },
+                    (None, None, Some(node)) => node.gas_price().await?,
+                    _ => {
+                        return Err(Failure::usage(
+                            "give --rpc URL, or both --max-fee-per-gas and --priority-fee-per-gas",
+                        ));
+                    }
+                };
+                Ok(Self::Evm {
+                    gas: args.gas,
+                    price,
+                })
+            }
+        }
+    }
+
+    /// Base units of the chain's coin, at worst.
+    fn fee(self) -> Option<u128> {
+        match self {
+            Self::Solana { unit_price, .. } => {
+                let priority = u128::from(unit_price)
+                    .checked_mul(COMPUTE_UNITS.into())?
+                    .div_ceil(1_000_000);
+                priority.checked_add(solana::LAMPORTS_PER_SIGNATURE.into())
+            }
+            Self::Evm { gas, price } => u128::from(gas).checked_mul(price.max_fee),
+        }
+    }
+
+    fn check(self, ceiling: Amount) -> Result<(), Failure> {
+        match self.fee() {
+            Some(fee) if fee <= ceiling.base_units() => Ok(()),
+            fee => Err(
+                Failure::usage("the chain would take more than the fee ceiling")
+                    .why(format!(
+                        "{} base units at worst, {ceiling} allowed",
+                        fee.map_or_else(|| "more than 2^128".to_owned(), |fee| fee.to_string())
+                    ))
+                    .next("raise --fee-ceiling, or wait until the chain is cheaper"),
+            ),
+        }
+    }
+
+    fn build(
+        self,
+        chain: ChainId,
+        from: Account,
+        to: Account,
+        amount: Amount,
+    ) -> Result<Vec<u8>, Failure> {
+        let mismatch = || Failure::usage("wallet, address and network are not of one kind");
+        match (self, chain) {
+            (
+                Self::Solana {
+                    blockhash,
+                    unit_price,
+                },
+                ChainId::Solana(_),
+            ) => {
+                let (from, to) = solana_pair(from, to).ok_or_else(mismatch)?;
+                let lamports = u64::try_from(amount.base_units())
+                    .map_err(|_| Failure::usage("more lamports than there are"))?;
+                let request = solana::build::TransferRequest {
+                    from,
+                    to,
+                    lamports,
+                    blockhash,
+                    compute_unit_limit: COMPUTE_UNITS,
+                    micro_lamports_per_compute_unit: unit_price,
+                };
+                solana::build::transfer(&request)
+                    .map_err(|error| Failure::usage("no such transaction can be built").why(error))
+            }
+            (Self::Evm { gas, price }, ChainId::Evm(chain_id)) => {
+                let (from, to) = evm_pair(from, to).ok_or_else(mismatch)?;
+                let request = evm::build::TransferRequest {
+                    chain_id,
+                    from,
+                    to,
+                    value: amount.base_units(),
+                    gas_limit: gas,
+                    max_fee_per_gas: price.max_fee,
+                    max_priority_fee_per_gas: price.priority,
+                };
+                evm::build::transfer(&request)
+                    .map_err(|error| Failure::usage("no such transaction can be built").why(error))
+            }
+            _ => Err(mismatch()),
+        }
+    }
+}
+
+const fn solana_pair(from: Account, to: Account) -> Option<(SolanaAddress, SolanaAddress)> {
+    match (from, to) {
+        (Account::Solana(from), Account::Solana(to)) => Some((from, to)),
+        _ => None,
+    }
+}
+
+const fn evm_pair(from: Account, to: Account) -> Option<(EvmAddress, EvmAddress)> {
+    match (from, to) {
+        (Account::Evm(from), Account::Evm(to)) => Some((from, to)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use waiaas_shared::effect::Effect;
+    use waiaas_shared::transaction::decode;
+
+    use super::*;
+
+    #[test]
+    fn what_is_built_does_what_was_asked_within_the_fee() {
+        let solana: ChainId = "solana:localnet".parse().unwrap();
+        let evm: ChainId = "eip155:31337".parse().unwrap();
+        let cases = [
+            (
+                solana,
+                "4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZQff4P3bkLKi",
+                "7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2",
+                Costs::Solana {
+                    blockhash: [9; 32],
+                    unit_price: 1000,
+                },
+            ),
+            (
+                evm,
+                "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+                "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+                Costs::Evm {
+                    gas: 21_000,
+                    price: GasPrice {
+                        max_fee: 3,
+                        priority: 1,
+                    },
+                },
+            ),
+        ];
+        for (chain, from, to, costs) in cases {
+            let (from, to): (Account, Account) = (from.parse().unwrap(), to.parse().unwrap());
+            let amount = Amount::from_base_units(7);
+            let bytes = costs.build(chain, from, to, amount).unwrap();
+            let decoded = decode(chain, from, &bytes).unwrap();
+            let asset = chain.native_asset();
+            assert_eq!(
+                decoded.effects().first(),
+                Some(&Effect::Transfer { asset, to, amount })
+            );
+            assert_eq!(Some(decoded.fee_max().base_units()), costs.fee());
+            assert!(costs.check(decoded.fee_max()).is_ok());
+            let less = Amount::from_base_units(decoded.fee_max().base_units() - 1);
+            assert!(
+                costs.check(less).is_err(),
+                "a node cannot raise the owner's ceiling"
+            );
+        }
+    }
+
+    #[test]
+    fn kinds_do_not_mix() {
+        let evm: Account = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+            .parse()
+            .unwrap();
+        let costs = Costs::Solana {
+            blockhash: [9; 32],
+            unit_price: 0,
+        };
+        let solana: ChainId = "solana:localnet".parse().unwrap();
+        assert!(
+            costs
+                .build(solana, evm, evm, Amount::from_base_units(1))
+                .is_err()
+        );
+    }
+}

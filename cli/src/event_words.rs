@@ -1,0 +1,179 @@
+//! The log's events in words and for programs. Shows; believes nothing that was not verified before.
+
+use serde_json::{Value, json};
+use waiaas_shared::effect::Effect;
+use waiaas_shared::event::{EventBody, Origin, Spend};
+
+/// The kind's name and one line about the event.
+pub(crate) fn words(body: &EventBody) -> (&'static str, String) {
+    match body {
+        EventBody::Created { signer } => ("Created", signer.to_string()),
+        EventBody::Unlocked {
+            vouched,
+            failures,
+            journal_lost,
+            ..
+        } => {
+            let lost = if *journal_lost {
+                ", the journal was LOST"
+            } else {
+                ""
+            };
+            let vouched = match vouched.millis() {
+                0 => String::new(),
+                millis => format!(", {} off vouched for", crate::duration::words(millis)),
+            };
+            (
+                "Unlocked",
+                format!("after {failures} wrong passwords{vouched}{lost}"),
+            )
+        }
+        EventBody::Locked { origin } => ("Locked", by(*origin).to_owned()),
+        EventBody::ClockStepped { seen } => (
+            "ClockStepped",
+            format!("the clock shows {seen}; signing is closed"),
+        ),
+        EventBody::OwnerEnrolled {
+            owner,
+            key,
+            withdrawals,
+            ..
+        } => (
+            "OwnerEnrolled",
+            format!(
+                "{owner}, key {key}, {} withdrawal addresses",
+                withdrawals.len()
+            ),
+        ),
+        EventBody::WalletCreated {
+            wallet,
+            account,
+            networks,
+            ..
+        } => {
+            let networks: Vec<_> = networks.iter().map(ToString::to_string).collect();
+            (
+                "WalletCreated",
+                format!("{wallet}, {account}, on {}", networks.join(" ")),
+            )
+        }
+        EventBody::StatementIssued {
+            statement,
+            facts,
+            origin,
+            ..
+        } => (
+            "StatementIssued",
+            format!("{statement}, {}, {}", facts.heading(), by(*origin)),
+        ),
+        EventBody::PolicyAdopted { epoch, digest, .. } => {
+            ("PolicyAdopted", format!("epoch {epoch}, digest {digest}"))
+        }
+        EventBody::SessionGranted { session, .. } => ("SessionGranted", session.to_string()),
+        EventBody::SessionRevoked { session, origin } => {
+            ("SessionRevoked", format!("{session}, {}", by(*origin)))
+        }
+        EventBody::SessionExpired { session } => ("SessionExpired", session.to_string()),
+        EventBody::SpendCommitted(spend) => ("SpendCommitted", payment(spend)),
+        EventBody::Withdrawn { spend, .. } => ("Withdrawn", payment(spend)),
+        EventBody::Paused { wallet, origin } => {
+            let what = wallet.map_or_else(|| "everything".to_owned(), |wallet| wallet.to_string());
+            ("Paused", format!("{what}, {}", by(*origin)))
+        }
+        EventBody::PauseReleased { wallet, .. } => (
+            "PauseReleased",
+            wallet.map_or_else(|| "everything".to_owned(), |wallet| wallet.to_string()),
+        ),
+        EventBody::Killed { epoch, origin } => {
+            ("Killed", format!("epoch {epoch}, {}", by(*origin)))
+        }
+        EventBody::KillReleased {
+            epoch, sessions, ..
+        } => (
+            "KillReleased",
+            format!("epoch {epoch}, {} sessions restored", sessions.len()),
+        ),
+        EventBody::NonceAttested {
+            wallet,
+            chain,
+            next,
+            ..
+        } => (
+            "NonceAttested",
+            format!("{wallet} on {chain}: next is {next}"),
+        ),
+        EventBody::TimeStated { wall, .. } => ("TimeStated", wall.to_string()),
+        EventBody::WithdrawalEnrolled { account, .. } => {
+            ("WithdrawalEnrolled", account.to_string())
+        }
+        EventBody::DenialsCounted {
+            session,
+            code,
+            count,
+        } => {
+            let whose =
+                session.map_or_else(|| "no session".to_owned(), |session| session.to_string());
+            ("DenialsCounted", format!("{count} of {code}, {whose}"))
+        }
+    }
+}
+
+const fn by(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Gateway => "asked over gateway.sock",
+        Origin::Admin => "asked over admin.sock",
+    }
+}
+
+fn payment(spend: &Spend) -> String {
+    let effects: Vec<_> = spend
+        .effects
+        .iter()
+        .map(|effect| match effect {
+            Effect::Transfer { asset, to, amount } => {
+                format!("{amount} base units of {asset} to {to}")
+            }
+            Effect::Fee { max, .. } => format!("fee up to {max}"),
+        })
+        .collect();
+    let nonce = spend
+        .nonce
+        .map_or_else(String::new, |nonce| format!(", nonce {nonce}"));
+    format!(
+        "{} from {}: {}{nonce}, {}",
+        spend.transaction,
+        spend.wallet,
+        effects.join(", "),
+        spend.tier.as_str()
+    )
+}
+
+/// For programs: kind, words, and the identifiers worth filtering by.
+pub(crate) fn machine(sequence: u64, wall_millis: u64, body: &EventBody) -> Value {
+    let (kind, text) = words(body);
+    let (session, wallet, transaction) = match body {
+        EventBody::SessionGranted { session, .. }
+        | EventBody::SessionRevoked { session, .. }
+        | EventBody::SessionExpired { session } => (Some(*session), None, None),
+        EventBody::DenialsCounted { session, .. } => (*session, None, None),
+        EventBody::WalletCreated { wallet, .. } | EventBody::NonceAttested { wallet, .. } => {
+            (None, Some(*wallet), None)
+        }
+        EventBody::Paused { wallet, .. } | EventBody::PauseReleased { wallet, .. } => {
+            (None, *wallet, None)
+        }
+        EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
+            (spend.session, Some(spend.wallet), Some(spend.transaction))
+        }
+        _ => (None, None, None),
+    };
+    json!({
+        "sequence": sequence,
+        "unix_millis": wall_millis,
+        "kind": kind,
+        "text": text,
+        "session": session,
+        "wallet": wallet,
+        "transaction": transaction,
+    })
+}

@@ -1,0 +1,117 @@
+//! Plain HTTP exchanges, bounded in size and time, without redirects and proxies. Knows neither the
+//! gateway's interface nor a chain's.
+
+use std::time::Duration;
+
+use reqwest::{RequestBuilder, Url};
+
+use crate::failure::{Exit, Failure};
+
+/// Bytes of one answer, at most.
+const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
+/// Time to connect.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// Time for one exchange, beside what the caller waits for on purpose.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A client of one server.
+#[derive(Debug, Clone)]
+pub(crate) struct Http {
+    client: reqwest::Client,
+    base: Url,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// The body.
+    pub(crate) body: Vec<u8>,
+}
+
+impl Http {
+    /// A client for `url`, which is never shown whole: it may hold an access key.
+    pub(crate) fn new(url: &str) -> Result<Self, Failure> {
+        let wrong = || {
+            Failure::usage("not an address: it begins with http:// or https:// and names a host")
+        };
+        let base = Url::parse(url).map_err(|_| wrong())?;
+        if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
+            return Err(wrong());
+        }
+        // Another client of this process may have installed it before.
+        let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("waiaas-cli/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_PATIENCE)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy();
+        // A machine without certificate authorities can still reach its own gateway.
+        let builder = if base.scheme() == "http" {
+            builder.tls_certs_only([])
+        } else {
+            builder.https_only(true)
+        };
+        let client = builder.build().map_err(|_| {
+            Failure::new(Exit::Failure, "TLS could not be set up")
+                .next("are certificate authorities (ca-certificates) installed?")
+        })?;
+        Ok(Self { client, base })
+    }
+
+    /// Scheme, host and port: what may be shown.
+    pub(crate) fn shown(&self) -> String {
+        self.base.origin().ascii_serialization()
+    }
+
+    /// A POST to the address itself.
+    pub(crate) fn post_base(&self) -> RequestBuilder {
+        self.client.post(self.base.clone())
+    }
+
+    /// A request to a path of the server; `target` begins with a slash.
+    pub(crate) fn request(&self, method: reqwest::Method, target: &str) -> RequestBuilder {
+        self.client
+            .request(method, format!("{}{target}", self.shown()))
+    }
+
+    /// Sends, within `patience`.
+    pub(crate) async fn send(
+        &self,
+        request: RequestBuilder,
+        patience: Duration,
+    ) -> Result<Answer, Failure> {
+        let unreachable = |error: reqwest::Error| {
+            let why = if error.is_timeout() {
+                "no answer in time"
+            } else if error.is_connect() {
+                "nobody answers there"
+            } else {
+                "the connection broke"
+            };
+            Failure::new(
+                Exit::Unavailable,
+                format!("{} cannot be reached", self.shown()),
+            )
+            .why(why)
+        };
+        let mut response = request
+            .timeout(patience)
+            .send()
+            .await
+            .map_err(unreachable)?;
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            if body.len().saturating_add(chunk.len()) > ANSWER_LIMIT {
+                return Err(Failure::new(
+                    Exit::Failure,
+                    format!("the answer of {} is too large", self.shown()),
+                ));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer { status, body })
+    }
+}

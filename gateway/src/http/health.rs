@@ -1,0 +1,155 @@
+//! Whether the gateway lives, whether payments can be made, and what state the signer is in. Open to
+//! everybody who reaches the listener; says nothing that helps an attacker but the state itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+use tokio::time::timeout;
+use utoipa::ToSchema;
+use waiaas_client::SignerStatus;
+
+use super::auth::Public;
+use super::error::{Problem, ProblemBody};
+use crate::app::App;
+use crate::chain_port::ChainPort;
+use crate::projection::FeedHealth;
+
+/// Time for one node to answer a question about its health.
+const CHAIN_PATIENCE: Duration = Duration::from_secs(2);
+/// Time for the signer to answer the same.
+const SIGNER_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The process answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Alive {
+    /// `ok`.
+    status: &'static str,
+    /// Of the gateway.
+    version: &'static str,
+}
+
+/// What state the signer is in.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SignerState {
+    /// Its identifier; requests name it. Absent before `waiaas init`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signer: Option<String>,
+    /// Whether it has a keystore.
+    initialized: bool,
+    /// Whether keys are open.
+    unlocked: bool,
+    /// NORMAL, ACTIVATED or RECOVERING.
+    kill: String,
+    /// How often the kill switch was thrown.
+    kill_epoch: u64,
+    /// Whether everything is paused.
+    frozen: bool,
+    /// Whether signing is closed until the owner states the time.
+    clock_closed: bool,
+    /// Epoch of the newest policy; 0: none.
+    policy_epoch: u64,
+    /// Number of the newest event.
+    sequence: u64,
+    /// Whether gateway, signer and owner run under different users. If not, the claim that a
+    /// compromised gateway cannot reach a key is void.
+    claim_holds: bool,
+    /// Of the signer.
+    version: String,
+}
+
+impl From<SignerStatus> for SignerState {
+    fn from(status: SignerStatus) -> Self {
+        Self {
+            initialized: status.signer.is_some(),
+            signer: status.signer.map(|signer| signer.to_string()),
+            unlocked: status.unlocked,
+            kill: status.kill,
+            kill_epoch: status.kill_epoch,
+            frozen: status.frozen,
+            clock_closed: status.clock_closed,
+            policy_epoch: status.policy_epoch,
+            sequence: status.sequence,
+            claim_holds: status.claim_holds,
+            version: status.version,
+        }
+    }
+}
+
+impl SignerState {
+    fn signs(&self) -> bool {
+        self.unlocked && self.kill == "NORMAL" && !self.frozen && !self.clock_closed
+    }
+}
+
+/// Whether payments can be made.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Readiness {
+    /// The signer signs and its log is being followed. A chain that is down does not change it: the
+    /// others go on.
+    ready: bool,
+    /// Absent if it cannot be reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signer: Option<SignerState>,
+    /// `starting`, `following`, `unreachable` or `faulty`.
+    log: &'static str,
+    /// Every configured chain.
+    chains: Vec<ChainState>,
+}
+
+/// Whether a chain answers.
+#[derive(Debug, Serialize, ToSchema)]
+struct ChainState {
+    /// Which (CAIP-2).
+    network: String,
+    /// Whether a node of the right chain answers.
+    reachable: bool,
+    /// Newest slot or block number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head: Option<u64>,
+}
+
+/// Whether the process answers.
+#[utoipa::path(get, path = "/health", tag = "health", security(()),
+    responses((status = 200, description = "It does", body = Alive)))]
+pub(super) async fn alive(_: Public) -> Json<Alive> {
+    Json(Alive { status: "ok", version: env!("CARGO_PKG_VERSION") })
+}
+
+/// Whether payments can be made.
+#[utoipa::path(get, path = "/ready", tag = "health", security(()),
+    responses((status = 200, description = "They can", body = Readiness),
+        (status = 503, description = "They cannot", body = Readiness)))]
+pub(super) async fn ready(_: Public, State(app): State<Arc<App>>) -> Response {
+    let chains = futures::future::join_all(app.chains.values().map(|chain| chain_state(&**chain)));
+    let (signer, chains) = tokio::join!(timeout(SIGNER_PATIENCE, app.signer.status()), chains);
+    let signer = signer.ok().and_then(Result::ok).map(SignerState::from);
+    let feed = app.feed();
+    let ready = signer.as_ref().is_some_and(SignerState::signs) && feed.health == FeedHealth::Following;
+    let log = match feed.health {
+        FeedHealth::Starting => "starting",
+        FeedHealth::Following => "following",
+        FeedHealth::Unreachable => "unreachable",
+        FeedHealth::Faulty(_) => "faulty",
+    };
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(Readiness { ready, signer, log, chains })).into_response()
+}
+
+async fn chain_state(chain: &dyn ChainPort) -> ChainState {
+    let health = timeout(CHAIN_PATIENCE, chain.health()).await;
+    let head = health.ok().and_then(Result::ok).map(|health| health.head);
+    ChainState { network: chain.id().to_string(), reachable: head.is_some(), head }
+}
+
+/// The state of the signer.
+#[utoipa::path(get, path = "/v1/status", tag = "health", security(()),
+    responses((status = 200, description = "The signer's state", body = SignerState),
+        (status = "default", description = "Refused", body = ProblemBody, content_type = "application/problem+json")))]
+pub(super) async fn status(_: Public, State(app): State<Arc<App>>) -> Result<Json<SignerState>, Problem> {
+    Ok(Json(app.signer.status().await?.into()))
+}

@@ -1,0 +1,122 @@
+//! The description of the HTTP surface (OpenAPI 3.1), made from the routes' own declarations.
+//! docs/openapi.json is its committed form; a test compares.
+
+use std::sync::OnceLock;
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi, ToSchema};
+
+use super::auth::Public;
+use super::{health, sessions, stop, transactions, wallets};
+
+/// The body of a payment, for its description only: it is read by `waiaas_shared::request`.
+#[derive(Debug, ToSchema)]
+#[schema(as = TransferRequest)]
+#[expect(dead_code, reason = "describes what waiaas_shared::request reads; never made")]
+pub(super) struct TransferBody {
+    /// The signer that the agent means.
+    signer: String,
+    /// From which wallet.
+    wallet: String,
+    /// On which network (CAIP-2).
+    network: String,
+    /// Which asset (CAIP-19); the network's native one if absent.
+    asset: Option<String>,
+    /// The receiving address, or a contact of the policy as `@name`.
+    to: String,
+    /// In the asset's unit, as plain decimal text. Exactly one of `amount` and `amount_base`.
+    amount: Option<String>,
+    /// In base units, as plain decimal text.
+    amount_base: Option<String>,
+    /// Why, in the agent's words; at most 200 characters.
+    reason: Option<String>,
+    /// `false`: return the signed bytes without sending them. `true` if absent.
+    submit: Option<bool>,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "WAIaaS gateway",
+        description = "A self-hosted wallet for AI agents. See docs/api.md.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    paths(
+        health::alive,
+        health::ready,
+        health::status,
+        wallets::list,
+        wallets::balances,
+        transactions::create,
+        transactions::dry_run,
+        transactions::list,
+        transactions::show,
+        sessions::show,
+        sessions::token,
+        sessions::revoke,
+        stop::pause,
+        stop::kill,
+        document
+    ),
+    modifiers(&Schemes)
+)]
+struct Description;
+
+struct Schemes;
+
+impl Modify for Schemes {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_with(Default::default);
+        let bearer = |text: &str| {
+            SecurityScheme::Http(
+                HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(text)).build(),
+            )
+        };
+        components.add_security_scheme(
+            "session_token",
+            bearer("A token from POST /v1/session/token, for 15 minutes"),
+        );
+        components.add_security_scheme("session_secret", bearer("waiaas_<session>_<secret in base58>"));
+        components.add_security_scheme(
+            "agent_signature",
+            SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
+                "Signature",
+                "HTTP Message Signature (RFC 9421) of the session's agent key, with Signature-Input, \
+                 Content-Digest and Idempotency-Key; see docs/api.md. Needed where the session is bound \
+                 to a key.",
+            ))),
+        );
+    }
+}
+
+/// The description as JSON text, ending in a newline.
+#[must_use]
+pub fn text() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| {
+        let mut text = Description::openapi().to_pretty_json().unwrap_or_default();
+        text.push('\n');
+        text
+    })
+}
+
+/// This description.
+#[utoipa::path(get, path = "/openapi.json", tag = "health", security(()),
+    responses((status = 200, description = "OpenAPI 3.1")))]
+pub(super) async fn document(_: Public) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// To write the file anew: `cargo run -p waiaas-gateway -- --openapi > docs/openapi.json`.
+    #[test]
+    fn the_committed_description_is_the_routes_own() {
+        let committed = include_str!("../../../docs/openapi.json");
+        assert!(committed == text(), "docs/openapi.json is not what the routes say");
+    }
+}

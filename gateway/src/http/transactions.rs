@@ -1,0 +1,295 @@
+//! Payments over REST: make one, judge one without making it, read one's own. Another session's
+//! payment does not exist here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use utoipa::{IntoParams, ToSchema};
+use waiaas_shared::denial::Code;
+use waiaas_shared::ids::TransactionId;
+use waiaas_shared::view::SessionState;
+
+use super::auth::{Session, SignedSession};
+use super::error::{Broken, GatewayCode, Problem, ProblemBody};
+use super::json::TransactionView;
+use super::openapi::TransferBody;
+use crate::app::App;
+use crate::database::Durability;
+use crate::payment::Payment;
+use crate::pipeline::validate::{idempotency_key, validate};
+use crate::pipeline::{Asked, Paid, Refusal, confirm, evaluate, pay, sign};
+use crate::projection::store;
+use crate::signer_client::SignerError;
+
+/// Longest time that an answer is kept back, in seconds.
+const WAIT_LIMIT_SECONDS: u64 = 60;
+const PAGE_DEFAULT: u32 = 50;
+const PAGE_LIMIT: u32 = 100;
+
+/// How to answer.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct CreateQuery {
+    /// Keep the answer back until the payment has ended, at most so many seconds (60).
+    wait: Option<u64>,
+}
+
+/// Which part of the list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// How many, 1 to 100; 50 if absent.
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    before: Option<u64>,
+}
+
+/// A payment that was made, or the earlier one that used the same Idempotency-Key.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Made {
+    #[serde(flatten)]
+    transaction: TransactionView,
+    /// Whether this is an earlier payment; nothing was charged again.
+    replay: bool,
+    /// The signed bytes in base64, for `submit: false`. Absent if the signer does not let them out any
+    /// more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signed_transaction: Option<String>,
+}
+
+/// What would be decided now.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Judged {
+    /// Whether the payment would be signed.
+    allowed: bool,
+    /// INSTANT or NOTIFY, if allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tier: Option<String>,
+    /// Worst-case fee, base units of the native asset, if allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fee_max_base: Option<String>,
+    /// Every rule that it breaks.
+    violations: Vec<Broken>,
+    /// What stands in the way besides policy; the judgement then assumes the least fee.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ProblemBody>)]
+    chain_problem: Option<Problem>,
+}
+
+/// A part of the list, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TransactionPage {
+    /// The payments.
+    transactions: Vec<TransactionView>,
+    /// `before` of the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<u64>,
+}
+
+/// Make a payment.
+#[utoipa::path(
+    post, path = "/v1/transactions", tag = "transactions", params(CreateQuery,
+        ("Idempotency-Key" = String, Header, description = "1 to 128 visible ASCII characters; the same key and body never pay twice")),
+    request_body = TransferBody,
+    responses(
+        (status = 201, description = "Signed, and sent unless submit is false", body = Made),
+        (status = 200, description = "The earlier payment of this Idempotency-Key", body = Made),
+        (status = "default", description = "Refused", body = ProblemBody, content_type = "application/problem+json")),
+    security(("session_token" = []), ("session_token" = [], "agent_signature" = []))
+)]
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    query: Result<Query<CreateQuery>, QueryRejection>,
+    SignedSession { session, request }: SignedSession,
+) -> Result<Response, Problem> {
+    let wait = query.map_err(|_| GatewayCode::QueryMalformed)?.0.wait.unwrap_or(0);
+    if wait > WAIT_LIMIT_SECONDS {
+        return Err(GatewayCode::QueryMalformed.into());
+    }
+    let deadline = Instant::now() + Duration::from_secs(wait);
+    idempotency_key(&request.idempotency_key)?;
+    let body = validate(&request.body, &session, app.known_signer())?;
+    let asked = Asked { session, agent: request, body };
+    let Paid { mut payment, raw, replay } = pay(&app, asked).await?;
+    if wait > 0 && payment.facts.submit {
+        payment = confirm::settled(&app, payment, deadline).await?;
+    }
+    let location = format!("/v1/transactions/{}", payment.facts.id);
+    let made = Made {
+        transaction: TransactionView::from(&payment),
+        replay,
+        signed_transaction: raw.map(|raw| BASE64.encode(raw)),
+    };
+    let status = if replay { StatusCode::OK } else { StatusCode::CREATED };
+    Ok((status, [(header::LOCATION, location)], Json(made)).into_response())
+}
+
+/// Judge a payment without making it; nothing is reserved.
+#[utoipa::path(
+    post, path = "/v1/transactions/dry-run", tag = "transactions", request_body = TransferBody,
+    responses(
+        (status = 200, description = "What would be decided now, and why", body = Judged),
+        (status = "default", description = "Refused", body = ProblemBody, content_type = "application/problem+json")),
+    security(("session_token" = []))
+)]
+pub(super) async fn dry_run(
+    State(app): State<Arc<App>>,
+    Session(session): Session,
+    request: axum::extract::Request,
+) -> Result<Json<Judged>, Problem> {
+    if request.uri().query().is_some() {
+        return Err(GatewayCode::QueryMalformed.into());
+    }
+    let agent = super::auth::agent_request(request).await?;
+    let body = validate(&agent.body, &session, app.known_signer())?;
+    app.require_sound_log()?;
+    let asked = Asked { session, agent, body };
+    let evaluated = match evaluate::evaluate(&app, &asked).await {
+        Ok(evaluated) => evaluated,
+        Err(Refusal::Denied(denial)) => return judged(Err(SignerError::Denied(denial)), None),
+        Err(other) => return Err(other.into()),
+    };
+    let (unsigned, chain_problem) = match sign::build(&app, &evaluated, false).await {
+        Ok(prepared) => (prepared.unsigned, None),
+        Err(refusal @ (Refusal::Chain(_) | Refusal::ChainNotConfigured(_))) => {
+            let nominal = evaluate::nominal(asked.body.network, evaluated.from, &evaluated.transfer);
+            let problem = Problem::from(refusal);
+            match nominal {
+                Some(unsigned) => (unsigned, Some(problem)),
+                None => return Err(problem),
+            }
+        }
+        Err(other) => return Err(other.into()),
+    };
+    judged(evaluate::dry_run(&app, &asked, unsigned).await, chain_problem)
+}
+
+fn judged(
+    verdict: Result<waiaas_client::WouldAllow, SignerError>,
+    chain_problem: Option<Problem>,
+) -> Result<Json<Judged>, Problem> {
+    match verdict {
+        Ok(verdict) => Ok(Json(Judged {
+            allowed: true,
+            tier: Some(verdict.tier.as_str().to_owned()),
+            fee_max_base: Some(verdict.fee.to_string()),
+            violations: Vec::new(),
+            chain_problem,
+        })),
+        Err(SignerError::Denied(denial)) => {
+            // A state of the signer, or a flaw of the request, is no judgement of a payment.
+            let problem = Problem::denied(&denial);
+            if problem.status() != StatusCode::FORBIDDEN {
+                return Err(problem);
+            }
+            Ok(Json(Judged {
+                allowed: false,
+                tier: None,
+                fee_max_base: None,
+                violations: denial.violations().iter().map(Broken::from).collect(),
+                chain_problem,
+            }))
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// List this session's payments, newest first.
+#[utoipa::path(
+    get, path = "/v1/transactions", tag = "transactions", params(ListQuery),
+    responses(
+        (status = 200, description = "A page", body = TransactionPage),
+        (status = "default", description = "Refused", body = ProblemBody, content_type = "application/problem+json")),
+    security(("session_token" = []))
+)]
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Session(session): Session,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<TransactionPage>, Problem> {
+    let Query(ListQuery { limit, before }) = query.map_err(|_| GatewayCode::QueryMalformed)?;
+    let limit = limit.unwrap_or(PAGE_DEFAULT);
+    if !(1..=PAGE_LIMIT).contains(&limit) || before.is_some_and(|before| i64::try_from(before).is_err()) {
+        return Err(GatewayCode::QueryMalformed.into());
+    }
+    let id = session.id;
+    let find = move |connection: &rusqlite::Connection| {
+        store::of_session(connection, id, before, limit.saturating_add(1))
+    };
+    let mut payments = app.database.run(Durability::Process, find).await?;
+    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = payments.len() > shown;
+    payments.truncate(shown);
+    let next = payments.last().filter(|_| more).map(|last| last.facts.sequence);
+    Ok(Json(TransactionPage {
+        transactions: payments.iter().map(TransactionView::from).collect(),
+        next,
+    }))
+}
+
+/// Show one payment of this session.
+#[utoipa::path(
+    get, path = "/v1/transactions/{transaction}", tag = "transactions",
+    params(("transaction" = String, Path, description = "The payment's identifier"), CreateQuery),
+    responses(
+        (status = 200, description = "The payment", body = TransactionView),
+        (status = "default", description = "Refused", body = ProblemBody, content_type = "application/problem+json")),
+    security(("session_token" = []))
+)]
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    Session(session): Session,
+    path: Result<Path<String>, PathRejection>,
+    query: Result<Query<CreateQuery>, QueryRejection>,
+) -> Result<Json<TransactionView>, Problem> {
+    let wait = query.map_err(|_| GatewayCode::QueryMalformed)?.0.wait.unwrap_or(0);
+    if wait > WAIT_LIMIT_SECONDS {
+        return Err(GatewayCode::QueryMalformed.into());
+    }
+    let deadline = Instant::now() + Duration::from_secs(wait);
+    let Path(text) = path.map_err(|_| Code::TransactionUnknown)?;
+    let id: TransactionId = text.parse().map_err(|_| Code::TransactionUnknown)?;
+    let own = |payment: &Payment| payment.facts.session == Some(session.id);
+    let mut payment = match find(&app, id).await? {
+        Some(payment) => payment,
+        None => {
+            // It may have been made a moment ago: the log knows it before the projection does.
+            let status = app.signer.status().await?;
+            app.caught_up(status.sequence).await?;
+            find(&app, id).await?.ok_or(Code::TransactionUnknown)?
+        }
+    };
+    if !own(&payment) {
+        return Err(Code::TransactionUnknown.into());
+    }
+    if wait > 0 && payment.facts.submit {
+        payment = confirm::settled(&app, payment, deadline).await?;
+    }
+    let payment = confirm::refresh(&app, payment).await?;
+    Ok(Json(TransactionView::from(&payment)))
+}
+
+async fn find(app: &App, id: TransactionId) -> Result<Option<Payment>, Problem> {
+    let find = move |connection: &rusqlite::Connection| store::payment(connection, id);
+    Ok(app.database.run(Durability::Process, find).await?)
+}
+
+/// The name of a session's state, as in its other forms.
+pub(super) const fn state_name(state: SessionState) -> &'static str {
+    match state {
+        SessionState::Active => "active",
+        SessionState::Expired => "expired",
+        SessionState::Revoked => "revoked",
+    }
+}

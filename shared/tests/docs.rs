@@ -1,0 +1,384 @@
+//! What the documents say and a program can check: tests, codes, domains, kinds and files that they
+//! name exist, and nothing that has to be documented is missing. And two rules of the house on files:
+//! each says first what it is, and a long one has its reason here.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may be blunt"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use waiaas_shared::denial::Code;
+use waiaas_shared::statement::verify::Envelope;
+use waiaas_shared::status::Status;
+
+/// Lines that a file may have without a reason.
+const LINES_LIMIT: usize = 500;
+/// Longer files, each with why it is one file. An entry without need is an error, too.
+const LONG_FILES: &[(&str, &str)] = &[
+    (
+        "shared/src/statement/verify_tests.rs",
+        "tests: one table of forgeries over shared helpers",
+    ),
+    (
+        "shared/src/statement/text/properties.rs",
+        "tests: a second reading of every kind of text",
+    ),
+    (
+        "shared/tests/request_signature.rs",
+        "tests: every way to spoil one header",
+    ),
+    (
+        "signer/src/authority/batch.rs",
+        "one batch from ask to answer: the order is the point",
+    ),
+    (
+        "signer/src/core/tests/owner.rs",
+        "tests: one story each, over one world",
+    ),
+    (
+        "signer/src/core/tests/spend.rs",
+        "tests: one story each, over one world",
+    ),
+    (
+        "signer/src/vault/tests.rs",
+        "tests: every fault of one file",
+    ),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Paths of the project's own files with this ending, relative to its root; nothing built or fetched.
+fn files(ending: &str) -> Vec<String> {
+    fn walk(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                let ours = !name.starts_with('.')
+                    && !["target", "node_modules", "generated"].contains(&name.as_str());
+                if ours {
+                    walk(&entry.path(), ending, found);
+                }
+            } else if name.ends_with(ending) {
+                found.push(entry.path());
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root(), ending, &mut found);
+    let mut names: Vec<String> = found
+        .iter()
+        .map(|path| {
+            path.strip_prefix(root())
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    names.sort();
+    assert!(!names.is_empty(), "no file ends in {ending}");
+    names
+}
+
+/// The parts of a text in backquotes, code blocks left out.
+fn quoted(text: &str) -> Vec<String> {
+    let prose: String = text
+        .split("\n```")
+        .step_by(2)
+        .collect::<Vec<_>>()
+        .join("\n");
+    prose
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Every `path.rs::name` that a document names is a test that exists.
+#[test]
+fn tests_that_are_named_exist() {
+    let mut count = 0;
+    for document in files(".md") {
+        for part in quoted(&read(&document)) {
+            let Some((path, name)) = part.split_once(".rs::") else {
+                continue;
+            };
+            let source = read(&format!("{path}.rs"));
+            assert!(
+                is_test(&source, name),
+                "{document}: {part} is no test; was it renamed?"
+            );
+            count += 1;
+        }
+    }
+    assert!(count > 100, "{count}");
+}
+
+/// Whether the source has a test function of this name: by attribute, in a proptest block, or in the
+/// table of a harness of its own.
+fn is_test(source: &str, name: &str) -> bool {
+    if source.contains(&format!("::{name}\"")) {
+        return true;
+    }
+    let lines: Vec<&str> = source.lines().collect();
+    lines.iter().enumerate().any(|(place, line)| {
+        let line = line.trim_start();
+        let line = line.strip_prefix("async ").unwrap_or(line);
+        line.strip_prefix("fn ").is_some_and(|rest| {
+            rest.strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with('('))
+        }) && lines[..place]
+            .iter()
+            .rev()
+            .take_while(|line| line.trim_start().starts_with(['#', '/']))
+            .any(|line| line.contains("test"))
+    })
+}
+
+#[test]
+fn a_helper_is_no_test() {
+    assert!(is_test("#[test]\n/// Why.\nfn one() {}", "one"));
+    assert!(is_test("#[tokio::test]\nasync fn one() {}", "one"));
+    assert!(is_test("(\"forbidden::one\", one)", "one"));
+    assert!(!is_test("#[test]\nfn one() {}\nfn two() {}", "two"));
+    assert!(!is_test("#[test]\nfn one_more() {}", "one"));
+}
+
+/// The list of invariants is whole, in both places.
+#[test]
+fn all_invariants_are_listed() {
+    for document in ["docs/invariants.md", "ARCHITECTURE.md"] {
+        let text = read(document);
+        let rows: Vec<&str> = text.lines().filter(|line| line.contains(".rs::")).collect();
+        let numbers: Vec<u32> = rows
+            .iter()
+            .filter_map(|row| row.strip_prefix("| ")?.split(" | ").next()?.parse().ok())
+            .collect();
+        assert_eq!(numbers, (1..=21).collect::<Vec<_>>(), "{document}");
+    }
+}
+
+/// Every denial has its paragraph, and no paragraph is about anything else.
+#[test]
+fn every_code_has_a_paragraph() {
+    let text = read("docs/policy.md");
+    let (_, codes) = text.split_once("## Denial codes").unwrap();
+    let mut documented = Vec::new();
+    for section in codes.split("\n### ").skip(1) {
+        let (heading, paragraph) = section.split_once('\n').unwrap();
+        assert!(
+            paragraph.trim().len() > 20 && paragraph.trim().ends_with('.'),
+            "{heading}"
+        );
+        documented.push(heading);
+    }
+    let known: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(documented, known);
+}
+
+/// Every domain and every other string that separates signatures and keys stands in its document.
+#[test]
+fn every_domain_is_documented() {
+    let document = read("docs/encoding.md");
+    let mut count = 0;
+    for file in files(".rs").iter().filter(|file| file.contains("/src/")) {
+        let source = read(file);
+        for start in source
+            .match_indices("\"waiaas/")
+            .map(|(place, _)| place + 1)
+        {
+            let text = source[start..].split('"').next().unwrap();
+            let separates = text.starts_with("waiaas/v1/") || text.starts_with("waiaas/log/");
+            if separates && file.as_str() != "gateway/src/http/token.rs" {
+                assert!(document.contains(&format!("`{text}`")), "{file}: {text}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count >= 13, "{count}");
+}
+
+/// Every kind of event has its section with every field, in order.
+#[test]
+fn every_event_is_documented() {
+    let document = read("docs/events.md");
+    let source = read("shared/src/event.rs");
+    let kinds = source
+        .split("pub enum EventBody {")
+        .nth(1)
+        .unwrap()
+        .split("\n}\n")
+        .next()
+        .unwrap();
+    let mut section = "";
+    let mut number = String::new();
+    let mut last = 0;
+    let mut fields = 0;
+    for line in kinds.lines() {
+        if let Some(given) = line.strip_prefix("    #[n(") {
+            number = given.trim_end_matches(")]").to_owned();
+        } else if let Some(field) = line
+            .strip_prefix("        ")
+            .filter(|field| !field.starts_with(['#', '/', '}']))
+        {
+            let name = field.split(':').next().unwrap();
+            let place = section
+                .find(&format!("| `{name}` |"))
+                .unwrap_or_else(|| panic!("{number}: {name}"));
+            assert!(
+                place > last || last == 0,
+                "{number}: {name} is out of order"
+            );
+            last = place;
+            fields += 1;
+        } else if let Some(name) = line
+            .strip_prefix("    ")
+            .filter(|name| name.starts_with(|first: char| first.is_ascii_uppercase()))
+        {
+            let name: String = name.chars().take_while(char::is_ascii_alphabetic).collect();
+            let heading = format!("\n### {number} {name}\n");
+            section = document
+                .split(&heading)
+                .nth(1)
+                .unwrap_or_else(|| panic!("no section {heading:?}"));
+            section = section.split("\n### ").next().unwrap();
+            last = 0;
+        }
+    }
+    assert!(fields > 50, "{fields}");
+    for (name, fields) in [("Spend", 15)] {
+        let body = source
+            .split(&format!("pub struct {name} {{"))
+            .nth(1)
+            .unwrap()
+            .split("\n}\n")
+            .next()
+            .unwrap();
+        let named: Vec<&str> = body
+            .lines()
+            .filter_map(|line| line.strip_prefix("    pub ")?.split(':').next())
+            .collect();
+        assert_eq!(named.len(), fields, "{name}");
+        for field in named {
+            assert!(
+                document.contains(&format!("| `{field}` |")),
+                "{name}: {field}"
+            );
+        }
+    }
+}
+
+/// Names that outsiders meet are all in a document.
+#[test]
+fn statuses_and_envelopes_are_documented() {
+    let statements = read("docs/statements.md");
+    for envelope in Envelope::ALL {
+        assert!(
+            statements.contains(&format!("`{}`", envelope.as_str())),
+            "{envelope:?}"
+        );
+    }
+    let api = read("docs/api.md");
+    for status in Status::ALL {
+        assert!(api.contains(status.name()), "{status}");
+    }
+}
+
+/// Files that the documents link to exist.
+#[test]
+fn links_lead_somewhere() {
+    let mut count = 0;
+    for document in files(".md") {
+        let text = read(&document);
+        let folder = root().join(&document).parent().unwrap().to_owned();
+        for link in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            if link.contains("://") || link.starts_with('#') {
+                continue;
+            }
+            let target = link.split('#').next().unwrap();
+            assert!(folder.join(target).exists(), "{document}: {link}");
+            count += 1;
+        }
+        for part in quoted(&text)
+            .iter()
+            .map(String::as_str)
+            .chain(text.split([' ', '(', '\n']))
+        {
+            // docs/x.md in running text, whatever closes the sentence.
+            let named = part.trim_end_matches(['.', ',', ')', ';', ':', '*']);
+            if named.starts_with("docs/") && named.ends_with(".md") {
+                assert!(root().join(named).exists(), "{document}: {named}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 50, "{count}");
+}
+
+/// Every file opens with what it owns.
+#[test]
+fn every_file_says_what_it_is() {
+    for file in files(".rs") {
+        let text = read(&file);
+        let first = text.lines().next().unwrap_or_default();
+        assert!(
+            first.starts_with("//! ") && first.len() > 20,
+            "{file} begins with {first:?}"
+        );
+    }
+}
+
+/// A long file has its reason on the list, and a file on the list is long.
+#[test]
+fn long_files_have_a_reason() {
+    let long: Vec<(String, usize)> = files(".rs")
+        .into_iter()
+        .map(|file| {
+            let lines = read(&file).lines().count();
+            (file, lines)
+        })
+        .filter(|(_, lines)| *lines > LINES_LIMIT)
+        .collect();
+    for (file, lines) in &long {
+        assert!(
+            LONG_FILES.iter().any(|(listed, _)| listed == file),
+            "{file} has {lines} lines and no reason"
+        );
+    }
+    for (listed, reason) in LONG_FILES {
+        assert!(
+            long.iter().any(|(file, _)| file == listed),
+            "{listed} is not long: take it off the list"
+        );
+        assert!(!reason.is_empty());
+    }
+}
+
+/// No document tells of a machine that it was written on.
+#[test]
+fn documents_are_of_no_machine() {
+    for document in files(".md") {
+        let text = read(&document);
+        for stray in ["/work/", "/root/", "/home/", "/tmp/"] {
+            assert!(!text.contains(stray), "{document}: {stray}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Owner, agents and recipients of the simulated world: their keys, what they sign, what they ask for.
+
+use ed25519_dalek::{Signer as _, SigningKey};
+use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
+use waiaas_shared::caip::{AccountId, ChainId};
+use waiaas_shared::digest::{Digest, Domain, hash};
+use waiaas_shared::ids::SessionId;
+use waiaas_shared::keys::{AgentKey, OwnerKey};
+use waiaas_shared::request_signature::{self, Parameters};
+use waiaas_shared::session::Credential;
+use waiaas_shared::solana::build;
+use waiaas_shared::statement::verify::{Envelope, payload};
+
+use crate::core::command::SpendRequest;
+
+pub(crate) const EVM: ChainId = ChainId::Evm(31_337);
+/// A main network: documents of a world that has a wallet on it wait before they mature.
+pub(crate) const MAIN: ChainId = ChainId::Evm(1);
+/// Fee of every EVM payment: 21,000 gas at 1 wei.
+pub(crate) const FEE: u128 = 21_000;
+
+pub(crate) fn solana() -> ChainId {
+    "solana:localnet".parse().expect("a chain")
+}
+
+pub(crate) fn owner_key() -> SigningKey {
+    SigningKey::from_bytes(&[11; 32])
+}
+
+pub(crate) fn agent_key() -> SigningKey {
+    SigningKey::from_bytes(&[22; 32])
+}
+
+pub(crate) fn stranger_key() -> SigningKey {
+    SigningKey::from_bytes(&[99; 32])
+}
+
+pub(crate) fn key_bound() -> Credential {
+    Credential::AgentKey(AgentKey::from_bytes(agent_key().verifying_key().to_bytes()))
+}
+
+pub(crate) fn bearer(number: u64) -> Credential {
+    Credential::Bearer(hash(Domain::SessionSecret, &[&number.to_be_bytes()]))
+}
+
+/// A recipient on the chain's family: 0 and 1 are what policies list, 2 nobody lists.
+pub(crate) fn recipient(chain: ChainId, which: u8) -> Account {
+    match chain {
+        ChainId::Solana(_) => Account::Solana(SolanaAddress::from_bytes([40 + which; 32])),
+        ChainId::Evm(_) => Account::Evm(EvmAddress::from_bytes([40 + which; 20])),
+    }
+}
+
+pub(crate) fn account(chain: ChainId, which: u8) -> AccountId {
+    AccountId::new(chain, recipient(chain, which)).expect("of the family")
+}
+
+pub(crate) fn bytes(account: &Account) -> Vec<u8> {
+    match account {
+        Account::Solana(address) => address.as_bytes().to_vec(),
+        Account::Evm(address) => address.as_bytes().to_vec(),
+    }
+}
+
+pub(crate) fn owner_public(key: &SigningKey) -> OwnerKey {
+    OwnerKey::Ed25519(SolanaAddress::from_bytes(key.verifying_key().to_bytes()))
+}
+
+pub(crate) fn sign_text(key: &SigningKey, text: &str) -> Vec<u8> {
+    let bytes = payload(text, Envelope::Ed25519Plain, &owner_public(key)).expect("a statement");
+    key.sign(&bytes).to_bytes().to_vec()
+}
+
+/// An unsigned transfer from `from`, as a gateway proposes it; the fee second.
+pub(crate) fn unsigned(
+    chain: ChainId,
+    from: &Account,
+    to: &Account,
+    amount: u128,
+    salt: u64,
+) -> (Vec<u8>, u128) {
+    match (chain, from, to) {
+        (ChainId::Evm(chain_id), _, Account::Evm(to)) => {
+            let transaction = waiaas_shared::evm::UnsignedTransaction {
+                chain_id,
+                nonce: 0,
+                max_priority_fee_per_gas: 1,
+                max_fee_per_gas: 1,
+                gas_limit: 21_000,
+                to: *to,
+                value: amount,
+            };
+            (transaction.encode(), FEE)
+        }
+        (ChainId::Solana(_), Account::Solana(from), Account::Solana(to)) => {
+            let mut blockhash = [5; 32];
+            blockhash[..8].copy_from_slice(&salt.to_be_bytes());
+            let price = salt % 3 * 10_000;
+            let request = build::TransferRequest {
+                from: *from,
+                to: *to,
+                lamports: u64::try_from(amount).expect("script amounts are small"),
+                blockhash,
+                compute_unit_limit: 450,
+                micro_lamports_per_compute_unit: price,
+            };
+            let fee = 5000 + (450 * u128::from(price)).div_ceil(1_000_000);
+            (build::transfer(&request).expect("can be signed"), fee)
+        }
+        _ => panic!("of one family"),
+    }
+}
+
+/// Who owns the idempotency key, and the key, as events name it.
+pub(crate) fn idempotency(credential: &Credential, session: SessionId, key: &str) -> Digest {
+    let owner: &[u8] = match credential {
+        Credential::AgentKey(agent) => agent.as_bytes(),
+        Credential::Bearer(_) => session.as_bytes(),
+    };
+    hash(Domain::Idempotency, &[owner, key.as_bytes()])
+}
+
+pub(crate) fn body_digest(body: &[u8]) -> Digest {
+    hash(Domain::RequestBody, &[body])
+}
+
+/// The request with the HTTP Message Signature of `key`.
+pub(crate) fn sign_request(
+    request: SpendRequest,
+    key: &SigningKey,
+    nonce: &str,
+    created_seconds: u64,
+) -> SpendRequest {
+    let nonce = nonce.parse().expect("a nonce");
+    let parameters = Parameters::new(created_seconds, nonce, request.session).expect("parameters");
+    let parts = request_signature::Request {
+        method: &request.method,
+        path: &request.path,
+        query: &request.query,
+        body: &request.body,
+        idempotency_key: &request.idempotency_key,
+    };
+    let sign = |base: &[u8]| key.sign(base).to_bytes();
+    let fields = request_signature::sign_request(&parts, &parameters, sign).expect("signable");
+    SpendRequest {
+        signature_input: fields.signature_input,
+        signature: fields.signature,
+        ..request
+    }
+}

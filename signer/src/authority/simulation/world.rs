@@ -1,0 +1,758 @@
+//! One simulated signer with its machine, disk and history: it starts and ends the process, turns the
+//! loop, works passwords off in between, and writes down what became durable and what left. No thread,
+//! no wall clock, no chance of its own.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use waiaas_shared::address::Account;
+use waiaas_shared::amount::{Amount, Decimals};
+use waiaas_shared::caip::{AssetId, ChainId, Family};
+use waiaas_shared::codec::from_canonical;
+use waiaas_shared::event::{Event, EventBody, Origin};
+use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, WalletId};
+use waiaas_shared::log::{SignedHead, Verifier};
+use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient, VERSION};
+use waiaas_shared::session::{Credential, SessionGrant, SessionLimit};
+use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
+use waiaas_shared::time::{Millis, WallTime};
+
+use super::history::{
+    Ack, Acked, Asking, AssetNumbers, Entry, History, Moment, PolicyNumbers, Release, Said, Seen,
+};
+use super::machine::{Disk, Machine, Passing, SimulatedSystem};
+use super::people::{
+    EVM, MAIN, account, agent_key, bearer, body_digest, bytes, idempotency, key_bound, owner_key,
+    owner_public, sign_request, sign_text, solana, unsigned,
+};
+use super::post::{Answer, Asked, Poll, post};
+use super::random::Random;
+use crate::authority::lanes::Lanes;
+use crate::authority::password::{KdfWork, queue};
+use crate::authority::{Authority, Fatal, OpenError, Parts};
+use crate::core::apply::apply;
+use crate::core::clock::Reading;
+use crate::core::command::SpendRequest;
+use crate::core::state::State;
+use crate::ledger::Ledger;
+use crate::ledger::memory::MemoryLedger;
+use crate::sys::memory::SecretArena;
+use crate::vault::FILE_NAME;
+use crate::vault::testing::arena;
+
+pub(crate) const NOW: u64 = 1_800_000_000_000;
+pub(crate) const HOUR: u64 = 3_600_000;
+pub(crate) const DAY: u64 = 24 * HOUR;
+
+pub(crate) type Signer = Authority<Disk, SimulatedSystem>;
+
+/// A session and how requests of it are proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) credential: Credential,
+}
+
+/// Names that the script uses.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) signer: SignerId,
+    pub(crate) owner: OwnerId,
+    pub(crate) evm: WalletId,
+    pub(crate) evm_address: Account,
+    pub(crate) solana: WalletId,
+    pub(crate) solana_address: Account,
+    pub(crate) sessions: Vec<Session>,
+    pub(crate) epoch: u64,
+}
+
+/// A process that can be started, run and lost.
+pub(crate) struct World {
+    pub(crate) signer: Option<Signer>,
+    pub(crate) lanes: Lanes,
+    kdf: KdfWork,
+    arena: SecretArena,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) disk: Disk,
+    pub(crate) machine: Rc<RefCell<Machine>>,
+    pub(crate) known: Known,
+    pub(crate) history: History,
+    pub(crate) turn: u64,
+    pub(crate) life: u64,
+    folded: State,
+    requests: u64,
+    /// Why the last process ended, if it did by itself.
+    pub(crate) fatal: Option<Fatal>,
+}
+
+/// A world that was set up once, to begin runs from.
+struct Base {
+    ledger: MemoryLedger,
+    keystore: Vec<u8>,
+    history: History,
+    known: Known,
+    reading: Reading,
+    clocks: (u64, u64),
+    turn: u64,
+    life: u64,
+}
+
+impl World {
+    /// A machine without anything.
+    pub(crate) fn blank(seed: u64) -> Self {
+        let nobody = WalletId::from_bytes([0; 16]);
+        let (_, kdf) = queue();
+        Self {
+            signer: None,
+            lanes: Lanes::default(),
+            kdf,
+            arena: arena(),
+            folder: tempfile::tempdir().expect("a folder"),
+            disk: Disk::default(),
+            machine: Rc::new(RefCell::new(Machine::new(NOW, Random::new(seed)))),
+            known: Known {
+                signer: SignerId::from_bytes([0; 16]),
+                owner: OwnerId::from_bytes([0; 16]),
+                evm: nobody,
+                evm_address: super::people::recipient(EVM, 9),
+                solana: nobody,
+                solana_address: super::people::recipient(solana(), 9),
+                sessions: Vec::new(),
+                epoch: 0,
+            },
+            history: History::default(),
+            turn: 0,
+            life: 0,
+            folded: State::default(),
+            requests: 0,
+            fatal: None,
+        }
+    }
+
+    /// Everything set up and unlocked: owner, two wallets, a policy, four sessions. `grown_up`: the EVM
+    /// wallet is bound to a main network too, so that policies wait before they mature.
+    pub(crate) fn new(seed: u64, grown_up: bool) -> Self {
+        static TEST: OnceLock<Base> = OnceLock::new();
+        static GROWN_UP: OnceLock<Base> = OnceLock::new();
+        let cell = if grown_up { &GROWN_UP } else { &TEST };
+        let base = cell.get_or_init(|| Self::set_up(grown_up));
+        let mut world = Self::blank(seed);
+        *world.disk.0.borrow_mut() = base.ledger.clone();
+        write_keystore(&world.folder, &base.keystore);
+        {
+            let mut machine = world.machine.borrow_mut();
+            machine.reading = base.reading;
+            (machine.run, machine.budget) = base.clocks;
+        }
+        world.history = base.history.clone();
+        world.known = base.known.clone();
+        (world.turn, world.life) = (base.turn, base.life);
+        world.machine.borrow_mut().gone(1_000, false);
+        for entry in &world.history.entries {
+            apply(&mut world.folded, &entry.event);
+            world.folded.committed();
+        }
+        world.open().expect("the base opens");
+        assert!(matches!(
+            world.one(Asked::Unlock(true, false)),
+            Answer::Done
+        ));
+        world
+    }
+
+    fn set_up(grown_up: bool) -> Base {
+        let mut world = Self::blank(u64::from(grown_up));
+        world.open().expect("an empty folder");
+        let Answer::Signer(signer) = world.one(Asked::Initialize) else {
+            panic!("a new signer")
+        };
+        world.known.signer = signer;
+        let facts = StatementFacts::EnrolOwner {
+            key: owner_public(&owner_key()),
+            withdrawals: vec![account(EVM, 0), account(solana(), 0)],
+        };
+        let (statement, text) = world.draft(facts.clone(), Origin::Admin).expect("a draft");
+        world.remember(statement, facts, true);
+        let signature = sign_text(&owner_key(), &text);
+        let Answer::Owner(owner) = world.one(Asked::Enrol(true, statement, signature)) else {
+            panic!("an owner")
+        };
+        world.known.owner = owner;
+        let networks = if grown_up { vec![MAIN, EVM] } else { vec![EVM] };
+        let mut wallet =
+            |family, networks| match world.one(Asked::CreateWallet(true, family, networks)) {
+                Answer::Wallet(view) => (view.wallet, view.account),
+                other => panic!("a wallet: {other:?}"),
+            };
+        let evm = wallet(Family::Evm, networks);
+        let solana_wallet = wallet(Family::Solana, vec![solana()]);
+        (world.known.evm, world.known.evm_address) = evm;
+        (world.known.solana, world.known.solana_address) = solana_wallet;
+        let policy = starting_policy();
+        world.adopt(&policy, Some(true)).expect("the first policy");
+        for credential in [key_bound(), key_bound(), bearer(1), bearer(2)] {
+            let grant = world.grant(credential);
+            world.grant_session(grant).expect("a session");
+        }
+        let keystore = std::fs::read(world.folder.path().join(FILE_NAME)).expect("a keystore");
+        let ledger = world.disk.0.borrow().clone();
+        let machine = world.machine.borrow();
+        Base {
+            ledger,
+            keystore,
+            history: world.history.clone(),
+            known: world.known.clone(),
+            reading: machine.reading,
+            clocks: (machine.run, machine.budget),
+            turn: world.turn,
+            life: world.life,
+        }
+    }
+
+    /// Starts the process.
+    pub(crate) fn open(&mut self) -> Result<(), OpenError> {
+        self.signer = None;
+        let lanes = Lanes::default();
+        let (queue, kdf) = queue();
+        self.life += 1;
+        let last_wall = self
+            .history
+            .entries
+            .last()
+            .map_or(0, |entry| entry.event.clocks.wall.millis());
+        self.machine.borrow_mut().started(last_wall);
+        let signer = Authority::open(Parts {
+            ledger: self.disk.clone(),
+            system: SimulatedSystem(Rc::clone(&self.machine)),
+            folder: self.folder.path().to_owned(),
+            arena: self.arena.clone(),
+            lanes: lanes.clone(),
+            kdf: queue,
+            published: tokio::sync::watch::channel(0).0,
+        })?;
+        (self.signer, self.lanes, self.kdf) = (Some(signer), lanes, kdf);
+        self.fatal = None;
+        Ok(())
+    }
+
+    /// Ends the process, as a crash does.
+    pub(crate) fn crash(&mut self) {
+        self.signer = None;
+    }
+
+    pub(crate) fn moment(&self) -> Moment {
+        let machine = self.machine.borrow();
+        Moment {
+            turn: self.turn,
+            life: self.life,
+            run: machine.run,
+            budget: machine.budget,
+            wall: machine.reading.wall,
+            off: machine.off,
+            strange: machine.is_strange(),
+        }
+    }
+
+    /// One turn of the loop; what became durable is written down even if the process ends.
+    pub(crate) fn turn_once(&mut self) {
+        let Some(mut signer) = self.signer.take() else {
+            return;
+        };
+        self.turn += 1;
+        let moment = self.moment();
+        let ended = signer.turn(Instant::now());
+        self.absorb(moment);
+        match ended {
+            Err(fatal) => self.fatal = Some(fatal),
+            Ok(()) => {
+                // State exists nowhere but in the log (O7), and a refusal leaves nothing behind (O9).
+                assert!(
+                    signer.state == self.folded,
+                    "the state is not the fold of the log"
+                );
+                if let Some(head) = signer.head.filter(|head| head.sequence > 0) {
+                    self.history.heads.push((head.sequence, head.hash));
+                    self.history.heads.dedup();
+                }
+                self.signer = Some(signer);
+            }
+        }
+    }
+
+    /// Writes down what became durable.
+    fn absorb(&mut self, moment: Moment) {
+        let known = self.history.entries.len() as u64;
+        let page = {
+            let mut ledger = self.disk.0.borrow_mut();
+            ledger.set_unreadable(false);
+            ledger.read(known, usize::MAX).expect("memory")
+        };
+        for stored in page.events {
+            let event: Event = from_canonical(&stored.body).expect("canonical");
+            if matches!(event.body, EventBody::TimeStated { .. }) {
+                self.machine.borrow_mut().time_stated();
+            }
+            apply(&mut self.folded, &event);
+            self.folded.committed();
+            self.history.entries.push(Entry {
+                sequence: stored.sequence,
+                hash: stored.hash,
+                event,
+                moment,
+            });
+        }
+    }
+
+    /// The whole log once more, from its genesis, by the public verifier.
+    pub(crate) fn verify_log(&self) {
+        let Some(signer) = &self.signer else { return };
+        let (super::super::Vault::Open(keystore, _) | super::super::Vault::Locked(keystore)) =
+            &signer.vault
+        else {
+            return;
+        };
+        let identity = keystore.identity();
+        let mut verifier = Verifier::new(identity.signer_id, identity.log_public_key);
+        let page = self
+            .disk
+            .0
+            .borrow_mut()
+            .read(0, usize::MAX)
+            .expect("memory");
+        let mut heads = page.heads.iter();
+        let mut next = heads.next();
+        for stored in &page.events {
+            verifier
+                .event(stored.sequence, &stored.body, stored.hash)
+                .expect("chained");
+            if let Some((_, note)) = next.filter(|(sequence, _)| *sequence == stored.sequence) {
+                let signed: SignedHead = note.parse().expect("a note");
+                verifier.signed_head(&signed).expect("signed");
+                next = heads.next();
+            }
+        }
+        verifier.finish().expect("the last event is signed for");
+        assert!(next.is_none(), "a head without its event");
+    }
+
+    /// Puts asks into the lanes together and turns the loop until all are answered. `gone`: nobody
+    /// waits for the answer of the ask at that place.
+    pub(crate) fn deliver(&mut self, asked: Vec<Asked>, gone: Option<usize>) -> Vec<Answer> {
+        let mut waiting: Vec<(Asked, Option<Poll>, Answer)> = Vec::new();
+        let mut passwords = false;
+        for (place, asked) in asked.into_iter().enumerate() {
+            let (ask, poll) = post(asked.clone(), &self.arena);
+            passwords |= matches!(asked, Asked::Unlock(_, true));
+            let full = self.lanes.push(ask).is_err();
+            let poll = (!full && gone != Some(place)).then_some(poll);
+            waiting.push((asked, poll, Answer::Lost));
+        }
+        loop {
+            if passwords {
+                self.history.vouched.insert(self.turn + 1);
+            }
+            self.turn_once();
+            for (place, (asked, poll, answer)) in waiting.iter_mut().enumerate() {
+                if let Some(found) = poll.as_mut().and_then(|poll| poll()) {
+                    *poll = None;
+                    *answer = found;
+                    note(
+                        &mut self.history,
+                        self.turn,
+                        place,
+                        asked,
+                        answer,
+                        moment_of(&self.machine, self.turn, self.life),
+                    );
+                }
+            }
+            if self.signer.is_none() || !self.kdf.drain(&self.lanes, &self.arena) {
+                break;
+            }
+        }
+        waiting.into_iter().map(|(_, _, answer)| answer).collect()
+    }
+
+    /// Asks one thing.
+    pub(crate) fn one(&mut self, asked: Asked) -> Answer {
+        self.deliver(vec![asked], None).pop().expect("one answer")
+    }
+
+    pub(crate) fn status(&mut self) -> crate::authority::ask::Status {
+        match self.one(Asked::Status) {
+            Answer::Status(status) => status,
+            other => panic!("a status: {other:?}"),
+        }
+    }
+
+    pub(crate) fn pass(&mut self, passing: Passing) {
+        self.machine.borrow_mut().pass(passing);
+    }
+
+    pub(crate) fn draft(
+        &mut self,
+        facts: StatementFacts,
+        origin: Origin,
+    ) -> Result<(StatementId, String), Answer> {
+        match self.one(Asked::Draft(facts, origin)) {
+            Answer::Drafted(drafted) => Ok((drafted.statement, drafted.text)),
+            other => Err(other),
+        }
+    }
+
+    /// Writes down that the owner signs this.
+    pub(crate) fn remember(
+        &mut self,
+        statement: StatementId,
+        facts: StatementFacts,
+        password: bool,
+    ) {
+        let said = self.history.said.entry(statement).or_insert(Said {
+            facts,
+            with_password: false,
+        });
+        said.with_password |= password;
+    }
+
+    pub(crate) fn signature(&self, text: &str) -> OwnerSignature {
+        OwnerSignature {
+            owner: self.known.owner,
+            envelope: Envelope::Ed25519Plain,
+            signature: sign_text(&owner_key(), text),
+        }
+    }
+
+    /// Drafts over `admin.sock`, signs as the owner, hands in.
+    pub(crate) fn say(
+        &mut self,
+        facts: StatementFacts,
+        password: Option<bool>,
+    ) -> Result<u64, Answer> {
+        let (statement, text) = self.draft(facts.clone(), Origin::Admin)?;
+        self.remember(statement, facts, password == Some(true));
+        let signatures = vec![self.signature(&text)];
+        match self.one(Asked::Submit(
+            statement,
+            signatures,
+            Origin::Admin,
+            password,
+        )) {
+            Answer::Sequence(sequence) => Ok(sequence),
+            other => Err(other),
+        }
+    }
+
+    pub(crate) fn adopt(
+        &mut self,
+        policy: &PolicyNumbers,
+        password: Option<bool>,
+    ) -> Result<u64, Answer> {
+        let facts = self.policy_facts(policy);
+        self.say(facts, password)
+    }
+
+    pub(crate) fn policy_facts(&mut self, policy: &PolicyNumbers) -> StatementFacts {
+        let document = document(policy).to_bytes();
+        self.history
+            .policies
+            .insert(document.clone(), Arc::new(policy.clone()));
+        StatementFacts::AdoptPolicy { document }
+    }
+
+    /// A grant inside of the starting policy.
+    pub(crate) fn grant(&self, credential: Credential) -> SessionGrant {
+        let mut wallets = vec![self.known.evm, self.known.solana];
+        wallets.sort();
+        let limit = |asset: AssetId| SessionLimit {
+            asset,
+            per_transaction: Amount::from_base_units(400_000),
+            total: Amount::from_base_units(4_000_000),
+        };
+        let mut limits = vec![limit(solana().native_asset()), limit(EVM.native_asset())];
+        limits.sort_by_key(|limit| limit.asset);
+        let wall = self
+            .history
+            .entries
+            .last()
+            .map_or(NOW, |entry| entry.event.clocks.wall.millis());
+        SessionGrant {
+            wallets,
+            limits,
+            count: 60,
+            expires: WallTime::from_millis(wall.max(self.machine.borrow().reading.wall) + 40 * DAY),
+            credential,
+        }
+    }
+
+    pub(crate) fn grant_session(&mut self, grant: SessionGrant) -> Result<Session, Answer> {
+        let credential = grant.credential;
+        let sequence = self.say(StatementFacts::GrantSession { grant }, None)?;
+        let granted = self
+            .history
+            .entries
+            .iter()
+            .find(|entry| entry.sequence == sequence);
+        let Some(EventBody::SessionGranted { session, .. }) =
+            granted.map(|entry| &entry.event.body)
+        else {
+            panic!("the answer names the grant's event")
+        };
+        let session = Session {
+            id: *session,
+            credential,
+        };
+        self.known.sessions.push(session);
+        Ok(session)
+    }
+
+    pub(crate) fn wallet_on(&self, chain: ChainId) -> (WalletId, Account) {
+        match chain {
+            ChainId::Solana(_) => (self.known.solana, self.known.solana_address),
+            ChainId::Evm(_) => (self.known.evm, self.known.evm_address),
+        }
+    }
+
+    /// A request for a payment, signed by the agent if the session is bound to its key.
+    pub(crate) fn request(
+        &mut self,
+        session: Session,
+        key: &str,
+        chain: ChainId,
+        to: u8,
+        amount: u128,
+    ) -> SpendRequest {
+        self.requests += 1;
+        let (wallet, from) = self.wallet_on(chain);
+        let to = super::people::recipient(chain, to);
+        let body = format!(
+            r#"{{"signer":"{}","wallet":"{wallet}","network":"{chain}","to":"{to}","amount_base":"{amount}"}}"#,
+            self.known.signer,
+        )
+        .into_bytes();
+        let asking = Asking {
+            wallet,
+            chain,
+            to: bytes(&to),
+            amount,
+        };
+        self.history.asked.insert(body_digest(&body), asking);
+        let request = SpendRequest {
+            session: session.id,
+            method: "POST".to_owned(),
+            path: "/v1/transactions".to_owned(),
+            query: "?".to_owned(),
+            idempotency_key: key.to_owned(),
+            body,
+            signature_input: String::new(),
+            signature: String::new(),
+            unsigned: unsigned(chain, &from, &to, amount, self.requests).0,
+            prior: None,
+            dry_run: false,
+        };
+        let nonce = format!("nonce-{:016}", self.requests);
+        self.sign_as_agent(session, request, &nonce)
+    }
+
+    /// Signs as the agent as of now, if the session is bound to its key.
+    pub(crate) fn sign_as_agent(
+        &mut self,
+        session: Session,
+        request: SpendRequest,
+        nonce: &str,
+    ) -> SpendRequest {
+        if matches!(session.credential, Credential::Bearer(_)) {
+            return request;
+        }
+        let key = idempotency(&session.credential, session.id, &request.idempotency_key);
+        let body = body_digest(&request.body);
+        self.history.agents_signed.insert((session.id, key, body));
+        sign_request(request, &agent_key(), nonce, self.signers_wall() / 1000)
+    }
+
+    /// The signer's own wall clock, as an agent learns it from the `Date` field.
+    fn signers_wall(&self) -> u64 {
+        let clock = self
+            .signer
+            .as_ref()
+            .and_then(|signer| signer.clock.as_ref());
+        let now = self.machine.borrow().reading;
+        clock.map_or(now.wall, |clock| clock.clone().observe(now).wall.millis())
+    }
+
+    pub(crate) fn credential(&self, session: SessionId) -> Option<Credential> {
+        let known = self
+            .known
+            .sessions
+            .iter()
+            .find(|known| known.id == session)?;
+        Some(known.credential)
+    }
+}
+
+fn moment_of(machine: &Rc<RefCell<Machine>>, turn: u64, life: u64) -> Moment {
+    let machine = machine.borrow();
+    Moment {
+        turn,
+        life,
+        run: machine.run,
+        budget: machine.budget,
+        wall: machine.reading.wall,
+        off: machine.off,
+        strange: machine.is_strange(),
+    }
+}
+
+/// Writes down what left.
+fn note(
+    history: &mut History,
+    turn: u64,
+    place: usize,
+    asked: &Asked,
+    answer: &Answer,
+    moment: Moment,
+) {
+    // What stops is served before reads, those before commands.
+    let lane = match asked {
+        Asked::Kill(_) | Asked::Pause(..) | Asked::Revoke(_) | Asked::Lock => 0,
+        Asked::Status | Asked::Remaining(_) | Asked::Events(_) | Asked::Decide(_) => 1,
+        _ => 2,
+    };
+    let stamp = (turn, lane * 10_000 + place as u64);
+    match (asked, answer) {
+        (_, Answer::Signed(signed)) => {
+            let (key, withdrawal) = match asked {
+                Asked::Sign(request) => {
+                    let granted =
+                        history
+                            .entries
+                            .iter()
+                            .find_map(|entry| match &entry.event.body {
+                                EventBody::SessionGranted {
+                                    session, statement, ..
+                                } if *session == request.session => history.said.get(statement),
+                                _ => None,
+                            });
+                    let credential = granted.and_then(|said| match &said.facts {
+                        StatementFacts::GrantSession { grant } => Some(grant.credential),
+                        _ => None,
+                    });
+                    let key = credential.map(|credential| {
+                        idempotency(&credential, request.session, &request.idempotency_key)
+                    });
+                    (key, false)
+                }
+                Asked::Withdraw(..) => (None, true),
+                _ => (None, false),
+            };
+            history.releases.push(Release {
+                stamp,
+                moment,
+                raw: signed.raw.clone(),
+                sequence: signed.sequence,
+                replay: signed.replay,
+                key,
+                withdrawal,
+            });
+        }
+        (_, Answer::Status(status)) => history.statuses.push(Seen {
+            stamp,
+            kill: status.kill,
+            frozen: status.frozen,
+        }),
+        (Asked::Lock, Answer::Done) => history.acks.push(Ack {
+            stamp,
+            sequence: 0,
+            what: Acked::Lock,
+        }),
+        (_, Answer::Sequence(sequence)) => {
+            let what = match asked {
+                Asked::Kill(_) => Acked::Kill,
+                Asked::Pause(wallet, _) => Acked::Pause(*wallet),
+                Asked::Revoke(session) => Acked::Revoke(*session),
+                _ => Acked::Submit,
+            };
+            history.acks.push(Ack {
+                stamp,
+                sequence: *sequence,
+                what,
+            });
+        }
+        _ => {}
+    }
+}
+
+pub(crate) fn write_keystore(folder: &tempfile::TempDir, bytes: &[u8]) {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(folder.path().join(FILE_NAME)).expect("a file");
+    file.write_all(bytes).expect("room");
+}
+
+/// The policy that every world begins with.
+pub(crate) fn starting_policy() -> PolicyNumbers {
+    let numbers = |outstanding| AssetNumbers {
+        per_transaction: 500_000,
+        windows: [1_000_000, 1_500_000, 4_000_000, 9_000_000],
+        day_count: None,
+        instant_up_to: 100_000,
+        notify_up_to: 500_000,
+        fee_ceiling: Some(50_000),
+        outstanding,
+    };
+    PolicyNumbers {
+        epoch: 1,
+        maturity: DAY,
+        assets: [(solana(), numbers(None)), (EVM, numbers(Some(8_000_000)))].into(),
+        recipients: [solana(), EVM]
+            .into_iter()
+            .flat_map(|chain| {
+                [0, 1].map(|which| (chain, bytes(&super::people::recipient(chain, which))))
+            })
+            .collect(),
+    }
+}
+
+/// The same numbers as a document.
+pub(crate) fn document(policy: &PolicyNumbers) -> PolicyDocument {
+    let units = Amount::from_base_units;
+    let assets = policy.assets.iter().map(|(chain, numbers)| {
+        let [hour, day, week, month] = numbers.windows;
+        AssetRule {
+            asset: chain.native_asset(),
+            symbol: "COIN".to_owned(),
+            decimals: Decimals::new(9).expect("in range"),
+            per_transaction: units(numbers.per_transaction),
+            hour: units(hour),
+            day: units(day),
+            week: units(week),
+            month: units(month),
+            day_count: numbers.day_count,
+            instant_up_to: units(numbers.instant_up_to),
+            notify_up_to: units(numbers.notify_up_to),
+            fee_ceiling: numbers.fee_ceiling.map(units),
+            outstanding: numbers.outstanding.map(units),
+            sign_only: false,
+        }
+    });
+    let recipients = policy.recipients.iter().map(|(chain, to)| {
+        let which = to[0] - 40;
+        Recipient {
+            account: account(*chain, which),
+            name: format!("contact-{which}"),
+        }
+    });
+    let mut document = PolicyDocument {
+        version: VERSION,
+        epoch: policy.epoch,
+        maturity: Millis::from_millis(policy.maturity),
+        assets: assets.collect(),
+        recipients: recipients.collect(),
+    };
+    document.sort();
+    document
+}
