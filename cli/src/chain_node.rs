@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use waiaas_shared::address::SolanaAddress;
+use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::caip::{ChainId, Cluster};
 
 use crate::failure::{Exit, Failure};
@@ -95,6 +95,39 @@ impl Node {
             .and_then(|twice| twice.checked_add(priority))
             .ok_or_else(wrong)?;
         Ok(GasPrice { max_fee, priority })
+    }
+
+    /// What the account holds, in base units of the chain's own coin.
+    pub(crate) async fn balance(&self, account: Account) -> Result<u128, Failure> {
+        match self.chain {
+            ChainId::Evm(_) => {
+                let params = json!([account.to_string(), "latest"]);
+                let answer = self.call("eth_getBalance", params).await?;
+                quantity(&answer).ok_or_else(|| self.not_understood("eth_getBalance"))
+            }
+            ChainId::Solana(_) => {
+                let params = json!([account.to_string(), { "commitment": "confirmed" }]);
+                let answer = self.call("getBalance", params).await?;
+                let lamports = answer.get("value").and_then(Value::as_u64);
+                lamports
+                    .map(u128::from)
+                    .ok_or_else(|| self.not_understood("getBalance"))
+            }
+        }
+    }
+
+    /// How many transactions of the account an EVM chain has, without and with those that wait.
+    pub(crate) async fn transaction_counts(&self, account: Account) -> Result<(u64, u64), Failure> {
+        let mut counts = [0, 0];
+        for (count, block) in counts.iter_mut().zip(["latest", "pending"]) {
+            let params = json!([account.to_string(), block]);
+            let answer = self.call("eth_getTransactionCount", params).await?;
+            *count = quantity(&answer)
+                .and_then(|count| u64::try_from(count).ok())
+                .ok_or_else(|| self.not_understood("eth_getTransactionCount"))?;
+        }
+        let [mined, with_waiting] = counts;
+        Ok((mined, with_waiting))
     }
 
     /// Sends signed bytes.

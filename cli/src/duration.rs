@@ -32,6 +32,12 @@ pub(crate) fn parse(text: &str) -> Result<Millis, DurationError> {
     }
 }
 
+/// `1 payment`, `2 payments`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
 /// The two largest units of so many milliseconds, rounded up to the smaller of them.
 pub(crate) fn words(millis: u64) -> String {
     let seconds = millis.div_ceil(SECOND);

@@ -91,7 +91,7 @@ pub(crate) fn words(body: &EventBody) -> (&'static str, String) {
             epoch, sessions, ..
         } => (
             "KillReleased",
-            format!("epoch {epoch}, {} sessions restored", sessions.len()),
+            format!("epoch {epoch}, sessions restored: {}", sessions.len()),
         ),
         EventBody::NonceAttested {
             wallet,

@@ -109,7 +109,7 @@ impl Home {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
-        let mut file = create_new(&new).map_err(failed)?;
+        let mut file = create_new(&new)?;
         file.write_all(bytes).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         std::fs::rename(&new, path).map_err(failed)?;
@@ -195,12 +195,17 @@ impl Home {
 }
 
 /// A new file for us alone; refuses one that is there.
-pub(crate) fn create_new(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
+pub(crate) fn create_new(path: &Path) -> Result<File, Failure> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    options.open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Failure::new(Exit::Failure, format!("{} exists already", path.display()))
+                .why("it is never written over")
+                .next("give another name")
+        }
+        _ => cannot("written", path, &error),
+    })
 }
 
 /// A file that cannot be used, with the exit code of the reason.

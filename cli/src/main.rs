@@ -89,7 +89,7 @@ enum Command {
     #[command(subcommand)]
     Tx(commands::tx::Command),
     /// The owner's way out: pay from a wallet to an enrolled address, outside of limits and delays
-    Withdraw(commands::withdraw::Args),
+    Withdraw(Box<commands::withdraw::Args>),
     /// Verify, export and read the signer's log
     #[command(subcommand)]
     Audit(commands::audit::Command),
@@ -154,7 +154,7 @@ async fn dispatch(command: Command, app: &App) -> Result<(), Failure> {
         Command::Session(command) => commands::session::run(app, command).await,
         Command::Agent(command) => commands::agent::run(app, command).await,
         Command::Tx(command) => commands::tx::run(app, command).await,
-        Command::Withdraw(args) => commands::withdraw::run(app, args).await,
+        Command::Withdraw(args) => commands::withdraw::run(app, *args).await,
         Command::Audit(command) => commands::audit::run(app, command).await,
     }
 }

@@ -18,8 +18,8 @@ use crate::home::{cannot, create_new};
 /// 64 numbers of up to three digits with their commas, and some blanks.
 const FILE_LIMIT_BYTES: u64 = 1024;
 
-/// An Ed25519 key from a file.
-pub(crate) struct KeyFile(SigningKey);
+/// An Ed25519 key from a file. In one place of its own, so that moving it leaves no copies behind.
+pub(crate) struct KeyFile(Box<SigningKey>);
 
 impl KeyFile {
     /// A new key from the system's random source.
@@ -27,7 +27,7 @@ impl KeyFile {
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *seed)
             .map_err(|error| Failure::internal("the system's random source failed").why(error))?;
-        Ok(Self(SigningKey::from_bytes(&seed)))
+        Ok(Self(Box::new(SigningKey::from_bytes(&seed))))
     }
 
     /// Reads a file that nobody else can read.
@@ -74,7 +74,9 @@ impl KeyFile {
             return None;
         }
         // Refuses a public half that is not the seed's.
-        SigningKey::from_keypair_bytes(&pair).ok().map(Self)
+        SigningKey::from_keypair_bytes(&pair)
+            .ok()
+            .map(|key| Self(Box::new(key)))
     }
 
     /// Writes a new file, readable for its owner alone. An existing one is never replaced.
@@ -86,14 +88,7 @@ impl KeyFile {
             push_number(&mut text, *byte);
         }
         text.push_str("]\n");
-        let mut file = create_new(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => {
-                Failure::new(Exit::Failure, format!("{} exists already", path.display()))
-                    .why("a key is never written over")
-                    .next("give another name with --out")
-            }
-            _ => cannot("written", path, &error),
-        })?;
+        let mut file = create_new(path)?;
         file.write_all(text.as_bytes())
             .and_then(|()| file.sync_all())
             .map_err(|error| cannot("written", path, &error))

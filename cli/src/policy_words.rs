@@ -9,9 +9,9 @@ use waiaas_shared::policy::document::{AssetRule, PolicyDocument};
 
 /// The whole document.
 pub(crate) fn words(document: &PolicyDocument) -> String {
-    let hours = document.maturity.millis() / 3_600_000;
+    let waits = crate::duration::counted(document.maturity.millis() / 3_600_000, "hour");
     let mut text = format!(
-        "Policy epoch {}. A later policy waits {hours} hours before this one stops binding.\n\
+        "Policy epoch {}. A later policy waits {waits} before this one stops binding.\n\
          What is not named here is refused.\n",
         document.epoch
     );

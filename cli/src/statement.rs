@@ -193,8 +193,8 @@ impl Pen {
             return Ok(key.sign(&bytes).to_vec());
         }
         if let Some(path) = &self.text_out {
-            create_new(path)
-                .and_then(|mut file| file.write_all(text.as_bytes()))
+            create_new(path)?
+                .write_all(text.as_bytes())
                 .map_err(|error| cannot("written", path, &error))?;
             output.say(format!("The exact text stands in {}.", path.display()));
         }

@@ -17,6 +17,8 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
     fn id(&self) -> ChainId;
     /// How often to look at a transaction under way.
     fn pace(&self) -> Pace;
+    /// The most that one transaction may cost in fees by the configuration, in lamports or wei.
+    fn max_fee(&self) -> Amount;
     /// [`Chain::prepare_transfer`].
     fn prepare_transfer(
         &self,
@@ -52,6 +54,10 @@ impl ChainPort for Chain {
 
     fn pace(&self) -> Pace {
         Pace::of(self.config())
+    }
+
+    fn max_fee(&self) -> Amount {
+        self.config().max_fee
     }
 
     fn prepare_transfer(

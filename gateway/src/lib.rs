@@ -5,6 +5,7 @@
 pub mod app;
 pub mod chain;
 pub mod chain_port;
+pub mod chain_terms;
 pub mod clock;
 pub mod config;
 pub mod database;

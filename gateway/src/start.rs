@@ -17,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 use crate::app::{App, Parts};
 use crate::chain::Chain;
 use crate::chain_port::ChainPort;
+use crate::chain_terms::ChainTerms;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::database::{Database, OpenError};
@@ -87,6 +88,9 @@ pub enum StartError {
         /// Why.
         error: std::io::Error,
     },
+    /// The system gives no randomness.
+    #[error("the system gives no randomness")]
+    Randomness,
     /// The system refuses something else.
     #[error("{0}")]
     System(#[from] std::io::Error),
@@ -162,8 +166,11 @@ async fn serve(config: Config, tls: Option<tokio_rustls::TlsAcceptor>) -> Result
     let chains = config
         .chains
         .into_iter()
-        .map(|chain| Chain::new(chain).map(|chain| Arc::new(chain) as Arc<dyn ChainPort>))
-        .collect::<Result<_, _>>()?;
+        .map(|chain| {
+            let chain = ChainTerms::new(Chain::new(chain)?, seed()?);
+            Ok(Arc::new(chain) as Arc<dyn ChainPort>)
+        })
+        .collect::<Result<_, StartError>>()?;
     let address = config.listen;
     let listener = TcpListener::bind(address)
         .await
@@ -188,6 +195,13 @@ async fn serve(config: Config, tls: Option<tokio_rustls::TlsAcceptor>) -> Result
     tell(&format!("ready {scheme}://{bound}"))?;
     server::serve(listener, tls, http::router(app), stop).await;
     Ok(())
+}
+
+/// Where this process begins to number its messages.
+fn seed() -> Result<u64, StartError> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|_| StartError::Randomness)?;
+    Ok(u64::from_le_bytes(bytes))
 }
 
 /// Replaces the secret of tokens once a day.

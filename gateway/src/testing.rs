@@ -461,6 +461,7 @@ pub(crate) struct FakeChain {
     pub(crate) sent: Mutex<Vec<Vec<u8>>>,
     pub(crate) simulation: Mutex<Option<ChainError>>,
     pub(crate) simulated: AtomicU64,
+    pub(crate) prepared: AtomicU64,
 }
 
 impl FakeChain {
@@ -493,6 +494,10 @@ impl ChainPort for FakeChain {
         Pace { look: quick, look_slowest: quick, resend: quick, resend_slowest: quick }
     }
 
+    fn max_fee(&self) -> Amount {
+        amount(100_000)
+    }
+
     fn prepare_transfer(
         &self,
         from: Account,
@@ -500,6 +505,7 @@ impl ChainPort for FakeChain {
         amount: Amount,
         _: Option<Amount>,
     ) -> BoxFuture<'_, Result<Prepared, ChainError>> {
+        self.prepared.fetch_add(1, Ordering::SeqCst);
         let transfer = waiaas_shared::request::Transfer { asset: chain_id().native_asset(), to, amount };
         let unsigned = crate::pipeline::evaluate::nominal(chain_id(), from, &transfer);
         let unsigned = unsigned.ok_or(ChainError::AmountTooLarge);

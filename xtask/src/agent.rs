@@ -75,12 +75,11 @@ impl Agent {
     /// # Errors
     /// When the gateway refuses.
     pub fn renew(&mut self) -> Result<()> {
-        let body = json!({ "session": self.session }).to_string().into_bytes();
         let mut request = Request {
             method: "POST",
             target: "/v1/session/token".to_owned(),
             headers: vec![],
-            body,
+            body: vec![],
         };
         match &self.proof {
             Proof::Key(_) => self.sign(&mut request, &fresh()?)?,

@@ -354,11 +354,7 @@ impl Home {
     /// When the signer is not running.
     pub fn signer_id(&self) -> Result<SignerId> {
         let status = self.cli(&["status"])?;
-        let found = status
-            .pointer("/signer/signer")
-            .or_else(|| status.pointer("/signer/id"))
-            .or(status.get("signer_id"));
-        match found.and_then(Value::as_str) {
+        match status.get("signer").and_then(Value::as_str) {
             Some(id) => Ok(id.parse()?),
             None => bail!("a status without the signer's id: {status}"),
         }

@@ -132,7 +132,7 @@ impl Line {
 async fn export(app: &App, path: &Path) -> Result<(), Failure> {
     let signer = Signer::connect(app).await?;
     let failed = |error: std::io::Error| cannot("written", path, &error);
-    let mut file = BufWriter::new(create_new(path).map_err(failed)?);
+    let mut file = BufWriter::new(create_new(path)?);
     let head = follow(&app.home, &signer, |part| {
         let line = serde_json::to_string(&Line::of(part))
             .map_err(|error| Failure::internal("no line").why(error))?;

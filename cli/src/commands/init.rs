@@ -1,7 +1,7 @@
 //! `waiaas init`: a new home with three configurations, a new keystore, and the recovery phrase shown
 //! once. May be run again after an interruption: what is there is kept, a keystore is never replaced.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -156,7 +156,7 @@ struct Chain {
 
 /// Every network named, each once, with its nodes.
 fn chains(args: &Args) -> Result<Vec<Chain>, Failure> {
-    let mut networks: Vec<_> = args.networks.iter().copied().collect();
+    let mut networks: Vec<_> = args.networks.clone();
     networks.extend(args.endpoints.iter().map(|endpoint| endpoint.network));
     networks.sort_unstable();
     networks.dedup();
@@ -255,7 +255,8 @@ fn gateway_file(home: &Home, url: &str, chains: &[Chain]) -> Result<String, Fail
 
 /// Where the words are written.
 enum Paper {
-    Terminal(File),
+    /// Where standard error goes, which is not buffered.
+    Terminal,
     Descriptor(File),
 }
 
@@ -269,14 +270,11 @@ impl Paper {
                 .why("there is no terminal")
                 .next("give --phrase-fd N, as in `waiaas init ... --phrase-fd 4 4>file`")
         };
-        if !app.output.is_interactive() {
-            return Err(nowhere());
+        if app.output.is_interactive() {
+            Ok(Self::Terminal)
+        } else {
+            Err(nowhere())
         }
-        OpenOptions::new()
-            .write(true)
-            .open("/dev/tty")
-            .map(Self::Terminal)
-            .map_err(|_| nowhere())
     }
 
     /// Writes the words, unbuffered: no copy of them is made here.
@@ -285,7 +283,7 @@ impl Paper {
             Self::Descriptor(mut file) => {
                 file.write_all(phrase).and_then(|()| file.write_all(b"\n"))
             }
-            Self::Terminal(mut file) => write_numbered(&mut file, phrase),
+            Self::Terminal => write_numbered(&mut std::io::stderr(), phrase),
         };
         written.map_err(|error| {
             Failure::new(Exit::Failure, "the recovery phrase was NOT written")

@@ -8,6 +8,7 @@ use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::WallTime;
 
 use crate::app::App;
+use crate::duration::counted;
 use crate::failure::Failure;
 use crate::prompt::PasswordArgs;
 use crate::signer::{Signer, failed};
@@ -79,7 +80,7 @@ async fn release_kill(
     let signer = Signer::connect(app).await?;
     sessions.sort_unstable();
     sessions.dedup();
-    let restored = sessions.len();
+    let restored = counted(u64::try_from(sessions.len()).unwrap_or(u64::MAX), "session");
     let facts = StatementFacts::ReleaseKill {
         epoch: signer.status.kill_epoch,
         sessions: sessions.clone(),
@@ -94,7 +95,7 @@ async fn release_kill(
         .await
         .map_err(failed("not released"))?;
     let words = format!(
-        "Released, {restored} sessions restored. Everything is paused still. Next: waiaas release pause --owner-key FILE"
+        "Released, {restored} restored. Everything is paused still. Next: waiaas release pause --owner-key FILE"
     );
     let data =
         json!({ "kill": "RECOVERING", "sessions": sessions, "sequence": submitted.sequence });

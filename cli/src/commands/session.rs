@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use crate::app::App;
 use crate::commands::release::now;
 use crate::duration;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::log_reader::{Part, follow};
 use crate::signer::{Signer, decimals, failed, reach};
 use crate::statement::SigningArgs;
@@ -282,7 +282,7 @@ async fn show(app: &App, session: SessionId) -> Result<(), Failure> {
         .await
         .map_err(failed("no session"))?;
     let view = view.ok_or_else(|| {
-        Failure::usage(format!("no session {session}")).next("waiaas session list")
+        Failure::new(Exit::Failure, format!("no session {session}")).next("waiaas session list")
     })?;
     let policy = signer.newest_policy().await?;
     app.output

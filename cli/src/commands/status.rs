@@ -6,6 +6,7 @@ use waiaas_client::SignerStatus;
 use crate::app::App;
 use crate::commands::start::CLAIM_VOID;
 use crate::daemon::Daemon;
+use crate::duration::counted;
 use crate::failure::{Exit, Failure};
 use crate::rest::Gateway;
 use crate::signer;
@@ -105,7 +106,11 @@ fn human(status: &SignerStatus) -> String {
         ("keys             ", keys),
         (
             "kill switch      ",
-            format!("{}, thrown {} times", status.kill, status.kill_epoch),
+            format!(
+                "{}, thrown {}",
+                status.kill,
+                counted(status.kill_epoch, "time")
+            ),
         ),
         (
             "paused           ",

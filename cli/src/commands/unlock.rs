@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::app::App;
+use crate::duration::counted;
 use crate::failure::Failure;
 use crate::prompt::PasswordArgs;
 use crate::signer::{Signer, failed};
@@ -28,8 +29,8 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
     }
     if signer.status.unlock_failures > 0 {
         app.output.say(format!(
-            "{} wrong passwords since the last unlock.",
-            signer.status.unlock_failures
+            "{} since the last unlock.",
+            counted(signer.status.unlock_failures.into(), "wrong password")
         ));
     }
     let password = args.password.read(&app.output)?;

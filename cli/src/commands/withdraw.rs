@@ -10,6 +10,7 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId, Token};
 use waiaas_shared::ids::WalletId;
 use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::view::WalletView;
 use waiaas_shared::{evm, solana};
 
 use crate::app::App;
@@ -86,7 +87,8 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
         .iter()
         .find(|view| view.wallet == args.wallet)
         .ok_or_else(|| {
-            Failure::usage(format!("no wallet {}", args.wallet)).next("waiaas wallet list")
+            Failure::new(Exit::Failure, format!("no wallet {}", args.wallet))
+                .next("waiaas wallet list")
         })?;
     let policy = signer.newest_policy().await?;
     let places = decimals(args.asset, policy.as_ref())
@@ -101,10 +103,13 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
         Some(url) => Some(Node::connect(url, chain).await?),
         None => None,
     };
-    // What is missing shows before the owner is asked.
-    Costs::find(&args, chain, node.as_ref())
-        .await?
-        .check(fee_ceiling)?;
+    // What is missing shows before the owner is asked, and before a nonce is given away.
+    let costs = Costs::find(&args, chain, node.as_ref()).await?;
+    costs.check(fee_ceiling)?;
+    if let Some(node) = &node {
+        check_balance(node, wallet, amount, costs).await?;
+        check_nonce(node, wallet, chain, args.nonce).await?;
+    }
     let facts = StatementFacts::Withdraw {
         wallet: args.wallet,
         asset: args.asset,
@@ -166,6 +171,58 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
         )),
         _ => Ok(()),
     }
+}
+
+/// A transaction that nothing pays for would only leave a nonce that nothing follows.
+async fn check_balance(
+    node: &Node,
+    wallet: &WalletView,
+    amount: Amount,
+    costs: Costs,
+) -> Result<(), Failure> {
+    let held = node.balance(wallet.account).await?;
+    let needed = costs
+        .fee()
+        .and_then(|fee| fee.checked_add(amount.base_units()));
+    if needed.is_some_and(|needed| needed <= held) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Failure,
+        "the wallet does not hold the amount and its fee",
+    )
+    .why(format!("{} holds {held} base units", wallet.account))
+    .next("withdraw less"))
+}
+
+/// A nonce beyond the chain's next one would wait for ever, one below was used already.
+async fn check_nonce(
+    node: &Node,
+    wallet: &WalletView,
+    chain: ChainId,
+    chosen: Option<u64>,
+) -> Result<(), Failure> {
+    let issued = wallet.nonces.iter().find(|nonce| nonce.chain == chain);
+    let Some(nonce) = chosen.or(issued.map(|nonce| nonce.next)) else {
+        return Ok(());
+    };
+    let (mined, with_waiting) = node.transaction_counts(wallet.account).await?;
+    if nonce > with_waiting {
+        return Err(Failure::new(Exit::Failure, "the transaction would wait for ever")
+            .why(format!(
+                "it would carry nonce {nonce}, and the chain takes {with_waiting} next: what was signed in between never got there"
+            ))
+            .next(format!("use an issued nonce again: --nonce {with_waiting}")));
+    }
+    if nonce < mined {
+        return Err(Failure::new(Exit::Failure, "the chain has used this nonce already")
+            .why(format!("it would carry nonce {nonce}, and the chain takes {mined} next"))
+            .next(format!(
+                "waiaas wallet attest-nonce --wallet {} --network {chain} --next {mined} --owner-key FILE",
+                wallet.wallet
+            )));
+    }
+    Ok(())
 }
 
 /// What the chain demands.

@@ -1,0 +1,5 @@
+//! The surface as a client sees it, over a scripted signer and chain.
+
+mod access;
+mod payments;
+mod sockets;

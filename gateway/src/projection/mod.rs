@@ -94,18 +94,23 @@ pub async fn follow(app: Arc<App>) {
         }
         match stop {
             Stop::Signer(error) => {
+                // What is remembered stays for its seconds: whatever changes meanwhile is in the log
+                // and is read before anything else.
                 tracing::debug!(%error, "event feed");
                 app.set_feed(|feed| feed.health = FeedHealth::Unreachable);
             }
-            Stop::Database(error) => tracing::error!(%error, "the projection stands still"),
+            Stop::Database(error) => {
+                tracing::error!(%error, "the projection stands still");
+                app.views.forget(&Stale::everything());
+            }
             Stop::Fault(fault) => {
                 if app.feed().fault() != Some(fault) {
                     tracing::error!(%fault, "ALARM: the signer's log is not the one seen before: payments stop");
                 }
                 app.set_feed(|feed| feed.health = FeedHealth::Faulty(fault));
+                app.views.forget(&Stale::everything());
             }
         }
-        app.views.forget(&Stale::everything());
         tokio::time::sleep(pause).await;
         pause = pause.saturating_mul(2).min(RETRY_LAST);
     }

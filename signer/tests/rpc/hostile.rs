@@ -232,9 +232,9 @@ fn a_thousand_connections() {
 fn one_byte_at_a_time() {
     Signer::start().under(|signer| {
         let mut streams: Vec<_> = (0..7).map(|_| open(&signer.gateway())).collect();
-        streams
-            .iter_mut()
-            .for_each(|stream| drop(push(stream, &bootstrap(0), PATIENCE)));
+        for stream in &mut streams {
+            push(stream, &bootstrap(0), PATIENCE);
+        }
         let flood = sign(1, "/", 1000);
         let start = Instant::now();
         let mut sent = 0;

@@ -6,6 +6,13 @@
 //! under test, which must begin with a single thread, as the usual harness never does. A panic in a
 //! method cannot be provoked from outside; `rpc::connection`'s own tests provoke it inside.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test, which clippy does not see without the usual harness; its threads are not the signer's"
+)]
+
 mod hostile;
 mod peer;
 mod server;

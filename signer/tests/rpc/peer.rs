@@ -262,7 +262,7 @@ pub(crate) fn events(question: u32, after: u64, wait_millis: u32) -> Vec<u8> {
 
 pub(crate) fn status(question: u32) -> Vec<u8> {
     call(question, common_capnp::common::Client::TYPE_ID, 0, |call| {
-        drop(call.init_params())
+        call.init_params();
     })
 }
 

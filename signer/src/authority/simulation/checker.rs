@@ -107,9 +107,9 @@ struct Gate {
     /// The life of the process in which keys are open.
     open: Option<u64>,
     policies: Vec<(Arc<PolicyNumbers>, u64)>,
-    /// Wall and run clock of the last event, and the machine's run clock then.
+    /// Wall clock of the last event, and run clock at the start of this life.
     wall: u64,
-    run: (u64, u64),
+    run: u64,
 }
 
 impl Gate {
@@ -172,11 +172,15 @@ struct Model<'history> {
     withdrawals: BTreeMap<AccountId, u64>,
     wallets: BTreeMap<WalletId, Holder>,
     sessions: BTreeMap<SessionId, Granted>,
-    request_nonces: BTreeSet<(SessionId, &'history str)>,
+    /// Until when a request's nonce may not come again.
+    request_nonces: BTreeMap<(SessionId, &'history str), u64>,
     charged: Vec<Charged>,
     keys: BTreeSet<Digest>,
     unlocked_in: u64,
     stated_in: u64,
+    /// Run and budget clock at the start of this life of the process, and what was vouched for in it.
+    base: (u64, u64),
+    vouched: u64,
 }
 
 impl<'history> Model<'history> {
@@ -191,11 +195,13 @@ impl<'history> Model<'history> {
             withdrawals: BTreeMap::new(),
             wallets: BTreeMap::new(),
             sessions: BTreeMap::new(),
-            request_nonces: BTreeSet::new(),
+            request_nonces: BTreeMap::new(),
             charged: Vec::new(),
             keys: BTreeSet::new(),
             unlocked_in: 0,
             stated_in: 0,
+            base: (0, 0),
+            vouched: 0,
         }
     }
 
@@ -203,7 +209,7 @@ impl<'history> Model<'history> {
         self.clocks(entry)?;
         let clocks = entry.event.clocks;
         self.gate.wall = clocks.wall.millis();
-        self.gate.run = (clocks.run.millis(), entry.moment.run);
+        self.gate.run = self.base.0;
         self.last = Some(entry);
         let at = entry.sequence;
         match &entry.event.body {
@@ -425,7 +431,7 @@ impl<'history> Model<'history> {
     }
 
     /// Sequence and the three clocks: none falls, none of the lower bounds runs ahead of the machine.
-    fn clocks(&self, entry: &Entry) -> Result<(), Broken> {
+    fn clocks(&mut self, entry: &Entry) -> Result<(), Broken> {
         let at = entry.sequence;
         let Some(last) = self.last else {
             return if at == 1 {
@@ -441,22 +447,38 @@ impl<'history> Model<'history> {
         if now.wall < before.wall || now.run < before.run || now.budget < before.budget {
             return Err(Broken::Monotone(at, "a clock fell"));
         }
-        if now.run.since(before.run).millis() > entry.moment.run - last.moment.run {
+        // A life begins where the log ended; nothing is credited for the time between.
+        if entry.moment.life != last.moment.life {
+            self.base = (before.run.millis(), before.budget.millis());
+            self.vouched = 0;
+        }
+        if entry.moment.turn != last.moment.turn {
+            self.vouched += self.vouched_in(entry)?;
+        }
+        let (run, budget) = self.base;
+        if now.run.millis() > run + entry.moment.run {
             return Err(Broken::Monotone(at, "run clock ahead"));
         }
-        let vouched = match &entry.event.body {
-            EventBody::Unlocked { vouched, .. } => vouched.millis(),
-            _ => 0,
-        };
-        let asked = self.history.vouched.contains(&entry.moment.turn);
-        if vouched > 0 && (!asked || vouched > entry.moment.off) {
-            return Err(Broken::Monotone(at, "time that nobody vouched for"));
-        }
-        let credited = now.budget.since(before.budget).millis();
-        if credited > entry.moment.budget - last.moment.budget + vouched {
+        if now.budget.millis() > budget + entry.moment.budget + self.vouched {
             return Err(Broken::Monotone(at, "budget clock ahead"));
         }
         Ok(())
+    }
+
+    /// What an unlock vouches for is credited from its turn's first event on.
+    fn vouched_in(&self, first: &Entry) -> Result<u64, Broken> {
+        let turn = first.moment.turn;
+        let of_turn = self.history.entries.iter().filter(|entry| entry.moment.turn == turn);
+        let vouched = of_turn.map(|entry| match &entry.event.body {
+            EventBody::Unlocked { vouched, .. } => vouched.millis(),
+            _ => 0,
+        });
+        let vouched = vouched.max().unwrap_or(0);
+        let asked = self.history.vouched.contains(&turn);
+        if vouched > 0 && (!asked || self.vouched + vouched > first.moment.off) {
+            return Err(Broken::Monotone(first.sequence, "time that nobody vouched for"));
+        }
+        Ok(vouched)
     }
 
     /// The facts that an owner signed for an open statement, which is used up now.
@@ -648,7 +670,9 @@ impl<'history> Model<'history> {
         match (&session.grant.credential, &spend.request_nonce) {
             (Credential::Bearer(_), None) => Ok(()),
             (Credential::AgentKey(_), Some(nonce)) => {
-                if !self.request_nonces.insert((id, &nonce.nonce)) {
+                let kept = (id, nonce.nonce.as_str());
+                let before = self.request_nonces.insert(kept, nonce.expires.millis());
+                if before.is_some_and(|until| until >= entry.event.clocks.wall.millis()) {
                     return broken("request nonce used twice");
                 }
                 let signed = (id, spend.idempotency, spend.body);
@@ -908,7 +932,7 @@ fn again(
     if expired {
         return Err(Broken::Session(at, "expired"));
     }
-    let run = gate.run.0 + release.moment.run.saturating_sub(gate.run.1);
+    let run = gate.run + release.moment.run;
     for (policy, _) in gate.binding(run) {
         by_itself(policy, spend.chain, decoded).map_err(|why| Broken::Limit(at, why))?;
     }

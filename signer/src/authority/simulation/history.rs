@@ -50,6 +50,7 @@ pub(crate) struct Moment {
     pub(crate) turn: u64,
     /// Which life of the process.
     pub(crate) life: u64,
+    /// Milliseconds since this life began: running, and with suspends.
     pub(crate) run: u64,
     pub(crate) budget: u64,
     pub(crate) wall: u64,

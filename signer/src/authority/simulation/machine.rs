@@ -36,7 +36,7 @@ pub(crate) struct Machine {
     pub(crate) random: Random,
     pub(crate) entropy_fails: bool,
     pub(crate) clocks_fail: bool,
-    /// Milliseconds that the process has run, and those with suspends; never less than what the
+    /// Milliseconds since the process started: running, and with suspends. Never less than what the
     /// signer may credit.
     pub(crate) run: u64,
     pub(crate) budget: u64,
@@ -102,6 +102,7 @@ impl Machine {
 
     /// The process starts and finds a log whose last event was at `last_wall` (0: no event).
     pub(crate) fn started(&mut self, last_wall: u64) {
+        (self.run, self.budget) = (0, 0);
         let wall = self.reading.wall;
         self.strange_start =
             last_wall != 0 && (wall > last_wall + THIRTY_DAYS || wall + TEN_MINUTES < last_wall);

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use waiaas_shared::address::Account;
+use waiaas_shared::address::{Account, EvmAddress};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::denial::Code;
@@ -14,9 +14,10 @@ use waiaas_shared::session::Credential;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::OwnerSignature;
 use waiaas_shared::time::{Millis, WallTime};
+use waiaas_shared::view::SessionState;
 
 use super::checker::check;
-use super::history::{AssetNumbers, PolicyNumbers};
+use super::history::PolicyNumbers;
 use super::machine::Passing;
 use super::people::{
     EVM, FEE, MAIN, account, bearer, bytes, key_bound, recipient, sign_text, solana, stranger_key,
@@ -106,6 +107,8 @@ impl Script {
         self.arm();
         if self.is_stopped() && self.random.once_in(2) {
             self.heal();
+        } else if self.alive().nth(1).is_none() && self.random.once_in(2) {
+            self.new_session();
         } else {
             match self.random.below(100) {
                 0..=47 => self.burst(),
@@ -436,8 +439,21 @@ impl Script {
             3 => request.session = SessionId::from_bytes([9; 16]),
             // A nonce of the agent's that was used before.
             4 => {
-                let nonce = format!("nonce-{:016}", self.random.between(1, 1 + self.keys));
+                let nonce = format!("nonce-{:016}", self.world.requests.saturating_sub(self.random.between(1, 2)));
                 request = self.world.sign_as_agent(session, request, &nonce);
+            }
+            // A gateway that would number payments itself.
+            6 if chain == EVM => {
+                request.unsigned = waiaas_shared::evm::UnsignedTransaction {
+                    chain_id: 31_337,
+                    nonce: self.next_nonce().max(1),
+                    max_priority_fee_per_gas: 1,
+                    max_fee_per_gas: 1,
+                    gas_limit: 21_000,
+                    to: EvmAddress::from_bytes([40; 20]),
+                    value: amount,
+                }
+                .encode();
             }
             5 => return Asked::Decide(Box::new(request)),
             _ => {}
@@ -450,10 +466,26 @@ impl Script {
         format!("again-{:016}", self.random.below(1 << 40))
     }
 
+    /// One of the sessions, mostly one that can be used.
     fn session(&mut self) -> Session {
-        self.random
-            .pick(&self.world.known.sessions)
-            .expect("there are sessions")
+        let alive: Vec<Session> = self.alive().collect();
+        if self.random.once_in(12) || alive.is_empty() {
+            let any = &self.world.known.sessions;
+            return self.random.pick(any).expect("there are sessions");
+        }
+        self.random.pick(&alive).expect("not empty")
+    }
+
+    fn alive(&self) -> impl Iterator<Item = Session> {
+        let sessions = self.world.known.sessions.iter();
+        sessions.copied().filter(|session| {
+            let Some(signer) = &self.world.signer else {
+                return false;
+            };
+            let now = signer.state.clocks();
+            let view = signer.state.session_view(session.id, now);
+            view.is_some_and(|view| view.state == SessionState::Active)
+        })
     }
 
     /// Small, large, or to the unit what is left.
@@ -694,61 +726,84 @@ impl Script {
             .map_or(0, |signer| signer.state.kill().epoch)
     }
 
-    fn epoch(&self) -> u64 {
-        let epochs = self
-            .world
-            .history
-            .entries
-            .iter()
-            .filter_map(|entry| match entry.event.body {
-                EventBody::PolicyAdopted { epoch, .. } => Some(epoch),
-                _ => None,
-            });
-        epochs.max().unwrap_or(0)
+    /// The policy that was adopted last.
+    fn newest(&self) -> PolicyNumbers {
+        let history = &self.world.history;
+        let mut statements = history.entries.iter().rev();
+        let adopted = statements.find_map(|entry| match &entry.event.body {
+            EventBody::PolicyAdopted { statement, .. } => history.said.get(statement),
+            _ => None,
+        });
+        match adopted.map(|said| &said.facts) {
+            Some(StatementFacts::AdoptPolicy { document }) => {
+                PolicyNumbers::clone(&history.policies[document])
+            }
+            _ => starting_policy(),
+        }
     }
 
-    /// Some policy, tighter or looser than the last.
+    /// Some policy, tighter or looser than the last, in at most eight points: more must be split.
     fn policy(&mut self) -> PolicyNumbers {
-        let mut policy = starting_policy();
-        policy.epoch = self.epoch()
-            + if self.random.once_in(10) {
-                self.random.below(3)
-            } else {
-                1
-            };
-        policy.epoch = policy.epoch.max(1);
-        policy.maturity = self.random.pick(&[0, HOUR, DAY, 2 * DAY]).unwrap_or(DAY);
-        for chain in [EVM, solana()] {
-            let per_transaction = self.random.between(30_000, 900_000);
-            let notify_up_to = self.random.between(per_transaction / 2, per_transaction);
-            let hour = per_transaction + self.random.below(1_000_000);
-            let day = hour + self.random.below(1_500_000);
-            let week = day + self.random.below(3_000_000);
-            let month = week + self.random.below(9_000_000);
-            let numbers = AssetNumbers {
-                per_transaction: per_transaction.into(),
-                windows: [hour, day, week, month].map(u128::from),
-                day_count: self.random.once_in(4).then(|| 3 + (hour % 30) as u32),
-                instant_up_to: self.random.below(notify_up_to).into(),
-                notify_up_to: notify_up_to.into(),
-                fee_ceiling: self
-                    .random
-                    .pick(&[Some(21_000), Some(50_000), Some(50_000), Some(20_999), None])
-                    .flatten(),
-                outstanding: (chain == EVM)
-                    .then(|| u128::from(self.random.between(500_000, 9_000_000))),
-            };
-            policy.assets.insert(chain, numbers);
-            if self.random.once_in(15) {
-                policy.assets.remove(&chain);
+        let mut policy = self.newest();
+        policy.epoch += if self.random.once_in(10) {
+            self.random.below(3)
+        } else {
+            1
+        };
+        if self.random.once_in(4) {
+            let maturities = [0, HOUR, DAY, 2 * DAY];
+            policy.maturity = self.random.pick(&maturities).unwrap_or(DAY);
+        }
+        let chain = self.chain();
+        let start = starting_policy();
+        let mut numbers = policy.assets.get(&chain).copied().unwrap_or(start.assets[&chain]);
+        if self.random.once_in(2) {
+            let mut window = numbers.per_transaction;
+            for (limit, most) in numbers.windows.iter_mut().zip([1_000_000, 1_500_000, 3_000_000, 9_000_000]) {
+                window += u128::from(self.random.below(most));
+                *limit = window;
             }
-            if self.random.once_in(6) {
-                policy
-                    .recipients
-                    .remove(&(chain, bytes(&recipient(chain, 1))));
+        } else {
+            let most = u64::try_from(numbers.windows[0]).unwrap_or(u64::MAX).min(900_000);
+            let per_transaction = self.random.between(most.min(25_000), most);
+            let notify_up_to = self.random.between(per_transaction / 2, per_transaction);
+            numbers.per_transaction = per_transaction.into();
+            numbers.notify_up_to = notify_up_to.into();
+            numbers.instant_up_to = self.random.below(notify_up_to).into();
+        }
+        match self.random.below(6) {
+            0 => {
+                let few = u32::try_from(self.random.between(3, 40)).expect("small");
+                numbers.day_count = self.random.once_in(2).then_some(few);
+            }
+            1 => {
+                let fees = [Some(21_000), Some(50_000), Some(20_999), None];
+                numbers.fee_ceiling = self.random.pick(&fees).flatten();
+            }
+            2 if chain == EVM => {
+                numbers.outstanding = Some(self.random.between(500_000, 9_000_000).into());
+            }
+            _ => {}
+        }
+        policy.assets.insert(chain, numbers);
+        if self.random.once_in(15) {
+            policy.assets.remove(&chain);
+        }
+        if self.random.once_in(5) {
+            let listed = (chain, bytes(&recipient(chain, 1)));
+            if !policy.recipients.remove(&listed) {
+                policy.recipients.insert(listed);
             }
         }
         policy
+    }
+
+    fn chain(&mut self) -> ChainId {
+        if self.random.once_in(2) {
+            EVM
+        } else {
+            solana()
+        }
     }
 
     fn withdrawal(&mut self, chain: ChainId) -> (StatementFacts, Vec<u8>) {
@@ -944,10 +999,7 @@ impl Script {
                 );
             }
         }
-        let mut policy = starting_policy();
-        policy.epoch = self.epoch() + 1;
-        let facts = self.world.policy_facts(&policy);
-        self.expect(facts, Some(true));
+        self.loosen();
         // It matures, and the windows empty.
         self.world.pass(Passing::Running(31 * DAY));
         self.expect(probe_now(self), None);
@@ -962,6 +1014,27 @@ impl Script {
                 matches!(answer, Answer::Signed(_)),
                 "not alive on {chain}: {answer:?}"
             );
+        }
+    }
+
+    /// Back to the starting policy, in documents of few points each.
+    fn loosen(&mut self) {
+        let start = starting_policy();
+        for chain in [EVM, solana()] {
+            for part in 0..3 {
+                let mut policy = self.newest();
+                policy.epoch += 1;
+                policy.maturity = DAY;
+                let goal = start.assets[&chain];
+                let numbers = policy.assets.entry(chain).or_insert(goal);
+                match part {
+                    0 => numbers.windows = goal.windows,
+                    1 => *numbers = goal,
+                    _ => policy.recipients.clone_from(&start.recipients),
+                }
+                let facts = self.world.policy_facts(&policy);
+                self.expect(facts, Some(true));
+            }
         }
     }
 

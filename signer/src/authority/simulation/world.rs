@@ -83,7 +83,7 @@ pub(crate) struct World {
     pub(crate) turn: u64,
     pub(crate) life: u64,
     folded: State,
-    requests: u64,
+    pub(crate) requests: u64,
     /// Why the last process ended, if it did by itself.
     pub(crate) fatal: Option<Fatal>,
 }
@@ -95,7 +95,6 @@ struct Base {
     history: History,
     known: Known,
     reading: Reading,
-    clocks: (u64, u64),
     turn: u64,
     life: u64,
 }
@@ -142,11 +141,7 @@ impl World {
         let mut world = Self::blank(seed);
         *world.disk.0.borrow_mut() = base.ledger.clone();
         write_keystore(&world.folder, &base.keystore);
-        {
-            let mut machine = world.machine.borrow_mut();
-            machine.reading = base.reading;
-            (machine.run, machine.budget) = base.clocks;
-        }
+        world.machine.borrow_mut().reading = base.reading;
         world.history = base.history.clone();
         world.known = base.known.clone();
         (world.turn, world.life) = (base.turn, base.life);
@@ -206,7 +201,6 @@ impl World {
             history: world.history.clone(),
             known: world.known.clone(),
             reading: machine.reading,
-            clocks: (machine.run, machine.budget),
             turn: world.turn,
             life: world.life,
         }
