@@ -75,7 +75,11 @@ impl App {
     pub fn new(parts: Parts) -> Arc<Self> {
         Arc::new(Self {
             signer: parts.signer,
-            chains: parts.chains.into_iter().map(|chain| (chain.id(), chain)).collect(),
+            chains: parts
+                .chains
+                .into_iter()
+                .map(|chain| (chain.id(), chain))
+                .collect(),
             clock: parts.clock,
             database: parts.database,
             tokens: parts.tokens,
@@ -94,7 +98,10 @@ impl App {
     /// # Errors
     /// [`Refusal::ChainNotConfigured`].
     pub fn chain(&self, id: ChainId) -> Result<Arc<dyn ChainPort>, Refusal> {
-        self.chains.get(&id).map(Arc::clone).ok_or(Refusal::ChainNotConfigured(id))
+        self.chains
+            .get(&id)
+            .map(Arc::clone)
+            .ok_or(Refusal::ChainNotConfigured(id))
     }
 
     /// How the log is being followed.
@@ -112,7 +119,9 @@ impl App {
     /// # Errors
     /// [`Refusal::Log`].
     pub fn require_sound_log(&self) -> Result<(), Refusal> {
-        self.feed().fault().map_or(Ok(()), |fault| Err(Refusal::Log(fault)))
+        self.feed()
+            .fault()
+            .map_or(Ok(()), |fault| Err(Refusal::Log(fault)))
     }
 
     /// Waits until the projection has taken an event.
@@ -131,13 +140,20 @@ impl App {
     /// The signer, once it has told its name.
     #[must_use]
     pub fn known_signer(&self) -> Option<SignerId> {
-        *self.known_signer.read().unwrap_or_else(PoisonError::into_inner)
+        *self
+            .known_signer
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn know_signer(&self, cursor: &projection::store::Cursor) {
-        let mut known = self.known_signer.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self
+            .known_signer
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         *known = Some(cursor.signer);
-        self.rebuilt_through.store(cursor.rebuilt_through, Ordering::SeqCst);
+        self.rebuilt_through
+            .store(cursor.rebuilt_through, Ordering::SeqCst);
     }
 
     /// Whether `gateway.db` has always known of this event: then it also knows whether its payment was

@@ -9,7 +9,9 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::ChainId;
 
 use crate::chain::tracker::Pace;
-use crate::chain::{Chain, ChainError, ChainTransactionId, Health, Landing, Prepared, Sent, Validity};
+use crate::chain::{
+    Chain, ChainError, ChainTransactionId, Health, Landing, Prepared, Sent, Validity,
+};
 
 /// One chain; see the methods of [`Chain`].
 pub trait ChainPort: Send + Sync + fmt::Debug {

@@ -77,7 +77,11 @@ impl<C: ChainPort + 'static> ChainTerms<C> {
     #[must_use]
     pub fn new(chain: C, seed: u64) -> Self {
         Self {
-            inside: Arc::new(Inside { chain, kept: Mutex::default(), variation: AtomicU64::new(seed) }),
+            inside: Arc::new(Inside {
+                chain,
+                kept: Mutex::default(),
+                variation: AtomicU64::new(seed),
+            }),
         }
     }
 }
@@ -141,14 +145,24 @@ impl<C: ChainPort + 'static> Inside<C> {
     ) -> Result<(Prepared, Option<Terms>), ChainError> {
         let since = Instant::now();
         let (from, ceiling) = key;
-        let prepared = self.chain.prepare_transfer(from, to, amount, ceiling).await?;
+        let prepared = self
+            .chain
+            .prepare_transfer(from, to, amount, ceiling)
+            .await?;
         let terms = Terms::of(&prepared, from, to, amount);
         if let Some(terms) = terms {
             self.with(|kept| {
                 if kept.len() >= ENTRIES {
                     kept.clear();
                 }
-                kept.insert(key, Kept { terms, since, renewing: false });
+                kept.insert(
+                    key,
+                    Kept {
+                        terms,
+                        since,
+                        renewing: false,
+                    },
+                );
             });
         }
         Ok((prepared, terms))
@@ -175,7 +189,11 @@ impl<C: ChainPort + 'static> Inside<C> {
             let unsigned = terms.message(from, to, amount)?;
             let decoded = decode(self.chain.id(), from, &unsigned).ok()?;
             let fee_max = decoded.fee_max();
-            (fee_max <= most).then_some(Prepared { unsigned, fee_max, validity: terms.validity })
+            (fee_max <= most).then_some(Prepared {
+                unsigned,
+                fee_max,
+                validity: terms.validity,
+            })
         })
     }
 }
@@ -194,7 +212,9 @@ impl Terms {
     }
 
     fn message(&self, from: Account, to: Account, amount: Amount) -> Option<Vec<u8>> {
-        let (Account::Solana(from), Account::Solana(to)) = (from, to) else { return None };
+        let (Account::Solana(from), Account::Solana(to)) = (from, to) else {
+            return None;
+        };
         let request = TransferRequest {
             from,
             to,
@@ -211,15 +231,24 @@ impl Terms {
     fn dearer(self, number: u64) -> Self {
         if self.unit_price == 0 {
             let more = u32::try_from(number).unwrap_or(0);
-            return Self { unit_limit: self.unit_limit.saturating_add(more), ..self };
+            return Self {
+                unit_limit: self.unit_limit.saturating_add(more),
+                ..self
+            };
         }
-        Self { unit_price: self.unit_price.saturating_add(number), ..self }
+        Self {
+            unit_price: self.unit_price.saturating_add(number),
+            ..self
+        }
     }
 
     /// Where the ceiling leaves no room above: a lower price.
     fn cheaper(self, number: u64) -> Self {
         let less = number.checked_rem(self.unit_price).unwrap_or(0);
-        Self { unit_price: self.unit_price.saturating_sub(less), ..self }
+        Self {
+            unit_price: self.unit_price.saturating_sub(less),
+            ..self
+        }
     }
 }
 
@@ -245,7 +274,10 @@ impl<C: ChainPort + 'static> ChainPort for ChainTerms<C> {
     ) -> BoxFuture<'_, Result<Prepared, ChainError>> {
         match self.id() {
             // An EVM transaction differs by the nonce that the signer issues.
-            ChainId::Evm(_) => self.inside.chain.prepare_transfer(from, to, amount, fee_ceiling),
+            ChainId::Evm(_) => self
+                .inside
+                .chain
+                .prepare_transfer(from, to, amount, fee_ceiling),
             ChainId::Solana(_) => {
                 Box::pin(Arc::clone(&self.inside).prepare(from, to, amount, fee_ceiling))
             }
@@ -302,22 +334,43 @@ mod tests {
     }
 
     fn prepared(terms: &Terms) -> Prepared {
-        let unsigned = terms.message(from_account(), to_account(), units(5)).expect("built");
-        Prepared { unsigned, fee_max: units(0), validity: terms.validity }
+        let unsigned = terms
+            .message(from_account(), to_account(), units(5))
+            .expect("built");
+        Prepared {
+            unsigned,
+            fee_max: units(0),
+            validity: terms.validity,
+        }
     }
 
     #[test]
     fn what_the_node_decided_is_read_back() {
         for price in [0, 1, 123_456] {
             let terms = terms(price);
-            assert_eq!(Terms::of(&prepared(&terms), from_account(), to_account(), units(5)), Some(terms));
+            assert_eq!(
+                Terms::of(&prepared(&terms), from_account(), to_account(), units(5)),
+                Some(terms)
+            );
         }
         let built = prepared(&terms(1));
-        assert_eq!(Terms::of(&built, from_account(), to_account(), units(6)), None);
-        assert_eq!(Terms::of(&built, to_account(), from_account(), units(5)), None);
+        assert_eq!(
+            Terms::of(&built, from_account(), to_account(), units(6)),
+            None
+        );
+        assert_eq!(
+            Terms::of(&built, to_account(), from_account(), units(5)),
+            None
+        );
         for length in [0, 131, 150, 180] {
-            let cut = Prepared { unsigned: built.unsigned[..length].to_vec(), ..built.clone() };
-            assert_eq!(Terms::of(&cut, from_account(), to_account(), units(5)), None);
+            let cut = Prepared {
+                unsigned: built.unsigned[..length].to_vec(),
+                ..built.clone()
+            };
+            assert_eq!(
+                Terms::of(&cut, from_account(), to_account(), units(5)),
+                None
+            );
         }
     }
 
@@ -351,13 +404,19 @@ mod tests {
         let mut seen = HashSet::new();
         for ceiling in [6000, 6003, 7000] {
             for _ in 0..100 {
-                let built = inside.build(from, to, units(5), Some(units(ceiling)), &terms).expect("fits");
+                let built = inside
+                    .build(from, to, units(5), Some(units(ceiling)), &terms)
+                    .expect("fits");
                 assert!(built.fee_max <= units(ceiling), "{}", built.fee_max);
                 assert!(built.fee_max >= units(5990), "{}", built.fee_max);
                 assert!(seen.insert(built.unsigned));
             }
         }
-        assert!(inside.build(from, to, units(5), Some(units(4999)), &terms).is_none());
+        assert!(
+            inside
+                .build(from, to, units(5), Some(units(4999)), &terms)
+                .is_none()
+        );
     }
 
     #[tokio::test(start_paused = true)]

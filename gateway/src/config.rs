@@ -199,7 +199,8 @@ fn refused(path: &Path, key: &'static str, rule: &'static str) -> ConfigError {
 }
 
 fn is_host(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.:[]".contains(&byte);
+    let plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.:[]".contains(&byte);
     (1..=255).contains(&name.len()) && name.bytes().all(plain)
 }
 
@@ -240,7 +241,11 @@ mod tests {
             ("[::]:3100", "", false),
             ("192.0.2.1:3100", "", false),
             ("0.0.0.0:3100", "trusted-proxy = true\n", true),
-            ("0.0.0.0:3100", "[tls]\ncertificate = \"c\"\nkey = \"k\"\n", true),
+            (
+                "0.0.0.0:3100",
+                "[tls]\ncertificate = \"c\"\nkey = \"k\"\n",
+                true,
+            ),
         ] {
             let text = format!("listen = \"{listen}\"\n{LEAST}{more}");
             assert_eq!(parse(&text).is_ok(), starts, "{listen} {more}");
@@ -256,11 +261,23 @@ mod tests {
             ("unknown key", format!("{LEAST}lisen = \"127.0.0.1:1\"\n")),
             ("snake case", format!("{LEAST}trusted_proxy = true\n")),
             ("missing socket", "database = \"d\"\n".to_owned()),
-            ("unknown in tls", format!("{LEAST}[tls]\ncertificate = \"c\"\nkey = \"k\"\nca = \"x\"\n")),
-            ("half of tls", format!("{LEAST}[tls]\ncertificate = \"c\"\n")),
+            (
+                "unknown in tls",
+                format!("{LEAST}[tls]\ncertificate = \"c\"\nkey = \"k\"\nca = \"x\"\n"),
+            ),
+            (
+                "half of tls",
+                format!("{LEAST}[tls]\ncertificate = \"c\"\n"),
+            ),
             ("log key", format!("{LEAST}log-key = \"abc\"\n")),
-            ("host", format!("{LEAST}allowed-hosts = [\"Example.org/\"]\n")),
-            ("origin", format!("{LEAST}allowed-origins = [\"example.org\"]\n")),
+            (
+                "host",
+                format!("{LEAST}allowed-hosts = [\"Example.org/\"]\n"),
+            ),
+            (
+                "origin",
+                format!("{LEAST}allowed-origins = [\"example.org\"]\n"),
+            ),
             (
                 "chain twice",
                 format!(

@@ -40,7 +40,9 @@ pub enum OpenError {
     #[error("it is in use: does another gateway run on the same data?")]
     InUse,
     /// Written by a newer program, or not a gateway's.
-    #[error("it has version {0}, this program knows {VERSION}: use the newer program, or move the file away")]
+    #[error(
+        "it has version {0}, this program knows {VERSION}: use the newer program, or move the file away"
+    )]
     Version(u32),
     /// It cannot be read or created.
     #[error("{0}; the file can be moved away, it is rebuilt from the signer's log")]
@@ -200,7 +202,11 @@ fn serve(connection: &Connection, inbox: &mpsc::Receiver<(Durability, Work)>) {
 }
 
 /// The setting can only be changed between transactions.
-fn set(connection: &Connection, current: &mut Durability, wanted: Durability) -> rusqlite::Result<()> {
+fn set(
+    connection: &Connection,
+    current: &mut Durability,
+    wanted: Durability,
+) -> rusqlite::Result<()> {
     if *current != wanted {
         connection.execute_batch(match wanted {
             Durability::Process => "PRAGMA synchronous = NORMAL",
@@ -237,9 +243,13 @@ mod tests {
     async fn a_failed_job_leaves_nothing_and_harms_no_other() {
         let database = Database::in_memory().expect("opens");
         let run = |sql: &'static str| {
-            database.run(Durability::Process, move |connection| connection.execute_batch(sql))
+            database.run(Durability::Process, move |connection| {
+                connection.execute_batch(sql)
+            })
         };
-        run("CREATE TABLE t(x INTEGER PRIMARY KEY)").await.expect("made");
+        run("CREATE TABLE t(x INTEGER PRIMARY KEY)")
+            .await
+            .expect("made");
         let (good, bad) = tokio::join!(
             run("INSERT INTO t VALUES (1)"),
             run("INSERT INTO t VALUES (2); INSERT INTO t VALUES (2)")

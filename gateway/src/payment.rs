@@ -109,7 +109,11 @@ impl Payment {
             },
             progress: Progress {
                 // Bytes that the gateway does not send were handed to whoever asked.
-                status: if spend.submit { Status::Executing } else { Status::Submitted },
+                status: if spend.submit {
+                    Status::Executing
+                } else {
+                    Status::Submitted
+                },
                 chain_transaction: None,
                 validity: None,
                 position: None,

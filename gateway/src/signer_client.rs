@@ -169,8 +169,11 @@ impl SignerPort for SocketSigner {
         let documents = self.call(|client| async move { client.policy().await });
         Box::pin(async move {
             let documents = documents.await?;
-            let read = documents.iter().map(|bytes| PolicyDocument::from_bytes(bytes));
-            read.collect::<Result<_, _>>().map_err(|_| SignerError::Version)
+            let read = documents
+                .iter()
+                .map(|bytes| PolicyDocument::from_bytes(bytes));
+            read.collect::<Result<_, _>>()
+                .map_err(|_| SignerError::Version)
         })
     }
 

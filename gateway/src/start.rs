@@ -47,7 +47,12 @@ struct Arguments {
     #[arg(long, env = "WAIAAS_LISTEN", value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
     /// What to log, to stderr: error, warn, info, debug, or a filter by module.
-    #[arg(long, env = "WAIAAS_LOG", value_name = "FILTER", default_value = "info")]
+    #[arg(
+        long,
+        env = "WAIAAS_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
     log: String,
 }
 
@@ -124,7 +129,11 @@ pub fn run() -> ExitCode {
             let usage = error.use_stderr();
             // Nothing can be done about a closed terminal.
             let _ = error.print();
-            return if usage { ExitCode::from(64) } else { ExitCode::SUCCESS };
+            return if usage {
+                ExitCode::from(64)
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
     match start(arguments) {
@@ -149,7 +158,10 @@ fn start(arguments: Arguments) -> Result<(), StartError> {
     if arguments.check_config {
         return Ok(tell("configuration ok")?);
     }
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("gateway")
@@ -160,8 +172,10 @@ fn start(arguments: Arguments) -> Result<(), StartError> {
 
 async fn serve(config: Config, tls: Option<tokio_rustls::TlsAcceptor>) -> Result<(), StartError> {
     let clock = Clock::system();
-    let database = Database::open(&config.database)
-        .map_err(|error| StartError::Database { path: config.database.clone(), error })?;
+    let database = Database::open(&config.database).map_err(|error| StartError::Database {
+        path: config.database.clone(),
+        error,
+    })?;
     let tokens = Tokens::load(&database, clock.now()).await?;
     let chains = config
         .chains
@@ -185,7 +199,9 @@ async fn serve(config: Config, tls: Option<tokio_rustls::TlsAcceptor>) -> Result
         log_key: config.log_key,
     });
     if config.log_key.is_none() {
-        tracing::warn!("no log-key is configured: the signer's log is followed without its signatures");
+        tracing::warn!(
+            "no log-key is configured: the signer's log is followed without its signatures"
+        );
     }
     let scheme = if tls.is_some() { "https" } else { "http" };
     let bound = listener.local_addr()?;
@@ -208,7 +224,11 @@ fn seed() -> Result<u64, StartError> {
 async fn rotate(app: Arc<App>) {
     loop {
         tokio::time::sleep(ROTATION_LOOK).await;
-        match app.tokens.rotate_if_due(&app.database, app.clock.now()).await {
+        match app
+            .tokens
+            .rotate_if_due(&app.database, app.clock.now())
+            .await
+        {
             Ok(false) => {}
             Ok(true) => tracing::info!("the secret of session tokens was replaced"),
             Err(error) => tracing::error!(%error, "the secret of session tokens stays the old one"),

@@ -90,7 +90,10 @@ pub(crate) fn to_account() -> Account {
 }
 
 fn account(number: u8) -> Account {
-    bs58::encode([number; 32]).into_string().parse().expect("an address")
+    bs58::encode([number; 32])
+        .into_string()
+        .parse()
+        .expect("an address")
 }
 
 fn amount(units: u128) -> Amount {
@@ -267,15 +270,30 @@ impl Inside {
     }
 
     fn append(&mut self, body: EventBody) -> u64 {
-        let clocks = Clocks { wall: WallTime::from_millis(NOON), ..Clocks::default() };
+        let clocks = Clocks {
+            wall: WallTime::from_millis(NOON),
+            ..Clocks::default()
+        };
         let body = to_canonical(&Event { clocks, body });
-        let previous = self.events.last().map_or_else(|| genesis(self.id, &self.public()), |event| event.hash);
+        let previous = self
+            .events
+            .last()
+            .map_or_else(|| genesis(self.id, &self.public()), |event| event.hash);
         let sequence = self.events.len() as u64 + 1;
         let hash = link(previous, sequence, &body);
-        self.events.push(EventRecord { sequence, body, hash });
-        let head = Head { signer: self.id, sequence, hash };
+        self.events.push(EventRecord {
+            sequence,
+            body,
+            hash,
+        });
+        let head = Head {
+            signer: self.id,
+            sequence,
+            hash,
+        };
         let signature = self.log_key.sign(head.note_text().as_bytes()).to_bytes();
-        self.heads.push(SignedHead::new(head, &self.public(), signature));
+        self.heads
+            .push(SignedHead::new(head, &self.public(), signature));
         sequence
     }
 
@@ -285,7 +303,10 @@ impl Inside {
             Credential::AgentKey(key) => key.as_bytes().to_vec(),
             Credential::Bearer(_) => request.session.as_bytes().to_vec(),
         };
-        hash(Domain::Idempotency, &[&owner, request.idempotency_key.as_bytes()])
+        hash(
+            Domain::Idempotency,
+            &[&owner, request.idempotency_key.as_bytes()],
+        )
     }
 
     fn spend(&mut self, request: SpendRequest) -> Result<SignedPayment, SignerError> {
@@ -299,7 +320,10 @@ impl Inside {
             if self.bodies[&idempotency] != digest {
                 return Err(Code::IdempotencyConflict.into());
             }
-            return Ok(SignedPayment { replay: true, ..earlier.clone() });
+            return Ok(SignedPayment {
+                replay: true,
+                ..earlier.clone()
+            });
         }
         let decoded = decode(body.network, from_account(), &request.unsigned).expect("decodable");
         let number = self.events.len() as u8;
@@ -312,7 +336,10 @@ impl Inside {
             chain: body.network,
             unsigned: request.unsigned.clone(),
             effects: decoded.effects().to_vec(),
-            charges: vec![Charge { asset: body.network.native_asset(), amount: amount(1) }],
+            charges: vec![Charge {
+                asset: body.network.native_asset(),
+                amount: amount(1),
+            }],
             tier: Tier::Instant,
             policy_epoch: 1,
             nonce: None,
@@ -353,7 +380,11 @@ impl SignerPort for FakeSigner {
                 clock_closed: false,
                 policy_epoch: 1,
                 sequence: inside.events.len() as u64,
-                head: inside.heads.last().map(ToString::to_string).unwrap_or_default(),
+                head: inside
+                    .heads
+                    .last()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
                 sandbox: Vec::new(),
                 claim_holds: false,
                 unlock_failures: 0,
@@ -365,7 +396,12 @@ impl SignerPort for FakeSigner {
     fn events(&self, after: u64, _: u32, wait: Duration) -> Answer<EventPage> {
         let page = |inside: &mut Inside| EventPage {
             events: inside.events.iter().skip(after as usize).cloned().collect(),
-            heads: inside.heads.iter().skip(after as usize).map(ToString::to_string).collect(),
+            heads: inside
+                .heads
+                .iter()
+                .skip(after as usize)
+                .map(ToString::to_string)
+                .collect(),
             last: inside.events.len() as u64,
         };
         let news = Arc::clone(&self.news);
@@ -377,28 +413,37 @@ impl SignerPort for FakeSigner {
             let now = now?;
             if now.events.is_empty() && now.last == after {
                 // Whoever asks again sees what is new by then.
-                let _ = tokio::time::timeout(wait.min(Duration::from_millis(20)), news.notified()).await;
+                let _ = tokio::time::timeout(wait.min(Duration::from_millis(20)), news.notified())
+                    .await;
             }
             Ok(now)
         })
     }
 
     fn remaining(&self, session: SessionId) -> Answer<Option<SessionView>> {
-        self.answer("remaining", |inside| Ok(inside.sessions.get(&session).cloned()))
+        self.answer("remaining", |inside| {
+            Ok(inside.sessions.get(&session).cloned())
+        })
     }
 
     fn wallets(&self) -> Answer<Vec<WalletView>> {
         self.answer("wallets", |_| {
             let view = |id, account| WalletView {
                 wallet: id,
-                path: KeyPath { family: Family::Solana, index: 0 },
+                path: KeyPath {
+                    family: Family::Solana,
+                    index: 0,
+                },
                 account,
                 networks: vec![chain_id()],
                 paused: false,
                 nonces: Vec::new(),
             };
             let foreign = WalletId::from_bytes([6; 16]);
-            Ok(vec![view(wallet(), from_account()), view(foreign, account(13))])
+            Ok(vec![
+                view(wallet(), from_account()),
+                view(foreign, account(13)),
+            ])
         })
     }
 
@@ -411,8 +456,12 @@ impl SignerPort for FakeSigner {
             Mood::Denies(denial) => Err(SignerError::Denied(denial.clone())),
             _ => {
                 let body = TransferRequest::parse(&spend.body).map_err(SignerError::from)?;
-                let decoded = decode(body.network, from_account(), &spend.unsigned).expect("decodable");
-                Ok(WouldAllow { tier: Tier::Instant, fee: decoded.fee_max() })
+                let decoded =
+                    decode(body.network, from_account(), &spend.unsigned).expect("decodable");
+                Ok(WouldAllow {
+                    tier: Tier::Instant,
+                    fee: decoded.fee_max(),
+                })
             }
         })
     }
@@ -428,14 +477,26 @@ impl SignerPort for FakeSigner {
             if let Mood::Denies(denial) = &inside.mood {
                 return Err(SignerError::Denied(denial.clone()));
             }
-            let found = inside.spends.values().find(|payment| payment.transaction == transaction);
+            let found = inside
+                .spends
+                .values()
+                .find(|payment| payment.transaction == transaction);
             let found = found.ok_or(SignerError::from(Code::TransactionUnknown))?;
-            Ok(SignedPayment { replay: true, ..found.clone() })
+            Ok(SignedPayment {
+                replay: true,
+                ..found.clone()
+            })
         })
     }
 
     fn pause(&self, wallet: Option<WalletId>) -> Answer<u64> {
-        self.tightening("pause", EventBody::Paused { wallet, origin: Origin::Gateway })
+        self.tightening(
+            "pause",
+            EventBody::Paused {
+                wallet,
+                origin: Origin::Gateway,
+            },
+        )
     }
 
     fn revoke_session(&self, session: SessionId) -> Answer<u64> {
@@ -444,11 +505,23 @@ impl SignerPort for FakeSigner {
                 view.state = SessionState::Revoked;
             }
         });
-        self.tightening("revoke", EventBody::SessionRevoked { session, origin: Origin::Gateway })
+        self.tightening(
+            "revoke",
+            EventBody::SessionRevoked {
+                session,
+                origin: Origin::Gateway,
+            },
+        )
     }
 
     fn kill(&self) -> Answer<u64> {
-        self.tightening("kill", EventBody::Killed { epoch: 1, origin: Origin::Gateway })
+        self.tightening(
+            "kill",
+            EventBody::Killed {
+                epoch: 1,
+                origin: Origin::Gateway,
+            },
+        )
     }
 }
 
@@ -465,9 +538,16 @@ pub(crate) struct FakeChain {
 }
 
 impl FakeChain {
-    fn answer<T: Send + 'static>(&self, answer: Result<T, ChainError>) -> BoxFuture<'_, Result<T, ChainError>> {
+    fn answer<T: Send + 'static>(
+        &self,
+        answer: Result<T, ChainError>,
+    ) -> BoxFuture<'_, Result<T, ChainError>> {
         let down = self.down.load(Ordering::SeqCst);
-        let answer = if down { Err(ChainError::Rpc(RpcError::Unreachable)) } else { answer };
+        let answer = if down {
+            Err(ChainError::Rpc(RpcError::Unreachable))
+        } else {
+            answer
+        };
         Box::pin(std::future::ready(answer))
     }
 
@@ -481,7 +561,10 @@ impl FakeChain {
 }
 
 pub(crate) fn confirmed() -> Landing {
-    Landing::Confirmed { position: 77, fee: Some(amount(5000)) }
+    Landing::Confirmed {
+        position: 77,
+        fee: Some(amount(5000)),
+    }
 }
 
 impl ChainPort for FakeChain {
@@ -491,7 +574,12 @@ impl ChainPort for FakeChain {
 
     fn pace(&self) -> Pace {
         let quick = Duration::from_millis(1);
-        Pace { look: quick, look_slowest: quick, resend: quick, resend_slowest: quick }
+        Pace {
+            look: quick,
+            look_slowest: quick,
+            resend: quick,
+            resend_slowest: quick,
+        }
     }
 
     fn max_fee(&self) -> Amount {
@@ -506,13 +594,20 @@ impl ChainPort for FakeChain {
         _: Option<Amount>,
     ) -> BoxFuture<'_, Result<Prepared, ChainError>> {
         self.prepared.fetch_add(1, Ordering::SeqCst);
-        let transfer = waiaas_shared::request::Transfer { asset: chain_id().native_asset(), to, amount };
+        let transfer = waiaas_shared::request::Transfer {
+            asset: chain_id().native_asset(),
+            to,
+            amount,
+        };
         let unsigned = crate::pipeline::evaluate::nominal(chain_id(), from, &transfer);
         let unsigned = unsigned.ok_or(ChainError::AmountTooLarge);
         self.answer(unsigned.map(|unsigned| Prepared {
             unsigned,
             fee_max: Amount::from_base_units(5000),
-            validity: Validity::UntilBlockHeight { last_valid: 1000, fetched_at_slot: 5000 },
+            validity: Validity::UntilBlockHeight {
+                last_valid: 1000,
+                fetched_at_slot: 5000,
+            },
         }))
     }
 
@@ -525,9 +620,16 @@ impl ChainPort for FakeChain {
     fn send<'a>(&'a self, raw: &'a [u8]) -> BoxFuture<'a, Result<Sent, ChainError>> {
         let signature = raw.get(1..65).and_then(|bytes| bytes.try_into().ok());
         let id = ChainTransactionId::Solana(signature.expect("signed bytes"));
-        self.sent.lock().expect("no panic under it").push(raw.to_vec());
+        self.sent
+            .lock()
+            .expect("no panic under it")
+            .push(raw.to_vec());
         let down = self.down.load(Ordering::SeqCst);
-        let taken = if down { Err(RpcError::Unreachable) } else { Ok(()) };
+        let taken = if down {
+            Err(RpcError::Unreachable)
+        } else {
+            Ok(())
+        };
         Box::pin(std::future::ready(Ok(Sent { id, taken })))
     }
 
@@ -537,7 +639,10 @@ impl ChainPort for FakeChain {
         _: &'a Validity,
     ) -> BoxFuture<'a, Result<Landing, ChainError>> {
         let name = id.to_string();
-        let known = self.sent().iter().any(|raw| bs58::encode(&raw[1..65]).into_string() == name);
+        let known = self
+            .sent()
+            .iter()
+            .any(|raw| bs58::encode(&raw[1..65]).into_string() == name);
         let landing = self.landing.lock().expect("no panic under it").clone();
         // What was never sent cannot land, but it can lapse.
         let landing = match landing {
@@ -586,21 +691,36 @@ impl World {
     ) -> Self {
         let clock = Arc::new(AtomicU64::new(NOON));
         let reading = Arc::clone(&clock);
-        let clock_of_app = Clock::from_fn(move || WallTime::from_millis(reading.load(Ordering::SeqCst)));
-        let tokens = Tokens::load(&database, clock_of_app.now()).await.expect("loads");
+        let clock_of_app =
+            Clock::from_fn(move || WallTime::from_millis(reading.load(Ordering::SeqCst)));
+        let tokens = Tokens::load(&database, clock_of_app.now())
+            .await
+            .expect("loads");
         let app = App::new(Parts {
             signer: Arc::clone(&signer) as Arc<dyn SignerPort>,
             chains: vec![Arc::clone(&chain) as Arc<dyn ChainPort>],
             clock: clock_of_app,
             database,
             tokens,
-            guard: Guard::new(vec!["wallet.example.org".to_owned()], vec!["https://console.example.org".to_owned()]),
+            guard: Guard::new(
+                vec!["wallet.example.org".to_owned()],
+                vec!["https://console.example.org".to_owned()],
+            ),
             log_key: Some(signer.with(|inside| inside.public())),
         });
         let feed = tokio::spawn(projection::follow(Arc::clone(&app)));
         let router = router(Arc::clone(&app));
-        let world = Self { app, signer, chain, clock, router, feed };
-        world.until(|world| world.app.feed().is_caught_up() || world.app.feed().fault().is_some()).await;
+        let world = Self {
+            app,
+            signer,
+            chain,
+            clock,
+            router,
+            feed,
+        };
+        world
+            .until(|world| world.app.feed().is_caught_up() || world.app.feed().fault().is_some())
+            .await;
         world
     }
 
@@ -616,7 +736,11 @@ impl World {
     }
 
     pub(crate) fn token(&self, session: SessionId) -> String {
-        self.app.tokens.issue(session, self.app.clock.now()).expect("issued").token
+        self.app
+            .tokens
+            .issue(session, self.app.clock.now())
+            .expect("issued")
+            .token
     }
 
     pub(crate) fn body(&self) -> String {
@@ -629,19 +753,33 @@ impl World {
     }
 
     pub(crate) async fn call(&self, request: Request<Body>) -> (StatusCode, Value) {
-        let response = self.router.clone().oneshot(request).await.expect("infallible");
+        let response = self
+            .router
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("infallible");
         let status = response.status();
-        let bytes = to_bytes(response.into_body(), 1 << 20).await.expect("a body");
+        let bytes = to_bytes(response.into_body(), 1 << 20)
+            .await
+            .expect("a body");
         let value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         (status, value)
     }
 
     /// A payment by a bearer session.
     pub(crate) async fn pay(&self, key: &str, body: &str) -> (StatusCode, Value) {
-        self.call(self.payment("/v1/transactions", bearer(), key, body)).await
+        self.call(self.payment("/v1/transactions", bearer(), key, body))
+            .await
     }
 
-    pub(crate) fn payment(&self, target: &str, session: SessionId, key: &str, body: &str) -> Request<Body> {
+    pub(crate) fn payment(
+        &self,
+        target: &str,
+        session: SessionId,
+        key: &str,
+        body: &str,
+    ) -> Request<Body> {
         Call::new(Method::POST, target)
             .token(&self.token(session))
             .header("idempotency-key", key)
@@ -649,7 +787,12 @@ impl World {
     }
 
     pub(crate) async fn get(&self, target: &str, session: SessionId) -> (StatusCode, Value) {
-        self.call(Call::new(Method::GET, target).token(&self.token(session)).empty()).await
+        self.call(
+            Call::new(Method::GET, target)
+                .token(&self.token(session))
+                .empty(),
+        )
+        .await
     }
 
     /// A request of the bound session, signed by the agent.
@@ -657,9 +800,16 @@ impl World {
         self.signed_by(&agent(), target, nonce, body)
     }
 
-    pub(crate) fn signed_by(&self, key: &SigningKey, target: &str, nonce: &str, body: &str) -> Call {
+    pub(crate) fn signed_by(
+        &self,
+        key: &SigningKey,
+        target: &str,
+        nonce: &str,
+        body: &str,
+    ) -> Call {
         let seconds = self.clock.load(Ordering::SeqCst) / 1000;
-        let parameters = Parameters::new(seconds, nonce.parse().expect("a nonce"), bound()).expect("a time");
+        let parameters =
+            Parameters::new(seconds, nonce.parse().expect("a nonce"), bound()).expect("a time");
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let query = format!("?{query}");
         let request = waiaas_shared::request_signature::Request {
@@ -669,7 +819,8 @@ impl World {
             body: body.as_bytes(),
             idempotency_key: "key-of-agent",
         };
-        let fields = sign_request(&request, &parameters, |bytes| key.sign(bytes).to_bytes()).expect("plain");
+        let fields =
+            sign_request(&request, &parameters, |bytes| key.sign(bytes).to_bytes()).expect("plain");
         Call::new(Method::POST, target)
             .header("idempotency-key", "key-of-agent")
             .header("content-digest", &fields.content_digest)
@@ -683,7 +834,12 @@ pub(crate) struct Call(axum::http::request::Builder);
 
 impl Call {
     pub(crate) fn new(method: Method, target: &str) -> Self {
-        Self(Request::builder().method(method).uri(target).header("host", "127.0.0.1:3100"))
+        Self(
+            Request::builder()
+                .method(method)
+                .uri(target)
+                .header("host", "127.0.0.1:3100"),
+        )
     }
 
     pub(crate) fn header(self, name: &str, value: &str) -> Self {

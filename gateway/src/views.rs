@@ -121,13 +121,20 @@ impl Views {
             return Ok(Some(known));
         }
         let generation = self.generation.load(Ordering::SeqCst);
-        let Some(view) = signer.remaining(id).await? else { return Ok(None) };
-        let known = Arc::new(KnownSession { id, grant: view.grant, state: view.state });
+        let Some(view) = signer.remaining(id).await? else {
+            return Ok(None);
+        };
+        let known = Arc::new(KnownSession {
+            id,
+            grant: view.grant,
+            state: view.state,
+        });
         self.keep(generation, |kept| {
             if kept.sessions.len() >= SESSIONS {
                 kept.sessions.clear();
             }
-            kept.sessions.insert(id, (Instant::now(), Arc::clone(&known)));
+            kept.sessions
+                .insert(id, (Instant::now(), Arc::clone(&known)));
         });
         Ok(Some(known))
     }
@@ -142,7 +149,9 @@ impl Views {
         }
         let generation = self.generation.load(Ordering::SeqCst);
         let wallets = Arc::new(signer.wallets().await?);
-        self.keep(generation, |kept| kept.wallets = Some((Instant::now(), Arc::clone(&wallets))));
+        self.keep(generation, |kept| {
+            kept.wallets = Some((Instant::now(), Arc::clone(&wallets)))
+        });
         Ok(wallets)
     }
 
@@ -169,7 +178,9 @@ impl Views {
         }
         let generation = self.generation.load(Ordering::SeqCst);
         let documents = Arc::new(signer.policy().await?);
-        self.keep(generation, |kept| kept.policy = Some((Instant::now(), Arc::clone(&documents))));
+        self.keep(generation, |kept| {
+            kept.policy = Some((Instant::now(), Arc::clone(&documents)))
+        });
         Ok(documents)
     }
 
@@ -187,5 +198,6 @@ impl Views {
 }
 
 fn fresh<T>(kept: Option<&(Instant, Arc<T>)>, lasts: Duration) -> Option<Arc<T>> {
-    kept.filter(|(since, _)| since.elapsed() < lasts).map(|(_, value)| Arc::clone(value))
+    kept.filter(|(since, _)| since.elapsed() < lasts)
+        .map(|(_, value)| Arc::clone(value))
 }

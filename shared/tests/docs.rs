@@ -63,9 +63,6 @@ const LONG_FILES: &[(&str, &str)] = &[
         "tests: one story each, over one world",
     ),
     (
-        "tests: every method over a real connection",
-    ),
-    (
         "signer/src/vault/tests.rs",
         "tests: every fault of one file",
     ),

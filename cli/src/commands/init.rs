@@ -21,6 +21,8 @@ use crate::witness::Pin;
 /// DESIGN section 6, word for word.
 const PHRASE_SENTENCE: &str = "These words are your wallets. They work in other wallets and override every rule here. \
 They do not restore imported keys, rules or history.";
+/// Where the gateway's configuration takes the log key, once there is one.
+const LOG_KEY_PLACE: &str = "# log-key = \"\"";
 /// Words on a line.
 const WORDS_A_LINE: usize = 6;
 
@@ -136,13 +138,13 @@ async fn pin(app: &App, client: &AdminClient) -> Result<Pin, Failure> {
     pin.witness(&app.home, &status.head)?;
     let path = app.home.gateway_config();
     let file = app.home.read(&path)?.unwrap_or_default();
-    if !file.contains("\nlog-key = ") {
-        let pinned = file.replacen(
-            "# log-key = \"\"",
-            &format!("log-key = \"{}\"", pin.key_text()),
-            1,
-        );
-        app.home.write(&path, pinned.as_bytes())?;
+    let line = format!("log-key = \"{}\"", pin.key_text());
+    if file.contains(LOG_KEY_PLACE) {
+        app.home
+            .write(&path, file.replacen(LOG_KEY_PLACE, &line, 1).as_bytes())?;
+    } else if !file.contains(&line) {
+        app.output
+            .say(format!("Put this into {}: {line}", path.display()));
     }
     Ok(pin)
 }
@@ -230,7 +232,7 @@ fn gateway_file(home: &Home, url: &str, chains: &[Chain]) -> Result<String, Fail
     let port = url.port_or_known_default().unwrap_or(3100);
     let mut text = format!(
         "# The gateway (docs/operations.md). Unknown keys are refused.\n\
-         listen = \"{host}:{port}\"\nsigner-socket = {}\ndatabase = {}\n# log-key = \"\"\n",
+         listen = \"{host}:{port}\"\nsigner-socket = {}\ndatabase = {}\n{LOG_KEY_PLACE}\n",
         quoted(&home.gateway_socket()),
         quoted(&home.gateway_state().join("gateway.db")),
     );
@@ -378,7 +380,7 @@ mod tests {
         let table: toml::Table = toml::from_str(&gateway).unwrap();
         assert_eq!(table["listen"].as_str(), Some("127.0.0.1:3100"));
         assert_eq!(table["chain"].as_array().unwrap().len(), 2);
-        let pinned = gateway.replacen("# log-key = \"\"", "log-key = \"x\"", 1);
+        let pinned = gateway.replacen(LOG_KEY_PLACE, "log-key = \"x\"", 1);
         assert_eq!(
             toml::from_str::<toml::Table>(&pinned).unwrap()["log-key"].as_str(),
             Some("x")

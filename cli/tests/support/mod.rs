@@ -160,8 +160,9 @@ impl Terminal {
                 .master
                 .read(&mut buffer)
                 .expect("the test's own machine does this");
-            self.shown
-                .push_str(&String::from_utf8_lossy(buffer.get(..read).unwrap_or_default()));
+            self.shown.push_str(&String::from_utf8_lossy(
+                buffer.get(..read).unwrap_or_default(),
+            ));
         }
     }
 

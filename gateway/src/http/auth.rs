@@ -71,7 +71,8 @@ impl FromRequest<Arc<App>> for SignedSession {
         let session = by_token(request.headers(), app).await?;
         let request = agent_request(request).await?;
         let now = app.clock.now();
-        authenticate(&session, &request, now).map_err(|error| Problem::unauthenticated(error, now))?;
+        authenticate(&session, &request, now)
+            .map_err(|error| Problem::unauthenticated(error, now))?;
         Ok(Self { session, request })
     }
 }
@@ -79,14 +80,22 @@ impl FromRequest<Arc<App>> for SignedSession {
 async fn by_token(headers: &HeaderMap, app: &App) -> Result<Arc<KnownSession>, Problem> {
     let token = bearer(headers)?.ok_or(GatewayCode::TokenMissing)?;
     let now = app.clock.now();
-    let id = app.tokens.session(token, now).map_err(|_| GatewayCode::TokenInvalid)?;
+    let id = app
+        .tokens
+        .session(token, now)
+        .map_err(|_| GatewayCode::TokenInvalid)?;
     let session = usable_session(app, id).await?.ok_or(Code::SessionUnknown)?;
     Ok(session)
 }
 
 /// A session that can be used now; none if the signer knows none.
-pub(super) async fn usable_session(app: &App, id: SessionId) -> Result<Option<Arc<KnownSession>>, Problem> {
-    let Some(session) = app.views.session(&*app.signer, id).await? else { return Ok(None) };
+pub(super) async fn usable_session(
+    app: &App,
+    id: SessionId,
+) -> Result<Option<Arc<KnownSession>>, Problem> {
+    let Some(session) = app.views.session(&*app.signer, id).await? else {
+        return Ok(None);
+    };
     let now = app.clock.now();
     usable(&session, now).map_err(|error| Problem::unauthenticated(error, now))?;
     Ok(Some(session))
@@ -94,7 +103,9 @@ pub(super) async fn usable_session(app: &App, id: SessionId) -> Result<Option<Ar
 
 /// The value behind `Bearer` (RFC 6750 section 2.1); never from the query.
 pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let Some(value) = single(headers, &header::AUTHORIZATION)? else { return Ok(None) };
+    let Some(value) = single(headers, &header::AUTHORIZATION)? else {
+        return Ok(None);
+    };
     match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() => {
             Ok(Some(token))
@@ -120,7 +131,8 @@ pub(super) async fn agent_request(request: Request) -> Result<AgentRequest, Prob
         body: Bytes::new(),
     };
     let media_type = single(&parts.headers, &header::CONTENT_TYPE)?;
-    let length = single(&parts.headers, &header::CONTENT_LENGTH)?.and_then(|text| text.parse().ok());
+    let length =
+        single(&parts.headers, &header::CONTENT_LENGTH)?.and_then(|text| text.parse().ok());
     if length.is_some_and(|length: usize| length > BODY_LIMIT_BYTES) {
         return Err(Code::BodyTooLarge.into());
     }
@@ -147,6 +159,10 @@ fn unreadable(error: &axum::Error) -> Problem {
 
 fn is_json(media_type: &str) -> bool {
     let media_type = media_type.to_ascii_lowercase();
-    ["application/json", "application/json;charset=utf-8", "application/json; charset=utf-8"]
-        .contains(&media_type.as_str())
+    [
+        "application/json",
+        "application/json;charset=utf-8",
+        "application/json; charset=utf-8",
+    ]
+    .contains(&media_type.as_str())
 }

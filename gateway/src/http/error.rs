@@ -104,10 +104,11 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         Code::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
         Code::SigningFault | Code::EntropyFailed => StatusCode::INTERNAL_SERVER_ERROR,
-        Code::BodyMalformed | Code::IdempotencyKeyInvalid => StatusCode::BAD_REQUEST,
+        Code::BodyMalformed | Code::SignerMismatch | Code::IdempotencyKeyInvalid => {
+            StatusCode::BAD_REQUEST
+        }
         Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Code::SignerMismatch
-        | Code::BodyMismatch
+        Code::BodyMismatch
         | Code::AmountInvalid
         | Code::TransactionUndecodable
         | Code::NonceNotZero
@@ -199,7 +200,9 @@ impl From<&Violation> for Broken {
             asset: violation.asset.map(|asset| asset.to_string()),
             observed: violation.observed.map(|observed| observed.to_string()),
             allowed: violation.allowed.map(|allowed| allowed.to_string()),
-            retry_after_seconds: violation.retry_after.map(|wait| wait.millis().div_ceil(1000)),
+            retry_after_seconds: violation
+                .retry_after
+                .map(|wait| wait.millis().div_ceil(1000)),
             next: violation.code.next(),
         }
     }
@@ -244,7 +247,10 @@ impl Problem {
             404 => 3,
             _ => 4,
         };
-        let lightest = violations.iter().map(|broken| broken.code).min_by_key(|code| weight(*code));
+        let lightest = violations
+            .iter()
+            .map(|broken| broken.code)
+            .min_by_key(|code| weight(*code));
         let code = lightest.unwrap_or(Code::BodyMalformed);
         let allowed_now = allowed_now(violations);
         Self(Box::new(ProblemBody {
@@ -351,7 +357,9 @@ impl From<Refusal> for Problem {
             }
             Refusal::Database(DatabaseError::Overloaded) => Self::of(GatewayCode::Overloaded),
             Refusal::Database(_) => Self::of(GatewayCode::Storage),
-            Refusal::Log(fault) => Self::of(GatewayCode::LogRolledBack).with_detail(fault.to_string()),
+            Refusal::Log(fault) => {
+                Self::of(GatewayCode::LogRolledBack).with_detail(fault.to_string())
+            }
             Refusal::Behind => Self::of(GatewayCode::ProjectionBehind),
             Refusal::Internal => Self::of(GatewayCode::Internal),
         }
@@ -366,7 +374,9 @@ fn of_chain(error: &ChainError) -> Problem {
         | ChainError::AmountTooLarge
         | ChainError::Unbuildable(_)
         | ChainError::NotSigned => (GatewayCode::AccountMismatch, None),
-        ChainError::GasAboveLimit { .. } | ChainError::WouldFail { .. } => (GatewayCode::WouldFail, None),
+        ChainError::GasAboveLimit { .. } | ChainError::WouldFail { .. } => {
+            (GatewayCode::WouldFail, None)
+        }
         ChainError::InsufficientFunds { balance, needed } => {
             (GatewayCode::InsufficientFunds, Some((*needed, *balance)))
         }
@@ -419,11 +429,13 @@ fn allowed_now(violations: &[Violation]) -> Option<Amount> {
 
 /// When every rule would pass; nothing if waiting does not help with one of them.
 fn retry_after(violations: &[Violation]) -> Option<u64> {
-    let waits = violations.iter().map(|broken| match (broken.retry_after, broken.code) {
-        (Some(wait), _) => Some(wait.millis().div_ceil(1000)),
-        (None, Code::Overloaded | Code::StorageFull) => Some(1),
-        _ => None,
-    });
+    let waits = violations
+        .iter()
+        .map(|broken| match (broken.retry_after, broken.code) {
+            (Some(wait), _) => Some(wait.millis().div_ceil(1000)),
+            (None, Code::Overloaded | Code::StorageFull) => Some(1),
+            _ => None,
+        });
     waits.collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
@@ -481,8 +493,12 @@ const fn gateway_hint(code: GatewayCode) -> &'static str {
         | GatewayCode::SignerVersion
         | GatewayCode::ChainLies
         | GatewayCode::ChainNotConfigured => "Tell the owner.",
-        GatewayCode::HostNotAllowed => "Call the gateway by a loopback name, or list the name in allowed-hosts.",
-        GatewayCode::OriginNotAllowed => "Call from a program, or list the origin in allowed-origins.",
+        GatewayCode::HostNotAllowed => {
+            "Call the gateway by a loopback name, or list the name in allowed-hosts."
+        }
+        GatewayCode::OriginNotAllowed => {
+            "Call from a program, or list the origin in allowed-origins."
+        }
         _ => "Correct the request; see docs/api.md.",
     }
 }
@@ -537,7 +553,10 @@ mod tests {
         assert_eq!(told.status, 403);
         // The first rule never passes by waiting.
         assert_eq!(told.retry_after_seconds, None);
-        let told = problem(vec![limit(Code::HourLimit, 7, Some(1500)), limit(Code::DayLimit, 9, Some(9001))]);
+        let told = problem(vec![
+            limit(Code::HourLimit, 7, Some(1500)),
+            limit(Code::DayLimit, 9, Some(9001)),
+        ]);
         assert_eq!(told.retry_after_seconds, Some(10));
     }
 
@@ -552,7 +571,10 @@ mod tests {
 
     #[test]
     fn a_state_outranks_a_rule() {
-        let told = problem(vec![limit(Code::HourLimit, 7, Some(1)), Violation::of(Code::Locked)]);
+        let told = problem(vec![
+            limit(Code::HourLimit, 7, Some(1)),
+            Violation::of(Code::Locked),
+        ]);
         assert_eq!((told.status, told.code.as_str()), (503, "locked"));
         assert_eq!(told.retry_after_seconds, None);
     }
@@ -560,13 +582,31 @@ mod tests {
     #[test]
     fn every_code_has_a_status_for_refusals_and_a_name_of_its_own() {
         for code in Code::ALL {
-            assert!(status_of(*code).is_client_error() || status_of(*code).is_server_error(), "{code}");
+            assert!(
+                status_of(*code).is_client_error() || status_of(*code).is_server_error(),
+                "{code}"
+            );
         }
         for (place, code) in GatewayCode::ALL.iter().enumerate() {
             assert!(Code::from_text(code.as_str()).is_none(), "{code:?}");
             let later = GatewayCode::ALL.iter().skip(place + 1);
-            assert!(later.into_iter().all(|other| other.as_str() != code.as_str()), "{code:?}");
+            assert!(
+                later
+                    .into_iter()
+                    .all(|other| other.as_str() != code.as_str()),
+                "{code:?}"
+            );
             assert!(code.status().as_u16() >= 400 && code.message().ends_with('.'));
+        }
+    }
+
+    /// docs/api.md has a row for each code of the gateway's own, with its status.
+    #[test]
+    fn every_code_of_the_gateway_is_documented() {
+        let document = include_str!("../../../docs/api.md");
+        for code in GatewayCode::ALL {
+            let row = format!("| `{}` | {} |", code.as_str(), code.status().as_u16());
+            assert!(document.contains(&row), "docs/api.md lacks {row}");
         }
     }
 
@@ -574,7 +614,10 @@ mod tests {
     fn problems_are_problem_json() {
         let response = Problem::of(GatewayCode::Overloaded).into_response();
         assert_eq!(response.status(), 503);
-        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/problem+json"
+        );
         assert_eq!(response.headers()["retry-after"], "1");
     }
 }

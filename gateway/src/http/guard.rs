@@ -40,7 +40,10 @@ impl Guard {
         if target.scheme().is_some() || target.authority().is_some() || !is_plain(target.path()) {
             return Err(GatewayCode::TargetMalformed);
         }
-        if target.path_and_query().is_some_and(|whole| whole.as_str().len() > TARGET_LIMIT) {
+        if target
+            .path_and_query()
+            .is_some_and(|whole| whole.as_str().len() > TARGET_LIMIT)
+        {
             return Err(GatewayCode::TargetMalformed);
         }
         let headers = request.headers();
@@ -74,7 +77,11 @@ impl Guard {
 /// The name in front of a port of digits; the whole text if it has none.
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
-        Some((name, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        Some((name, port))
+            if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            name
+        }
         _ => host,
     }
 }
@@ -90,26 +97,37 @@ fn is_plain(path: &str) -> bool {
 ///
 /// # Errors
 /// [`GatewayCode::HeaderMalformed`] if it stands twice or is not ASCII text.
-pub fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, GatewayCode> {
+pub fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a str>, GatewayCode> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() {
         return Err(GatewayCode::HeaderMalformed);
     }
-    first.map(HeaderValue::to_str).transpose().map_err(|_| GatewayCode::HeaderMalformed)
+    first
+        .map(HeaderValue::to_str)
+        .transpose()
+        .map_err(|_| GatewayCode::HeaderMalformed)
 }
 
 /// The guard as a layer. Whatever it refuses is read no further: the connection ends.
 pub async fn layer(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     if let Err(code) = app.guard.check(&request) {
         let mut refused = Problem::of(code).into_response();
-        refused.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        refused
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
         return refused;
     }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     // Answers hold balances and payments: no cache, no sniffing, no frame.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     response
 }

@@ -117,7 +117,10 @@ struct ChainState {
 #[utoipa::path(get, path = "/health", tag = "health", security(()),
     responses((status = 200, description = "It does", body = Alive)))]
 pub(super) async fn alive(_: Public) -> Json<Alive> {
-    Json(Alive { status: "ok", version: env!("CARGO_PKG_VERSION") })
+    Json(Alive {
+        status: "ok",
+        version: env!("CARGO_PKG_VERSION"),
+    })
 }
 
 /// Whether payments can be made.
@@ -129,27 +132,48 @@ pub(super) async fn ready(_: Public, State(app): State<Arc<App>>) -> Response {
     let (signer, chains) = tokio::join!(timeout(SIGNER_PATIENCE, app.signer.status()), chains);
     let signer = signer.ok().and_then(Result::ok).map(SignerState::from);
     let feed = app.feed();
-    let ready = signer.as_ref().is_some_and(SignerState::signs) && feed.health == FeedHealth::Following;
+    let ready =
+        signer.as_ref().is_some_and(SignerState::signs) && feed.health == FeedHealth::Following;
     let log = match feed.health {
         FeedHealth::Starting => "starting",
         FeedHealth::Following => "following",
         FeedHealth::Unreachable => "unreachable",
         FeedHealth::Faulty(_) => "faulty",
     };
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, signer, log, chains })).into_response()
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (
+        status,
+        Json(Readiness {
+            ready,
+            signer,
+            log,
+            chains,
+        }),
+    )
+        .into_response()
 }
 
 async fn chain_state(chain: &dyn ChainPort) -> ChainState {
     let health = timeout(CHAIN_PATIENCE, chain.health()).await;
     let head = health.ok().and_then(Result::ok).map(|health| health.head);
-    ChainState { network: chain.id().to_string(), reachable: head.is_some(), head }
+    ChainState {
+        network: chain.id().to_string(),
+        reachable: head.is_some(),
+        head,
+    }
 }
 
 /// The state of the signer.
 #[utoipa::path(get, path = "/v1/status", tag = "health", security(()),
     responses((status = 200, description = "The signer's state", body = SignerState),
         (status = "default", description = "Refused", body = ProblemBody, content_type = "application/problem+json")))]
-pub(super) async fn status(_: Public, State(app): State<Arc<App>>) -> Result<Json<SignerState>, Problem> {
+pub(super) async fn status(
+    _: Public,
+    State(app): State<Arc<App>>,
+) -> Result<Json<SignerState>, Problem> {
     Ok(Json(app.signer.status().await?.into()))
 }

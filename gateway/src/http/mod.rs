@@ -16,11 +16,11 @@ mod wallets;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use tokio::sync::Semaphore;
 
 use crate::app::App;
@@ -39,7 +39,10 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/status", get(health::status))
         .route("/v1/wallets", get(wallets::list))
         .route("/v1/wallets/{wallet}/balances", get(wallets::balances))
-        .route("/v1/transactions", get(transactions::list).post(transactions::create))
+        .route(
+            "/v1/transactions",
+            get(transactions::list).post(transactions::create),
+        )
         .route("/v1/transactions/dry-run", post(transactions::dry_run))
         .route("/v1/transactions/{transaction}", get(transactions::show))
         .route("/v1/session", get(sessions::show))
@@ -50,7 +53,10 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(places, limit))
-        .layer(middleware::from_fn_with_state(Arc::clone(&app), guard::layer))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            guard::layer,
+        ))
         .with_state(app)
 }
 

@@ -14,7 +14,10 @@ use super::{health, sessions, stop, transactions, wallets};
 /// The body of a payment, for its description only: it is read by `waiaas_shared::request`.
 #[derive(Debug, ToSchema)]
 #[schema(as = TransferRequest)]
-#[expect(dead_code, reason = "describes what waiaas_shared::request reads; never made")]
+#[expect(
+    dead_code,
+    reason = "describes what waiaas_shared::request reads; never made"
+)]
 pub(super) struct TransferBody {
     /// The signer that the agent means.
     signer: String,
@@ -71,14 +74,20 @@ impl Modify for Schemes {
         let components = document.components.get_or_insert_with(Default::default);
         let bearer = |text: &str| {
             SecurityScheme::Http(
-                HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(text)).build(),
+                HttpBuilder::new()
+                    .scheme(HttpAuthScheme::Bearer)
+                    .description(Some(text))
+                    .build(),
             )
         };
         components.add_security_scheme(
             "session_token",
             bearer("A token from POST /v1/session/token, for 15 minutes"),
         );
-        components.add_security_scheme("session_secret", bearer("waiaas_<session>_<secret in base58>"));
+        components.add_security_scheme(
+            "session_secret",
+            bearer("waiaas_<session>_<secret in base58>"),
+        );
         components.add_security_scheme(
             "agent_signature",
             SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
@@ -113,10 +122,30 @@ pub(super) async fn document(_: Public) -> Response {
 mod tests {
     use super::*;
 
+    #[test]
+    fn every_route_is_in_the_manual() {
+        let manual = include_str!("../../../docs/api.md");
+        for (path, methods) in Description::openapi().paths.paths {
+            let methods = [
+                ("GET", methods.get.is_some()),
+                ("POST", methods.post.is_some()),
+            ];
+            for (method, _) in methods.iter().filter(|(_, known)| *known) {
+                assert!(
+                    manual.contains(&format!("`{method} {path}`")),
+                    "docs/api.md lacks {method} {path}"
+                );
+            }
+        }
+    }
+
     /// To write the file anew: `cargo run -p waiaas-gateway -- --openapi > docs/openapi.json`.
     #[test]
     fn the_committed_description_is_the_routes_own() {
         let committed = include_str!("../../../docs/openapi.json");
-        assert!(committed == text(), "docs/openapi.json is not what the routes say");
+        assert!(
+            committed == text(),
+            "docs/openapi.json is not what the routes say"
+        );
     }
 }

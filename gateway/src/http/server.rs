@@ -57,7 +57,10 @@ pub enum TlsError {
 pub fn acceptor(tls: &Tls) -> Result<TlsAcceptor, TlsError> {
     use std::os::unix::fs::PermissionsExt as _;
 
-    let pem = |path: &Path, what| TlsError::Pem { path: path.to_owned(), what };
+    let pem = |path: &Path, what| TlsError::Pem {
+        path: path.to_owned(),
+        what,
+    };
     let metadata = std::fs::metadata(&tls.key).map_err(|_| pem(&tls.key, "private key"))?;
     if metadata.permissions().mode() & 0o077 != 0 {
         return Err(TlsError::Permissions(tls.key.clone()));
@@ -86,7 +89,9 @@ pub async fn serve(
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let stopped = stop.clone();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            break;
+        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = told(&mut stop) => break,
@@ -161,4 +166,45 @@ async fn speak(
 /// Ends when the process is told to stop, or nobody is left who could tell.
 async fn told(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn keys_that_others_may_read_and_files_without_pem_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let tls = Tls {
+            certificate: folder.path().join("c.pem"),
+            key: folder.path().join("k.pem"),
+        };
+        assert!(matches!(
+            acceptor(&tls),
+            Err(TlsError::Pem {
+                what: "private key",
+                ..
+            })
+        ));
+        std::fs::write(&tls.certificate, "no certificate").expect("written");
+        std::fs::write(&tls.key, "no key").expect("written");
+        let mode = |mode| std::fs::set_permissions(&tls.key, std::fs::Permissions::from_mode(mode));
+        for open in [0o644, 0o640, 0o604] {
+            mode(open).expect("set");
+            assert!(
+                matches!(acceptor(&tls), Err(TlsError::Permissions(_))),
+                "{open:o}"
+            );
+        }
+        mode(0o600).expect("set");
+        assert!(matches!(
+            acceptor(&tls),
+            Err(TlsError::Pem {
+                what: "certificate",
+                ..
+            })
+        ));
+    }
 }

@@ -130,8 +130,10 @@ pub(super) async fn token(
         None => by_signature(&app, &request).await?,
     };
     let now = app.clock.now();
-    let Issued { token, expires } =
-        app.tokens.issue(session.id, now).map_err(|_| GatewayCode::Internal)?;
+    let Issued { token, expires } = app
+        .tokens
+        .issue(session.id, now)
+        .map_err(|_| GatewayCode::Internal)?;
     Ok(Json(TokenView {
         token,
         token_type: "Bearer",
@@ -146,15 +148,19 @@ async fn by_secret(app: &App, credential: &str) -> Result<Arc<KnownSession>, Pro
     let (id, secret) = parse_secret(credential).ok_or(GatewayCode::CredentialInvalid)?;
     let digest = hash(Domain::SessionSecret, &[&secret]);
     let known = app.views.session(&*app.signer, id).await?;
-    let matches = known.as_deref().is_some_and(|known| match &known.grant.credential {
-        Credential::Bearer(expected) => digest.as_bytes().ct_eq(expected.as_bytes()).into(),
-        Credential::AgentKey(_) => false,
-    });
+    let matches = known
+        .as_deref()
+        .is_some_and(|known| match &known.grant.credential {
+            Credential::Bearer(expected) => digest.as_bytes().ct_eq(expected.as_bytes()).into(),
+            Credential::AgentKey(_) => false,
+        });
     if !matches {
         return Err(GatewayCode::CredentialInvalid.into());
     }
     // Whoever has the secret may learn that the session has ended.
-    usable_session(app, id).await?.ok_or(GatewayCode::CredentialInvalid.into())
+    usable_session(app, id)
+        .await?
+        .ok_or(GatewayCode::CredentialInvalid.into())
 }
 
 fn parse_secret(credential: &str) -> Option<(SessionId, Vec<u8>)> {
@@ -172,7 +178,10 @@ async fn by_signature(app: &App, request: &AgentRequest) -> Result<Arc<KnownSess
         return Err(GatewayCode::CredentialInvalid.into());
     }
     let parameters = Parameters::parse(&request.signature_input).map_err(|error| {
-        let error = crate::pipeline::authenticate::AuthenticateError::Signature { error, expected: None };
+        let error = crate::pipeline::authenticate::AuthenticateError::Signature {
+            error,
+            expected: None,
+        };
         Problem::unauthenticated(error, app.clock.now())
     })?;
     let session = usable_session(app, parameters.session()).await?;
@@ -216,7 +225,11 @@ pub(super) async fn show(
     Session(session): Session,
 ) -> Result<Json<SessionJson>, Problem> {
     // Asked for afresh: what is left changes with every payment.
-    let view = app.signer.remaining(session.id).await?.ok_or(Code::SessionUnknown)?;
+    let view = app
+        .signer
+        .remaining(session.id)
+        .await?
+        .ok_or(Code::SessionUnknown)?;
     let signer = app.known_signer().map(|signer| signer.to_string());
     Ok(Json(SessionJson::of(&view, signer)))
 }
@@ -245,7 +258,13 @@ impl SessionJson {
                     asset: limit.asset.to_string(),
                     per_transaction: limit.per_transaction.to_string(),
                     total: limit.total.to_string(),
-                    spent: view.usage.spent.get(&limit.asset).copied().unwrap_or_default().to_string(),
+                    spent: view
+                        .usage
+                        .spent
+                        .get(&limit.asset)
+                        .copied()
+                        .unwrap_or_default()
+                        .to_string(),
                 })
                 .collect(),
             remaining: view
@@ -275,7 +294,10 @@ pub(super) async fn revoke(
     nothing(&signed.request)?;
     once(&app, &signed).await?;
     let sequence = app.signer.revoke_session(signed.session.id).await?;
-    app.views.forget(&Stale { sessions: vec![signed.session.id], ..Stale::default() });
+    app.views.forget(&Stale {
+        sessions: vec![signed.session.id],
+        ..Stale::default()
+    });
     Ok(Json(Stopped { sequence }))
 }
 

@@ -44,7 +44,10 @@ pub(super) async fn pause(
     }
     once(&app, &signed).await?;
     let sequence = app.signer.pause(Some(body.wallet)).await?;
-    app.views.forget(&Stale { wallets: true, ..Stale::default() });
+    app.views.forget(&Stale {
+        wallets: true,
+        ..Stale::default()
+    });
     Ok(Json(Stopped { sequence }))
 }
 

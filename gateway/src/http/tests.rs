@@ -1,5 +1,7 @@
 //! The surface as a client sees it, over a scripted signer and chain.
 
 mod access;
+mod bodies;
+mod guard;
 mod payments;
 mod sockets;

@@ -111,14 +111,20 @@ impl Tokens {
             Some(current) => current,
             None => fresh(database, now).await?,
         };
-        Ok(Self { secrets: RwLock::new(Secrets { current, previous }) })
+        Ok(Self {
+            secrets: RwLock::new(Secrets { current, previous }),
+        })
     }
 
     /// Replaces the secret if its day is over, or if it was made at a time that is still to come.
     ///
     /// # Errors
     /// [`DatabaseError`]: the old one stays.
-    pub async fn rotate_if_due(&self, database: &Database, now: WallTime) -> Result<bool, DatabaseError> {
+    pub async fn rotate_if_due(
+        &self,
+        database: &Database,
+        now: WallTime,
+    ) -> Result<bool, DatabaseError> {
         let created = self.secrets().current.created;
         if now >= created && now.since(created).millis() < SECRET_LIFE_MILLIS {
             return Ok(false);
@@ -161,7 +167,10 @@ impl Tokens {
         }
         let (header, _) = token.split_once('.').ok_or(TokenError)?;
         let secrets = self.secrets();
-        let previous = secrets.previous.filter(|(_, until)| now < *until).map(|(secret, _)| secret);
+        let previous = secrets
+            .previous
+            .filter(|(_, until)| now < *until)
+            .map(|(secret, _)| secret);
         let secret = std::iter::once(secrets.current)
             .chain(previous)
             .find(|secret| secret.header_text == header)
@@ -178,12 +187,22 @@ impl Tokens {
         let seconds = now.millis() / 1000;
         let born = claims.iat <= seconds.saturating_add(AHEAD_SECONDS);
         let alive = seconds < claims.exp;
-        let short = claims.exp.checked_sub(claims.iat).is_some_and(|life| life <= LIFE_SECONDS);
-        if born && alive && short { Ok(claims.sub) } else { Err(TokenError) }
+        let short = claims
+            .exp
+            .checked_sub(claims.iat)
+            .is_some_and(|life| life <= LIFE_SECONDS);
+        if born && alive && short {
+            Ok(claims.sub)
+        } else {
+            Err(TokenError)
+        }
     }
 
     fn secrets(&self) -> Secrets {
-        self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.secrets
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -207,14 +226,19 @@ impl Secret {
 async fn fresh(database: &Database, now: WallTime) -> Result<Arc<Secret>, DatabaseError> {
     let mut random = [0_u8; 40];
     getrandom::fill(&mut random).map_err(|_| DatabaseError::Failed)?;
-    let (kid, secret) = random.split_first_chunk::<8>().ok_or(DatabaseError::Failed)?;
+    let (kid, secret) = random
+        .split_first_chunk::<8>()
+        .ok_or(DatabaseError::Failed)?;
     let kid = hex::encode(kid);
     let secret: [u8; 32] = secret.try_into().map_err(|_| DatabaseError::Failed)?;
     let name = kid.clone();
     let store = move |connection: &rusqlite::Connection| {
         let millis = now.millis().cast_signed();
         let until = now.millis().saturating_add(OVERLAP_MILLIS).cast_signed();
-        connection.execute("DELETE FROM token_secret WHERE accepted_until < ?1", [millis])?;
+        connection.execute(
+            "DELETE FROM token_secret WHERE accepted_until < ?1",
+            [millis],
+        )?;
         connection.execute(
             "UPDATE token_secret SET accepted_until = ?1 WHERE accepted_until IS NULL",
             [until],

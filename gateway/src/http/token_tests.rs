@@ -28,7 +28,8 @@ fn forge(tokens: &Tokens, header: &str, claims: &Value) -> String {
     let message = format!("{header}.{}", part(claims));
     let secret = tokens.secrets().current;
     let signature =
-        jsonwebtoken::crypto::sign(message.as_bytes(), &secret.encoding, Algorithm::HS256).expect("signs");
+        jsonwebtoken::crypto::sign(message.as_bytes(), &secret.encoding, Algorithm::HS256)
+            .expect("signs");
     format!("{message}.{signature}")
 }
 
@@ -57,7 +58,10 @@ async fn no_other_claims_pass() {
     let (_database, tokens) = tokens().await;
     let header = tokens.secrets().current.header_text.clone();
     let seconds = NOW / 1000;
-    assert_eq!(tokens.session(&forge(&tokens, &header, &claims()), at(0)), Ok(session()));
+    assert_eq!(
+        tokens.session(&forge(&tokens, &header, &claims()), at(0)),
+        Ok(session())
+    );
     let without = |name: &str| {
         let mut claims = claims();
         claims.as_object_mut().expect("an object").remove(name);
@@ -102,14 +106,25 @@ async fn no_other_claims_pass() {
         json!(null),
     ];
     for claims in cases {
-        assert_eq!(tokens.session(&forge(&tokens, &header, &claims), at(0)), Err(TokenError), "{claims}");
+        assert_eq!(
+            tokens.session(&forge(&tokens, &header, &claims), at(0)),
+            Err(TokenError),
+            "{claims}"
+        );
     }
-    let doubled = claims().to_string().replacen('{', &format!("{{\"sub\":\"{}\",", session()), 1);
+    let doubled = claims()
+        .to_string()
+        .replacen('{', &format!("{{\"sub\":\"{}\",", session()), 1);
     let message = format!("{header}.{}", BASE64URL.encode(doubled));
     let secret = tokens.secrets().current;
     let signature =
-        jsonwebtoken::crypto::sign(message.as_bytes(), &secret.encoding, Algorithm::HS256).expect("signs");
-    assert_eq!(tokens.session(&format!("{message}.{signature}"), at(0)), Err(TokenError), "doubled claim");
+        jsonwebtoken::crypto::sign(message.as_bytes(), &secret.encoding, Algorithm::HS256)
+            .expect("signs");
+    assert_eq!(
+        tokens.session(&format!("{message}.{signature}"), at(0)),
+        Err(TokenError),
+        "doubled claim"
+    );
 }
 
 /// S05: no other header passes, though signed with the real secret.
@@ -152,7 +167,11 @@ async fn no_other_header_passes() {
         format!(" {}", secret.header_text),
     ];
     for header in cases {
-        assert_eq!(tokens.session(&forge(&tokens, &header, &claims()), at(0)), Err(TokenError), "{header}");
+        assert_eq!(
+            tokens.session(&forge(&tokens, &header, &claims()), at(0)),
+            Err(TokenError),
+            "{header}"
+        );
     }
 }
 
@@ -162,7 +181,11 @@ async fn malformed_texts_are_refused() {
     let token = tokens.issue(session(), at(0)).expect("issued").token;
     let parts: Vec<&str> = token.split('.').collect();
     let (header, body, signature) = (parts[0], parts[1], parts[2]);
-    let flipped = signature.replacen(&signature[3..4], if &signature[3..4] == "A" { "B" } else { "A" }, 1);
+    let flipped = signature.replacen(
+        &signature[3..4],
+        if &signature[3..4] == "A" { "B" } else { "A" },
+        1,
+    );
     for text in [
         String::new(),
         ".".to_owned(),
@@ -189,12 +212,19 @@ async fn malformed_texts_are_refused() {
 async fn secrets_rotate_and_overlap_a_minute() {
     let (database, tokens) = tokens().await;
     let day = 24 * 3600;
-    assert_eq!(tokens.rotate_if_due(&database, at(day - 1)).await, Ok(false));
+    assert_eq!(
+        tokens.rotate_if_due(&database, at(day - 1)).await,
+        Ok(false)
+    );
     let old = tokens.issue(session(), at(day - 1)).expect("issued").token;
     assert_eq!(tokens.rotate_if_due(&database, at(day)).await, Ok(true));
     let new = tokens.issue(session(), at(day)).expect("issued").token;
     for (seconds, old_passes) in [(0, true), (59, true), (60, false), (600, false)] {
-        assert_eq!(tokens.session(&old, at(day + seconds)).is_ok(), old_passes, "{seconds}");
+        assert_eq!(
+            tokens.session(&old, at(day + seconds)).is_ok(),
+            old_passes,
+            "{seconds}"
+        );
         assert!(tokens.session(&new, at(day + seconds)).is_ok(), "{seconds}");
     }
     // After a restart the same holds.
@@ -205,7 +235,9 @@ async fn secrets_rotate_and_overlap_a_minute() {
     // A second rotation forgets the first secret.
     assert_eq!(again.rotate_if_due(&database, at(2 * day)).await, Ok(true));
     let count = |connection: &rusqlite::Connection| {
-        connection.query_row("SELECT count(*) FROM token_secret", [], |row| row.get::<_, i64>(0))
+        connection.query_row("SELECT count(*) FROM token_secret", [], |row| {
+            row.get::<_, i64>(0)
+        })
     };
     assert_eq!(database.run(Durability::Process, count).await, Ok(2));
     // A secret from a time to come was made under a wrong clock.

@@ -113,15 +113,27 @@ pub(super) async fn create(
     query: Result<Query<CreateQuery>, QueryRejection>,
     SignedSession { session, request }: SignedSession,
 ) -> Result<Response, Problem> {
-    let wait = query.map_err(|_| GatewayCode::QueryMalformed)?.0.wait.unwrap_or(0);
+    let wait = query
+        .map_err(|_| GatewayCode::QueryMalformed)?
+        .0
+        .wait
+        .unwrap_or(0);
     if wait > WAIT_LIMIT_SECONDS {
         return Err(GatewayCode::QueryMalformed.into());
     }
     let deadline = Instant::now() + Duration::from_secs(wait);
     idempotency_key(&request.idempotency_key)?;
     let body = validate(&request.body, &session, app.known_signer())?;
-    let asked = Asked { session, agent: request, body };
-    let Paid { mut payment, raw, replay } = pay(&app, asked).await?;
+    let asked = Asked {
+        session,
+        agent: request,
+        body,
+    };
+    let Paid {
+        mut payment,
+        raw,
+        replay,
+    } = pay(&app, asked).await?;
     if wait > 0 && payment.facts.submit {
         payment = confirm::settled(&app, payment, deadline).await?;
     }
@@ -131,7 +143,11 @@ pub(super) async fn create(
         replay,
         signed_transaction: raw.map(|raw| BASE64.encode(raw)),
     };
-    let status = if replay { StatusCode::OK } else { StatusCode::CREATED };
+    let status = if replay {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
     Ok((status, [(header::LOCATION, location)], Json(made)).into_response())
 }
 
@@ -154,7 +170,11 @@ pub(super) async fn dry_run(
     let agent = super::auth::agent_request(request).await?;
     let body = validate(&agent.body, &session, app.known_signer())?;
     app.require_sound_log()?;
-    let asked = Asked { session, agent, body };
+    let asked = Asked {
+        session,
+        agent,
+        body,
+    };
     let evaluated = match evaluate::evaluate(&app, &asked).await {
         Ok(evaluated) => evaluated,
         Err(Refusal::Denied(denial)) => return judged(Err(SignerError::Denied(denial)), None),
@@ -163,7 +183,8 @@ pub(super) async fn dry_run(
     let (unsigned, chain_problem) = match sign::build(&app, &evaluated, false).await {
         Ok(prepared) => (prepared.unsigned, None),
         Err(refusal @ (Refusal::Chain(_) | Refusal::ChainNotConfigured(_))) => {
-            let nominal = evaluate::nominal(asked.body.network, evaluated.from, &evaluated.transfer);
+            let nominal =
+                evaluate::nominal(asked.body.network, evaluated.from, &evaluated.transfer);
             let problem = Problem::from(refusal);
             match nominal {
                 Some(unsigned) => (unsigned, Some(problem)),
@@ -172,7 +193,10 @@ pub(super) async fn dry_run(
         }
         Err(other) => return Err(other.into()),
     };
-    judged(evaluate::dry_run(&app, &asked, unsigned).await, chain_problem)
+    judged(
+        evaluate::dry_run(&app, &asked, unsigned).await,
+        chain_problem,
+    )
 }
 
 fn judged(
@@ -220,7 +244,9 @@ pub(super) async fn list(
 ) -> Result<Json<TransactionPage>, Problem> {
     let Query(ListQuery { limit, before }) = query.map_err(|_| GatewayCode::QueryMalformed)?;
     let limit = limit.unwrap_or(PAGE_DEFAULT);
-    if !(1..=PAGE_LIMIT).contains(&limit) || before.is_some_and(|before| i64::try_from(before).is_err()) {
+    if !(1..=PAGE_LIMIT).contains(&limit)
+        || before.is_some_and(|before| i64::try_from(before).is_err())
+    {
         return Err(GatewayCode::QueryMalformed.into());
     }
     let id = session.id;
@@ -231,7 +257,10 @@ pub(super) async fn list(
     let shown = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = payments.len() > shown;
     payments.truncate(shown);
-    let next = payments.last().filter(|_| more).map(|last| last.facts.sequence);
+    let next = payments
+        .last()
+        .filter(|_| more)
+        .map(|last| last.facts.sequence);
     Ok(Json(TransactionPage {
         transactions: payments.iter().map(TransactionView::from).collect(),
         next,
@@ -253,7 +282,11 @@ pub(super) async fn show(
     path: Result<Path<String>, PathRejection>,
     query: Result<Query<CreateQuery>, QueryRejection>,
 ) -> Result<Json<TransactionView>, Problem> {
-    let wait = query.map_err(|_| GatewayCode::QueryMalformed)?.0.wait.unwrap_or(0);
+    let wait = query
+        .map_err(|_| GatewayCode::QueryMalformed)?
+        .0
+        .wait
+        .unwrap_or(0);
     if wait > WAIT_LIMIT_SECONDS {
         return Err(GatewayCode::QueryMalformed.into());
     }

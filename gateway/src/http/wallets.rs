@@ -91,8 +91,12 @@ pub(super) async fn list(
     Session(session): Session,
 ) -> Result<Json<Wallets>, Problem> {
     let wallets = app.views.wallets(&*app.signer).await?;
-    let covered = wallets.iter().filter(|view| session.grant.wallets.contains(&view.wallet));
-    Ok(Json(Wallets { wallets: covered.map(Wallet::from).collect() }))
+    let covered = wallets
+        .iter()
+        .filter(|view| session.grant.wallets.contains(&view.wallet));
+    Ok(Json(Wallets {
+        wallets: covered.map(Wallet::from).collect(),
+    }))
 }
 
 /// Show what a wallet holds.
@@ -112,8 +116,15 @@ pub(super) async fn balances(
     if !session.grant.wallets.contains(&id) {
         return Err(Code::WalletUnknown.into());
     }
-    let view = app.views.wallet(&*app.signer, id).await?.ok_or(Code::WalletUnknown)?;
-    let balances = view.networks.iter().map(|network| balance(&app, &view, *network));
+    let view = app
+        .views
+        .wallet(&*app.signer, id)
+        .await?
+        .ok_or(Code::WalletUnknown)?;
+    let balances = view
+        .networks
+        .iter()
+        .map(|network| balance(&app, &view, *network));
     Ok(Json(Balances {
         wallet: view.wallet.to_string(),
         account: view.account.to_string(),

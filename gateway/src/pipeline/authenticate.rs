@@ -5,7 +5,8 @@
 use axum::body::Bytes;
 use waiaas_shared::denial::Code;
 use waiaas_shared::request_signature::{
-    self, Parameters, Request, RequestSignatureError, SignedRequest, VerifiedRequest, content_digest,
+    self, Parameters, Request, RequestSignatureError, SignedRequest, VerifiedRequest,
+    content_digest,
 };
 use waiaas_shared::session::Credential;
 use waiaas_shared::time::{Millis, WallTime};
@@ -113,7 +114,10 @@ pub fn prove(
         signature_input: &request.signature_input,
         signature: &request.signature,
     };
-    let broken = |error| AuthenticateError::Signature { error, expected: request.expected_base() };
+    let broken = |error| AuthenticateError::Signature {
+        error,
+        expected: request.expected_base(),
+    };
     let verified = request_signature::verify(&signed, key).map_err(broken)?;
     if verified.session != session.id {
         return Err(broken(RequestSignatureError::KeyId));

@@ -3,109 +3,51 @@
 //! any point each payment is found again, either there or in the signer's log, and gets its bytes once
 //! more from the signer. The same bytes may be sent any number of times; a life ends on evidence only.
 
-use std::collections::{HashMap, HashSet};
+mod recover;
+mod tracker;
+
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep, timeout_at};
 use waiaas_shared::caip::ChainId;
-use waiaas_shared::denial::{Code, Next};
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::status::Status;
+
+pub use tracker::Tracker;
 
 use super::sign::SignedPayment;
 use super::{Paid, Refusal};
 use crate::app::App;
 use crate::chain::tracker::{Step, Watch, next_step};
-use crate::chain::{ChainError, ChainText, ChainTransactionId, Landing, Validity};
+use crate::chain::{ChainError, ChainTransactionId, Landing, Validity};
 use crate::chain_port::ChainPort;
 use crate::database::{DatabaseError, Durability};
 use crate::payment::Payment;
 use crate::projection::store::{self, Change};
-use crate::signer_client::SignerError;
+use recover::{again, obtain, validity};
 
-/// Questions to nodes under way at once, for payments that nobody waits for at this moment.
-const QUESTIONS: usize = 32;
 /// Payments in the log that this process did not send itself are taken up after this time: whoever
 /// asked for them is given the chance to.
 const GRACE: Duration = Duration::from_secs(3);
-const RETRY_FIRST: Duration = Duration::from_millis(250);
 const RETRY_LAST: Duration = Duration::from_secs(30);
-/// Details of signed bytes that wait for their event.
-const DETAILS: usize = 16_384;
-/// No Solana slot is shorter. A bound for the age of a blockhash whose own slot was not kept.
-const SLOT_SHORTEST_MILLIS: u64 = 200;
-/// Slots of slack in the same bound.
-const SLOT_SLACK: u64 = 512;
-
-/// Name and validity of signed bytes.
-type Details = (Option<ChainTransactionId>, Option<Validity>);
-
-/// Payments under way.
-#[derive(Debug)]
-pub struct Tracker {
-    /// Each is followed by one task.
-    active: Mutex<HashSet<TransactionId>>,
-    /// Names and validities of bytes that were handed out, until their event comes by.
-    details: Mutex<HashMap<TransactionId, Details>>,
-    changes: broadcast::Sender<TransactionId>,
-    signer_changes: watch::Sender<u64>,
-    questions: Semaphore,
-}
-
-impl Default for Tracker {
-    fn default() -> Self {
-        Self {
-            active: Mutex::default(),
-            details: Mutex::default(),
-            changes: broadcast::Sender::new(1024),
-            signer_changes: watch::Sender::new(0),
-            questions: Semaphore::new(QUESTIONS),
-        }
-    }
-}
-
-impl Tracker {
-    /// What the signer refused may pass now.
-    pub(crate) fn signer_changed(&self) {
-        self.signer_changes.send_modify(|count| *count = count.wrapping_add(1));
-    }
-
-    /// The right to follow a payment, if nobody follows it.
-    fn claim(&self, id: TransactionId) -> bool {
-        self.active.lock().unwrap_or_else(PoisonError::into_inner).insert(id)
-    }
-
-    fn release(&self, id: TransactionId) {
-        self.active.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-    }
-
-    fn remember(&self, payment: &Payment) {
-        let mut details = self.details.lock().unwrap_or_else(PoisonError::into_inner);
-        if details.len() < DETAILS {
-            let progress = &payment.progress;
-            details.insert(payment.facts.id, (progress.chain_transaction, progress.validity));
-        }
-    }
-
-    /// Fills in what is remembered of a payment's bytes; says whether anything was.
-    pub(crate) fn fill_in(&self, payment: &mut Payment) -> bool {
-        let mut details = self.details.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((name, validity)) = details.remove(&payment.facts.id) else { return false };
-        payment.progress.chain_transaction = name;
-        payment.progress.validity = validity;
-        true
-    }
-}
 
 /// Lets a signed payment out: to the chain, or to the agent that sends it itself.
 pub(super) async fn release(app: &Arc<App>, signed: SignedPayment) -> Result<Paid, Refusal> {
-    let SignedPayment { payment, raw, replay } = signed;
+    let SignedPayment {
+        payment,
+        raw,
+        replay,
+    } = signed;
     if payment.facts.submit {
         let payment = submit(app, payment, raw).await?;
-        return Ok(Paid { payment, raw: None, replay });
+        return Ok(Paid {
+            payment,
+            raw: None,
+            replay,
+        });
     }
     // No commit stands between a signature and its answer: the log has the payment already.
     app.tracker.remember(&payment);
@@ -120,7 +62,11 @@ pub(super) async fn release(app: &Arc<App>, signed: SignedPayment) -> Result<Pai
             }
         });
     }
-    Ok(Paid { payment, raw: Some(raw), replay })
+    Ok(Paid {
+        payment,
+        raw: Some(raw),
+        replay,
+    })
 }
 
 async fn submit(app: &Arc<App>, payment: Payment, raw: Vec<u8>) -> Result<Payment, Refusal> {
@@ -159,7 +105,11 @@ async fn send(
 ) -> Result<(), Refusal> {
     let id = payment.facts.id;
     let sent = chain.send(raw).await?;
-    if payment.progress.chain_transaction.is_some_and(|name| name != sent.id) {
+    if payment
+        .progress
+        .chain_transaction
+        .is_some_and(|name| name != sent.id)
+    {
         // Bytes of another payment must not count as this one's.
         tracing::error!(transaction = %id, "signed bytes have another name than the signer told");
         return Err(Refusal::Internal);
@@ -179,17 +129,15 @@ async fn advance(
 ) -> Result<(), DatabaseError> {
     let (id, now) = (payment.facts.id, app.clock.now());
     let kept = change.clone();
-    let job = move |connection: &rusqlite::Connection| {
-        store::advance(connection, id, next, &change, now)
-    };
+    let job =
+        move |connection: &rusqlite::Connection| store::advance(connection, id, next, &change, now);
     if app.database.run(Durability::Process, job).await? {
         payment.progress.status = next;
         payment.progress.position = kept.position.or(payment.progress.position);
         payment.progress.fee_paid = kept.fee_paid.or(payment.progress.fee_paid);
         payment.progress.detail = kept.detail;
         payment.progress.updated = now;
-        // Nobody may be waiting.
-        let _ = app.tracker.changes.send(id);
+        app.tracker.tell(id);
     }
     Ok(())
 }
@@ -199,7 +147,10 @@ async fn advance(
 /// # Errors
 /// [`DatabaseError`].
 pub(crate) async fn resume(app: &Arc<App>) -> Result<(), DatabaseError> {
-    let payments = app.database.run(Durability::Process, store::under_way).await?;
+    let payments = app
+        .database
+        .run(Durability::Process, store::under_way)
+        .await?;
     for payment in payments {
         take_up(app, payment.facts.id, payment.facts.chain, Duration::ZERO);
     }
@@ -237,59 +188,6 @@ fn take_up(app: &Arc<App>, id: TransactionId, chain: ChainId, after: Duration) {
     });
 }
 
-/// The bytes are the one thing that only the signer has.
-async fn obtain(app: &App, payment: &mut Payment) -> ControlFlow<(), Vec<u8>> {
-    let mut pause = RETRY_FIRST;
-    let mut changes = app.tracker.signer_changes.subscribe();
-    loop {
-        match app.signer.signed_transaction(payment.facts.id).await {
-            Ok(signed) => match signed.chain_transaction.parse() {
-                Ok(name) => {
-                    payment.progress.chain_transaction = Some(name);
-                    return ControlFlow::Continue(signed.raw);
-                }
-                Err(_) => tracing::error!("the signer names a transaction in an unknown form"),
-            },
-            Err(SignerError::Denied(denial)) => {
-                let code = denial.violations().first().map(|broken| broken.code);
-                if let Some(code) = code.filter(|code| never_passes(*code))
-                    && never_left(app, payment)
-                {
-                    let detail = Some(ChainText::new(code.message()));
-                    let change = Change { detail, ..Change::default() };
-                    if advance(app, payment, Status::Cancelled, change).await.is_ok() {
-                        return ControlFlow::Break(());
-                    }
-                }
-            }
-            Err(error) => tracing::debug!(%error, transaction = %payment.facts.id, "no bytes yet"),
-        }
-        let _ = tokio::time::timeout(pause, changes.changed()).await;
-        pause = pause.saturating_mul(2).min(RETRY_LAST);
-    }
-}
-
-/// Whether the signer's refusal of bytes is for good: no unlocking, resuming or waiting changes it.
-fn never_passes(code: Code) -> bool {
-    let by_state = [
-        Code::Locked,
-        Code::NotInitialized,
-        Code::Frozen,
-        Code::WalletPaused,
-        Code::ClockClosed,
-        Code::TransactionUnknown,
-    ];
-    !by_state.contains(&code) && code.next() != Next::Wait
-}
-
-/// Whether it is certain that the bytes were never sent: `gateway.db` has known the payment from the
-/// start, and a name is written before anything leaves.
-fn never_left(app: &App, payment: &Payment) -> bool {
-    payment.progress.chain_transaction.is_none()
-        && payment.progress.status == Status::Executing
-        && app.has_always_known(payment.facts.sequence)
-}
-
 /// Follows a payment to its end. The task holds the claim on it.
 async fn follow(
     app: &Arc<App>,
@@ -318,7 +216,10 @@ async fn follow(
     let age = Duration::from_millis(app.clock.now().since(payment.facts.created).millis());
     // Bytes given to this function have just been sent; otherwise a first look decides.
     let just_sent = payment.progress.status == Status::Submitted && raw.is_some();
-    let mut watch = Watch { first_sent: Duration::ZERO, last_sent: Duration::ZERO };
+    let mut watch = Watch {
+        first_sent: Duration::ZERO,
+        last_sent: Duration::ZERO,
+    };
     if just_sent {
         watch.last_sent = age;
         sleep(pace.look).await;
@@ -351,72 +252,18 @@ async fn follow(
     }
 }
 
-/// The bytes for another sending, if the signer gives them now. Kill and pause hold them back.
-async fn again(app: &App, payment: &Payment) -> Option<Vec<u8>> {
-    let signed = app.signer.signed_transaction(payment.facts.id).await.ok()?;
-    Some(signed.raw)
-}
-
 async fn look(
     app: &App,
     chain: &dyn ChainPort,
     name: &ChainTransactionId,
     validity: &Validity,
 ) -> Option<Landing> {
-    let _turn = app.tracker.questions.acquire().await.ok()?;
+    let _turn = app.tracker.turn().await?;
     match chain.status_of(name, validity).await {
         Ok(landing) => Some(landing),
         Err(error) => {
             tracing::debug!(%name, %error, "no node tells");
             None
-        }
-    }
-}
-
-/// Until when the chain accepts the payment. Where that was lost with `gateway.db`, a bound that is
-/// certainly later, so that nothing counts as expired too early.
-async fn validity(app: &App, chain: &dyn ChainPort, payment: &mut Payment) -> Validity {
-    let mut pause = RETRY_FIRST;
-    loop {
-        if let Some(known) = payment.progress.validity {
-            return known;
-        }
-        match latest_validity(app, chain, payment).await {
-            Ok(bound) => {
-                payment.progress.validity = Some(bound);
-                let stored = payment.clone();
-                let put = move |connection: &rusqlite::Connection| store::put(connection, &stored);
-                // If it is not stored it is found out again.
-                let _ = app.database.run(Durability::Process, put).await;
-            }
-            Err(error) => {
-                tracing::debug!(%error, "the validity of a payment is not known yet");
-                sleep(pause).await;
-                pause = pause.saturating_mul(2).min(RETRY_LAST);
-            }
-        }
-    }
-}
-
-async fn latest_validity(
-    app: &App,
-    chain: &dyn ChainPort,
-    payment: &Payment,
-) -> Result<Validity, Refusal> {
-    if matches!(payment.facts.chain, ChainId::Evm(_)) {
-        return Ok(Validity::Unlimited);
-    }
-    let wallet = app.views.wallet(&*app.signer, payment.facts.wallet).await?;
-    let from = wallet.ok_or(Code::WalletUnknown)?.account;
-    let (to, amount) = (payment.facts.to, payment.facts.amount);
-    // A blockhash of now is younger than the payment's own.
-    match chain.prepare_transfer(from, to, amount, None).await?.validity {
-        Validity::Unlimited => Ok(Validity::Unlimited),
-        Validity::UntilBlockHeight { last_valid, fetched_at_slot } => {
-            let age = app.clock.now().since(payment.facts.created).millis();
-            let slots = (age / SLOT_SHORTEST_MILLIS).saturating_add(SLOT_SLACK);
-            let fetched_at_slot = fetched_at_slot.saturating_sub(slots);
-            Ok(Validity::UntilBlockHeight { last_valid, fetched_at_slot })
         }
     }
 }
@@ -428,12 +275,16 @@ async fn finish(
     landing: Option<Landing>,
 ) -> Result<(), DatabaseError> {
     let change = match landing {
-        Some(Landing::Confirmed { position, fee }) => {
-            Change { position: Some(position), fee_paid: fee, detail: None }
-        }
-        Some(Landing::Failed { position, reason }) => {
-            Change { position: Some(position), fee_paid: None, detail: Some(reason) }
-        }
+        Some(Landing::Confirmed { position, fee }) => Change {
+            position: Some(position),
+            fee_paid: fee,
+            detail: None,
+        },
+        Some(Landing::Failed { position, reason }) => Change {
+            position: Some(position),
+            fee_paid: None,
+            detail: Some(reason),
+        },
         _ => Change::default(),
     };
     // Whoever finds an unsent payment on the chain records first that it left.
@@ -451,7 +302,7 @@ async fn finish(
 /// [`Refusal::Database`].
 pub async fn settled(app: &App, payment: Payment, deadline: Instant) -> Result<Payment, Refusal> {
     let id = payment.facts.id;
-    let mut changes = app.tracker.changes.subscribe();
+    let mut changes = app.tracker.changes();
     let mut current = payment;
     loop {
         let find = move |connection: &rusqlite::Connection| store::payment(connection, id);

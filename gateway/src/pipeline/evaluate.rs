@@ -75,7 +75,11 @@ pub async fn evaluate(app: &Arc<App>, asked: &Asked) -> Result<Evaluated, Refusa
 ///
 /// # Errors
 /// [`SignerError`].
-pub async fn dry_run(app: &App, asked: &Asked, unsigned: Vec<u8>) -> Result<WouldAllow, SignerError> {
+pub async fn dry_run(
+    app: &App,
+    asked: &Asked,
+    unsigned: Vec<u8>,
+) -> Result<WouldAllow, SignerError> {
     app.signer.decide(spend_request(asked, unsigned)).await
 }
 
@@ -97,13 +101,10 @@ pub fn spend_request(asked: &Asked, unsigned: Vec<u8>) -> SpendRequest {
 }
 
 /// All reasons: those of the signer, whose windows and counts the gateway does not know.
-async fn complete(
-    app: &App,
-    asked: &Asked,
-    nominal: Option<Vec<u8>>,
-    known: Denial,
-) -> Refusal {
-    let Some(unsigned) = nominal else { return Refusal::Denied(known) };
+async fn complete(app: &App, asked: &Asked, nominal: Option<Vec<u8>>, known: Denial) -> Refusal {
+    let Some(unsigned) = nominal else {
+        return Refusal::Denied(known);
+    };
     match dry_run(app, asked, unsigned).await {
         Err(SignerError::Denied(complete)) => Refusal::Denied(complete),
         Err(other) => Refusal::Signer(other),
@@ -115,7 +116,10 @@ async fn complete(
 fn fee_ceiling(documents: &[PolicyDocument], chain: ChainId) -> Amount {
     let native = chain.native_asset();
     let ceilings = documents.iter().map(|document| {
-        document.asset(native).and_then(|rule| rule.fee_ceiling).unwrap_or_default()
+        document
+            .asset(native)
+            .and_then(|rule| rule.fee_ceiling)
+            .unwrap_or_default()
     });
     ceilings.min().unwrap_or_default()
 }
@@ -133,7 +137,11 @@ fn static_rules(
         amount: transfer.amount,
     }];
     let nothing = BTreeMap::new();
-    let spent = Spent { usage: &nothing, outstanding: Amount::ZERO, now: BudgetTime::default() };
+    let spent = Spent {
+        usage: &nothing,
+        outstanding: Amount::ZERO,
+        now: BudgetTime::default(),
+    };
     let mut violations: Vec<Violation> = Vec::new();
     let mut tier = Tier::Instant;
     for document in documents {

@@ -131,7 +131,10 @@ fn is_about_now(refusal: &Refusal) -> bool {
                         | Code::RequestTimeSkew
                 )
             };
-            !denial.violations().iter().any(|broken| conflict(broken.code))
+            !denial
+                .violations()
+                .iter()
+                .any(|broken| conflict(broken.code))
         }
         _ => true,
     }
@@ -141,9 +144,11 @@ async fn earlier(app: &Arc<App>, asked: &Asked, refusal: Refusal) -> Result<Paid
     let key = idempotency(&asked.session, &asked.agent.idempotency_key);
     let find = move |connection: &rusqlite::Connection| store::by_idempotency(connection, key);
     match app.database.run(Durability::Process, find).await {
-        Ok(Some(payment)) if payment.facts.body == body_digest(&asked.agent.body) => {
-            Ok(Paid { payment, raw: None, replay: true })
-        }
+        Ok(Some(payment)) if payment.facts.body == body_digest(&asked.agent.body) => Ok(Paid {
+            payment,
+            raw: None,
+            replay: true,
+        }),
         Ok(Some(_)) => Err(Code::IdempotencyConflict.into()),
         Ok(None) | Err(_) => Err(refusal),
     }

@@ -60,14 +60,23 @@ pub async fn sign(
     prepared: Prepared,
 ) -> Result<SignedPayment, Refusal> {
     let fresh_validity = prepared.validity;
-    let signed = app.signer.sign(spend_request(asked, prepared.unsigned)).await?;
-    let name: ChainTransactionId =
-        signed.chain_transaction.parse().map_err(|_| SignerError::Version)?;
+    let signed = app
+        .signer
+        .sign(spend_request(asked, prepared.unsigned))
+        .await?;
+    let name: ChainTransactionId = signed
+        .chain_transaction
+        .parse()
+        .map_err(|_| SignerError::Version)?;
     if signed.replay {
         // The bytes are those of the earlier request: so are fee, validity and status.
         let mut payment = recorded(app, &signed).await?;
         payment.progress.chain_transaction = Some(name);
-        return Ok(SignedPayment { payment, raw: signed.raw, replay: true });
+        return Ok(SignedPayment {
+            payment,
+            raw: signed.raw,
+            replay: true,
+        });
     }
     let now = app.clock.now();
     let payment = Payment {
@@ -89,7 +98,11 @@ pub async fn sign(
             created: now,
         },
         progress: Progress {
-            status: if asked.body.submit { Status::Executing } else { Status::Submitted },
+            status: if asked.body.submit {
+                Status::Executing
+            } else {
+                Status::Submitted
+            },
             chain_transaction: Some(name),
             validity: Some(fresh_validity),
             position: None,
@@ -98,7 +111,11 @@ pub async fn sign(
             updated: now,
         },
     };
-    Ok(SignedPayment { payment, raw: signed.raw, replay: false })
+    Ok(SignedPayment {
+        payment,
+        raw: signed.raw,
+        replay: false,
+    })
 }
 
 /// The earlier payment as the projection has it, or will have in a moment.
@@ -106,5 +123,8 @@ async fn recorded(app: &App, signed: &waiaas_client::SignedPayment) -> Result<Pa
     app.caught_up(signed.sequence).await?;
     let id = signed.transaction;
     let find = move |connection: &rusqlite::Connection| store::payment(connection, id);
-    app.database.run(Durability::Process, find).await?.ok_or(Refusal::Behind)
+    app.database
+        .run(Durability::Process, find)
+        .await?
+        .ok_or(Refusal::Behind)
 }

@@ -32,5 +32,9 @@ pub fn validate(
 /// # Errors
 /// [`Code::IdempotencyKeyInvalid`].
 pub fn idempotency_key(key: &str) -> Result<(), Refusal> {
-    if is_idempotency_key(key) { Ok(()) } else { Err(Code::IdempotencyKeyInvalid.into()) }
+    if is_idempotency_key(key) {
+        Ok(())
+    } else {
+        Err(Code::IdempotencyKeyInvalid.into())
+    }
 }

@@ -26,7 +26,11 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
         let event: Event = from_canonical(&record.body).map_err(|_| LogFault::UnknownEvent)?;
         match event.body {
             EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
-                news.payments.extend(Payment::of_spend(&spend, record.sequence, event.clocks.wall));
+                news.payments.extend(Payment::of_spend(
+                    &spend,
+                    record.sequence,
+                    event.clocks.wall,
+                ));
             }
             EventBody::WalletCreated { .. } => news.stale.wallets = true,
             EventBody::Paused { .. } => news.stale.wallets = true,
@@ -39,7 +43,9 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
             EventBody::SessionRevoked { session, .. } | EventBody::SessionExpired { session } => {
                 news.stale.sessions.push(session);
             }
-            EventBody::Unlocked { .. } | EventBody::KillReleased { .. } | EventBody::TimeStated { .. } => {
+            EventBody::Unlocked { .. }
+            | EventBody::KillReleased { .. }
+            | EventBody::TimeStated { .. } => {
                 news.stale = Stale::everything();
                 news.unlocked = true;
             }

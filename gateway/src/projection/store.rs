@@ -172,7 +172,9 @@ pub fn advance(
         .prepare_cached("SELECT status FROM payment WHERE id = ?1")?
         .query_row([id.to_string()], |row| parsed(row, 0))
         .optional()?;
-    let Some(current) = current else { return Ok(false) };
+    let Some(current) = current else {
+        return Ok(false);
+    };
     if !current.can_become(next) {
         return Ok(current == next);
     }
@@ -239,7 +241,9 @@ pub fn under_way(connection: &Connection) -> rusqlite::Result<Vec<Payment>> {
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Payment> {
     let tier: String = row.get("tier")?;
-    let tier = [Tier::Instant, Tier::Notify].into_iter().find(|known| known.as_str() == tier);
+    let tier = [Tier::Instant, Tier::Notify]
+        .into_iter()
+        .find(|known| known.as_str() == tier);
     let validity: Option<String> = row.get("validity")?;
     let text = |name: &str| row.get::<_, Option<String>>(name);
     let number = |name: &str| row.get::<_, Option<i64>>(name);
@@ -247,7 +251,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Payment> {
         facts: Facts {
             id: parsed(row, "id")?,
             sequence: unsigned(row, "sequence")?,
-            session: text("session")?.map(|id| id.parse().map_err(malformed)).transpose()?,
+            session: text("session")?
+                .map(|id| id.parse().map_err(malformed))
+                .transpose()?,
             wallet: parsed(row, "wallet")?,
             chain: parsed(row, "chain")?,
             asset: parsed(row, "asset")?,
@@ -270,7 +276,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Payment> {
                 .map(|json| serde_json::from_str::<Validity>(&json).map_err(malformed))
                 .transpose()?,
             position: number("position")?.map(i64::cast_unsigned),
-            fee_paid: text("fee_paid")?.map(|fee| fee.parse().map_err(malformed)).transpose()?,
+            fee_paid: text("fee_paid")?
+                .map(|fee| fee.parse().map_err(malformed))
+                .transpose()?,
             detail: text("detail")?.map(|detail| ChainText::new(&detail)),
             updated: WallTime::from_millis(unsigned(row, "updated")?),
         },

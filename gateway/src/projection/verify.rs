@@ -56,7 +56,9 @@ pub(super) fn status(
     }
     match head {
         Some(head) if head.signer != cursor.signer => Err(LogFault::OtherSigner),
-        Some(head) if head.sequence == cursor.sequence && head.hash != cursor.hash => Err(LogFault::Forked),
+        Some(head) if head.sequence == cursor.sequence && head.hash != cursor.hash => {
+            Err(LogFault::Forked)
+        }
         _ => Ok(()),
     }
 }
@@ -85,11 +87,20 @@ pub(super) fn page(
         if !trusted_first && link(now.hash, event.sequence, &event.body) != event.hash {
             // The first of a page hangs on what was seen before it.
             let first = now.sequence == cursor.sequence;
-            return Err(if first { LogFault::Forked } else { LogFault::Chain });
+            return Err(if first {
+                LogFault::Forked
+            } else {
+                LogFault::Chain
+            });
         }
-        now = Cursor { sequence: event.sequence, hash: event.hash, ..now };
+        now = Cursor {
+            sequence: event.sequence,
+            hash: event.hash,
+            ..now
+        };
         while let Some(head) = heads.next_if(|head| head.sequence <= now.sequence) {
-            if head.signer != now.signer || (head.sequence == now.sequence && head.hash != now.hash) {
+            if head.signer != now.signer || (head.sequence == now.sequence && head.hash != now.hash)
+            {
                 return Err(LogFault::Forked);
             }
             if head.sequence == now.sequence && now.sequence == page.last {
@@ -112,7 +123,10 @@ fn head_of(note: &str, log_key: Option<[u8; 32]>) -> Result<Option<Head>, LogFau
     }
     let signed: SignedHead = note.parse().map_err(|_| LogFault::Signature)?;
     match log_key {
-        Some(key) => signed.verify(&key).map(Some).map_err(|_| LogFault::Signature),
+        Some(key) => signed
+            .verify(&key)
+            .map(Some)
+            .map_err(|_| LogFault::Signature),
         None => Ok(Some(signed.head_unverified())),
     }
 }

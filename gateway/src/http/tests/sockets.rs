@@ -14,7 +14,13 @@ use crate::testing::World;
 
 const MARKER: &str = "GET /health?marker HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 
-async fn listen(router: Router) -> (std::net::SocketAddr, watch::Sender<bool>, tokio::task::JoinHandle<()>) {
+async fn listen(
+    router: Router,
+) -> (
+    std::net::SocketAddr,
+    watch::Sender<bool>,
+    tokio::task::JoinHandle<()>,
+) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
     let (stop, stopped) = watch::channel(false);
@@ -80,14 +86,23 @@ async fn requests_that_can_be_read_in_two_ways_end_the_connection() {
         "GET http://evil.example/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".to_owned(),
         "CONNECT evil.example:443 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".to_owned(),
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(),
-        format!("GET /{} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "a".repeat(20_000)),
+        format!(
+            "GET /{} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+            "a".repeat(20_000)
+        ),
         format!("{get}{}\r\n", "X: y\r\n".repeat(100)),
         format!("{get}X: {}\r\n\r\n", "y".repeat(20_000)),
     ];
     for case in cases {
         let answer = exchange(address, format!("{case}{MARKER}").as_bytes()).await;
-        assert!(answers(&answer) <= 1, "the marker was answered: {case:.120?}\n{answer}");
-        assert!(!answer.starts_with("HTTP/1.1 2"), "{case:.120?}\n{answer:.200}");
+        assert!(
+            answers(&answer) <= 1,
+            "the marker was answered: {case:.120?}\n{answer}"
+        );
+        assert!(
+            !answer.starts_with("HTTP/1.1 2"),
+            "{case:.120?}\n{answer:.200}"
+        );
     }
     stop.send(true).expect("it listens");
     server.await.expect("it ends");
@@ -104,10 +119,22 @@ async fn connections_live_and_large_bodies_die() {
     );
     let answer = exchange(address, head.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
-    let refused = exchange(address, b"GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n").await;
+    let refused = exchange(
+        address,
+        b"GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+    )
+    .await;
     assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
-    assert!(refused.to_ascii_lowercase().contains("connection: close"), "{refused}");
-    assert!(refused.to_ascii_lowercase().contains("application/problem+json"), "{refused}");
+    assert!(
+        refused.to_ascii_lowercase().contains("connection: close"),
+        "{refused}"
+    );
+    assert!(
+        refused
+            .to_ascii_lowercase()
+            .contains("application/problem+json"),
+        "{refused}"
+    );
     stop.send(true).expect("it listens");
     server.await.expect("it ends");
 }
@@ -127,7 +154,10 @@ async fn a_stop_lets_requests_end() {
         let mut stream = TcpStream::connect(address).await.expect("connects");
         stream.write_all(request.as_bytes()).await.expect("written");
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("ended by the server");
+        stream
+            .read_to_string(&mut answer)
+            .await
+            .expect("ended by the server");
         answer
     });
     world.until(|world| !world.chain.sent().is_empty()).await;

@@ -88,6 +88,11 @@ pub(crate) fn run(seed: u64, steps: u64) -> Script {
 }
 
 impl Script {
+    /// What happened, a line a step.
+    pub(super) fn trace(&self) -> &[String] {
+        &self.trace
+    }
+
     fn say(&mut self, line: String) {
         self.trace.push(format!("{:4} {line}", self.trace.len()));
     }
