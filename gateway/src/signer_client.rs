@@ -30,9 +30,9 @@ pub enum SignerError {
     /// The signer's answer is no.
     #[error("the signer refuses")]
     Denied(Denial),
-    /// Nobody listens, or the socket cannot be trusted: the call was not made.
-    #[error("the signer cannot be reached")]
-    Unreachable,
+    /// There is no connection: the call was not made.
+    #[error("the signer cannot be reached: {0}")]
+    Unreachable(NoConnection),
     /// The connection ended while the call was under way: whether it was carried out shows in the log.
     #[error("the connection to the signer ended during the call")]
     Interrupted,
@@ -42,6 +42,23 @@ pub enum SignerError {
     /// The two programs do not understand each other.
     #[error("the signer speaks another version of the interface")]
     Version,
+}
+
+/// Why there is no connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoConnection {
+    /// The socket is missing, or others could have put another one in its place.
+    #[error("its socket is missing, or others may write its folder")]
+    Untrusted,
+    /// Nobody listens.
+    #[error("nobody listens on its socket")]
+    NobodyListens,
+    /// It closed the connection at once.
+    #[error("it does not admit this user, or too many are connected")]
+    NotAdmitted,
+    /// It has no keystore yet, and so no log to follow.
+    #[error("it has no keystore yet")]
+    NotInitialized,
 }
 
 impl From<Code> for SignerError {
@@ -54,10 +71,9 @@ impl From<ClientError> for SignerError {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Denied(denial) => Self::Denied(denial),
-            ClientError::Unsafe(_) | ClientError::Connect { .. } | ClientError::NotAdmitted => {
-                tracing::warn!(%error, "the signer cannot be reached");
-                Self::Unreachable
-            }
+            ClientError::Unsafe(_) => Self::Unreachable(NoConnection::Untrusted),
+            ClientError::Connect { .. } => Self::Unreachable(NoConnection::NobodyListens),
+            ClientError::NotAdmitted => Self::Unreachable(NoConnection::NotAdmitted),
             ClientError::Disconnected => Self::Interrupted,
             ClientError::TimedOut => Self::TimedOut,
             _ => Self::Version,

@@ -48,7 +48,7 @@ use crate::http::guard::Guard;
 use crate::http::router;
 use crate::http::token::Tokens;
 use crate::projection;
-use crate::signer_client::{Answer, SignerError, SignerPort};
+use crate::signer_client::{Answer, NoConnection, SignerError, SignerPort};
 
 /// 2026-11-21 00:00:00 UTC, in milliseconds.
 pub(crate) const NOON: u64 = 1_795_219_200_000;
@@ -250,7 +250,7 @@ impl FakeSigner {
         let answer = self.with(|inside| {
             inside.calls.push(call);
             match inside.mood {
-                Mood::Down => Err(SignerError::Unreachable),
+                Mood::Down => Err(SignerError::Unreachable(NoConnection::NobodyListens)),
                 _ => act(inside),
             }
         });
@@ -326,7 +326,7 @@ impl Inside {
             });
         }
         let decoded = decode(body.network, from_account(), &request.unsigned).expect("decodable");
-        let number = self.events.len() as u8;
+        let number = u8::try_from(self.events.len()).expect("a short test");
         let transaction = TransactionId::from_bytes([number; 16]);
         let signature = [number; 64];
         let sequence = self.append(EventBody::SpendCommitted(Spend {
@@ -395,18 +395,23 @@ impl SignerPort for FakeSigner {
 
     fn events(&self, after: u64, _: u32, wait: Duration) -> Answer<EventPage> {
         let page = |inside: &mut Inside| EventPage {
-            events: inside.events.iter().skip(after as usize).cloned().collect(),
+            events: inside
+                .events
+                .iter()
+                .skip(usize::try_from(after).expect("a short test"))
+                .cloned()
+                .collect(),
             heads: inside
                 .heads
                 .iter()
-                .skip(after as usize)
+                .skip(usize::try_from(after).expect("a short test"))
                 .map(ToString::to_string)
                 .collect(),
             last: inside.events.len() as u64,
         };
         let news = Arc::clone(&self.news);
         let now = self.with(|inside| match inside.mood {
-            Mood::Down => Err(SignerError::Unreachable),
+            Mood::Down => Err(SignerError::Unreachable(NoConnection::NobodyListens)),
             _ => Ok(page(inside)),
         });
         Box::pin(async move {

@@ -4,6 +4,7 @@
 mod bench;
 mod dev;
 mod fetch_tools;
+mod simulate;
 mod test;
 mod tour;
 
@@ -28,6 +29,8 @@ enum Command {
     Bench(bench::Bench),
     /// Everything that has to pass: format, lints, unit tests, process-level tests
     Test,
+    /// Run many seeds of the signer's simulator
+    Simulate(simulate::Simulate),
     /// Install and build what the other commands run, ahead of time
     FetchTools(fetch_tools::FetchTools),
 }
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Command::Dev(arguments) => dev::run(arguments, &interrupt),
         Command::Bench(arguments) => bench::run(arguments, &interrupt),
         Command::Test => test::run(&interrupt),
+        Command::Simulate(arguments) => simulate::run(arguments, &interrupt),
         Command::FetchTools(arguments) => fetch_tools::run(arguments, &interrupt),
     };
     match outcome {

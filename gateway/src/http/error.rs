@@ -345,7 +345,7 @@ impl From<Refusal> for Problem {
             Refusal::Denied(denial) => Self::denied(&denial),
             Refusal::Signer(error) => match error {
                 SignerError::Denied(denial) => Self::denied(&denial),
-                SignerError::Unreachable => Self::of(GatewayCode::SignerUnreachable),
+                SignerError::Unreachable(_) => Self::of(GatewayCode::SignerUnreachable),
                 SignerError::Interrupted | SignerError::TimedOut => {
                     Self::of(GatewayCode::SignerInterrupted)
                 }

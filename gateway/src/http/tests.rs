@@ -4,4 +4,5 @@ mod access;
 mod bodies;
 mod guard;
 mod payments;
+mod sessions;
 mod sockets;

@@ -1,3 +1,5 @@
+//! What a token may say and how long it is believed; forged ones are signed with the real secret.
+
 use serde_json::{Value, json};
 use waiaas_shared::time::WallTime;
 

@@ -18,7 +18,7 @@ pub use verify::LogFault;
 use crate::app::App;
 use crate::database::{DatabaseError, Durability};
 use crate::payment::Payment;
-use crate::signer_client::SignerError;
+use crate::signer_client::{NoConnection, SignerError};
 use crate::views::Stale;
 use store::Cursor;
 
@@ -102,7 +102,11 @@ pub async fn follow(app: Arc<App>) {
             Stop::Signer(error) => {
                 // What is remembered stays for its seconds: whatever changes meanwhile is in the log
                 // and is read before anything else.
-                tracing::debug!(%error, "event feed");
+                if app.feed().health == FeedHealth::Unreachable {
+                    tracing::debug!(%error, "event feed");
+                } else {
+                    tracing::warn!(%error, "the signer's log is not followed for now");
+                }
                 app.set_feed(|feed| feed.health = FeedHealth::Unreachable);
             }
             Stop::Database(error) => {
@@ -137,6 +141,7 @@ async fn follow_once(app: &Arc<App>) -> Result<std::convert::Infallible, Stop> {
     let known = stored.is_some();
     verify::status(&status, known.then_some(&cursor), app.log_key).map_err(Stop::Fault)?;
     app.know_signer(&cursor);
+    tracing::info!(signer = %cursor.signer, sequence = cursor.sequence, "following the signer's log");
     app.set_feed(|feed| {
         feed.sequence = cursor.sequence;
         feed.last = status.sequence.max(cursor.sequence);
@@ -165,9 +170,9 @@ async fn follow_once(app: &Arc<App>) -> Result<std::convert::Infallible, Stop> {
 
 /// Where a log begins that was never followed.
 fn beginning(app: &App, status: &SignerStatus) -> Result<Cursor, Stop> {
-    let signer = status
-        .signer
-        .ok_or(Stop::Signer(SignerError::Unreachable))?;
+    let signer = status.signer.ok_or(Stop::Signer(SignerError::Unreachable(
+        NoConnection::NotInitialized,
+    )))?;
     Ok(Cursor {
         signer,
         sequence: 0,

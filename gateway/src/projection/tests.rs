@@ -1,3 +1,5 @@
+//! The feed as a whole: a log that goes on, one that does not, and what a crash leaves behind.
+
 use super::*;
 use crate::database::Database;
 use crate::testing::{World, bearer, chain_id, code, confirmed, wallet};

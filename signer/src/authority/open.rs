@@ -113,14 +113,22 @@ impl<L: Ledger, S: System> Authority<L, S> {
         } = parts;
         let reading = system.clocks().ok_or(OpenError::Clock)?;
         let keystore = load(&folder)?;
-        let empty = ledger.read(0, 1)?.events.is_empty();
+        let first = ledger.read(0, 1)?.events.into_iter().next();
+        let empty = first.is_none();
         let (vault, state, head, note, clock) = match keystore {
             None if empty => (Vault::None, State::default(), None, String::new(), None),
             None => return Err(OpenError::KeystoreMissing),
             Some(_) if empty => return Err(OpenError::LogMissing),
             Some(keystore) => {
                 let identity = keystore.identity();
-                if identity.genesis != genesis(identity.signer_id, &identity.log_public_key) {
+                let named = first.and_then(|stored| from_canonical::<Event>(&stored.body).ok());
+                let foreign = matches!(
+                    named.map(|event| event.body),
+                    Some(EventBody::Created { signer }) if signer != identity.signer_id
+                );
+                if foreign
+                    || identity.genesis != genesis(identity.signer_id, &identity.log_public_key)
+                {
                     return Err(OpenError::Foreign);
                 }
                 let (state, verifier, note) =

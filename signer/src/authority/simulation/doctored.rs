@@ -47,7 +47,9 @@ fn sound() -> History {
     world.remember(statement, facts, false);
     let signatures = vec![world.signature(&text)];
     let bytes = unsigned(EVM, &world.known.evm_address, &recipient(EVM, 0), 9, 0).0;
-    world.one(Asked::Withdraw(statement, signatures, bytes)).signed();
+    world
+        .one(Asked::Withdraw(statement, signatures, bytes))
+        .signed();
     world.status();
     world.pass(Passing::Running(HOUR));
     assert!(matches!(world.one(Asked::Lock), Answer::Done));
@@ -63,10 +65,13 @@ fn a_sound_history_passes() {
 
 /// The n-th payment, from 0.
 fn spend(history: &mut History, n: usize) -> &mut Spend {
-    let mut spends = history.entries.iter_mut().filter_map(|entry| match &mut entry.event.body {
-        EventBody::SpendCommitted(spend) => Some(spend),
-        _ => None,
-    });
+    let mut spends = history
+        .entries
+        .iter_mut()
+        .filter_map(|entry| match &mut entry.event.body {
+            EventBody::SpendCommitted(spend) => Some(spend),
+            _ => None,
+        });
     spends.nth(n).expect("as many payments")
 }
 
@@ -78,7 +83,9 @@ fn instead(history: &mut History, body: EventBody) {
         .find(|entry| matches!(entry.event.body, EventBody::SessionRevoked { .. }));
     spare.expect("the revocation").event.body = body;
     // Nobody was told of the revocation then.
-    history.acks.retain(|ack| !matches!(ack.what, Acked::Revoke(_)));
+    history
+        .acks
+        .retain(|ack| !matches!(ack.what, Acked::Revoke(_)));
 }
 
 fn policy(history: &mut History) -> &mut PolicyNumbers {
@@ -89,7 +96,11 @@ fn policy(history: &mut History) -> &mut PolicyNumbers {
 fn ack(history: &mut History, what: Acked) {
     let stamp = (history.releases[0].stamp.0, 0);
     let sequence = history.entries[0].sequence;
-    history.acks.push(Ack { stamp, sequence, what });
+    history.acks.push(Ack {
+        stamp,
+        sequence,
+        what,
+    });
 }
 
 fn replay(history: &mut History) -> &mut Release {
@@ -107,16 +118,16 @@ fn one_unit_more(history: &mut History) {
     numbered = numbered.with_nonce(nonce).expect("sound");
     let body = body_digest(b"more");
     let payment = spend(history, 3);
-    let mut asking = None;
     let (old, session, key) = (payment.body, payment.session, payment.idempotency);
     payment.unsigned = numbered.bytes().to_vec();
     payment.charges[0].amount = Amount::from_base_units(more + FEE);
     payment.body = body;
-    asking.clone_from(&history.asked.get(&old).cloned());
-    let mut asking = asking.expect("asked");
+    let mut asking = history.asked[&old].clone();
     asking.amount = more;
     history.asked.insert(body, asking);
-    history.agents_signed.insert((session.expect("a session"), key, body));
+    history
+        .agents_signed
+        .insert((session.expect("a session"), key, body));
 }
 
 type Doctor = fn(&mut History);
@@ -146,48 +157,173 @@ fn all_are_seen(cases: &[(&str, Doctor, Expected)]) {
 #[test]
 fn what_exceeds_a_limit_by_one_unit_is_seen() {
     all_are_seen(&[
-        ("hour, by the payment", one_unit_more, broken!(Limit, "hour")),
-        ("hour", |history| policy(history).assets.get_mut(&EVM).unwrap().windows[0] -= 1, broken!(Limit, "hour")),
-        ("day", |history| policy(history).assets.get_mut(&EVM).unwrap().windows[1] = 999_999, broken!(Limit, "day")),
-        ("week", |history| policy(history).assets.get_mut(&EVM).unwrap().windows[2] = 999_999, broken!(Limit, "week")),
-        ("month", |history| policy(history).assets.get_mut(&EVM).unwrap().windows[3] = 999_999, broken!(Limit, "month")),
-        ("one", |history| policy(history).assets.get_mut(&EVM).unwrap().per_transaction = 399_999, broken!(Limit, "per transaction")),
-        ("tier", |history| policy(history).assets.get_mut(&EVM).unwrap().notify_up_to = 399_999, broken!(Limit, "per transaction")),
-        ("fee", |history| policy(history).assets.get_mut(&EVM).unwrap().fee_ceiling = Some(FEE - 1), broken!(Limit, "fee")),
-        ("count", |history| policy(history).assets.get_mut(&EVM).unwrap().day_count = Some(2), broken!(Limit, "day count")),
-        ("outstanding", |history| policy(history).assets.get_mut(&EVM).unwrap().outstanding = Some(999_999), broken!(Limit, "outstanding")),
-        ("asset", |history| drop(policy(history).assets.remove(&solana())), broken!(Limit, "asset not listed")),
-        ("recipient", |history| policy(history).recipients.clear(), broken!(Limit, "recipient")),
+        (
+            "hour, by the payment",
+            one_unit_more,
+            broken!(Limit, "hour"),
+        ),
+        (
+            "hour",
+            |history| policy(history).assets.get_mut(&EVM).unwrap().windows[0] -= 1,
+            broken!(Limit, "hour"),
+        ),
+        (
+            "day",
+            |history| policy(history).assets.get_mut(&EVM).unwrap().windows[1] = 999_999,
+            broken!(Limit, "day"),
+        ),
+        (
+            "week",
+            |history| policy(history).assets.get_mut(&EVM).unwrap().windows[2] = 999_999,
+            broken!(Limit, "week"),
+        ),
+        (
+            "month",
+            |history| policy(history).assets.get_mut(&EVM).unwrap().windows[3] = 999_999,
+            broken!(Limit, "month"),
+        ),
+        (
+            "one",
+            |history| {
+                policy(history)
+                    .assets
+                    .get_mut(&EVM)
+                    .unwrap()
+                    .per_transaction = 399_999
+            },
+            broken!(Limit, "per transaction"),
+        ),
+        (
+            "tier",
+            |history| policy(history).assets.get_mut(&EVM).unwrap().notify_up_to = 399_999,
+            broken!(Limit, "per transaction"),
+        ),
+        (
+            "fee",
+            |history| policy(history).assets.get_mut(&EVM).unwrap().fee_ceiling = Some(FEE - 1),
+            broken!(Limit, "fee"),
+        ),
+        (
+            "count",
+            |history| policy(history).assets.get_mut(&EVM).unwrap().day_count = Some(2),
+            broken!(Limit, "day count"),
+        ),
+        (
+            "outstanding",
+            |history| policy(history).assets.get_mut(&EVM).unwrap().outstanding = Some(999_999),
+            broken!(Limit, "outstanding"),
+        ),
+        (
+            "asset",
+            |history| {
+                policy(history).assets.remove(&solana());
+            },
+            broken!(Limit, "asset not listed"),
+        ),
+        (
+            "recipient",
+            |history| policy(history).recipients.clear(),
+            broken!(Limit, "recipient"),
+        ),
     ]);
 }
 
 #[test]
 fn signatures_while_something_stops_them_are_seen() {
     all_are_seen(&[
-        ("frozen", |history| instead(history, EventBody::Paused { wallet: None, origin: Origin::Admin }), broken!(Stopped, "frozen")),
+        (
+            "frozen",
+            |history| {
+                instead(
+                    history,
+                    EventBody::Paused {
+                        wallet: None,
+                        origin: Origin::Admin,
+                    },
+                )
+            },
+            broken!(Stopped, "frozen"),
+        ),
         (
             "paused",
             |history| {
                 let wallet = Some(spend(history, 0).wallet);
-                instead(history, EventBody::Paused { wallet, origin: Origin::Admin });
+                instead(
+                    history,
+                    EventBody::Paused {
+                        wallet,
+                        origin: Origin::Admin,
+                    },
+                );
             },
             broken!(Stopped, "wallet paused"),
         ),
-        ("killed", |history| instead(history, EventBody::Killed { epoch: 1, origin: Origin::Admin }), broken!(Stopped, "killed")),
-        ("stepped", |history| instead(history, EventBody::ClockStepped { seen: WallTime::from_millis(1) }), broken!(Stopped, "clock closed")),
-        ("locked", |history| instead(history, EventBody::Locked { origin: Origin::Admin }), broken!(Stopped, "locked")),
+        (
+            "killed",
+            |history| {
+                instead(
+                    history,
+                    EventBody::Killed {
+                        epoch: 1,
+                        origin: Origin::Admin,
+                    },
+                )
+            },
+            broken!(Stopped, "killed"),
+        ),
+        (
+            "stepped",
+            |history| {
+                instead(
+                    history,
+                    EventBody::ClockStepped {
+                        seen: WallTime::from_millis(1),
+                    },
+                )
+            },
+            broken!(Stopped, "clock closed"),
+        ),
+        (
+            "locked",
+            |history| {
+                instead(
+                    history,
+                    EventBody::Locked {
+                        origin: Origin::Admin,
+                    },
+                )
+            },
+            broken!(Stopped, "locked"),
+        ),
         (
             "strange clock",
-            |history| history.entries.iter_mut().for_each(|entry| entry.moment.strange = true),
+            |history| {
+                history
+                    .entries
+                    .iter_mut()
+                    .for_each(|entry| entry.moment.strange = true)
+            },
             broken!(Stopped, "strange clock"),
         ),
-        ("acknowledged kill", |history| ack(history, Acked::Kill), broken!(Stopped, "acknowledged kill")),
-        ("acknowledged pause", |history| ack(history, Acked::Pause(None)), broken!(Stopped, "acknowledged pause")),
+        (
+            "acknowledged kill",
+            |history| ack(history, Acked::Kill),
+            broken!(Stopped, "acknowledged kill"),
+        ),
+        (
+            "acknowledged pause",
+            |history| ack(history, Acked::Pause(None)),
+            broken!(Stopped, "acknowledged pause"),
+        ),
         (
             "acknowledged lock",
             |history| {
                 let stamp = (history.releases[0].stamp.0, 0);
-                history.acks.push(Ack { stamp, sequence: 0, what: Acked::Lock });
+                history.acks.push(Ack {
+                    stamp,
+                    sequence: 0,
+                    what: Acked::Lock,
+                });
             },
             broken!(Stopped, "acknowledged lock"),
         ),
@@ -195,7 +331,13 @@ fn signatures_while_something_stops_them_are_seen() {
             "revoked",
             |history| {
                 let session = spend(history, 0).session.unwrap();
-                instead(history, EventBody::SessionRevoked { session, origin: Origin::Admin });
+                instead(
+                    history,
+                    EventBody::SessionRevoked {
+                        session,
+                        origin: Origin::Admin,
+                    },
+                );
             },
             broken!(Session, "over"),
         ),
@@ -217,14 +359,22 @@ fn signatures_while_something_stops_them_are_seen() {
             },
             |broken| matches!(broken, Broken::Stopped(_, "locked" | "acknowledged lock")),
         ),
-        ("a replay in another life", |history| replay(history).moment.life += 1, broken!(Stopped, "locked")),
+        (
+            "a replay in another life",
+            |history| replay(history).moment.life += 1,
+            broken!(Stopped, "locked"),
+        ),
         (
             "a status that hides a kill",
             |history| {
-                history.releases.clear();
                 ack(history, Acked::Kill);
+                history.releases.clear();
                 let stamp = (u64::MAX, 0);
-                history.statuses.push(Seen { stamp, kill: "NORMAL", frozen: false });
+                history.statuses.push(Seen {
+                    stamp,
+                    kill: "NORMAL",
+                    frozen: false,
+                });
             },
             broken!(Status, "kill"),
         ),
@@ -234,8 +384,16 @@ fn signatures_while_something_stops_them_are_seen() {
 #[test]
 fn signatures_without_their_record_are_seen() {
     all_are_seen(&[
-        ("an entry is missing", |history| drop(history.entries.remove(9)), broken!(Monotone, "sequence")),
-        ("the last is missing", |history| history.entries.truncate(history.entries.len() - 2), broken!(Record)),
+        (
+            "an entry is missing",
+            |history| drop(history.entries.remove(9)),
+            broken!(Monotone, "sequence"),
+        ),
+        (
+            "the last is missing",
+            |history| history.entries.truncate(history.entries.len() - 2),
+            broken!(Record),
+        ),
         (
             "no payment there",
             |history| history.releases[0].sequence = 1,
@@ -259,7 +417,11 @@ fn signatures_without_their_record_are_seen() {
             |history| history.heads[0].1 = Digest::from_bytes([1; 32]),
             broken!(Head),
         ),
-        ("a head beyond the log", |history| history.heads.push((9999, Digest::from_bytes([1; 32]))), broken!(Head)),
+        (
+            "a head beyond the log",
+            |history| history.heads.push((9999, Digest::from_bytes([1; 32]))),
+            broken!(Head),
+        ),
         (
             "one bit of the signature",
             |history| *history.releases[0].raw.last_mut().unwrap() ^= 1,
@@ -303,7 +465,11 @@ fn what_falls_or_repeats_is_seen() {
             },
             broken!(Monotone, "nonce"),
         ),
-        ("a nonce beside the bytes", |history| spend(history, 1).nonce = Some(77), broken!(Monotone, "nonce")),
+        (
+            "a nonce beside the bytes",
+            |history| spend(history, 1).nonce = Some(77),
+            broken!(Monotone, "nonce"),
+        ),
         (
             "the wall clock falls",
             |history| history.entries[9].event.clocks.wall = WallTime::from_millis(5),
@@ -313,7 +479,8 @@ fn what_falls_or_repeats_is_seen() {
             "the run clock runs ahead",
             |history| {
                 for entry in &mut history.entries[9..] {
-                    entry.event.clocks.run = entry.event.clocks.run.max(RunTime::from_millis(10 * HOUR));
+                    entry.event.clocks.run =
+                        entry.event.clocks.run.max(RunTime::from_millis(10 * HOUR));
                 }
             },
             broken!(Monotone, "run clock ahead"),
@@ -322,14 +489,26 @@ fn what_falls_or_repeats_is_seen() {
             "the budget clock runs ahead",
             |history| {
                 for entry in &mut history.entries[9..] {
-                    entry.event.clocks.budget = entry.event.clocks.budget.max(BudgetTime::from_millis(10 * HOUR));
+                    entry.event.clocks.budget = entry
+                        .event
+                        .clocks
+                        .budget
+                        .max(BudgetTime::from_millis(10 * HOUR));
                 }
             },
             broken!(Monotone, "budget clock ahead"),
         ),
         (
             "a kill epoch is left out",
-            |history| instead(history, EventBody::Killed { epoch: 2, origin: Origin::Admin }),
+            |history| {
+                instead(
+                    history,
+                    EventBody::Killed {
+                        epoch: 2,
+                        origin: Origin::Admin,
+                    },
+                )
+            },
             broken!(Monotone, "kill epoch"),
         ),
         (
@@ -343,41 +522,74 @@ fn what_falls_or_repeats_is_seen() {
             },
             broken!(Monotone, "policy epoch"),
         ),
-        ("a payment under an old epoch", |history| spend(history, 1).policy_epoch = 0, broken!(Monotone)),
+        (
+            "a payment under an old epoch",
+            |history| spend(history, 1).policy_epoch = 0,
+            broken!(Monotone),
+        ),
     ]);
 }
 
 #[test]
 fn what_nobody_signed_or_asked_for_is_seen() {
     all_are_seen(&[
-        ("no statement was signed", |history| history.said.clear(), broken!(Authority, "the owner never signed")),
+        (
+            "no statement was signed",
+            |history| history.said.clear(),
+            broken!(Authority, "the owner never signed"),
+        ),
         (
             "something else was signed",
             |history| {
                 let facts = StatementFacts::ReleasePause { wallet: None };
-                history.said.values_mut().for_each(|said| said.facts.clone_from(&facts));
+                history
+                    .said
+                    .values_mut()
+                    .for_each(|said| said.facts.clone_from(&facts));
             },
             broken!(Authority, "the owner signed something else"),
         ),
         (
             "without the password",
-            |history| history.said.values_mut().for_each(|said| said.with_password = false),
+            |history| {
+                history
+                    .said
+                    .values_mut()
+                    .for_each(|said| said.with_password = false)
+            },
             broken!(Authority, "first policy without password"),
         ),
         (
             "a pause released by nobody",
             |history| {
                 let statement = *history.said.keys().next().unwrap();
-                let released = EventBody::PauseReleased { wallet: None, statement, signers: vec![] };
+                let released = EventBody::PauseReleased {
+                    wallet: None,
+                    statement,
+                    signers: vec![],
+                };
                 instead(history, released);
             },
             broken!(Authority, "no open statement"),
         ),
-        ("the agent never signed", |history| history.agents_signed.clear(), broken!(Session, "the agent never signed")),
-        ("nobody asked", |history| history.asked.clear(), broken!(Bytes, "nobody asked")),
+        (
+            "the agent never signed",
+            |history| history.agents_signed.clear(),
+            broken!(Session, "the agent never signed"),
+        ),
+        (
+            "nobody asked",
+            |history| history.asked.clear(),
+            broken!(Bytes, "nobody asked"),
+        ),
         (
             "more than was asked",
-            |history| history.asked.values_mut().for_each(|asking| asking.amount -= 1),
+            |history| {
+                history
+                    .asked
+                    .values_mut()
+                    .for_each(|asking| asking.amount -= 1)
+            },
             broken!(Bytes, "not what was asked"),
         ),
         (

@@ -47,17 +47,59 @@ fn asked_for() -> Range<u64> {
 /// Runs that exercise nothing would pass as well: everything here must have happened often.
 fn is_no_idle_run(counts: &BTreeMap<String, u64>) {
     for what in [
-        "signed", "replayed", "to the unit", "fault", "ended by a fault", "started", "grown up",
-        "SpendCommitted", "Withdrawn", "PolicyAdopted", "SessionGranted", "SessionRevoked",
-        "SessionExpired", "Paused", "PauseReleased", "Killed", "KillReleased", "Locked", "Unlocked",
-        "ClockStepped", "TimeStated", "NonceAttested", "DenialsCounted", "storage_full",
-        "hour_limit", "day_limit", "per_transaction_limit", "session_per_transaction",
-        "session_count", "session_revoked", "session_expired", "recipient_not_listed",
-        "body_mismatch", "nonce_not_zero", "transaction_undecodable", "idempotency_conflict",
-        "request_signature_invalid", "request_time_skew", "request_nonce_reused",
-        "statement_signature", "statement_unknown", "statement_mismatch", "quorum_missing",
-        "password_wrong", "locked", "frozen", "wallet_paused", "clock_closed", "entropy_failed",
-        "policy_epoch", "nonce_lower", "kill_not_active", "withdrawal_address",
+        "signed",
+        "replayed",
+        "to the unit",
+        "fault",
+        "ended by a fault",
+        "started",
+        "grown up",
+        "SpendCommitted",
+        "Withdrawn",
+        "PolicyAdopted",
+        "SessionGranted",
+        "SessionRevoked",
+        "SessionExpired",
+        "Paused",
+        "PauseReleased",
+        "Killed",
+        "KillReleased",
+        "Locked",
+        "Unlocked",
+        "ClockStepped",
+        "TimeStated",
+        "NonceAttested",
+        "DenialsCounted",
+        "storage_full",
+        "hour_limit",
+        "day_limit",
+        "per_transaction_limit",
+        "session_per_transaction",
+        "session_count",
+        "session_revoked",
+        "session_expired",
+        "recipient_not_listed",
+        "body_mismatch",
+        "nonce_not_zero",
+        "transaction_undecodable",
+        "idempotency_conflict",
+        "request_signature_invalid",
+        "request_time_skew",
+        "request_nonce_reused",
+        "statement_signature",
+        "statement_unknown",
+        "statement_mismatch",
+        "quorum_missing",
+        "password_wrong",
+        "locked",
+        "frozen",
+        "wallet_paused",
+        "clock_closed",
+        "entropy_failed",
+        "policy_epoch",
+        "nonce_lower",
+        "kill_not_active",
+        "withdrawal_address",
     ] {
         let count = counts.get(what).copied().unwrap_or(0);
         assert!(count > 0, "{what} never happened");
@@ -80,7 +122,11 @@ fn a_seed_is_the_whole_run() {
         let script = script::run(seed, STEPS);
         let history = &script.world.history;
         let hashes: Vec<_> = history.entries.iter().map(|entry| entry.hash).collect();
-        let raw: Vec<_> = history.releases.iter().map(|release| release.raw.clone()).collect();
+        let raw: Vec<_> = history
+            .releases
+            .iter()
+            .map(|release| release.raw.clone())
+            .collect();
         (hashes, raw)
     };
     assert!(log(7) == log(7), "the same seed gave two runs");

@@ -10,11 +10,6 @@ impl Random {
         Self(seed)
     }
 
-    /// A stream of its own, which does not move when this one does.
-    pub(crate) fn fork(&mut self) -> Self {
-        Self(self.next())
-    }
-
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

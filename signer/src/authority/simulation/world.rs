@@ -2,6 +2,10 @@
 //! loop, works passwords off in between, and writes down what became durable and what left. No thread,
 //! no wall clock, no chance of its own.
 
+mod asking;
+mod policies;
+mod record;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
@@ -26,7 +30,7 @@ use super::history::{
 use super::machine::{Disk, Machine, Passing, SimulatedSystem};
 use super::people::{
     EVM, MAIN, account, agent_key, bearer, body_digest, bytes, idempotency, key_bound, owner_key,
-    owner_public, sign_request, sign_text, solana, unsigned,
+    owner_public, recipient, sign_request, sign_text, solana, unsigned,
 };
 use super::post::{Answer, Asked, Poll, post};
 use super::random::Random;
@@ -42,6 +46,10 @@ use crate::ledger::memory::MemoryLedger;
 use crate::sys::memory::SecretArena;
 use crate::vault::FILE_NAME;
 use crate::vault::testing::arena;
+
+use self::policies::document;
+pub(crate) use self::policies::starting_policy;
+use self::record::note;
 
 pub(crate) const NOW: u64 = 1_800_000_000_000;
 pub(crate) const HOUR: u64 = 3_600_000;
@@ -66,7 +74,6 @@ pub(crate) struct Known {
     pub(crate) solana: WalletId,
     pub(crate) solana_address: Account,
     pub(crate) sessions: Vec<Session>,
-    pub(crate) epoch: u64,
 }
 
 /// A process that can be started, run and lost.
@@ -116,11 +123,10 @@ impl World {
                 signer: SignerId::from_bytes([0; 16]),
                 owner: OwnerId::from_bytes([0; 16]),
                 evm: nobody,
-                evm_address: super::people::recipient(EVM, 9),
+                evm_address: recipient(EVM, 9),
                 solana: nobody,
-                solana_address: super::people::recipient(solana(), 9),
+                solana_address: recipient(solana(), 9),
                 sessions: Vec::new(),
-                epoch: 0,
             },
             history: History::default(),
             turn: 0,
@@ -237,6 +243,19 @@ impl World {
         self.signer = None;
     }
 
+    /// Forgets what was known of a disk that is about to be replaced.
+    pub(crate) fn forget(&mut self) {
+        self.history.entries.clear();
+        self.history.heads.clear();
+        self.folded = State::default();
+    }
+
+    /// Reads a disk that somebody else wrote.
+    pub(crate) fn look(&mut self) {
+        let moment = self.moment();
+        self.absorb(moment);
+    }
+
     pub(crate) fn moment(&self) -> Moment {
         let machine = self.machine.borrow();
         Moment {
@@ -303,8 +322,8 @@ impl World {
     /// The whole log once more, from its genesis, by the public verifier.
     pub(crate) fn verify_log(&self) {
         let Some(signer) = &self.signer else { return };
-        let (super::super::Vault::Open(keystore, _) | super::super::Vault::Locked(keystore)) =
-            &signer.vault
+        let (crate::authority::Vault::Open(keystore, _)
+        | crate::authority::Vault::Locked(keystore)) = &signer.vault
         else {
             return;
         };
@@ -385,205 +404,6 @@ impl World {
     pub(crate) fn pass(&mut self, passing: Passing) {
         self.machine.borrow_mut().pass(passing);
     }
-
-    pub(crate) fn draft(
-        &mut self,
-        facts: StatementFacts,
-        origin: Origin,
-    ) -> Result<(StatementId, String), Answer> {
-        match self.one(Asked::Draft(facts, origin)) {
-            Answer::Drafted(drafted) => Ok((drafted.statement, drafted.text)),
-            other => Err(other),
-        }
-    }
-
-    /// Writes down that the owner signs this.
-    pub(crate) fn remember(
-        &mut self,
-        statement: StatementId,
-        facts: StatementFacts,
-        password: bool,
-    ) {
-        let said = self.history.said.entry(statement).or_insert(Said {
-            facts,
-            with_password: false,
-        });
-        said.with_password |= password;
-    }
-
-    pub(crate) fn signature(&self, text: &str) -> OwnerSignature {
-        OwnerSignature {
-            owner: self.known.owner,
-            envelope: Envelope::Ed25519Plain,
-            signature: sign_text(&owner_key(), text),
-        }
-    }
-
-    /// Drafts over `admin.sock`, signs as the owner, hands in.
-    pub(crate) fn say(
-        &mut self,
-        facts: StatementFacts,
-        password: Option<bool>,
-    ) -> Result<u64, Answer> {
-        let (statement, text) = self.draft(facts.clone(), Origin::Admin)?;
-        self.remember(statement, facts, password == Some(true));
-        let signatures = vec![self.signature(&text)];
-        match self.one(Asked::Submit(
-            statement,
-            signatures,
-            Origin::Admin,
-            password,
-        )) {
-            Answer::Sequence(sequence) => Ok(sequence),
-            other => Err(other),
-        }
-    }
-
-    pub(crate) fn adopt(
-        &mut self,
-        policy: &PolicyNumbers,
-        password: Option<bool>,
-    ) -> Result<u64, Answer> {
-        let facts = self.policy_facts(policy);
-        self.say(facts, password)
-    }
-
-    pub(crate) fn policy_facts(&mut self, policy: &PolicyNumbers) -> StatementFacts {
-        let document = document(policy).to_bytes();
-        self.history
-            .policies
-            .insert(document.clone(), Arc::new(policy.clone()));
-        StatementFacts::AdoptPolicy { document }
-    }
-
-    /// A grant inside of the starting policy.
-    pub(crate) fn grant(&self, credential: Credential) -> SessionGrant {
-        let mut wallets = vec![self.known.evm, self.known.solana];
-        wallets.sort();
-        let limit = |asset: AssetId| SessionLimit {
-            asset,
-            per_transaction: Amount::from_base_units(400_000),
-            total: Amount::from_base_units(4_000_000),
-        };
-        let mut limits = vec![limit(solana().native_asset()), limit(EVM.native_asset())];
-        limits.sort_by_key(|limit| limit.asset);
-        let wall = self
-            .history
-            .entries
-            .last()
-            .map_or(NOW, |entry| entry.event.clocks.wall.millis());
-        SessionGrant {
-            wallets,
-            limits,
-            count: 60,
-            expires: WallTime::from_millis(wall.max(self.machine.borrow().reading.wall) + 40 * DAY),
-            credential,
-        }
-    }
-
-    pub(crate) fn grant_session(&mut self, grant: SessionGrant) -> Result<Session, Answer> {
-        let credential = grant.credential;
-        let sequence = self.say(StatementFacts::GrantSession { grant }, None)?;
-        let granted = self
-            .history
-            .entries
-            .iter()
-            .find(|entry| entry.sequence == sequence);
-        let Some(EventBody::SessionGranted { session, .. }) =
-            granted.map(|entry| &entry.event.body)
-        else {
-            panic!("the answer names the grant's event")
-        };
-        let session = Session {
-            id: *session,
-            credential,
-        };
-        self.known.sessions.push(session);
-        Ok(session)
-    }
-
-    pub(crate) fn wallet_on(&self, chain: ChainId) -> (WalletId, Account) {
-        match chain {
-            ChainId::Solana(_) => (self.known.solana, self.known.solana_address),
-            ChainId::Evm(_) => (self.known.evm, self.known.evm_address),
-        }
-    }
-
-    /// A request for a payment, signed by the agent if the session is bound to its key.
-    pub(crate) fn request(
-        &mut self,
-        session: Session,
-        key: &str,
-        chain: ChainId,
-        to: u8,
-        amount: u128,
-    ) -> SpendRequest {
-        self.requests += 1;
-        let (wallet, from) = self.wallet_on(chain);
-        let to = super::people::recipient(chain, to);
-        let body = format!(
-            r#"{{"signer":"{}","wallet":"{wallet}","network":"{chain}","to":"{to}","amount_base":"{amount}"}}"#,
-            self.known.signer,
-        )
-        .into_bytes();
-        let asking = Asking {
-            wallet,
-            chain,
-            to: bytes(&to),
-            amount,
-        };
-        self.history.asked.insert(body_digest(&body), asking);
-        let request = SpendRequest {
-            session: session.id,
-            method: "POST".to_owned(),
-            path: "/v1/transactions".to_owned(),
-            query: "?".to_owned(),
-            idempotency_key: key.to_owned(),
-            body,
-            signature_input: String::new(),
-            signature: String::new(),
-            unsigned: unsigned(chain, &from, &to, amount, self.requests).0,
-            prior: None,
-            dry_run: false,
-        };
-        let nonce = format!("nonce-{:016}", self.requests);
-        self.sign_as_agent(session, request, &nonce)
-    }
-
-    /// Signs as the agent as of now, if the session is bound to its key.
-    pub(crate) fn sign_as_agent(
-        &mut self,
-        session: Session,
-        request: SpendRequest,
-        nonce: &str,
-    ) -> SpendRequest {
-        if matches!(session.credential, Credential::Bearer(_)) {
-            return request;
-        }
-        let key = idempotency(&session.credential, session.id, &request.idempotency_key);
-        let body = body_digest(&request.body);
-        self.history.agents_signed.insert((session.id, key, body));
-        sign_request(request, &agent_key(), nonce, self.signers_wall() / 1000)
-    }
-
-    /// The signer's own wall clock, as an agent learns it from the `Date` field.
-    fn signers_wall(&self) -> u64 {
-        let clock = self
-            .signer
-            .as_ref()
-            .and_then(|signer| signer.clock.as_ref());
-        let now = self.machine.borrow().reading;
-        clock.map_or(now.wall, |clock| clock.clone().observe(now).wall.millis())
-    }
-
-    pub(crate) fn credential(&self, session: SessionId) -> Option<Credential> {
-        let known = self
-            .known
-            .sessions
-            .iter()
-            .find(|known| known.id == session)?;
-        Some(known.credential)
-    }
 }
 
 fn moment_of(machine: &Rc<RefCell<Machine>>, turn: u64, life: u64) -> Moment {
@@ -599,85 +419,6 @@ fn moment_of(machine: &Rc<RefCell<Machine>>, turn: u64, life: u64) -> Moment {
     }
 }
 
-/// Writes down what left.
-fn note(
-    history: &mut History,
-    turn: u64,
-    place: usize,
-    asked: &Asked,
-    answer: &Answer,
-    moment: Moment,
-) {
-    // What stops is served before reads, those before commands.
-    let lane = match asked {
-        Asked::Kill(_) | Asked::Pause(..) | Asked::Revoke(_) | Asked::Lock => 0,
-        Asked::Status | Asked::Remaining(_) | Asked::Events(_) | Asked::Decide(_) => 1,
-        _ => 2,
-    };
-    let stamp = (turn, lane * 10_000 + place as u64);
-    match (asked, answer) {
-        (_, Answer::Signed(signed)) => {
-            let (key, withdrawal) = match asked {
-                Asked::Sign(request) => {
-                    let granted =
-                        history
-                            .entries
-                            .iter()
-                            .find_map(|entry| match &entry.event.body {
-                                EventBody::SessionGranted {
-                                    session, statement, ..
-                                } if *session == request.session => history.said.get(statement),
-                                _ => None,
-                            });
-                    let credential = granted.and_then(|said| match &said.facts {
-                        StatementFacts::GrantSession { grant } => Some(grant.credential),
-                        _ => None,
-                    });
-                    let key = credential.map(|credential| {
-                        idempotency(&credential, request.session, &request.idempotency_key)
-                    });
-                    (key, false)
-                }
-                Asked::Withdraw(..) => (None, true),
-                _ => (None, false),
-            };
-            history.releases.push(Release {
-                stamp,
-                moment,
-                raw: signed.raw.clone(),
-                sequence: signed.sequence,
-                replay: signed.replay,
-                key,
-                withdrawal,
-            });
-        }
-        (_, Answer::Status(status)) => history.statuses.push(Seen {
-            stamp,
-            kill: status.kill,
-            frozen: status.frozen,
-        }),
-        (Asked::Lock, Answer::Done) => history.acks.push(Ack {
-            stamp,
-            sequence: 0,
-            what: Acked::Lock,
-        }),
-        (_, Answer::Sequence(sequence)) => {
-            let what = match asked {
-                Asked::Kill(_) => Acked::Kill,
-                Asked::Pause(wallet, _) => Acked::Pause(*wallet),
-                Asked::Revoke(session) => Acked::Revoke(*session),
-                _ => Acked::Submit,
-            };
-            history.acks.push(Ack {
-                stamp,
-                sequence: *sequence,
-                what,
-            });
-        }
-        _ => {}
-    }
-}
-
 pub(crate) fn write_keystore(folder: &tempfile::TempDir, bytes: &[u8]) {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -685,68 +426,4 @@ pub(crate) fn write_keystore(folder: &tempfile::TempDir, bytes: &[u8]) {
     options.write(true).create(true).truncate(true).mode(0o600);
     let mut file = options.open(folder.path().join(FILE_NAME)).expect("a file");
     file.write_all(bytes).expect("room");
-}
-
-/// The policy that every world begins with.
-pub(crate) fn starting_policy() -> PolicyNumbers {
-    let numbers = |outstanding| AssetNumbers {
-        per_transaction: 500_000,
-        windows: [1_000_000, 1_500_000, 4_000_000, 9_000_000],
-        day_count: None,
-        instant_up_to: 100_000,
-        notify_up_to: 500_000,
-        fee_ceiling: Some(50_000),
-        outstanding,
-    };
-    PolicyNumbers {
-        epoch: 1,
-        maturity: DAY,
-        assets: [(solana(), numbers(None)), (EVM, numbers(Some(8_000_000)))].into(),
-        recipients: [solana(), EVM]
-            .into_iter()
-            .flat_map(|chain| {
-                [0, 1].map(|which| (chain, bytes(&super::people::recipient(chain, which))))
-            })
-            .collect(),
-    }
-}
-
-/// The same numbers as a document.
-pub(crate) fn document(policy: &PolicyNumbers) -> PolicyDocument {
-    let units = Amount::from_base_units;
-    let assets = policy.assets.iter().map(|(chain, numbers)| {
-        let [hour, day, week, month] = numbers.windows;
-        AssetRule {
-            asset: chain.native_asset(),
-            symbol: "COIN".to_owned(),
-            decimals: Decimals::new(9).expect("in range"),
-            per_transaction: units(numbers.per_transaction),
-            hour: units(hour),
-            day: units(day),
-            week: units(week),
-            month: units(month),
-            day_count: numbers.day_count,
-            instant_up_to: units(numbers.instant_up_to),
-            notify_up_to: units(numbers.notify_up_to),
-            fee_ceiling: numbers.fee_ceiling.map(units),
-            outstanding: numbers.outstanding.map(units),
-            sign_only: false,
-        }
-    });
-    let recipients = policy.recipients.iter().map(|(chain, to)| {
-        let which = to[0] - 40;
-        Recipient {
-            account: account(*chain, which),
-            name: format!("contact-{which}"),
-        }
-    });
-    let mut document = PolicyDocument {
-        version: VERSION,
-        epoch: policy.epoch,
-        maturity: Millis::from_millis(policy.maturity),
-        assets: assets.collect(),
-        recipients: recipients.collect(),
-    };
-    document.sort();
-    document
 }

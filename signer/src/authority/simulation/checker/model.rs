@@ -1,0 +1,427 @@
+//! The second fold: what a log means, event by event, and whether each was allowed to be written.
+
+use super::*;
+
+pub(super) struct Granted {
+    pub(super) grant: SessionGrant,
+    pub(super) spent: BTreeMap<ChainId, u128>,
+    pub(super) count: u32,
+    pub(super) by_kill: bool,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Nonces {
+    pub(super) next: u64,
+    pub(super) attested: u64,
+    pub(super) outstanding: u128,
+}
+
+pub(super) struct Holder {
+    pub(super) address: Vec<u8>,
+    pub(super) networks: Vec<ChainId>,
+    pub(super) nonces: BTreeMap<ChainId, Nonces>,
+}
+
+pub(super) struct Charged {
+    pub(super) at: u64,
+    pub(super) wallet: WalletId,
+    pub(super) chain: ChainId,
+    pub(super) amount: u128,
+}
+
+pub(super) struct Model<'history> {
+    pub(super) history: &'history History,
+    pub(super) gate: Gate,
+    pub(super) last: Option<&'history Entry>,
+    pub(super) epoch: u64,
+    pub(super) kill_epoch: u64,
+    pub(super) open: BTreeMap<StatementId, (u64, &'history StatementFacts)>,
+    pub(super) withdrawals: BTreeMap<AccountId, u64>,
+    pub(super) wallets: BTreeMap<WalletId, Holder>,
+    pub(super) sessions: BTreeMap<SessionId, Granted>,
+    /// Until when a request's nonce may not come again.
+    pub(super) request_nonces: BTreeMap<(SessionId, &'history str), u64>,
+    pub(super) charged: Vec<Charged>,
+    pub(super) keys: BTreeSet<Digest>,
+    pub(super) unlocked_in: u64,
+    pub(super) stated_in: u64,
+    /// Run and budget clock at the start of this life of the process, and what was vouched for in it.
+    pub(super) base: (u64, u64),
+    pub(super) vouched: u64,
+}
+
+impl<'history> Model<'history> {
+    pub(super) fn new(history: &'history History) -> Self {
+        Self {
+            history,
+            gate: Gate::default(),
+            last: None,
+            epoch: 0,
+            kill_epoch: 0,
+            open: BTreeMap::new(),
+            withdrawals: BTreeMap::new(),
+            wallets: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            request_nonces: BTreeMap::new(),
+            charged: Vec::new(),
+            keys: BTreeSet::new(),
+            unlocked_in: 0,
+            stated_in: 0,
+            base: (0, 0),
+            vouched: 0,
+        }
+    }
+
+    pub(super) fn take(&mut self, entry: &'history Entry) -> Result<(), Broken> {
+        self.clocks(entry)?;
+        let clocks = entry.event.clocks;
+        self.gate.wall = clocks.wall.millis();
+        self.gate.run = self.base.0;
+        self.last = Some(entry);
+        let at = entry.sequence;
+        match &entry.event.body {
+            EventBody::Created { .. } => {
+                if at != 1 {
+                    return Err(Broken::Monotone(at, "created twice"));
+                }
+            }
+            EventBody::Unlocked { journal_lost, .. } => {
+                self.gate.open = Some(entry.moment.life);
+                self.gate.frozen |= *journal_lost;
+                self.unlocked_in = entry.moment.turn;
+            }
+            EventBody::Locked { .. } => self.gate.open = None,
+            EventBody::ClockStepped { .. } => self.gate.closed = true,
+            EventBody::OwnerEnrolled {
+                statement,
+                withdrawals,
+                ..
+            } => {
+                self.said(entry, *statement, true)?;
+                for account in withdrawals {
+                    self.withdrawals.insert(*account, 0);
+                }
+            }
+            EventBody::WalletCreated {
+                wallet,
+                account,
+                networks,
+                first_nonce,
+                ..
+            } => {
+                let first = Nonces {
+                    next: *first_nonce,
+                    attested: *first_nonce,
+                    outstanding: 0,
+                };
+                let evm = matches!(account, Account::Evm(_));
+                let holder = Holder {
+                    address: address(account),
+                    networks: networks.clone(),
+                    nonces: networks
+                        .iter()
+                        .filter(|_| evm)
+                        .map(|chain| (*chain, first))
+                        .collect(),
+                };
+                if self
+                    .wallets
+                    .values()
+                    .any(|known| known.address == holder.address)
+                {
+                    return Err(Broken::Authority(at, "a key in two wallets"));
+                }
+                self.wallets.insert(*wallet, holder);
+            }
+            EventBody::StatementIssued {
+                statement,
+                facts,
+                expires,
+                ..
+            } => {
+                self.open.insert(*statement, (expires.millis(), facts));
+            }
+            EventBody::PolicyAdopted {
+                statement,
+                epoch,
+                matures,
+                ..
+            } => {
+                self.adopted(entry, *statement, *epoch, matures.millis())?;
+            }
+            EventBody::SessionGranted {
+                session, statement, ..
+            } => {
+                let (facts, _) = self.said(entry, *statement, false)?;
+                let StatementFacts::GrantSession { grant } = facts else {
+                    return Err(Broken::Authority(at, "not a grant"));
+                };
+                let granted = Granted {
+                    grant: grant.clone(),
+                    spent: BTreeMap::new(),
+                    count: 0,
+                    by_kill: false,
+                };
+                self.sessions.insert(*session, granted);
+            }
+            EventBody::SessionRevoked { session, .. } => {
+                self.gate.dead.insert(*session);
+                if let Some(session) = self.sessions.get_mut(session) {
+                    session.by_kill = false;
+                }
+            }
+            EventBody::SessionExpired { session } => {
+                self.gate.dead.insert(*session);
+            }
+            EventBody::SpendCommitted(spend) => self.spent(entry, spend)?,
+            EventBody::Withdrawn {
+                statement, spend, ..
+            } => {
+                self.withdrawn(entry, *statement, spend)?;
+            }
+            EventBody::Paused { wallet: None, .. } => self.gate.frozen = true,
+            EventBody::Paused {
+                wallet: Some(wallet),
+                ..
+            } => {
+                self.gate.paused.insert(*wallet);
+            }
+            EventBody::PauseReleased {
+                wallet, statement, ..
+            } => {
+                let (facts, _) = self.said(entry, *statement, false)?;
+                if *facts != (StatementFacts::ReleasePause { wallet: *wallet }) {
+                    return Err(Broken::Authority(at, "another pause"));
+                }
+                match wallet {
+                    None => self.gate.frozen = false,
+                    Some(wallet) => {
+                        self.gate.paused.remove(wallet);
+                    }
+                }
+            }
+            EventBody::Killed { epoch, .. } => {
+                if *epoch != self.kill_epoch + 1 {
+                    return Err(Broken::Monotone(at, "kill epoch"));
+                }
+                self.kill_epoch = *epoch;
+                self.gate.killed = true;
+                self.open.clear();
+                for (id, session) in &mut self.sessions {
+                    session.by_kill |= self.gate.dead.insert(*id);
+                }
+                if self.unlocked_in != entry.moment.turn {
+                    self.gate.open = None;
+                }
+            }
+            EventBody::KillReleased {
+                epoch,
+                sessions,
+                statement,
+                ..
+            } => {
+                let (facts, with_password) = self.said(entry, *statement, false)?;
+                let signed = StatementFacts::ReleaseKill {
+                    epoch: *epoch,
+                    sessions: sessions.clone(),
+                };
+                if *facts != signed || !with_password || *epoch != self.kill_epoch {
+                    return Err(Broken::Authority(at, "kill release"));
+                }
+                self.gate.killed = false;
+                self.gate.frozen = true;
+                for (id, session) in &mut self.sessions {
+                    if session.by_kill && sessions.contains(id) {
+                        self.gate.dead.remove(id);
+                    }
+                    session.by_kill = false;
+                }
+            }
+            EventBody::NonceAttested {
+                wallet,
+                chain,
+                next,
+                statement,
+                ..
+            } => {
+                let (facts, _) = self.said(entry, *statement, false)?;
+                let signed = StatementFacts::AttestNonce {
+                    wallet: *wallet,
+                    chain: *chain,
+                    next: *next,
+                };
+                let holder = self.wallets.get_mut(wallet);
+                let nonces = holder.and_then(|holder| holder.nonces.get_mut(chain));
+                let nonces = nonces.ok_or(Broken::Authority(at, "attested what"))?;
+                if *facts != signed {
+                    return Err(Broken::Authority(at, "another attestation"));
+                }
+                if *next < nonces.next {
+                    return Err(Broken::Monotone(at, "nonce lowered"));
+                }
+                *nonces = Nonces {
+                    next: *next,
+                    attested: *next,
+                    outstanding: 0,
+                };
+            }
+            EventBody::TimeStated {
+                wall, statement, ..
+            } => {
+                let (facts, _) = self.said(entry, *statement, false)?;
+                if *facts != (StatementFacts::StateTime { wall: *wall }) {
+                    return Err(Broken::Authority(at, "another time"));
+                }
+                self.gate.closed = false;
+                self.stated_in = entry.moment.turn;
+            }
+            EventBody::WithdrawalEnrolled {
+                account,
+                effective,
+                statement,
+                ..
+            } => {
+                let (facts, with_password) = self.said(entry, *statement, false)?;
+                if *facts != (StatementFacts::EnrolWithdrawal { account: *account })
+                    || !with_password
+                {
+                    return Err(Broken::Authority(at, "withdrawal address"));
+                }
+                if effective.millis() < clocks.run.millis() + 72 * HOUR {
+                    return Err(Broken::Authority(at, "withdrawal address too soon"));
+                }
+                self.withdrawals.insert(*account, effective.millis());
+            }
+            EventBody::DenialsCounted { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Sequence and the three clocks: none falls, none of the lower bounds runs ahead of the machine.
+    fn clocks(&mut self, entry: &Entry) -> Result<(), Broken> {
+        let at = entry.sequence;
+        let Some(last) = self.last else {
+            return if at == 1 {
+                Ok(())
+            } else {
+                Err(Broken::Monotone(at, "sequence"))
+            };
+        };
+        let (before, now) = (last.event.clocks, entry.event.clocks);
+        if at != last.sequence + 1 {
+            return Err(Broken::Monotone(at, "sequence"));
+        }
+        if now.wall < before.wall || now.run < before.run || now.budget < before.budget {
+            return Err(Broken::Monotone(at, "a clock fell"));
+        }
+        // A life begins where the log ended; nothing is credited for the time between.
+        if entry.moment.life != last.moment.life {
+            self.base = (before.run.millis(), before.budget.millis());
+            self.vouched = 0;
+        }
+        if entry.moment.turn != last.moment.turn {
+            self.vouched += self.vouched_in(entry)?;
+        }
+        let (run, budget) = self.base;
+        if now.run.millis() > run + entry.moment.run {
+            return Err(Broken::Monotone(at, "run clock ahead"));
+        }
+        if now.budget.millis() > budget + entry.moment.budget + self.vouched {
+            return Err(Broken::Monotone(at, "budget clock ahead"));
+        }
+        Ok(())
+    }
+
+    /// What an unlock vouches for is credited from its turn's first event on.
+    fn vouched_in(&self, first: &Entry) -> Result<u64, Broken> {
+        let turn = first.moment.turn;
+        let of_turn = self
+            .history
+            .entries
+            .iter()
+            .filter(|entry| entry.moment.turn == turn);
+        let vouched = of_turn.map(|entry| match &entry.event.body {
+            EventBody::Unlocked { vouched, .. } => vouched.millis(),
+            _ => 0,
+        });
+        let vouched = vouched.max().unwrap_or(0);
+        let asked = self.history.vouched.contains(&turn);
+        if vouched > 0 && (!asked || self.vouched + vouched > first.moment.off) {
+            return Err(Broken::Monotone(
+                first.sequence,
+                "time that nobody vouched for",
+            ));
+        }
+        Ok(vouched)
+    }
+
+    /// The facts that an owner signed for an open statement, which is used up now.
+    pub(super) fn said(
+        &mut self,
+        entry: &Entry,
+        statement: StatementId,
+        rehearsal: bool,
+    ) -> Result<(&'history StatementFacts, bool), Broken> {
+        let at = entry.sequence;
+        let (expires, issued) = self
+            .open
+            .remove(&statement)
+            .ok_or(Broken::Authority(at, "no open statement"))?;
+        if expires <= entry.event.clocks.wall.millis() {
+            return Err(Broken::Authority(at, "expired statement"));
+        }
+        let said = self.history.said.get(&statement);
+        let said = said.ok_or(Broken::Authority(at, "the owner never signed"))?;
+        if said.facts != *issued {
+            return Err(Broken::Authority(at, "the owner signed something else"));
+        }
+        if self.gate.killed && !matches!(issued, StatementFacts::ReleaseKill { .. }) && !rehearsal {
+            return Err(Broken::Stopped(at, "a statement while killed"));
+        }
+        Ok((issued, said.with_password))
+    }
+
+    fn adopted(
+        &mut self,
+        entry: &'history Entry,
+        statement: StatementId,
+        epoch: u64,
+        matures: u64,
+    ) -> Result<(), Broken> {
+        let at = entry.sequence;
+        let (facts, with_password) = self.said(entry, statement, false)?;
+        let StatementFacts::AdoptPolicy { document } = facts else {
+            return Err(Broken::Authority(at, "not a policy"));
+        };
+        let numbers = self.history.policies.get(document);
+        let numbers = numbers.ok_or(Broken::Authority(at, "a policy that nobody wrote"))?;
+        if numbers.epoch != epoch || epoch != self.epoch + 1 {
+            return Err(Broken::Monotone(at, "policy epoch"));
+        }
+        let run = entry.event.clocks.run.millis();
+        let real = |chain: &ChainId| matches!(chain, ChainId::Evm(1));
+        let grown_up = self
+            .wallets
+            .values()
+            .any(|wallet| wallet.networks.iter().any(real));
+        let longest = self
+            .gate
+            .binding(run)
+            .iter()
+            .map(|(policy, _)| policy.maturity)
+            .max();
+        let delay = match longest {
+            None if with_password => 0,
+            None => return Err(Broken::Authority(at, "first policy without password")),
+            Some(_) if !grown_up => 0,
+            Some(longest) if with_password => longest.min(HOUR),
+            Some(longest) => longest,
+        };
+        if matures < run + delay {
+            return Err(Broken::Authority(at, "matures too soon"));
+        }
+        self.epoch = epoch;
+        self.gate.policies.push((Arc::clone(numbers), matures));
+        Ok(())
+    }
+}
