@@ -389,3 +389,43 @@ fn the_owner_withdraws_and_the_log_verifies() -> Result<()> {
     }
     anyhow::bail!("the withdrawal did not arrive: {}", chain.balance(EVM_TO)?)
 }
+
+/// The log of a real signer, exported, verifies with a program that shares no code with the product, and
+/// does not once a byte of it is changed.
+#[test]
+fn an_exported_log_verifies_with_independent_code() -> Result<()> {
+    let chain = Anvil::start()?;
+    let stage = Stage::on_evm(&chain)?;
+    for number in 0..10 {
+        stage.pay(1000, &format!("payment-{number}"), 0)?;
+    }
+    let file = stage.home.folder().join("log.jsonl");
+    let path = file.to_str().context("a path")?;
+    stage.home.cli(&["audit", "export", path])?;
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("reference/verify_log.py");
+    let verify = |path: &std::path::Path| -> Result<std::process::Output> {
+        Ok(std::process::Command::new("python3")
+            .arg(&script)
+            .arg(path)
+            .output()?)
+    };
+    let output = verify(&file)?;
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = std::fs::read_to_string(&file)?;
+    let changed = text.replacen(
+        "\"sequence\":9,\"body\":\"g",
+        "\"sequence\":9,\"body\":\"h",
+        1,
+    );
+    ensure!(changed != text, "nothing was changed");
+    std::fs::write(&file, changed)?;
+    ensure!(
+        !verify(&file)?.status.success(),
+        "a changed log must not verify"
+    );
+    Ok(())
+}

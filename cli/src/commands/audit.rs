@@ -12,6 +12,7 @@ use waiaas_client::EventRecord;
 use waiaas_shared::codec::from_canonical;
 use waiaas_shared::digest::Digest;
 use waiaas_shared::event::Event;
+use waiaas_shared::ids::SignerId;
 use waiaas_shared::keys::AgentKey;
 use waiaas_shared::log::Head;
 
@@ -84,10 +85,12 @@ fn verified(app: &App, head: &Head) -> Result<(), Failure> {
     app.output.data(words, &data)
 }
 
-/// One line of an exported log.
+/// One line of an exported log (docs/log.md): first its name and key, then events and heads.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(untagged, deny_unknown_fields)]
 enum Line {
+    /// Whose log it is, and the key that its heads verify with.
+    Name { signer: SignerId, log_key: String },
     /// An event: its number, its canonical bytes in base64, its hash.
     Event {
         sequence: u64,
@@ -95,10 +98,17 @@ enum Line {
         hash: Digest,
     },
     /// The signed note over the event before it.
-    Head(String),
+    Head { head: String },
 }
 
 impl Line {
+    fn name(pin: &Pin) -> Self {
+        Self::Name {
+            signer: pin.signer,
+            log_key: pin.key_text(),
+        }
+    }
+
     fn of(part: &Part) -> Self {
         match part {
             Part::Event(record) => Self::Event {
@@ -106,12 +116,14 @@ impl Line {
                 body: STANDARD.encode(&record.body),
                 hash: record.hash,
             },
-            Part::Head(note) => Self::Head(note.clone()),
+            Part::Head(note) => Self::Head { head: note.clone() },
         }
     }
 
+    /// What follows the name; nothing for a second name.
     fn part(self) -> Option<Part> {
         match self {
+            Self::Name { .. } => None,
             Self::Event {
                 sequence,
                 body,
@@ -124,7 +136,7 @@ impl Line {
                     hash,
                 }))
             }
-            Self::Head(note) => Some(Part::Head(note)),
+            Self::Head { head } => Some(Part::Head(head)),
         }
     }
 }
@@ -133,6 +145,9 @@ async fn export(app: &App, path: &Path) -> Result<(), Failure> {
     let signer = Signer::connect(app).await?;
     let failed = |error: std::io::Error| cannot("written", path, &error);
     let mut file = BufWriter::new(create_new(path)?);
+    let name = serde_json::to_string(&Line::name(&Pin::require(&app.home)?))
+        .map_err(|error| Failure::internal("no line").why(error))?;
+    writeln!(file, "{name}").map_err(failed)?;
     let head = follow(&app.home, &signer, |part| {
         let line = serde_json::to_string(&Line::of(part))
             .map_err(|error| Failure::internal("no line").why(error))?;
@@ -156,8 +171,8 @@ async fn export(app: &App, path: &Path) -> Result<(), Failure> {
 
 fn verify_file(app: &App, path: &Path) -> Result<Head, Failure> {
     let failed = |error: std::io::Error| cannot("read", path, &error);
-    let pin = Pin::require(&app.home)?;
-    let mut follower = Follower::new(&app.home, pin)?;
+    let pinned = Pin::require(&app.home)?;
+    let mut follower = Follower::new(&app.home, Pin::require(&app.home)?)?;
     let mut reader = BufReader::new(File::open(path).map_err(failed)?);
     for number in 1_u64.. {
         let mut text = String::new();
@@ -168,18 +183,29 @@ fn verify_file(app: &App, path: &Path) -> Result<Head, Failure> {
         if read == 0 {
             break;
         }
-        let part = serde_json::from_str::<Line>(&text)
-            .ok()
-            .and_then(Line::part)
-            .ok_or_else(|| {
-                Failure::new(
+        let line = serde_json::from_str::<Line>(&text).ok();
+        // The first line names the log: it must be the pinned one, whose key decides, not the file's.
+        if number == 1
+            && let Some(Line::Name { signer, log_key }) = &line
+        {
+            if (*signer, log_key) != (pinned.signer, &pinned.key_text()) {
+                return Err(Failure::new(
                     Exit::Failure,
-                    format!("{} is not an exported log", path.display()),
+                    format!("{} is the log of {signer}", path.display()),
                 )
-                .why(format!(
-                    "line {number} is neither an event nor a signed head"
-                ))
-            })?;
+                .why(format!("the pinned log is of {}", pinned.signer)));
+            }
+            continue;
+        }
+        let part = line.and_then(Line::part).ok_or_else(|| {
+            Failure::new(
+                Exit::Failure,
+                format!("{} is not an exported log", path.display()),
+            )
+            .why(format!(
+                "line {number} is neither an event nor a signed head"
+            ))
+        })?;
         follower.take(&app.home, &part)?;
     }
     follower.finish(&app.home)

@@ -104,11 +104,10 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         Code::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
         Code::SigningFault | Code::EntropyFailed => StatusCode::INTERNAL_SERVER_ERROR,
-        Code::BodyMalformed | Code::SignerMismatch | Code::IdempotencyKeyInvalid => {
-            StatusCode::BAD_REQUEST
-        }
+        Code::BodyMalformed | Code::IdempotencyKeyInvalid => StatusCode::BAD_REQUEST,
         Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Code::BodyMismatch
+        Code::SignerMismatch
+        | Code::BodyMismatch
         | Code::AmountInvalid
         | Code::TransactionUndecodable
         | Code::NonceNotZero

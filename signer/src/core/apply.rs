@@ -1,5 +1,6 @@
 //! The fold: one event into the state. Total; evaluates no rule and reads no clock but the event's.
 
+use waiaas_shared::amount::Amount;
 use waiaas_shared::event::{Event, EventBody, Spend};
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::session::SessionUsage;
@@ -59,7 +60,7 @@ pub fn apply(state: &mut State, event: &Event) {
             let first = Nonce {
                 next: *first_nonce,
                 attested: *first_nonce,
-                outstanding: waiaas_shared::amount::Amount::ZERO,
+                outstanding: Amount::ZERO,
             };
             let nonces = match path.family {
                 waiaas_shared::caip::Family::Solana => Default::default(),
@@ -150,7 +151,9 @@ pub fn apply(state: &mut State, event: &Event) {
             spend,
         } => {
             state.statements.remove(statement);
-            charge(state, spend, event.clocks.budget);
+            // Outside limits (invariant 17): the owner's own way out takes nothing from what agents may spend.
+            issue_nonce(state, spend);
+            remember(state, spend, event.clocks.budget);
         }
         EventBody::Paused { wallet, origin: _ } => set_paused(state, *wallet, true),
         EventBody::PauseReleased {
@@ -205,7 +208,7 @@ pub fn apply(state: &mut State, event: &Event) {
                 let attested = Nonce {
                     next: *next,
                     attested: *next,
-                    outstanding: waiaas_shared::amount::Amount::ZERO,
+                    outstanding: Amount::ZERO,
                 };
                 wallet.nonces.insert(*chain, attested);
             }
@@ -251,22 +254,17 @@ fn forget_expired(state: &mut State) {
 }
 
 fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
+    issue_nonce(state, spend);
     if let Some(wallet) = state.wallets.get_mut(&spend.wallet) {
         for charge in &spend.charges {
-            wallet
-                .usage
-                .entry(charge.asset)
-                .or_default()
-                .charge(at, charge.amount);
+            let usage = wallet.usage.entry(charge.asset).or_default();
+            usage.charge(at, charge.amount);
         }
-        if let (Some(nonce), Some(issued)) = (wallet.nonces.get_mut(&spend.chain), spend.nonce) {
-            nonce.next = nonce.next.max(issued.saturating_add(1));
+        if let Some(nonce) = wallet.nonces.get_mut(&spend.chain) {
             let native = spend.chain.native_asset();
             for charge in spend.charges.iter().filter(|charge| charge.asset == native) {
-                nonce.outstanding = nonce
-                    .outstanding
-                    .checked_add(charge.amount)
-                    .unwrap_or(waiaas_shared::amount::Amount::MAX);
+                let sum = nonce.outstanding.checked_add(charge.amount);
+                nonce.outstanding = sum.unwrap_or(Amount::MAX);
             }
         }
     }
@@ -275,18 +273,29 @@ fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
             let charges = spend
                 .charges
                 .iter()
-                .map(|charge| (charge.asset, charge.amount))
-                .collect();
-            session.usage.charge(&charges);
+                .map(|charge| (charge.asset, charge.amount));
+            session.usage.charge(&charges.collect());
         }
         if let Some(request) = &spend.request_nonce {
-            state
-                .request_nonces
-                .insert((id, request.nonce.clone()), request.expires);
+            let key = (id, request.nonce.clone());
+            state.request_nonces.insert(key, request.expires);
         }
     }
-    // The sequence is filled in by the ledger's answer later; within its own batch a payment is only
-    // ever compared by body and signed from these bytes.
+    remember(state, spend, at);
+}
+
+/// The nonce in the signed bytes is given: the next one is higher.
+fn issue_nonce(state: &mut State, spend: &Spend) {
+    let wallet = state.wallets.get_mut(&spend.wallet);
+    let nonce = wallet.and_then(|wallet| wallet.nonces.get_mut(&spend.chain));
+    if let (Some(nonce), Some(issued)) = (nonce, spend.nonce) {
+        nonce.next = nonce.next.max(issued.saturating_add(1));
+    }
+}
+
+/// Within its own batch a payment is found here; the ledger's index knows it only afterwards. The
+/// authority fills in the sequence ([`State::place`]).
+fn remember(state: &mut State, spend: &Spend, at: BudgetTime) {
     let prior = Prior {
         sequence: 0,
         charged_at: at,

@@ -1,3 +1,5 @@
+//! Connections against hostile and broken peers, over real sockets.
+
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -1,3 +1,5 @@
+//! Readers to domain values and back: strict both ways.
+
 use capnp::message::Builder;
 use waiaas_shared::address::SolanaAddress;
 use waiaas_shared::amount::Amount;

@@ -1,3 +1,5 @@
+//! The gate: which messages of a peer pass.
+
 use capnp::message::{Builder, HeapAllocator};
 use capnp_rpc::rpc_capnp::exception;
 

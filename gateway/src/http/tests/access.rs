@@ -369,7 +369,7 @@ async fn refusals_hold_no_secret_and_no_path() {
         token_body,
         "gateway.sock",
         ".rs",
-        "/work",
+        "/home/",
         "panicked",
         "<script>",
     ] {

@@ -130,7 +130,7 @@ async fn loose_bodies_are_refused() {
         "signer_00000000000000000000000001",
     );
     let (status, problem) = world.pay("k", &other_signer).await;
-    assert_eq!((status.as_u16(), code(&problem)), (400, "signer_mismatch"));
+    assert_eq!((status.as_u16(), code(&problem)), (422, "signer_mismatch"));
     assert_eq!(world.signer.count("sign"), 0);
 }
 

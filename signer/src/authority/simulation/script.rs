@@ -70,7 +70,7 @@ impl Drop for Script {
 /// Runs one seed to its end and judges it.
 pub(crate) fn run(seed: u64, steps: u64) -> Script {
     let mut random = Random::new(seed);
-    let world = World::new(random.next(), random.once_in(3));
+    let world = World::new(random.next(), random.once_in(2));
     let mut script = Script {
         seed,
         world,
@@ -122,7 +122,8 @@ impl Script {
             self.new_session();
         } else {
             match self.random.below(100) {
-                0..=47 => self.burst(),
+                0..=44 => self.burst(),
+                45..=47 => self.squeeze(),
                 48..=53 => self.read(),
                 54..=63 => self.owner(),
                 64..=68 => self.prepare(),

@@ -457,6 +457,35 @@ fn invariant_17_withdrawals_go_to_enrolled_addresses_only_and_always() {
 }
 
 #[test]
+fn invariant_17_a_withdrawal_takes_nothing_from_what_agents_may_spend() {
+    let mut world = World::empty();
+    world.owner = world
+        .enrol(vec![account(RECIPIENT)])
+        .expect("owner and address");
+    world.evm_wallet = world
+        .wallet(Family::Evm, [1; 32], vec![EVM])
+        .expect("a wallet");
+    world.solana_wallet = world
+        .wallet(Family::Solana, [2; 32], vec![solana()])
+        .expect("a wallet");
+    world.adopt(&policy(1), true).expect("a policy");
+    world.bearer = world.grant(super::world::key_bound()).expect("a session");
+    world.keyed = world.bearer;
+    world
+        .withdraw(RECIPIENT, 10_u128.pow(20))
+        .expect("far above every limit");
+    let request = world.signed_request("a", 1000);
+    let Ok(Outcome::Sign(order)) = world.run(&Command::Spend(request)) else {
+        panic!("the agent's budget is untouched");
+    };
+    assert_eq!(
+        order.transaction().account_nonce(),
+        Some(1),
+        "the nonce is given once"
+    );
+}
+
+#[test]
 fn invariant_17_a_withdrawal_does_exactly_what_was_signed() {
     let mut world = World::empty();
     world.owner = world

@@ -125,6 +125,30 @@ impl Script {
         self.deliver(asked);
     }
 
+    /// Tightens hard, then loosens again, with payments and replays after each: what tightens must hold
+    /// at once, what loosens must wait where wallets are on a main network.
+    pub(super) fn squeeze(&mut self) {
+        let chain = self.chain();
+        let start = starting_policy();
+        let mut policy = self.newest();
+        policy.epoch += 1;
+        policy.maturity = DAY;
+        let numbers = policy.assets.entry(chain).or_insert(start.assets[&chain]);
+        numbers.per_transaction = numbers.windows[0].min(30_000);
+        numbers.notify_up_to = numbers.per_transaction;
+        numbers.instant_up_to = 0;
+        let facts = self.world.policy_facts(&policy);
+        if self.owner_says(facts, None) {
+            self.burst();
+            policy.epoch += 1;
+            policy.assets.insert(chain, start.assets[&chain]);
+            let facts = self.world.policy_facts(&policy);
+            let password = self.random.once_in(2).then_some(true);
+            self.owner_says(facts, password);
+            self.burst();
+        }
+    }
+
     /// A statement that is signed now and handed in some time.
     pub(super) fn prepare(&mut self) {
         let facts = self.facts();
