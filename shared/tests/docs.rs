@@ -39,10 +39,6 @@ const LONG_FILES: &[(&str, &str)] = &[
         "tests: every way to spoil one header",
     ),
     (
-        "signer/src/authority/batch.rs",
-        "one batch from ask to answer: the order is the point",
-    ),
-    (
         "signer/src/authority/simulation/checker.rs",
         "tests: the second calculator, whole in one place",
     ),

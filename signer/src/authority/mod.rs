@@ -10,7 +10,9 @@ mod locked;
 mod open;
 pub mod password;
 mod query;
+mod release;
 pub mod system;
+mod unlock;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

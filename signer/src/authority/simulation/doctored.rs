@@ -443,6 +443,11 @@ fn signatures_without_their_record_are_seen() {
             broken!(Bytes, "another key's payment"),
         ),
         (
+            "an answer to another body",
+            |history| history.releases[0].body = history.releases[1].body,
+            broken!(Bytes, "another body's payment"),
+        ),
+        (
             "one key, two payments",
             |history| {
                 let key = spend(history, 0).idempotency;

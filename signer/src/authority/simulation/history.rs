@@ -70,6 +70,8 @@ pub(crate) struct Release {
     pub(crate) replay: bool,
     /// Owner of the idempotency key, and the key.
     pub(crate) key: Option<Digest>,
+    /// Digest of the body that it answers.
+    pub(crate) body: Option<Digest>,
     /// Asked for as a withdrawal.
     pub(crate) withdrawal: bool,
 }

@@ -35,6 +35,8 @@ pub(crate) struct Machine {
     pub(crate) reading: Reading,
     pub(crate) random: Random,
     pub(crate) entropy_fails: bool,
+    /// The draw that fails, counted from here; none: each one succeeds.
+    pub(crate) entropy_fails_in: Option<u64>,
     pub(crate) clocks_fail: bool,
     /// Milliseconds since the process started: running, and with suspends. Never less than what the
     /// signer may credit.
@@ -58,6 +60,7 @@ impl Machine {
             },
             random,
             entropy_fails: false,
+            entropy_fails_in: None,
             clocks_fail: false,
             run: 0,
             budget: 0,
@@ -145,7 +148,11 @@ impl System for SimulatedSystem {
 
     fn entropy(&mut self) -> Result<[u8; 32], EntropyError> {
         let mut machine = self.0.borrow_mut();
-        if machine.entropy_fails {
+        let fails = machine.entropy_fails_in == Some(0);
+        machine.entropy_fails_in = machine
+            .entropy_fails_in
+            .and_then(|left| left.checked_sub(1));
+        if fails || machine.entropy_fails {
             return Err(EntropyError);
         }
         Ok(machine.random.bytes())

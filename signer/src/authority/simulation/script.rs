@@ -148,7 +148,7 @@ impl Script {
             return;
         }
         self.faulty = true;
-        let what = self.random.below(10);
+        let what = self.random.below(11);
         self.say(format!("fault {what}"));
         self.count("fault");
         let mut disk = self.world.disk.0.borrow_mut();
@@ -162,6 +162,10 @@ impl Script {
             5 | 6 => disk.fail_next(Fault::UnknownWritten),
             7 => disk.set_unreadable(true),
             8 => self.world.machine.borrow_mut().entropy_fails = true,
+            9 => {
+                let draw = self.random.below(4);
+                self.world.machine.borrow_mut().entropy_fails_in = Some(draw);
+            }
             _ => self.world.machine.borrow_mut().clocks_fail = true,
         }
     }
@@ -178,6 +182,7 @@ impl Script {
         disk.set_unreadable(false);
         let mut machine = self.world.machine.borrow_mut();
         (machine.entropy_fails, machine.clocks_fail) = (false, false);
+        machine.entropy_fails_in = None;
     }
 
     /// Asks, and checks that refusals alone leave nothing behind (O9).

@@ -29,6 +29,9 @@ pub(super) fn left(history: &History, gates: &[Gate], release: &Release) -> Resu
     if release.key.is_some_and(|key| key != spend.idempotency) {
         return Err(Broken::Bytes(at, "another key's payment"));
     }
+    if release.body.is_some_and(|body| body != spend.body) {
+        return Err(Broken::Bytes(at, "another body's payment"));
+    }
     let last = history
         .entries
         .iter()

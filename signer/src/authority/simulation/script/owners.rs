@@ -8,6 +8,12 @@ impl Script {
     pub(super) fn heal(&mut self) {
         let status = self.world.status();
         if !status.unlocked {
+            if self.random.once_in(3) {
+                // Randomness gives out somewhere in the middle of it.
+                let draw = self.random.below(3);
+                self.faulty = true;
+                self.world.machine.borrow_mut().entropy_fails_in = Some(draw);
+            }
             let vouch = self.random.once_in(2);
             self.one(Asked::Unlock(true, vouch));
         } else if status.kill == "ACTIVATED" {
@@ -298,7 +304,7 @@ impl Script {
                 numbers.fee_ceiling = self.random.pick(&fees).flatten();
             }
             2 if chain == EVM => {
-                numbers.outstanding = Some(self.random.between(500_000, 9_000_000).into());
+                numbers.outstanding = Some(self.random.between(300_000, 3_000_000).into());
             }
             _ => {}
         }

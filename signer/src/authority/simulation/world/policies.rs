@@ -16,7 +16,7 @@ pub(crate) fn starting_policy() -> PolicyNumbers {
     PolicyNumbers {
         epoch: 1,
         maturity: DAY,
-        assets: [(solana(), numbers(None)), (EVM, numbers(Some(8_000_000)))].into(),
+        assets: [(solana(), numbers(None)), (EVM, numbers(Some(1_600_000)))].into(),
         recipients: [solana(), EVM]
             .into_iter()
             .flat_map(|chain| [0, 1].map(|which| (chain, bytes(&recipient(chain, which)))))

@@ -44,7 +44,12 @@ pub(super) fn note(
                 Asked::Withdraw(..) => (None, true),
                 _ => (None, false),
             };
+            let body = match asked {
+                Asked::Sign(request) => Some(body_digest(&request.body)),
+                _ => None,
+            };
             history.releases.push(Release {
+                body,
                 stamp,
                 moment,
                 raw: signed.raw.clone(),

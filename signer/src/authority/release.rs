@@ -1,0 +1,79 @@
+//! The last steps of invariant 4: a charge is durable, so its signature is made, verified and let out.
+
+use waiaas_shared::denial::{Code, Denial};
+use waiaas_shared::ids::SessionId;
+use waiaas_shared::transaction::{Signature, SigningPayload, assemble, signing_payload};
+
+use super::ask::{Reply, Signed, refused};
+use super::batch::Pending;
+use super::system::System;
+use super::{Authority, Fatal, Vault};
+use crate::core::command::{Outcome, SigningOrder};
+use crate::ledger::Ledger;
+
+impl<L: Ledger, S: System> Authority<L, S> {
+    /// Signs once the charge is durable, and answers.
+    pub(super) fn sign_later(
+        &mut self,
+        pending: &mut Pending<L, S>,
+        session: Option<SessionId>,
+        outcome: Result<Outcome, Denial>,
+        reply: Reply<Signed>,
+    ) {
+        let charged = pending.events.last().map_or(0, |event| event.sequence);
+        pending.answers.push(Box::new(move |authority, durable| {
+            let answer = match (durable, outcome) {
+                (None, _) => refused(Code::StorageFull),
+                (Some(()), Ok(Outcome::Sign(order))) => authority.sign(&order, charged),
+                (Some(()), Ok(_)) => refused(Code::Unsupported),
+                (Some(()), Err(denial)) => Err(denial),
+            };
+            let fault = matches!(&answer, Err(denial) if denial.violations().iter().any(|one| one.code == Code::SigningFault));
+            if let Err(denial) = &answer {
+                // Invented names share one bucket: they must not multiply entries.
+                let known = session.filter(|session| authority.state.knows_session(*session));
+                authority.denials.count(known, denial);
+            }
+            let _gone = reply.send(answer);
+            if fault { Err(Fatal::Signing) } else { Ok(()) }
+        }));
+    }
+
+    fn sign(&self, order: &SigningOrder, charged: u64) -> Result<Signed, Denial> {
+        let Vault::Open(_, unlocked) = &self.vault else {
+            return refused(Code::Locked);
+        };
+        let signature = match signing_payload(order.transaction()) {
+            SigningPayload::Ed25519Message(message) => unlocked
+                .sign_ed25519(order.path(), message)
+                .map(Signature::Ed25519),
+            SigningPayload::Secp256k1Prehash(prehash) => unlocked
+                .sign_secp256k1(order.path(), &prehash)
+                .map(|signature| {
+                    let mut r_and_s = [0; 64];
+                    let both = signature.r.iter().chain(&signature.s);
+                    r_and_s
+                        .iter_mut()
+                        .zip(both)
+                        .for_each(|(to, from)| *to = *from);
+                    Signature::Secp256k1 {
+                        r_and_s,
+                        y_is_odd: signature.y_parity,
+                    }
+                }),
+        };
+        let signature = signature.map_err(|_| Code::SigningFault)?;
+        // Verified once more against the account and the bytes that were judged (invariant 4).
+        let signed = assemble(order.transaction(), &signature).map_err(|_| Code::SigningFault)?;
+        let (raw, chain_transaction) = signed.into_parts();
+        let sealed = order.sealed();
+        Ok(Signed {
+            transaction: sealed.transaction,
+            sequence: sealed.replay_of.unwrap_or(charged),
+            raw,
+            chain_transaction,
+            tier: sealed.tier,
+            replay: sealed.replay_of.is_some(),
+        })
+    }
+}

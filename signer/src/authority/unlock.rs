@@ -1,0 +1,336 @@
+//! What a password opens: a new keystore, the keys, and every ask that demands the password again. The
+//! password itself goes to the kdf thread; what comes back is decided here.
+
+use waiaas_shared::address::Account;
+use waiaas_shared::denial::{Code, Denial};
+use waiaas_shared::ids::SignerId;
+use waiaas_shared::log::{Head, genesis};
+use waiaas_shared::time::Millis;
+
+use super::ask::{Initialized, Reply, refused};
+use super::batch::Pending;
+use super::password::{Derived, Purpose};
+use super::system::System;
+use super::{Authority, Fatal, Vault};
+use crate::core::command::{Command, Context, Outcome, Rehearsal, Submission, UnlockFacts, WalletRequest};
+use crate::ledger::Ledger;
+use crate::sys::memory::LockedBytes;
+use crate::vault::{
+    FileError, KeystoreFolder, NewKeystore, PHRASE_MAX_BYTES, PublicKey, RegisterError,
+    UnlockError, WriteError,
+};
+
+impl<L: Ledger, S: System> Authority<L, S> {
+    pub(super) fn begin_initialize(&mut self, password: LockedBytes, reply: Reply<Initialized>) {
+        if !matches!(self.vault, Vault::None) {
+            let _gone = reply.send(refused(Code::AlreadyInitialized));
+            return;
+        }
+        let made = self.system.entropy().ok().and_then(|entropy| {
+            let signer = SignerId::derive(&entropy, 0);
+            let keystore = NewKeystore::generate(signer, &self.arena, self.system.source()).ok()?;
+            // Unit tests make keystores by the hundred.
+            #[cfg(test)]
+            let keystore = keystore.with_weak_kdf();
+            Some((signer, keystore))
+        });
+        match made {
+            None => drop(reply.send(refused(Code::EntropyFailed))),
+            Some((signer, keystore)) => {
+                let request = keystore.kdf_request();
+                let purpose = Purpose::Initialize(signer, Box::new(keystore), reply);
+                if let Err(purpose) = self.kdf.push(password, request, purpose) {
+                    refuse_purpose(purpose, Code::Overloaded);
+                }
+            }
+        }
+    }
+
+    pub(super) fn begin_unlock(&mut self, password: LockedBytes, vouch: bool, reply: Reply<()>) {
+        let code = match &self.vault {
+            Vault::None => Code::NotInitialized,
+            Vault::Open(..) => Code::NotLocked,
+            Vault::Locked(_) => {
+                self.begin_password(password, Purpose::Unlock(vouch, reply));
+                return;
+            }
+        };
+        let _gone = reply.send(refused(code));
+    }
+
+    pub(super) fn begin_password(&mut self, password: LockedBytes, purpose: Purpose) {
+        let (Vault::Open(keystore, _) | Vault::Locked(keystore)) = &self.vault else {
+            refuse_purpose(purpose, Code::NotInitialized);
+            return;
+        };
+        if let Err(purpose) = self.kdf.push(password, keystore.kdf_request(), purpose) {
+            refuse_purpose(purpose, Code::Overloaded);
+        }
+    }
+
+    /// The kdf thread is done with a password.
+    pub(super) fn derived(
+        &mut self,
+        derived: Derived,
+        pending: &mut Pending<L, S>,
+    ) -> Result<(), Fatal> {
+        let Derived { purpose, kek } = derived;
+        let Ok(kek) = kek else {
+            refuse_purpose(purpose, Code::PasswordWrong);
+            return Ok(());
+        };
+        match purpose {
+            Purpose::Initialize(signer, keystore, reply) => {
+                return self.initialize(signer, *keystore, &kek, pending, reply);
+            }
+            Purpose::Unlock(vouch, reply) => return self.unlock(&kek, vouch, pending, reply),
+            _ => {}
+        }
+        // Every other purpose needs open keys and the same password again.
+        let Vault::Open(keystore, _) = &self.vault else {
+            refuse_purpose(purpose, Code::Locked);
+            return Ok(());
+        };
+        if !keystore.is_key(&kek, &self.arena).unwrap_or(false) {
+            self.unlock_failed()?;
+            refuse_purpose(purpose, Code::PasswordWrong);
+            return Ok(());
+        }
+        match purpose {
+            Purpose::Enrol(statement, envelope, signature, reply) => {
+                let rehearsal = Rehearsal {
+                    statement,
+                    envelope,
+                    signature,
+                };
+                let outcome = self.decide(pending, &Command::Enrol(rehearsal));
+                self.later(pending, reply, outcome, |outcome| match outcome {
+                    Outcome::Owner(owner) => Some(owner),
+                    _ => None,
+                });
+            }
+            Purpose::Submit(statement, signatures, reply) => {
+                let origin = waiaas_shared::event::Origin::Admin;
+                self.submit(
+                    pending,
+                    Submission {
+                        statement,
+                        signatures,
+                        origin,
+                        with_password: true,
+                    },
+                    reply,
+                );
+            }
+            Purpose::CreateWallet(family, networks, first_nonce, reply) => {
+                let path = self.state.next_path(family);
+                let account = match &mut self.vault {
+                    Vault::Open(_, unlocked) => unlocked.register(path).ok().map(|key| match key {
+                        PublicKey::Ed25519(address) => Account::Solana(address),
+                        PublicKey::Secp256k1 { address, .. } => Account::Evm(address),
+                    }),
+                    _ => None,
+                };
+                let outcome = match account {
+                    None => refused(Code::SigningFault),
+                    Some(account) => {
+                        let request = WalletRequest {
+                            path,
+                            account,
+                            networks,
+                            first_nonce,
+                        };
+                        self.decide(pending, &Command::CreateWallet(request))
+                    }
+                };
+                let views = self.state.wallet_views();
+                self.later(pending, reply, outcome, move |outcome| match outcome {
+                    Outcome::Wallet(wallet) => views.into_iter().find(|view| view.wallet == wallet),
+                    _ => None,
+                });
+            }
+            Purpose::Initialize(..) | Purpose::Unlock(..) => {}
+        }
+        Ok(())
+    }
+
+    /// Keystore first, then the log's first event: a keystore without a log never starts from zero.
+    fn initialize(
+        &mut self,
+        signer: SignerId,
+        keystore: NewKeystore,
+        kek: &LockedBytes,
+        pending: &mut Pending<L, S>,
+        reply: Reply<Initialized>,
+    ) -> Result<(), Fatal> {
+        if !matches!(self.vault, Vault::None) {
+            let _gone = reply.send(refused(Code::AlreadyInitialized));
+            return Ok(());
+        }
+        let (Ok(folder), Some(reading), Ok(mut padded)) = (
+            KeystoreFolder::open(&self.folder),
+            self.system.clocks(),
+            self.arena.take(PHRASE_MAX_BYTES),
+        ) else {
+            let _gone = reply.send(refused(Code::StorageFull));
+            return Ok(());
+        };
+        // Before anything is written: a keystore whose log cannot begin is of no use.
+        self.begin_clock(reading);
+        let context = match self.context(false) {
+            Ok(context) => context,
+            Err(denial) => {
+                let _gone = reply.send(Err(denial));
+                return Ok(());
+            }
+        };
+        let log_key = keystore.log_public_key();
+        let first = genesis(signer, &log_key);
+        let written = keystore.write(folder, first, kek, &self.arena, self.system.source());
+        let (keystore, unlocked) = match written {
+            Ok(pair) => pair,
+            // Whether the keystore survives a power cut is unknown: no log may begin on it.
+            Err(WriteError::File(FileError::Unknown { .. })) => return Err(Fatal::Keystore),
+            Err(error) => {
+                let code = match error {
+                    WriteError::Entropy(_) => Code::EntropyFailed,
+                    WriteError::File(FileError::Exists) => Code::AlreadyInitialized,
+                    WriteError::File(_) => Code::StorageFull,
+                    _ => Code::SigningFault,
+                };
+                let _gone = reply.send(refused(code));
+                return Ok(());
+            }
+        };
+        let length = unlocked
+            .copy_phrase(&mut padded)
+            .map_err(|_| Fatal::Signing)?;
+        let Ok(mut phrase) = self.arena.take(length) else {
+            return Err(Fatal::Signing);
+        };
+        padded.expose(|from| {
+            phrase.fill(|to| to.iter_mut().zip(from).for_each(|(to, from)| *to = *from));
+        });
+        drop(padded);
+        self.vault = Vault::Open(Box::new(keystore), Box::new(unlocked));
+        self.head = Some(Head {
+            signer,
+            sequence: 0,
+            hash: first,
+        });
+        let outcome = self
+            .decide_in(pending, &Command::Create { signer }, &context)
+            .and_then(|_| self.take_in_journal(pending, Millis::default(), &context));
+        self.later(pending, reply, outcome, move |_| {
+            Some(Initialized { signer, phrase })
+        });
+        Ok(())
+    }
+
+    fn unlock(
+        &mut self,
+        kek: &LockedBytes,
+        vouch: bool,
+        pending: &mut Pending<L, S>,
+        reply: Reply<()>,
+    ) -> Result<(), Fatal> {
+        // Before anything changes: an unlock takes in the whole journal or does not happen.
+        let context = match self.context(false) {
+            Ok(context) => context,
+            Err(denial) => {
+                let _gone = reply.send(Err(denial));
+                return Ok(());
+            }
+        };
+        let Vault::Locked(keystore) = &self.vault else {
+            let _gone = reply.send(refused(Code::NotLocked));
+            return Ok(());
+        };
+        let mut unlocked = match keystore.unlock(kek, &self.arena) {
+            Ok(unlocked) => unlocked,
+            Err(UnlockError::WrongPassword) => {
+                self.unlock_failed()?;
+                let _gone = reply.send(refused(Code::PasswordWrong));
+                return Ok(());
+            }
+            Err(_) => {
+                let _gone = reply.send(refused(Code::SigningFault));
+                return Ok(());
+            }
+        };
+        let registered: Result<Vec<_>, RegisterError> = self
+            .state
+            .key_paths()
+            .map(|path| unlocked.register(path))
+            .collect();
+        if registered.is_err() {
+            let _gone = reply.send(refused(Code::SigningFault));
+            return Ok(());
+        }
+        if let Vault::Locked(keystore) = std::mem::replace(&mut self.vault, Vault::None) {
+            self.vault = Vault::Open(keystore, Box::new(unlocked));
+        }
+        let mut context = context;
+        let unvouched = self.clock.clone();
+        let mut vouched = Millis::default();
+        if let Some(clock) = self.clock.as_mut().filter(|_| vouch) {
+            vouched = clock.time_off();
+            clock.vouch(vouched);
+            context.clocks = clock.clocks();
+        }
+        let commands = self.journal_commands();
+        let outcome = self.take_in_journal(pending, vouched, &context);
+        for command in commands {
+            // A kill thrown while locked holds from here on; the keys that the owner's password just
+            // opened stay, for nothing but its release and the log. All of these tighten; a session
+            // that is gone already is the one refusal there can be.
+            let _decided_again = self.decide_in(pending, &command, &context);
+        }
+        pending.answers.push(Box::new(move |authority, durable| {
+            if durable.is_none() {
+                // Time that no event vouches for is not credited.
+                authority.clock = unvouched;
+            }
+            Ok(())
+        }));
+        self.later(pending, reply, outcome, |_| Some(()));
+        Ok(())
+    }
+
+    fn take_in_journal(
+        &mut self,
+        pending: &mut Pending<L, S>,
+        vouched: Millis,
+        context: &Context,
+    ) -> Result<Outcome, Denial> {
+        let facts = UnlockFacts {
+            journal: self.journal.tail(),
+            vouched,
+            failures: self.journal.failures(),
+            journal_lost: self.journal.lost(),
+        };
+        let outcome = self.decide_in(pending, &Command::Unlocked(facts), context)?;
+        pending.clear_journal = true;
+        pending.answers.push(Box::new(|authority, durable| {
+            if durable.is_some() {
+                authority.journal_taken();
+            } else {
+                // An unlock that could not be written is no unlock.
+                authority.wipe();
+            }
+            Ok(())
+        }));
+        Ok(outcome)
+    }
+}
+
+/// Answers whoever waits for a password's purpose.
+pub(super) fn refuse_purpose(purpose: Purpose, code: Code) {
+    match purpose {
+        Purpose::Initialize(_, _, reply) => drop(reply.send(refused(code))),
+        Purpose::Unlock(_, reply) => drop(reply.send(refused(code))),
+        Purpose::Enrol(_, _, _, reply) => drop(reply.send(refused(code))),
+        Purpose::CreateWallet(_, _, _, reply) => drop(reply.send(refused(code))),
+        Purpose::Submit(_, _, reply) => drop(reply.send(refused(code))),
+    }
+}
