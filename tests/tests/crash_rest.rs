@@ -78,7 +78,9 @@ fn unfinished_ones(agent: &Agent) -> String {
 /// Must show 4.
 #[test]
 fn kills_of_both_processes_lose_and_double_nothing() -> Result<()> {
-    let chain = Anvil::start()?;
+    // A block a second beside one for each transaction, as a chain has: a pool that holds a hundred
+    // transactions behind a late nonce must not wait for the next one to arrive.
+    let chain = Anvil::start_with(&["--block-time", "1", "--mixed-mining"])?;
     let folder = tempfile::tempdir()?;
     let product = Product::for_tests()?;
     let home = Home::create(&product, &folder.path().join("home"), &[(EVM, chain.url())])?;

@@ -12,7 +12,9 @@ use super::batch::Pending;
 use super::password::{Derived, Purpose};
 use super::system::System;
 use super::{Authority, Fatal, Vault};
-use crate::core::command::{Command, Context, Outcome, Rehearsal, Submission, UnlockFacts, WalletRequest};
+use crate::core::command::{
+    Command, Context, Outcome, Rehearsal, Submission, UnlockFacts, WalletRequest,
+};
 use crate::ledger::Ledger;
 use crate::sys::memory::LockedBytes;
 use crate::vault::{

@@ -444,7 +444,7 @@ fn signatures_without_their_record_are_seen() {
         ),
         (
             "an answer to another body",
-            |history| history.releases[0].body = history.releases[1].body,
+            |history| history.releases[0].body = history.releases[2].body,
             broken!(Bytes, "another body's payment"),
         ),
         (
