@@ -242,10 +242,14 @@ fn serve(config: &Path) -> Result<ExitCode, StartError> {
         move || rpc::prepare(gateway, rpc::Role::Gateway, gateway_channels, gateway_peers),
         rpc::run,
     )?;
+    let admin_channels = rpc::Channels {
+        lanes: channels.lanes.with_reserve(),
+        ..channels
+    };
     let _admin = confined.spawn(
         Role::Rpc,
         "rpc-admin",
-        move || rpc::prepare(admin, rpc::Role::Admin, channels, admin_peers),
+        move || rpc::prepare(admin, rpc::Role::Admin, admin_channels, admin_peers),
         rpc::run,
     )?;
     // Said before the seal, which leaves this thread no way to write; the sockets answer after it.

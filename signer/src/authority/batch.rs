@@ -141,7 +141,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
             }
             Ask::Kill(origin, reply) => {
                 let outcome = self.decide(pending, &Command::Kill(origin));
-                pending.wipe |= outcome.is_ok();
+                pending.wipe |= matches!(outcome, Ok(Outcome::WipeKeys));
                 pending.stops = true;
                 self.answer_sequence(pending, reply, outcome);
             }

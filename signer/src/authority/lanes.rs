@@ -13,6 +13,9 @@ const COMMANDS_LIMIT: usize = 1024;
 const READS_LIMIT: usize = 1024;
 /// Stopping asks that wait at once; they are few and cheap, and must always find room.
 const URGENT_LIMIT: usize = 256;
+/// Places in each lane that only the owner's own socket may take: a gateway that fills its share never
+/// keeps the owner's kill, unlock or withdrawal out.
+const RESERVED: usize = 64;
 /// Commands decided together at most: one commit carries them.
 pub const BATCH_LIMIT: usize = 256;
 
@@ -31,6 +34,7 @@ pub enum Lane {
 #[derive(Debug, Clone, Default)]
 pub struct Lanes {
     shared: Arc<Shared>,
+    reserved: usize,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +72,15 @@ pub struct Taken {
 pub struct Full(pub Box<Ask>);
 
 impl Lanes {
+    /// The same lanes with the owner's share: for `admin.sock`.
+    #[must_use]
+    pub fn with_reserve(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            reserved: RESERVED,
+        }
+    }
+
     /// Puts an ask into its lane.
     ///
     /// # Errors
@@ -84,7 +97,7 @@ impl Lanes {
             Lane::Read => (&mut queues.reads, READS_LIMIT),
         };
         // What the kdf thread brings back was let in once already.
-        if queue.len() >= limit && !matches!(ask, Ask::Derived(_)) {
+        if queue.len() >= limit + self.reserved && !matches!(ask, Ask::Derived(_)) {
             return Err(Full(Box::new(ask)));
         }
         queue.push_back(ask);

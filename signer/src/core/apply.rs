@@ -27,7 +27,10 @@ pub fn apply(state: &mut State, event: &Event) {
         } => {
             state.journal = *journal;
             state.unlock_failures = 0;
-            state.frozen |= journal_lost;
+            if *journal_lost {
+                state.frozen = true;
+                void_releases(state);
+            }
         }
         EventBody::Locked { origin: _ } => {}
         EventBody::ClockStepped { seen: _ } => state.clock_closed = true,
@@ -155,7 +158,10 @@ pub fn apply(state: &mut State, event: &Event) {
             issue_nonce(state, spend);
             remember(state, spend, event.clocks.budget);
         }
-        EventBody::Paused { wallet, origin: _ } => set_paused(state, *wallet, true),
+        EventBody::Paused { wallet, origin: _ } => {
+            set_paused(state, *wallet, true);
+            void_releases(state);
+        }
         EventBody::PauseReleased {
             wallet,
             statement,
@@ -302,6 +308,13 @@ fn remember(state: &mut State, spend: &Spend, at: BudgetTime) {
         spend: spend.clone(),
     };
     state.uncommitted.insert(spend.idempotency, prior);
+}
+
+/// A stop voids every release that was written before it: one that was signed and kept back never
+/// undoes a later pause (invariants 14 and 16).
+fn void_releases(state: &mut State) {
+    let keep = |facts: &StatementFacts| !matches!(facts, StatementFacts::ReleasePause { .. });
+    state.statements.retain(|_, open| keep(&open.facts));
 }
 
 fn set_paused(state: &mut State, wallet: Option<waiaas_shared::ids::WalletId>, paused: bool) {

@@ -16,7 +16,7 @@ use waiaas_shared::statement::{LIFETIME, OPEN_LIMIT, StatementFacts, StatementHe
 use waiaas_shared::time::{Clocks, Millis, RunTime};
 
 use super::command::{Context, Outcome, Rehearsal, Submission, WalletRequest};
-use super::state::{KillPhase, OpenStatement, State};
+use super::state::{KillPhase, OpenStatement, State, Wallet};
 use super::{Decision, decide_session};
 
 /// Documents that may bind at once; above, only `admin.sock` adopts.
@@ -89,7 +89,10 @@ pub(super) fn draft(
     if open.count() >= OPEN_LIMIT {
         return Err(Code::StatementTooMany.into());
     }
-    if matches!(facts, StatementFacts::EnrolOwner { .. }) && origin == Origin::Gateway {
+    let first_policy =
+        matches!(facts, StatementFacts::AdoptPolicy { .. }) && state.policy_epoch == 0;
+    let enrols = matches!(facts, StatementFacts::EnrolOwner { .. });
+    if origin == Origin::Gateway && (enrols || first_policy) {
         return Err(Code::AdminOnly.into());
     }
     check(state, facts, now)?;
@@ -391,10 +394,9 @@ fn adopt(
     if binding.len() >= BINDING_LIMIT && !on_admin {
         return Err(Code::PolicyTooMany.into());
     }
-    let only_test_networks = state
-        .wallets
-        .values()
-        .all(|wallet| wallet.networks.iter().all(ChainId::is_test_network));
+    let wallets = &state.wallets;
+    let on_test_networks = |wallet: &Wallet| wallet.networks.iter().all(ChainId::is_test_network);
+    let only_test_networks = !wallets.is_empty() && wallets.values().all(on_test_networks);
     let longest = binding
         .iter()
         .map(|policy| policy.document.maturity)

@@ -18,7 +18,7 @@ use waiaas_shared::time::{Clocks, Millis, WallTime};
 use waiaas_shared::transaction::{DecodedTransaction, decode};
 
 use super::command::{Context, Outcome, Prior, Sealed, SigningOrder, SpendRequest, Withdrawal};
-use super::state::{Session, State, Wallet};
+use super::state::{KillPhase, Session, State, Wallet};
 use super::{Decision, decide_owner, decide_session};
 
 /// The route whose signature makes a payment.
@@ -32,10 +32,9 @@ pub(super) fn spend(state: &State, request: &SpendRequest, context: &Context) ->
     match judge(state, request, context) {
         Ok(decision) => decision,
         Err(denial) => {
-            let expired = denial
-                .violations()
-                .iter()
-                .any(|broken| broken.code == Code::SessionExpired);
+            // Only the request's own session: a replay also judges the one that paid.
+            let own = decide_session::usable(state, request.session, context.clocks);
+            let expired = matches!(own, Err(Code::SessionExpired));
             let events = if expired && !request.dry_run {
                 decide_session::expiry_seen(state, request.session, Code::SessionExpired)
             } else {
@@ -419,7 +418,7 @@ pub(super) fn withdraw(
         return Err(Code::StatementMismatch.into());
     };
     let signers = decide_owner::quorum(state, open, &withdrawal.signatures)?;
-    if state.kill.phase == super::state::KillPhase::Activated {
+    if state.kill.phase == KillPhase::Activated {
         return Err(Code::Killed.into());
     }
     let wallet = state.wallets.get(id).ok_or(Code::WalletUnknown)?;

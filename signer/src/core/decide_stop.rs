@@ -34,9 +34,15 @@ pub(super) fn clock_stepped(state: &State, seen: WallTime) -> Decision {
 /// Whoever reaches a socket may throw it (invariant 15); throwing it again changes nothing.
 pub(super) fn kill(state: &State, origin: Origin) -> Decision {
     if state.kill.phase == KillPhase::Activated {
+        // Nothing is signed in this phase, and the keys that the owner's password opened serve its
+        // release: a gateway that throws the switch again and again must not keep that from happening.
+        let outcome = match origin {
+            Origin::Gateway => Outcome::Done,
+            Origin::Admin => Outcome::WipeKeys,
+        };
         return Decision {
             events: Vec::new(),
-            outcome: Ok(Outcome::WipeKeys),
+            outcome: Ok(outcome),
         };
     }
     let epoch = state.kill.epoch.saturating_add(1);
@@ -54,7 +60,8 @@ pub(super) fn pause(state: &State, wallet: Option<WalletId>, origin: Origin) -> 
             Some(wallet) => wallet.paused,
         },
     };
-    if paused {
+    // An open release was written before this pause and must not undo it.
+    if paused && !state.releases_wait() {
         return Decision {
             events: Vec::new(),
             outcome: Ok(Outcome::Done),

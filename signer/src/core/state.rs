@@ -238,6 +238,13 @@ impl State {
         self.uncommitted.get(idempotency)
     }
 
+    /// Whether a statement that resumes something is open.
+    pub(super) fn releases_wait(&self) -> bool {
+        self.statements
+            .values()
+            .any(|open| matches!(open.facts, StatementFacts::ReleasePause { .. }))
+    }
+
     /// A payment of the batch has its place in the log.
     pub fn place(&mut self, idempotency: &Digest, sequence: u64) {
         if let Some(prior) = self.uncommitted.get_mut(idempotency) {

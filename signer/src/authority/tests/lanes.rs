@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use waiaas_shared::denial::Code;
 use waiaas_shared::event::{EventBody, Origin};
-use waiaas_shared::ids::SessionId;
+use waiaas_shared::ids::{SessionId, StatementId, TransactionId};
 
 use super::super::ask::Ask;
+use super::super::lanes::Lanes;
 use super::super::simulation::machine::Passing;
 use super::super::simulation::people::solana;
 use super::super::simulation::post::{Answer, Asked};
@@ -208,4 +210,41 @@ fn counts_that_cannot_be_written_do_not_keep_the_loop_awake() {
         Answer::Done
     ));
     assert!(!counted(&world).is_empty(), "written with the next turn");
+}
+
+#[test]
+fn a_gateway_that_fills_its_lanes_keeps_nothing_of_the_owners_out() {
+    let lanes = Lanes::default();
+    let owners = lanes.with_reserve();
+    let (session, transaction) = (
+        SessionId::from_bytes([9; 16]),
+        TransactionId::from_bytes([1; 16]),
+    );
+    loop {
+        let (reply, _answer) = oneshot::channel();
+        if lanes
+            .push(Ask::Revoke(session, Origin::Gateway, reply))
+            .is_err()
+        {
+            break;
+        }
+    }
+    loop {
+        let (reply, _answer) = oneshot::channel();
+        if lanes
+            .push(Ask::SignedTransaction(transaction, reply))
+            .is_err()
+        {
+            break;
+        }
+    }
+    let (reply, _answer) = oneshot::channel();
+    owners
+        .push(Ask::Kill(Origin::Admin, reply))
+        .expect("the owner's kill");
+    let (reply, _answer) = oneshot::channel();
+    let statement = StatementId::from_bytes([1; 16]);
+    owners
+        .push(Ask::Withdraw(statement, vec![], vec![], reply))
+        .expect("the owner's way out");
 }

@@ -98,7 +98,11 @@ fn invariant_10_the_first_policy_comes_over_admin_with_the_password() {
     let facts = StatementFacts::AdoptPolicy {
         document: policy(1).to_bytes(),
     };
-    let (statement, text) = world.draft(facts, Origin::Gateway).expect("a draft");
+    assert_eq!(
+        world.draft(facts.clone(), Origin::Gateway).map(drop),
+        Err(vec![Code::AdminOnly])
+    );
+    let (statement, text) = world.draft(facts, Origin::Admin).expect("a draft");
     let signatures = vec![world.signature(&text)];
     let over_gateway = Submission {
         statement,

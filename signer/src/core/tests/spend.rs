@@ -527,3 +527,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn invariant_19_a_replay_of_an_expired_session_ends_no_other() {
+    let mut world = World::new();
+    let request = world.signed_request("k", 1000);
+    order(world.run(&Command::Spend(request)));
+    let earlier = prior(&world);
+    world.commit();
+    world.pass(Millis::from_hours(24 * 39));
+    world.keyed = world
+        .grant(super::world::key_bound())
+        .expect("the agent's next session");
+    world.pass(Millis::from_hours(24 * 2));
+    // The agent's client retries an old key under its new session.
+    let mut retry = world.signed_request("k", 1000);
+    retry.prior = earlier;
+    assert_eq!(
+        world.run(&Command::Spend(retry)).map(drop),
+        Err(vec![Code::SessionExpired])
+    );
+    let fresh = world.signed_request("fresh", 1000);
+    order(world.run(&Command::Spend(fresh)));
+}

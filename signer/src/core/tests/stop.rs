@@ -223,3 +223,59 @@ fn nothing_passes_before_the_log_begins() {
         assert!(events.is_empty() && outcome.is_err());
     }
 }
+
+#[test]
+fn invariant_14_a_release_that_was_kept_back_never_undoes_a_later_pause() {
+    for resumed_between in [true, false] {
+        let mut world = World::new();
+        let pause = Command::Pause {
+            wallet: None,
+            origin: Origin::Admin,
+        };
+        world.run(&pause).expect("paused");
+        // Drafted over the gateway and signed by the owner; the gateway keeps it back.
+        let release = StatementFacts::ReleasePause { wallet: None };
+        let (statement, text) = world
+            .draft(release.clone(), Origin::Gateway)
+            .expect("a draft");
+        let signatures = vec![world.signature(&text)];
+        if resumed_between {
+            world
+                .say(release, false)
+                .expect("resumed by another statement");
+        }
+        world.pass(Millis::from_secs(1800));
+        world.run(&pause).expect("acknowledged");
+        let late = crate::core::command::Submission {
+            statement,
+            signatures,
+            origin: Origin::Gateway,
+            with_password: false,
+        };
+        assert_eq!(
+            world.run(&Command::Submit(late)).map(drop),
+            Err(vec![Code::StatementUnknown])
+        );
+        assert!(world.state.frozen());
+    }
+}
+
+#[test]
+fn invariant_16_a_gateway_that_kills_again_does_not_hold_up_the_release() {
+    let mut world = World::new();
+    world.run(&KILL).expect("killed");
+    assert!(matches!(world.run(&KILL), Ok(Outcome::Done)));
+    assert!(matches!(
+        world.run(&Command::Kill(Origin::Admin)),
+        Ok(Outcome::WipeKeys)
+    ));
+    world
+        .say(
+            StatementFacts::ReleaseKill {
+                epoch: 1,
+                sessions: vec![],
+            },
+            true,
+        )
+        .expect("released");
+}
