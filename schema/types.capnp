@@ -36,6 +36,7 @@ struct Outcome {
       replay @5 :Bool;        # true: the same bytes as before, nothing charged again
     }
     denied @6 :List(Violation);
+    waiting @7 :Data;         # canonical IntentView: accepted, and waits for its delay or its owners
   }
 }
 

@@ -6,9 +6,11 @@ use waiaas_schema::types_capnp::{
     draft, event_page, outcome, status, submit_result, verdict, violation,
 };
 use waiaas_shared::amount::Amount;
+use waiaas_shared::codec::from_canonical;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::Digest;
 use waiaas_shared::ids::{SignerId, StatementId, TransactionId};
+use waiaas_shared::intent::IntentView;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::time::Millis;
 
@@ -65,6 +67,15 @@ pub struct EventRecord {
     pub body: Vec<u8>,
     /// Chained hash.
     pub hash: Digest,
+}
+
+/// What came of a payment request that was not refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Paid {
+    /// It is signed.
+    Signed(SignedPayment),
+    /// It was accepted and waits: for its delay, or for its owners.
+    Waiting(Box<IntentView>),
 }
 
 /// A signed payment.
@@ -151,7 +162,7 @@ pub(crate) fn bytes(data: capnp::Result<&[u8]>) -> Result<Vec<u8>> {
 
 fn tier(text: capnp::Result<capnp::text::Reader<'_>>) -> Result<Tier> {
     let text = owned(text)?;
-    [Tier::Instant, Tier::Notify]
+    [Tier::Instant, Tier::Notify, Tier::Delay, Tier::Approval]
         .into_iter()
         .find(|tier| tier.as_str() == text)
         .ok_or(ClientError::Protocol)
@@ -226,17 +237,29 @@ pub(crate) fn page(reader: event_page::Reader<'_>) -> Result<EventPage> {
     })
 }
 
-pub(crate) fn payment(reader: outcome::Reader<'_>) -> Result<SignedPayment> {
+pub(crate) fn paid(reader: outcome::Reader<'_>) -> Result<Paid> {
     match reader.which().map_err(protocol)? {
-        outcome::Signed(signed) => Ok(SignedPayment {
+        outcome::Signed(signed) => Ok(Paid::Signed(SignedPayment {
             transaction: parsed(reader.get_transaction())?,
             sequence: reader.get_sequence(),
             raw: bytes(signed.get_raw())?,
             chain_transaction: owned(signed.get_chain_transaction())?,
             tier: tier(signed.get_tier())?,
             replay: signed.get_replay(),
-        }),
+        })),
+        outcome::Waiting(canonical) => {
+            let view = from_canonical(canonical.map_err(protocol)?).map_err(protocol)?;
+            Ok(Paid::Waiting(Box::new(view)))
+        }
         outcome::Denied(list) => Err(refusal(list)),
+    }
+}
+
+/// The outcome of what cannot wait.
+pub(crate) fn payment(reader: outcome::Reader<'_>) -> Result<SignedPayment> {
+    match paid(reader)? {
+        Paid::Signed(payment) => Ok(payment),
+        Paid::Waiting(_) => Err(ClientError::Protocol),
     }
 }
 

@@ -150,6 +150,16 @@ codes! {
     NonceLower = 122, "nonce_lower", Stop, "An attestation never lowers the next nonce.";
     TimeNotClosed = 123, "time_not_closed", Stop, "The stated time is not needed, or lies behind what was already seen.";
     NotPaused = 124, "not_paused", Stop, "Nothing of that name is paused.";
+
+    // Waiting payments.
+    IntentUnknown = 130, "intent_unknown", Stop, "No payment of this name waits.";
+    IntentClosed = 131, "intent_closed", Stop, "The payment of this idempotency key was cancelled, rejected or expired and will not be made: ask again with another key.";
+    IntentNotReady = 132, "intent_not_ready", Wait, "The payment's delay has not passed.";
+    IntentNotApproved = 133, "intent_not_approved", AskOwner, "The payment waits for its owners' signatures.";
+    IntentExpired = 134, "intent_expired", Stop, "The payment waited too long and has ended: ask again with another key.";
+    IntentTooMany = 135, "intent_too_many", Wait, "Too many payments wait, or were opened in the last hour.";
+    IntentDuplicate = 136, "intent_duplicate", Wait, "An equal payment of this session waits for the owner already.";
+    TierRaised = 137, "tier_raised", AskOwner, "Policy now demands more of this payment than it waited for: ask again.";
 }
 
 impl fmt::Display for Code {

@@ -12,6 +12,7 @@ use crate::denial::Code;
 use crate::digest::Digest;
 use crate::effect::Effect;
 use crate::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use crate::intent::{Intent, IntentEnd};
 use crate::keys::{KeyPath, OwnerKey};
 use crate::policy::evaluate::Tier;
 use crate::statement::StatementFacts;
@@ -316,6 +317,35 @@ pub enum EventBody {
         /// How many.
         #[n(2)]
         count: u32,
+    },
+    /// A payment was accepted and waits: for its delay, or for the owner.
+    #[n(21)]
+    IntentOpened(#[n(0)] Intent),
+    /// An `ApprovePayment` statement was signed.
+    #[n(22)]
+    IntentApproved {
+        /// Which payment.
+        #[n(0)]
+        transaction: TransactionId,
+        /// The statement.
+        #[n(1)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(2)]
+        signers: Vec<OwnerId>,
+        /// Until when it may be released, on the DELAY clock.
+        #[n(3)]
+        until: RunTime,
+    },
+    /// Waiting payments ended without being signed.
+    #[n(23)]
+    IntentsEnded {
+        /// Which.
+        #[n(0)]
+        transactions: Vec<TransactionId>,
+        /// Why.
+        #[n(1)]
+        cause: IntentEnd,
     },
 }
 

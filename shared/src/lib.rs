@@ -13,6 +13,7 @@ pub mod effect;
 pub mod event;
 pub mod evm;
 pub mod ids;
+pub mod intent;
 pub mod keys;
 pub mod log;
 pub mod policy;

@@ -9,7 +9,7 @@ use minicbor::{Decode, Encode};
 use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId, ChainId};
-use crate::ids::{SessionId, SignerId, StatementId, WalletId};
+use crate::ids::{SessionId, SignerId, StatementId, TransactionId, WalletId};
 use crate::keys::OwnerKey;
 use crate::session::SessionGrant;
 use crate::time::{Millis, WallTime};
@@ -116,6 +116,20 @@ pub enum StatementFacts {
         #[n(0)]
         account: AccountId,
     },
+    /// Lets a payment that waits for its owners be signed, once.
+    #[n(9)]
+    ApprovePayment {
+        /// Which.
+        #[n(0)]
+        transaction: TransactionId,
+    },
+    /// Ends a waiting payment for good.
+    #[n(10)]
+    RejectPayment {
+        /// Which.
+        #[n(0)]
+        transaction: TransactionId,
+    },
 }
 
 impl StatementFacts {
@@ -132,6 +146,8 @@ impl StatementFacts {
             Self::AttestNonce { .. } => "ATTEST NONCE",
             Self::StateTime { .. } => "STATE TIME",
             Self::EnrolWithdrawal { .. } => "ENROL WITHDRAWAL ADDRESS",
+            Self::ApprovePayment { .. } => "APPROVE PAYMENT",
+            Self::RejectPayment { .. } => "REJECT PAYMENT",
         }
     }
 }

@@ -4,6 +4,7 @@
 //! shortened. Called by the signer's core. docs/statements.md lists kinds and fields.
 
 mod lines;
+mod payment;
 mod policy;
 #[cfg(test)]
 mod properties;
@@ -20,7 +21,8 @@ use crate::caip::{AccountId, AssetId, ChainId};
 use crate::codec::to_canonical;
 use crate::denial::Code;
 use crate::digest::{Digest, Domain, hash};
-use crate::ids::{SessionId, WalletId};
+use crate::ids::{SessionId, TransactionId, WalletId};
+use crate::intent::Intent;
 use crate::keys::OwnerKey;
 use crate::policy::document::PolicyDocument;
 use crate::session::{Credential, SessionGrant};
@@ -61,6 +63,8 @@ pub trait StatementView {
     fn wallets_on(&self, chain: ChainId) -> usize;
     /// The grant of a session, also of a revoked one.
     fn session(&self, session: SessionId) -> Option<&SessionGrant>;
+    /// A waiting payment.
+    fn intent(&self, transaction: TransactionId) -> Option<&Intent>;
 }
 
 /// The digest in a statement's last line: [`Domain::Statement`] over the canonical header (an array of
@@ -139,6 +143,10 @@ pub fn compose(
                 "after 72 hours of the signer's running time",
             );
         }
+        StatementFacts::ApprovePayment { transaction }
+        | StatementFacts::RejectPayment { transaction } => {
+            payment::write(&mut lines, *transaction, view)?;
+        }
     }
     lines.field("Policy epoch", header.policy_epoch);
     lines.field("Signer", header.signer);
@@ -176,6 +184,12 @@ const fn purpose(facts: &StatementFacts) -> &'static str {
         }
         StatementFacts::EnrolWithdrawal { .. } => {
             "Signing this lets owners withdraw to the address below, outside all limits and delays."
+        }
+        StatementFacts::ApprovePayment { .. } => {
+            "Signing this makes the payment below, once, within your policy."
+        }
+        StatementFacts::RejectPayment { .. } => {
+            "Signing this ends the payment below for good. Nothing is paid."
         }
     }
 }

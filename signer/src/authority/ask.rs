@@ -6,6 +6,7 @@ use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::Origin;
 use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use waiaas_shared::intent::IntentView;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
@@ -36,8 +37,14 @@ pub enum Ask {
     Policy(Reply<Vec<Vec<u8>>>),
     /// Dry run.
     Decide(Box<SpendRequest>, Reply<Verdict>),
-    /// Charge and sign.
-    Sign(Box<SpendRequest>, Reply<Signed>),
+    /// Charge and sign, or let it wait.
+    Sign(Box<SpendRequest>, Reply<Paid>),
+    /// Sign a payment that waited, with fresh bytes.
+    Release(TransactionId, Vec<u8>, Reply<Signed>),
+    /// End a waiting payment.
+    CancelIntent(TransactionId, Origin, Reply<u64>),
+    /// Everything that waits.
+    Intents(Reply<Vec<IntentView>>),
     /// The bytes of a committed payment.
     SignedTransaction(TransactionId, Reply<Signed>),
     /// Write a text for an owner.
@@ -77,13 +84,18 @@ impl Ask {
     #[must_use]
     pub const fn lane(&self) -> Lane {
         match self {
-            Self::Kill(..) | Self::Pause(..) | Self::Revoke(..) | Self::Lock(..) => Lane::Urgent,
+            Self::Kill(..)
+            | Self::Pause(..)
+            | Self::Revoke(..)
+            | Self::CancelIntent(..)
+            | Self::Lock(..) => Lane::Urgent,
             Self::Status(..)
             | Self::Events(..)
             | Self::Remaining(..)
             | Self::Wallets(..)
             | Self::Owners(..)
             | Self::Policy(..)
+            | Self::Intents(..)
             | Self::Decide(..) => Lane::Read,
             _ => Lane::Command,
         }
@@ -131,6 +143,15 @@ pub struct Verdict {
     pub tier: Tier,
     /// Worst-case fee, base units of the native asset.
     pub fee: waiaas_shared::amount::Amount,
+}
+
+/// What came of a payment request that was not refused.
+#[derive(Debug, Clone)]
+pub enum Paid {
+    /// It is signed.
+    Signed(Signed),
+    /// It waits, opened by this event; 0 if by an earlier request.
+    Waiting(Box<IntentView>, u64),
 }
 
 /// A signed payment.

@@ -15,7 +15,7 @@ use super::password::Purpose;
 use super::system::System;
 use super::{Authority, Fatal, Vault};
 use crate::core::clock::ClockKeeper;
-use crate::core::command::{Command, Context, Outcome, Submission, Withdrawal};
+use crate::core::command::{Command, Context, Outcome, Release, Submission, Withdrawal};
 use crate::core::step;
 use crate::ledger::{Batch, Ledger, LedgerError, SpendIndex, StoredEvent};
 
@@ -71,6 +71,21 @@ impl<L: Ledger, S: System> Authority<L, S> {
         self.commit(pending)
     }
 
+    /// Ends what waited too long.
+    pub(super) fn end_expired(&mut self) -> Result<(), Fatal> {
+        let over = self.unlocked()
+            && self.state.has_intents()
+            && self
+                .observe()
+                .is_some_and(|now| self.state.has_expired_intents(now));
+        if !over {
+            return Ok(());
+        }
+        let mut pending = Pending::default();
+        let _nothing_to_answer = self.decide(&mut pending, &Command::EndExpired);
+        self.commit(pending)
+    }
+
     fn command(&mut self, ask: Ask, pending: &mut Pending<L, S>) -> Result<(), Fatal> {
         match ask {
             Ask::Initialize(password, reply) => self.begin_initialize(password, reply),
@@ -78,17 +93,27 @@ impl<L: Ledger, S: System> Authority<L, S> {
             Ask::Derived(derived) => return self.derived(*derived, pending),
             other if !self.unlocked() => return self.while_locked(other),
             Ask::Sign(mut request, reply) => {
-                request.prior = self.prior_of(&request)?;
+                request.used = self.used_by(&request)?;
                 let session = request.session;
                 let outcome = self.decide(pending, &Command::Spend(*request));
-                self.sign_later(pending, Some(session), outcome, reply);
+                self.pay_later(pending, session, outcome, reply);
+            }
+            Ask::Release(transaction, unsigned, reply) => {
+                let prior = self.payment(transaction)?;
+                let command = Command::Release(Release {
+                    transaction,
+                    unsigned,
+                    prior,
+                });
+                let outcome = self.decide(pending, &command);
+                self.sign_later(pending, None, outcome, send(reply));
             }
             Ask::SignedTransaction(transaction, reply) => {
                 let outcome = match self.payment(transaction)? {
                     Some(prior) => self.decide(pending, &Command::Resend(prior)),
                     None => refused(Code::TransactionUnknown),
                 };
-                self.sign_later(pending, None, outcome, reply);
+                self.sign_later(pending, None, outcome, send(reply));
             }
             Ask::Withdraw(statement, signatures, unsigned, reply) => {
                 let command = Command::Withdraw(Withdrawal {
@@ -97,7 +122,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
                     unsigned,
                 });
                 let outcome = self.decide(pending, &command);
-                self.sign_later(pending, None, outcome, reply);
+                self.sign_later(pending, None, outcome, send(reply));
             }
             Ask::Draft(facts, origin, reply) => {
                 let outcome = self.decide(pending, &Command::Draft { facts, origin });
@@ -147,6 +172,15 @@ impl<L: Ledger, S: System> Authority<L, S> {
             }
             Ask::Pause(wallet, origin, reply) => {
                 let outcome = self.decide(pending, &Command::Pause { wallet, origin });
+                pending.stops = true;
+                self.answer_sequence(pending, reply, outcome);
+            }
+            Ask::CancelIntent(transaction, origin, reply) => {
+                let command = Command::CancelIntent {
+                    transaction,
+                    origin,
+                };
+                let outcome = self.decide(pending, &command);
                 pending.stops = true;
                 self.answer_sequence(pending, reply, outcome);
             }
@@ -228,11 +262,6 @@ impl<L: Ledger, S: System> Authority<L, S> {
             match &event.body {
                 EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
                     self.state.place(&spend.idempotency, sequence);
-                    pending.spends.push(SpendIndex {
-                        idempotency: spend.idempotency,
-                        transaction: spend.transaction,
-                        sequence,
-                    });
                 }
                 EventBody::TimeStated { wall, .. } => {
                     if let Some(clock) = &mut self.clock {
@@ -241,6 +270,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 }
                 _ => {}
             }
+            pending.spends.extend(SpendIndex::of(&event.body, sequence));
             pending.events.push(StoredEvent {
                 sequence,
                 body,
@@ -368,4 +398,9 @@ impl<L: Ledger, S: System> Authority<L, S> {
             Ok(())
         }));
     }
+}
+
+/// Answers on a channel; whoever asked may be gone.
+fn send<T: 'static>(reply: Reply<T>) -> impl FnOnce(Result<T, Denial>) + 'static {
+    move |answer| drop(reply.send(answer))
 }

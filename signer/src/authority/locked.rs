@@ -194,13 +194,16 @@ pub(super) fn refuse(ask: Ask, code: Code) {
         Ask::Owners(reply) => drop(reply.send(Err(denial()))),
         Ask::Policy(reply) => drop(reply.send(Err(denial()))),
         Ask::Decide(_, reply) => drop(reply.send(Err(denial()))),
-        Ask::Sign(_, reply) | Ask::SignedTransaction(_, reply) | Ask::Withdraw(_, _, _, reply) => {
-            drop(reply.send(Err(denial())));
-        }
+        Ask::Intents(reply) => drop(reply.send(Err(denial()))),
+        Ask::Sign(_, reply) => drop(reply.send(Err(denial()))),
+        Ask::SignedTransaction(_, reply)
+        | Ask::Release(_, _, reply)
+        | Ask::Withdraw(_, _, _, reply) => drop(reply.send(Err(denial()))),
         Ask::Draft(_, _, reply) => drop(reply.send(Err(denial()))),
         Ask::Submit(_, _, _, _, reply)
         | Ask::Kill(_, reply)
         | Ask::Pause(_, _, reply)
+        | Ask::CancelIntent(_, _, reply)
         | Ask::Revoke(_, _, reply) => drop(reply.send(Err(denial()))),
         Ask::Enrol(_, _, _, _, reply) => drop(reply.send(Err(denial()))),
         Ask::CreateWallet(_, _, _, _, reply) => drop(reply.send(Err(denial()))),

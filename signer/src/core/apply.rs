@@ -1,16 +1,20 @@
 //! The fold: one event into the state. Total; evaluates no rule and reads no clock but the event's.
 
 use waiaas_shared::amount::Amount;
-use waiaas_shared::event::{Event, EventBody, Spend};
+use waiaas_shared::event::{Event, EventBody, RequestNonce, Spend};
+use waiaas_shared::ids::SessionId;
+use waiaas_shared::intent::{Intent, IntentEnd};
 use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::windows::Usage;
 use waiaas_shared::session::SessionUsage;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::{BudgetTime, RunTime};
 use waiaas_shared::view::SessionState;
 
-use super::command::Prior;
+use super::command::{Prior, Used};
 use super::state::{
-    BindingPolicy, Kill, KillPhase, Nonce, OpenStatement, Owner, Session, State, Wallet,
+    Approval, BindingPolicy, Kill, KillPhase, Nonce, OpenIntent, OpenStatement, Owner, Session,
+    State, Wallet,
 };
 
 /// Folds one event.
@@ -111,6 +115,10 @@ pub fn apply(state: &mut State, event: &Event) {
                 && let Ok(document) = PolicyDocument::from_bytes(&document)
             {
                 state.policy_epoch = *epoch;
+                // What owners read in them was judged by the policy before.
+                let keep =
+                    |facts: &StatementFacts| !matches!(facts, StatementFacts::ApprovePayment { .. });
+                state.statements.retain(|_, open| keep(&open.facts));
                 state.policies.push(BindingPolicy {
                     document: document.into(),
                     matures: *matures,
@@ -132,6 +140,7 @@ pub fn apply(state: &mut State, event: &Event) {
                     usage: SessionUsage::default(),
                     state: SessionState::Active,
                     killed: false,
+                    opened: Usage::default(),
                 };
                 state.sessions.insert(*session, granted);
             }
@@ -241,6 +250,32 @@ pub fn apply(state: &mut State, event: &Event) {
             code: _,
             count: _,
         } => {}
+        EventBody::IntentOpened(intent) => open_intent(state, intent, event.clocks.budget),
+        EventBody::IntentApproved {
+            transaction,
+            statement,
+            signers,
+            until,
+        } => {
+            state.statements.remove(statement);
+            if let Some(open) = state.intents.get_mut(transaction) {
+                open.approval = Some(Approval {
+                    signers: signers.clone(),
+                    until: *until,
+                });
+            }
+        }
+        EventBody::IntentsEnded {
+            transactions,
+            cause,
+        } => {
+            if let IntentEnd::Rejected { statement, .. } = cause {
+                state.statements.remove(statement);
+            }
+            for transaction in transactions {
+                state.intents.remove(transaction);
+            }
+        }
     }
 }
 
@@ -259,7 +294,31 @@ fn forget_expired(state: &mut State) {
     state.policies.drain(..matured);
 }
 
+fn open_intent(state: &mut State, intent: &Intent, at: BudgetTime) {
+    if let Some(session) = state.sessions.get_mut(&intent.session) {
+        // Only the number is read.
+        session.opened.charge(at, Amount::ZERO);
+    }
+    remember_nonce(state, intent.session, intent.request_nonce.as_ref());
+    let used = Used::Waited(Box::new(intent.clone()));
+    state.uncommitted.insert(intent.idempotency, used);
+    let open = OpenIntent {
+        intent: intent.clone(),
+        approval: None,
+    };
+    state.intents.insert(intent.transaction, open);
+}
+
+fn remember_nonce(state: &mut State, session: SessionId, nonce: Option<&RequestNonce>) {
+    if let Some(request) = nonce {
+        let key = (session, request.nonce.clone());
+        state.request_nonces.insert(key, request.expires);
+    }
+}
+
 fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
+    // A payment that waited waits no longer.
+    state.intents.remove(&spend.transaction);
     issue_nonce(state, spend);
     if let Some(wallet) = state.wallets.get_mut(&spend.wallet) {
         for charge in &spend.charges {
@@ -282,10 +341,7 @@ fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
                 .map(|charge| (charge.asset, charge.amount));
             session.usage.charge(&charges.collect());
         }
-        if let Some(request) = &spend.request_nonce {
-            let key = (id, request.nonce.clone());
-            state.request_nonces.insert(key, request.expires);
-        }
+        remember_nonce(state, id, spend.request_nonce.as_ref());
     }
     remember(state, spend, at);
 }
@@ -307,7 +363,8 @@ fn remember(state: &mut State, spend: &Spend, at: BudgetTime) {
         charged_at: at,
         spend: spend.clone(),
     };
-    state.uncommitted.insert(spend.idempotency, prior);
+    let used = Used::Paid(Box::new(prior));
+    state.uncommitted.insert(spend.idempotency, used);
 }
 
 /// A stop voids every release that was written before it: one that was signed and kept back never

@@ -17,7 +17,7 @@ use waiaas_shared::time::{Clocks, Millis, RunTime};
 
 use super::command::{Context, Outcome, Rehearsal, Submission, WalletRequest};
 use super::state::{KillPhase, OpenStatement, State, Wallet};
-use super::{Decision, decide_session};
+use super::{Decision, decide_intent, decide_session};
 
 /// Documents that may bind at once; above, only `admin.sock` adopts.
 const BINDING_LIMIT: usize = 8;
@@ -208,6 +208,12 @@ fn check(state: &State, facts: &StatementFacts, now: Clocks) -> Result<(), Denia
                 return Err(Code::WithdrawalAddress.into());
             }
         }
+        StatementFacts::ApprovePayment { transaction } => {
+            decide_intent::check(state, *transaction, true, now)?;
+        }
+        StatementFacts::RejectPayment { transaction } => {
+            decide_intent::check(state, *transaction, false, now)?;
+        }
     }
     Ok(())
 }
@@ -257,10 +263,22 @@ pub(super) fn quorum(
             .map_err(|_| Code::StatementSignature)?;
         signers.insert(given.owner);
     }
-    if signers.len() < QUORUM {
+    if signers.len() < needed(state, &open.facts) {
         return Err(Code::QuorumMissing.into());
     }
     Ok(signers.into_iter().collect())
+}
+
+/// How many different owners must sign.
+fn needed(state: &State, facts: &StatementFacts) -> usize {
+    match facts {
+        StatementFacts::ApprovePayment { transaction } => {
+            decide_intent::quorum(state, *transaction).max(QUORUM)
+        }
+        // It tightens: one owner is enough.
+        StatementFacts::RejectPayment { .. } => 1,
+        _ => QUORUM,
+    }
 }
 
 /// Enrols a key that rehearsed: it signed the text that names it.
@@ -366,6 +384,12 @@ pub(super) fn submit(
                 statement,
                 signers,
             }
+        }
+        StatementFacts::ApprovePayment { transaction } => {
+            decide_intent::approved(state, *transaction, statement, signers, now)?
+        }
+        StatementFacts::RejectPayment { transaction } => {
+            decide_intent::rejected(*transaction, statement, signers)
         }
         StatementFacts::EnrolOwner { .. } | StatementFacts::Withdraw { .. } => {
             return Err(Code::StatementMismatch.into());

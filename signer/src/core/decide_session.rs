@@ -7,7 +7,7 @@ use waiaas_shared::session::SessionGrant;
 use waiaas_shared::time::Clocks;
 use waiaas_shared::view::SessionState;
 
-use super::Decision;
+use super::{Decision, decide_intent};
 use super::command::Outcome;
 use super::state::{Session, State};
 
@@ -22,14 +22,17 @@ pub(super) fn usable(state: &State, session: SessionId, now: Clocks) -> Result<&
     }
 }
 
-/// The event that makes a session's end durable, the first time it is seen.
-pub(super) fn expiry_seen(state: &State, session: SessionId, code: Code) -> Vec<EventBody> {
+/// The events that make a session's end durable, the first time it is seen.
+pub(super) fn expired_now(state: &State, session: SessionId, now: Clocks) -> Vec<EventBody> {
     let active = state
         .sessions
         .get(&session)
         .is_some_and(|found| found.state == SessionState::Active);
-    if active && code == Code::SessionExpired {
-        vec![EventBody::SessionExpired { session }]
+    let expired = matches!(usable(state, session, now), Err(Code::SessionExpired));
+    if active && expired {
+        let mut events = vec![EventBody::SessionExpired { session }];
+        events.extend(decide_intent::session_ended(state, session));
+        events
     } else {
         Vec::new()
     }
@@ -44,7 +47,14 @@ pub(super) fn revoke(state: &State, session: SessionId, origin: Origin) -> Decis
             events: Vec::new(),
             outcome: Ok(Outcome::Done),
         },
-        Some(_) => Decision::event(EventBody::SessionRevoked { session, origin }),
+        Some(_) => {
+            let mut events = vec![EventBody::SessionRevoked { session, origin }];
+            events.extend(decide_intent::session_ended(state, session));
+            Decision {
+                events,
+                outcome: Ok(Outcome::Done),
+            }
+        }
     }
 }
 

@@ -17,9 +17,11 @@ use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::{Clocks, Millis, WallTime};
 use waiaas_shared::transaction::{DecodedTransaction, decode};
 
-use super::command::{Context, Outcome, Prior, Sealed, SigningOrder, SpendRequest, Withdrawal};
+use super::command::{
+    Context, Outcome, Prior, Sealed, SigningOrder, SpendRequest, Used, Withdrawal,
+};
 use super::state::{KillPhase, Session, State, Wallet};
-use super::{Decision, decide_owner, decide_session};
+use super::{Decision, decide_intent, decide_owner, decide_session};
 
 /// The route whose signature makes a payment.
 const PAYMENT_METHOD: &str = "POST";
@@ -33,12 +35,10 @@ pub(super) fn spend(state: &State, request: &SpendRequest, context: &Context) ->
         Ok(decision) => decision,
         Err(denial) => {
             // Only the request's own session: a replay also judges the one that paid.
-            let own = decide_session::usable(state, request.session, context.clocks);
-            let expired = matches!(own, Err(Code::SessionExpired));
-            let events = if expired && !request.dry_run {
-                decide_session::expiry_seen(state, request.session, Code::SessionExpired)
-            } else {
+            let events = if request.dry_run {
                 Vec::new()
+            } else {
+                decide_session::expired_now(state, request.session, context.clocks)
             };
             Decision {
                 events,
@@ -67,15 +67,18 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         let idempotency = idempotency.ok_or(Code::SessionUnknown)?;
         // A payment that already used the key: the same body gives the same bytes again, another
         // body is an error. The index is only a hint; the log's own entry must agree.
-        let prior = request
-            .prior
-            .as_deref()
+        let used = request
+            .used
+            .as_ref()
             .or_else(|| state.uncommitted(&idempotency));
-        if let Some(prior) = prior.filter(|prior| prior.spend.idempotency == idempotency) {
-            if prior.spend.body != body_digest {
+        if let Some(used) = used.filter(|used| *used.idempotency() == idempotency) {
+            if *used.body() != body_digest {
                 return Err(Code::IdempotencyConflict.into());
             }
-            return replay(state, prior, context);
+            return match used {
+                Used::Paid(prior) => replay(state, prior, context),
+                Used::Waited(intent) => decide_intent::again(state, intent, now),
+            };
         }
         if let Some(proof) = &proof
             && state

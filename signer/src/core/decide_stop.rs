@@ -6,7 +6,7 @@ use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::ids::WalletId;
 use waiaas_shared::time::WallTime;
 
-use super::Decision;
+use super::{Decision, decide_intent};
 use super::command::{Outcome, UnlockFacts};
 use super::state::{KillPhase, State};
 
@@ -46,8 +46,10 @@ pub(super) fn kill(state: &State, origin: Origin) -> Decision {
         };
     }
     let epoch = state.kill.epoch.saturating_add(1);
+    let mut events = vec![EventBody::Killed { epoch, origin }];
+    events.extend(decide_intent::all_killed(state));
     Decision {
-        events: vec![EventBody::Killed { epoch, origin }],
+        events,
         outcome: Ok(Outcome::WipeKeys),
     }
 }

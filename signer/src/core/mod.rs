@@ -7,6 +7,7 @@
 pub mod apply;
 pub mod clock;
 pub mod command;
+mod decide_intent;
 mod decide_owner;
 mod decide_session;
 mod decide_spend;
@@ -84,6 +85,12 @@ pub fn decide(state: &State, command: &Command, context: &Context) -> Decision {
         Command::Withdraw(withdrawal) => decide_spend::withdraw(state, withdrawal, context).into(),
         Command::Spend(request) => decide_spend::spend(state, request, context),
         Command::Resend(spend) => decide_spend::resend(state, spend, context).into(),
+        Command::Release(release) => decide_intent::release(state, release, context),
+        Command::CancelIntent {
+            transaction,
+            origin,
+        } => decide_intent::cancel(state, *transaction, *origin),
+        Command::EndExpired => decide_intent::end_expired(state, context.clocks),
         Command::CountDenials(counted) => Decision {
             events: counted
                 .iter()

@@ -9,6 +9,7 @@ use waiaas_shared::caip::{AccountId, AssetId, ChainId, Family};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::Origin;
 use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use waiaas_shared::intent::Intent;
 use waiaas_shared::keys::{KeyPath, OwnerKey};
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::windows::Usage;
@@ -18,6 +19,8 @@ use waiaas_shared::statement::text::{StatementText, StatementView, WalletFacts};
 use waiaas_shared::statement::verify::Envelope;
 use waiaas_shared::time::{Clocks, RunTime, WallTime};
 use waiaas_shared::view::SessionState;
+
+use super::command::{Prior, Used};
 
 /// Everything that the log says.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,9 +37,11 @@ pub struct State {
     pub(super) policy_epoch: u64,
     pub(super) sessions: BTreeMap<SessionId, Session>,
     pub(super) statements: BTreeMap<StatementId, OpenStatement>,
+    pub(super) intents: BTreeMap<TransactionId, OpenIntent>,
     pub(super) request_nonces: BTreeMap<(SessionId, String), WallTime>,
-    /// Payments of the batch that is being decided: the ledger's index does not know them yet.
-    pub(super) uncommitted: BTreeMap<Digest, super::command::Prior>,
+    /// Idempotency keys used in the batch that is being decided: the ledger's index does not know them
+    /// yet.
+    pub(super) uncommitted: BTreeMap<Digest, Used>,
     pub(super) journal: Digest,
     pub(super) unlock_failures: u32,
 }
@@ -110,6 +115,22 @@ pub(super) struct Session {
     pub(super) state: SessionState,
     /// Revoked by the kill switch: its release may restore it.
     pub(super) killed: bool,
+    /// Waiting payments that it opened, for their number in an hour.
+    pub(super) opened: Usage,
+}
+
+/// A payment that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OpenIntent {
+    pub(super) intent: Intent,
+    pub(super) approval: Option<Approval>,
+}
+
+/// The owners' signatures on a waiting payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Approval {
+    pub(super) signers: Vec<OwnerId>,
+    pub(super) until: RunTime,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +159,7 @@ impl Default for State {
             policy_epoch: 0,
             sessions: BTreeMap::new(),
             statements: BTreeMap::new(),
+            intents: BTreeMap::new(),
             request_nonces: BTreeMap::new(),
             uncommitted: BTreeMap::new(),
             journal: hash(Domain::Journal, &[]),
@@ -232,9 +254,9 @@ impl State {
         Some(hash(Domain::Idempotency, &[owner, key.as_bytes()]))
     }
 
-    /// A payment of the batch that is being decided.
+    /// What used this idempotency key in the batch that is being decided.
     #[must_use]
-    pub fn uncommitted(&self, idempotency: &Digest) -> Option<&super::command::Prior> {
+    pub fn uncommitted(&self, idempotency: &Digest) -> Option<&Used> {
         self.uncommitted.get(idempotency)
     }
 
@@ -245,9 +267,15 @@ impl State {
             .any(|open| matches!(open.facts, StatementFacts::ReleasePause { .. }))
     }
 
+    /// Whether anything waits.
+    #[must_use]
+    pub fn has_intents(&self) -> bool {
+        !self.intents.is_empty()
+    }
+
     /// A payment of the batch has its place in the log.
     pub fn place(&mut self, idempotency: &Digest, sequence: u64) {
-        if let Some(prior) = self.uncommitted.get_mut(idempotency) {
+        if let Some(Used::Paid(prior)) = self.uncommitted.get_mut(idempotency) {
             prior.sequence = sequence;
         }
     }
@@ -283,10 +311,11 @@ impl State {
     pub fn uncommitted_transaction(
         &self,
         transaction: TransactionId,
-    ) -> Option<&super::command::Prior> {
-        self.uncommitted
-            .values()
-            .find(|prior| prior.spend.transaction == transaction)
+    ) -> Option<&Prior> {
+        self.uncommitted.values().find_map(|used| match used {
+            Used::Paid(prior) if prior.spend.transaction == transaction => Some(prior.as_ref()),
+            _ => None,
+        })
     }
 }
 
@@ -312,5 +341,9 @@ impl StatementView for State {
 
     fn session(&self, session: SessionId) -> Option<&SessionGrant> {
         self.sessions.get(&session).map(|session| &session.grant)
+    }
+
+    fn intent(&self, transaction: TransactionId) -> Option<&Intent> {
+        self.intents.get(&transaction).map(|open| &open.intent)
     }
 }

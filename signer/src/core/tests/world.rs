@@ -300,7 +300,7 @@ impl World {
             signature_input: String::new(),
             signature: String::new(),
             unsigned: unsigned(31_337, 0, amount, evm_recipient(to)),
-            prior: None,
+            used: None,
             dry_run: false,
         }
     }

@@ -19,7 +19,7 @@ use waiaas_shared::view::{OwnerView, Remaining, SessionState, SessionView};
 
 use super::super::*;
 use super::rig::*;
-use crate::authority::ask::{Ask, Drafted, EventsAnswer, Status, Verdict};
+use crate::authority::ask::{Ask, Drafted, EventsAnswer, Paid, Status, Verdict};
 use crate::ledger::{Page, StoredEvent};
 
 #[test]
@@ -323,7 +323,7 @@ fn payments_arrive_whole_and_answers_come_back_whole() {
                 (&request.signature_input, &request.signature),
                 (&wanted.signature_input, &wanted.signature)
             );
-            assert!(request.prior.is_none());
+            assert!(request.used.is_none());
         };
         match ask {
             Ask::Decide(request, reply) => {
@@ -348,7 +348,7 @@ fn payments_arrive_whole_and_answers_come_back_whole() {
                     .send(if turns[1]() {
                         Err(denial())
                     } else {
-                        Ok(signed())
+                        Ok(Paid::Signed(signed()))
                     })
                     .unwrap();
             }
