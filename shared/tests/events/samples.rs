@@ -192,7 +192,7 @@ fn withdrawal() -> Spend {
 }
 
 /// What the texts are written from.
-struct View(PolicyDocument, SessionGrant);
+struct View(PolicyDocument, SessionGrant, Intent);
 
 impl StatementView for View {
     fn wallet(&self, wallet: WalletId) -> Option<WalletFacts> {
@@ -217,6 +217,36 @@ impl StatementView for View {
 
     fn session(&self, _: SessionId) -> Option<&SessionGrant> {
         Some(&self.1)
+    }
+
+    fn intent(&self, _: TransactionId) -> Option<&Intent> {
+        Some(&self.2)
+    }
+}
+
+fn intent() -> Intent {
+    Intent {
+        transaction: transaction(),
+        session: session(),
+        wallet: evm_wallet(),
+        asset: evm().native_asset(),
+        to: evm_account(),
+        amount: units(9),
+        fee_ceiling: units(5),
+        wait: Wait::Approval { quorum: 2 },
+        opened: RunTime::from_millis(4000),
+        expires: wall().after(Millis::from_hours(12)),
+        release_within: Millis::from_hours(1),
+        policy_epoch: 1,
+        idempotency: hash(Domain::Idempotency, &[b"key"]),
+        body: hash(Domain::RequestBody, &[b"body"]),
+        kept_until: wall().after(Millis::from_hours(24)),
+        request_nonce: Some(RequestNonce {
+            nonce: "0123456789abcdef".to_owned(),
+            expires: wall().after(Millis::from_secs(120)),
+        }),
+        submit: true,
+        first_payment: true,
     }
 }
 
@@ -288,6 +318,18 @@ fn facts() -> Vec<(&'static str, StatementFacts)> {
                 account: evm_recipient,
             },
         ),
+        (
+            "approve-payment",
+            StatementFacts::ApprovePayment {
+                transaction: transaction(),
+            },
+        ),
+        (
+            "reject-payment",
+            StatementFacts::RejectPayment {
+                transaction: transaction(),
+            },
+        ),
     ]
 }
 
@@ -298,7 +340,7 @@ fn issued(facts: StatementFacts) -> EventBody {
         policy_epoch: 1,
         expires: wall().after(Millis::from_hours(1)),
     };
-    let text = compose(&header, &facts, &View(document(), grant())).unwrap();
+    let text = compose(&header, &facts, &View(document(), grant(), intent())).unwrap();
     EventBody::StatementIssued {
         statement: header.statement,
         facts,
@@ -410,6 +452,19 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
             code: Code::DayLimit,
             count: 12,
         },
+        EventBody::IntentOpened(intent()),
+        EventBody::IntentApproved {
+            transaction: transaction(),
+            statement: statement(),
+            signers: signers.clone(),
+            until: RunTime::from_millis(3_604_000),
+        },
+        EventBody::IntentsEnded {
+            transactions: vec![transaction()],
+            cause: IntentEnd::Cancelled {
+                origin: Origin::Gateway,
+            },
+        },
     ];
     let more = [
         (
@@ -446,6 +501,47 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
                 session: None,
                 code: Code::NotInitialized,
                 count: 1,
+            },
+        ),
+        (
+            "intent-opened-delay",
+            EventBody::IntentOpened(Intent {
+                wait: Wait::Delay {
+                    ready: RunTime::from_millis(904_000),
+                },
+                request_nonce: None,
+                ..intent()
+            }),
+        ),
+        (
+            "intents-ended-rejected",
+            EventBody::IntentsEnded {
+                transactions: vec![transaction()],
+                cause: IntentEnd::Rejected {
+                    statement: statement(),
+                    signers: signers.clone(),
+                },
+            },
+        ),
+        (
+            "intents-ended-expired",
+            EventBody::IntentsEnded {
+                transactions: vec![transaction()],
+                cause: IntentEnd::Expired,
+            },
+        ),
+        (
+            "intents-ended-session",
+            EventBody::IntentsEnded {
+                transactions: vec![transaction()],
+                cause: IntentEnd::SessionEnded,
+            },
+        ),
+        (
+            "intents-ended-killed",
+            EventBody::IntentsEnded {
+                transactions: vec![],
+                cause: IntentEnd::Killed,
             },
         ),
     ];

@@ -10,7 +10,8 @@ use crate::ids::{SignerId, StatementId};
 use crate::keys::AgentKey;
 use crate::policy::document::{AssetRule, MATURITY_DEFAULT, Recipient, VERSION};
 use crate::session::SessionLimit;
-use crate::time::{Millis, WallTime};
+use crate::intent::Wait;
+use crate::time::{Millis, RunTime, WallTime};
 
 pub(in crate::statement) const RECIPIENT_SOLANA: &str =
     "solana:localnet:7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2";
@@ -43,6 +44,7 @@ pub(in crate::statement) struct TestView {
     pub(in crate::statement) wallets: BTreeMap<WalletId, WalletFacts>,
     pub(in crate::statement) policy: Option<PolicyDocument>,
     pub(in crate::statement) sessions: BTreeMap<SessionId, SessionGrant>,
+    pub(in crate::statement) intents: BTreeMap<TransactionId, Intent>,
 }
 
 impl StatementView for TestView {
@@ -63,6 +65,10 @@ impl StatementView for TestView {
 
     fn session(&self, session: SessionId) -> Option<&SessionGrant> {
         self.sessions.get(&session)
+    }
+
+    fn intent(&self, transaction: TransactionId) -> Option<&Intent> {
+        self.intents.get(&transaction)
     }
 }
 
@@ -86,6 +92,10 @@ impl TestView {
             sessions: BTreeMap::from([
                 (session_id(1), agent_grant()),
                 (session_id(2), bearer_grant()),
+            ]),
+            intents: BTreeMap::from([
+                (transaction_id(1), intent(1)),
+                (transaction_id(2), intent(2)),
             ]),
         }
     }
@@ -219,6 +229,52 @@ pub(in crate::statement) fn bearer_grant() -> SessionGrant {
         count: 8,
         expires: WallTime::from_millis(1_795_339_800_000),
         credential: Credential::Bearer(hash(Domain::SessionSecret, &[b"a secret"])),
+    }
+}
+
+pub(in crate::statement) fn transaction_id(number: u8) -> TransactionId {
+    TransactionId::from_bytes([number; 16])
+}
+
+/// 1: a contact is paid, by an agent's key, after two owners agree. 2: an address that begins and ends as
+/// a contact's does, for the first time, by a bearer session, after a delay.
+pub(in crate::statement) fn intent(number: u8) -> Intent {
+    let to_twin = "0x5aAe0000000000000000000000000000000bEAed".to_lowercase();
+    let [first, second]: [Account; 2] = [
+        read::<AccountId>(RECIPIENT_EVM).account(),
+        Account::Evm(crate::address::EvmAddress::from_bytes(
+            hex::decode(&to_twin[2..])
+                .expect("hexadecimal")
+                .try_into()
+                .expect("20 bytes"),
+        )),
+    ];
+    let contact = number == 1;
+    Intent {
+        transaction: transaction_id(number),
+        session: session_id(number),
+        wallet: wallet_id(3),
+        asset: read("eip155:31337/slip44:60"),
+        to: if contact { first } else { second },
+        amount: units(250_000_000_000_000_000),
+        fee_ceiling: units(420_000_000_000_000),
+        wait: if contact {
+            Wait::Approval { quorum: 2 }
+        } else {
+            Wait::Delay {
+                ready: RunTime::from_millis(900_000),
+            }
+        },
+        opened: RunTime::from_millis(0),
+        expires: WallTime::from_millis(1_795_296_600_000),
+        release_within: Millis::from_hours(1),
+        policy_epoch: 1,
+        idempotency: hash(Domain::Idempotency, &[b"key"]),
+        body: hash(Domain::RequestBody, &[b"body"]),
+        kept_until: WallTime::from_millis(1_795_512_600_000),
+        request_nonce: None,
+        submit: true,
+        first_payment: !contact,
     }
 }
 
@@ -365,6 +421,20 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
             "enrol-withdrawal",
             &first,
             StatementFacts::EnrolWithdrawal { account: to_evm },
+        ),
+        sample(
+            "approve-payment",
+            &first,
+            StatementFacts::ApprovePayment {
+                transaction: transaction_id(1),
+            },
+        ),
+        sample(
+            "reject-payment",
+            &first,
+            StatementFacts::RejectPayment {
+                transaction: transaction_id(2),
+            },
         ),
     ]
 }
