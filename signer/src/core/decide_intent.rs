@@ -8,7 +8,7 @@ use waiaas_shared::digest::Digest;
 use waiaas_shared::event::{EventBody, Origin, RequestNonce, Spend};
 use waiaas_shared::ids::{OwnerId, SessionId, StatementId, TransactionId, WalletId};
 use waiaas_shared::intent::{Intent, IntentEnd, IntentView, Wait};
-use waiaas_shared::policy::evaluate::{Tier, Verdict, charges};
+use waiaas_shared::policy::evaluate::{Payment, Tier, Verdict, charges};
 use waiaas_shared::policy::windows::Window;
 use waiaas_shared::request::Transfer;
 use waiaas_shared::time::{Clocks, WallTime};
@@ -16,7 +16,7 @@ use waiaas_shared::time::{Clocks, WallTime};
 use super::Decision;
 use super::command::{Context, Outcome, Release};
 use super::decide_session;
-use super::decide_spend::{self, Judged};
+use super::decide_spend;
 use super::state::{OpenIntent, State};
 
 /// Payments of one session that may wait at once.
@@ -226,17 +226,16 @@ fn signed(
         )
         .into());
     }
-    let verdict = decide_spend::pass(
-        state,
-        &Judged {
-            id: intent.session,
-            session,
-            wallet_id: intent.wallet,
-            submit: intent.submit,
-        },
-        &transaction,
-        now,
-    )?;
+    let payment = Payment {
+        wallet: intent.wallet,
+        session: intent.session,
+        bearer: decide_spend::is_bearer(session),
+        chain,
+        effects: transaction.effects(),
+        submit: intent.submit,
+    };
+    let (grant, usage) = (&session.grant, &session.usage);
+    let verdict = decide_spend::judge_all(state, grant, usage, &payment, state, now)?;
     let raised = verdict.tier > intent.tier()
         || (verdict.tier == Tier::Approval && approved < usize::from(verdict.quorum));
     if raised {
