@@ -1,8 +1,8 @@
 //! The fold: one event into the state. Total; evaluates no rule and reads no clock but the event's.
 
-use waiaas_shared::amount::Amount;
 use waiaas_shared::event::{Event, EventBody, Spend};
 use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::history::Charged;
 use waiaas_shared::session::SessionUsage;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::{BudgetTime, RunTime};
@@ -63,7 +63,6 @@ pub fn apply(state: &mut State, event: &Event) {
             let first = Nonce {
                 next: *first_nonce,
                 attested: *first_nonce,
-                outstanding: Amount::ZERO,
             };
             let nonces = match path.family {
                 waiaas_shared::caip::Family::Solana => Default::default(),
@@ -76,7 +75,7 @@ pub fn apply(state: &mut State, event: &Event) {
                 account: *account,
                 networks: networks.clone(),
                 paused: false,
-                usage: Default::default(),
+                history: Default::default(),
                 nonces,
             };
             state.wallets.insert(*wallet, created);
@@ -130,6 +129,7 @@ pub fn apply(state: &mut State, event: &Event) {
                 let granted = Session {
                     grant,
                     usage: SessionUsage::default(),
+                    history: Default::default(),
                     state: SessionState::Active,
                     killed: false,
                 };
@@ -214,9 +214,9 @@ pub fn apply(state: &mut State, event: &Event) {
                 let attested = Nonce {
                     next: *next,
                     attested: *next,
-                    outstanding: Amount::ZERO,
                 };
                 wallet.nonces.insert(*chain, attested);
+                wallet.history.attested(*chain);
             }
         }
         EventBody::TimeStated {
@@ -261,26 +261,24 @@ fn forget_expired(state: &mut State) {
 
 fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
     issue_nonce(state, spend);
+    let charges = spend
+        .charges
+        .iter()
+        .map(|charge| (charge.asset, charge.amount))
+        .collect();
+    let charged = Charged {
+        at,
+        chain: spend.chain,
+        charges: &charges,
+        effects: &spend.effects,
+    };
     if let Some(wallet) = state.wallets.get_mut(&spend.wallet) {
-        for charge in &spend.charges {
-            let usage = wallet.usage.entry(charge.asset).or_default();
-            usage.charge(at, charge.amount);
-        }
-        if let Some(nonce) = wallet.nonces.get_mut(&spend.chain) {
-            let native = spend.chain.native_asset();
-            for charge in spend.charges.iter().filter(|charge| charge.asset == native) {
-                let sum = nonce.outstanding.checked_add(charge.amount);
-                nonce.outstanding = sum.unwrap_or(Amount::MAX);
-            }
-        }
+        wallet.history.charge(&charged);
     }
     if let Some(id) = spend.session {
         if let Some(session) = state.sessions.get_mut(&id) {
-            let charges = spend
-                .charges
-                .iter()
-                .map(|charge| (charge.asset, charge.amount));
-            session.usage.charge(&charges.collect());
+            session.usage.charge(&charges);
+            session.history.charge(at, &charges);
         }
         if let Some(request) = &spend.request_nonce {
             let key = (id, request.nonce.clone());

@@ -9,10 +9,11 @@ use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Charge, EventBody, RequestNonce, Spend};
 use waiaas_shared::ids::TransactionId;
-use waiaas_shared::policy::evaluate::{Charges, Spent, Tier, charges, evaluate};
+use waiaas_shared::policy::evaluate::{Charges, Now, Payment, Tier, Verdict, charges, evaluate};
+use waiaas_shared::policy::history::{Charged, History, Without};
 use waiaas_shared::request::{Transfer, TransferRequest, is_idempotency_key};
 use waiaas_shared::request_signature::{self, SignedRequest};
-use waiaas_shared::session::Credential;
+use waiaas_shared::session::{Credential, SessionGrant, SessionUsage};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::{Clocks, Millis, WallTime};
 use waiaas_shared::transaction::{DecodedTransaction, decode};
@@ -102,7 +103,15 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
     if !does_exactly(&transaction, &asked) {
         return Err(Code::BodyMismatch.into());
     }
-    let tier = pass(state, wallet, session, &body, &transaction, now)?;
+    let payment = Payment {
+        wallet: body.wallet,
+        session: request.session,
+        bearer: is_bearer(session),
+        chain: body.network,
+        effects: transaction.effects(),
+        submit: body.submit,
+    };
+    let tier = at_once(&judge_all(state, &session.grant, &session.usage, &payment, state, now)?)?;
     let Some((idempotency, proof)) = request_nonce else {
         let fee = transaction.fee_max();
         return Ok(Decision {
@@ -239,66 +248,51 @@ fn does_exactly(transaction: &DecodedTransaction, asked: &Transfer) -> bool {
             *asset == asked.asset && *to == asked.to && *amount == asked.amount
         }
         Effect::Fee { .. } => true,
+        Effect::Approval { .. } | Effect::Rent { .. } | Effect::Call { .. } => false,
     });
     matches && transfers == 1
 }
 
-/// Every binding document and the session: the strictest tier, or all that is broken.
-fn pass(
-    state: &State,
-    wallet: &Wallet,
-    session: &Session,
-    body: &TransferRequest,
-    transaction: &DecodedTransaction,
-    now: Clocks,
-) -> Result<Tier, Denial> {
-    let spent = Spent {
-        usage: &wallet.usage,
-        outstanding: wallet
-            .nonces
-            .get(&body.network)
-            .map(|nonce| nonce.outstanding)
-            .unwrap_or_default(),
-        now: now.budget,
-    };
-    let sums = charges(transaction.effects())?;
-    judge_all(
-        state,
-        session,
-        body.wallet,
-        body.submit,
-        transaction.chain(),
-        transaction.effects(),
-        &sums,
-        &spent,
-        now,
-    )
+const fn is_bearer(session: &Session) -> bool {
+    matches!(session.grant.credential, Credential::Bearer(_))
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one judgement, all of whose inputs differ between a new payment and a replay"
-)]
+/// The tier of a payment that is signed at once.
+fn at_once(verdict: &Verdict) -> Result<Tier, Denial> {
+    match verdict.tier {
+        Tier::Instant | Tier::Notify => Ok(verdict.tier),
+        Tier::Delay | Tier::Approval => Err(Code::TierNotAvailable.into()),
+    }
+}
+
+/// Every binding document and the session: the strictest verdict, or all that is broken.
 fn judge_all(
     state: &State,
-    session: &Session,
-    wallet: waiaas_shared::ids::WalletId,
-    submit: bool,
-    chain: ChainId,
-    effects: &[Effect],
-    sums: &Charges,
-    spent: &Spent<'_>,
+    grant: &SessionGrant,
+    usage: &SessionUsage,
+    payment: &Payment<'_>,
+    history: &dyn History,
     now: Clocks,
-) -> Result<Tier, Denial> {
+) -> Result<Verdict, Denial> {
+    let sums = charges(payment.effects)?;
+    let now_of_rules = Now {
+        budget: now.budget,
+        wall: now.wall,
+    };
     let mut violations: Vec<Violation> = Vec::new();
-    let mut tier = Tier::Instant;
+    let mut strictest: Option<Verdict> = None;
     let binding = state.binding(now.run);
     if binding.is_empty() {
         return Err(Code::PolicyMissing.into());
     }
     for policy in binding {
-        match evaluate(&policy.document, chain, effects, spent) {
-            Ok(of_document) => tier = tier.max(of_document),
+        match evaluate(&policy.document, payment, history, now_of_rules) {
+            Ok(verdict) => {
+                strictest = Some(match strictest {
+                    Some(so_far) => so_far.strictest(verdict),
+                    None => verdict,
+                });
+            }
             Err(broken) => {
                 for violation in broken {
                     if !violations.contains(&violation) {
@@ -307,21 +301,11 @@ fn judge_all(
                 }
             }
         }
-        // A signature that nobody sends can be kept: on an EVM chain policy must allow it.
-        let evm = matches!(chain, ChainId::Evm(_));
-        let leave = policy
-            .document
-            .asset(chain.native_asset())
-            .is_some_and(|rule| rule.sign_only);
-        let code = Violation::of(Code::SessionSignOnly);
-        if evm && !submit && !leave && !violations.contains(&code) {
-            violations.push(code);
-        }
     }
-    violations.extend(session.grant.violations(wallet, sums, &session.usage));
+    violations.extend(grant.violations(payment.wallet, &sums, usage));
     match Denial::from_violations(violations) {
         Some(denial) => Err(denial),
-        None => Ok(tier),
+        None => strictest.ok_or(Code::PolicyMissing.into()),
     }
 }
 
@@ -343,45 +327,30 @@ fn replay(state: &State, prior: &Prior, context: &Context) -> Result<Decision, D
     let transaction = decode(spend.chain, wallet.account, &spend.unsigned)
         .map_err(|_| Code::TransactionUndecodable)?;
     if let Some(id) = spend.session {
-        let mut session = decide_session::usable(state, id, now)?.clone();
+        let session = decide_session::usable(state, id, now)?;
         let sums: Charges = spend
             .charges
             .iter()
             .map(|charge| (charge.asset, charge.amount))
             .collect();
-        session.usage.uncharge(&sums);
-        let mut usage = wallet.usage.clone();
-        for (asset, amount) in &sums {
-            usage
-                .entry(*asset)
-                .or_default()
-                .uncharge(prior.charged_at, *amount);
-        }
-        let native = sums
-            .get(&spend.chain.native_asset())
-            .copied()
-            .unwrap_or_default();
-        let outstanding = wallet
-            .nonces
-            .get(&spend.chain)
-            .map(|nonce| nonce.outstanding)
-            .unwrap_or_default();
-        let spent = Spent {
-            usage: &usage,
-            outstanding: outstanding.remaining_after(native),
-            now: now.budget,
+        let mut usage = session.usage.clone();
+        usage.uncharge(&sums);
+        let charged = Charged {
+            at: prior.charged_at,
+            chain: spend.chain,
+            charges: &sums,
+            effects: &spend.effects,
         };
-        judge_all(
-            state,
-            &session,
-            spend.wallet,
-            spend.submit,
-            spend.chain,
-            &spend.effects,
-            &sums,
-            &spent,
-            now,
-        )?;
+        let payment = Payment {
+            wallet: spend.wallet,
+            session: id,
+            bearer: is_bearer(session),
+            chain: spend.chain,
+            effects: &spend.effects,
+            submit: spend.submit,
+        };
+        let history = Without::new(state, spend.wallet, id, &charged);
+        at_once(&judge_all(state, &session.grant, &usage, &payment, &history, now)?)?;
     }
     Ok(signed(
         wallet,

@@ -4,14 +4,13 @@
 use std::collections::BTreeMap;
 
 use waiaas_shared::address::Account;
-use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::{AccountId, AssetId, ChainId, Family};
+use waiaas_shared::caip::{AccountId, ChainId, Family};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::Origin;
 use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
 use waiaas_shared::keys::{KeyPath, OwnerKey};
 use waiaas_shared::policy::document::PolicyDocument;
-use waiaas_shared::policy::windows::Usage;
+use waiaas_shared::policy::history::{History, SessionHistory, WalletHistory};
 use waiaas_shared::session::{SessionGrant, SessionUsage};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::text::{StatementText, StatementView, WalletFacts};
@@ -85,7 +84,7 @@ pub(super) struct Wallet {
     pub(super) account: Account,
     pub(super) networks: Vec<ChainId>,
     pub(super) paused: bool,
-    pub(super) usage: BTreeMap<AssetId, Usage>,
+    pub(super) history: WalletHistory,
     pub(super) nonces: BTreeMap<ChainId, Nonce>,
 }
 
@@ -94,7 +93,6 @@ pub(super) struct Wallet {
 pub(super) struct Nonce {
     pub(super) next: u64,
     pub(super) attested: u64,
-    pub(super) outstanding: Amount,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -107,6 +105,7 @@ pub(super) struct BindingPolicy {
 pub(super) struct Session {
     pub(super) grant: SessionGrant,
     pub(super) usage: SessionUsage,
+    pub(super) history: SessionHistory,
     pub(super) state: SessionState,
     /// Revoked by the kill switch: its release may restore it.
     pub(super) killed: bool,
@@ -287,6 +286,21 @@ impl State {
         self.uncommitted
             .values()
             .find(|prior| prior.spend.transaction == transaction)
+    }
+}
+
+impl History for State {
+    fn wallet(&self, wallet: WalletId) -> Option<&WalletHistory> {
+        self.wallets.get(&wallet).map(|wallet| &wallet.history)
+    }
+
+    fn session(&self, session: SessionId) -> Option<&SessionHistory> {
+        self.sessions.get(&session).map(|session| &session.history)
+    }
+
+    fn wallets(&self) -> Box<dyn Iterator<Item = (WalletId, &WalletHistory)> + '_> {
+        let wallets = self.wallets.iter();
+        Box::new(wallets.map(|(id, wallet)| (*id, &wallet.history)))
     }
 }
 
