@@ -10,8 +10,9 @@ use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Charge, EventBody, Origin, RequestNonce, Spend};
 use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
 use waiaas_shared::keys::{AgentKey, KeyPath, OwnerKey};
-use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient, VERSION};
+use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient};
 use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::policy::limits::Counts;
 use waiaas_shared::session::{Credential, SessionGrant, SessionLimit};
 use waiaas_shared::statement::text::{StatementView, WalletFacts, compose};
 use waiaas_shared::statement::verify::Envelope;
@@ -70,25 +71,25 @@ pub(crate) fn wall() -> WallTime {
 
 fn document() -> PolicyDocument {
     let rule = |chain: ChainId, symbol: &str, places| AssetRule {
-        asset: chain.native_asset(),
-        symbol: symbol.to_owned(),
-        decimals: Decimals::new(places).unwrap(),
         per_transaction: units(100),
         hour: units(200),
         day: units(300),
         week: units(400),
         month: units(1 << 70),
-        day_count: Some(10),
+        counts: Counts {
+            day: Some(10),
+            ..Counts::default()
+        },
         instant_up_to: units(10),
         notify_up_to: units(50),
+        delay_up_to: units(60),
+        approve_up_to: units(80),
         fee_ceiling: Some(units(5)),
         outstanding: (chain.family() == Family::Evm).then(|| units(1000)),
         sign_only: chain.family() == Family::Evm,
+        ..AssetRule::closed(chain.native_asset(), symbol, Decimals::new(places).unwrap())
     };
     let mut document = PolicyDocument {
-        version: VERSION,
-        epoch: 1,
-        maturity: Millis::from_hours(24),
         assets: vec![rule(evm(), "ETH", 18), rule(solana(), "SOL", 9)],
         recipients: vec![
             Recipient {
@@ -100,6 +101,7 @@ fn document() -> PolicyDocument {
                 name: "data".to_owned(),
             },
         ],
+        ..PolicyDocument::closed(1)
     };
     document.sort();
     document.check().unwrap();

@@ -62,7 +62,10 @@ pub(super) fn open(
                 ready: now.run.after(verdict.delay),
             };
             // Time that does not count for the delay counts for this end.
-            let end = now.wall.after(verdict.delay).after(verdict.approval_lifetime);
+            let end = now
+                .wall
+                .after(verdict.delay)
+                .after(verdict.approval_lifetime);
             (wait, end)
         }
     };
@@ -98,12 +101,7 @@ pub(super) fn open(
 }
 
 /// Whether one more may wait.
-fn room(
-    state: &State,
-    opening: &Opening,
-    verdict: &Verdict,
-    now: Clocks,
-) -> Result<(), Denial> {
+fn room(state: &State, opening: &Opening, verdict: &Verdict, now: Clocks) -> Result<(), Denial> {
     let waiting = || {
         let open = state.intents.values().map(|open| &open.intent);
         open.filter(|intent| intent.expires > now.wall)
@@ -292,10 +290,7 @@ pub(super) fn check(
     approves: bool,
     now: Clocks,
 ) -> Result<(), Denial> {
-    let open = state
-        .intents
-        .get(&transaction)
-        .ok_or(Code::IntentUnknown)?;
+    let open = state.intents.get(&transaction).ok_or(Code::IntentUnknown)?;
     if is_over(open, now) {
         return Err(Code::IntentExpired.into());
     }
@@ -322,10 +317,7 @@ pub(super) fn approved(
     signers: Vec<OwnerId>,
     now: Clocks,
 ) -> Result<EventBody, Denial> {
-    let open = state
-        .intents
-        .get(&transaction)
-        .ok_or(Code::IntentUnknown)?;
+    let open = state.intents.get(&transaction).ok_or(Code::IntentUnknown)?;
     Ok(EventBody::IntentApproved {
         transaction,
         statement,

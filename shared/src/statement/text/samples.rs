@@ -7,10 +7,11 @@ use super::*;
 use crate::amount::Decimals;
 use crate::digest::{Domain, hash};
 use crate::ids::{SignerId, StatementId};
-use crate::keys::AgentKey;
-use crate::policy::document::{AssetRule, MATURITY_DEFAULT, Recipient, VERSION};
-use crate::session::SessionLimit;
 use crate::intent::Wait;
+use crate::keys::AgentKey;
+use crate::policy::document::{AssetRule, Recipient};
+use crate::policy::limits::Counts;
+use crate::session::SessionLimit;
 use crate::time::{Millis, RunTime, WallTime};
 
 pub(in crate::statement) const RECIPIENT_SOLANA: &str =
@@ -116,20 +117,22 @@ pub(in crate::statement) fn rule(asset: &str, symbol: &str, places: u8, whole: u
     let native = coin_of(asset);
     let unit = 10_u128.pow(places.into());
     AssetRule {
-        asset,
-        symbol: symbol.to_owned(),
-        decimals: Decimals::new(places).expect("in range"),
         per_transaction: units(whole * unit),
         hour: units(2 * whole * unit),
         day: units(5 * whole * unit),
         week: units(10 * whole * unit),
         month: units(20 * whole * unit),
-        day_count: Some(100),
+        counts: Counts {
+            day: Some(100),
+            ..Counts::default()
+        },
         instant_up_to: units(whole * unit / 2),
         notify_up_to: units(whole * unit),
         fee_ceiling: native.then(|| units(unit / 100)),
         outstanding: (native && places == 18).then(|| units(whole * unit)),
-        sign_only: false,
+        delay_up_to: units(whole * unit),
+        approve_up_to: units(whole * unit),
+        ..AssetRule::closed(asset, symbol, Decimals::new(places).expect("in range"))
     }
 }
 
@@ -142,9 +145,6 @@ pub(in crate::statement) const USDC: &str =
 
 pub(in crate::statement) fn first_policy() -> PolicyDocument {
     let mut document = PolicyDocument {
-        version: VERSION,
-        epoch: 1,
-        maturity: MATURITY_DEFAULT,
         assets: vec![
             rule("solana:localnet/slip44:501", "SOL", 9, 1),
             rule("eip155:31337/slip44:60", "ETH", 18, 1),
@@ -159,6 +159,7 @@ pub(in crate::statement) fn first_policy() -> PolicyDocument {
                 name: "data".to_owned(),
             },
         ],
+        ..PolicyDocument::closed(1)
     };
     document.sort();
     document
@@ -175,7 +176,7 @@ pub(in crate::statement) fn later_policy() -> PolicyDocument {
             rule.outstanding = Some(units(2_500_000_000_000_000_000));
         } else {
             rule.month = units(30_000_000_000);
-            rule.day_count = None;
+            rule.counts = Counts::default();
             rule.hour = units(1_500_000_000);
         }
     }

@@ -118,7 +118,10 @@ fn ends(world: &World) -> Vec<(Vec<TransactionId>, IntentEnd)> {
 fn invariant_12_a_delay_passes_on_the_delay_clock_to_the_millisecond() {
     let mut world = world();
     let transaction = delayed(&mut world, "a");
-    assert!(world.spends().is_empty(), "nothing is charged while it waits");
+    assert!(
+        world.spends().is_empty(),
+        "nothing is charged while it waits"
+    );
     assert_eq!(
         release(&mut world, transaction, DELAYED).map(drop),
         Err(vec![Code::IntentNotReady])
@@ -168,11 +171,7 @@ fn invariant_12_only_the_effect_that_waited_is_released() {
             Err(vec![Code::BodyMismatch])
         );
     }
-    for bytes in [
-        unsigned(1, 0, DELAYED, to),
-        vec![],
-        vec![2; 40],
-    ] {
+    for bytes in [unsigned(1, 0, DELAYED, to), vec![], vec![2; 40]] {
         assert_eq!(
             release_bytes(&mut world, transaction, bytes).map(drop),
             Err(vec![Code::TransactionUndecodable])
@@ -337,10 +336,7 @@ fn invariant_14_an_approval_is_for_one_payment_and_used_once() {
         Err(vec![Code::IntentNotApproved])
     );
     release(&mut world, first, ASKING).expect("approved");
-    assert_eq!(
-        codes(approve(&mut world, first)),
-        vec![Code::IntentUnknown]
-    );
+    assert_eq!(codes(approve(&mut world, first)), vec![Code::IntentUnknown]);
     // The same signature under the other payment's statement.
     let facts = StatementFacts::ApprovePayment {
         transaction: second,
@@ -535,10 +531,7 @@ fn invariant_12_what_stops_signing_stops_releases() {
     );
     let mut killed = world.clone();
     killed.run(&Command::Kill(origin)).expect("killed");
-    assert_eq!(
-        ends(&killed),
-        vec![(vec![transaction], IntentEnd::Killed)]
-    );
+    assert_eq!(ends(&killed), vec![(vec![transaction], IntentEnd::Killed)]);
     assert!(!killed.state.has_intents());
     let mut cancelled = world.clone();
     cancelled
