@@ -111,7 +111,14 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         effects: transaction.effects(),
         submit: body.submit,
     };
-    let tier = at_once(&judge_all(state, &session.grant, &session.usage, &payment, state, now)?)?;
+    let tier = at_once(&judge_all(
+        state,
+        &session.grant,
+        &session.usage,
+        &payment,
+        state,
+        now,
+    )?)?;
     let Some((idempotency, proof)) = request_nonce else {
         let fee = transaction.fee_max();
         return Ok(Decision {
@@ -350,7 +357,14 @@ fn replay(state: &State, prior: &Prior, context: &Context) -> Result<Decision, D
             submit: spend.submit,
         };
         let history = Without::new(state, spend.wallet, id, &charged);
-        at_once(&judge_all(state, &session.grant, &usage, &payment, &history, now)?)?;
+        at_once(&judge_all(
+            state,
+            &session.grant,
+            &usage,
+            &payment,
+            &history,
+            now,
+        )?)?;
     }
     Ok(signed(
         wallet,
