@@ -115,7 +115,8 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         effects: transaction.effects(),
         submit: body.submit,
     };
-    let verdict = judge_all(state, &session.grant, &session.usage, &payment, state, now)?;
+    let (grant, usage) = (&session.grant, &session.usage);
+    let verdict = judge_all(state, grant, usage, &payment, state, now)?;
     let tier = verdict.tier;
     let Some((idempotency, proof)) = request_nonce else {
         let fee = transaction.fee_max();
@@ -372,10 +373,21 @@ fn replay(state: &State, prior: &Prior, context: &Context) -> Result<Decision, D
             submit: spend.submit,
         };
         let history = Without::new(state, spend.wallet, id, &charged);
+<<<<<<< HEAD
         let verdict = judge_all(state, &session.grant, &usage, &payment, &history, now)?;
         if verdict.tier > spend.tier.max(Tier::Notify) {
             return Err(Code::TierRaised.into());
         }
+=======
+        at_once(&judge_all(
+            state,
+            &session.grant,
+            &usage,
+            &payment,
+            &history,
+            now,
+        )?)?;
+>>>>>>> policy
     }
     Ok(signed(
         wallet,

@@ -133,7 +133,8 @@ fn with_limit(
     let mut document = policy(epoch);
     for rule in &mut document.assets {
         rule.per_transaction = Amount::from_base_units(per_transaction);
-        rule.notify_up_to = Amount::from_base_units(per_transaction.min(500_000));
+        let most = Amount::from_base_units(per_transaction.min(500_000));
+        (rule.notify_up_to, rule.delay_up_to, rule.approve_up_to) = (most, most, most);
         rule.instant_up_to = Amount::from_base_units(per_transaction.min(100_000));
     }
     document
