@@ -373,21 +373,10 @@ fn replay(state: &State, prior: &Prior, context: &Context) -> Result<Decision, D
             submit: spend.submit,
         };
         let history = Without::new(state, spend.wallet, id, &charged);
-<<<<<<< HEAD
         let verdict = judge_all(state, &session.grant, &usage, &payment, &history, now)?;
         if verdict.tier > spend.tier.max(Tier::Notify) {
             return Err(Code::TierRaised.into());
         }
-=======
-        at_once(&judge_all(
-            state,
-            &session.grant,
-            &usage,
-            &payment,
-            &history,
-            now,
-        )?)?;
->>>>>>> policy
     }
     Ok(signed(
         wallet,

@@ -143,7 +143,11 @@ fn what_a_first_document_lets_happen_is_read() {
         format!("Leave 2 of 3: new calls of {RECIPIENT_EVM} with 0x01020304, APPROVAL"),
         "Leave 3 of 3: new asking you instead of refusing on hour_limit".to_owned(),
     ] {
-        assert!(read.as_str().lines().any(|known| known == line), "{line}\n{}", read.as_str());
+        assert!(
+            read.as_str().lines().any(|known| known == line),
+            "{line}\n{}",
+            read.as_str()
+        );
     }
     let call = document.calls[0].clone();
     document.calls = (0..7)
@@ -197,7 +201,9 @@ fn what_goes_without_the_owner_is_told_apart() {
     }];
     let told = loss(&document, &view);
     assert!(
-        told.contains(&format!("{asset}, 0.6 SOL (600000000 base units) a day, 18 SOL")),
+        told.contains(&format!(
+            "{asset}, 0.6 SOL (600000000 base units) a day, 18 SOL"
+        )),
         "{told}"
     );
     view.wallets.clear();
@@ -232,7 +238,12 @@ fn the_worst_loss_counts_every_wallet_of_the_chain() {
     // A product that does not fit is refused, not shown wrong.
     let mut document = first_policy();
     let rule = &mut document.assets[0];
-    for limit in [&mut rule.hour, &mut rule.day, &mut rule.week, &mut rule.month] {
+    for limit in [
+        &mut rule.hour,
+        &mut rule.day,
+        &mut rule.week,
+        &mut rule.month,
+    ] {
         *limit = Amount::MAX;
     }
     let boundless = StatementFacts::AdoptPolicy {

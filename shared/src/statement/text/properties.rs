@@ -340,7 +340,12 @@ fn assert_policy(fields: &Fields<'_>, bytes: &[u8], view: &TestView) {
             let fitting = bounds.filter_map(|(limit, times)| limit.checked_mul(times));
             fitting.min().and_then(|least| least.checked_mul(factor))
         };
-        let in_a_day = least([(rule.hour, 24), (rule.day, 1), (rule.week, 1), (rule.month, 1)]);
+        let in_a_day = least([
+            (rule.hour, 24),
+            (rule.day, 1),
+            (rule.week, 1),
+            (rule.month, 1),
+        ]);
         let in_a_month = least([
             (rule.hour, 720),
             (rule.day, 30),
@@ -355,7 +360,11 @@ fn assert_policy(fields: &Fields<'_>, bytes: &[u8], view: &TestView) {
             (day_alone, alone(in_a_day)),
             (month_alone, alone(in_a_month)),
         ] {
-            assert_eq!(Some(amount_of(text, Some(rule.decimals))), amount, "{shown}");
+            assert_eq!(
+                Some(amount_of(text, Some(rule.decimals))),
+                amount,
+                "{shown}"
+            );
         }
     }
     let (new, shown) = match &view.policy {
