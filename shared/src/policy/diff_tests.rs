@@ -24,40 +24,75 @@ fn usd(document: &mut PolicyDocument) -> &mut Limits {
 /// Asset 0 of the full document is Solana's coin, 1 its mint, 2 the EVM chain's coin; scope 0 is the
 /// global one. Each change lets more pass.
 const LOOSER: [(&str, Change); 59] = [
-    ("later policies wait", |it| it.maturity = Millis::from_hours(23)),
+    ("later policies wait", |it| {
+        it.maturity = Millis::from_hours(23)
+    }),
     ("DELAY waits", |it| it.delay = Millis::from_secs(999)),
     ("owners who must approve", |it| it.approval.quorum = 1),
-    ("an approval may take", |it| it.approval.lifetime = Millis::from_hours(7)),
-    ("released payments", |it| it.release_within = Millis::from_secs(601)),
+    ("an approval may take", |it| {
+        it.approval.lifetime = Millis::from_hours(7)
+    }),
+    ("released payments", |it| {
+        it.release_within = Millis::from_secs(601)
+    }),
     ("first payment", |it| it.first_payment = Some(Tier::Delay)),
     ("first payment", |it| it.first_payment = None),
     ("everything pauses", |it| it.dead_man = None),
-    ("everything pauses", |it| it.dead_man = Some(Millis::from_hours(721))),
-    ("most in one transaction", |it| it.assets[0].per_transaction = units(101)),
+    ("everything pauses", |it| {
+        it.dead_man = Some(Millis::from_hours(721))
+    }),
+    ("most in one transaction", |it| {
+        it.assets[0].per_transaction = units(101)
+    }),
     ("most in any hour", |it| it.assets[0].hour = units(201)),
     ("most in any 24 hours", |it| it.assets[0].day = units(301)),
     ("most in any 7 days", |it| it.assets[0].week = units(401)),
     ("most in any 30 days", |it| it.assets[0].month = units(501)),
-    ("most payments in any 24 hours", |it| it.assets[0].counts.day = Some(11)),
-    ("most payments in any 24 hours", |it| it.assets[0].counts.day = None),
-    ("without telling you", |it| it.assets[0].instant_up_to = units(11)),
-    ("signed at once, up to", |it| it.assets[0].notify_up_to = units(51)),
-    ("without asking you", |it| it.assets[0].delay_up_to = units(61)),
+    ("most payments in any 24 hours", |it| {
+        it.assets[0].counts.day = Some(11)
+    }),
+    ("most payments in any 24 hours", |it| {
+        it.assets[0].counts.day = None
+    }),
+    ("without telling you", |it| {
+        it.assets[0].instant_up_to = units(11)
+    }),
+    ("signed at once, up to", |it| {
+        it.assets[0].notify_up_to = units(51)
+    }),
+    ("without asking you", |it| {
+        it.assets[0].delay_up_to = units(61)
+    }),
     ("signed at all", |it| it.assets[0].approve_up_to = units(81)),
-    ("24 hours without APPROVAL", |it| it.assets[0].cumulative[0].above = units(101)),
-    ("24 hours without APPROVAL", |it| it.assets[0].cumulative.clear()),
+    ("24 hours without APPROVAL", |it| {
+        it.assets[0].cumulative[0].above = units(101)
+    }),
+    ("24 hours without APPROVAL", |it| {
+        it.assets[0].cumulative.clear()
+    }),
     ("to one recipient, most in any hour", |it| {
         it.assets[0].recipient.as_mut().unwrap().hour = units(191).into()
     }),
-    ("highest fee", |it| it.assets[0].fee_ceiling = Some(units(6))),
-    ("highest rent", |it| it.assets[0].rent_ceiling = Some(units(5))),
-    ("attestations", |it| it.assets[2].outstanding = Some(units(1001))),
-    ("ceiling price", |it| it.assets[0].price = Some(UsdPrice(199_999_999))),
+    ("highest fee", |it| {
+        it.assets[0].fee_ceiling = Some(units(6))
+    }),
+    ("highest rent", |it| {
+        it.assets[0].rent_ceiling = Some(units(5))
+    }),
+    ("attestations", |it| {
+        it.assets[2].outstanding = Some(units(1001))
+    }),
+    ("ceiling price", |it| {
+        it.assets[0].price = Some(UsdPrice(199_999_999))
+    }),
     ("new recipient", |it| {
         let account = "solana:localnet:7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2"
             .parse()
             .expect("an account");
-        it.recipients.push(Recipient { account, name: "other".to_owned() });
+        it.recipients.push(Recipient {
+            account,
+            name: "other".to_owned(),
+        });
     }),
     ("no more refused recipient", |it| it.denied.clear()),
     ("pool ops, wallets", |it| it.pools[0].wallets.truncate(1)),
@@ -67,51 +102,94 @@ const LOOSER: [(&str, Change); 59] = [
         it.calls.push(other);
     }),
     ("tier, at least", |it| it.calls[0].tier = Tier::Instant),
-    ("most that one carries", |it| it.calls[0].value_up_to = units(4)),
+    ("most that one carries", |it| {
+        it.calls[0].value_up_to = units(4)
+    }),
     ("no more scope global", |it| drop(it.scopes.remove(0))),
-    ("scope global, solana:localnet/slip44:501, most in any hour", |it| {
-        it.scopes[0].limits[0].limits.hour = None
+    (
+        "scope global, solana:localnet/slip44:501, most in any hour",
+        |it| it.scopes[0].limits[0].limits.hour = None,
+    ),
+    (
+        "scope global, solana:localnet/slip44:501, most in any 30 days",
+        |it| it.scopes[0].limits[0].limits.month = Some(units(491)),
+    ),
+    ("scope global, all assets, most in any hour", |it| {
+        usd(it).hour = Some(units(191))
     }),
-    ("scope global, solana:localnet/slip44:501, most in any 30 days", |it| {
-        it.scopes[0].limits[0].limits.month = Some(units(491))
-    }),
-    ("scope global, all assets, most in any hour", |it| usd(it).hour = Some(units(191))),
-    ("scope global, all assets, most payments in any hour", |it| usd(it).counts.hour = None),
+    (
+        "scope global, all assets, most payments in any hour",
+        |it| usd(it).counts.hour = None,
+    ),
     ("scope global, networks", |it| it.scopes[0].networks = None),
     ("scope global, networks", |it| {
-        it.scopes[0].networks.as_mut().unwrap().push("eip155:1".parse().expect("a chain"))
+        it.scopes[0]
+            .networks
+            .as_mut()
+            .unwrap()
+            .push("eip155:1".parse().expect("a chain"))
     }),
     ("scope global, assets", |it| it.scopes[0].assets = None),
-    ("scope global, contacts", |it| it.scopes[0].recipients = None),
-    ("time between two payments", |it| it.scopes[0].cool_down = None),
-    ("time between two payments", |it| it.scopes[0].cool_down = Some(Millis::from_secs(4))),
-    ("scope global, a payment in DELAY", |it| it.scopes[0].delay = None),
-    ("scope global, a first payment", |it| it.scopes[0].first_payment = None),
-    ("scope global, a first payment", |it| it.scopes[0].first_payment = Some(Tier::Notify)),
-    ("no more alarm on 5 refusals in a row", |it| drop(it.alarms.remove(0))),
-    ("no more alarm on 100 signatures", |it| drop(it.alarms.remove(1))),
+    ("scope global, contacts", |it| {
+        it.scopes[0].recipients = None
+    }),
+    ("time between two payments", |it| {
+        it.scopes[0].cool_down = None
+    }),
+    ("time between two payments", |it| {
+        it.scopes[0].cool_down = Some(Millis::from_secs(4))
+    }),
+    ("scope global, a payment in DELAY", |it| {
+        it.scopes[0].delay = None
+    }),
+    ("scope global, a first payment", |it| {
+        it.scopes[0].first_payment = None
+    }),
+    ("scope global, a first payment", |it| {
+        it.scopes[0].first_payment = Some(Tier::Notify)
+    }),
+    ("no more alarm on 5 refusals in a row", |it| {
+        drop(it.alarms.remove(0))
+    }),
+    ("no more alarm on 100 signatures", |it| {
+        drop(it.alarms.remove(1))
+    }),
     ("no more alarm on 5 times", |it| drop(it.alarms.remove(2))),
-    ("no more alarm on a payment outside", |it| drop(it.alarms.remove(3))),
-    ("no more alarm on 8 payments", |it| drop(it.alarms.remove(4))),
-    ("no more alarm on no payment", |it| drop(it.alarms.remove(5))),
+    ("no more alarm on a payment outside", |it| {
+        drop(it.alarms.remove(3))
+    }),
+    ("no more alarm on 8 payments", |it| {
+        drop(it.alarms.remove(4))
+    }),
+    ("no more alarm on no payment", |it| {
+        drop(it.alarms.remove(5))
+    }),
     ("no more telling you of fee_ceiling", |it| {
         it.escalations.retain(|entry| entry.action != Action::Tell)
     }),
     ("no more suspending the session", |it| {
-        it.escalations.retain(|entry| entry.action != Action::SuspendSession)
+        it.escalations
+            .retain(|entry| entry.action != Action::SuspendSession)
     }),
-    ("extensions", |it| it.assets[1].extensions.push(TokenExtension::DefaultAccountState)),
+    ("extensions", |it| {
+        it.assets[1]
+            .extensions
+            .push(TokenExtension::DefaultAccountState)
+    }),
     ("new asset", |it| {
         let mint = "solana:localnet/token:Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB";
         let id = mint.parse().expect("an asset");
-        it.assets.push(AssetRule::closed(id, "USDT", Decimals::ZERO));
+        it.assets
+            .push(AssetRule::closed(id, "USDT", Decimals::ZERO));
     }),
     ("asking you instead of refusing on day_limit", |it| {
         let mut other = it.escalations[0];
         other.code = crate::denial::Code::DayLimit;
         it.escalations.push(other);
     }),
-    ("signed without being sent", |it| it.assets[2].sign_only = true),
+    ("signed without being sent", |it| {
+        it.assets[2].sign_only = true
+    }),
 ];
 
 /// The full document with room for each change above.

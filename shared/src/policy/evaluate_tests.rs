@@ -59,7 +59,7 @@ fn payment(amount: u128, of_fee: u128) -> Vec<Effect> {
 }
 
 /// Two wallets and one session.
-#[derive(Default, Clone)]
+#[derive(Debug, Default, Clone)]
 struct Past {
     payer: WalletHistory,
     other: WalletHistory,
@@ -294,10 +294,34 @@ fn counts_of_every_window_hold_and_say_when() {
     };
     let none = Counts::default();
     for (code, counts) in [
-        (Code::HourCount, Counts { hour: Some(2), ..none }),
-        (Code::DayCount, Counts { day: Some(2), ..none }),
-        (Code::WeekCount, Counts { week: Some(2), ..none }),
-        (Code::MonthCount, Counts { month: Some(2), ..none }),
+        (
+            Code::HourCount,
+            Counts {
+                hour: Some(2),
+                ..none
+            },
+        ),
+        (
+            Code::DayCount,
+            Counts {
+                day: Some(2),
+                ..none
+            },
+        ),
+        (
+            Code::WeekCount,
+            Counts {
+                week: Some(2),
+                ..none
+            },
+        ),
+        (
+            Code::MonthCount,
+            Counts {
+                month: Some(2),
+                ..none
+            },
+        ),
     ] {
         let document = counted(counts);
         let once = Past::default().paid(1, 0);
@@ -307,7 +331,9 @@ fn counts_of_every_window_hold_and_say_when() {
         let effects = payment(1, 0);
         let broken = evaluate(&document, &request(&effects), &twice, NOW).expect_err("a third");
         let later = Now {
-            budget: NOW.budget.after(broken[0].retry_after.expect("waiting helps")),
+            budget: NOW
+                .budget
+                .after(broken[0].retry_after.expect("waiting helps")),
             ..NOW
         };
         assert!(evaluate(&document, &request(&effects), &twice, later).is_ok());
@@ -427,12 +453,17 @@ fn a_first_payment_raises_the_tier_once() {
     assert_eq!(verdict.raised_by, [Reason::FirstPayment]);
     let past = Past::default().paid(0, 1);
     let verdict = evaluate(&document, &request(&effects), &past, NOW).expect("passes");
-    assert_eq!((verdict.tier, verdict.first_payment), (Tier::Instant, false));
+    assert_eq!(
+        (verdict.tier, verdict.first_payment),
+        (Tier::Instant, false)
+    );
     assert!(verdict.raised_by.is_empty());
     // Another wallet's payments do not make a recipient known.
     let past = Past::default().other_paid(0, 1);
     assert_eq!(judge(&document, &effects, &past), Ok(Tier::Approval));
-    let document = scoped(Scope::EverySession, |rule| rule.first_payment = Some(Tier::Delay));
+    let document = scoped(Scope::EverySession, |rule| {
+        rule.first_payment = Some(Tier::Delay)
+    });
     assert_eq!(judge(&document, &effects, &past), Ok(Tier::Delay));
 }
 
@@ -515,7 +546,10 @@ fn leave_to_take_money_counts_in_full_and_asks() {
         }]
     };
     let none = Past::default();
-    assert_eq!(judge(&sample(), &allow(1, LISTED), &none), Ok(Tier::Approval));
+    assert_eq!(
+        judge(&sample(), &allow(1, LISTED), &none),
+        Ok(Tier::Approval)
+    );
     assert_eq!(
         judge(&sample(), &allow(1, STRANGER), &none),
         Err(vec![Code::RecipientNotListed])
@@ -580,7 +614,10 @@ fn scopes_bind_the_sum_over_everything_below_them() {
         (Scope::Session(SESSION), 60),
     ] {
         let document = limited(scope.clone(), day());
-        assert!(judge(&document, &payment(left, 0), &past).is_ok(), "{scope}");
+        assert!(
+            judge(&document, &payment(left, 0), &past).is_ok(),
+            "{scope}"
+        );
         assert_eq!(
             judge(&document, &payment(left + 1, 0), &past),
             Err(vec![Code::DayLimit]),
@@ -592,7 +629,13 @@ fn scopes_bind_the_sum_over_everything_below_them() {
         Scope::Session(SessionId::from_bytes([9; 16])),
         Scope::BearerSessions,
     ] {
-        let document = limited(scope.clone(), Limits { day: some(0), ..Limits::default() });
+        let document = limited(
+            scope.clone(),
+            Limits {
+                day: some(0),
+                ..Limits::default()
+            },
+        );
         assert!(judge(&document, &payment(1, 0), &past).is_ok(), "{scope}");
     }
     // A wallet outside of the pool has nothing to do with it.
@@ -604,7 +647,13 @@ fn scopes_bind_the_sum_over_everything_below_them() {
         bearer: true,
         ..request(&effects)
     };
-    let document = limited(Scope::BearerSessions, Limits { per_transaction: some(0), ..Limits::default() });
+    let document = limited(
+        Scope::BearerSessions,
+        Limits {
+            per_transaction: some(0),
+            ..Limits::default()
+        },
+    );
     let refused = evaluate(&document, &bearer, &past, NOW).expect_err("lower ceilings");
     assert_eq!(codes(&refused), [Code::PerTransactionLimit]);
 }
@@ -869,31 +918,35 @@ fn any_scope() -> impl Strategy<Value = ScopeRule> {
         lists,
         times,
     )
-        .prop_map(|(scope, limits, usd, lists, (hours, pause, delay, first))| ScopeRule {
-            limits: limits
-                .map(|limits| AssetLimits {
-                    asset: native(),
-                    limits,
-                })
-                .into_iter()
-                .collect(),
-            usd,
-            networks: lists.0.then(|| vec![if lists.1 { chain() } else { ChainId::Evm(1) }]),
-            assets: lists.2.then(|| vec![native()]),
-            recipients: lists.3.then(|| vec!["hosting".to_owned()]),
-            hours: hours.map(|(from, days)| {
-                vec![Hours {
-                    utc_offset: 0,
-                    days,
-                    from,
-                    to: 1440,
-                }]
-            }),
-            cool_down: pause.map(Millis::from_millis),
-            delay: delay.map(Millis::from_millis),
-            first_payment: first.map(|tier| Tier::ALL[tier]),
-            ..ScopeRule::new(scope)
-        })
+        .prop_map(
+            |(scope, limits, usd, lists, (hours, pause, delay, first))| ScopeRule {
+                limits: limits
+                    .map(|limits| AssetLimits {
+                        asset: native(),
+                        limits,
+                    })
+                    .into_iter()
+                    .collect(),
+                usd,
+                networks: lists
+                    .0
+                    .then(|| vec![if lists.1 { chain() } else { ChainId::Evm(1) }]),
+                assets: lists.2.then(|| vec![native()]),
+                recipients: lists.3.then(|| vec!["hosting".to_owned()]),
+                hours: hours.map(|(from, days)| {
+                    vec![Hours {
+                        utc_offset: 0,
+                        days,
+                        from,
+                        to: 1440,
+                    }]
+                }),
+                cool_down: pause.map(Millis::from_millis),
+                delay: delay.map(Millis::from_millis),
+                first_payment: first.map(|tier| Tier::ALL[tier]),
+                ..ScopeRule::new(scope)
+            },
+        )
 }
 
 fn any_effects() -> impl Strategy<Value = Vec<Effect>> {
@@ -953,12 +1006,17 @@ fn any_document() -> impl Strategy<Value = PolicyDocument> {
             name: "ops".to_owned(),
             wallets: vec![PAYER, OTHER],
         }];
-        let coin = document.assets.iter_mut().find(|rule| rule.asset == native());
+        let coin = document
+            .assets
+            .iter_mut()
+            .find(|rule| rule.asset == native());
         if let Some(rule) = coin {
             rule.price = price.then_some(DOLLAR_EACH);
         }
         document.escalations = if asks {
-            let codes = Code::ALL.iter().filter(|code| super::super::alarm::may_ask(**code));
+            let codes = Code::ALL
+                .iter()
+                .filter(|code| super::super::alarm::may_ask(**code));
             let ask = codes.map(|code| Escalation {
                 code: *code,
                 action: Action::Ask,

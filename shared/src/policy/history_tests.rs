@@ -64,7 +64,10 @@ fn each_account_of_spending_is_charged() {
     let spent = |usage: Option<&Usage>| usage.map(|usage| usage.spent(window, now));
     assert_eq!(spent(history.asset(asset())), Some(units(11)));
     // A fee is paid to nobody.
-    assert_eq!(spent(history.recipient(asset(), account(1))), Some(units(10)));
+    assert_eq!(
+        spent(history.recipient(asset(), account(1))),
+        Some(units(10))
+    );
     assert_eq!(spent(history.recipient(asset(), account(2))), None);
     assert_eq!(history.payments().count(window, now), 1);
     assert_eq!(history.last(), Some(now));
@@ -145,7 +148,10 @@ fn one_payment_is_left_out_everywhere() {
     let of_wallet = without.wallet(wallet).expect("it is there");
     assert_eq!(spent(of_wallet.asset(asset()).expect("charged")), units(11));
     let of_session = without.session(session).expect("it is there");
-    assert_eq!(spent(of_session.asset(asset()).expect("charged")), units(11));
+    assert_eq!(
+        spent(of_session.asset(asset()).expect("charged")),
+        units(11)
+    );
     let listed: Vec<_> = without.wallets().collect();
     assert_eq!(listed, [(wallet, of_wallet)]);
     assert!(without.wallet(WalletId::from_bytes([3; 16])).is_none());

@@ -388,7 +388,9 @@ impl ExtensionForm {
     }
 
     fn read(&self, at: &At<'_>, decimals: Decimals) -> Result<TokenExtension, TomlError> {
-        let most = at.maybe("most", self.most.as_ref(), |text| read_amount(text, decimals))?;
+        let most = at.maybe("most", self.most.as_ref(), |text| {
+            read_amount(text, decimals)
+        })?;
         let read = match (self.kind, self.basis_points, most) {
             (ExtensionKind::TransferFee, Some(basis_points), Some(most)) => {
                 Ok(TokenExtension::TransferFee { basis_points, most })

@@ -113,7 +113,11 @@ fn read_clock(text: &str) -> Result<u16, ValueError> {
     let (hours, minutes) = text.split_once(':').ok_or(ValueError::Time)?;
     let number = |part: &str| {
         let plain = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
-        let number = if plain { part.parse::<u16>().ok() } else { None };
+        let number = if plain {
+            part.parse::<u16>().ok()
+        } else {
+            None
+        };
         number.ok_or(ValueError::Time)
     };
     let (hours, minutes) = (number(hours)?, number(minutes)?);

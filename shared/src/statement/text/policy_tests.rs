@@ -143,7 +143,11 @@ fn what_a_first_document_lets_happen_is_read() {
         format!("Leave 2 of 3: new calls of {RECIPIENT_EVM} with 0x01020304, APPROVAL"),
         "Leave 3 of 3: new asking you instead of refusing on hour_limit".to_owned(),
     ] {
-        assert!(read.as_str().lines().any(|known| known == line), "{line}\n{}", read.as_str());
+        assert!(
+            read.as_str().lines().any(|known| known == line),
+            "{line}\n{}",
+            read.as_str()
+        );
     }
     let call = document.calls[0].clone();
     document.calls = (0..7)
@@ -197,7 +201,9 @@ fn what_goes_without_the_owner_is_told_apart() {
     }];
     let told = loss(&document, &view);
     assert!(
-        told.contains(&format!("{asset}, 0.6 SOL (600000000 base units) a day, 18 SOL")),
+        told.contains(&format!(
+            "{asset}, 0.6 SOL (600000000 base units) a day, 18 SOL"
+        )),
         "{told}"
     );
     view.wallets.clear();
@@ -221,18 +227,23 @@ fn the_worst_loss_counts_every_wallet_of_the_chain() {
     };
     let mut view = TestView::new(None);
     assert!(loss(&view).contains(
-        "10 SOL (10000000000 base units) a day, 40 SOL (40000000000 base units) a month, without you 10 SOL (10000000000 base units) a day, 40 SOL (40000000000 base units) a month, 2 wallets"
+        "10 SOL (10000000000 base units) a day, 40 SOL (40000000000 base units) a month, all of it without you, 2 wallets"
     ));
     view.wallets.remove(&wallet_id(2));
     assert!(loss(&view).contains(
-        "5 SOL (5000000000 base units) a day, 20 SOL (20000000000 base units) a month, without you 5 SOL (5000000000 base units) a day, 20 SOL (20000000000 base units) a month, 1 wallet"
+        "5 SOL (5000000000 base units) a day, 20 SOL (20000000000 base units) a month, all of it without you, 1 wallet"
     ));
     view.wallets.remove(&wallet_id(1));
     assert!(loss(&view).ends_with("a month, for each wallet, none exists yet"));
     // A product that does not fit is refused, not shown wrong.
     let mut document = first_policy();
     let rule = &mut document.assets[0];
-    for limit in [&mut rule.hour, &mut rule.day, &mut rule.week, &mut rule.month] {
+    for limit in [
+        &mut rule.hour,
+        &mut rule.day,
+        &mut rule.week,
+        &mut rule.month,
+    ] {
         *limit = Amount::MAX;
     }
     let boundless = StatementFacts::AdoptPolicy {

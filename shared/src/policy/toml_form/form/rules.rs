@@ -6,8 +6,8 @@ use super::super::values::{
     HoursForm, USD, read_amount, read_duration, read_method, write_duration, write_method,
 };
 use super::super::{TomlError, ValueError};
-use super::limits::LimitsForm;
 use super::At;
+use super::limits::LimitsForm;
 use crate::amount::Decimals;
 use crate::caip::{AccountId, AssetId, ChainId};
 use crate::denial::Code;
@@ -101,10 +101,7 @@ impl ScopeForm {
     }
 }
 
-fn read_hours(
-    at: &At<'_>,
-    forms: Option<&[HoursForm]>,
-) -> Result<Option<Vec<Hours>>, TomlError> {
+fn read_hours(at: &At<'_>, forms: Option<&[HoursForm]>) -> Result<Option<Vec<Hours>>, TomlError> {
     let read = |form: &HoursForm| at.value("hours", &format!("{form:?}"), |_| form.read());
     forms
         .map(|forms| forms.iter().map(read).collect())
