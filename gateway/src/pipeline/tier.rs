@@ -1,5 +1,5 @@
-//! Stage 4, tier: sign now, wait, or ask. The signer alone decides the tier; this version knows the two
-//! that sign at once, and anything above them is a denial. What the owner is to be told of a NOTIFY
+//! Stage 4, tier: sign now, wait, or ask. The signer alone decides the tier; this gateway
+//! follows payments that were signed. What the owner is to be told of a NOTIFY
 //! payment leaves here.
 
 use waiaas_shared::policy::evaluate::Tier;
@@ -11,7 +11,7 @@ pub fn told(payment: &Payment) {
     let facts = &payment.facts;
     match facts.tier {
         Tier::Instant => {}
-        Tier::Notify => tracing::info!(
+        Tier::Notify | Tier::Delay | Tier::Approval => tracing::info!(
             transaction = %facts.id,
             wallet = %facts.wallet,
             asset = %facts.asset,

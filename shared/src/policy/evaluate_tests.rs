@@ -59,7 +59,7 @@ fn payment(amount: u128, of_fee: u128) -> Vec<Effect> {
 }
 
 /// Two wallets and one session.
-#[derive(Default, Clone)]
+#[derive(Debug, Default, Clone)]
 struct Past {
     payer: WalletHistory,
     other: WalletHistory,

@@ -227,11 +227,11 @@ fn the_worst_loss_counts_every_wallet_of_the_chain() {
     };
     let mut view = TestView::new(None);
     assert!(loss(&view).contains(
-        "10 SOL (10000000000 base units) a day, 40 SOL (40000000000 base units) a month, without you 10 SOL (10000000000 base units) a day, 40 SOL (40000000000 base units) a month, 2 wallets"
+        "10 SOL (10000000000 base units) a day, 40 SOL (40000000000 base units) a month, all of it without you, 2 wallets"
     ));
     view.wallets.remove(&wallet_id(2));
     assert!(loss(&view).contains(
-        "5 SOL (5000000000 base units) a day, 20 SOL (20000000000 base units) a month, without you 5 SOL (5000000000 base units) a day, 20 SOL (20000000000 base units) a month, 1 wallet"
+        "5 SOL (5000000000 base units) a day, 20 SOL (20000000000 base units) a month, all of it without you, 1 wallet"
     ));
     view.wallets.remove(&wallet_id(1));
     assert!(loss(&view).ends_with("a month, for each wallet, none exists yet"));

@@ -332,9 +332,14 @@ fn assert_policy(fields: &Fields<'_>, bytes: &[u8], view: &TestView) {
         let rule = document.asset(read(asset)).expect(asset);
         let factor = u128::try_from(view.wallets_on(rule.asset.chain()).max(1)).expect("few");
         let (day, rest) = rest.split_once(" a day, ").expect(shown);
-        let (month, rest) = rest.split_once(" a month, without you ").expect(shown);
-        let (day_alone, rest) = rest.split_once(" a day, ").expect(shown);
-        let (month_alone, _) = rest.split_once(" a month, ").expect(shown);
+        let (month, rest) = rest.split_once(" a month, ").expect(shown);
+        let (day_alone, month_alone) = if rest.starts_with("all of it without you, ") {
+            (day, month)
+        } else {
+            let alone = rest.strip_prefix("without you ").expect(shown);
+            let (day, rest) = alone.split_once(" a day, ").expect(shown);
+            (day, rest.split_once(" a month, ").expect(shown).0)
+        };
         let least = |bounds: [(Amount, u128); 4]| {
             let bounds = bounds.into_iter();
             let fitting = bounds.filter_map(|(limit, times)| limit.checked_mul(times));
