@@ -15,6 +15,7 @@ pub mod evm;
 pub mod ids;
 pub mod keys;
 pub mod log;
+pub mod owner_change;
 pub mod policy;
 pub mod request;
 pub mod request_signature;
