@@ -126,7 +126,7 @@ impl fmt::Display for OwnerChange {
             }
             Self::Recover { key, guardians } => write!(
                 formatter,
-                "recovery: {}, key {}, becomes the only owner, witnessed by {} guardians",
+                "recovery: {}, key {}, becomes the only owner, guardians who signed: {}",
                 key.id,
                 key.key,
                 guardians.len()

@@ -27,7 +27,9 @@ KINDS = {
     6: "statement_issued", 7: "policy_adopted", 8: "session_granted", 9: "session_revoked",
     10: "session_expired", 11: "spend_committed", 12: "withdrawn", 13: "paused", 14: "pause_released",
     15: "killed", 16: "kill_released", 17: "nonce_attested", 18: "time_stated", 19: "withdrawal_enrolled",
-    20: "denials_counted",
+    20: "denials_counted", 30: "owner_change_scheduled", 31: "owner_change_cancelled",
+    32: "owner_change_effective", 33: "owner_change_voided", 34: "owner_suspended", 35: "suspension_lifted",
+    36: "credited", 37: "guardian_stopped", 38: "retired",
 }
 
 

@@ -4,6 +4,8 @@
 //! shortened. Called by the signer's core. docs/statements.md lists kinds and fields.
 
 mod lines;
+#[cfg(test)]
+pub(super) mod owner_samples;
 mod owners;
 mod policy;
 #[cfg(test)]

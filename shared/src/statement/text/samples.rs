@@ -37,12 +37,16 @@ pub(in crate::statement) fn session_id(number: u8) -> SessionId {
     SessionId::from_bytes([number; 16])
 }
 
-/// A signer's state: wallets 1 and 2 on Solana, wallet 3 on two EVM chains, sessions 1 and 2.
+/// A signer's state: wallets 1 and 2 on Solana, wallet 3 on two EVM chains, sessions 1 and 2, owners 1
+/// and 2, guardian 3, changes of owners 1 to 7.
 #[derive(Debug, Clone)]
 pub(in crate::statement) struct TestView {
     pub(in crate::statement) wallets: BTreeMap<WalletId, WalletFacts>,
     pub(in crate::statement) policy: Option<PolicyDocument>,
     pub(in crate::statement) sessions: BTreeMap<SessionId, SessionGrant>,
+    pub(in crate::statement) owners: BTreeMap<OwnerId, OwnerKey>,
+    pub(in crate::statement) guardians: BTreeMap<OwnerId, OwnerKey>,
+    pub(in crate::statement) pending: BTreeMap<StatementId, OwnerChange>,
 }
 
 impl StatementView for TestView {
@@ -63,6 +67,29 @@ impl StatementView for TestView {
 
     fn session(&self, session: SessionId) -> Option<&SessionGrant> {
         self.sessions.get(&session)
+    }
+
+    fn policy_epoch(&self) -> u64 {
+        self.policy.as_ref().map_or(0, |document| document.epoch)
+    }
+
+    fn quorum(&self) -> Quorum {
+        Quorum {
+            needed: 1,
+            owners: self.owners.len(),
+        }
+    }
+
+    fn owner_key(&self, owner: OwnerId) -> Option<OwnerKey> {
+        self.owners.get(&owner).copied()
+    }
+
+    fn guardian_key(&self, guardian: OwnerId) -> Option<OwnerKey> {
+        self.guardians.get(&guardian).copied()
+    }
+
+    fn pending(&self, statement: StatementId) -> Option<&OwnerChange> {
+        self.pending.get(&statement)
     }
 }
 
@@ -87,6 +114,9 @@ impl TestView {
                 (session_id(1), agent_grant()),
                 (session_id(2), bearer_grant()),
             ]),
+            owners: owner_samples::owners().into_iter().collect(),
+            guardians: BTreeMap::from([owner_samples::guardian()]),
+            pending: owner_samples::pending().into_iter().collect(),
         }
     }
 
@@ -248,7 +278,7 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
         view: view.clone(),
         facts,
     };
-    vec![
+    let mut samples = vec![
         sample(
             "enrol-owner",
             &none,
@@ -366,5 +396,7 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
             &first,
             StatementFacts::EnrolWithdrawal { account: to_evm },
         ),
-    ]
+    ];
+    samples.extend(owner_samples::owner_samples());
+    samples
 }
