@@ -30,12 +30,13 @@ const PASTED_LIMIT: usize = 256;
 /// How an owner signs.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct SigningArgs {
-    /// Sign with this Ed25519 key file (a JSON array of 64 numbers)
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["owner", "envelope", "text_out"])]
-    owner_key: Option<PathBuf>,
-    /// Sign elsewhere, as this owner (if there is only one: that one); the signature is read from stdin
+    /// Sign with this Ed25519 key file (a JSON array of 64 numbers); repeat it for each owner
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["envelope", "text_out"])]
+    owner_key: Vec<PathBuf>,
+    /// Sign elsewhere, as this owner (if there is only one: that one), repeated for each; the
+    /// signatures are read from stdin, a line each
     #[arg(long, value_name = "OWNER")]
-    owner: Option<OwnerId>,
+    owner: Vec<OwnerId>,
     /// How the wallet wraps the text: ed25519-plain, ed25519-offchain-v0, ed25519-offchain-v1, eip191
     #[arg(long, value_name = "NAME", value_parser = envelope)]
     envelope: Option<Envelope>,
@@ -63,12 +64,57 @@ pub(crate) fn envelope(text: &str) -> Result<Envelope, String> {
 pub(crate) struct SignedStatement {
     /// Which statement.
     pub(crate) statement: StatementId,
-    /// The signature over its text.
+    /// Its text, for a new key that signs it too.
+    pub(crate) text: String,
+    /// The signatures over its text.
     pub(crate) signatures: Vec<OwnerSignature>,
 }
 
+/// Who may sign, and how: an owner or a guardian.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Signatory {
+    /// The identifier under which it signs.
+    pub(crate) id: OwnerId,
+    /// The public key.
+    pub(crate) key: OwnerKey,
+    /// What its wallet produces.
+    pub(crate) envelope: Envelope,
+}
+
+impl From<&OwnerView> for Signatory {
+    fn from(view: &OwnerView) -> Self {
+        Self {
+            id: view.owner,
+            key: view.key,
+            envelope: view.envelope,
+        }
+    }
+}
+
 impl SigningArgs {
-    /// Has the signer write the statement's text, and the owner sign it.
+    /// Key files and identifiers of those who sign, for commands that name them otherwise.
+    pub(crate) const fn new(
+        owner_key: Vec<PathBuf>,
+        owner: Vec<OwnerId>,
+        envelope: Option<Envelope>,
+        text_out: Option<PathBuf>,
+        yes: bool,
+    ) -> Self {
+        Self {
+            owner_key,
+            owner,
+            envelope,
+            text_out,
+            yes,
+        }
+    }
+
+    /// Whether signing needs no question.
+    pub(crate) const fn yes(&self) -> bool {
+        self.yes
+    }
+
+    /// Has the signer write the statement's text, and the owners sign it.
     pub(crate) async fn sign(
         &self,
         output: &Output,
@@ -80,75 +126,121 @@ impl SigningArgs {
             .owners()
             .await
             .map_err(failed("no list of owners"))?;
-        let hand = self.hand(&owners)?;
+        let owners: Vec<_> = owners.iter().map(Signatory::from).collect();
+        self.sign_as(output, signer, facts, &owners).await
+    }
+
+    /// The same, by some of these.
+    pub(crate) async fn sign_as(
+        &self,
+        output: &Output,
+        signer: &Signer,
+        facts: &StatementFacts,
+        known: &[Signatory],
+    ) -> Result<SignedStatement, Failure> {
+        let hands = self.hands(known)?;
         let (statement, text) = draft(signer, facts).await?;
-        let signature = hand.sign(output, &text, self.yes)?;
-        let signature = OwnerSignature {
-            owner: hand.owner,
-            envelope: hand.pen.envelope,
-            signature,
-        };
+        let signatures = self.signatures(output, &hands, &text)?;
         Ok(SignedStatement {
             statement,
-            signatures: vec![signature],
+            text,
+            signatures,
         })
     }
 
-    /// Which owner signs, and how.
-    fn hand(&self, owners: &[OwnerView]) -> Result<Hand, Failure> {
-        if let Some(path) = &self.owner_key {
+    /// Signatures over a text that was drafted before; none if nobody is named.
+    pub(crate) fn sign_text_if_any(
+        &self,
+        output: &Output,
+        text: &str,
+        known: &[Signatory],
+    ) -> Result<Vec<OwnerSignature>, Failure> {
+        if self.owner_key.is_empty() && self.owner.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.signatures(output, &self.hands(known)?, text)
+    }
+
+    fn signatures(
+        &self,
+        output: &Output,
+        hands: &[Hand],
+        text: &str,
+    ) -> Result<Vec<OwnerSignature>, Failure> {
+        hands
+            .iter()
+            .map(|hand| {
+                Ok(OwnerSignature {
+                    owner: hand.id,
+                    envelope: hand.pen.envelope,
+                    signature: hand.pen.sign(output, text, self.yes)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Who signs, and how.
+    fn hands(&self, known: &[Signatory]) -> Result<Vec<Hand>, Failure> {
+        let mut hands = Vec::new();
+        for path in &self.owner_key {
             let key = KeyFile::read(path)?;
-            let owner = owners
+            let signatory = known
                 .iter()
-                .find(|view| view.key == key.owner())
+                .find(|known| known.key == key.owner())
                 .ok_or_else(|| {
-                    Failure::usage(format!("{} is no owner's key", path.display()))
-                        .why(format!("its public key is {}", key.owner()))
-                        .next("waiaas owner list; the first one: waiaas owner enrol")
+                    Failure::usage(format!(
+                        "{} is nobody's key who may sign this",
+                        path.display()
+                    ))
+                    .why(format!("its public key is {}", key.owner()))
+                    .next("waiaas owner list; the first one: waiaas owner enrol")
                 })?;
-            let pen = Pen::of_file(key);
-            return Ok(Hand {
-                owner: owner.owner,
-                pen,
+            hands.push(Hand {
+                id: signatory.id,
+                pen: Pen::of_file(key),
             });
         }
-        let view = match (self.owner, owners) {
-            (None, [only]) => only,
-            (None, []) => {
-                return Err(Failure::usage("there is no owner yet")
+        let named = match (self.owner.as_slice(), known) {
+            ([], _) if !hands.is_empty() => Vec::new(),
+            ([], [only]) => vec![only],
+            ([], []) => {
+                return Err(Failure::usage("there is nobody yet who may sign this")
                     .next("waiaas owner enrol --key-file FILE"));
             }
-            (None, _) => {
+            ([], _) => {
                 return Err(Failure::usage(
-                    "which owner signs? give --owner or --owner-key",
+                    "who signs? give --owner or --owner-key, once for each",
                 ));
             }
-            (Some(id), _) => owners.iter().find(|view| view.owner == id).ok_or_else(|| {
-                Failure::usage(format!("no owner {id}")).next("waiaas owner list")
-            })?,
+            (ids, _) => ids
+                .iter()
+                .map(|id| {
+                    known.iter().find(|known| known.id == *id).ok_or_else(|| {
+                        Failure::usage(format!("{id} may not sign this")).next("waiaas owner list")
+                    })
+                })
+                .collect::<Result<_, _>>()?,
         };
-        let pen = Pen {
-            key: view.key,
-            envelope: self.envelope.unwrap_or(view.envelope),
-            file: None,
-            text_out: self.text_out.clone(),
-        };
-        Ok(Hand {
-            owner: view.owner,
-            pen,
-        })
+        for signatory in named {
+            // The text is the same for all of them: one file is enough.
+            let text_out = self.text_out.clone().filter(|_| hands.is_empty());
+            hands.push(Hand {
+                id: signatory.id,
+                pen: Pen {
+                    key: signatory.key,
+                    envelope: self.envelope.unwrap_or(signatory.envelope),
+                    file: None,
+                    text_out,
+                },
+            });
+        }
+        Ok(hands)
     }
 }
 
 struct Hand {
-    owner: OwnerId,
+    id: OwnerId,
     pen: Pen,
-}
-
-impl Hand {
-    fn sign(&self, output: &Output, text: &str, yes: bool) -> Result<Vec<u8>, Failure> {
-        self.pen.sign(output, text, yes)
-    }
 }
 
 /// A key and the way in which it signs.
