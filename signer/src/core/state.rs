@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use waiaas_shared::address::Account;
-use waiaas_shared::caip::{AccountId, AssetId, ChainId, Family};
+use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::Origin;
 use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};

@@ -8,7 +8,7 @@ use waiaas_shared::statement::StatementFacts;
 
 use super::people::{Hand, account};
 use super::world::{EVM, FEE, RECIPIENT, World};
-use crate::core::command::{Command, Outcome, Prior, Submission};
+use crate::core::command::{Command, Outcome, Prior, Submission, Used};
 
 /// The payment that was made last, as the ledger finds it.
 fn entry(world: &World) -> Prior {
@@ -204,7 +204,7 @@ fn invariant_05_a_credited_payments_bytes_are_never_given_again() {
         Err(vec![Code::PaymentCredited])
     );
     let mut again = world.request(world.bearer, "a", 100_000, RECIPIENT);
-    again.prior = Some(Box::new(paid));
+    again.used = Some(Used::Paid(Box::new(paid)));
     assert_eq!(
         world.run(&Command::Spend(again)).map(drop),
         Err(vec![Code::PaymentCredited])
