@@ -212,6 +212,10 @@ const fn advice(code: Code) -> &'static str {
         Code::StatementUnknown | Code::StatementExpired | Code::SecretUnknown => {
             "run the command again: it drafts a new statement"
         }
+        Code::IntentUnknown | Code::IntentExpired => "waiaas payment list",
+        Code::QuorumMissing => {
+            "more owners must sign: repeat --owner-key or --owner, once for each"
+        }
         Code::OwnerUnknown => "waiaas owner list",
         Code::SessionUnknown => "waiaas session list",
         Code::WalletUnknown | Code::NetworkNotBound => "waiaas wallet list",

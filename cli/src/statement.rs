@@ -3,7 +3,7 @@
 //! the owner's wallet). Nothing else is ever signed for an owner.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -30,12 +30,13 @@ const PASTED_LIMIT: usize = 256;
 /// How an owner signs.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct SigningArgs {
-    /// Sign with this Ed25519 key file (a JSON array of 64 numbers)
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["owner", "envelope", "text_out"])]
-    owner_key: Option<PathBuf>,
+    /// Sign with this Ed25519 key file, a JSON array of 64 numbers (repeat where several owners must sign)
+    #[arg(long = "owner-key", value_name = "FILE", conflicts_with_all = ["owners", "envelope", "text_out"])]
+    owner_keys: Vec<PathBuf>,
     /// Sign elsewhere, as this owner (if there is only one: that one); the signature is read from stdin
-    #[arg(long, value_name = "OWNER")]
-    owner: Option<OwnerId>,
+    /// (repeat where several must sign)
+    #[arg(long = "owner", value_name = "OWNER")]
+    owners: Vec<OwnerId>,
     /// How the wallet wraps the text: ed25519-plain, ed25519-offchain-v0, ed25519-offchain-v1, eip191
     #[arg(long, value_name = "NAME", value_parser = envelope)]
     envelope: Option<Envelope>,
@@ -63,12 +64,17 @@ pub(crate) fn envelope(text: &str) -> Result<Envelope, String> {
 pub(crate) struct SignedStatement {
     /// Which statement.
     pub(crate) statement: StatementId,
-    /// The signature over its text.
+    /// The signatures over its text, each another owner's.
     pub(crate) signatures: Vec<OwnerSignature>,
 }
 
 impl SigningArgs {
-    /// Has the signer write the statement's text, and the owner sign it.
+    /// How many owners sign.
+    pub(crate) fn signers(&self) -> usize {
+        self.owner_keys.len().max(self.owners.len()).max(1)
+    }
+
+    /// Has the signer write the statement's text, and each owner sign it.
     pub(crate) async fn sign(
         &self,
         output: &Output,
@@ -80,74 +86,112 @@ impl SigningArgs {
             .owners()
             .await
             .map_err(failed("no list of owners"))?;
-        let hand = self.hand(&owners)?;
+        let hands = self.hands(&owners)?;
         let (statement, text) = draft(signer, facts).await?;
-        let signature = hand.sign(output, &text, self.yes)?;
-        let signature = OwnerSignature {
-            owner: hand.owner,
-            envelope: hand.pen.envelope,
-            signature,
-        };
+        let signatures = hands
+            .iter()
+            .map(|hand| hand.sign(output, &text, self.yes))
+            .collect::<Result<_, _>>()?;
         Ok(SignedStatement {
             statement,
-            signatures: vec![signature],
+            signatures,
         })
     }
 
-    /// Which owner signs, and how.
-    fn hand(&self, owners: &[OwnerView]) -> Result<Hand, Failure> {
-        if let Some(path) = &self.owner_key {
-            let key = KeyFile::read(path)?;
-            let owner = owners
+    /// Which owners sign, and how.
+    fn hands(&self, owners: &[OwnerView]) -> Result<Vec<Hand>, Failure> {
+        let hands = if !self.owner_keys.is_empty() {
+            let of_file = |path: &PathBuf| Hand::of_file(path, owners);
+            self.owner_keys
                 .iter()
-                .find(|view| view.key == key.owner())
-                .ok_or_else(|| {
-                    Failure::usage(format!("{} is no owner's key", path.display()))
-                        .why(format!("its public key is {}", key.owner()))
-                        .next("waiaas owner list; the first one: waiaas owner enrol")
-                })?;
-            let pen = Pen::of_file(key);
-            return Ok(Hand {
-                owner: owner.owner,
-                pen,
-            });
+                .map(of_file)
+                .collect::<Result<_, _>>()?
+        } else if self.owners.is_empty() {
+            vec![self.only(owners)?]
+        } else {
+            self.elsewhere(owners)?
+        };
+        for (place, hand) in hands.iter().enumerate() {
+            if hands
+                .iter()
+                .skip(place + 1)
+                .any(|other| other.owner == hand.owner)
+            {
+                return Err(Failure::usage(format!("{} is named twice", hand.owner))
+                    .why("each signature must be another owner's"));
+            }
         }
-        let view = match (self.owner, owners) {
-            (None, [only]) => only,
-            (None, []) => {
-                return Err(Failure::usage("there is no owner yet")
-                    .next("waiaas owner enrol --key-file FILE"));
+        Ok(hands)
+    }
+
+    fn only(&self, owners: &[OwnerView]) -> Result<Hand, Failure> {
+        match owners {
+            [only] => Ok(self.hand(only, self.text_out.clone())),
+            [] => {
+                Err(Failure::usage("there is no owner yet")
+                    .next("waiaas owner enrol --key-file FILE"))
             }
-            (None, _) => {
-                return Err(Failure::usage(
-                    "which owner signs? give --owner or --owner-key",
-                ));
-            }
-            (Some(id), _) => owners.iter().find(|view| view.owner == id).ok_or_else(|| {
+            _ => Err(Failure::usage(
+                "which owner signs? give --owner or --owner-key",
+            )),
+        }
+    }
+
+    fn elsewhere(&self, owners: &[OwnerView]) -> Result<Vec<Hand>, Failure> {
+        // One text for all: it is written once.
+        let mut text_out = self.text_out.clone();
+        let each = self.owners.iter().map(|id| {
+            let view = owners.iter().find(|view| view.owner == *id);
+            let view = view.ok_or_else(|| {
                 Failure::usage(format!("no owner {id}")).next("waiaas owner list")
-            })?,
-        };
-        let pen = Pen {
-            key: view.key,
-            envelope: self.envelope.unwrap_or(view.envelope),
-            file: None,
-            text_out: self.text_out.clone(),
-        };
-        Ok(Hand {
+            })?;
+            Ok(self.hand(view, text_out.take()))
+        });
+        each.collect()
+    }
+
+    fn hand(&self, view: &OwnerView, text_out: Option<PathBuf>) -> Hand {
+        Hand {
             owner: view.owner,
-            pen,
-        })
+            pen: Pen {
+                key: view.key,
+                envelope: self.envelope.unwrap_or(view.envelope),
+                file: None,
+                text_out,
+            },
+        }
     }
 }
 
+#[derive(Debug)]
 struct Hand {
     owner: OwnerId,
     pen: Pen,
 }
 
 impl Hand {
-    fn sign(&self, output: &Output, text: &str, yes: bool) -> Result<Vec<u8>, Failure> {
-        self.pen.sign(output, text, yes)
+    fn of_file(path: &Path, owners: &[OwnerView]) -> Result<Self, Failure> {
+        let key = KeyFile::read(path)?;
+        let owner = owners
+            .iter()
+            .find(|view| view.key == key.owner())
+            .ok_or_else(|| {
+                Failure::usage(format!("{} is no owner's key", path.display()))
+                    .why(format!("its public key is {}", key.owner()))
+                    .next("waiaas owner list; the first one: waiaas owner enrol")
+            })?;
+        Ok(Self {
+            owner: owner.owner,
+            pen: Pen::of_file(key),
+        })
+    }
+
+    fn sign(&self, output: &Output, text: &str, yes: bool) -> Result<OwnerSignature, Failure> {
+        Ok(OwnerSignature {
+            owner: self.owner,
+            envelope: self.pen.envelope,
+            signature: self.pen.sign(output, text, yes)?,
+        })
     }
 }
 
@@ -264,10 +308,13 @@ enum Flaw {
     /// Another policy document.
     #[error("it names another policy document than the file's")]
     Document,
+    /// Another payment.
+    #[error("it names another payment")]
+    Payment,
 }
 
-/// The kind, the signer, the statement, the digest over header and facts, and the document's digest of
-/// a policy: all computed here from what was asked.
+/// The kind, the signer, the statement, the digest over header and facts, the document's digest of a
+/// policy, and which payment: all computed here from what was asked.
 fn check(
     text: &str,
     statement: StatementId,
@@ -313,6 +360,16 @@ fn check(
             .find_map(|line| line.strip_prefix("Document: "));
         if named != Some(own.to_string().as_str()) {
             return Err(Flaw::Document);
+        }
+    }
+    if let StatementFacts::ApprovePayment { transaction }
+    | StatementFacts::RejectPayment { transaction } = facts
+    {
+        let mut named = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("Payment request: "));
+        if (named.next(), named.next()) != (Some(transaction.to_string().as_str()), None) {
+            return Err(Flaw::Payment);
         }
     }
     Ok(())
@@ -395,6 +452,103 @@ mod tests {
         let longer = format!("{TEXT}\nmore: 1");
         assert_eq!(check(&longer, statement, signer, &facts()), Err(Flaw::Form));
         assert_eq!(check("", statement, signer, &facts()), Err(Flaw::Heading));
+    }
+
+    /// The digest fits, and the text shows another payment than it covers.
+    #[test]
+    fn a_text_about_another_payment_is_refused() {
+        let signer = SignerId::from_bytes([1; 16]);
+        let statement = StatementId::from_bytes([2; 16]);
+        let transaction = waiaas_shared::ids::TransactionId::from_bytes([3; 16]);
+        let other = waiaas_shared::ids::TransactionId::from_bytes([4; 16]);
+        let header = StatementHeader {
+            signer,
+            statement,
+            policy_epoch: 1,
+            expires: WallTime::from_millis(1_795_219_200_000),
+        };
+        for facts in [
+            StatementFacts::ApprovePayment { transaction },
+            StatementFacts::RejectPayment { transaction },
+        ] {
+            let text = |shown: &str| {
+                format!(
+                    "WAIaaS {}\nSigning this does it.\n{shown}\nPolicy epoch: 1\nSigner: {signer}\n\
+                     Statement: {statement}\nSign before: {}\nDigest: {}",
+                    facts.heading(),
+                    header.expires,
+                    digest(&header, &facts)
+                )
+            };
+            let judged = |shown: &str| check(&text(shown), statement, signer, &facts);
+            assert_eq!(judged(&format!("Payment request: {transaction}")), Ok(()));
+            for shown in [
+                format!("Payment request: {other}"),
+                "Amount: 1".to_owned(),
+                format!("Payment request: {transaction}\nPayment request: {other}"),
+            ] {
+                assert_eq!(judged(&shown), Err(Flaw::Payment), "{shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn several_owners_sign_each_once() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            signing: SigningArgs,
+        }
+        let parse = |arguments: &[&str]| {
+            let line = std::iter::once("x").chain(arguments.iter().copied());
+            <Line as clap::Parser>::try_parse_from(line).map(|line| line.signing)
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let mut files = Vec::new();
+        let mut views = Vec::new();
+        for number in 0..3_u8 {
+            let key = KeyFile::generate().unwrap();
+            let path = folder.path().join(format!("{number}.json"));
+            key.write(&path).unwrap();
+            files.push(path.to_str().unwrap().to_owned());
+            views.push(OwnerView {
+                owner: OwnerId::from_bytes([number; 16]),
+                key: key.owner(),
+                envelope: Envelope::Ed25519Plain,
+                withdrawals: Vec::new(),
+            });
+        }
+        let [first, second, third] = [&files[0], &files[1], &files[2]].map(String::as_str);
+        let owners = |hands: Vec<Hand>| hands.iter().map(|hand| hand.owner).collect::<Vec<_>>();
+        let two = parse(&["--owner-key", first, "--owner-key", second]).unwrap();
+        assert_eq!(two.signers(), 2);
+        assert_eq!(
+            owners(two.hands(&views).unwrap()),
+            [views[0].owner, views[1].owner]
+        );
+        let output = Output::new(false);
+        let signed = two.hands(&views).unwrap()[1]
+            .sign(&output, TEXT, true)
+            .unwrap();
+        assert_eq!((signed.owner, signed.signature.len()), (views[1].owner, 64));
+        let twice = parse(&["--owner-key", first, "--owner-key", first]).unwrap();
+        assert!(twice.hands(&views).unwrap_err().human().contains("twice"));
+        let stranger = parse(&["--owner-key", third]).unwrap();
+        assert!(stranger.hands(&views[..2]).is_err());
+        let ids = views.iter().map(|view| view.owner.to_string());
+        let ids: Vec<_> = ids.collect();
+        let elsewhere =
+            parse(&["--owner", &ids[0], "--owner", &ids[2], "--text-out", "t"]).unwrap();
+        let hands = elsewhere.hands(&views).unwrap();
+        let written = hands.iter().filter(|hand| hand.pen.text_out.is_some());
+        assert_eq!((hands.len(), written.count()), (2, 1));
+        assert_eq!(parse(&[]).unwrap().signers(), 1);
+        assert!(
+            parse(&[]).unwrap().hands(&views).is_err(),
+            "which of three?"
+        );
+        assert_eq!(parse(&[]).unwrap().hands(&views[..1]).unwrap().len(), 1);
+        assert!(parse(&["--owner-key", first, "--owner", &ids[1]]).is_err());
     }
 
     #[test]

@@ -11,8 +11,8 @@ use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use waiaas_client::{
-    ClientError, EventPage, GatewayClient, GatewaySocket, Paid, Remote, SignedPayment, SignerStatus,
-    SpendRequest, WouldAllow,
+    ClientError, EventPage, GatewayClient, GatewaySocket, Paid, Remote, SignedPayment,
+    SignerStatus, SpendRequest, WouldAllow,
 };
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::ids::{SessionId, TransactionId, WalletId};

@@ -52,8 +52,8 @@ use crate::http::router;
 use crate::http::token::Tokens;
 use crate::projection;
 use crate::signer_client::{Answer, NoConnection, SignerError, SignerPort};
-pub(crate) use waiting::Waits;
 use waiting::Kept;
+pub(crate) use waiting::Waits;
 
 /// 2026-11-21 00:00:00 UTC, in milliseconds.
 pub(crate) const NOON: u64 = 1_795_219_200_000;

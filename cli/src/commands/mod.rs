@@ -8,6 +8,7 @@ pub(crate) mod kill;
 pub(crate) mod lock;
 pub(crate) mod owner;
 pub(crate) mod pause;
+pub(crate) mod payment;
 pub(crate) mod policy;
 pub(crate) mod release;
 pub(crate) mod session;

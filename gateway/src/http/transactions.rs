@@ -338,8 +338,10 @@ pub(super) async fn cancel(
     }
     match payment.progress.status {
         Status::Cancelled => Ok(Json(TransactionView::from(&payment))),
-        status => Err(Problem::of(GatewayCode::NotWaiting)
-            .with_detail(format!("The payment is {status}."))),
+        status => {
+            Err(Problem::of(GatewayCode::NotWaiting)
+                .with_detail(format!("The payment is {status}.")))
+        }
     }
 }
 

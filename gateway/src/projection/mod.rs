@@ -284,3 +284,5 @@ pub fn channel() -> watch::Sender<FeedState> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod waiting_tests;
