@@ -365,9 +365,8 @@ impl Inside {
             request_nonce: None,
             submit: body.submit,
         };
-        let payment = self.commit(spend)?;
         self.signed.push(request);
-        Ok(Paid::Signed(payment))
+        self.commit(spend).map(Paid::Signed)
     }
 
     /// A name for a new payment.
