@@ -107,29 +107,28 @@ fn amount(units: u128) -> Amount {
 
 pub(crate) fn policy() -> PolicyDocument {
     PolicyDocument {
-        version: 1,
-        epoch: 1,
-        maturity: Millis::from_hours(24),
         assets: vec![AssetRule {
-            asset: chain_id().native_asset(),
-            symbol: "SOL".to_owned(),
-            decimals: Decimals::new(9).expect("nine"),
             per_transaction: amount(1_000_000),
             hour: amount(2_000_000),
             day: amount(2_000_000),
             week: amount(2_000_000),
             month: amount(2_000_000),
-            day_count: None,
             instant_up_to: amount(100_000),
             notify_up_to: amount(1_000_000),
+            delay_up_to: amount(1_000_000),
+            approve_up_to: amount(1_000_000),
             fee_ceiling: Some(amount(20_000)),
-            outstanding: None,
-            sign_only: false,
+            ..AssetRule::closed(
+                chain_id().native_asset(),
+                "SOL",
+                Decimals::new(9).expect("nine"),
+            )
         }],
         recipients: vec![Recipient {
             account: AccountId::new(chain_id(), to_account()).expect("of the chain"),
             name: "hosting".to_owned(),
         }],
+        ..PolicyDocument::closed(1)
     }
 }
 

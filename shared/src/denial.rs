@@ -124,7 +124,7 @@ codes! {
     DayLimit = 85, "day_limit", Wait, "More than policy allows in any 24 hours.";
     WeekLimit = 86, "week_limit", Wait, "More than policy allows in any 7 days.";
     MonthLimit = 87, "month_limit", Wait, "More than policy allows in any 30 days.";
-    DayCount = 88, "day_count", Wait, "More transactions than policy allows in any 24 hours.";
+    DayCount = 88, "day_count", Wait, "More payments than policy allows in any 24 hours.";
     FeeCeiling = 89, "fee_ceiling", PayLess, "The worst-case fee is above policy's ceiling.";
     TierNotAvailable = 90, "tier_not_available", AskOwner, "The amount is above what policy lets be signed without waiting for the owner.";
     OutstandingCap = 91, "outstanding_cap", AskOwner, "More value signed on this EVM chain since the owner last attested its nonce than policy allows.";
@@ -160,6 +160,24 @@ codes! {
     IntentTooMany = 135, "intent_too_many", Wait, "Too many payments wait, or were opened in the last hour.";
     IntentDuplicate = 136, "intent_duplicate", Wait, "An equal payment of this session waits for the owner already.";
     TierRaised = 137, "tier_raised", AskOwner, "Policy now demands more of this payment than it waited for: ask again.";
+    // Policy, continued.
+    HourCount = 140, "hour_count", Wait, "More payments than policy allows in any hour.";
+    WeekCount = 141, "week_count", Wait, "More payments than policy allows in any 7 days.";
+    MonthCount = 142, "month_count", Wait, "More payments than policy allows in any 30 days.";
+    RecipientLimit = 143, "recipient_limit", Wait, "More than policy allows one wallet to pay to one recipient.";
+    RecipientCount = 144, "recipient_count", Wait, "More payments than policy allows one wallet to make to one recipient.";
+    RecipientDenied = 145, "recipient_denied", Stop, "Policy names this recipient as one that never receives.";
+    NetworkNotAllowed = 146, "network_not_allowed", AskOwner, "Policy does not allow this network here.";
+    AssetNotAllowed = 147, "asset_not_allowed", AskOwner, "Policy does not allow this asset here.";
+    RecipientNotAllowed = 148, "recipient_not_allowed", AskOwner, "Policy does not allow this recipient here.";
+    UsdLimit = 149, "usd_limit", Wait, "Worth more than policy allows, by its ceiling prices.";
+    UsdPriceMissing = 150, "usd_price_missing", AskOwner, "Policy limits the worth in USD and has no ceiling price for this asset.";
+    PaymentCount = 151, "payment_count", Wait, "More payments than policy allows in this time, whatever the asset.";
+    RentCeiling = 152, "rent_ceiling", PayLess, "The rent for new accounts is above policy's ceiling.";
+    CallNotListed = 153, "call_not_listed", AskOwner, "Policy does not name this program or contract with this method.";
+    CallValue = 154, "call_value", PayLess, "The call carries more than policy allows it.";
+    OutsideHours = 155, "outside_hours", Wait, "Policy allows no payment at this time.";
+    CoolDown = 156, "cool_down", Wait, "Policy demands more time between two payments.";
 }
 
 impl fmt::Display for Code {

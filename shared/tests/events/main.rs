@@ -48,6 +48,9 @@ pub(crate) fn kind(body: &EventBody) -> &'static str {
         EventBody::TimeStated { .. } => "time-stated",
         EventBody::WithdrawalEnrolled { .. } => "withdrawal-enrolled",
         EventBody::DenialsCounted { .. } => "denials-counted",
+        EventBody::IntentOpened(_) => "intent-opened",
+        EventBody::IntentApproved { .. } => "intent-approved",
+        EventBody::IntentsEnded { .. } => "intents-ended",
     }
 }
 

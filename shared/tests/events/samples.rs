@@ -10,8 +10,9 @@ use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Charge, EventBody, Origin, RequestNonce, Spend};
 use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
 use waiaas_shared::keys::{AgentKey, KeyPath, OwnerKey};
-use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient, VERSION};
+use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient};
 use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::policy::limits::Counts;
 use waiaas_shared::session::{Credential, SessionGrant, SessionLimit};
 use waiaas_shared::statement::text::{StatementView, WalletFacts, compose};
 use waiaas_shared::statement::verify::Envelope;
@@ -70,25 +71,25 @@ pub(crate) fn wall() -> WallTime {
 
 fn document() -> PolicyDocument {
     let rule = |chain: ChainId, symbol: &str, places| AssetRule {
-        asset: chain.native_asset(),
-        symbol: symbol.to_owned(),
-        decimals: Decimals::new(places).unwrap(),
         per_transaction: units(100),
         hour: units(200),
         day: units(300),
         week: units(400),
         month: units(1 << 70),
-        day_count: Some(10),
+        counts: Counts {
+            day: Some(10),
+            ..Counts::default()
+        },
         instant_up_to: units(10),
         notify_up_to: units(50),
+        delay_up_to: units(60),
+        approve_up_to: units(80),
         fee_ceiling: Some(units(5)),
         outstanding: (chain.family() == Family::Evm).then(|| units(1000)),
         sign_only: chain.family() == Family::Evm,
+        ..AssetRule::closed(chain.native_asset(), symbol, Decimals::new(places).unwrap())
     };
     let mut document = PolicyDocument {
-        version: VERSION,
-        epoch: 1,
-        maturity: Millis::from_hours(24),
         assets: vec![rule(evm(), "ETH", 18), rule(solana(), "SOL", 9)],
         recipients: vec![
             Recipient {
@@ -100,6 +101,7 @@ fn document() -> PolicyDocument {
                 name: "data".to_owned(),
             },
         ],
+        ..PolicyDocument::closed(1)
     };
     document.sort();
     document.check().unwrap();
@@ -192,7 +194,7 @@ fn withdrawal() -> Spend {
 }
 
 /// What the texts are written from.
-struct View(PolicyDocument, SessionGrant);
+struct View(PolicyDocument, SessionGrant, Intent);
 
 impl StatementView for View {
     fn wallet(&self, wallet: WalletId) -> Option<WalletFacts> {
@@ -217,6 +219,36 @@ impl StatementView for View {
 
     fn session(&self, _: SessionId) -> Option<&SessionGrant> {
         Some(&self.1)
+    }
+
+    fn intent(&self, _: TransactionId) -> Option<&Intent> {
+        Some(&self.2)
+    }
+}
+
+fn intent() -> Intent {
+    Intent {
+        transaction: transaction(),
+        session: session(),
+        wallet: evm_wallet(),
+        asset: evm().native_asset(),
+        to: evm_account(),
+        amount: units(9),
+        fee_ceiling: units(5),
+        wait: Wait::Approval { quorum: 2 },
+        opened: RunTime::from_millis(4000),
+        expires: wall().after(Millis::from_hours(12)),
+        release_within: Millis::from_hours(1),
+        policy_epoch: 1,
+        idempotency: hash(Domain::Idempotency, &[b"key"]),
+        body: hash(Domain::RequestBody, &[b"body"]),
+        kept_until: wall().after(Millis::from_hours(24)),
+        request_nonce: Some(RequestNonce {
+            nonce: "0123456789abcdef".to_owned(),
+            expires: wall().after(Millis::from_secs(120)),
+        }),
+        submit: true,
+        first_payment: true,
     }
 }
 
@@ -288,6 +320,18 @@ fn facts() -> Vec<(&'static str, StatementFacts)> {
                 account: evm_recipient,
             },
         ),
+        (
+            "approve-payment",
+            StatementFacts::ApprovePayment {
+                transaction: transaction(),
+            },
+        ),
+        (
+            "reject-payment",
+            StatementFacts::RejectPayment {
+                transaction: transaction(),
+            },
+        ),
     ]
 }
 
@@ -298,7 +342,7 @@ fn issued(facts: StatementFacts) -> EventBody {
         policy_epoch: 1,
         expires: wall().after(Millis::from_hours(1)),
     };
-    let text = compose(&header, &facts, &View(document(), grant())).unwrap();
+    let text = compose(&header, &facts, &View(document(), grant(), intent())).unwrap();
     EventBody::StatementIssued {
         statement: header.statement,
         facts,
@@ -410,6 +454,19 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
             code: Code::DayLimit,
             count: 12,
         },
+        EventBody::IntentOpened(intent()),
+        EventBody::IntentApproved {
+            transaction: transaction(),
+            statement: statement(),
+            signers: signers.clone(),
+            until: RunTime::from_millis(3_604_000),
+        },
+        EventBody::IntentsEnded {
+            transactions: vec![transaction()],
+            cause: IntentEnd::Cancelled {
+                origin: Origin::Gateway,
+            },
+        },
     ];
     let more = [
         (
@@ -446,6 +503,47 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
                 session: None,
                 code: Code::NotInitialized,
                 count: 1,
+            },
+        ),
+        (
+            "intent-opened-delay",
+            EventBody::IntentOpened(Intent {
+                wait: Wait::Delay {
+                    ready: RunTime::from_millis(904_000),
+                },
+                request_nonce: None,
+                ..intent()
+            }),
+        ),
+        (
+            "intents-ended-rejected",
+            EventBody::IntentsEnded {
+                transactions: vec![transaction()],
+                cause: IntentEnd::Rejected {
+                    statement: statement(),
+                    signers: signers.clone(),
+                },
+            },
+        ),
+        (
+            "intents-ended-expired",
+            EventBody::IntentsEnded {
+                transactions: vec![transaction()],
+                cause: IntentEnd::Expired,
+            },
+        ),
+        (
+            "intents-ended-session",
+            EventBody::IntentsEnded {
+                transactions: vec![transaction()],
+                cause: IntentEnd::SessionEnded,
+            },
+        ),
+        (
+            "intents-ended-killed",
+            EventBody::IntentsEnded {
+                transactions: vec![],
+                cause: IntentEnd::Killed,
             },
         ),
     ];

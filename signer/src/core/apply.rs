@@ -5,6 +5,7 @@ use waiaas_shared::event::{Event, EventBody, RequestNonce, Spend};
 use waiaas_shared::ids::SessionId;
 use waiaas_shared::intent::{Intent, IntentEnd};
 use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::history::Charged;
 use waiaas_shared::policy::windows::Usage;
 use waiaas_shared::session::SessionUsage;
 use waiaas_shared::statement::StatementFacts;
@@ -67,7 +68,6 @@ pub fn apply(state: &mut State, event: &Event) {
             let first = Nonce {
                 next: *first_nonce,
                 attested: *first_nonce,
-                outstanding: Amount::ZERO,
             };
             let nonces = match path.family {
                 waiaas_shared::caip::Family::Solana => Default::default(),
@@ -80,7 +80,7 @@ pub fn apply(state: &mut State, event: &Event) {
                 account: *account,
                 networks: networks.clone(),
                 paused: false,
-                usage: Default::default(),
+                history: Default::default(),
                 nonces,
             };
             state.wallets.insert(*wallet, created);
@@ -116,8 +116,9 @@ pub fn apply(state: &mut State, event: &Event) {
             {
                 state.policy_epoch = *epoch;
                 // What owners read in them was judged by the policy before.
-                let keep =
-                    |facts: &StatementFacts| !matches!(facts, StatementFacts::ApprovePayment { .. });
+                let keep = |facts: &StatementFacts| {
+                    !matches!(facts, StatementFacts::ApprovePayment { .. })
+                };
                 state.statements.retain(|_, open| keep(&open.facts));
                 state.policies.push(BindingPolicy {
                     document: document.into(),
@@ -138,6 +139,7 @@ pub fn apply(state: &mut State, event: &Event) {
                 let granted = Session {
                     grant,
                     usage: SessionUsage::default(),
+                    history: Default::default(),
                     state: SessionState::Active,
                     killed: false,
                     opened: Usage::default(),
@@ -223,9 +225,9 @@ pub fn apply(state: &mut State, event: &Event) {
                 let attested = Nonce {
                     next: *next,
                     attested: *next,
-                    outstanding: Amount::ZERO,
                 };
                 wallet.nonces.insert(*chain, attested);
+                wallet.history.attested(*chain);
             }
         }
         EventBody::TimeStated {
@@ -320,26 +322,24 @@ fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
     // A payment that waited waits no longer.
     state.intents.remove(&spend.transaction);
     issue_nonce(state, spend);
+    let charges = spend
+        .charges
+        .iter()
+        .map(|charge| (charge.asset, charge.amount))
+        .collect();
+    let charged = Charged {
+        at,
+        chain: spend.chain,
+        charges: &charges,
+        effects: &spend.effects,
+    };
     if let Some(wallet) = state.wallets.get_mut(&spend.wallet) {
-        for charge in &spend.charges {
-            let usage = wallet.usage.entry(charge.asset).or_default();
-            usage.charge(at, charge.amount);
-        }
-        if let Some(nonce) = wallet.nonces.get_mut(&spend.chain) {
-            let native = spend.chain.native_asset();
-            for charge in spend.charges.iter().filter(|charge| charge.asset == native) {
-                let sum = nonce.outstanding.checked_add(charge.amount);
-                nonce.outstanding = sum.unwrap_or(Amount::MAX);
-            }
-        }
+        wallet.history.charge(&charged);
     }
     if let Some(id) = spend.session {
         if let Some(session) = state.sessions.get_mut(&id) {
-            let charges = spend
-                .charges
-                .iter()
-                .map(|charge| (charge.asset, charge.amount));
-            session.usage.charge(&charges.collect());
+            session.usage.charge(&charges);
+            session.history.charge(at, &charges);
         }
         remember_nonce(state, id, spend.request_nonce.as_ref());
     }

@@ -8,7 +8,7 @@ use waiaas_shared::digest::Digest;
 use waiaas_shared::event::{EventBody, Origin, RequestNonce, Spend};
 use waiaas_shared::ids::{OwnerId, SessionId, StatementId, TransactionId, WalletId};
 use waiaas_shared::intent::{Intent, IntentEnd, IntentView, Wait};
-use waiaas_shared::policy::evaluate::{Tier, Verdict, charges};
+use waiaas_shared::policy::evaluate::{Payment, Tier, Verdict, charges};
 use waiaas_shared::policy::windows::Window;
 use waiaas_shared::request::Transfer;
 use waiaas_shared::time::{Clocks, WallTime};
@@ -16,7 +16,7 @@ use waiaas_shared::time::{Clocks, WallTime};
 use super::Decision;
 use super::command::{Context, Outcome, Release};
 use super::decide_session;
-use super::decide_spend::{self, Judged};
+use super::decide_spend;
 use super::state::{OpenIntent, State};
 
 /// Payments of one session that may wait at once.
@@ -62,7 +62,10 @@ pub(super) fn open(
                 ready: now.run.after(verdict.delay),
             };
             // Time that does not count for the delay counts for this end.
-            let end = now.wall.after(verdict.delay).after(verdict.approval_lifetime);
+            let end = now
+                .wall
+                .after(verdict.delay)
+                .after(verdict.approval_lifetime);
             (wait, end)
         }
     };
@@ -98,12 +101,7 @@ pub(super) fn open(
 }
 
 /// Whether one more may wait.
-fn room(
-    state: &State,
-    opening: &Opening,
-    verdict: &Verdict,
-    now: Clocks,
-) -> Result<(), Denial> {
+fn room(state: &State, opening: &Opening, verdict: &Verdict, now: Clocks) -> Result<(), Denial> {
     let waiting = || {
         let open = state.intents.values().map(|open| &open.intent);
         open.filter(|intent| intent.expires > now.wall)
@@ -226,17 +224,16 @@ fn signed(
         )
         .into());
     }
-    let verdict = decide_spend::pass(
-        state,
-        &Judged {
-            id: intent.session,
-            session,
-            wallet_id: intent.wallet,
-            submit: intent.submit,
-        },
-        &transaction,
-        now,
-    )?;
+    let payment = Payment {
+        wallet: intent.wallet,
+        session: intent.session,
+        bearer: decide_spend::is_bearer(session),
+        chain,
+        effects: transaction.effects(),
+        submit: intent.submit,
+    };
+    let (grant, usage) = (&session.grant, &session.usage);
+    let verdict = decide_spend::judge_all(state, grant, usage, &payment, state, now)?;
     let raised = verdict.tier > intent.tier()
         || (verdict.tier == Tier::Approval && approved < usize::from(verdict.quorum));
     if raised {
@@ -293,10 +290,7 @@ pub(super) fn check(
     approves: bool,
     now: Clocks,
 ) -> Result<(), Denial> {
-    let open = state
-        .intents
-        .get(&transaction)
-        .ok_or(Code::IntentUnknown)?;
+    let open = state.intents.get(&transaction).ok_or(Code::IntentUnknown)?;
     if is_over(open, now) {
         return Err(Code::IntentExpired.into());
     }
@@ -323,10 +317,7 @@ pub(super) fn approved(
     signers: Vec<OwnerId>,
     now: Clocks,
 ) -> Result<EventBody, Denial> {
-    let open = state
-        .intents
-        .get(&transaction)
-        .ok_or(Code::IntentUnknown)?;
+    let open = state.intents.get(&transaction).ok_or(Code::IntentUnknown)?;
     Ok(EventBody::IntentApproved {
         transaction,
         statement,

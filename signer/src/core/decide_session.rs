@@ -3,13 +3,13 @@
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::ids::SessionId;
-use waiaas_shared::session::SessionGrant;
+use waiaas_shared::session::{Credential, SessionGrant};
 use waiaas_shared::time::Clocks;
 use waiaas_shared::view::SessionState;
 
-use super::{Decision, decide_intent};
 use super::command::Outcome;
 use super::state::{Session, State};
+use super::{Decision, decide_intent};
 
 /// The session, if it may be used now.
 pub(super) fn usable(state: &State, session: SessionId, now: Clocks) -> Result<&Session, Code> {
@@ -77,13 +77,14 @@ pub(super) fn grant_fits(state: &State, grant: &SessionGrant, now: Clocks) -> Re
     if binding.is_empty() {
         return Err(Code::PolicyMissing.into());
     }
+    let bearer = matches!(grant.credential, Credential::Bearer(_));
     for policy in binding {
         for limit in &grant.limits {
-            let rule = policy
+            let ceiling = policy
                 .document
-                .asset(limit.asset)
+                .session_ceiling(limit.asset, bearer)
                 .ok_or(Code::AssetNotListed)?;
-            if limit.per_transaction > rule.per_transaction {
+            if limit.per_transaction > ceiling {
                 return Err(Code::SessionAboveCeiling.into());
             }
         }

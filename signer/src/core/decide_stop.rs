@@ -6,9 +6,9 @@ use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::ids::WalletId;
 use waiaas_shared::time::WallTime;
 
-use super::{Decision, decide_intent};
 use super::command::{Outcome, UnlockFacts};
 use super::state::{KillPhase, State};
+use super::{Decision, decide_intent};
 
 /// The password opened the keystore. A journal that was lost starts frozen (invariant 16).
 pub(super) fn unlocked(_state: &State, facts: &UnlockFacts) -> Decision {

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use waiaas_shared::address::Account;
-use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::{AccountId, AssetId, ChainId, Family};
+use waiaas_shared::caip::{AccountId, ChainId, Family};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::Origin;
 use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
 use waiaas_shared::intent::Intent;
 use waiaas_shared::keys::{KeyPath, OwnerKey};
 use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::history::{History, SessionHistory, WalletHistory};
 use waiaas_shared::policy::windows::Usage;
 use waiaas_shared::session::{SessionGrant, SessionUsage};
 use waiaas_shared::statement::StatementFacts;
@@ -90,7 +90,7 @@ pub(super) struct Wallet {
     pub(super) account: Account,
     pub(super) networks: Vec<ChainId>,
     pub(super) paused: bool,
-    pub(super) usage: BTreeMap<AssetId, Usage>,
+    pub(super) history: WalletHistory,
     pub(super) nonces: BTreeMap<ChainId, Nonce>,
 }
 
@@ -99,7 +99,6 @@ pub(super) struct Wallet {
 pub(super) struct Nonce {
     pub(super) next: u64,
     pub(super) attested: u64,
-    pub(super) outstanding: Amount,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -112,6 +111,7 @@ pub(super) struct BindingPolicy {
 pub(super) struct Session {
     pub(super) grant: SessionGrant,
     pub(super) usage: SessionUsage,
+    pub(super) history: SessionHistory,
     pub(super) state: SessionState,
     /// Revoked by the kill switch: its release may restore it.
     pub(super) killed: bool,
@@ -308,14 +308,26 @@ impl State {
 
     /// The transaction's payment, if it is in the batch that is being decided.
     #[must_use]
-    pub fn uncommitted_transaction(
-        &self,
-        transaction: TransactionId,
-    ) -> Option<&Prior> {
+    pub fn uncommitted_transaction(&self, transaction: TransactionId) -> Option<&Prior> {
         self.uncommitted.values().find_map(|used| match used {
             Used::Paid(prior) if prior.spend.transaction == transaction => Some(prior.as_ref()),
             _ => None,
         })
+    }
+}
+
+impl History for State {
+    fn wallet(&self, wallet: WalletId) -> Option<&WalletHistory> {
+        self.wallets.get(&wallet).map(|wallet| &wallet.history)
+    }
+
+    fn session(&self, session: SessionId) -> Option<&SessionHistory> {
+        self.sessions.get(&session).map(|session| &session.history)
+    }
+
+    fn wallets(&self) -> Box<dyn Iterator<Item = (WalletId, &WalletHistory)> + '_> {
+        let wallets = self.wallets.iter();
+        Box::new(wallets.map(|(id, wallet)| (*id, &wallet.history)))
     }
 }
 

@@ -30,7 +30,7 @@ impl State {
                         chain: *chain,
                         next: nonce.next,
                         attested: nonce.attested,
-                        outstanding: nonce.outstanding,
+                        outstanding: wallet.history.outstanding(*chain),
                     })
                     .collect(),
             })
@@ -106,7 +106,7 @@ impl State {
                         .copied()
                         .unwrap_or_default();
                     let nothing = waiaas_shared::policy::windows::Usage::default();
-                    let usage = wallet.usage.get(&limit.asset).unwrap_or(&nothing);
+                    let usage = wallet.history.asset(limit.asset).unwrap_or(&nothing);
                     let tightest =
                         |of: &dyn Fn(&waiaas_shared::policy::document::AssetRule) -> Amount| {
                             let rules = binding
@@ -121,7 +121,7 @@ impl State {
                         wallet: id,
                         asset: limit.asset,
                         per_transaction: tightest(&|rule| {
-                            rule.per_transaction.min(rule.notify_up_to)
+                            rule.per_transaction.min(rule.approve_up_to)
                         })
                         .min(limit.per_transaction),
                         window: tightest(&|rule| {

@@ -31,7 +31,10 @@ pub(super) fn write(
     let receiver = AccountId::new(chain, intent.to).map_err(|_| Code::StatementMalformed)?;
     let known = policy.and_then(|policy| policy.recipient(receiver));
     match known {
-        Some(contact) => lines.field("Recipient", format_args!("@{} in your policy", contact.name)),
+        Some(contact) => lines.field(
+            "Recipient",
+            format_args!("@{} in your policy", contact.name),
+        ),
         None => lines.field("Recipient", "not named in your policy"),
     }
     if known.is_none()

@@ -11,7 +11,8 @@ use crate::address::{EvmAddress, SolanaAddress};
 use crate::amount::Decimals;
 use crate::digest::Digest;
 use crate::keys::AgentKey;
-use crate::policy::document::{AssetRule, MATURITY_LONGEST, Recipient, VERSION};
+use crate::policy::document::{AssetRule, MATURITY_LONGEST, Recipient};
+use crate::policy::limits::Counts;
 use crate::session::SessionLimit;
 use crate::statement::TEXT_LIMIT;
 use crate::time::{Millis, WallTime};
@@ -62,34 +63,37 @@ fn any_time() -> impl Strategy<Value = WallTime> {
 }
 
 fn any_rule() -> impl Strategy<Value = AssetRule> {
-    let amounts = prop::collection::vec(any_amount(), 9);
+    let amounts = prop::collection::vec(any_amount(), 11);
     (
         any_asset(),
         "[A-Za-z0-9]{1,12}",
         0_u8..=36,
         amounts,
-        any::<(bool, bool, Option<u32>)>(),
+        (any::<bool>(), any::<bool>(), prop::option::of(1_u32..)),
     )
         .prop_map(
             |(asset, symbol, places, mut amounts, (fee, sign_only, day_count))| {
                 let native = asset.token() == crate::caip::Token::Native;
                 let evm_native = native && matches!(asset.chain(), ChainId::Evm(_));
-                amounts[..7].sort_unstable();
+                amounts[..9].sort_unstable();
                 AssetRule {
-                    asset,
-                    symbol,
-                    decimals: Decimals::new(places).expect("in range"),
                     instant_up_to: amounts[0],
                     notify_up_to: amounts[1],
-                    per_transaction: amounts[2],
-                    hour: amounts[3],
-                    day: amounts[4],
-                    week: amounts[5],
-                    month: amounts[6],
-                    day_count,
-                    fee_ceiling: (native && fee).then_some(amounts[7]),
-                    outstanding: evm_native.then_some(amounts[8]),
+                    delay_up_to: amounts[2],
+                    approve_up_to: amounts[3],
+                    per_transaction: amounts[4],
+                    hour: amounts[5],
+                    day: amounts[6],
+                    week: amounts[7],
+                    month: amounts[8],
+                    counts: Counts {
+                        day: day_count,
+                        ..Counts::default()
+                    },
+                    fee_ceiling: (native && fee).then_some(amounts[9]),
+                    outstanding: evm_native.then_some(amounts[10]),
                     sign_only: sign_only && evm_native,
+                    ..AssetRule::closed(asset, &symbol, Decimals::new(places).expect("in range"))
                 }
             },
         )
@@ -110,11 +114,10 @@ fn any_policy(epoch: u64) -> impl Strategy<Value = PolicyDocument> {
                 })
                 .collect();
             let mut document = PolicyDocument {
-                version: VERSION,
-                epoch,
                 maturity: Millis::from_millis(maturity),
                 assets,
                 recipients,
+                ..PolicyDocument::closed(epoch)
             };
             document.sort();
             document
