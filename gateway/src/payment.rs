@@ -139,11 +139,11 @@ impl Payment {
     pub fn of_spend(spend: &Spend, sequence: u64, at: WallTime) -> Option<Self> {
         let (asset, to, amount) = spend.effects.iter().find_map(|effect| match effect {
             Effect::Transfer { asset, to, amount } => Some((*asset, *to, *amount)),
-            Effect::Fee { .. } => None,
+            _ => None,
         })?;
         let fee_max = spend.effects.iter().find_map(|effect| match effect {
             Effect::Fee { max, .. } => Some(*max),
-            Effect::Transfer { .. } => None,
+            _ => None,
         });
         Some(Self {
             facts: Facts {

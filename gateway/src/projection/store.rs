@@ -288,9 +288,7 @@ pub fn under_way(connection: &Connection) -> rusqlite::Result<Vec<Payment>> {
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Payment> {
     let tier: String = row.get("tier")?;
-    let tier = [Tier::Instant, Tier::Notify, Tier::Delay, Tier::Approval]
-        .into_iter()
-        .find(|known| known.as_str() == tier);
+    let tier = Tier::from_text(&tier);
     let validity: Option<String> = row.get("validity")?;
     let text = |name: &str| row.get::<_, Option<String>>(name);
     let number = |name: &str| row.get::<_, Option<i64>>(name);
