@@ -187,6 +187,18 @@ fn payment(spend: &Spend) -> String {
                 format!("{amount} base units of {asset} to {to}")
             }
             Effect::Fee { max, .. } => format!("fee up to {max}"),
+            Effect::Approval {
+                asset,
+                spender,
+                amount,
+            } => format!("leave for {spender} to take {amount} base units of {asset}"),
+            Effect::Rent { amount, .. } => format!("rent of {amount}"),
+            Effect::Call {
+                target,
+                asset,
+                value,
+                ..
+            } => format!("call of {target} with up to {value} base units of {asset}"),
         })
         .collect();
     let nonce = spend

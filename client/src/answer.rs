@@ -167,10 +167,7 @@ pub(crate) fn bytes(data: capnp::Result<&[u8]>) -> Result<Vec<u8>> {
 
 fn tier(text: capnp::Result<capnp::text::Reader<'_>>) -> Result<Tier> {
     let text = owned(text)?;
-    [Tier::Instant, Tier::Notify, Tier::Delay, Tier::Approval]
-        .into_iter()
-        .find(|tier| tier.as_str() == text)
-        .ok_or(ClientError::Protocol)
+    Tier::from_text(&text).ok_or(ClientError::Protocol)
 }
 
 /// The refusal that these violations make; none if there are none.

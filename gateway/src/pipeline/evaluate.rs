@@ -21,6 +21,7 @@ use waiaas_shared::{evm, solana};
 use super::{Asked, Refusal};
 use crate::app::App;
 use crate::signer_client::SignerError;
+use crate::views::KnownSession;
 
 /// A payment whose names and units are resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,12 +54,13 @@ pub async fn evaluate(app: &Arc<App>, asked: &Asked) -> Result<Evaluated, Refusa
     if transfer.asset.token() != Token::Native {
         return Err(Code::Unsupported.into());
     }
-    match static_rules(&documents, asked, &transfer, app.clock.now()) {
-        Ok(()) => Ok(Evaluated {
-            from: wallet.account,
-            transfer,
-            fee_ceiling: fee_ceiling(&documents, asked.body.network),
-        }),
+    let evaluated = Evaluated {
+        from: wallet.account,
+        transfer,
+        fee_ceiling: fee_ceiling(&documents, asked.body.network),
+    };
+    match static_rules(&documents, &asked.session, asked, &transfer) {
+        Ok(()) => Ok(evaluated),
         Err(denial) => {
             let nominal = nominal(asked.body.network, wallet.account, &transfer);
             Err(complete(app, asked, nominal, denial).await)
@@ -119,20 +121,18 @@ fn fee_ceiling(documents: &[PolicyDocument], chain: ChainId) -> Amount {
     ceilings.min().unwrap_or_default()
 }
 
-/// Every document and the session, as if nothing had been spent and the fee were nothing. Which tier it
-/// would be is not known here: that depends on what was paid before.
+/// Every document and the session, as if nothing had been spent and the fee were nothing.
 fn static_rules(
     documents: &[PolicyDocument],
+    session: &KnownSession,
     asked: &Asked,
     transfer: &Transfer,
-    wall: WallTime,
 ) -> Result<(), Denial> {
     let effects = [Effect::Transfer {
         asset: transfer.asset,
         to: transfer.to,
         amount: transfer.amount,
     }];
-    let session = &asked.session;
     let payment = Payment {
         wallet: asked.body.wallet,
         session: session.id,
@@ -141,18 +141,21 @@ fn static_rules(
         effects: &effects,
         submit: asked.body.submit,
     };
+    // The signer's clock decides; a gateway's own never refuses by the hour.
     let now = Now {
         budget: BudgetTime::default(),
-        wall,
+        wall: WallTime::default(),
     };
     let mut violations: Vec<Violation> = Vec::new();
     for document in documents {
-        if let Err(broken) = judge(document, &payment, &Nothing, now) {
-            // What time of day it is, the signer's clock says.
-            let by_clock = |broken: &Violation| broken.code == Code::OutsideHours;
-            violations.extend(broken.into_iter().filter(|broken| !by_clock(broken)));
-        }
+        violations.extend(
+            judge(document, &payment, &Nothing, now)
+                .err()
+                .into_iter()
+                .flatten(),
+        );
     }
+    violations.retain(|broken| broken.code != Code::OutsideHours);
     let sums = charges(&effects)?;
     let unused = SessionUsage::default();
     violations.extend(session.grant.violations(asked.body.wallet, &sums, &unused));

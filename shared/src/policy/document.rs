@@ -197,13 +197,21 @@ impl UsdPrice {
         let price = u128::from(self.0);
         let unit = 10_u128.pow(decimals.places().into());
         let whole = (amount.base_units() / unit).checked_mul(price);
-        let part = (amount.base_units() % unit).checked_mul(price);
+        let part = amount.base_units() % unit;
+        let exact = part.checked_mul(price).map(|worth| worth.div_ceil(unit));
+        // Where a part of a unit has too many digits, the last eighteen are rounded up first: it has
+        // more than that, or the product would have fitted.
+        let worth = exact.unwrap_or_else(|| {
+            let coarse = part.div_ceil(COARSE).saturating_mul(price);
+            coarse.div_ceil((unit / COARSE).max(1))
+        });
         whole
-            .zip(part)
-            .and_then(|(whole, part)| whole.checked_add(part.div_ceil(unit)))
+            .and_then(|whole| whole.checked_add(worth))
             .map_or(Amount::MAX, Amount::from_base_units)
     }
 }
+
+const COARSE: u128 = 1_000_000_000_000_000_000;
 
 /// A Token-2022 extension that the owner accepts in a mint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]

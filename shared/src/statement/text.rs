@@ -162,7 +162,7 @@ const fn purpose(facts: &StatementFacts) -> &'static str {
             "Signing this makes the key below an owner of this signer, who may adopt policies, grant sessions and withdraw."
         }
         StatementFacts::AdoptPolicy { .. } => {
-            "Signing this adopts a policy. Agents then spend within it without asking you."
+            "Signing this adopts a policy. Agents then spend within it."
         }
         StatementFacts::GrantSession { .. } => {
             "Signing this lets an agent spend from your wallets up to the limits below without asking you."

@@ -115,7 +115,8 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         effects: transaction.effects(),
         submit: body.submit,
     };
-    let verdict = judge_all(state, &session.grant, &session.usage, &payment, state, now)?;
+    let (grant, usage) = (&session.grant, &session.usage);
+    let verdict = judge_all(state, grant, usage, &payment, state, now)?;
     let tier = verdict.tier;
     let Some((idempotency, proof)) = request_nonce else {
         let fee = transaction.fee_max();

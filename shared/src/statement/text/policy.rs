@@ -30,6 +30,16 @@ pub(super) fn write(lines: &mut Lines, bytes: &[u8], view: &dyn StatementView) -
     lines.field("Document", document.digest());
     lines.field("Document epoch", document.epoch);
     lines.field("Later policies wait", duration(document.maturity));
+    lines.field("Payments in DELAY wait", duration(document.delay));
+    let approval = document.approval;
+    lines.field(
+        "Payments in APPROVAL ask",
+        format_args!(
+            "{} of you within {}",
+            approval.quorum,
+            duration(approval.lifetime)
+        ),
+    );
     cautions(lines, &document);
     match newest {
         Some(newest) => changes(lines, newest, &document, view),
@@ -173,16 +183,20 @@ fn worst_loss(
     } else {
         ""
     };
-    let in_all = |window| lost(&|limits| limits.bound(window));
-    let alone = |window| lost(&|limits| limits.bound_below(Tier::Approval, window));
-    Ok(format!(
-        "{}, {} a day, {} a month, without you {} a day, {} a month, {over}{unsent}",
-        rule.asset,
-        in_all(Window::Day)?,
-        in_all(Window::Month)?,
-        alone(Window::Day)?,
-        alone(Window::Month)?,
-    ))
+    let losses = |of: &dyn Fn(&Limits, Window) -> Option<Amount>| {
+        let day = lost(&|limits| of(limits, Window::Day))?;
+        let month = lost(&|limits| of(limits, Window::Month))?;
+        Ok::<_, Code>(format!("{day} a day, {month} a month"))
+    };
+    let in_all = losses(&|limits, window| limits.bound(window))?;
+    let alone = losses(&|limits, window| limits.bound_below(Tier::Approval, window))?;
+    // A text that says everything twice fits no hardware wallet.
+    let alone = if alone == in_all {
+        "all of it without you".to_owned()
+    } else {
+        format!("without you {alone}")
+    };
+    Ok(format!("{}, {in_all}, {alone}, {over}{unsent}", rule.asset))
 }
 
 /// A document that counts a chain's own coin in another unit than the chain makes every amount of it

@@ -560,7 +560,7 @@ fn invariant_12_the_numbers_that_wait_are_bounded() {
         delayed(&mut world, &format!("k{number}"));
     }
     assert_eq!(
-        codes(world.bearer_pay("one more", DELAYED)),
+        codes(world.bearer_pay("one-more", DELAYED)),
         vec![Code::IntentTooMany]
     );
     // Opening and ending again and again has its own bound.
@@ -591,7 +591,7 @@ fn invariant_12_the_numbers_that_wait_are_bounded() {
     };
     assert_eq!((opened, refused), (60, vec![Code::IntentTooMany]));
     world.pass(minutes(62));
-    delayed(&mut world, "an hour later");
+    delayed(&mut world, "an-hour-later");
 }
 
 #[test]

@@ -131,10 +131,15 @@ fn with_limit(
     per_transaction: u128,
 ) -> waiaas_shared::policy::document::PolicyDocument {
     let mut document = policy(epoch);
-    for rule in &mut document.assets {
+    let coin = document
+        .assets
+        .iter_mut()
+        .find(|rule| rule.asset == super::world::EVM.native_asset());
+    if let Some(rule) = coin {
         rule.per_transaction = Amount::from_base_units(per_transaction);
-        rule.notify_up_to = Amount::from_base_units(per_transaction.min(500_000));
-        rule.instant_up_to = Amount::from_base_units(per_transaction.min(100_000));
+        let most = Amount::from_base_units(per_transaction.min(500_000));
+        (rule.notify_up_to, rule.delay_up_to, rule.approve_up_to) = (most, most, most);
+        rule.instant_up_to = Amount::from_base_units(per_transaction.min(50_000));
     }
     document
 }

@@ -404,7 +404,8 @@ fn invariant_19_a_replay_is_judged_without_its_own_charge_but_judged() {
     let mut strict = policy(2);
     for rule in &mut strict.assets {
         rule.per_transaction = Amount::from_base_units(100_000);
-        rule.notify_up_to = Amount::from_base_units(100_000);
+        let most = Amount::from_base_units(100_000);
+        (rule.notify_up_to, rule.delay_up_to, rule.approve_up_to) = (most, most, most);
     }
     let mut stricter = world.clone();
     stricter.adopt(&strict, false).expect("a stricter policy");

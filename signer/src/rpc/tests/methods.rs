@@ -384,7 +384,10 @@ fn payments_arrive_whole_and_answers_come_back_whole() {
             );
             assert_eq!((payment.tier, payment.replay), (wanted.tier, wanted.replay));
         };
-        check(client.sign(&spend()).await.unwrap());
+        match client.sign(&spend()).await.unwrap() {
+            waiaas_client::Paid::Signed(payment) => check(payment),
+            other => panic!("{other:?}"),
+        }
         assert_eq!(denied(client.sign(&spend()).await), denial());
         check(
             client

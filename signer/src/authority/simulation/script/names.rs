@@ -66,6 +66,9 @@ pub(super) fn kind(body: &EventBody) -> &'static str {
         EventBody::TimeStated { .. } => "TimeStated",
         EventBody::WithdrawalEnrolled { .. } => "WithdrawalEnrolled",
         EventBody::DenialsCounted { .. } => "DenialsCounted",
+        EventBody::IntentOpened(_) => "IntentOpened",
+        EventBody::IntentApproved { .. } => "IntentApproved",
+        EventBody::IntentsEnded { .. } => "IntentsEnded",
     }
 }
 
