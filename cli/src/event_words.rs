@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{EventBody, Origin, Spend};
+use waiaas_shared::intent::{Intent, IntentEnd, Wait};
 
 /// The kind's name and one line about the event.
 pub(crate) fn words(body: &EventBody) -> (&'static str, String) {
@@ -161,6 +162,28 @@ pub(crate) fn words(body: &EventBody) -> (&'static str, String) {
                 session.map_or_else(|| "no session".to_owned(), |session| session.to_string());
             ("DenialsCounted", format!("{count} of {code}, {whose}"))
         }
+        EventBody::IntentOpened(intent) => ("IntentOpened", waits(intent)),
+        EventBody::IntentApproved {
+            transaction,
+            signers,
+            ..
+        } => (
+            "IntentApproved",
+            format!("{transaction}, signed by {}", list(signers)),
+        ),
+        EventBody::IntentsEnded {
+            transactions,
+            cause,
+        } => {
+            let why = match cause {
+                IntentEnd::Cancelled { origin } => format!("cancelled, {}", by(*origin)),
+                IntentEnd::Rejected { signers, .. } => format!("rejected by {}", list(signers)),
+                IntentEnd::Expired => "waited too long".to_owned(),
+                IntentEnd::SessionEnded => "the session ended".to_owned(),
+                IntentEnd::Killed => "the kill switch was thrown".to_owned(),
+            };
+            ("IntentsEnded", format!("{}: {why}", list(transactions)))
+        }
     }
 }
 
@@ -169,6 +192,36 @@ const fn by(origin: Origin) -> &'static str {
         Origin::Gateway => "asked over gateway.sock",
         Origin::Admin => "asked over admin.sock",
     }
+}
+
+fn list(names: &[impl ToString]) -> String {
+    let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+    names.join(" ")
+}
+
+fn waits(intent: &Intent) -> String {
+    let wait = match intent.wait {
+        Wait::Delay { ready } => {
+            let delay = ready.since(intent.opened).millis();
+            format!("waits {}", crate::duration::words(delay))
+        }
+        Wait::Approval { quorum } => {
+            format!(
+                "waits for {}",
+                crate::duration::counted(quorum.into(), "owner")
+            )
+        }
+    };
+    format!(
+        "{} from {}: {} base units of {} to {}, fee up to {}, {wait}, until {}",
+        intent.transaction,
+        intent.wallet,
+        intent.amount,
+        intent.asset,
+        intent.to,
+        intent.fee_ceiling,
+        intent.expires
+    )
 }
 
 fn payment(spend: &Spend) -> String {
@@ -226,6 +279,17 @@ pub(crate) fn machine(sequence: u64, wall_millis: u64, body: &EventBody) -> Valu
         EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
             (spend.session, Some(spend.wallet), Some(spend.transaction))
         }
+        EventBody::IntentOpened(intent) => (
+            Some(intent.session),
+            Some(intent.wallet),
+            Some(intent.transaction),
+        ),
+        EventBody::IntentApproved { transaction, .. } => (None, None, Some(*transaction)),
+        // Several are named in the words.
+        EventBody::IntentsEnded { transactions, .. } => match transactions.as_slice() {
+            [only] => (None, None, Some(*only)),
+            _ => (None, None, None),
+        },
         _ => (None, None, None),
     };
     json!({

@@ -222,6 +222,7 @@ const fn advice(code: Code) -> &'static str {
         Code::OwnerSuspended => "waiaas owner lift OWNER, or have another owner sign",
         Code::PaymentCredited => "make a new payment, with an idempotency key of its own",
         Code::RecoveryPending => "waiaas owner list, then waiaas owner cancel CHANGE",
+        Code::IntentUnknown | Code::IntentExpired => "waiaas payment list",
         Code::SessionUnknown => "waiaas session list",
         Code::WalletUnknown | Code::NetworkNotBound => "waiaas wallet list",
         Code::ClockClosed => {

@@ -85,6 +85,9 @@ enum Command {
     /// Sessions of agents
     #[command(subcommand)]
     Session(commands::session::Command),
+    /// Payments that wait: for their delay, or for owners
+    #[command(subcommand)]
+    Payment(commands::payment::Command),
     /// For agents: keys and tokens
     #[command(subcommand)]
     Agent(commands::agent::Command),
@@ -160,6 +163,7 @@ async fn dispatch(command: Command, app: &App) -> Result<(), Failure> {
         Command::Wallet(command) => commands::wallet::run(app, command).await,
         Command::Policy(command) => commands::policy::run(app, command).await,
         Command::Session(command) => commands::session::run(app, command).await,
+        Command::Payment(command) => commands::payment::run(app, command).await,
         Command::Agent(command) => commands::agent::run(app, command).await,
         Command::Tx(command) => commands::tx::run(app, command).await,
         Command::Withdraw(args) => commands::withdraw::run(app, *args).await,

@@ -109,6 +109,11 @@ impl SigningArgs {
         }
     }
 
+    /// How many owners sign.
+    pub(crate) fn signers(&self) -> usize {
+        self.owner_key.len().max(self.owner.len()).max(1)
+    }
+
     /// Whether signing needs no question.
     pub(crate) const fn yes(&self) -> bool {
         self.yes

@@ -79,7 +79,12 @@ pub enum Paid {
     /// It is signed.
     Signed(SignedPayment),
     /// It was accepted and waits: for its delay, or for its owners.
-    Waiting(Box<IntentView>),
+    Waiting {
+        /// What waits.
+        view: Box<IntentView>,
+        /// The event that opened it; 0 if an earlier request did.
+        opened: u64,
+    },
 }
 
 /// A signed payment.
@@ -252,7 +257,10 @@ pub(crate) fn paid(reader: outcome::Reader<'_>) -> Result<Paid> {
         })),
         outcome::Waiting(canonical) => {
             let view = from_canonical(canonical.map_err(protocol)?).map_err(protocol)?;
-            Ok(Paid::Waiting(Box::new(view)))
+            Ok(Paid::Waiting {
+                view: Box::new(view),
+                opened: reader.get_sequence(),
+            })
         }
         outcome::Denied(list) => Err(refusal(list)),
     }
@@ -262,7 +270,7 @@ pub(crate) fn paid(reader: outcome::Reader<'_>) -> Result<Paid> {
 pub(crate) fn payment(reader: outcome::Reader<'_>) -> Result<SignedPayment> {
     match paid(reader)? {
         Paid::Signed(payment) => Ok(payment),
-        Paid::Waiting(_) => Err(ClientError::Protocol),
+        Paid::Waiting { .. } => Err(ClientError::Protocol),
     }
 }
 

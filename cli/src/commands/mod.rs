@@ -11,6 +11,7 @@ pub(crate) mod lock;
 pub(crate) mod owner;
 mod owner_change;
 pub(crate) mod pause;
+pub(crate) mod payment;
 pub(crate) mod policy;
 pub(crate) mod release;
 pub(crate) mod retire;

@@ -40,6 +40,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         agent: AgentArgs,
     },
+    /// Cancel a payment of this session that waits
+    Cancel {
+        /// Which
+        transaction: TransactionId,
+        #[command(flatten)]
+        agent: AgentArgs,
+    },
 }
 
 /// A payment.
@@ -132,6 +139,19 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
                 .await?;
             app.output.data(payment_words(&found), &found)?;
             ended_well(&found)
+        }
+        Command::Cancel { transaction, agent } => {
+            let agent = agent.agent(&app.config.gateway_url)?;
+            let token = agent.token().await?;
+            let post = Post {
+                path: &format!("/v1/transactions/{transaction}/cancel"),
+                query: "?",
+                body: b"{}",
+                idempotency_key: &random_name()?,
+                patience: PATIENCE,
+            };
+            let cancelled = agent.post(&token, &post).await?;
+            app.output.data(payment_words(&cancelled), &cancelled)
         }
     }
 }
@@ -295,6 +315,9 @@ fn payment_words(payment: &Value) -> String {
         "fee_max_base",
         "fee_paid_base",
         "tier",
+        "waits_for",
+        "ready_at",
+        "expires_at",
         "chain_transaction",
         "nonce",
         "detail",
@@ -309,12 +332,35 @@ fn payment_words(payment: &Value) -> String {
         })
         .collect();
     let mut words = pairs(&pairs_shown);
+    if let Some(advice) = waiting_advice(payment) {
+        words.push_str(advice);
+    }
     if payment.get("replay").and_then(Value::as_bool) == Some(true) {
         words.push_str(
             "This is the earlier payment of this idempotency key; nothing was charged again.\n",
         );
     }
     words
+}
+
+/// What a payment that is not signed yet waits for, and what follows.
+fn waiting_advice(payment: &Value) -> Option<&'static str> {
+    if payment.get("status").and_then(Value::as_str) != Some("QUEUED") {
+        return None;
+    }
+    let sent = payment.get("submit").and_then(Value::as_bool) != Some(false);
+    Some(match (payment.get("waits_for").is_some(), sent) {
+        (true, true) => {
+            "Waiting for the owner's signature; it is paid after that without another request.\n"
+        }
+        (true, false) => {
+            "Waiting for the owner's signature; ask again with the same --idempotency-key for the signed bytes.\n"
+        }
+        (false, true) => "Waiting for its delay; it is paid after that without another request.\n",
+        (false, false) => {
+            "Waiting for its delay; ask again after it with the same --idempotency-key for the signed bytes.\n"
+        }
+    })
 }
 
 fn list_words(page: &Value) -> String {
@@ -419,6 +465,36 @@ mod tests {
         ] {
             assert!(parsed(more).is_err(), "{more:?}");
         }
+    }
+
+    #[test]
+    fn a_payment_that_waits_says_for_what() {
+        let queued = |more: Value| {
+            let mut payment = json!({ "transaction": "tx_1", "status": "QUEUED", "submit": true });
+            for (name, value) in more.as_object().unwrap() {
+                payment[name] = value.clone();
+            }
+            assert!(ended_well(&payment).is_ok());
+            payment_words(&payment)
+        };
+        let asks = queued(
+            json!({ "tier": "APPROVAL", "waits_for": "owner", "expires_at": "2026-11-21T22:00:00Z" }),
+        );
+        assert!(
+            asks.contains("owner's signature") && asks.contains("expires_at   2026"),
+            "{asks}"
+        );
+        let delayed =
+            queued(json!({ "ready_at": "2026-11-21T10:15:00Z", "detail": "Not signed yet: x" }));
+        assert!(
+            delayed.contains("its delay")
+                && delayed.contains("10:15")
+                && delayed.contains("yet: x"),
+            "{delayed}"
+        );
+        let own = queued(json!({ "submit": false }));
+        assert!(own.contains("same --idempotency-key"), "{own}");
+        assert!(!payment_words(&json!({ "status": "CONFIRMED" })).contains("Waiting"));
     }
 
     #[test]

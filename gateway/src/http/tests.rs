@@ -6,3 +6,4 @@ mod guard;
 mod payments;
 mod sessions;
 mod sockets;
+mod waiting;
