@@ -32,7 +32,7 @@ use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::request::TransferRequest;
 use waiaas_shared::request_signature::{Parameters, sign_request};
 use waiaas_shared::session::{Credential, SessionGrant, SessionLimit, SessionUsage};
-use waiaas_shared::time::{Clocks, Millis, WallTime};
+use waiaas_shared::time::{Clocks, WallTime};
 use waiaas_shared::transaction::decode;
 use waiaas_shared::view::{SessionState, SessionView, WalletView};
 

@@ -2,6 +2,7 @@
 //! Solana and an EVM wallet on test networks, a policy, a key-bound and a bearer session.
 
 mod owner;
+mod scopes;
 mod spend;
 mod stop;
 mod world;
