@@ -21,7 +21,6 @@ use waiaas_shared::{evm, solana};
 use super::{Asked, Refusal};
 use crate::app::App;
 use crate::signer_client::SignerError;
-use crate::views::KnownSession;
 
 /// A payment whose names and units are resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +58,7 @@ pub async fn evaluate(app: &Arc<App>, asked: &Asked) -> Result<Evaluated, Refusa
         transfer,
         fee_ceiling: fee_ceiling(&documents, asked.body.network),
     };
-    match static_rules(&documents, &asked.session, asked, &transfer) {
+    match static_rules(&documents, asked, &transfer, app.clock.now()) {
         Ok(()) => Ok(evaluated),
         Err(denial) => {
             let nominal = nominal(asked.body.network, wallet.account, &transfer);
@@ -121,18 +120,19 @@ fn fee_ceiling(documents: &[PolicyDocument], chain: ChainId) -> Amount {
     ceilings.min().unwrap_or_default()
 }
 
-/// Every document and the session, as if nothing had been spent and the fee were nothing.
+/// Every document and the session, `wall` by the gateway's clock, as if nothing had been spent and the fee were nothing.
 fn static_rules(
     documents: &[PolicyDocument],
-    session: &KnownSession,
     asked: &Asked,
     transfer: &Transfer,
+    wall: WallTime,
 ) -> Result<(), Denial> {
     let effects = [Effect::Transfer {
         asset: transfer.asset,
         to: transfer.to,
         amount: transfer.amount,
     }];
+    let session = &asked.session;
     let payment = Payment {
         wallet: asked.body.wallet,
         session: session.id,
@@ -141,21 +141,20 @@ fn static_rules(
         effects: &effects,
         submit: asked.body.submit,
     };
-    // The signer's clock decides; a gateway's own never refuses by the hour.
     let now = Now {
         budget: BudgetTime::default(),
-        wall: WallTime::default(),
+        wall,
     };
     let mut violations: Vec<Violation> = Vec::new();
     for document in documents {
-        violations.extend(
-            judge(document, &payment, &Nothing, now)
-                .err()
-                .into_iter()
-                .flatten(),
-        );
+        let broken = judge(document, &payment, &Nothing, now)
+            .err()
+            .unwrap_or_default();
+        // By the hour only the signer's clock refuses.
+        if broken.iter().all(|one| one.code != Code::OutsideHours) {
+            violations.extend(broken);
+        }
     }
-    violations.retain(|broken| broken.code != Code::OutsideHours);
     let sums = charges(&effects)?;
     let unused = SessionUsage::default();
     violations.extend(session.grant.violations(asked.body.wallet, &sums, &unused));

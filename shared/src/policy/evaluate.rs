@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 use minicbor::{Decode, Encode};
 
 use super::alarm::Action;
-use super::document::{AssetRule, PolicyDocument};
+use super::document::PolicyDocument;
 use super::history::History;
 use super::rule;
-use super::windows::Window;
 use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId, ChainId};
 use crate::denial::{Code, Violation};
@@ -245,15 +244,35 @@ pub fn evaluate(
     })
 }
 
-/// The limit of a rule in a window.
+/// What a document's limits leave of an asset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// Most in one transaction, whatever its tier, in base units.
+    pub per_transaction: Amount,
+    /// What the tightest rolling limit leaves, in base units.
+    pub window: Amount,
+}
+
+/// What `document` leaves of an asset to a payer, as far as limits in this asset say. Informs, never
+/// judges. The effects of `payer` are not read.
 #[must_use]
-pub const fn window_limit(rule: &AssetRule, window: Window) -> Amount {
-    match window {
-        Window::Hour => rule.hour,
-        Window::Day => rule.day,
-        Window::Week => rule.week,
-        Window::Month => rule.month,
-    }
+pub fn left(
+    document: &PolicyDocument,
+    payer: &Payment<'_>,
+    asset: AssetId,
+    history: &dyn History,
+    now: Now,
+) -> Left {
+    let case = rule::Case {
+        document,
+        payment: payer,
+        history,
+        wallet: history.wallet(payer.wallet),
+        now,
+        charges: Charges::new(),
+        received: BTreeMap::new(),
+    };
+    rule::left(&case, asset)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::super::document::{CallRule, Recipient, UsdPrice};
 use super::super::history::{Charged, Nothing, SessionHistory, WalletHistory};
 use super::super::limits::{Counts, Cumulative, Limits};
 use super::super::scope::{AssetLimits, Hours, Pool, Scope, ScopeRule};
+use super::super::windows::Window;
 use super::*;
 use crate::address::Account;
 

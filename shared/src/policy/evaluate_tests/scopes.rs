@@ -191,3 +191,24 @@ fn usd_raises_tiers_and_counts_payments_in_whatever_asset() {
         Err(vec![Code::PaymentCount])
     );
 }
+
+#[test]
+fn what_is_left_is_told_by_the_tightest_limit() {
+    let document = limited(
+        Scope::Global,
+        Limits {
+            per_transaction: some(70),
+            day: some(100),
+            ..Limits::default()
+        },
+    );
+    let past = Past::default().paid(0, 40).other_paid(0, 50);
+    let told = |document: &PolicyDocument, asset| {
+        let left = left(document, &request(&[]), asset, &past, NOW);
+        (left.per_transaction.base_units(), left.window.base_units())
+    };
+    assert_eq!(told(&document, native()), (70, 10));
+    assert_eq!(told(&sample(), native()), (80, 160));
+    let unlisted = ChainId::Evm(1).native_asset();
+    assert_eq!(told(&document, unlisted), (0, 0));
+}

@@ -4,6 +4,7 @@ use super::Findings;
 use super::measure::{Measure, Unit};
 use crate::amount::Amount;
 use crate::denial::{Code, Violation};
+use crate::policy::evaluate::Left;
 use crate::policy::limits::Limits;
 use crate::policy::windows::Window;
 use crate::time::BudgetTime;
@@ -33,6 +34,20 @@ pub(super) fn judge(
                 retry_after: wait,
                 ..unit.violation(code(unit, Some(window)), sum, allowed)
             });
+        }
+    }
+}
+
+/// Lowers what is left to what these limits leave.
+pub(super) fn left(limits: &Limits, measure: &Measure<'_>, now: BudgetTime, left: &mut Left) {
+    for most in [limits.per_transaction, limits.approve_up_to] {
+        left.per_transaction =
+            most.map_or(left.per_transaction, |most| most.min(left.per_transaction));
+    }
+    for window in Window::ALL {
+        if let Some(limit) = limits.window(window) {
+            let rest = limit.remaining_after(measure.spent(window, now));
+            left.window = left.window.min(rest);
         }
     }
 }

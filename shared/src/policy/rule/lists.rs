@@ -26,7 +26,7 @@ pub(super) fn judge(rule: &ScopeRule, case: &Case<'_>, findings: &mut Findings) 
     if let Some(names) = &rule.recipients {
         for (_, account) in case.received.keys() {
             let contact = case.document.recipient(*account);
-            if !contact.is_some_and(|contact| names.binary_search(&contact.name).is_ok()) {
+            if contact.is_none_or(|contact| names.binary_search(&contact.name).is_err()) {
                 findings.refuse(Violation::of(Code::RecipientNotAllowed));
             }
         }

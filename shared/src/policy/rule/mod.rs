@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use self::measure::{Measure, Unit};
 use super::document::PolicyDocument;
-use super::evaluate::{Charges, Now, Payment, Reason, Tier};
+use super::evaluate::{Charges, Left, Now, Payment, Reason, Tier};
 use super::history::{History, WalletHistory};
 use super::limits::Limits;
 use crate::amount::Amount;
@@ -102,6 +102,31 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
     recipients::judge(case, findings);
     calls::judge(case, findings);
     scopes::judge(case, findings);
+}
+
+/// What the limits in one asset leave.
+pub(super) fn left(case: &Case<'_>, asset: AssetId) -> Left {
+    let Some(rule) = case.document.asset(asset) else {
+        return Left {
+            per_transaction: Amount::ZERO,
+            window: Amount::ZERO,
+        };
+    };
+    let mut left = Left {
+        per_transaction: Amount::MAX,
+        window: Amount::MAX,
+    };
+    let usage = case.wallet.and_then(|wallet| wallet.asset(asset));
+    amounts::left(
+        &rule.limits(),
+        &Measure::of(usage),
+        case.now.budget,
+        &mut left,
+    );
+    for (limits, measure) in scopes::limits_of(case, asset) {
+        amounts::left(limits, &measure, case.now.budget, &mut left);
+    }
+    left
 }
 
 /// What says nothing, or speaks of another chain, was not understood: it would pass "all" rules

@@ -5,6 +5,7 @@ use super::{Case, Findings, limited, lists, times, usd};
 use crate::caip::AssetId;
 use crate::policy::evaluate::Reason;
 use crate::policy::history::{SessionHistory, WalletHistory};
+use crate::policy::limits::Limits;
 use crate::policy::scope::{Scope, ScopeRule};
 use crate::policy::windows::Usage;
 use crate::time::BudgetTime;
@@ -84,6 +85,18 @@ impl<'a> Subject<'a> {
             Self::Session(session) => session.and_then(SessionHistory::last),
         }
     }
+}
+
+/// The limits on an asset that hold for a payment, each with what it counts over.
+pub(super) fn limits_of<'a>(
+    case: &Case<'a>,
+    asset: AssetId,
+) -> impl Iterator<Item = (&'a Limits, Measure<'a>)> {
+    case.document.scopes.iter().filter_map(move |rule| {
+        let limits = rule.limits(asset)?;
+        let subject = Subject::of(&rule.scope, case)?;
+        Some((limits, subject.measure(asset)))
+    })
 }
 
 pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {

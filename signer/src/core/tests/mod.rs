@@ -8,6 +8,7 @@ mod owner;
 mod owners;
 mod people;
 mod recovery;
+mod scopes;
 mod spend;
 mod stop;
 mod world;
