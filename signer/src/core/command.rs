@@ -117,7 +117,11 @@ impl Command {
     pub const fn stops(&self) -> bool {
         matches!(
             self,
-            Self::Kill(_) | Self::Pause { .. } | Self::RevokeSession { .. } | Self::Lock(_)
+            Self::Kill(_)
+                | Self::Pause { .. }
+                | Self::RevokeSession { .. }
+                | Self::SuspendOwner { .. }
+                | Self::Lock(_)
         )
     }
 }

@@ -4,6 +4,7 @@
 mod credit;
 mod kinds;
 mod owner;
+mod owner_runs;
 mod owners;
 mod people;
 mod recovery;
