@@ -15,6 +15,7 @@ mod http;
 mod log_reader;
 mod output;
 mod owner_key;
+mod pen;
 mod policy_words;
 mod prompt;
 mod rest;

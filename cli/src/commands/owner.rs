@@ -18,9 +18,10 @@ use crate::commands::owner_change::{self, NewKeyArgs};
 use crate::duration::counted;
 use crate::failure::Failure;
 use crate::owner_key::KeyFile;
+use crate::pen::Pen;
 use crate::prompt::{PasswordArgs, PhraseArgs};
 use crate::signer::{Signer, failed};
-use crate::statement::{Pen, SigningArgs, draft, envelope};
+use crate::statement::{SigningArgs, draft, envelope};
 use crate::table::Table;
 
 /// What is done.

@@ -17,9 +17,10 @@ use crate::app::App;
 use crate::duration;
 use crate::failure::Failure;
 use crate::owner_key::KeyFile;
+use crate::pen::Pen;
 use crate::prompt::{PasswordArgs, PhraseArgs};
 use crate::signer::{Signer, failed};
-use crate::statement::{Pen, Signatory, SigningArgs, draft, envelope};
+use crate::statement::{Signatory, SigningArgs, draft, envelope};
 
 /// How long every change waits.
 pub(crate) const WAITS: &str = "after 72 hours of the signer's running time";

@@ -260,9 +260,14 @@ pub fn apply(state: &mut State, event: &Event) {
             policies,
             sessions,
             changes,
-            statement: _,
+            statement,
             signers: _,
-        } => apply_owner::suspended(state, *owner, policies, sessions, changes),
+        } => {
+            if let Some(statement) = statement {
+                state.statements.remove(statement);
+            }
+            apply_owner::suspended(state, *owner, policies, sessions, changes);
+        }
         EventBody::SuspensionLifted {
             owner,
             statement,

@@ -133,6 +133,7 @@ impl Command {
                 | Self::Pause { .. }
                 | Self::RevokeSession { .. }
                 | Self::CancelIntent { .. }
+                | Self::SuspendOwner { .. }
                 | Self::Lock(_)
         )
     }

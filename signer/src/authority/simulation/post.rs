@@ -12,7 +12,7 @@ use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 use waiaas_shared::view::{SessionView, WalletView};
 
 use crate::authority::ask::{Ask, Drafted, EventsAnswer, Paid, Reply, Signed, Status, Verdict};
-use crate::core::command::SpendRequest;
+use crate::core::command::{Recovery, SpendRequest};
 use crate::sys::memory::{LockedBytes, SecretArena};
 use crate::vault::testing::locked;
 
@@ -29,6 +29,8 @@ pub(crate) enum Asked {
     Draft(StatementFacts, Origin),
     Submit(StatementId, Vec<OwnerSignature>, Origin, Option<bool>),
     Enrol(bool, StatementId, Vec<u8>),
+    Recover(bool, Vec<u8>, Recovery),
+    SuspendOwner(bool, OwnerId),
     CreateWallet(bool, Family, Vec<ChainId>),
     Initialize,
     Unlock(bool, bool),
@@ -135,6 +137,13 @@ pub(crate) fn post(asked: Asked, arena: &SecretArena) -> (Ask, Poll) {
                 signature,
                 reply,
             )
+        }),
+        Asked::Recover(right, phrase, recovery) => both(Answer::Sequence, |reply| {
+            let phrase = locked(arena, &phrase);
+            Ask::Recover(password(arena, right), phrase, recovery, reply)
+        }),
+        Asked::SuspendOwner(right, owner) => both(Answer::Sequence, |reply| {
+            Ask::SuspendOwner(password(arena, right), owner, reply)
         }),
         Asked::CreateWallet(right, family, networks) => both(Answer::Wallet, |reply| {
             Ask::CreateWallet(password(arena, right), family, networks, 0, reply)

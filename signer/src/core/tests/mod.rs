@@ -5,6 +5,7 @@ mod credit;
 mod intent;
 mod kinds;
 mod owner;
+mod owner_runs;
 mod owners;
 mod people;
 mod recovery;

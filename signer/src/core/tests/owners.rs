@@ -7,8 +7,8 @@ use waiaas_shared::denial::Code;
 use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::ids::StatementId;
 use waiaas_shared::owner_change::{OwnerChange, Standing};
-use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature, payload};
+use waiaas_shared::statement::{GuardianStop, StatementFacts};
 use waiaas_shared::time::Millis;
 
 use super::people::{Hand, account, main_network, three_owners, two_owners};
@@ -569,6 +569,43 @@ fn invariant_17_a_suspended_key_still_stops_and_does_nothing_else() {
         true,
     );
     assert_eq!(own.map(drop), Err(vec![Code::OwnerItself]));
+}
+
+#[test]
+fn invariant_14_statements_about_owners_are_used_once() {
+    let (mut world, [one, two, _]) = three_owners();
+    let guardian = world.add_guardian(5, &[&one, &two]);
+    let enrol = StatementFacts::EnrolWithdrawal {
+        account: account(STRANGER),
+    };
+    world.say_as(enrol, &[&one, &two], true).expect("asked");
+    let change = world.last_scheduled();
+    let stop = StatementFacts::GuardianStop {
+        stop: GuardianStop::PauseAll,
+    };
+    for (facts, hands) in [
+        (StatementFacts::SetQuorum { quorum: 1 }, vec![&one, &two]),
+        (StatementFacts::CancelOwnerChange { change }, vec![&one]),
+        (stop, vec![&guardian]),
+        (StatementFacts::SuspendOwner { owner: two.id }, vec![&one]),
+        (StatementFacts::LiftSuspension { owner: two.id }, vec![&one]),
+    ] {
+        let (statement, text) = world.draft(facts.clone(), Origin::Admin).expect("a draft");
+        let submission = Submission {
+            statement,
+            signatures: hands.iter().map(|hand| hand.signature(&text)).collect(),
+            origin: Origin::Admin,
+            with_password: true,
+        };
+        world
+            .run(&Command::Submit(submission.clone()))
+            .expect("once");
+        assert_eq!(
+            world.run(&Command::Submit(submission)).map(drop),
+            Err(vec![Code::StatementUnknown]),
+            "{facts:?}"
+        );
+    }
 }
 
 #[test]
