@@ -66,6 +66,8 @@ struct Status {
   claimHolds @11 :Bool;       # gateway, signer and owner run under different uids
   unlockFailures @12 :UInt32; # since the last unlock
   version @13 :Text;
+  retired @14 :Bool;          # the log has ended for good
+  ownerChanges @15 :UInt32;   # changes of owners that wait
 }
 
 struct Event {

@@ -107,6 +107,52 @@ pub(crate) fn words(body: &EventBody) -> (&'static str, String) {
         EventBody::WithdrawalEnrolled { account, .. } => {
             ("WithdrawalEnrolled", account.to_string())
         }
+        EventBody::OwnerChangeScheduled {
+            change, statement, ..
+        } => (
+            "OwnerChangeScheduled",
+            format!("{statement}: {change}; in effect after 72 hours"),
+        ),
+        EventBody::OwnerChangeCancelled { change, .. } => {
+            ("OwnerChangeCancelled", change.to_string())
+        }
+        EventBody::OwnerChangeEffective { change } => ("OwnerChangeEffective", change.to_string()),
+        EventBody::OwnerChangeVoided { change, code } => {
+            ("OwnerChangeVoided", format!("{change}: {code}"))
+        }
+        EventBody::OwnerSuspended {
+            owner,
+            policies,
+            sessions,
+            changes,
+            ..
+        } => (
+            "OwnerSuspended",
+            format!(
+                "{owner}; sessions revoked: {}, policies void: {}, changes void: {}",
+                sessions.len(),
+                policies.len(),
+                changes.len()
+            ),
+        ),
+        EventBody::SuspensionLifted { owner, .. } => ("SuspensionLifted", owner.to_string()),
+        EventBody::Credited {
+            sequence, amounts, ..
+        } => {
+            let amounts: Vec<_> = amounts
+                .iter()
+                .map(|given| format!("{} base units of {}", given.amount, given.asset))
+                .collect();
+            (
+                "Credited",
+                format!("the payment of event {sequence}: {}", amounts.join(", ")),
+            )
+        }
+        EventBody::GuardianStopped { guardians, .. } => {
+            let guardians: Vec<_> = guardians.iter().map(ToString::to_string).collect();
+            ("GuardianStopped", guardians.join(" "))
+        }
+        EventBody::Retired { .. } => ("Retired", "the log ends here".to_owned()),
         EventBody::DenialsCounted {
             session,
             code,
@@ -221,6 +267,9 @@ pub(crate) fn machine(sequence: u64, wall_millis: u64, body: &EventBody) -> Valu
         | EventBody::SessionRevoked { session, .. }
         | EventBody::SessionExpired { session } => (Some(*session), None, None),
         EventBody::DenialsCounted { session, .. } => (*session, None, None),
+        EventBody::Credited {
+            session, wallet, ..
+        } => (Some(*session), Some(*wallet), None),
         EventBody::WalletCreated { wallet, .. } | EventBody::NonceAttested { wallet, .. } => {
             (None, Some(*wallet), None)
         }

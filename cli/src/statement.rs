@@ -5,7 +5,7 @@
 mod check;
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -29,13 +29,13 @@ const PASTED_LIMIT: usize = 256;
 /// How an owner signs.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct SigningArgs {
-    /// Sign with this Ed25519 key file, a JSON array of 64 numbers (repeat where several owners must sign)
-    #[arg(long = "owner-key", value_name = "FILE", conflicts_with_all = ["owners", "envelope", "text_out"])]
-    owner_keys: Vec<PathBuf>,
-    /// Sign elsewhere, as this owner (if there is only one: that one); the signature is read from stdin
-    /// (repeat where several must sign)
-    #[arg(long = "owner", value_name = "OWNER")]
-    owners: Vec<OwnerId>,
+    /// Sign with this Ed25519 key file (a JSON array of 64 numbers); repeat it for each owner
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["envelope", "text_out"])]
+    owner_key: Vec<PathBuf>,
+    /// Sign elsewhere, as this owner (if there is only one: that one), repeated for each; the
+    /// signatures are read from stdin, a line each
+    #[arg(long, value_name = "OWNER")]
+    owner: Vec<OwnerId>,
     /// How the wallet wraps the text: ed25519-plain, ed25519-offchain-v0, ed25519-offchain-v1, eip191
     #[arg(long, value_name = "NAME", value_parser = envelope)]
     envelope: Option<Envelope>,
@@ -63,17 +63,62 @@ pub(crate) fn envelope(text: &str) -> Result<Envelope, String> {
 pub(crate) struct SignedStatement {
     /// Which statement.
     pub(crate) statement: StatementId,
-    /// The signatures over its text, each another owner's.
+    /// Its text, for a new key that signs it too.
+    pub(crate) text: String,
+    /// The signatures over its text.
     pub(crate) signatures: Vec<OwnerSignature>,
 }
 
+/// Who may sign, and how: an owner or a guardian.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Signatory {
+    /// The identifier under which it signs.
+    pub(crate) id: OwnerId,
+    /// The public key.
+    pub(crate) key: OwnerKey,
+    /// What its wallet produces.
+    pub(crate) envelope: Envelope,
+}
+
+impl From<&OwnerView> for Signatory {
+    fn from(view: &OwnerView) -> Self {
+        Self {
+            id: view.owner,
+            key: view.key,
+            envelope: view.envelope,
+        }
+    }
+}
+
 impl SigningArgs {
-    /// How many owners sign.
-    pub(crate) fn signers(&self) -> usize {
-        self.owner_keys.len().max(self.owners.len()).max(1)
+    /// Key files and identifiers of those who sign, for commands that name them otherwise.
+    pub(crate) const fn new(
+        owner_key: Vec<PathBuf>,
+        owner: Vec<OwnerId>,
+        envelope: Option<Envelope>,
+        text_out: Option<PathBuf>,
+        yes: bool,
+    ) -> Self {
+        Self {
+            owner_key,
+            owner,
+            envelope,
+            text_out,
+            yes,
+        }
     }
 
-    /// Has the signer write the statement's text, and each owner sign it.
+    /// How many owners sign.
+    pub(crate) fn signers(&self) -> usize {
+        self.owner_key.len().saturating_add(self.owner.len()).max(1)
+    }
+
+    /// Whether signing needs no question.
+    pub(crate) const fn yes(&self) -> bool {
+        self.yes
+    }
+
+    /// Has the signer write the statement's text, and the owners sign it.
     pub(crate) async fn sign(
         &self,
         output: &Output,
@@ -85,113 +130,121 @@ impl SigningArgs {
             .owners()
             .await
             .map_err(failed("no list of owners"))?;
-        let hands = self.hands(&owners)?;
+        let owners: Vec<_> = owners.iter().map(Signatory::from).collect();
+        self.sign_as(output, signer, facts, &owners).await
+    }
+
+    /// The same, by some of these.
+    pub(crate) async fn sign_as(
+        &self,
+        output: &Output,
+        signer: &Signer,
+        facts: &StatementFacts,
+        known: &[Signatory],
+    ) -> Result<SignedStatement, Failure> {
+        let hands = self.hands(known)?;
         let (statement, text) = draft(signer, facts).await?;
-        let signatures = hands
-            .iter()
-            .map(|hand| hand.sign(output, &text, self.yes))
-            .collect::<Result<_, _>>()?;
+        let signatures = self.signatures(output, &hands, &text)?;
         Ok(SignedStatement {
             statement,
+            text,
             signatures,
         })
     }
 
-    /// Which owners sign, and how.
-    fn hands(&self, owners: &[OwnerView]) -> Result<Vec<Hand>, Failure> {
-        let hands = if !self.owner_keys.is_empty() {
-            let of_file = |path: &PathBuf| Hand::of_file(path, owners);
-            self.owner_keys
+    /// Signatures over a text that was drafted before; none if nobody is named.
+    pub(crate) fn sign_text_if_any(
+        &self,
+        output: &Output,
+        text: &str,
+        known: &[Signatory],
+    ) -> Result<Vec<OwnerSignature>, Failure> {
+        if self.owner_key.is_empty() && self.owner.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.signatures(output, &self.hands(known)?, text)
+    }
+
+    fn signatures(
+        &self,
+        output: &Output,
+        hands: &[Hand],
+        text: &str,
+    ) -> Result<Vec<OwnerSignature>, Failure> {
+        hands
+            .iter()
+            .map(|hand| {
+                Ok(OwnerSignature {
+                    owner: hand.id,
+                    envelope: hand.pen.envelope,
+                    signature: hand.pen.sign(output, text, self.yes)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Who signs, and how.
+    fn hands(&self, known: &[Signatory]) -> Result<Vec<Hand>, Failure> {
+        let mut hands = Vec::new();
+        for path in &self.owner_key {
+            let key = KeyFile::read(path)?;
+            let signatory = known
                 .iter()
-                .map(of_file)
-                .collect::<Result<_, _>>()?
-        } else if self.owners.is_empty() {
-            vec![self.only(owners)?]
-        } else {
-            self.elsewhere(owners)?
-        };
-        for (place, hand) in hands.iter().enumerate() {
-            if hands
-                .iter()
-                .skip(place + 1)
-                .any(|other| other.owner == hand.owner)
-            {
-                return Err(Failure::usage(format!("{} is named twice", hand.owner))
-                    .why("each signature must be another owner's"));
+                .find(|known| known.key == key.owner())
+                .ok_or_else(|| {
+                    Failure::usage(format!(
+                        "{} is nobody's key who may sign this",
+                        path.display()
+                    ))
+                    .why(format!("its public key is {}", key.owner()))
+                    .next("waiaas owner list; the first one: waiaas owner enrol")
+                })?;
+            hands.push(Hand {
+                id: signatory.id,
+                pen: Pen::of_file(key),
+            });
+        }
+        let named = match (self.owner.as_slice(), known) {
+            ([], _) if !hands.is_empty() => Vec::new(),
+            ([], [only]) => vec![only],
+            ([], []) => {
+                return Err(Failure::usage("there is nobody yet who may sign this")
+                    .next("waiaas owner enrol --key-file FILE"));
             }
+            ([], _) => {
+                return Err(Failure::usage(
+                    "who signs? give --owner or --owner-key, once for each",
+                ));
+            }
+            (ids, _) => ids
+                .iter()
+                .map(|id| {
+                    known.iter().find(|known| known.id == *id).ok_or_else(|| {
+                        Failure::usage(format!("{id} may not sign this")).next("waiaas owner list")
+                    })
+                })
+                .collect::<Result<_, _>>()?,
+        };
+        for signatory in named {
+            // The text is the same for all of them: one file is enough.
+            let text_out = self.text_out.clone().filter(|_| hands.is_empty());
+            hands.push(Hand {
+                id: signatory.id,
+                pen: Pen {
+                    key: signatory.key,
+                    envelope: self.envelope.unwrap_or(signatory.envelope),
+                    file: None,
+                    text_out,
+                },
+            });
         }
         Ok(hands)
     }
-
-    fn only(&self, owners: &[OwnerView]) -> Result<Hand, Failure> {
-        match owners {
-            [only] => Ok(self.hand(only, self.text_out.clone())),
-            [] => {
-                Err(Failure::usage("there is no owner yet")
-                    .next("waiaas owner enrol --key-file FILE"))
-            }
-            _ => Err(Failure::usage(
-                "which owner signs? give --owner or --owner-key",
-            )),
-        }
-    }
-
-    fn elsewhere(&self, owners: &[OwnerView]) -> Result<Vec<Hand>, Failure> {
-        // One text for all: it is written once.
-        let mut text_out = self.text_out.clone();
-        let each = self.owners.iter().map(|id| {
-            let view = owners.iter().find(|view| view.owner == *id);
-            let view = view.ok_or_else(|| {
-                Failure::usage(format!("no owner {id}")).next("waiaas owner list")
-            })?;
-            Ok(self.hand(view, text_out.take()))
-        });
-        each.collect()
-    }
-
-    fn hand(&self, view: &OwnerView, text_out: Option<PathBuf>) -> Hand {
-        Hand {
-            owner: view.owner,
-            pen: Pen {
-                key: view.key,
-                envelope: self.envelope.unwrap_or(view.envelope),
-                file: None,
-                text_out,
-            },
-        }
-    }
 }
 
-#[derive(Debug)]
 struct Hand {
-    owner: OwnerId,
+    id: OwnerId,
     pen: Pen,
-}
-
-impl Hand {
-    fn of_file(path: &Path, owners: &[OwnerView]) -> Result<Self, Failure> {
-        let key = KeyFile::read(path)?;
-        let owner = owners
-            .iter()
-            .find(|view| view.key == key.owner())
-            .ok_or_else(|| {
-                Failure::usage(format!("{} is no owner's key", path.display()))
-                    .why(format!("its public key is {}", key.owner()))
-                    .next("waiaas owner list; the first one: waiaas owner enrol")
-            })?;
-        Ok(Self {
-            owner: owner.owner,
-            pen: Pen::of_file(key),
-        })
-    }
-
-    fn sign(&self, output: &Output, text: &str, yes: bool) -> Result<OwnerSignature, Failure> {
-        Ok(OwnerSignature {
-            owner: self.owner,
-            envelope: self.pen.envelope,
-            signature: self.pen.sign(output, text, yes)?,
-        })
-    }
 }
 
 /// A key and the way in which it signs.
@@ -294,63 +347,53 @@ mod tests {
     const TEXT: &str =
         include_str!("../../shared/tests/golden/statements/release-pause.txt").trim_ascii_end();
 
+    /// Each signs the same text, with a file or elsewhere, in one go.
     #[test]
-    fn several_owners_sign_each_once() {
-        #[derive(clap::Parser)]
-        struct Line {
-            #[command(flatten)]
-            signing: SigningArgs,
-        }
-        let parse = |arguments: &[&str]| {
-            let line = std::iter::once("x").chain(arguments.iter().copied());
-            <Line as clap::Parser>::try_parse_from(line).map(|line| line.signing)
-        };
+    fn several_owners_sign_in_one_go() {
         let folder = tempfile::tempdir().unwrap();
         let mut files = Vec::new();
-        let mut views = Vec::new();
+        let mut known = Vec::new();
         for number in 0..3_u8 {
             let key = KeyFile::generate().unwrap();
             let path = folder.path().join(format!("{number}.json"));
             key.write(&path).unwrap();
-            files.push(path.to_str().unwrap().to_owned());
-            views.push(OwnerView {
-                owner: OwnerId::from_bytes([number; 16]),
+            files.push(path);
+            known.push(Signatory {
+                id: OwnerId::from_bytes([number; 16]),
                 key: key.owner(),
                 envelope: Envelope::Ed25519Plain,
-                withdrawals: Vec::new(),
             });
         }
-        let [first, second, third] = [&files[0], &files[1], &files[2]].map(String::as_str);
-        let owners = |hands: Vec<Hand>| hands.iter().map(|hand| hand.owner).collect::<Vec<_>>();
-        let two = parse(&["--owner-key", first, "--owner-key", second]).unwrap();
-        assert_eq!(two.signers(), 2);
-        assert_eq!(
-            owners(two.hands(&views).unwrap()),
-            [views[0].owner, views[1].owner]
-        );
+        let signing = |files: &[PathBuf], owners: Vec<OwnerId>| {
+            SigningArgs::new(files.to_vec(), owners, None, Some("text".into()), true)
+        };
+        let two = signing(&files[..2], Vec::new());
         let output = Output::new(false);
-        let signed = two.hands(&views).unwrap()[1]
-            .sign(&output, TEXT, true)
-            .unwrap();
-        assert_eq!((signed.owner, signed.signature.len()), (views[1].owner, 64));
-        let twice = parse(&["--owner-key", first, "--owner-key", first]).unwrap();
-        assert!(twice.hands(&views).unwrap_err().human().contains("twice"));
-        let stranger = parse(&["--owner-key", third]).unwrap();
-        assert!(stranger.hands(&views[..2]).is_err());
-        let ids = views.iter().map(|view| view.owner.to_string());
-        let ids: Vec<_> = ids.collect();
-        let elsewhere =
-            parse(&["--owner", &ids[0], "--owner", &ids[2], "--text-out", "t"]).unwrap();
-        let hands = elsewhere.hands(&views).unwrap();
-        let written = hands.iter().filter(|hand| hand.pen.text_out.is_some());
-        assert_eq!((hands.len(), written.count()), (2, 1));
-        assert_eq!(parse(&[]).unwrap().signers(), 1);
-        assert!(
-            parse(&[]).unwrap().hands(&views).is_err(),
-            "which of three?"
+        let hands = two.hands(&known).unwrap();
+        let signed = two.signatures(&output, &hands, TEXT).unwrap();
+        let owners: Vec<_> = signed.iter().map(|signature| signature.owner).collect();
+        assert_eq!((two.signers(), owners), (2, vec![known[0].id, known[1].id]));
+        assert_ne!(signed[0].signature, signed[1].signature);
+        let mixed = signing(&files[..1], vec![known[2].id]);
+        assert_eq!(
+            (mixed.signers(), mixed.hands(&known).unwrap().len()),
+            (2, 2)
         );
-        assert_eq!(parse(&[]).unwrap().hands(&views[..1]).unwrap().len(), 1);
-        assert!(parse(&["--owner-key", first, "--owner", &ids[1]]).is_err());
+        let elsewhere = signing(&[], vec![known[0].id, known[2].id]);
+        let hands = elsewhere.hands(&known).unwrap();
+        let written = hands.iter().filter(|hand| hand.pen.text_out.is_some());
+        assert_eq!(
+            (hands.len(), written.count()),
+            (2, 1),
+            "the text is written once"
+        );
+        assert!(signing(&files[2..], Vec::new()).hands(&known[..2]).is_err());
+        let nobody = signing(&[], Vec::new());
+        assert!(nobody.hands(&known).is_err(), "which of three?");
+        assert_eq!(
+            (nobody.signers(), nobody.hands(&known[..1]).unwrap().len()),
+            (1, 1)
+        );
     }
 
     #[test]

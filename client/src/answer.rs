@@ -45,6 +45,10 @@ pub struct SignerStatus {
     pub unlock_failures: u32,
     /// Version of the signer.
     pub version: String,
+    /// Whether its log has ended for good.
+    pub retired: bool,
+    /// Changes of owners that wait: `owners` shows them.
+    pub owner_changes: u32,
 }
 
 /// A part of the log, to be verified with `waiaas_shared::log` before anything is believed.
@@ -211,6 +215,8 @@ pub(crate) fn status(reader: status::Reader<'_>) -> Result<SignerStatus> {
         claim_holds: reader.get_claim_holds(),
         unlock_failures: reader.get_unlock_failures(),
         version: owned(reader.get_version())?,
+        retired: reader.get_retired(),
+        owner_changes: reader.get_owner_changes(),
     })
 }
 

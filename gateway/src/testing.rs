@@ -429,6 +429,8 @@ impl SignerPort for FakeSigner {
                 claim_holds: false,
                 unlock_failures: 0,
                 version: "test".to_owned(),
+                retired: false,
+                owner_changes: 0,
             })
         })
     }

@@ -135,8 +135,8 @@ codes! {
     AdminOnly = 96, "admin_only", AskOwner, "This goes over admin.sock with the password only.";
 
     // Owners and their statements.
-    OwnerUnknown = 110, "owner_unknown", Stop, "No such owner, or the owner is suspended.";
-    OwnerKnown = 111, "owner_known", Stop, "This key is an owner already.";
+    OwnerUnknown = 110, "owner_unknown", Stop, "No such owner.";
+    OwnerKnown = 111, "owner_known", Stop, "This key is an owner's or a guardian's already, or about to be.";
     StatementUnknown = 112, "statement_unknown", Stop, "No such statement is open: it was never drafted, was used, or has expired.";
     StatementExpired = 113, "statement_expired", Stop, "The statement has expired: draft it again.";
     StatementSignature = 114, "statement_signature", Stop, "The signature does not verify over the statement's exact text.";
@@ -178,6 +178,21 @@ codes! {
     CallValue = 154, "call_value", PayLess, "The call carries more than policy allows it.";
     OutsideHours = 155, "outside_hours", Wait, "Policy allows no payment at this time.";
     CoolDown = 156, "cool_down", Wait, "Policy demands more time between two payments.";
+    // Changes of owners, suspension, recovery, credit, the end.
+    NotFirstOwner = 180, "not_first_owner", Stop, "There is an owner already: more come by `waiaas owner add`.";
+    OwnerChangeUnknown = 181, "owner_change_unknown", Stop, "No such change of owners waits: it was never asked for, has taken effect, or was cancelled.";
+    OwnerChangeTooMany = 182, "owner_change_too_many", Wait, "Too many keys are registered, or too many changes of owners wait.";
+    QuorumRange = 183, "quorum_range", Stop, "At least one owner must sign, and never more than there are owners who are not suspended.";
+    OwnerSuspended = 184, "owner_suspended", AskOwner, "The signature is by an owner who is suspended.";
+    OwnerItself = 185, "owner_itself", Stop, "An owner is suspended by another owner, or with the password.";
+    NotSuspended = 186, "not_suspended", Stop, "This owner is not suspended.";
+    GuardianUnknown = 187, "guardian_unknown", Stop, "No such guardian.";
+    CreditMismatch = 188, "credit_mismatch", Stop, "The credit does not name a payment of this log, or exceeds what it was charged.";
+    CreditUsed = 189, "credit_used", Stop, "This payment was credited already.";
+    PaymentCredited = 190, "payment_credited", Stop, "The owner credited this payment as one that never took place: its bytes are not given again.";
+    PhraseWrong = 191, "phrase_wrong", Stop, "These are not the 24 words of this signer.";
+    RecoveryPending = 192, "recovery_pending", Stop, "A recovery waits already: cancel it first.";
+    Retired = 193, "retired", Stop, "The signer was retired: its log has ended and nothing is signed.";
 }
 
 impl fmt::Display for Code {

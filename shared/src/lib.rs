@@ -16,6 +16,7 @@ pub mod ids;
 pub mod intent;
 pub mod keys;
 pub mod log;
+pub mod owner_change;
 pub mod policy;
 pub mod request;
 pub mod request_signature;

@@ -83,6 +83,14 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
             }
             EventBody::NonceAttested { .. } => news.stale.wallets = true,
             EventBody::PolicyAdopted { .. } => news.stale.policy = true,
+            // Sessions and policies may have gone with a key.
+            EventBody::OwnerSuspended { .. }
+            | EventBody::OwnerChangeEffective { .. }
+            | EventBody::Retired { .. } => news.stale = Stale::everything(),
+            EventBody::Credited { session, .. } => {
+                news.stale.sessions.push(session);
+                news.stale.wallets = true;
+            }
             EventBody::SessionRevoked { session, .. } | EventBody::SessionExpired { session } => {
                 news.stale.sessions.push(session);
             }
@@ -100,6 +108,11 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
             | EventBody::StatementIssued { .. }
             | EventBody::SessionGranted { .. }
             | EventBody::WithdrawalEnrolled { .. }
+            | EventBody::OwnerChangeScheduled { .. }
+            | EventBody::OwnerChangeCancelled { .. }
+            | EventBody::OwnerChangeVoided { .. }
+            | EventBody::SuspensionLifted { .. }
+            | EventBody::GuardianStopped { .. }
             | EventBody::DenialsCounted { .. } => {}
         }
     }

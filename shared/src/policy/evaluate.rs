@@ -257,5 +257,5 @@ pub const fn window_limit(rule: &AssetRule, window: Window) -> Amount {
 }
 
 #[cfg(test)]
-#[path = "evaluate_tests.rs"]
+#[path = "evaluate_tests/mod.rs"]
 mod tests;

@@ -124,6 +124,11 @@ impl WalletHistory {
         }
     }
 
+    /// An owner credits what a payment at `at` was charged, or a part of it (invariant 5).
+    pub fn credit(&mut self, at: BudgetTime, charges: &Charges) {
+        uncharge(&mut self.assets, at, charges);
+    }
+
     /// Takes a payment out again: only for judging it once more, on a copy. Its recipients stay paid.
     pub fn uncharge(&mut self, payment: &Charged<'_>) {
         let Charged {
@@ -201,6 +206,11 @@ impl SessionHistory {
         charge(&mut self.assets, at, charges);
         self.payments.charge(at, Amount::ZERO);
         self.last = Some(at);
+    }
+
+    /// An owner credits what a payment at `at` was charged, or a part of it (invariant 5).
+    pub fn credit(&mut self, at: BudgetTime, charges: &Charges) {
+        uncharge(&mut self.assets, at, charges);
     }
 
     /// Takes one payment that was made at `at` out again: only for judging it once more, on a copy.

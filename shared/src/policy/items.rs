@@ -2,16 +2,23 @@
 //! it loosens. `diff` and the documents' words are made from it, so that neither can forget a value.
 //! Judges nothing.
 
+mod words;
+
 use std::collections::BTreeSet;
 
-use super::alarm::{Action, Alarm, Condition};
-use super::document::{AssetRule, PolicyDocument, TokenExtension};
+pub use self::words::duration;
+pub(super) use self::words::{DAYS, clock, offset};
+use self::words::{
+    Unit, alarm_in_words, extension_in_words, hours_in_words, micro, window_in_words,
+};
+use super::alarm::Action;
+use super::document::{AssetRule, PolicyDocument};
 use super::evaluate::Tier;
 use super::limits::Limits;
-use super::scope::{Hours, ScopeRule};
+use super::scope::ScopeRule;
 use super::windows::Window;
-use crate::amount::{Amount, Decimals};
-use crate::caip::AssetId;
+use crate::amount::Amount;
+use crate::caip::{AssetId, Family};
 use crate::time::Millis;
 
 /// How amounts are written.
@@ -96,12 +103,20 @@ impl Item {
     /// Whether it says anything at all.
     #[must_use]
     pub fn says_something(&self) -> bool {
-        !matches!(
-            self.rank,
-            Rank::Ceiling(None) | Rank::Floor(0) | Rank::Leave(false) | Rank::Only(None)
-        )
+        let silent = match &self.rank {
+            Rank::Ceiling(limit) => limit.is_none(),
+            Rank::Floor(least) => *least == 0 || *least == u128::MAX,
+            Rank::Leave(given) => !given,
+            Rank::Choice => self.value == ANY,
+            Rank::Only(list) => list.as_ref().is_none_or(BTreeSet::is_empty),
+            Rank::Members(_) => false,
+        };
+        !silent
     }
 }
+
+/// What a choice that was not made says.
+const ANY: &str = "any";
 
 /// Everything that a document says.
 #[must_use]
@@ -223,18 +238,24 @@ fn asset(rule: &AssetRule, style: Style) -> Section {
         limits("to one recipient, ", of_recipient, &unit, &mut items);
     }
     // An absent one allows nothing, and counts as zero.
-    items.push(unit.ceiling(
-        "highest fee of one transaction",
-        Some(rule.fee_ceiling.unwrap_or_default()),
-    ));
-    items.push(unit.ceiling(
-        "highest rent of one transaction",
-        Some(rule.rent_ceiling.unwrap_or_default()),
-    ));
-    items.push(unit.ceiling(
-        "most signed between two attestations of the nonce",
-        Some(rule.outstanding.unwrap_or_default()),
-    ));
+    let native = rule.asset == rule.asset.chain().native_asset();
+    let evm = rule.asset.chain().family() == Family::Evm;
+    let ceilings = [
+        ("highest fee of one transaction", rule.fee_ceiling, native),
+        (
+            "highest rent of one transaction",
+            rule.rent_ceiling,
+            native && !evm,
+        ),
+        (
+            "most signed between two attestations of the nonce",
+            rule.outstanding,
+            native && evm,
+        ),
+    ];
+    for (name, ceiling, _) in ceilings.into_iter().filter(|(_, _, belongs)| *belongs) {
+        items.push(unit.ceiling(name, Some(ceiling.unwrap_or_default())));
+    }
     let yes_or_no = if rule.sign_only { "yes" } else { "no" };
     items.push(Item {
         name: "may be signed without being sent".to_owned(),
@@ -290,7 +311,7 @@ fn scope(rule: &ScopeRule, unit: &dyn Fn(AssetId) -> Unit) -> Section {
     items.push(only("assets", rule.assets.as_deref()));
     items.push(only("contacts", rule.recipients.as_deref()));
     let hours = rule.hours.as_deref().map(hours_in_words);
-    items.push(choice("hours", hours.unwrap_or_else(|| "any".to_owned())));
+    items.push(choice("hours", hours.unwrap_or_else(|| ANY.to_owned())));
     items.push(wait("time between two payments", rule.cool_down));
     items.push(wait("a payment in DELAY waits", rule.delay));
     items.push(tier(
@@ -392,164 +413,4 @@ fn joined(set: &BTreeSet<String>) -> String {
         .map(String::as_str)
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-const fn window_in_words(window: Window) -> &'static str {
-    match window {
-        Window::Hour => "hour",
-        Window::Day => "24 hours",
-        Window::Week => "7 days",
-        Window::Month => "30 days",
-    }
-}
-
-fn extension_in_words(extension: &TokenExtension, unit: &Unit) -> String {
-    match extension {
-        TokenExtension::TransferFee { basis_points, most } => format!(
-            "its own fee of {basis_points} basis points up to {}",
-            unit.shown(*most)
-        ),
-        TokenExtension::PermanentDelegate => "somebody may take it back".to_owned(),
-        TokenExtension::InterestBearing => "interest is shown".to_owned(),
-        TokenExtension::Metadata => "metadata".to_owned(),
-        TokenExtension::MintCloseAuthority => "the mint may be closed".to_owned(),
-        TokenExtension::DefaultAccountState => "accounts may begin frozen".to_owned(),
-    }
-}
-
-fn hours_in_words(list: &[Hours]) -> String {
-    let one = |hours: &Hours| {
-        let days: Vec<&str> = (0..7_u8)
-            .zip(DAYS)
-            .filter(|(day, _)| hours.days & (1 << day) != 0)
-            .map(|(_, name)| name)
-            .collect();
-        format!(
-            "{} {} to {} UTC{}",
-            days.join(" "),
-            clock(hours.from),
-            clock(hours.to),
-            offset(hours.utc_offset)
-        )
-    };
-    list.iter().map(one).collect::<Vec<_>>().join(" and ")
-}
-
-/// Days of a week as documents name them, Monday first.
-pub(super) const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-
-/// `09:30`.
-pub(super) fn clock(minute: u16) -> String {
-    format!("{:02}:{:02}", minute / 60, minute % 60)
-}
-
-/// `+09:00`.
-pub(super) fn offset(minutes: i16) -> String {
-    let sign = if minutes < 0 { '-' } else { '+' };
-    format!("{sign}{}", clock(minutes.unsigned_abs()))
-}
-
-fn alarm_in_words(alarm: &Alarm) -> String {
-    let condition = match &alarm.condition {
-        Condition::DenialsInARow { count } => format!("{count} refusals in a row"),
-        Condition::Signatures { count, window } => {
-            format!("{count} signatures in {}", duration(*window))
-        }
-        Condition::Velocity { times, window } => {
-            format!("{times} times the usual spending in {}", duration(*window))
-        }
-        Condition::OutsideHours { hours } => {
-            format!("a payment outside of {}", hours_in_words(hours))
-        }
-        Condition::OpenPayments { count } => format!("{count} payments waiting"),
-        Condition::Idle { after } => format!("no payment for {}", duration(*after)),
-    };
-    let remedy = match alarm.remedy {
-        super::alarm::Remedy::Tell => "you are told",
-        super::alarm::Remedy::SuspendSession => "the session is suspended",
-        super::alarm::Remedy::PauseWallet => "the wallet is paused",
-        super::alarm::Remedy::Kill => "the kill switch is thrown",
-    };
-    format!("alarm on {condition}, {remedy}")
-}
-
-/// In the largest unit that has no remainder.
-#[must_use]
-pub fn duration(wait: Millis) -> String {
-    let millis = wait.millis();
-    let units = [(3_600_000, "hour"), (60_000, "minute"), (1000, "second")];
-    let whole = units
-        .into_iter()
-        .find(|(length, _)| millis.is_multiple_of(*length));
-    let (length, name) = whole.unwrap_or((1, "millisecond"));
-    let count = millis / length;
-    if count == 1 {
-        format!("1 {name}")
-    } else {
-        format!("{count} {name}s")
-    }
-}
-
-/// Decimals of a US dollar in millionths.
-const MICRO: Decimals = match Decimals::new(6) {
-    Ok(decimals) => decimals,
-    Err(_) => panic!("at most 36 places"),
-};
-
-/// Millionths of a US dollar as dollars.
-fn micro(amount: Amount) -> String {
-    amount.format_decimal(MICRO)
-}
-
-/// In what amounts are written.
-struct Unit {
-    name: String,
-    decimals: Decimals,
-    style: Style,
-}
-
-impl Unit {
-    fn of_rule(rule: &AssetRule, style: Style) -> Self {
-        Self {
-            name: rule.symbol.clone(),
-            decimals: rule.decimals,
-            style,
-        }
-    }
-
-    /// An asset that no checked document would leave out is counted in base units.
-    fn of(document: &PolicyDocument, asset: AssetId, style: Style) -> Self {
-        match document.asset(asset) {
-            Some(rule) => Self::of_rule(rule, style),
-            None => Self {
-                name: "base units".to_owned(),
-                decimals: Decimals::ZERO,
-                style: Style::Plain,
-            },
-        }
-    }
-
-    fn usd() -> Self {
-        Self {
-            name: "USD".to_owned(),
-            decimals: MICRO,
-            style: Style::Plain,
-        }
-    }
-
-    fn shown(&self, amount: Amount) -> String {
-        let plain = format!("{} {}", amount.format_decimal(self.decimals), self.name);
-        match self.style {
-            Style::Plain => plain,
-            Style::Exact => format!("{plain} ({amount} base units)"),
-        }
-    }
-
-    fn ceiling(&self, name: &str, amount: Option<Amount>) -> Item {
-        Item {
-            name: name.to_owned(),
-            value: amount.map_or_else(|| NO_LIMIT.to_owned(), |amount| self.shown(amount)),
-            rank: Rank::Ceiling(amount.map(Amount::base_units)),
-        }
-    }
 }

@@ -13,7 +13,7 @@ use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 use waiaas_shared::view::{OwnerView, SessionView, WalletView};
 
 use super::lanes::Lane;
-use crate::core::command::SpendRequest;
+use crate::core::command::{Recovery, Rehearsal, SpendRequest};
 use crate::ledger::Page;
 use crate::sys::memory::LockedBytes;
 
@@ -61,6 +61,12 @@ pub enum Ask {
     Withdraw(StatementId, Vec<OwnerSignature>, Vec<u8>, Reply<Signed>),
     /// Enrol an owner: password and rehearsal.
     Enrol(LockedBytes, StatementId, Envelope, Vec<u8>, Reply<OwnerId>),
+    /// Register a new owner's or guardian's key: password, owners' signatures, the key's own.
+    Register(LockedBytes, Vec<OwnerSignature>, Rehearsal, Reply<OwnerId>),
+    /// Begin a recovery: password, recovery phrase, the new key's signature, guardians' if any.
+    Recover(LockedBytes, LockedBytes, Recovery, Reply<u64>),
+    /// Suspend an owner's key: the password alone.
+    SuspendOwner(LockedBytes, OwnerId, Reply<u64>),
     /// Create a wallet: password, family, networks, first nonce.
     CreateWallet(LockedBytes, Family, Vec<ChainId>, u64, Reply<WalletView>),
     /// Create keystore and log.
@@ -125,6 +131,10 @@ pub struct Status {
     pub head: String,
     /// Wrong passwords since the last unlock.
     pub unlock_failures: u32,
+    /// Whether the log has ended for good.
+    pub retired: bool,
+    /// Changes of owners that wait.
+    pub owner_changes: u32,
 }
 
 /// A page of events.

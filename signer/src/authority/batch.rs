@@ -7,6 +7,7 @@ use waiaas_shared::codec::to_canonical;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::{Event, EventBody};
 use waiaas_shared::log::{Head, SignedHead, link};
+use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Clocks;
 
 use super::ask::{Ask, Drafted, Reply, refused};
@@ -43,6 +44,13 @@ impl<L, S> Default for Pending<L, S> {
             stops: false,
             clear_journal: false,
         }
+    }
+}
+
+impl<L, S> Pending<L, S> {
+    /// The batch holds a stop.
+    pub(super) const fn stop(&mut self) {
+        self.stops = true;
     }
 }
 
@@ -125,7 +133,15 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 self.sign_later(pending, None, outcome, send(reply));
             }
             Ask::Draft(facts, origin, reply) => {
-                let outcome = self.decide(pending, &Command::Draft { facts, origin });
+                let command = match facts {
+                    StatementFacts::Credit { transaction, .. } => Command::DraftCredit {
+                        entry: self.payment(transaction)?,
+                        facts,
+                        origin,
+                    },
+                    facts => Command::Draft { facts, origin },
+                };
+                let outcome = self.decide(pending, &command);
                 self.later(pending, reply, outcome, |outcome| match outcome {
                     Outcome::Drafted { statement, text } => Some(Drafted {
                         statement,
@@ -141,7 +157,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
                     origin,
                     with_password: false,
                 };
-                self.submit(pending, submission, reply);
+                self.submit(pending, submission, reply)?;
             }
             Ask::Submit(statement, signatures, _, Some(password), reply) => {
                 self.begin_password(password, Purpose::Submit(statement, signatures, reply));
@@ -151,6 +167,15 @@ impl<L: Ledger, S: System> Authority<L, S> {
                     password,
                     Purpose::Enrol(statement, envelope, signature, reply),
                 );
+            }
+            Ask::Register(password, signatures, rehearsal, reply) => {
+                self.begin_password(password, Purpose::Register(signatures, rehearsal, reply));
+            }
+            Ask::Recover(password, phrase, recovery, reply) => {
+                self.begin_password(password, Purpose::Recover(phrase, recovery, reply));
+            }
+            Ask::SuspendOwner(password, owner, reply) => {
+                self.begin_password(password, Purpose::SuspendOwner(owner, reply));
             }
             Ask::CreateWallet(password, family, networks, first_nonce, reply) => {
                 self.begin_password(
@@ -361,13 +386,25 @@ impl<L: Ledger, S: System> Authority<L, S> {
         pending: &mut Pending<L, S>,
         submission: Submission,
         reply: Reply<u64>,
-    ) {
-        let outcome = self.decide(pending, &Command::Submit(submission));
+    ) -> Result<(), Fatal> {
+        // A guardian's kill is worth the reserve of disk as everybody's is.
+        let stops = self.state.only_stops(submission.statement);
+        let command = match self.state.credit_of(submission.statement) {
+            Some(transaction) => Command::Credit {
+                submission,
+                entry: self.payment(transaction)?,
+            },
+            None => Command::Submit(submission),
+        };
+        let outcome = self.decide(pending, &command);
+        pending.wipe |= matches!(outcome, Ok(Outcome::WipeKeys));
+        pending.stops |= stops && outcome.is_ok();
         self.answer_sequence(pending, reply, outcome);
+        Ok(())
     }
 
     /// Answers with the newest event's number once the batch is durable.
-    fn answer_sequence(
+    pub(super) fn answer_sequence(
         &mut self,
         pending: &mut Pending<L, S>,
         reply: Reply<u64>,

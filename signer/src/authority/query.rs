@@ -61,12 +61,15 @@ impl<L: Ledger, S: System> Authority<L, S> {
             sequence: self.head.map_or(0, |head| head.sequence),
             head: self.note.clone(),
             unlock_failures: self.journal.failures(),
+            retired: self.state.retired(),
+            owner_changes: u32::try_from(self.state.owner_changes()).unwrap_or(u32::MAX),
         }
     }
 
     fn dry_run(&mut self, request: SpendRequest) -> Result<Verdict, Denial> {
         match self.vault {
             Vault::None => return refused(Code::NotInitialized),
+            _ if self.state.retired() => return refused(Code::Retired),
             Vault::Locked(_) => return refused(Code::Locked),
             Vault::Open(..) => {}
         }

@@ -4,18 +4,20 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::event::{Event, EventBody, RequestNonce, Spend};
 use waiaas_shared::ids::SessionId;
 use waiaas_shared::intent::{Intent, IntentEnd};
+use waiaas_shared::owner_change::OwnerChange;
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::history::Charged;
 use waiaas_shared::policy::windows::Usage;
 use waiaas_shared::session::SessionUsage;
 use waiaas_shared::statement::StatementFacts;
-use waiaas_shared::time::{BudgetTime, RunTime};
+use waiaas_shared::time::BudgetTime;
 use waiaas_shared::view::SessionState;
 
+use super::apply_owner;
 use super::command::{Prior, Used};
 use super::state::{
-    Approval, BindingPolicy, Kill, KillPhase, Nonce, OpenIntent, OpenStatement, Owner, Session,
-    State, Wallet,
+    Approval, BindingPolicy, Kill, KillPhase, Nonce, OpenIntent, OpenStatement, Session, State,
+    Wallet,
 };
 
 /// Folds one event.
@@ -47,16 +49,7 @@ pub fn apply(state: &mut State, event: &Event) {
             statement,
         } => {
             state.statements.remove(statement);
-            state.owners.insert(
-                *owner,
-                Owner {
-                    key: *key,
-                    envelope: *envelope,
-                },
-            );
-            for account in withdrawals {
-                state.withdrawals.insert(*account, RunTime::default());
-            }
+            apply_owner::enrolled(state, *owner, *key, *envelope, withdrawals);
         }
         EventBody::WalletCreated {
             wallet,
@@ -103,7 +96,7 @@ pub fn apply(state: &mut State, event: &Event) {
         }
         EventBody::PolicyAdopted {
             statement,
-            signers: _,
+            signers,
             epoch,
             digest: _,
             matures,
@@ -123,13 +116,14 @@ pub fn apply(state: &mut State, event: &Event) {
                 state.policies.push(BindingPolicy {
                     document: document.into(),
                     matures: *matures,
+                    signers: signers.clone(),
                 });
             }
         }
         EventBody::SessionGranted {
             session,
             statement,
-            signers: _,
+            signers,
         } => {
             if let Some(OpenStatement {
                 facts: StatementFacts::GrantSession { grant },
@@ -143,14 +137,14 @@ pub fn apply(state: &mut State, event: &Event) {
                     state: SessionState::Active,
                     killed: false,
                     opened: Usage::default(),
+                    signers: signers.clone(),
                 };
                 state.sessions.insert(*session, granted);
             }
         }
         EventBody::SessionRevoked { session, origin: _ } => {
             if let Some(session) = state.sessions.get_mut(session) {
-                session.state = SessionState::Revoked;
-                session.killed = false;
+                session.revoke();
             }
         }
         EventBody::SessionExpired { session } => {
@@ -196,6 +190,7 @@ pub fn apply(state: &mut State, event: &Event) {
                 }
             }
             state.statements.clear();
+            apply_owner::killed(state);
         }
         EventBody::KillReleased {
             epoch: _,
@@ -242,10 +237,63 @@ pub fn apply(state: &mut State, event: &Event) {
             account,
             effective,
             statement,
+            signers,
+        } => {
+            let change = OwnerChange::EnrolWithdrawal { account: *account };
+            apply_owner::scheduled(state, &change, *effective, *statement, signers);
+        }
+        EventBody::OwnerChangeScheduled {
+            change,
+            effective,
+            statement,
+            signers,
+        } => apply_owner::scheduled(state, change, *effective, *statement, signers),
+        EventBody::OwnerChangeCancelled {
+            change,
+            statement,
+            signers: _,
+        } => apply_owner::cancelled(state, *change, *statement),
+        EventBody::OwnerChangeEffective { change } => apply_owner::effective(state, *change),
+        EventBody::OwnerChangeVoided { change, code: _ } => apply_owner::voided(state, *change),
+        EventBody::OwnerSuspended {
+            owner,
+            policies,
+            sessions,
+            changes,
+            statement: _,
+            signers: _,
+        } => apply_owner::suspended(state, *owner, policies, sessions, changes),
+        EventBody::SuspensionLifted {
+            owner,
+            statement,
+            signers: _,
+        } => apply_owner::lifted(state, *owner, *statement),
+        EventBody::Credited {
+            sequence,
+            wallet,
+            session,
+            charged_at,
+            amounts,
+            statement,
             signers: _,
         } => {
             state.statements.remove(statement);
-            state.withdrawals.insert(*account, *effective);
+            state.credited.insert(*sequence);
+            apply_owner::credited(state, *wallet, *session, *charged_at, amounts);
+        }
+        EventBody::GuardianStopped {
+            statement,
+            guardians: _,
+        } => {
+            state.statements.remove(statement);
+        }
+        EventBody::Retired {
+            statement: _,
+            signers: _,
+        } => {
+            state.retired = true;
+            state.statements.clear();
+            state.owners.pending.clear();
         }
         EventBody::DenialsCounted {
             session: _,

@@ -71,6 +71,36 @@ pub enum Command {
     Enrol(Rehearsal),
     /// Carry out what owners signed.
     Submit(Submission),
+    /// Register a new owner's or guardian's key: owners signed, and the key signed the same text.
+    Register {
+        /// What owners signed.
+        submission: Submission,
+        /// What the new key signed.
+        rehearsal: Rehearsal,
+    },
+    /// Begin a recovery; came over `admin.sock` with password and recovery phrase.
+    Recover(Recovery),
+    /// Suspend an owner's key; came over `admin.sock` with the password.
+    SuspendOwner {
+        /// Whose.
+        owner: OwnerId,
+    },
+    /// Write the text of a credit.
+    DraftCredit {
+        /// What it says.
+        facts: StatementFacts,
+        /// Where it is asked.
+        origin: Origin,
+        /// The payment's entry, as the ledger found it.
+        entry: Option<Box<Prior>>,
+    },
+    /// Carry out a signed credit.
+    Credit {
+        /// What owners signed.
+        submission: Submission,
+        /// The payment's entry, as the ledger found it.
+        entry: Option<Box<Prior>>,
+    },
     /// Carry out a signed withdrawal.
     Withdraw(Withdrawal),
     /// An agent's payment.
@@ -156,6 +186,29 @@ pub struct Submission {
     pub origin: Origin,
     /// Whether the password came with it (only ever over `admin.sock`).
     pub with_password: bool,
+}
+
+impl Submission {
+    /// Some kinds go over `admin.sock` with the password only.
+    ///
+    /// # Errors
+    /// [`Code::AdminOnly`].
+    pub(super) fn require_password(&self) -> Result<(), Code> {
+        if self.with_password && self.origin == Origin::Admin {
+            Ok(())
+        } else {
+            Err(Code::AdminOnly)
+        }
+    }
+}
+
+/// A recovery that is begun.
+#[derive(Debug, Clone)]
+pub struct Recovery {
+    /// The new key's signature over the `RecoverOwners` statement.
+    pub rehearsal: Rehearsal,
+    /// Guardians' signatures over the same text, if any.
+    pub guardians: Vec<OwnerSignature>,
 }
 
 /// A signed withdrawal with the transaction that carries it out.

@@ -8,16 +8,16 @@ use waiaas_shared::digest::Digest;
 use waiaas_shared::event::{EventBody, Origin, RequestNonce, Spend};
 use waiaas_shared::ids::{OwnerId, SessionId, StatementId, TransactionId, WalletId};
 use waiaas_shared::intent::{Intent, IntentEnd, IntentView, Wait};
+use waiaas_shared::owner_change::Standing;
 use waiaas_shared::policy::evaluate::{Payment, Tier, Verdict, charges};
 use waiaas_shared::policy::windows::Window;
 use waiaas_shared::request::Transfer;
 use waiaas_shared::time::{Clocks, WallTime};
 
 use super::Decision;
-use super::command::{Context, Outcome, Release};
-use super::decide_session;
-use super::decide_spend;
-use super::state::{OpenIntent, State};
+use super::command::{Context, Outcome, Release, Submission};
+use super::state::{OpenIntent, OpenStatement, State};
+use super::{decide_owner, decide_session, decide_spend};
 
 /// Payments of one session that may wait at once.
 const SESSION_LIMIT: usize = 16;
@@ -279,7 +279,10 @@ fn signed(
 fn approvers(state: &State, open: &OpenIntent) -> usize {
     let signers = open.approval.iter().flat_map(|approval| &approval.signers);
     signers
-        .filter(|owner| state.owners.contains_key(owner))
+        .filter(|owner| {
+            let known = state.owners.keys.get(owner);
+            known.is_some_and(|owner| owner.standing == Standing::Active)
+        })
         .count()
 }
 
@@ -301,15 +304,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// How many owners must sign an approval.
-pub(super) fn quorum(state: &State, transaction: TransactionId) -> usize {
-    match state.intents.get(&transaction).map(|open| open.intent.wait) {
-        Some(Wait::Approval { quorum }) => usize::from(quorum),
-        _ => 1,
-    }
-}
-
-/// Owners approved: it may be released for a while.
+/// As many owners approved as policy and the owners' own quorum ask for: it may be released for a while.
 pub(super) fn approved(
     state: &State,
     transaction: TransactionId,
@@ -318,6 +313,10 @@ pub(super) fn approved(
     now: Clocks,
 ) -> Result<EventBody, Denial> {
     let open = state.intents.get(&transaction).ok_or(Code::IntentUnknown)?;
+    match open.intent.wait {
+        Wait::Approval { quorum } if signers.len() >= usize::from(quorum) => {}
+        _ => return Err(Code::QuorumMissing.into()),
+    }
     Ok(EventBody::IntentApproved {
         transaction,
         statement,
@@ -326,16 +325,22 @@ pub(super) fn approved(
     })
 }
 
-/// An owner rejected: final.
-pub(super) fn rejected(
+/// One owner rejects, a suspended one too: final, and also while killed, for it only stops.
+pub(super) fn reject(
+    state: &State,
+    statement: &OpenStatement,
     transaction: TransactionId,
-    statement: StatementId,
-    signers: Vec<OwnerId>,
-) -> EventBody {
-    ended(
-        vec![transaction],
-        IntentEnd::Rejected { statement, signers },
-    )
+    submission: &Submission,
+    now: Clocks,
+) -> Result<Decision, Denial> {
+    check(state, transaction, false, now)?;
+    let standings = [Standing::Active, Standing::Suspended];
+    let signers = decide_owner::any_owner(state, statement, &submission.signatures, &standings)?;
+    let cause = IntentEnd::Rejected {
+        statement: submission.statement,
+        signers,
+    };
+    Ok(Decision::event(ended(vec![transaction], cause)))
 }
 
 /// Anybody who reaches a socket may end a wait; it tightens.

@@ -37,21 +37,23 @@ impl State {
             .collect()
     }
 
-    /// Every owner.
+    /// Every owner, with what is the same for all of them.
     #[must_use]
     pub fn owner_views(&self, now: Clocks) -> Vec<OwnerView> {
-        let open = self
-            .withdrawals
-            .iter()
-            .filter(|(_, effective)| **effective <= now.run);
-        let withdrawals: Vec<_> = open.map(|(account, _)| *account).collect();
-        self.owners
+        let owners = &self.owners;
+        owners
+            .keys
             .iter()
             .map(|(id, owner)| OwnerView {
                 owner: *id,
                 key: owner.key,
                 envelope: owner.envelope,
-                withdrawals: withdrawals.clone(),
+                withdrawals: owners.withdrawals.iter().copied().collect(),
+                standing: owner.standing,
+                quorum: owners.quorum,
+                guardians: owners.guardians.values().copied().collect(),
+                pending: owners.pending.clone(),
+                now: now.run,
             })
             .collect()
     }

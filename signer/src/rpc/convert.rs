@@ -355,6 +355,8 @@ pub(super) fn write_status(status: &Status, builder: &mut types_capnp::status::B
     builder.set_sequence(status.sequence);
     builder.set_head(&status.head);
     builder.set_unlock_failures(status.unlock_failures);
+    builder.set_retired(status.retired);
+    builder.set_owner_changes(status.owner_changes);
 }
 
 /// A page of events: as many of them, from the first, as a frame holds.

@@ -13,7 +13,7 @@ use crate::sys::memory::{LockedBytes, MemoryError, SecretArena};
 use super::derive::{DerivationError, derive_key};
 use super::format::{FormatError, Identity};
 use super::keystore::{Content, UnlockError};
-use super::phrase::{PhraseError, seed_of, write_phrase};
+use super::phrase::{PhraseError, parse_phrase, seed_of, write_phrase};
 use super::sign::{Ed25519Key, KeyError, PublicKey, RecoverableSignature, Secp256k1Key, SignError};
 
 /// Why a wallet's key could not be made ready.
@@ -191,6 +191,19 @@ impl Unlocked {
             return Err(PhraseError::Buffer);
         }
         write_phrase(&self.entropy, out)
+    }
+
+    /// Whether `phrase` is this signer's recovery phrase: read and compared in locked memory, in a time
+    /// that does not depend on where they differ.
+    ///
+    /// # Errors
+    /// No room in locked memory.
+    pub fn is_phrase(&self, phrase: &LockedBytes) -> Result<bool, MemoryError> {
+        match parse_phrase(phrase, &self.arena) {
+            Ok(entropy) => Ok(entropy.expose(|bytes| self.entropy.matches(bytes))),
+            Err(PhraseError::Memory(memory)) => Err(memory),
+            Err(_) => Ok(false),
+        }
     }
 
     /// Shows every secret to a test that looks for copies of it.

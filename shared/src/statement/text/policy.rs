@@ -23,8 +23,8 @@ const ELSEWHERE: &str = "listed in the document of this digest";
 pub(super) fn write(lines: &mut Lines, bytes: &[u8], view: &dyn StatementView) -> Result<(), Code> {
     let document = PolicyDocument::from_bytes(bytes).map_err(|_| Code::PolicyMalformed)?;
     let newest = view.newest_policy();
-    let epoch_before = newest.map_or(0, |newest| newest.epoch);
-    if Some(document.epoch) != epoch_before.checked_add(1) {
+    // A voided document is compared with no more, but its epoch was given.
+    if Some(document.epoch) != view.policy_epoch().checked_add(1) {
         return Err(Code::PolicyEpoch);
     }
     lines.field("Document", document.digest());

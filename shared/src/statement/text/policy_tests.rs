@@ -234,7 +234,7 @@ fn the_worst_loss_counts_every_wallet_of_the_chain() {
         "5 SOL (5000000000 base units) a day, 20 SOL (20000000000 base units) a month, all of it without you, 1 wallet"
     ));
     view.wallets.remove(&wallet_id(1));
-    assert!(loss(&view).ends_with("a month, for each wallet, none exists yet"));
+    assert!(loss(&view).ends_with("without you, for each wallet, none exists yet"));
     // A product that does not fit is refused, not shown wrong.
     let mut document = first_policy();
     let rule = &mut document.assets[0];

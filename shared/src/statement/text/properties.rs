@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::owner_samples::{change_id, owner_id};
 use super::samples::*;
 use super::*;
 use crate::address::{EvmAddress, SolanaAddress};
 use crate::amount::Decimals;
 use crate::digest::Digest;
+use crate::event::Charge;
+use crate::ids::TransactionId;
 use crate::keys::AgentKey;
 use crate::policy::document::{AssetRule, MATURITY_LONGEST, Recipient};
 use crate::policy::limits::Counts;
 use crate::session::SessionLimit;
-use crate::statement::TEXT_LIMIT;
+use crate::statement::{GuardianStop, TEXT_LIMIT};
 use crate::time::{Millis, WallTime};
 
 fn any_chain() -> impl Strategy<Value = ChainId> {
@@ -215,6 +218,55 @@ fn any_facts() -> impl Strategy<Value = StatementFacts> {
         }),
         any_time().prop_map(|wall| StatementFacts::StateTime { wall }),
         any_account_id().prop_map(|account| StatementFacts::EnrolWithdrawal { account }),
+        about_owners(),
+    ]
+}
+
+fn any_key() -> impl Strategy<Value = OwnerKey> {
+    prop_oneof![
+        any::<[u8; 32]>().prop_map(|key| OwnerKey::Ed25519(SolanaAddress::from_bytes(key))),
+        any::<[u8; 32]>().prop_map(|key| OwnerKey::Secp256k1(EvmAddress::from_bytes(
+            key.first_chunk().copied().expect("32 is above 20")
+        ))),
+    ]
+}
+
+fn about_owners() -> impl Strategy<Value = StatementFacts> {
+    let owner = || (1_u8..5).prop_map(owner_id);
+    let change = || (1_u8..9).prop_map(change_id);
+    let amount = (any_asset(), any_amount()).prop_map(|(asset, amount)| Charge { asset, amount });
+    let credit = (
+        any::<u64>(),
+        any::<[u8; 16]>(),
+        1_u8..5,
+        prop::collection::vec(amount, 0..4),
+    );
+    prop_oneof![
+        any_key().prop_map(|key| StatementFacts::AddOwner { key }),
+        owner().prop_map(|owner| StatementFacts::RemoveOwner { owner }),
+        any::<u32>().prop_map(|quorum| StatementFacts::SetQuorum { quorum }),
+        change().prop_map(|change| StatementFacts::CancelOwnerChange { change }),
+        owner().prop_map(|owner| StatementFacts::SuspendOwner { owner }),
+        owner().prop_map(|owner| StatementFacts::LiftSuspension { owner }),
+        credit.prop_map(|(sequence, transaction, wallet, mut amounts)| {
+            amounts.sort_by_key(|given| given.asset);
+            StatementFacts::Credit {
+                sequence,
+                transaction: TransactionId::from_bytes(transaction),
+                wallet: wallet_id(wallet),
+                amounts,
+            }
+        }),
+        any_key().prop_map(|key| StatementFacts::RecoverOwners { key }),
+        any_key().prop_map(|key| StatementFacts::AddGuardian { key }),
+        owner().prop_map(|guardian| StatementFacts::RemoveGuardian { guardian }),
+        prop_oneof![
+            Just(GuardianStop::PauseAll),
+            Just(GuardianStop::Kill),
+            change().prop_map(|change| GuardianStop::CancelChange { change }),
+        ]
+        .prop_map(|stop| StatementFacts::GuardianStop { stop }),
+        Just(StatementFacts::Retire),
     ]
 }
 
@@ -505,6 +557,85 @@ fn assert_says(text: &str, facts: &StatementFacts, view: &TestView) {
             assert_eq!(fields.value::<Account>("Address"), account.account());
             assert_network(account.chain());
         }
+        StatementFacts::Credit {
+            sequence,
+            transaction,
+            wallet,
+            amounts,
+        } => {
+            assert_eq!(fields.value::<u64>("Log entry"), *sequence);
+            assert_eq!(fields.value::<TransactionId>("Payment"), *transaction);
+            assert_wallet(*wallet);
+            let shown = fields.list("Credit");
+            assert_eq!(shown.len(), amounts.len());
+            for (shown, given) in shown.iter().zip(amounts) {
+                let decimals = decimals_of(given.asset, view);
+                assert_eq!(amount_of(shown, decimals), given.amount);
+                assert!(shown.contains(&format!(" base units of {}", given.asset)));
+            }
+        }
+        about_owners => assert_owners(&fields, about_owners, view),
+    }
+}
+
+fn assert_owners(fields: &Fields<'_>, facts: &StatementFacts, view: &TestView) {
+    let waits = "after 72 hours of the signer's running time";
+    let key = |key: &OwnerKey| {
+        assert_eq!(fields.0["Key"], key.to_string());
+        assert!(fields.0["Kind of key"].starts_with(match key {
+            OwnerKey::Ed25519(_) => "Ed25519",
+            OwnerKey::Secp256k1(_) => "secp256k1",
+        }));
+    };
+    let takes_effect = |when: &str| assert_eq!(fields.0["Takes effect"], when);
+    let known = |name: &str, id: OwnerId, of: &BTreeMap<OwnerId, OwnerKey>| {
+        assert_eq!(fields.value::<OwnerId>(name), id);
+        key(&of[&id]);
+    };
+    let change = |change: &StatementId| {
+        assert_eq!(fields.value::<StatementId>("Change"), *change);
+        let words = view.pending[change].to_string();
+        assert_eq!(fields.0["What it would do"], words);
+    };
+    match facts {
+        StatementFacts::AddOwner { key: new }
+        | StatementFacts::AddGuardian { key: new }
+        | StatementFacts::RecoverOwners { key: new } => {
+            key(new);
+            takes_effect(waits);
+        }
+        StatementFacts::RemoveOwner { owner } => {
+            known("Owner", *owner, &view.owners);
+            takes_effect(waits);
+        }
+        StatementFacts::RemoveGuardian { guardian } => {
+            known("Guardian", *guardian, &view.guardians);
+            takes_effect(waits);
+        }
+        StatementFacts::SetQuorum { quorum } => {
+            assert_eq!(
+                fields.value::<u32>("Owners who must sign together"),
+                *quorum
+            );
+            takes_effect(waits);
+        }
+        StatementFacts::SuspendOwner { owner } | StatementFacts::LiftSuspension { owner } => {
+            known("Owner", *owner, &view.owners);
+            takes_effect("at once");
+        }
+        StatementFacts::CancelOwnerChange { change: id } => change(id),
+        StatementFacts::GuardianStop { stop } => match stop {
+            GuardianStop::PauseAll => assert_eq!(fields.0["Stop"], "pause everything"),
+            GuardianStop::Kill => assert_eq!(fields.0["Stop"], "throw the kill switch"),
+            GuardianStop::CancelChange { change: id } => change(id),
+        },
+        StatementFacts::Retire => {
+            assert_eq!(
+                fields.0["Afterwards"],
+                "no payment, no withdrawal, no unlock"
+            );
+        }
+        other => panic!("not about owners: {other:?}"),
     }
 }
 

@@ -39,13 +39,17 @@ pub(in crate::statement) fn session_id(number: u8) -> SessionId {
     SessionId::from_bytes([number; 16])
 }
 
-/// A signer's state: wallets 1 and 2 on Solana, wallet 3 on two EVM chains, sessions 1 and 2.
+/// A signer's state: wallets 1 and 2 on Solana, wallet 3 on two EVM chains, sessions 1 and 2, owners 1
+/// and 2, guardian 3, changes of owners 1 to 7.
 #[derive(Debug, Clone)]
 pub(in crate::statement) struct TestView {
     pub(in crate::statement) wallets: BTreeMap<WalletId, WalletFacts>,
     pub(in crate::statement) policy: Option<PolicyDocument>,
     pub(in crate::statement) sessions: BTreeMap<SessionId, SessionGrant>,
     pub(in crate::statement) intents: BTreeMap<TransactionId, Intent>,
+    pub(in crate::statement) owners: BTreeMap<OwnerId, OwnerKey>,
+    pub(in crate::statement) guardians: BTreeMap<OwnerId, OwnerKey>,
+    pub(in crate::statement) pending: BTreeMap<StatementId, OwnerChange>,
 }
 
 impl StatementView for TestView {
@@ -70,6 +74,29 @@ impl StatementView for TestView {
 
     fn intent(&self, transaction: TransactionId) -> Option<&Intent> {
         self.intents.get(&transaction)
+    }
+
+    fn policy_epoch(&self) -> u64 {
+        self.policy.as_ref().map_or(0, |document| document.epoch)
+    }
+
+    fn quorum(&self) -> Quorum {
+        Quorum {
+            needed: 1,
+            owners: self.owners.len(),
+        }
+    }
+
+    fn owner_key(&self, owner: OwnerId) -> Option<OwnerKey> {
+        self.owners.get(&owner).copied()
+    }
+
+    fn guardian_key(&self, guardian: OwnerId) -> Option<OwnerKey> {
+        self.guardians.get(&guardian).copied()
+    }
+
+    fn pending(&self, statement: StatementId) -> Option<&OwnerChange> {
+        self.pending.get(&statement)
     }
 }
 
@@ -98,6 +125,9 @@ impl TestView {
                 (transaction_id(1), intent(1)),
                 (transaction_id(2), intent(2)),
             ]),
+            owners: owner_samples::owners().into_iter().collect(),
+            guardians: BTreeMap::from([owner_samples::guardian()]),
+            pending: owner_samples::pending().into_iter().collect(),
         }
     }
 
@@ -305,7 +335,7 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
         view: view.clone(),
         facts,
     };
-    vec![
+    let mut samples = vec![
         sample(
             "enrol-owner",
             &none,
@@ -437,5 +467,7 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
                 transaction: transaction_id(2),
             },
         ),
-    ]
+    ];
+    samples.extend(owner_samples::owner_samples());
+    samples
 }

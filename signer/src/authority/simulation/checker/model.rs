@@ -341,6 +341,24 @@ impl<'history> Model<'history> {
                 self.withdrawals.insert(*account, effective.millis());
             }
             EventBody::DenialsCounted { .. } => {}
+            // An address that was enrolled takes effect: no sooner than was announced.
+            EventBody::OwnerChangeEffective { .. } => {
+                let run = clocks.run.millis();
+                if !self.withdrawals.values().any(|effective| *effective <= run) {
+                    return Err(Broken::Authority(at, "a change before its time"));
+                }
+            }
+            // The script has one owner, who says nothing about owners.
+            EventBody::OwnerChangeScheduled { .. }
+            | EventBody::OwnerChangeCancelled { .. }
+            | EventBody::OwnerChangeVoided { .. }
+            | EventBody::OwnerSuspended { .. }
+            | EventBody::SuspensionLifted { .. }
+            | EventBody::Credited { .. }
+            | EventBody::GuardianStopped { .. }
+            | EventBody::Retired { .. } => {
+                return Err(Broken::Authority(at, "nobody asked for this"));
+            }
         }
         Ok(())
     }
