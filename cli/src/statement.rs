@@ -2,18 +2,17 @@
 //! and comes from the pinned signer, show it whole, ask, sign (here with a key file, or elsewhere with
 //! the owner's wallet). Nothing else is ever signed for an owner.
 
+mod check;
+
 use std::path::PathBuf;
 
-use waiaas_shared::digest::Digest;
-use waiaas_shared::ids::{OwnerId, SignerId, StatementId};
+use waiaas_shared::ids::{OwnerId, StatementId};
 use waiaas_shared::keys::OwnerKey;
-use waiaas_shared::policy::document::PolicyDocument;
-use waiaas_shared::statement::text::digest;
+use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
-use waiaas_shared::statement::{StatementFacts, StatementHeader};
-use waiaas_shared::time::WallTime;
 use waiaas_shared::view::OwnerView;
 
+use self::check::check;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::owner_key::KeyFile;
@@ -104,7 +103,7 @@ impl SigningArgs {
 
     /// How many owners sign.
     pub(crate) fn signers(&self) -> usize {
-        self.owner_key.len().max(self.owner.len()).max(1)
+        self.owner_key.len().saturating_add(self.owner.len()).max(1)
     }
 
     /// Whether signing needs no question.
@@ -259,92 +258,6 @@ pub(crate) async fn draft(
     Ok((drafted.statement, drafted.text))
 }
 
-/// What is wrong with a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-enum Flaw {
-    /// Another kind of statement.
-    #[error("its first line names another kind of statement")]
-    Heading,
-    /// The last five lines are not those of every statement.
-    #[error("its last five lines are not policy epoch, signer, statement, time and digest")]
-    Form,
-    /// Another signer's.
-    #[error("it names another signer than the pinned one")]
-    Signer,
-    /// Another statement's.
-    #[error("it names another statement")]
-    Statement,
-    /// The digest is not that of header and facts.
-    #[error("its digest is not that of what was asked")]
-    Digest,
-    /// Another policy document.
-    #[error("it names another policy document than the file's")]
-    Document,
-}
-
-/// The kind, the signer, the statement, the digest over header and facts, and the document's digest of
-/// a policy: all computed here from what was asked.
-fn check(
-    text: &str,
-    statement: StatementId,
-    signer: SignerId,
-    facts: &StatementFacts,
-) -> Result<(), Flaw> {
-    if text.lines().next() != Some(format!("WAIaaS {}", facts.heading()).as_str()) {
-        return Err(Flaw::Heading);
-    }
-    let mut last: Vec<_> = text.lines().rev().take(5).collect();
-    last.reverse();
-    let [epoch, by, which, before, stated] = last.try_into().map_err(|_| Flaw::Form)?;
-    let policy_epoch = value(epoch, "Policy epoch: ")?
-        .parse()
-        .map_err(|_| Flaw::Form)?;
-    if value(by, "Signer: ")? != signer.to_string() {
-        return Err(Flaw::Signer);
-    }
-    if value(which, "Statement: ")? != statement.to_string() {
-        return Err(Flaw::Statement);
-    }
-    let second = seconds(value(before, "Sign before: ")?).ok_or(Flaw::Form)?;
-    let stated = Digest::from_hex(value(stated, "Digest: ")?).map_err(|_| Flaw::Form)?;
-    // The text states the second, the digest covers the millisecond: one of a thousand must fit.
-    let fits = (0..1000).any(|part| {
-        let header = StatementHeader {
-            signer,
-            statement,
-            policy_epoch,
-            expires: WallTime::from_millis(second.saturating_mul(1000).saturating_add(part)),
-        };
-        digest(&header, facts) == stated
-    });
-    if !fits {
-        return Err(Flaw::Digest);
-    }
-    if let StatementFacts::AdoptPolicy { document } = facts {
-        let own = PolicyDocument::from_bytes(document)
-            .map_err(|_| Flaw::Document)?
-            .digest();
-        let named = text
-            .lines()
-            .find_map(|line| line.strip_prefix("Document: "));
-        if named != Some(own.to_string().as_str()) {
-            return Err(Flaw::Document);
-        }
-    }
-    Ok(())
-}
-
-fn value<'a>(line: &'a str, name: &str) -> Result<&'a str, Flaw> {
-    line.strip_prefix(name).ok_or(Flaw::Form)
-}
-
-/// Unix time of `2026-11-21 10:30:00 UTC`, in seconds.
-fn seconds(text: &str) -> Option<u64> {
-    let civil: jiff::civil::DateTime = text.strip_suffix(" UTC")?.parse().ok()?;
-    let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    u64::try_from(zoned.timestamp().as_second()).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,63 +266,52 @@ mod tests {
     const TEXT: &str =
         include_str!("../../shared/tests/golden/statements/release-pause.txt").trim_ascii_end();
 
-    fn facts() -> StatementFacts {
-        StatementFacts::ReleasePause { wallet: None }
-    }
-
-    fn ids(text: &str) -> (StatementId, SignerId) {
-        let field = |name: &str| {
-            text.lines()
-                .find_map(|line| line.strip_prefix(name))
-                .unwrap()
-        };
-        (
-            field("Statement: ").parse().unwrap(),
-            field("Signer: ").parse().unwrap(),
-        )
-    }
-
+    /// Each signs the same text, with a file or elsewhere, in one go.
     #[test]
-    fn the_signers_text_for_what_was_asked_passes() {
-        let (statement, signer) = ids(TEXT);
-        assert_eq!(check(TEXT, statement, signer, &facts()), Ok(()));
-    }
-
-    #[test]
-    fn every_other_text_is_refused() {
-        let (statement, signer) = ids(TEXT);
-        let other_signer = SignerId::from_bytes([9; 16]);
-        let other_statement = StatementId::from_bytes([9; 16]);
-        assert_eq!(
-            check(TEXT, statement, other_signer, &facts()),
-            Err(Flaw::Signer)
-        );
-        assert_eq!(
-            check(TEXT, other_statement, signer, &facts()),
-            Err(Flaw::Statement)
-        );
-        let another = StatementFacts::ReleaseKill {
-            epoch: 1,
-            sessions: Vec::new(),
+    fn several_owners_sign_in_one_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut files = Vec::new();
+        let mut known = Vec::new();
+        for number in 0..3_u8 {
+            let key = KeyFile::generate().unwrap();
+            let path = folder.path().join(format!("{number}.json"));
+            key.write(&path).unwrap();
+            files.push(path);
+            known.push(Signatory {
+                id: OwnerId::from_bytes([number; 16]),
+                key: key.owner(),
+                envelope: Envelope::Ed25519Plain,
+            });
+        }
+        let signing = |files: &[PathBuf], owners: Vec<OwnerId>| {
+            SigningArgs::new(files.to_vec(), owners, None, Some("text".into()), true)
         };
-        assert_eq!(check(TEXT, statement, signer, &another), Err(Flaw::Heading));
-        let wallet = waiaas_shared::ids::WalletId::from_bytes([3; 16]);
-        let narrower = StatementFacts::ReleasePause {
-            wallet: Some(wallet),
-        };
-        assert_eq!(check(TEXT, statement, signer, &narrower), Err(Flaw::Digest));
-        let later = TEXT.replace("Sign before: 2026", "Sign before: 2027");
+        let two = signing(&files[..2], Vec::new());
+        let output = Output::new(false);
+        let hands = two.hands(&known).unwrap();
+        let signed = two.signatures(&output, &hands, TEXT).unwrap();
+        let owners: Vec<_> = signed.iter().map(|signature| signature.owner).collect();
+        assert_eq!((two.signers(), owners), (2, vec![known[0].id, known[1].id]));
+        assert_ne!(signed[0].signature, signed[1].signature);
+        let mixed = signing(&files[..1], vec![known[2].id]);
         assert_eq!(
-            check(&later, statement, signer, &facts()),
-            Err(Flaw::Digest)
+            (mixed.signers(), mixed.hands(&known).unwrap().len()),
+            (2, 2)
         );
-        let epoch = TEXT.replace("Policy epoch: 1", "Policy epoch: 2");
+        let elsewhere = signing(&[], vec![known[0].id, known[2].id]);
+        let hands = elsewhere.hands(&known).unwrap();
+        let written = hands.iter().filter(|hand| hand.pen.text_out.is_some());
         assert_eq!(
-            check(&epoch, statement, signer, &facts()),
-            Err(Flaw::Digest)
+            (hands.len(), written.count()),
+            (2, 1),
+            "the text is written once"
         );
-        let longer = format!("{TEXT}\nmore: 1");
-        assert_eq!(check(&longer, statement, signer, &facts()), Err(Flaw::Form));
-        assert_eq!(check("", statement, signer, &facts()), Err(Flaw::Heading));
+        assert!(signing(&files[2..], Vec::new()).hands(&known[..2]).is_err());
+        let nobody = signing(&[], Vec::new());
+        assert!(nobody.hands(&known).is_err(), "which of three?");
+        assert_eq!(
+            (nobody.signers(), nobody.hands(&known[..1]).unwrap().len()),
+            (1, 1)
+        );
     }
 }

@@ -53,7 +53,7 @@ use crate::http::token::Tokens;
 use crate::projection;
 use crate::signer_client::{Answer, NoConnection, SignerError, SignerPort};
 use waiting::Kept;
-pub(crate) use waiting::Waits;
+pub(crate) use waiting::{MINUTE, Waits, id, text};
 
 /// 2026-11-21 00:00:00 UTC, in milliseconds.
 pub(crate) const NOON: u64 = 1_795_219_200_000;

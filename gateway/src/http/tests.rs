@@ -2,6 +2,7 @@
 
 mod access;
 mod bodies;
+mod cancel;
 mod guard;
 mod payments;
 mod sessions;

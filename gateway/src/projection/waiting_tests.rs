@@ -13,9 +13,7 @@ use waiaas_shared::time::Millis;
 use super::*;
 use crate::chain::Landing;
 use crate::database::Database;
-use crate::testing::{FakeChain, FakeSigner, Mood, Waits, World, bearer, confirmed};
-
-const MINUTE: Millis = Millis::from_secs(60);
+use crate::testing::{FakeChain, FakeSigner, MINUTE, Mood, Waits, World, bearer, confirmed};
 
 /// One life of a gateway: whatever it has under way ends with it, as in a crash.
 fn life<T>(story: impl Future<Output = T>) -> T {
@@ -73,13 +71,6 @@ async fn until(world: &World, id: TransactionId, status: Status) -> Payment {
     panic!("never {status}: {:?}", stored(world, id).await);
 }
 
-async fn waiting(waits: Waits) -> World {
-    let world = World::new().await;
-    world.chain.land(confirmed());
-    world.signer.with(|inside| inside.waits = waits);
-    world
-}
-
 async fn queued(world: &World, key: &str, amount: u32) -> TransactionId {
     let body = world.body().replace("\"5\"", &format!("\"{amount}\""));
     let (status, paid) = world.pay(key, &body).await;
@@ -95,7 +86,7 @@ async fn queued(world: &World, key: &str, amount: u32) -> TransactionId {
 #[test]
 fn a_restart_forgets_no_wait() {
     let (rest, id) = life(async {
-        let world = waiting(Waits::Time(MINUTE)).await;
+        let world = World::waiting(Waits::Time(MINUTE)).await;
         let id = queued(&world, "k", 5).await;
         (Rest::of(&world), id)
     });
@@ -118,7 +109,7 @@ fn a_restart_forgets_no_wait() {
 #[test]
 fn what_happened_while_it_was_away_is_caught_up_with() {
     let (rest, ids) = life(async {
-        let world = waiting(Waits::Owner).await;
+        let world = World::waiting(Waits::Owner).await;
         let mut ids = Vec::new();
         for amount in 1..=3 {
             ids.push(queued(&world, &format!("k{amount}"), amount).await);
@@ -142,7 +133,7 @@ fn what_happened_while_it_was_away_is_caught_up_with() {
 #[test]
 fn a_lost_database_brings_every_wait_back() {
     let (rest, before) = life(async {
-        let world = waiting(Waits::Owner).await;
+        let world = World::waiting(Waits::Owner).await;
         let asks = queued(&world, "asks", 1).await;
         let approved = queued(&world, "approved", 2).await;
         let rejected = queued(&world, "cancelled", 3).await;
@@ -187,7 +178,7 @@ fn a_lost_database_brings_every_wait_back() {
 /// The signer released it and its answer was lost: the log tells, and the payment is sent.
 #[tokio::test]
 async fn a_release_whose_answer_was_lost_is_sent_from_the_log() {
-    let world = waiting(Waits::Owner).await;
+    let world = World::waiting(Waits::Owner).await;
     let id = queued(&world, "k", 5).await;
     world.signer.set(Mood::DiesAfterCommit);
     world.signer.approve(id);
@@ -215,7 +206,7 @@ async fn a_release_whose_answer_was_lost_is_sent_from_the_log() {
 #[test]
 fn a_crash_between_release_and_sending_loses_nothing() {
     let (rest, id) = life(async {
-        let world = waiting(Waits::Owner).await;
+        let world = World::waiting(Waits::Owner).await;
         let id = queued(&world, "k", 5).await;
         world.signer.set(Mood::DiesAfterCommit);
         world.signer.approve(id);
@@ -238,7 +229,7 @@ fn a_crash_between_release_and_sending_loses_nothing() {
 #[test]
 fn a_crash_after_sending_sends_the_same_bytes() {
     let (rest, id) = life(async {
-        let world = waiting(Waits::Owner).await;
+        let world = World::waiting(Waits::Owner).await;
         world.chain.land(Landing::Unknown);
         let id = queued(&world, "k", 5).await;
         world.signer.approve(id);
@@ -258,7 +249,7 @@ fn a_crash_after_sending_sends_the_same_bytes() {
 /// A log that goes back stops releases as it stops payments.
 #[tokio::test]
 async fn nothing_is_released_on_the_word_of_a_faulty_log() {
-    let world = waiting(Waits::Time(MINUTE)).await;
+    let world = World::waiting(Waits::Time(MINUTE)).await;
     queued(&world, "k", 5).await;
     let locked = || EventBody::Locked {
         origin: Origin::Admin,

@@ -1,6 +1,11 @@
 //! Payments that wait, in the fake signer: opened, approved, released and ended as the real one does, on
-//! a DELAY clock that the test sets.
+//! a DELAY clock that the test sets; and how a test lets time pass and looks at them.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode};
+use serde_json::Value;
 use waiaas_client::{Paid, SignedPayment, SpendRequest};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::{Code, Violation};
@@ -13,7 +18,7 @@ use waiaas_shared::request::TransferRequest;
 use waiaas_shared::time::{Millis, RunTime, WallTime};
 use waiaas_shared::transaction::decode;
 
-use super::{FakeSigner, Inside, Mood, NOON, from_account, policy};
+use super::{Call, FakeSigner, Inside, Mood, NOON, World, bearer, confirmed, from_account, policy};
 use crate::signer_client::SignerError;
 
 /// What payments wait for.
@@ -232,5 +237,73 @@ impl Inside {
             transactions: transactions.to_vec(),
             cause,
         }))
+    }
+}
+
+/// How long delays are in tests.
+pub(crate) const MINUTE: Millis = Millis::from_secs(60);
+
+/// A string of an answer.
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().expect("text")
+}
+
+/// Which payment an answer is about.
+pub(crate) fn id(paid: &Value) -> TransactionId {
+    text(&paid["transaction"]).parse().expect("an identifier")
+}
+
+impl World {
+    /// Payments that are asked for wait, and land once they are sent.
+    pub(crate) async fn waiting(waits: Waits) -> Self {
+        let world = Self::new().await;
+        world.chain.land(confirmed());
+        world.signer.with(|inside| inside.waits = waits);
+        world
+    }
+
+    /// Time passes for everybody, and somebody unlocks, so that nobody sleeps through it.
+    pub(crate) fn pass(&self, time: Millis) {
+        self.clock.fetch_add(time.millis(), Ordering::SeqCst);
+        self.signer.with(|inside| inside.run += time.millis());
+        self.stir();
+    }
+
+    pub(crate) fn stir(&self) {
+        self.signer.append(EventBody::Unlocked {
+            journal: Digest::from_bytes([0; 32]),
+            vouched: Millis::default(),
+            failures: 0,
+            journal_lost: false,
+        });
+    }
+
+    pub(crate) async fn shown(&self, paid: &Value) -> Value {
+        let target = format!("/v1/transactions/{}", text(&paid["transaction"]));
+        self.get(&target, bearer()).await.1
+    }
+
+    /// The payment once it has ended.
+    pub(crate) async fn ended(&self, paid: &Value) -> Value {
+        let target = format!("/v1/transactions/{}?wait=20", text(&paid["transaction"]));
+        self.get(&target, bearer()).await.1
+    }
+
+    /// The payment once this holds of it.
+    pub(crate) async fn until_shown(&self, paid: &Value, holds: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..2000 {
+            let shown = self.shown(paid).await;
+            if holds(&shown) {
+                return shown;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        panic!("it never became so: {}", self.shown(paid).await);
+    }
+
+    pub(crate) async fn cancel(&self, paid: &Value) -> (StatusCode, Value) {
+        let target = format!("/v1/transactions/{}/cancel", text(&paid["transaction"]));
+        let call = Call::new(Method::POST, &target).token(&self.token(bearer()));
+        self.call(call.empty()).await
     }
 }
