@@ -7,6 +7,7 @@ mod words;
 use std::collections::BTreeSet;
 
 pub use self::words::duration;
+#[cfg(feature = "toml")]
 pub(super) use self::words::{DAYS, clock, offset};
 use self::words::{
     Unit, alarm_in_words, extension_in_words, hours_in_words, micro, window_in_words,
