@@ -13,22 +13,31 @@ pub(crate) fn words(document: &PolicyDocument) -> String {
         "Policy epoch {}. What is not named here is refused.\n",
         document.epoch
     );
+    let mut before = Place::Document;
     for section in sections(document, Style::Plain) {
         let nobody = document.recipients.is_empty() && !document.recipients_open;
         if section.place == Place::Document && nobody {
             text.push_str("Nobody may receive: every payment is refused.\n");
         }
+        // One block for all contacts.
+        if section.place != Place::Document && (section.place, before) != CONTACTS {
+            text.push('\n');
+        }
+        before = section.place;
         section_in_words(&mut text, &section);
     }
     text
 }
+
+/// A contact after another.
+const CONTACTS: (Place, Place) = (Place::Recipient, Place::Recipient);
 
 fn section_in_words(text: &mut String, section: &Section) {
     match section.place {
         Place::Document => {}
         // A contact's name stands in its summary.
         Place::Recipient => {
-            let _infallible = writeln!(text, "\n{}", section.summary);
+            let _infallible = writeln!(text, "{}", section.summary);
             return;
         }
         Place::Asset(asset) => {
@@ -37,10 +46,10 @@ fn section_in_words(text: &mut String, section: &Section) {
             } else {
                 "real value"
             };
-            let _infallible = writeln!(text, "\n{}, {worth}", section.label);
+            let _infallible = writeln!(text, "{}, {worth}", section.label);
         }
         Place::Other => {
-            let _infallible = writeln!(text, "\n{}", section.label);
+            let _infallible = writeln!(text, "{}", section.label);
         }
     }
     for item in section.items.iter().filter(|item| item.says_something()) {
