@@ -78,7 +78,7 @@ pub(crate) enum Command {
         suspended: OwnerId,
         /// With the password instead of another owner's signature
         #[arg(long, conflicts_with_all = ["owner_key", "owner", "envelope", "text_out", "yes"])]
-        by_password: bool,
+        without_signature: bool,
         #[command(flatten)]
         signing: SigningArgs,
         #[command(flatten)]
@@ -179,7 +179,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
         }
         Command::Suspend {
             suspended,
-            by_password: true,
+            without_signature: true,
             password,
             ..
         } => owner_change::suspend_by_password(app, suspended, password).await,

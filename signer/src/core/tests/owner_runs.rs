@@ -139,7 +139,7 @@ impl Run {
         match what % 12 {
             0 | 1 => {
                 let key = new.owner_key();
-                let facts = if what % 2 == 0 {
+                let facts = if what.is_multiple_of(2) {
                     StatementFacts::AddOwner { key }
                 } else {
                     StatementFacts::AddGuardian { key }
@@ -163,12 +163,12 @@ impl Run {
             5 => drop(world.run(&Command::SuspendOwner { owner })),
             6 => drop(world.say_as(StatementFacts::SuspendOwner { owner }, &hands, false)),
             7 => drop(world.say_as(StatementFacts::LiftSuspension { owner }, &hands, true)),
-            8 if which % 4 == 0 => {
+            8 if which.is_multiple_of(4) => {
                 if world.recover(&mut new, &[]).is_ok() {
                     self.hands.push(new);
                 }
             }
-            9 if which % 8 == 0 => drop(world.run(&Command::Kill(Origin::Gateway))),
+            9 if which.is_multiple_of(8) => drop(world.run(&Command::Kill(Origin::Gateway))),
             9 => {
                 let account = account(super::world::STRANGER);
                 let facts = StatementFacts::EnrolWithdrawal { account };
