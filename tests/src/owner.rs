@@ -17,7 +17,6 @@ use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient};
 use waiaas_shared::session::SessionGrant;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature, payload};
-use waiaas_shared::time::Millis;
 
 /// The password of every test keystore.
 pub const PASSWORD: &[u8] = b"correct horse battery staple";
