@@ -2,8 +2,8 @@
 //! owner on the command line. A delay passes by itself, an approval completes the payment without a
 //! second request, and what was rejected, cancelled or killed never arrives.
 
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{slice, thread};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -142,7 +142,7 @@ fn a_delayed_payment_arrives_after_its_delay() -> Result<()> {
     let shown = stage.shown(&payment, 0)?;
     ensure!(field(&shown, "tier")? == "DELAY", "{shown}");
     field(&shown, "ready_at")?;
-    ensure!(stage.waiting()? == [payment.clone()]);
+    ensure!(stage.waiting()? == slice::from_ref(&payment));
     ensure!(stage.chain.balance(TO)? == 0, "paid before its time");
     let ended = stage.ended(&payment)?;
     ensure!(field(&ended, "status")? == "CONFIRMED", "{ended}");
@@ -211,7 +211,7 @@ fn cancelled_and_killed_payments_never_arrive() -> Result<()> {
     stage.home.cli(&["payment", "cancel", &by_owner])?;
     let ended = stage.ended(&by_owner)?;
     ensure!(field(&ended, "status")? == "CANCELLED", "{ended}");
-    ensure!(stage.waiting()? == [killed.clone()]);
+    ensure!(stage.waiting()? == slice::from_ref(&killed));
     stage.home.cli(&["kill", "--yes"])?;
     ensure!(stage.waiting()?.is_empty());
     // No session answers any more; the log says what became of it.
