@@ -84,7 +84,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 }),
         };
         let signature = signature.map_err(|_| Code::SigningFault)?;
-        // Verified once more against the account and the bytes that were judged (invariant 4).
+        // INVARIANT: verified here, against the account and the bytes that were judged (invariant 4).
         let signed = assemble(order.transaction(), &signature).map_err(|_| Code::SigningFault)?;
         let (raw, chain_transaction) = signed.into_parts();
         let sealed = order.sealed();

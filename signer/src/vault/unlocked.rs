@@ -136,21 +136,22 @@ impl Unlocked {
         self.wallets.get(&path).map(WalletKey::public_key)
     }
 
-    /// Signs `message` with a registered Solana key (RFC 8032): deterministic, verified strictly
-    /// before it is returned.
+    /// Signs `message` with a registered Solana key (RFC 8032): deterministic, not yet verified. The
+    /// signature leaves only through `waiaas_shared::transaction::assemble`, which verifies it.
     ///
     /// # Errors
     /// See [`SignError`]; no byte of a signature is returned.
     pub fn sign_ed25519(&self, path: KeyPath, message: &[u8]) -> Result<[u8; 64], SignError> {
         match self.wallets.get(&path) {
-            Some(WalletKey::Solana(key)) => key.sign(message),
+            Some(WalletKey::Solana(key)) => key.sign_unverified(message),
             Some(WalletKey::Evm(_)) => Err(SignError::WrongCurve),
             None => Err(SignError::UnknownKey),
         }
     }
 
     /// Signs the Keccak-256 digest of something that the caller built with a registered EVM key
-    /// (RFC 6979): deterministic, low s, signer recovered and compared before it is returned.
+    /// (RFC 6979): deterministic, not yet verified. It leaves only through
+    /// `waiaas_shared::transaction::assemble`, which recovers the signer and demands a low s.
     ///
     /// # Errors
     /// See [`SignError`]; no byte of a signature is returned.
@@ -160,7 +161,7 @@ impl Unlocked {
         prehash: &[u8; 32],
     ) -> Result<RecoverableSignature, SignError> {
         match self.wallets.get(&path) {
-            Some(WalletKey::Evm(key)) => key.sign(prehash),
+            Some(WalletKey::Evm(key)) => key.sign_unverified(prehash),
             Some(WalletKey::Solana(_)) => Err(SignError::WrongCurve),
             None => Err(SignError::UnknownKey),
         }
