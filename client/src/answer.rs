@@ -87,6 +87,17 @@ pub enum Paid {
     },
 }
 
+impl Paid {
+    /// The signed payment; none if it waits.
+    #[must_use]
+    pub fn signed(self) -> Option<SignedPayment> {
+        match self {
+            Self::Signed(payment) => Some(payment),
+            Self::Waiting { .. } => None,
+        }
+    }
+}
+
 /// A signed payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedPayment {

@@ -695,7 +695,7 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
             EventBody::PauseReleased {
                 wallet: None,
                 statement: statement(),
-                signers,
+                signers: signers.clone(),
             },
         ),
         (
