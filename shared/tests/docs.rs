@@ -39,6 +39,14 @@ const LONG_FILES: &[(&str, &str)] = &[
         "tests: a value of every kind of event",
     ),
     (
+        "signer/src/authority/simulation/checker/model.rs",
+        "tests: one arm for every kind of event",
+    ),
+    (
+        "signer/src/core/tests/intent.rs",
+        "tests: one story each, over one world",
+    ),
+    (
         "signer/src/core/tests/owners.rs",
         "tests: one story each, over one world",
     ),

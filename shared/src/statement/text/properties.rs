@@ -13,6 +13,7 @@ use crate::amount::Decimals;
 use crate::digest::Digest;
 use crate::event::Charge;
 use crate::ids::TransactionId;
+use crate::intent::Wait;
 use crate::keys::AgentKey;
 use crate::policy::document::{AssetRule, MATURITY_LONGEST, Recipient};
 use crate::policy::limits::Counts;
@@ -556,6 +557,38 @@ fn assert_says(text: &str, facts: &StatementFacts, view: &TestView) {
         StatementFacts::EnrolWithdrawal { account } => {
             assert_eq!(fields.value::<Account>("Address"), account.account());
             assert_network(account.chain());
+        }
+        StatementFacts::ApprovePayment { transaction }
+        | StatementFacts::RejectPayment { transaction } => {
+            let intent = &view.intents[transaction];
+            let chain = intent.asset.chain();
+            assert_eq!(
+                fields.value::<TransactionId>("Payment request"),
+                *transaction
+            );
+            assert_eq!(
+                amount_of(fields.0["Amount"], decimals_of(intent.asset, view)),
+                intent.amount
+            );
+            assert_eq!(fields.value::<Account>("To"), intent.to);
+            assert_network(chain);
+            assert_eq!(
+                amount_of(
+                    fields.0["Fee at most"],
+                    decimals_of(chain.native_asset(), view)
+                ),
+                intent.fee_ceiling
+            );
+            assert_wallet(intent.wallet);
+            assert_eq!(fields.value::<SessionId>("Session"), intent.session);
+            assert_eq!(fields.0["Request ends"], intent.expires.to_string());
+            assert_eq!(fields.0.contains_key("Payment"), intent.first_payment);
+            match intent.wait {
+                Wait::Approval { quorum } => {
+                    assert_eq!(fields.value::<u8>("Owners who must sign"), quorum);
+                }
+                Wait::Delay { .. } => assert!(fields.0.contains_key("Waits")),
+            }
         }
         StatementFacts::Credit {
             sequence,
