@@ -84,6 +84,9 @@ pub(super) fn check(state: &State, facts: &StatementFacts, now: Clocks) -> Resul
             if Some(document.epoch) != state.policy_epoch.checked_add(1) {
                 return Err(Code::PolicyEpoch.into());
             }
+            if document.is_ahead() {
+                return Err(Code::Unsupported.into());
+            }
         }
         StatementFacts::GrantSession { grant } => decide_session::grant_fits(state, grant, now)?,
         StatementFacts::ReleaseKill { epoch, sessions } => {

@@ -11,6 +11,7 @@ use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::{Clocks, Millis};
 
+use super::people::two_owners;
 use super::world::{FEE, RECIPIENT, STRANGER, World, evm_recipient, policy, unsigned};
 use crate::core::command::{Command, Outcome, Release, SigningOrder, Submission, Used};
 
@@ -684,4 +685,58 @@ fn invariant_12_cancel_and_release_never_both_happen() {
             assert_eq!(world.spends().len(), 1);
         }
     }
+}
+
+#[test]
+fn invariant_14_an_approval_takes_as_many_owners_as_must_sign() {
+    let (mut world, [one, two]) = two_owners();
+    let document = waiting_policy(2).to_bytes();
+    let adopt = StatementFacts::AdoptPolicy { document };
+    world
+        .say_as(adopt, &[&one, &two], true)
+        .expect("a stricter policy");
+    let transaction = asking(&mut world, "a", ASKING);
+    let facts = StatementFacts::ApprovePayment { transaction };
+    for hands in [vec![&one], vec![&one, &one], vec![]] {
+        assert_eq!(
+            codes(world.say_as(facts.clone(), &hands, false)),
+            vec![Code::QuorumMissing]
+        );
+    }
+    world
+        .say_as(facts, &[&one, &two], false)
+        .expect("both owners");
+    release(&mut world, transaction, ASKING).expect("approved");
+}
+
+/// A suspended key approves nothing that was not signed yet, and may still reject (invariant 17).
+#[test]
+fn invariant_17_a_suspension_voids_approvals_that_were_not_used() {
+    let (mut world, [one, two]) = two_owners();
+    let document = waiting_policy(2).to_bytes();
+    let adopt = StatementFacts::AdoptPolicy { document };
+    world
+        .say_as(adopt, &[&one, &two], true)
+        .expect("a stricter policy");
+    let transaction = asking(&mut world, "a", ASKING);
+    let facts = StatementFacts::ApprovePayment { transaction };
+    world
+        .say_as(facts, &[&one, &two], false)
+        .expect("both owners");
+    let suspend = StatementFacts::SuspendOwner { owner: two.id };
+    world
+        .say_as(suspend, &[&one], false)
+        .expect("one owner is enough");
+    assert_eq!(
+        release(&mut world, transaction, ASKING).map(drop),
+        Err(vec![Code::IntentNotApproved])
+    );
+    let reject = StatementFacts::RejectPayment { transaction };
+    world
+        .say_as(reject, &[&two], false)
+        .expect("a suspended key may still reject");
+    assert_eq!(
+        release(&mut world, transaction, ASKING).map(drop),
+        Err(vec![Code::IntentUnknown])
+    );
 }

@@ -413,7 +413,8 @@ fn invariant_17_a_suspension_is_immediate_and_takes_with_it_what_the_key_signed(
     for rule in &mut loose.assets {
         let unit = waiaas_shared::amount::Amount::from_base_units;
         rule.per_transaction = unit(900_000);
-        rule.notify_up_to = unit(900_000);
+        (rule.notify_up_to, rule.delay_up_to, rule.approve_up_to) =
+            (unit(900_000), unit(900_000), unit(900_000));
     }
     world.adopt_as(&loose, &[&one, &two]).expect("adopted");
     let enrol = StatementFacts::EnrolWithdrawal {
@@ -510,6 +511,7 @@ fn invariant_17_a_suspension_loosens_nothing() {
         let unit = waiaas_shared::amount::Amount::from_base_units;
         (rule.per_transaction, rule.notify_up_to, rule.instant_up_to) =
             (unit(10), unit(10), unit(10));
+        (rule.delay_up_to, rule.approve_up_to) = (unit(10), unit(10));
     }
     world.adopt_as(&tight, &[&one, &two]).expect("tighter");
     assert!(world.pays(session).is_err(), "tighter at once");
