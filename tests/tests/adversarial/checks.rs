@@ -117,6 +117,7 @@ impl Checks {
         rig.record.accepted = 0;
         rig.record.paid = 0;
         rig.record.unanswered = 0;
+        rig.record.raws.clear();
         failures
     }
 
@@ -237,6 +238,14 @@ impl Checks {
             );
         }
         self.read = rig.record.releases.len();
+        for raw in &rig.record.raws {
+            let recorded = records.values().any(|(_, spend)| {
+                wallet_account(rig, spend)
+                    .and_then(|account| verified(raw, &account_bytes(account)))
+                    .is_ok_and(|unsigned| unsigned == spend.unsigned)
+            });
+            ensure!(recorded, "signed bytes left without a record (O7)");
+        }
         Ok(())
     }
 

@@ -8,6 +8,8 @@ import signal
 import socket
 import sys
 
+# A session of its own, as two services have: SIGCONT passes within one.
+os.setsid()
 libc = ctypes.CDLL(None, use_errno=True)
 pid, state, run, config = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
 

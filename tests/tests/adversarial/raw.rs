@@ -12,7 +12,9 @@ use capnp::message::Builder;
 use capnp::traits::HasTypeId as _;
 use capnp_rpc::rpc_capnp::{call, message, return_};
 use waiaas_client::SpendRequest;
+use waiaas_schema::types_capnp::outcome;
 use waiaas_schema::{common_capnp, gateway_capnp};
+use waiaas_shared::ids::TransactionId;
 
 use crate::stand::{GATEWAY_UID, as_user};
 
@@ -62,6 +64,7 @@ impl Wire {
     pub(crate) fn introduced(path: &Path) -> Result<Self> {
         let mut wire = Self::open(path)?;
         wire.stream.write_all(&bootstrap(0))?;
+        wire.answer_to(0, Duration::from_secs(10))?;
         Ok(wire)
     }
 
@@ -190,10 +193,9 @@ fn read_answer(frame: &[u8]) -> Result<Option<(u32, Answer)>> {
                 .get_as::<gateway_capnp::gateway::sign_results::Reader<'_>>()
                 .ok()
                 .and_then(|results| results.get_outcome().ok())
+                .filter(|outcome| names_a_transaction(*outcome))
                 .and_then(|outcome| match outcome.which() {
-                    Ok(waiaas_schema::types_capnp::outcome::Signed(signed)) => {
-                        Some(signed.get_raw().ok()?.to_vec())
-                    }
+                    Ok(outcome::Signed(signed)) => Some(signed.get_raw().ok()?.to_vec()),
                     _ => None,
                 })
                 .filter(|raw| !raw.is_empty());
@@ -202,6 +204,13 @@ fn read_answer(frame: &[u8]) -> Result<Option<(u32, Answer)>> {
         _ => Answer::Refused("another kind of return".to_owned()),
     };
     Ok(Some((answer.get_answer_id(), read)))
+}
+
+/// Whether a structure is an outcome, and not an answer of another method read as one.
+fn names_a_transaction(outcome: outcome::Reader<'_>) -> bool {
+    let name = outcome.get_transaction().ok();
+    let name = name.and_then(|name| name.to_str().ok());
+    name.is_some_and(|name| name.parse::<TransactionId>().is_ok())
 }
 
 /// Tallies answers.

@@ -44,6 +44,8 @@ pub(crate) struct Release {
 pub(crate) struct Record {
     /// Every signature that left, replays included.
     pub(crate) releases: Vec<Release>,
+    /// Signed bytes that a case read out of frames by hand.
+    pub(crate) raws: Vec<Vec<u8>>,
     /// Payments asked for whose answer was lost: each may stand in the log or not.
     pub(crate) unanswered: u64,
     /// Changes that the signer accepted in this case, payments aside.

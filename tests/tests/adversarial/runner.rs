@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::cases::{self, Case};
 use crate::catalogue::{POSITION, SECTIONS, Section};
@@ -45,6 +45,16 @@ impl Template {
 
     pub(crate) fn rig(&self) -> Result<Rig> {
         Rig::start(Home::like(&self.home)?, self.cast.clone())
+    }
+
+    /// Does something with a signer of its own, with all checks behind it.
+    pub(crate) fn aside<T>(mut rig: Rig, action: impl FnOnce(&mut Rig) -> Result<T>) -> Result<T> {
+        let mut checks = Checks::new(&rig)?;
+        let result = action(&mut rig)?;
+        let mut failures = checks.after(&mut rig);
+        failures.extend(checks.at_the_end(&rig));
+        ensure!(failures.is_empty(), "{}", failures.join("; "));
+        Ok(result)
     }
 }
 

@@ -23,7 +23,7 @@ const MEMORY_KIB: u64 = 24 * 1024;
 const OWNER_WAITS: Duration = Duration::from_secs(3);
 /// How long the flood of requests lasts.
 const FLOOD: Duration = Duration::from_secs(4);
-const CUTS: u64 = 120;
+const CUTS: u64 = 400;
 
 /// How long the owner waits for an answer on the owner's socket.
 fn owner_waits(rig: &Rig) -> Result<Duration> {

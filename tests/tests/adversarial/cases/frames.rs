@@ -317,7 +317,7 @@ fn replays(rig: &mut Rig, _: &Template) -> Result<String> {
     let (first, second) = (rig.request(&first)?, rig.request(&second)?);
     let signed = [rig.send(&first)?, rig.send(&second)?];
     let sequence = rig.status()?.sequence;
-    let stream = vec![
+    let stream = [
         bootstrap(0),
         status(1),
         payment(2, 1, &first),
@@ -350,6 +350,7 @@ fn replays(rig: &mut Rig, _: &Template) -> Result<String> {
                         signed.iter().any(|one| one.raw == raw),
                         "other bytes were signed"
                     );
+                    rig.record.raws.push(raw);
                     again += 1;
                 }
                 _ => others += 1,

@@ -2,14 +2,15 @@
 //! line what came of it; an error means that the attack got further than it may.
 
 mod audit;
-mod doors;
 mod evm;
 mod flood;
 mod frames;
 mod kill;
+mod methods;
 mod owner;
 mod policy;
 mod race;
+mod requests;
 mod solana;
 mod time;
 mod users;
@@ -36,16 +37,23 @@ pub(crate) const fn case(id: &'static str, run: fn(&mut Rig, &Template) -> Resul
 pub(crate) const ALL: &[&[Case]] = &[
     frames::CASES,
     flood::CASES,
-    doors::CASES,
+    methods::CASES,
+    requests::CASES,
     users::CASES,
     time::CASES,
     race::CASES,
-    owner::CASES,
-    policy::CASES,
+    owner::forgery::CASES,
+    owner::text::CASES,
+    policy::document::CASES,
+    policy::counter::CASES,
     kill::CASES,
     audit::CASES,
-    solana::CASES,
-    evm::CASES,
+    solana::message::CASES,
+    solana::token::CASES,
+    solana::program::CASES,
+    evm::field::CASES,
+    evm::call::CASES,
+    evm::typed::CASES,
 ];
 
 /// The case of an attack.

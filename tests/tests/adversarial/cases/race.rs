@@ -23,9 +23,9 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// Races in one run; the simulator makes many more, one for each seed.
-const STOPS: u64 = 40;
+const STOPS: u64 = 100;
 const TIGHTENINGS: u128 = 6;
-const KILLS: u64 = 4;
+const KILLS: u64 = 6;
 const BURST: usize = 24;
 
 /// Sends a burst and, in its middle, something else; what was asked after its answer must be refused.
@@ -145,68 +145,62 @@ fn tightening_races(rig: &mut Rig, _: &Template) -> Result<String> {
     ))
 }
 
-fn kill_races(rig: &mut Rig, template: &Template) -> Result<String> {
+fn kill_races(_: &mut Rig, template: &Template) -> Result<String> {
     let mut random = Random(28);
     let mut before = 0;
-    for round in 0..KILLS {
-        let mut another;
-        let rig = if round == 0 {
-            &mut *rig
-        } else {
-            another = template.rig()?;
-            &mut another
-        };
-        // Everything on one connection: the order of its answers is the order in which they left.
-        let mut wire = Wire::introduced(&rig.home.gateway_socket())?;
-        let requests = some(rig, 60, 1)?;
-        let place = random.below(requests.len());
-        let mut bytes = Vec::new();
-        for (question, request) in (1..).zip(&requests) {
-            if usize::try_from(question)? == place + 1 {
-                bytes.extend(kill(1000));
-            }
-            bytes.extend(payment(question, 1, request));
-        }
-        ensure!(wire.push(&bytes, Duration::from_secs(5)));
-        let answers = wire.answers(61, Duration::from_secs(20))?;
-        ensure!(answers.len() == 61, "{} answers", answers.len());
-        let killed = answers
-            .iter()
-            .position(|(question, _)| *question == 1000)
-            .context("an answer to the kill")?;
-        let signed = |answers: &[(u32, Answer)]| {
-            answers
-                .iter()
-                .filter(|(_, answer)| matches!(answer, Answer::Results(Some(_))))
-                .count()
-        };
-        let (early, late) = answers.split_at(killed);
-        ensure!(
-            signed(late) == 0,
-            "{} signatures behind the kill's answer",
-            signed(late)
-        );
-        before += signed(early);
-        let raw: BTreeSet<_> = early
-            .iter()
-            .filter_map(|(_, answer)| match answer {
-                Answer::Results(Some(raw)) => Some(raw.clone()),
-                _ => None,
-            })
-            .collect();
-        ensure!(raw.len() == signed(early), "one signature twice");
-        ensure!(rig.status()?.kill == "ACTIVATED");
-        rig.record.kills.push(Instant::now());
-        rig.record.captured.extend(&wire.captured);
-        if round == 0 {
-            // A payment may be charged and its signature withheld: it stays charged.
-            rig.record.accepted += 1;
-            rig.record.paid += u64::try_from(signed(early))?;
-            rig.record.unanswered += u64::try_from(requests.len())?;
-        }
+    for _ in 0..KILLS {
+        before += Template::aside(template.rig()?, |rig| killed_among(rig, &mut random))?;
     }
-    rig.use_up("killed");
     Ok(format!(
         "{KILLS} kills among 60 requests each: {before} signatures before, none behind the answer"
     ))
+}
+
+/// Everything on one connection: the order of its answers is the order in which they left. How many
+/// signatures left before the kill's answer.
+fn killed_among(rig: &mut Rig, random: &mut Random) -> Result<u64> {
+    let mut wire = Wire::introduced(&rig.home.gateway_socket())?;
+    let requests = some(rig, 60, 1)?;
+    let place = random.below(requests.len());
+    let mut bytes = Vec::new();
+    for (question, request) in (1..).zip(&requests) {
+        if usize::try_from(question)? == place + 1 {
+            bytes.extend(kill(1000));
+        }
+        bytes.extend(payment(question, 1, request));
+    }
+    ensure!(wire.push(&bytes, Duration::from_secs(5)));
+    let answers = wire.answers(61, Duration::from_secs(20))?;
+    ensure!(answers.len() == 61, "{} answers", answers.len());
+    let killed = answers
+        .iter()
+        .position(|(question, _)| *question == 1000)
+        .context("an answer to the kill")?;
+    let signed = |answers: &[(u32, Answer)]| -> Vec<Vec<u8>> {
+        let raws = answers.iter().filter_map(|(_, answer)| match answer {
+            Answer::Results(Some(raw)) => Some(raw.clone()),
+            _ => None,
+        });
+        raws.collect()
+    };
+    let (early, late) = answers.split_at(killed);
+    ensure!(
+        signed(late).is_empty(),
+        "{} signatures behind the kill's answer",
+        signed(late).len()
+    );
+    let raws = signed(early);
+    let before = u64::try_from(raws.len())?;
+    let distinct: BTreeSet<_> = raws.iter().collect();
+    ensure!(distinct.len() == raws.len(), "one signature twice");
+    ensure!(rig.status()?.kill == "ACTIVATED");
+    rig.record.kills.push(Instant::now());
+    rig.record.captured.extend(&wire.captured);
+    // A payment may be charged and its signature withheld: it stays charged.
+    rig.record.accepted += 1;
+    rig.record.paid += before;
+    rig.record.unanswered += u64::try_from(requests.len())?;
+    rig.record.raws.extend(raws);
+    rig.use_up("killed");
+    Ok(before)
 }

@@ -376,7 +376,7 @@ fn before_a_kill(rig: &mut Rig, _: &Template) -> Result<String> {
     for number in 0..5 {
         let transfer = rig.to_evm(50 + number);
         kept.push(rig.pay(&transfer)?);
-        let transfer = rig.to_solana(50 + u128::from(number as u8));
+        let transfer = rig.to_solana(50 + number);
         kept.push(rig.pay(&transfer)?);
     }
     rig.kill()?;

@@ -1,66 +1,25 @@
-//! Policies old, broken, extreme, empty; counters across changes (P16 to P25).
+//! Documents old, broken, extreme; what loosens waits (P16, P17, P21, P22).
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
-use waiaas_client::SpendRequest;
-use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::Code;
 use waiaas_shared::policy::document::{MATURITY_LONGEST, PolicyDocument};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Millis;
-use waiaas_tests::stage::{EVM, LIMIT};
+use waiaas_tests::stage::LIMIT;
 
-use super::solana::{Draft, no_op_messages};
-use super::time::FEE;
-use super::{Case, case};
+use super::{adoption, limit, loosen, units};
+use crate::cases::time::FEE;
+use crate::cases::{Case, case};
 use crate::rig::{Rig, refusal};
 use crate::runner::Template;
 use crate::stand::WINDOW;
 
-pub(super) const CASES: &[Case] = &[
+pub(in crate::cases) const CASES: &[Case] = &[
     case("P16", older_policies),
     case("P17", broken_policies),
-    case("P18", changes_clear_nothing),
-    case("P19", overrides_clear_nothing),
     case("P21", loosening_waits),
     case("P22", extremes),
-    case("P23", nothing_named),
-    case("P24", vacuous),
-    case("P25", prices),
 ];
-
-fn adoption(document: &PolicyDocument) -> StatementFacts {
-    StatementFacts::AdoptPolicy {
-        document: document.to_bytes(),
-    }
-}
-
-fn units(amount: u128) -> Amount {
-    Amount::from_base_units(amount)
-}
-
-/// Sets every limit of the EVM chain's coin.
-fn limit(document: &mut PolicyDocument, per_transaction: u128, window: u128) {
-    for rule in document
-        .assets
-        .iter_mut()
-        .filter(|rule| rule.asset == EVM.native_asset())
-    {
-        rule.instant_up_to = units(per_transaction);
-        rule.notify_up_to = units(per_transaction);
-        rule.per_transaction = units(per_transaction);
-        for of_window in [
-            &mut rule.hour,
-            &mut rule.day,
-            &mut rule.week,
-            &mut rule.month,
-        ] {
-            *of_window = units(window);
-        }
-        rule.outstanding = Some(units(window));
-        rule.fee_ceiling = Some(units(per_transaction));
-    }
-}
 
 fn older_policies(rig: &mut Rig, _: &Template) -> Result<String> {
     let mut adopted = vec![rig.cast.policy.clone()];
@@ -100,7 +59,7 @@ fn older_policies(rig: &mut Rig, _: &Template) -> Result<String> {
     // Two drafts of one epoch: the second signature comes too late.
     let (one, other) = (
         rig.next_policy(|document| limit(document, 7, 7))?,
-        rig.next_policy(|document| limit(document, LIMIT, WINDOW))?,
+        rig.next_policy(|document| loosen(document, LIMIT))?,
     );
     let (one, other) = (rig.draft(&adoption(&one))?, rig.draft(&adoption(&other))?);
     let (first, second) = (
@@ -176,132 +135,6 @@ fn broken_policies(rig: &mut Rig, _: &Template) -> Result<String> {
     Ok(format!("{tried} documents refused whole"))
 }
 
-/// Spends until less than one payment of this size is left in the hour; what it came to.
-fn spend_up(rig: &mut Rig, amount: u128) -> Result<u32> {
-    let mut paid = 0;
-    loop {
-        let transfer = rig.to_evm(amount);
-        let request = rig.request(&transfer)?;
-        match rig.send(&request) {
-            Ok(_) => paid += 1,
-            Err(error) => {
-                let code = refusal::<()>(Err(error))?;
-                ensure!(code == Code::HourLimit, "{code}");
-                return Ok(paid);
-            }
-        }
-        ensure!(paid < 100, "no limit");
-    }
-}
-
-fn changes_clear_nothing(rig: &mut Rig, _: &Template) -> Result<String> {
-    let each = 1_000_000_000_000_000;
-    let charge = each + FEE;
-    let tighter = rig.next_policy(|document| limit(document, charge, charge * 5))?;
-    rig.adopt(&tighter)?;
-    let paid = spend_up(rig, each)?;
-    ensure!(paid > 0, "nothing was paid");
-    let mut tried = 0;
-    let changes: [fn(&mut PolicyDocument); 4] = [
-        |_| {},
-        |document| document.maturity = Millis::from_hours(0),
-        |document| {
-            document
-                .assets
-                .iter_mut()
-                .for_each(|rule| rule.day_count = Some(1000))
-        },
-        |document| {
-            document
-                .assets
-                .iter_mut()
-                .for_each(|rule| rule.symbol = "OTHER".to_owned())
-        },
-    ];
-    for change in changes {
-        let document = rig.next_policy(change)?;
-        rig.adopt(&document)?;
-        let transfer = rig.to_evm(each);
-        let request = rig.request(&transfer)?;
-        rig.refuse("after the change", request, &[Code::HourLimit])?;
-        tried += 1;
-    }
-    // Without the asset, and with it again.
-    let without = rig.next_policy(|document| {
-        document
-            .assets
-            .retain(|rule| rule.asset != EVM.native_asset())
-    })?;
-    rig.adopt(&without)?;
-    let again = rig.next_policy(|document| {
-        *document = PolicyDocument {
-            epoch: document.epoch,
-            ..tighter.clone()
-        }
-    })?;
-    rig.adopt(&again)?;
-    let transfer = rig.to_evm(each);
-    let request = rig.request(&transfer)?;
-    rig.refuse(
-        "the asset back again",
-        request,
-        &[Code::HourLimit, Code::AssetNotListed],
-    )?;
-    rig.use_up("the window is used up");
-    Ok(format!(
-        "{paid} payments filled the hour; {} changes freed nothing",
-        tried + 2
-    ))
-}
-
-fn overrides_clear_nothing(rig: &mut Rig, _: &Template) -> Result<String> {
-    let each = 1_000_000_000_000_000;
-    let charge = each + FEE;
-    let tighter = rig.next_policy(|document| limit(document, charge, charge * 3))?;
-    rig.adopt(&tighter)?;
-    spend_up(rig, each)?;
-    // The owner's withdrawal passes outside of limits, and opens nothing for the agent.
-    let to = waiaas_tests::stage::EVM_TO.parse()?;
-    let facts = StatementFacts::Withdraw {
-        wallet: rig.cast.evm.wallet,
-        asset: EVM.native_asset(),
-        to,
-        amount: units(each),
-        fee_ceiling: units(FEE),
-        nonce: None,
-    };
-    let transfer = rig.to_evm(each);
-    let unsigned = waiaas_tests::agent::unsigned(&transfer)?;
-    let owner = rig.owner();
-    let withdrawn = rig.block(async {
-        let drafted = owner.admin.draft_statement(&facts).await?;
-        let signature = owner.signature(&drafted.text)?;
-        Ok::<_, anyhow::Error>(
-            owner
-                .admin
-                .withdraw(drafted.statement, &[signature], &unsigned)
-                .await?,
-        )
-    })?;
-    rig.record.accepted += 2;
-    ensure!(!withdrawn.raw.is_empty());
-    let request = rig.request(&transfer)?;
-    rig.refuse("after the withdrawal", request, &[Code::HourLimit])?;
-    let attest = StatementFacts::AttestNonce {
-        wallet: rig.cast.evm.wallet,
-        chain: EVM,
-        next: 500,
-    };
-    rig.say(&attest)?;
-    let request = rig.request(&transfer)?;
-    rig.refuse("after the attestation", request, &[Code::HourLimit])?;
-    // A new session, and another gateway connection, bring no fresh budget either.
-    let bearer = rig.invented(&transfer)?;
-    rig.refuse("another session", bearer, &[Code::HourLimit])?;
-    rig.use_up("the window is used up");
-    Ok("withdrawal, attestation and another session: the hour stays used up".to_owned())
-}
-
 fn loosening_waits(rig: &mut Rig, _: &Template) -> Result<String> {
     let tighter = rig.next_policy(|document| limit(document, LIMIT / 2, WINDOW / 2))?;
     rig.adopt(&tighter)?;
@@ -315,7 +148,7 @@ fn loosening_waits(rig: &mut Rig, _: &Template) -> Result<String> {
     let mut waiting = 0;
     for with_password in [false, true] {
         let looser = rig.next_policy(|document| {
-            limit(document, LIMIT * 4, WINDOW * 4);
+            loosen(document, LIMIT * 4);
             document.maturity = Millis::from_hours(0);
         })?;
         if with_password {
@@ -404,7 +237,13 @@ fn extremes(rig: &mut Rig, _: &Template) -> Result<String> {
         refused += 1;
     }
     // Everything at its largest: sums stay checked, and earlier documents bind.
-    let widest = rig.next_policy(|document| limit(document, u128::MAX, u128::MAX))?;
+    let widest = rig.next_policy(|document| {
+        limit(document, u128::MAX, u128::MAX);
+        document
+            .assets
+            .iter_mut()
+            .for_each(|rule| rule.fee_ceiling = Some(units(LIMIT / 10)));
+    })?;
     rig.adopt(&widest)?;
     for amount in [u128::MAX, u128::MAX - FEE, u128::from(u64::MAX), LIMIT] {
         let transfer = rig.to_evm(amount);
@@ -439,88 +278,4 @@ fn extremes(rig: &mut Rig, _: &Template) -> Result<String> {
     rig.refuse("all zero", request, &[Code::PerTransactionLimit])?;
     rig.use_up("the policy lets nothing pass");
     Ok(format!("{} extremes refused or strict", refused + 2))
-}
-
-fn nothing_named(rig: &mut Rig, _: &Template) -> Result<String> {
-    let empty = rig.next_policy(|document| {
-        document.assets.clear();
-        document.recipients.clear();
-    })?;
-    rig.adopt(&empty)?;
-    let mut attempts = Vec::new();
-    for transfer in [rig.to_evm(1), rig.to_solana(1)] {
-        attempts.push(("a listed payment".to_owned(), rig.request(&transfer)?));
-        attempts.push(("an invented one".to_owned(), rig.invented(&transfer)?));
-    }
-    let drafts = [
-        Draft::memo(rig),
-        Draft::token(rig, 12),
-        Draft::token(rig, 3),
-        Draft::two_transfers(rig),
-    ];
-    for draft in drafts {
-        attempts.push(draft.request(rig)?);
-    }
-    attempts.extend(super::evm::every_kind(rig)?);
-    let count = attempts.len();
-    let counted = rig.refused(
-        &attempts,
-        &[
-            Code::AssetNotListed,
-            Code::RecipientNotListed,
-            Code::TransactionUndecodable,
-            Code::SessionAsset,
-            Code::BodyMismatch,
-        ],
-    )?;
-    rig.use_up("the policy is empty");
-    Ok(format!(
-        "{count} kinds against an empty policy: {counted:?}"
-    ))
-}
-
-fn vacuous(rig: &mut Rig, _: &Template) -> Result<String> {
-    let attempts = no_op_messages(rig)?;
-    let count = attempts.len();
-    rig.refused(&attempts, &[Code::TransactionUndecodable])?;
-    Ok(format!("{count} transactions without a transfer refused"))
-}
-
-fn prices(rig: &mut Rig, _: &Template) -> Result<String> {
-    let transfer = rig.to_evm(LIMIT);
-    let honest = rig.invented(&transfer)?;
-    let body: Value = serde_json::from_slice(&honest.body)?;
-    let mut attempts = Vec::new();
-    for field in [
-        "price",
-        "price_usd",
-        "usd",
-        "rate",
-        "decimals",
-        "unit",
-        "oracle",
-    ] {
-        for value in [json!("0.000001"), json!(0)] {
-            let mut changed = body.clone();
-            changed[field] = value;
-            attempts.push((
-                field.to_owned(),
-                SpendRequest {
-                    body: changed.to_string().into_bytes(),
-                    idempotency_key: rig.fresh_key(),
-                    ..honest.clone()
-                },
-            ));
-        }
-    }
-    rig.refused(&attempts, &[Code::BodyMalformed])?;
-    rig.refuse(
-        "above the limit, whatever it is worth",
-        honest,
-        &[Code::PerTransactionLimit],
-    )?;
-    Ok(format!(
-        "{} prices and units in requests refused; limits are in base units",
-        attempts.len()
-    ))
 }
