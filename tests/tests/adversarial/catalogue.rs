@@ -15,7 +15,7 @@ pub(crate) struct Attack {
 /// A group of attacks; each is one test.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Section {
-    /// The test's name.
+    /// The test's name. No chain stands in it: none of them needs one.
     pub(crate) name: &'static str,
     /// What the group is about.
     pub(crate) title: &'static str,
@@ -282,7 +282,7 @@ pub(crate) const SECTIONS: &[Section] = &[
         ],
     },
     Section {
-        name: "attacks_by_solana_transactions",
+        name: "attacks_by_messages_to_sign",
         title: "transactions: Solana",
         attacks: &[
             attack(
@@ -348,7 +348,7 @@ pub(crate) const SECTIONS: &[Section] = &[
         ],
     },
     Section {
-        name: "attacks_by_evm_transactions",
+        name: "attacks_by_typed_transactions",
         title: "transactions: EVM and typed data",
         attacks: &[
             attack(

@@ -73,24 +73,31 @@ const RULES: &[Test] = &[
 
 /// The program, by its arguments.
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
-    let wanted: Vec<&String> = arguments
-        .iter()
-        .filter(|argument| !argument.starts_with('-'))
-        .collect();
+    let mut wanted: Vec<&String> = Vec::new();
+    let mut unwanted: Vec<&String> = Vec::new();
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "--skip" => unwanted.extend(rest.next()),
+            flag if flag.starts_with('-') => {}
+            _ => wanted.push(argument),
+        }
+    }
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
     if has("--report") {
         return report(&wanted);
     }
     let exact = has("--exact");
+    let named = |name: &str, part: &String| {
+        if exact {
+            name == part
+        } else {
+            name.contains(part.as_str())
+        }
+    };
     let chosen = |name: &str| {
-        wanted.is_empty()
-            || wanted.iter().any(|part| {
-                if exact {
-                    name == part.as_str()
-                } else {
-                    name.contains(part.as_str())
-                }
-            })
+        (wanted.is_empty() || wanted.iter().any(|part| named(name, part)))
+            && !unwanted.iter().any(|part| named(name, part))
     };
     let names = RULES
         .iter()

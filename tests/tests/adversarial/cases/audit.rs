@@ -207,7 +207,7 @@ fn buried(rig: &mut Rig, _: &Template) -> Result<String> {
                 request.session =
                     SessionId::from_bytes([number.wrapping_mul(7).wrapping_add(round); 16]);
             }
-            request.unsigned.truncate(usize::from(number));
+            request.unsigned.truncate(usize::from(number % 20));
             requests.push(request);
         }
         for answer in rig.send_all(&requests)? {

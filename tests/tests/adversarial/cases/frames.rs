@@ -343,7 +343,7 @@ fn replays(rig: &mut Rig, _: &Template) -> Result<String> {
             }
         }
         let _ = wire.stream.write_all(&bytes);
-        for (_, answer) in wire.answers(stream.len(), Duration::from_millis(300))? {
+        for (_, answer) in wire.answers(stream.len() - 1, Duration::from_millis(120))? {
             match answer {
                 Answer::Results(Some(raw)) => {
                     ensure!(

@@ -236,15 +236,27 @@ fn extremes(rig: &mut Rig, _: &Template) -> Result<String> {
         ensure!(code == Code::PolicyMalformed, "{what}: {code}");
         refused += 1;
     }
-    // Everything at its largest: sums stay checked, and earlier documents bind.
-    let widest = rig.next_policy(|document| {
-        limit(document, u128::MAX, u128::MAX);
-        document
-            .assets
-            .iter_mut()
-            .for_each(|rule| rule.fee_ceiling = Some(units(LIMIT / 10)));
-    })?;
-    rig.adopt(&widest)?;
+    // Everything at its largest: what cannot be summed is not even written down, and of what can be,
+    // sums stay checked and earlier documents bind.
+    for most in [u128::MAX, u128::MAX / 2, u128::MAX / 1000, 1 << 100] {
+        let widest = rig.next_policy(|document| {
+            limit(document, most, most);
+            for rule in &mut document.assets {
+                rule.fee_ceiling = Some(units(LIMIT / 10));
+            }
+        })?;
+        match rig.adopt(&widest) {
+            Ok(_) => break,
+            Err(error) => {
+                let code = refusal::<()>(Err(error.downcast()?))?;
+                ensure!(
+                    [Code::Overflow, Code::StatementMalformed].contains(&code),
+                    "{code}"
+                );
+                refused += 1;
+            }
+        }
+    }
     for amount in [u128::MAX, u128::MAX - FEE, u128::from(u64::MAX), LIMIT] {
         let transfer = rig.to_evm(amount);
         if let Ok(request) = rig.invented(&transfer) {

@@ -4,8 +4,8 @@ use anyhow::{Context as _, Result};
 use waiaas_shared::denial::Code;
 
 use super::{
-    AMOUNT, COMPUTE_BUDGET, Draft, MEMO, STAKE, SYSTEM, TOKEN, deny, deny_requests, instruction,
-    thief,
+    AMOUNT, COMPUTE_BUDGET, DENIED, Draft, MEMO, STAKE, SYSTEM, TOKEN, deny, deny_requests,
+    instruction, thief,
 };
 use crate::bytes::{compact, lamports, system};
 use crate::cases::{Case, case};
@@ -67,6 +67,14 @@ fn system_numbers(rig: &mut Rig, _: &Template) -> Result<String> {
     }
     deny(rig, drafts)
 }
+
+/// Rules of the policy that a fee can break.
+const TOO_DEAR: [Code; 4] = [
+    Code::FeeCeiling,
+    Code::PerTransactionLimit,
+    Code::TierNotAvailable,
+    Code::HourLimit,
+];
 
 fn compute_budgets(rig: &mut Rig, _: &Template) -> Result<String> {
     let budget = |tag: u8, rest: &[u8]| instruction(3, &[], [&[tag][..], rest].concat());
@@ -149,16 +157,7 @@ fn compute_budgets(rig: &mut Rig, _: &Template) -> Result<String> {
         ],
     );
     let (_, above) = above.request(rig)?;
-    rig.refuse(
-        "above the ceiling",
-        above,
-        &[
-            Code::FeeCeiling,
-            Code::PerTransactionLimit,
-            Code::TierNotAvailable,
-            Code::HourLimit,
-        ],
-    )?;
+    rig.refuse("above the ceiling", above, &TOO_DEAR)?;
     // Placed last it counts as well: the second calculator compares the charge (O2).
     let last = Draft::new(
         rig,
@@ -172,7 +171,10 @@ fn compute_budgets(rig: &mut Rig, _: &Template) -> Result<String> {
     );
     let (_, last) = last.request(rig)?;
     rig.send(&last).context("placed last")?;
-    deny_requests(rig, &attempts)
+    // The price is what counts where the settings are understood.
+    let codes = [&DENIED[..], &TOO_DEAR].concat();
+    let counted = rig.refused(&attempts, &codes)?;
+    Ok(format!("{} refused {counted:?}", attempts.len()))
 }
 
 fn roles(rig: &mut Rig, _: &Template) -> Result<String> {
