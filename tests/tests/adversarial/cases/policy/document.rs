@@ -287,7 +287,11 @@ fn extremes(rig: &mut Rig, _: &Template) -> Result<String> {
     let zero = rig.next_policy(|document| limit(document, 0, 0))?;
     rig.adopt(&zero)?;
     let request = rig.request(&transfer)?;
-    rig.refuse("all zero", request, &[Code::PerTransactionLimit])?;
+    rig.refuse(
+        "all zero",
+        request,
+        &[Code::RecipientNotListed, Code::PerTransactionLimit],
+    )?;
     rig.use_up("the policy lets nothing pass");
     Ok(format!("{} extremes refused or strict", refused + 2))
 }
