@@ -31,4 +31,17 @@ interface Admin extends(Common.Common) {
   withdraw @6 (statement :Text, signatures :List(Types.OwnerSignature), unsigned :Data)
       -> (result :Types.SubmitResult);
   # The owner's way out: a signed WITHDRAW statement and the transaction that carries it out.
+
+  registerKey @7 (password :Data, statement :Text, signatures :List(Types.OwnerSignature),
+      envelope :Text, signature :Data) -> (owner :Text, violations :List(Types.Violation));
+  # An ADD OWNER or ADD GUARDIAN draft, signed by the owners and rehearsed by the key that it names.
+  # Takes effect after 72 hours.
+
+  recoverOwners @8 (password :Data, phrase :Data, statement :Text, envelope :Text, signature :Data,
+      guardians :List(Types.OwnerSignature)) -> (result :Types.SubmitResult);
+  # A RECOVER OWNERS draft, rehearsed by the key that it names. `phrase` is the ticket of the 24
+  # words, which the vault compares; guardians' signatures are recorded and replace nothing.
+
+  suspendOwner @9 (password :Data, owner :Text) -> (result :Types.SubmitResult);
+  # At once, with the password alone.
 }

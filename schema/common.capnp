@@ -35,4 +35,10 @@ interface Common {
 
   kill @10 () -> (sequence :UInt64);
   # Keys wiped, sessions revoked. Durable before it is answered.
+
+  intents @11 () -> (canonical :List(Data));
+  # Canonical IntentView of each payment that waits.
+
+  cancelIntent @12 (transaction :Text) -> (sequence :UInt64);
+  # Ends a waiting payment for good.
 }

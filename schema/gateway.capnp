@@ -14,4 +14,8 @@ interface Gateway extends(Common.Common) {
   signedTransaction @2 (transaction :Text) -> (outcome :Types.Outcome);
   # The bytes of a committed spend once more, after a lost answer: same bytes, nothing charged, and
   # only if kill, pause, session and policy still allow it.
+
+  release @3 (transaction :Text, unsigned :Data) -> (outcome :Types.Outcome);
+  # Signs a payment whose wait is over: fresh bytes (EVM: nonce 0) of the same effect, judged again as
+  # if it were new.
 }

@@ -36,6 +36,7 @@ struct Outcome {
       replay @5 :Bool;        # true: the same bytes as before, nothing charged again
     }
     denied @6 :List(Violation);
+    waiting @7 :Data;         # canonical IntentView: accepted, and waits for its delay or its owners
   }
 }
 
@@ -65,6 +66,8 @@ struct Status {
   claimHolds @11 :Bool;       # gateway, signer and owner run under different uids
   unlockFailures @12 :UInt32; # since the last unlock
   version @13 :Text;
+  retired @14 :Bool;          # the log has ended for good
+  ownerChanges @15 :UInt32;   # changes of owners that wait
 }
 
 struct Event {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{EventBody, Origin, Spend};
+use waiaas_shared::intent::{Intent, IntentEnd, Wait};
 
 /// The kind's name and one line about the event.
 pub(crate) fn words(body: &EventBody) -> (&'static str, String) {
@@ -106,6 +107,52 @@ pub(crate) fn words(body: &EventBody) -> (&'static str, String) {
         EventBody::WithdrawalEnrolled { account, .. } => {
             ("WithdrawalEnrolled", account.to_string())
         }
+        EventBody::OwnerChangeScheduled {
+            change, statement, ..
+        } => (
+            "OwnerChangeScheduled",
+            format!("{statement}: {change}; in effect after 72 hours"),
+        ),
+        EventBody::OwnerChangeCancelled { change, .. } => {
+            ("OwnerChangeCancelled", change.to_string())
+        }
+        EventBody::OwnerChangeEffective { change } => ("OwnerChangeEffective", change.to_string()),
+        EventBody::OwnerChangeVoided { change, code } => {
+            ("OwnerChangeVoided", format!("{change}: {code}"))
+        }
+        EventBody::OwnerSuspended {
+            owner,
+            policies,
+            sessions,
+            changes,
+            ..
+        } => (
+            "OwnerSuspended",
+            format!(
+                "{owner}; sessions revoked: {}, policies void: {}, changes void: {}",
+                sessions.len(),
+                policies.len(),
+                changes.len()
+            ),
+        ),
+        EventBody::SuspensionLifted { owner, .. } => ("SuspensionLifted", owner.to_string()),
+        EventBody::Credited {
+            sequence, amounts, ..
+        } => {
+            let amounts: Vec<_> = amounts
+                .iter()
+                .map(|given| format!("{} base units of {}", given.amount, given.asset))
+                .collect();
+            (
+                "Credited",
+                format!("the payment of event {sequence}: {}", amounts.join(", ")),
+            )
+        }
+        EventBody::GuardianStopped { guardians, .. } => {
+            let guardians: Vec<_> = guardians.iter().map(ToString::to_string).collect();
+            ("GuardianStopped", guardians.join(" "))
+        }
+        EventBody::Retired { .. } => ("Retired", "the log ends here".to_owned()),
         EventBody::DenialsCounted {
             session,
             code,
@@ -114,6 +161,28 @@ pub(crate) fn words(body: &EventBody) -> (&'static str, String) {
             let whose =
                 session.map_or_else(|| "no session".to_owned(), |session| session.to_string());
             ("DenialsCounted", format!("{count} of {code}, {whose}"))
+        }
+        EventBody::IntentOpened(intent) => ("IntentOpened", waits(intent)),
+        EventBody::IntentApproved {
+            transaction,
+            signers,
+            ..
+        } => (
+            "IntentApproved",
+            format!("{transaction}, signed by {}", list(signers)),
+        ),
+        EventBody::IntentsEnded {
+            transactions,
+            cause,
+        } => {
+            let why = match cause {
+                IntentEnd::Cancelled { origin } => format!("cancelled, {}", by(*origin)),
+                IntentEnd::Rejected { signers, .. } => format!("rejected by {}", list(signers)),
+                IntentEnd::Expired => "waited too long".to_owned(),
+                IntentEnd::SessionEnded => "the session ended".to_owned(),
+                IntentEnd::Killed => "the kill switch was thrown".to_owned(),
+            };
+            ("IntentsEnded", format!("{}: {why}", list(transactions)))
         }
     }
 }
@@ -125,6 +194,36 @@ const fn by(origin: Origin) -> &'static str {
     }
 }
 
+fn list(names: &[impl ToString]) -> String {
+    let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+    names.join(" ")
+}
+
+fn waits(intent: &Intent) -> String {
+    let wait = match intent.wait {
+        Wait::Delay { ready } => {
+            let delay = ready.since(intent.opened).millis();
+            format!("waits {}", crate::duration::words(delay))
+        }
+        Wait::Approval { quorum } => {
+            format!(
+                "waits for {}",
+                crate::duration::counted(quorum.into(), "owner")
+            )
+        }
+    };
+    format!(
+        "{} from {}: {} base units of {} to {}, fee up to {}, {wait}, until {}",
+        intent.transaction,
+        intent.wallet,
+        intent.amount,
+        intent.asset,
+        intent.to,
+        intent.fee_ceiling,
+        intent.expires
+    )
+}
+
 fn payment(spend: &Spend) -> String {
     let effects: Vec<_> = spend
         .effects
@@ -134,6 +233,18 @@ fn payment(spend: &Spend) -> String {
                 format!("{amount} base units of {asset} to {to}")
             }
             Effect::Fee { max, .. } => format!("fee up to {max}"),
+            Effect::Approval {
+                asset,
+                spender,
+                amount,
+            } => format!("leave for {spender} to take {amount} base units of {asset}"),
+            Effect::Rent { amount, .. } => format!("rent of {amount}"),
+            Effect::Call {
+                target,
+                asset,
+                value,
+                ..
+            } => format!("call of {target} with up to {value} base units of {asset}"),
         })
         .collect();
     let nonce = spend
@@ -156,6 +267,9 @@ pub(crate) fn machine(sequence: u64, wall_millis: u64, body: &EventBody) -> Valu
         | EventBody::SessionRevoked { session, .. }
         | EventBody::SessionExpired { session } => (Some(*session), None, None),
         EventBody::DenialsCounted { session, .. } => (*session, None, None),
+        EventBody::Credited {
+            session, wallet, ..
+        } => (Some(*session), Some(*wallet), None),
         EventBody::WalletCreated { wallet, .. } | EventBody::NonceAttested { wallet, .. } => {
             (None, Some(*wallet), None)
         }
@@ -165,6 +279,17 @@ pub(crate) fn machine(sequence: u64, wall_millis: u64, body: &EventBody) -> Valu
         EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
             (spend.session, Some(spend.wallet), Some(spend.transaction))
         }
+        EventBody::IntentOpened(intent) => (
+            Some(intent.session),
+            Some(intent.wallet),
+            Some(intent.transaction),
+        ),
+        EventBody::IntentApproved { transaction, .. } => (None, None, Some(*transaction)),
+        // Several are named in the words.
+        EventBody::IntentsEnded { transactions, .. } => match transactions.as_slice() {
+            [only] => (None, None, Some(*only)),
+            _ => (None, None, None),
+        },
         _ => (None, None, None),
     };
     json!({

@@ -207,12 +207,22 @@ const fn advice(code: Code) -> &'static str {
         }
         Code::NonceNotAttested => "waiaas wallet attest-nonce",
         Code::WithdrawalAddress => {
-            "withdrawal addresses are enrolled with the first owner: `waiaas owner list` shows them"
+            "waiaas owner list shows where withdrawals may go; later addresses: waiaas owner enrol-withdrawal"
         }
         Code::StatementUnknown | Code::StatementExpired | Code::SecretUnknown => {
             "run the command again: it drafts a new statement"
         }
-        Code::OwnerUnknown => "waiaas owner list",
+        Code::OwnerUnknown | Code::OwnerChangeUnknown | Code::GuardianUnknown => {
+            "waiaas owner list"
+        }
+        Code::NotFirstOwner => "waiaas owner add",
+        Code::QuorumMissing => {
+            "have as many owners sign as must: `waiaas owner list`, and --owner-key once for each"
+        }
+        Code::OwnerSuspended => "waiaas owner lift OWNER, or have another owner sign",
+        Code::PaymentCredited => "make a new payment, with an idempotency key of its own",
+        Code::RecoveryPending => "waiaas owner list, then waiaas owner cancel CHANGE",
+        Code::IntentUnknown | Code::IntentExpired => "waiaas payment list",
         Code::SessionUnknown => "waiaas session list",
         Code::WalletUnknown | Code::NetworkNotBound => "waiaas wallet list",
         Code::ClockClosed => {

@@ -15,6 +15,7 @@ mod http;
 mod log_reader;
 mod output;
 mod owner_key;
+mod pen;
 mod policy_words;
 mod prompt;
 mod rest;
@@ -73,6 +74,9 @@ enum Command {
     /// Owners' keys
     #[command(subcommand)]
     Owner(commands::owner::Command),
+    /// Guardians: keys that may stop and nothing else
+    #[command(subcommand)]
+    Guardian(commands::guardian::Command),
     /// Wallets
     #[command(subcommand)]
     Wallet(commands::wallet::Command),
@@ -82,6 +86,9 @@ enum Command {
     /// Sessions of agents
     #[command(subcommand)]
     Session(commands::session::Command),
+    /// Payments that wait: for their delay, or for owners
+    #[command(subcommand)]
+    Payment(commands::payment::Command),
     /// For agents: keys and tokens
     #[command(subcommand)]
     Agent(commands::agent::Command),
@@ -90,6 +97,10 @@ enum Command {
     Tx(commands::tx::Command),
     /// The owner's way out: pay from a wallet to an enrolled address, outside of limits and delays
     Withdraw(Box<commands::withdraw::Args>),
+    /// Give back what a payment was charged that never took place: takes owners' signatures
+    Credit(commands::credit::Args),
+    /// End the signer and its log for good: takes owners' signatures and the password
+    Retire(commands::retire::Args),
     /// Verify, export and read the signer's log
     #[command(subcommand)]
     Audit(commands::audit::Command),
@@ -149,12 +160,16 @@ async fn dispatch(command: Command, app: &App) -> Result<(), Failure> {
         Command::Pause(args) => commands::pause::run(app, args).await,
         Command::Release(command) => commands::release::run(app, command).await,
         Command::Owner(command) => commands::owner::run(app, command).await,
+        Command::Guardian(command) => commands::guardian::run(app, command).await,
         Command::Wallet(command) => commands::wallet::run(app, command).await,
         Command::Policy(command) => commands::policy::run(app, command).await,
         Command::Session(command) => commands::session::run(app, command).await,
+        Command::Payment(command) => commands::payment::run(app, command).await,
         Command::Agent(command) => commands::agent::run(app, command).await,
         Command::Tx(command) => commands::tx::run(app, command).await,
         Command::Withdraw(args) => commands::withdraw::run(app, *args).await,
+        Command::Credit(args) => commands::credit::run(app, args).await,
+        Command::Retire(args) => commands::retire::run(app, args).await,
         Command::Audit(command) => commands::audit::run(app, command).await,
     }
 }

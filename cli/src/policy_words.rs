@@ -1,99 +1,92 @@
-//! A policy document in words, as an owner reads it before adopting. Informs; the signer's own text is
-//! what is signed.
+//! A policy document in words, as an owner reads it before adopting, and what changes from one to the
+//! next. Informs; the signer's own text is what is signed.
 
 use std::fmt::Write as _;
 
-use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::ChainId;
-use waiaas_shared::policy::document::{AssetRule, PolicyDocument};
+use waiaas_shared::policy::diff::{Change, diff};
+use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::items::{Place, Section, Style, sections};
 
 /// The whole document.
 pub(crate) fn words(document: &PolicyDocument) -> String {
-    let waits = crate::duration::counted(document.maturity.millis() / 3_600_000, "hour");
     let mut text = format!(
-        "Policy epoch {}. A later policy waits {waits} before this one stops binding.\n\
-         What is not named here is refused.\n",
+        "Policy epoch {}. What is not named here is refused.\n",
         document.epoch
     );
-    for rule in &document.assets {
-        text.push('\n');
-        text.push_str(&asset(rule));
-    }
-    text.push('\n');
-    if document.recipients.is_empty() {
-        text.push_str("Nobody may receive: every payment is refused.\n");
-    } else {
-        text.push_str("Only these may receive:\n");
-    }
-    for known in &document.recipients {
-        let _infallible = writeln!(
-            text,
-            "  @{}  {}{}",
-            known.name,
-            known.account,
-            worth(known.account.chain())
-        );
+    let mut before = Place::Document;
+    for section in sections(document, Style::Plain) {
+        let nobody = document.recipients.is_empty() && !document.recipients_open;
+        if section.place == Place::Document && nobody {
+            text.push_str("Nobody may receive: every payment is refused.\n");
+        }
+        // One block for all contacts.
+        if section.place != Place::Document && (section.place, before) != CONTACTS {
+            text.push('\n');
+        }
+        before = section.place;
+        section_in_words(&mut text, &section);
     }
     text
 }
 
-fn asset(rule: &AssetRule) -> String {
-    let shown =
-        |amount: Amount| format!("{} {}", amount.format_decimal(rule.decimals), rule.symbol);
-    let mut lines = vec![
-        format!("signed at once up to {}", shown(rule.instant_up_to)),
-        format!(
-            "signed at once and told to you up to {}; above, refused",
-            shown(rule.notify_up_to)
+/// A contact after another.
+const CONTACTS: (Place, Place) = (Place::Recipient, Place::Recipient);
+
+fn section_in_words(text: &mut String, section: &Section) {
+    match section.place {
+        Place::Document => {}
+        // A contact's name stands in its summary.
+        Place::Recipient => {
+            let _infallible = writeln!(text, "{}", section.summary);
+            return;
+        }
+        Place::Asset(asset) => {
+            let worth = if asset.chain().is_test_network() {
+                "a test network"
+            } else {
+                "real value"
+            };
+            let _infallible = writeln!(text, "{}, {worth}", section.label);
+        }
+        Place::Other => {
+            let _infallible = writeln!(text, "{}", section.label);
+        }
+    }
+    for item in section.items.iter().filter(|item| item.says_something()) {
+        let _infallible = writeln!(text, "  {}: {}", item.name, item.value);
+    }
+}
+
+/// What gets looser and what tighter.
+pub(crate) fn changes(before: &PolicyDocument, after: &PolicyDocument) -> String {
+    let diff = diff(before, after);
+    let mut text = String::new();
+    let parts = [
+        (
+            "Looser, so it waits",
+            "Nothing gets looser.",
+            &diff.loosenings,
         ),
-        format!(
-            "at most {} a transaction, fee included",
-            shown(rule.per_transaction)
-        ),
-        format!(
-            "per wallet at most {} in any hour, {} in any 24 hours, {} in any 7 days, {} in any 30 days",
-            shown(rule.hour),
-            shown(rule.day),
-            shown(rule.week),
-            shown(rule.month)
+        (
+            "Tighter, so it holds at once",
+            "Nothing gets tighter.",
+            &diff.tightenings,
         ),
     ];
-    if let Some(count) = rule.day_count {
-        lines.push(format!(
-            "per wallet at most {count} transactions in any 24 hours"
-        ));
-    }
-    if let Some(ceiling) = rule.fee_ceiling {
-        lines.push(format!("at most {} of fee a transaction", shown(ceiling)));
-    } else if rule.asset == rule.asset.chain().native_asset() {
-        lines.push("no fee may be paid in it: nothing can be sent on this network".to_owned());
-    }
-    if let Some(cap) = rule.outstanding {
-        lines.push(format!(
-            "at most {} signed between two attestations of the nonce",
-            shown(cap)
-        ));
-    }
-    if rule.sign_only {
-        lines.push("may be signed without being sent: such a signature does not expire".to_owned());
-    }
-    let mut text = format!(
-        "{} is {}{}\n",
-        rule.symbol,
-        rule.asset,
-        worth(rule.asset.chain())
-    );
-    for line in lines {
-        let _infallible = writeln!(text, "  {line}");
+    for (heading, none, changes) in parts {
+        listed(&mut text, heading, none, changes);
     }
     text
 }
 
-fn worth(chain: ChainId) -> &'static str {
-    if chain.is_test_network() {
-        ", a test network"
-    } else {
-        ", real value"
+fn listed(text: &mut String, heading: &str, none: &str, changes: &[Change]) {
+    if changes.is_empty() {
+        let _infallible = writeln!(text, "{none}");
+        return;
+    }
+    let _infallible = writeln!(text, "{heading}:");
+    for change in changes {
+        let _infallible = writeln!(text, "  {}", change.words);
     }
 }
 
@@ -103,14 +96,38 @@ mod tests {
 
     use super::*;
 
-    /// The example of the documentation, in words: the golden file is what `waiaas policy check` says.
+    const EXAMPLE: &str = include_str!("../../docs/examples/policy.toml");
+
+    /// The documents of the documentation, in words: the golden files are what `waiaas policy check`
+    /// says.
     #[test]
-    fn the_example_in_words() {
-        let example = include_str!("../../docs/examples/policy.toml");
-        let document = toml_form::parse(example).unwrap();
+    fn the_examples_in_words() {
+        let starter = include_str!("../../docs/starter-policy.toml");
+        for (name, text) in [("policy-example", EXAMPLE), ("policy-starter", starter)] {
+            let document = toml_form::parse(text).unwrap();
+            let file = format!("{}/tests/golden/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+            if std::env::var_os("WAIAAS_REGENERATE").is_some() {
+                std::fs::write(&file, words(&document)).unwrap();
+            }
+            let golden = std::fs::read_to_string(&file).unwrap_or_default();
+            assert_eq!(words(&document), golden, "{name}: WAIAAS_REGENERATE=1");
+        }
+    }
+
+    #[test]
+    fn both_directions_are_told() {
+        let before = toml_form::parse(EXAMPLE).unwrap();
+        let mut after = before.clone();
+        after.recipients_open = true;
+        after.maturity = waiaas_shared::time::Millis::from_hours(48);
         assert_eq!(
-            words(&document),
-            include_str!("../tests/golden/policy-example.txt")
+            changes(&before, &after),
+            "Looser, so it waits:\n  who is no contact: may receive instead of is refused\n\
+             Tighter, so it holds at once:\n  later policies wait: 48 hours instead of 24 hours\n"
+        );
+        assert_eq!(
+            changes(&before, &before),
+            "Nothing gets looser.\nNothing gets tighter.\n"
         );
     }
 }

@@ -53,6 +53,24 @@ impl PasswordArgs {
     }
 }
 
+/// Where the recovery phrase comes from.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct PhraseArgs {
+    /// Read the 24 words from this open file descriptor, one line, instead of asking
+    #[arg(long, value_name = "N")]
+    phrase_fd: Option<u32>,
+}
+
+impl PhraseArgs {
+    /// The recovery phrase; the signer tells whether it is the right one.
+    pub(crate) fn read(self, output: &Output) -> Result<Secret, Failure> {
+        match self.phrase_fd {
+            Some(number) => from_descriptor(number),
+            None => ask_hidden(output, "Recovery phrase, 24 words: "),
+        }
+    }
+}
+
 /// Asks a question that only `yes` answers.
 pub(crate) fn confirm(output: &Output, question: &str) -> Result<bool, Failure> {
     if !output.is_interactive() {

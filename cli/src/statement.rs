@@ -2,40 +2,33 @@
 //! and comes from the pinned signer, show it whole, ask, sign (here with a key file, or elsewhere with
 //! the owner's wallet). Nothing else is ever signed for an owner.
 
-use std::io::Write as _;
+mod check;
+
 use std::path::PathBuf;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use waiaas_shared::digest::Digest;
-use waiaas_shared::ids::{OwnerId, SignerId, StatementId};
+use waiaas_shared::ids::{OwnerId, StatementId};
 use waiaas_shared::keys::OwnerKey;
-use waiaas_shared::policy::document::PolicyDocument;
-use waiaas_shared::statement::text::digest;
-use waiaas_shared::statement::verify::{Envelope, OwnerSignature, payload};
-use waiaas_shared::statement::{StatementFacts, StatementHeader};
-use waiaas_shared::time::WallTime;
+use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 use waiaas_shared::view::OwnerView;
 
-use crate::failure::{Exit, Failure};
-use crate::home::{cannot, create_new};
+use self::check::check;
+use crate::failure::Failure;
 use crate::output::Output;
 use crate::owner_key::KeyFile;
-use crate::prompt::{confirm, line};
+use crate::pen::Pen;
 use crate::signer::{Signer, failed};
-
-/// A pasted signature, in characters: 65 bytes in hexadecimal are 132.
-const PASTED_LIMIT: usize = 256;
 
 /// How an owner signs.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct SigningArgs {
-    /// Sign with this Ed25519 key file (a JSON array of 64 numbers)
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["owner", "envelope", "text_out"])]
-    owner_key: Option<PathBuf>,
-    /// Sign elsewhere, as this owner (if there is only one: that one); the signature is read from stdin
+    /// Sign with this Ed25519 key file (a JSON array of 64 numbers); repeat it for each owner
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["envelope", "text_out"])]
+    owner_key: Vec<PathBuf>,
+    /// Sign elsewhere, as this owner (if there is only one: that one), repeated for each; the
+    /// signatures are read from stdin, a line each
     #[arg(long, value_name = "OWNER")]
-    owner: Option<OwnerId>,
+    owner: Vec<OwnerId>,
     /// How the wallet wraps the text: ed25519-plain, ed25519-offchain-v0, ed25519-offchain-v1, eip191
     #[arg(long, value_name = "NAME", value_parser = envelope)]
     envelope: Option<Envelope>,
@@ -63,12 +56,62 @@ pub(crate) fn envelope(text: &str) -> Result<Envelope, String> {
 pub(crate) struct SignedStatement {
     /// Which statement.
     pub(crate) statement: StatementId,
-    /// The signature over its text.
+    /// Its text, for a new key that signs it too.
+    pub(crate) text: String,
+    /// The signatures over its text.
     pub(crate) signatures: Vec<OwnerSignature>,
 }
 
+/// Who may sign, and how: an owner or a guardian.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Signatory {
+    /// The identifier under which it signs.
+    pub(crate) id: OwnerId,
+    /// The public key.
+    pub(crate) key: OwnerKey,
+    /// What its wallet produces.
+    pub(crate) envelope: Envelope,
+}
+
+impl From<&OwnerView> for Signatory {
+    fn from(view: &OwnerView) -> Self {
+        Self {
+            id: view.owner,
+            key: view.key,
+            envelope: view.envelope,
+        }
+    }
+}
+
 impl SigningArgs {
-    /// Has the signer write the statement's text, and the owner sign it.
+    /// Key files and identifiers of those who sign, for commands that name them otherwise.
+    pub(crate) const fn new(
+        owner_key: Vec<PathBuf>,
+        owner: Vec<OwnerId>,
+        envelope: Option<Envelope>,
+        text_out: Option<PathBuf>,
+        yes: bool,
+    ) -> Self {
+        Self {
+            owner_key,
+            owner,
+            envelope,
+            text_out,
+            yes,
+        }
+    }
+
+    /// How many owners sign.
+    pub(crate) fn signers(&self) -> usize {
+        self.owner_key.len().saturating_add(self.owner.len()).max(1)
+    }
+
+    /// Whether signing needs no question.
+    pub(crate) const fn yes(&self) -> bool {
+        self.yes
+    }
+
+    /// Has the signer write the statement's text, and the owners sign it.
     pub(crate) async fn sign(
         &self,
         output: &Output,
@@ -80,149 +123,121 @@ impl SigningArgs {
             .owners()
             .await
             .map_err(failed("no list of owners"))?;
-        let hand = self.hand(&owners)?;
+        let owners: Vec<_> = owners.iter().map(Signatory::from).collect();
+        self.sign_as(output, signer, facts, &owners).await
+    }
+
+    /// The same, by some of these.
+    pub(crate) async fn sign_as(
+        &self,
+        output: &Output,
+        signer: &Signer,
+        facts: &StatementFacts,
+        known: &[Signatory],
+    ) -> Result<SignedStatement, Failure> {
+        let hands = self.hands(known)?;
         let (statement, text) = draft(signer, facts).await?;
-        let signature = hand.sign(output, &text, self.yes)?;
-        let signature = OwnerSignature {
-            owner: hand.owner,
-            envelope: hand.pen.envelope,
-            signature,
-        };
+        let signatures = self.signatures(output, &hands, &text)?;
         Ok(SignedStatement {
             statement,
-            signatures: vec![signature],
+            text,
+            signatures,
         })
     }
 
-    /// Which owner signs, and how.
-    fn hand(&self, owners: &[OwnerView]) -> Result<Hand, Failure> {
-        if let Some(path) = &self.owner_key {
+    /// Signatures over a text that was drafted before; none if nobody is named.
+    pub(crate) fn sign_text_if_any(
+        &self,
+        output: &Output,
+        text: &str,
+        known: &[Signatory],
+    ) -> Result<Vec<OwnerSignature>, Failure> {
+        if self.owner_key.is_empty() && self.owner.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.signatures(output, &self.hands(known)?, text)
+    }
+
+    fn signatures(
+        &self,
+        output: &Output,
+        hands: &[Hand],
+        text: &str,
+    ) -> Result<Vec<OwnerSignature>, Failure> {
+        hands
+            .iter()
+            .map(|hand| {
+                Ok(OwnerSignature {
+                    owner: hand.id,
+                    envelope: hand.pen.envelope,
+                    signature: hand.pen.sign(output, text, self.yes)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Who signs, and how.
+    fn hands(&self, known: &[Signatory]) -> Result<Vec<Hand>, Failure> {
+        let mut hands = Vec::new();
+        for path in &self.owner_key {
             let key = KeyFile::read(path)?;
-            let owner = owners
+            let signatory = known
                 .iter()
-                .find(|view| view.key == key.owner())
+                .find(|known| known.key == key.owner())
                 .ok_or_else(|| {
-                    Failure::usage(format!("{} is no owner's key", path.display()))
-                        .why(format!("its public key is {}", key.owner()))
-                        .next("waiaas owner list; the first one: waiaas owner enrol")
+                    Failure::usage(format!(
+                        "{} is nobody's key who may sign this",
+                        path.display()
+                    ))
+                    .why(format!("its public key is {}", key.owner()))
+                    .next("waiaas owner list; the first one: waiaas owner enrol")
                 })?;
-            let pen = Pen::of_file(key);
-            return Ok(Hand {
-                owner: owner.owner,
-                pen,
+            hands.push(Hand {
+                id: signatory.id,
+                pen: Pen::of_file(key),
             });
         }
-        let view = match (self.owner, owners) {
-            (None, [only]) => only,
-            (None, []) => {
-                return Err(Failure::usage("there is no owner yet")
+        let named = match (self.owner.as_slice(), known) {
+            ([], _) if !hands.is_empty() => Vec::new(),
+            ([], [only]) => vec![only],
+            ([], []) => {
+                return Err(Failure::usage("there is nobody yet who may sign this")
                     .next("waiaas owner enrol --key-file FILE"));
             }
-            (None, _) => {
+            ([], _) => {
                 return Err(Failure::usage(
-                    "which owner signs? give --owner or --owner-key",
+                    "who signs? give --owner or --owner-key, once for each",
                 ));
             }
-            (Some(id), _) => owners.iter().find(|view| view.owner == id).ok_or_else(|| {
-                Failure::usage(format!("no owner {id}")).next("waiaas owner list")
-            })?,
+            (ids, _) => ids
+                .iter()
+                .map(|id| {
+                    known.iter().find(|known| known.id == *id).ok_or_else(|| {
+                        Failure::usage(format!("{id} may not sign this")).next("waiaas owner list")
+                    })
+                })
+                .collect::<Result<_, _>>()?,
         };
-        let pen = Pen {
-            key: view.key,
-            envelope: self.envelope.unwrap_or(view.envelope),
-            file: None,
-            text_out: self.text_out.clone(),
-        };
-        Ok(Hand {
-            owner: view.owner,
-            pen,
-        })
+        for signatory in named {
+            // The text is the same for all of them: one file is enough.
+            let text_out = self.text_out.clone().filter(|_| hands.is_empty());
+            hands.push(Hand {
+                id: signatory.id,
+                pen: Pen {
+                    key: signatory.key,
+                    envelope: self.envelope.unwrap_or(signatory.envelope),
+                    file: None,
+                    text_out,
+                },
+            });
+        }
+        Ok(hands)
     }
 }
 
 struct Hand {
-    owner: OwnerId,
+    id: OwnerId,
     pen: Pen,
-}
-
-impl Hand {
-    fn sign(&self, output: &Output, text: &str, yes: bool) -> Result<Vec<u8>, Failure> {
-        self.pen.sign(output, text, yes)
-    }
-}
-
-/// A key and the way in which it signs.
-#[derive(Debug)]
-pub(crate) struct Pen {
-    /// The public key.
-    pub(crate) key: OwnerKey,
-    /// How the text is wrapped.
-    pub(crate) envelope: Envelope,
-    /// The private key, if it is here.
-    pub(crate) file: Option<KeyFile>,
-    /// Where the text is written for a wallet elsewhere.
-    pub(crate) text_out: Option<PathBuf>,
-}
-
-impl Pen {
-    /// A key file signs the plain text.
-    pub(crate) fn of_file(file: KeyFile) -> Self {
-        Self {
-            key: file.owner(),
-            envelope: Envelope::Ed25519Plain,
-            file: Some(file),
-            text_out: None,
-        }
-    }
-
-    /// Shows the text, asks, and signs it; or takes the signature that a wallet made elsewhere.
-    pub(crate) fn sign(&self, output: &Output, text: &str, yes: bool) -> Result<Vec<u8>, Failure> {
-        // Refuses every text that is not a statement's: printable ASCII, so it cannot steer a terminal.
-        let bytes = payload(text, self.envelope, &self.key).map_err(|error| {
-            Failure::new(Exit::Failure, "the statement cannot be signed this way").why(error)
-        })?;
-        let rule = "-".repeat(72);
-        output.say(format!("{rule}\n{text}\n{rule}"));
-        if let Some(key) = &self.file {
-            if !yes && !confirm(output, &format!("Sign this as {}?", self.key))? {
-                return Err(Failure::new(
-                    Exit::Failure,
-                    "not signed: nothing was changed",
-                ));
-            }
-            return Ok(key.sign(&bytes).to_vec());
-        }
-        if let Some(path) = &self.text_out {
-            create_new(path)?
-                .write_all(text.as_bytes())
-                .map_err(|error| cannot("written", path, &error))?;
-            output.say(format!("The exact text stands in {}.", path.display()));
-        }
-        output.say(format!(
-            "Sign exactly this text with {} ({}), then paste the signature here (base58, hexadecimal or base64):",
-            self.key,
-            self.envelope.as_str()
-        ));
-        pasted(&line(PASTED_LIMIT)?)
-    }
-}
-
-/// A signature as wallets print it.
-fn pasted(text: &str) -> Result<Vec<u8>, Failure> {
-    let text = text.trim();
-    let digits = text.strip_prefix("0x").unwrap_or(text);
-    let bytes = if matches!(digits.len(), 128 | 130) {
-        hex::decode(digits).ok()
-    } else if text.ends_with('=') {
-        STANDARD.decode(text).ok()
-    } else {
-        bs58::decode(text).into_vec().ok()
-    };
-    bytes.filter(|bytes| matches!(bytes.len(), 64 | 65)).ok_or_else(|| {
-        Failure::usage("this is not a signature")
-            .why("64 bytes (Ed25519) or 65 bytes (secp256k1) are needed, in base58, hexadecimal or base64")
-            .next("run the command again: it drafts a new statement")
-    })
 }
 
 /// Has the signer write a text, and checks that it is the text for these facts.
@@ -243,92 +258,6 @@ pub(crate) async fn draft(
     Ok((drafted.statement, drafted.text))
 }
 
-/// What is wrong with a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-enum Flaw {
-    /// Another kind of statement.
-    #[error("its first line names another kind of statement")]
-    Heading,
-    /// The last five lines are not those of every statement.
-    #[error("its last five lines are not policy epoch, signer, statement, time and digest")]
-    Form,
-    /// Another signer's.
-    #[error("it names another signer than the pinned one")]
-    Signer,
-    /// Another statement's.
-    #[error("it names another statement")]
-    Statement,
-    /// The digest is not that of header and facts.
-    #[error("its digest is not that of what was asked")]
-    Digest,
-    /// Another policy document.
-    #[error("it names another policy document than the file's")]
-    Document,
-}
-
-/// The kind, the signer, the statement, the digest over header and facts, and the document's digest of
-/// a policy: all computed here from what was asked.
-fn check(
-    text: &str,
-    statement: StatementId,
-    signer: SignerId,
-    facts: &StatementFacts,
-) -> Result<(), Flaw> {
-    if text.lines().next() != Some(format!("WAIaaS {}", facts.heading()).as_str()) {
-        return Err(Flaw::Heading);
-    }
-    let mut last: Vec<_> = text.lines().rev().take(5).collect();
-    last.reverse();
-    let [epoch, by, which, before, stated] = last.try_into().map_err(|_| Flaw::Form)?;
-    let policy_epoch = value(epoch, "Policy epoch: ")?
-        .parse()
-        .map_err(|_| Flaw::Form)?;
-    if value(by, "Signer: ")? != signer.to_string() {
-        return Err(Flaw::Signer);
-    }
-    if value(which, "Statement: ")? != statement.to_string() {
-        return Err(Flaw::Statement);
-    }
-    let second = seconds(value(before, "Sign before: ")?).ok_or(Flaw::Form)?;
-    let stated = Digest::from_hex(value(stated, "Digest: ")?).map_err(|_| Flaw::Form)?;
-    // The text states the second, the digest covers the millisecond: one of a thousand must fit.
-    let fits = (0..1000).any(|part| {
-        let header = StatementHeader {
-            signer,
-            statement,
-            policy_epoch,
-            expires: WallTime::from_millis(second.saturating_mul(1000).saturating_add(part)),
-        };
-        digest(&header, facts) == stated
-    });
-    if !fits {
-        return Err(Flaw::Digest);
-    }
-    if let StatementFacts::AdoptPolicy { document } = facts {
-        let own = PolicyDocument::from_bytes(document)
-            .map_err(|_| Flaw::Document)?
-            .digest();
-        let named = text
-            .lines()
-            .find_map(|line| line.strip_prefix("Document: "));
-        if named != Some(own.to_string().as_str()) {
-            return Err(Flaw::Document);
-        }
-    }
-    Ok(())
-}
-
-fn value<'a>(line: &'a str, name: &str) -> Result<&'a str, Flaw> {
-    line.strip_prefix(name).ok_or(Flaw::Form)
-}
-
-/// Unix time of `2026-11-21 10:30:00 UTC`, in seconds.
-fn seconds(text: &str) -> Option<u64> {
-    let civil: jiff::civil::DateTime = text.strip_suffix(" UTC")?.parse().ok()?;
-    let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    u64::try_from(zoned.timestamp().as_second()).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -337,100 +266,52 @@ mod tests {
     const TEXT: &str =
         include_str!("../../shared/tests/golden/statements/release-pause.txt").trim_ascii_end();
 
-    fn facts() -> StatementFacts {
-        StatementFacts::ReleasePause { wallet: None }
-    }
-
-    fn ids(text: &str) -> (StatementId, SignerId) {
-        let field = |name: &str| {
-            text.lines()
-                .find_map(|line| line.strip_prefix(name))
-                .unwrap()
-        };
-        (
-            field("Statement: ").parse().unwrap(),
-            field("Signer: ").parse().unwrap(),
-        )
-    }
-
+    /// Each signs the same text, with a file or elsewhere, in one go.
     #[test]
-    fn the_signers_text_for_what_was_asked_passes() {
-        let (statement, signer) = ids(TEXT);
-        assert_eq!(check(TEXT, statement, signer, &facts()), Ok(()));
-    }
-
-    #[test]
-    fn every_other_text_is_refused() {
-        let (statement, signer) = ids(TEXT);
-        let other_signer = SignerId::from_bytes([9; 16]);
-        let other_statement = StatementId::from_bytes([9; 16]);
-        assert_eq!(
-            check(TEXT, statement, other_signer, &facts()),
-            Err(Flaw::Signer)
-        );
-        assert_eq!(
-            check(TEXT, other_statement, signer, &facts()),
-            Err(Flaw::Statement)
-        );
-        let another = StatementFacts::ReleaseKill {
-            epoch: 1,
-            sessions: Vec::new(),
+    fn several_owners_sign_in_one_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut files = Vec::new();
+        let mut known = Vec::new();
+        for number in 0..3_u8 {
+            let key = KeyFile::generate().unwrap();
+            let path = folder.path().join(format!("{number}.json"));
+            key.write(&path).unwrap();
+            files.push(path);
+            known.push(Signatory {
+                id: OwnerId::from_bytes([number; 16]),
+                key: key.owner(),
+                envelope: Envelope::Ed25519Plain,
+            });
+        }
+        let signing = |files: &[PathBuf], owners: Vec<OwnerId>| {
+            SigningArgs::new(files.to_vec(), owners, None, Some("text".into()), true)
         };
-        assert_eq!(check(TEXT, statement, signer, &another), Err(Flaw::Heading));
-        let wallet = waiaas_shared::ids::WalletId::from_bytes([3; 16]);
-        let narrower = StatementFacts::ReleasePause {
-            wallet: Some(wallet),
-        };
-        assert_eq!(check(TEXT, statement, signer, &narrower), Err(Flaw::Digest));
-        let later = TEXT.replace("Sign before: 2026", "Sign before: 2027");
-        assert_eq!(
-            check(&later, statement, signer, &facts()),
-            Err(Flaw::Digest)
-        );
-        let epoch = TEXT.replace("Policy epoch: 1", "Policy epoch: 2");
-        assert_eq!(
-            check(&epoch, statement, signer, &facts()),
-            Err(Flaw::Digest)
-        );
-        let longer = format!("{TEXT}\nmore: 1");
-        assert_eq!(check(&longer, statement, signer, &facts()), Err(Flaw::Form));
-        assert_eq!(check("", statement, signer, &facts()), Err(Flaw::Heading));
-    }
-
-    #[test]
-    fn a_key_file_signs_the_text_and_nothing_else() {
-        let key = KeyFile::generate().unwrap();
-        let owner = key.owner();
-        let pen = Pen::of_file(key);
+        let two = signing(&files[..2], Vec::new());
         let output = Output::new(false);
-        let signature = pen.sign(&output, TEXT, true).unwrap();
-        let OwnerKey::Ed25519(address) = owner else {
-            panic!("an Ed25519 key")
-        };
-        let verifying = ed25519_dalek::VerifyingKey::from_bytes(address.as_bytes()).unwrap();
-        let signature = ed25519_dalek::Signature::from_slice(&signature).unwrap();
-        assert!(verifying.verify_strict(TEXT.as_bytes(), &signature).is_ok());
-        assert!(pen.sign(&output, "Pay everything", true).is_err());
-    }
-
-    #[test]
-    fn signatures_are_pasted_as_wallets_print_them() {
-        let ed25519 = [7; 64];
-        let secp256k1 = [8; 65];
-        for text in [
-            bs58::encode(ed25519).into_string(),
-            hex::encode(ed25519),
-            format!(" 0x{}\r", hex::encode(ed25519)),
-            STANDARD.encode(ed25519),
-        ] {
-            assert_eq!(pasted(&text).unwrap(), ed25519, "{text}");
-        }
+        let hands = two.hands(&known).unwrap();
+        let signed = two.signatures(&output, &hands, TEXT).unwrap();
+        let owners: Vec<_> = signed.iter().map(|signature| signature.owner).collect();
+        assert_eq!((two.signers(), owners), (2, vec![known[0].id, known[1].id]));
+        assert_ne!(signed[0].signature, signed[1].signature);
+        let mixed = signing(&files[..1], vec![known[2].id]);
         assert_eq!(
-            pasted(&format!("0x{}", hex::encode(secp256k1))).unwrap(),
-            secp256k1
+            (mixed.signers(), mixed.hands(&known).unwrap().len()),
+            (2, 2)
         );
-        for wrong in ["", "abc", "0x12", &hex::encode([1; 66])] {
-            assert_eq!(pasted(wrong).unwrap_err().exit(), Exit::Usage, "{wrong}");
-        }
+        let elsewhere = signing(&[], vec![known[0].id, known[2].id]);
+        let hands = elsewhere.hands(&known).unwrap();
+        let written = hands.iter().filter(|hand| hand.pen.text_out.is_some());
+        assert_eq!(
+            (hands.len(), written.count()),
+            (2, 1),
+            "the text is written once"
+        );
+        assert!(signing(&files[2..], Vec::new()).hands(&known[..2]).is_err());
+        let nobody = signing(&[], Vec::new());
+        assert!(nobody.hands(&known).is_err(), "which of three?");
+        assert_eq!(
+            (nobody.signers(), nobody.hands(&known[..1]).unwrap().len()),
+            (1, 1)
+        );
     }
 }

@@ -167,4 +167,70 @@ impl AdminClient {
         let response = request.send().promise.await?;
         answer::submitted(response.get()?.get_result().map_err(protocol)?)
     }
+
+    /// Registers a new owner's or guardian's key after 72 hours: owners' signatures over an `AddOwner`
+    /// or `AddGuardian` statement, and the key's own.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn register_key(
+        &self,
+        password: &Ticket,
+        statement: StatementId,
+        signatures: &[OwnerSignature],
+        envelope: Envelope,
+        signature: &[u8],
+    ) -> Result<OwnerId> {
+        let mut request = self.own.register_key_request();
+        let mut params = request.get();
+        params.set_password(password.as_bytes());
+        params.set_statement(statement.to_string());
+        params.set_envelope(envelope.as_str());
+        params.set_signature(signature);
+        write_signatures(signatures, |length| params.init_signatures(length));
+        let response = request.send().promise.await?;
+        let answer = response.get()?;
+        if let Some(denial) = answer::denial(answer.get_violations())? {
+            return Err(ClientError::Denied(denial));
+        }
+        answer::parsed(answer.get_owner())
+    }
+
+    /// Begins a recovery: the new key's signature over a `RecoverOwners` statement, with password and
+    /// recovery phrase; guardians' signatures are recorded.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn recover_owners(
+        &self,
+        password: &Ticket,
+        phrase: &Ticket,
+        statement: StatementId,
+        rehearsal: (Envelope, &[u8]),
+        guardians: &[OwnerSignature],
+    ) -> Result<Submitted> {
+        let (envelope, signature) = rehearsal;
+        let mut request = self.own.recover_owners_request();
+        let mut params = request.get();
+        params.set_password(password.as_bytes());
+        params.set_phrase(phrase.as_bytes());
+        params.set_statement(statement.to_string());
+        params.set_envelope(envelope.as_str());
+        params.set_signature(signature);
+        write_signatures(guardians, |length| params.init_guardians(length));
+        let response = request.send().promise.await?;
+        answer::submitted(response.get()?.get_result().map_err(protocol)?)
+    }
+
+    /// Suspends an owner's key with the password alone.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn suspend_owner(&self, password: &Ticket, owner: OwnerId) -> Result<Submitted> {
+        let mut request = self.own.suspend_owner_request();
+        request.get().set_password(password.as_bytes());
+        request.get().set_owner(owner.to_string());
+        let response = request.send().promise.await?;
+        answer::submitted(response.get()?.get_result().map_err(protocol)?)
+    }
 }

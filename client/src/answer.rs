@@ -6,9 +6,11 @@ use waiaas_schema::types_capnp::{
     draft, event_page, outcome, status, submit_result, verdict, violation,
 };
 use waiaas_shared::amount::Amount;
+use waiaas_shared::codec::from_canonical;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::Digest;
 use waiaas_shared::ids::{SignerId, StatementId, TransactionId};
+use waiaas_shared::intent::IntentView;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::time::Millis;
 
@@ -43,6 +45,10 @@ pub struct SignerStatus {
     pub unlock_failures: u32,
     /// Version of the signer.
     pub version: String,
+    /// Whether its log has ended for good.
+    pub retired: bool,
+    /// Changes of owners that wait: `owners` shows them.
+    pub owner_changes: u32,
 }
 
 /// A part of the log, to be verified with `waiaas_shared::log` before anything is believed.
@@ -65,6 +71,31 @@ pub struct EventRecord {
     pub body: Vec<u8>,
     /// Chained hash.
     pub hash: Digest,
+}
+
+/// What came of a payment request that was not refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Paid {
+    /// It is signed.
+    Signed(SignedPayment),
+    /// It was accepted and waits: for its delay, or for its owners.
+    Waiting {
+        /// What waits.
+        view: Box<IntentView>,
+        /// The event that opened it; 0 if an earlier request did.
+        opened: u64,
+    },
+}
+
+impl Paid {
+    /// The signed payment; none if it waits.
+    #[must_use]
+    pub fn signed(self) -> Option<SignedPayment> {
+        match self {
+            Self::Signed(payment) => Some(payment),
+            Self::Waiting { .. } => None,
+        }
+    }
 }
 
 /// A signed payment.
@@ -151,10 +182,7 @@ pub(crate) fn bytes(data: capnp::Result<&[u8]>) -> Result<Vec<u8>> {
 
 fn tier(text: capnp::Result<capnp::text::Reader<'_>>) -> Result<Tier> {
     let text = owned(text)?;
-    [Tier::Instant, Tier::Notify]
-        .into_iter()
-        .find(|tier| tier.as_str() == text)
-        .ok_or(ClientError::Protocol)
+    Tier::from_text(&text).ok_or(ClientError::Protocol)
 }
 
 /// The refusal that these violations make; none if there are none.
@@ -198,6 +226,8 @@ pub(crate) fn status(reader: status::Reader<'_>) -> Result<SignerStatus> {
         claim_holds: reader.get_claim_holds(),
         unlock_failures: reader.get_unlock_failures(),
         version: owned(reader.get_version())?,
+        retired: reader.get_retired(),
+        owner_changes: reader.get_owner_changes(),
     })
 }
 
@@ -226,17 +256,32 @@ pub(crate) fn page(reader: event_page::Reader<'_>) -> Result<EventPage> {
     })
 }
 
-pub(crate) fn payment(reader: outcome::Reader<'_>) -> Result<SignedPayment> {
+pub(crate) fn paid(reader: outcome::Reader<'_>) -> Result<Paid> {
     match reader.which().map_err(protocol)? {
-        outcome::Signed(signed) => Ok(SignedPayment {
+        outcome::Signed(signed) => Ok(Paid::Signed(SignedPayment {
             transaction: parsed(reader.get_transaction())?,
             sequence: reader.get_sequence(),
             raw: bytes(signed.get_raw())?,
             chain_transaction: owned(signed.get_chain_transaction())?,
             tier: tier(signed.get_tier())?,
             replay: signed.get_replay(),
-        }),
+        })),
+        outcome::Waiting(canonical) => {
+            let view = from_canonical(canonical.map_err(protocol)?).map_err(protocol)?;
+            Ok(Paid::Waiting {
+                view: Box::new(view),
+                opened: reader.get_sequence(),
+            })
+        }
         outcome::Denied(list) => Err(refusal(list)),
+    }
+}
+
+/// The outcome of what cannot wait.
+pub(crate) fn payment(reader: outcome::Reader<'_>) -> Result<SignedPayment> {
+    match paid(reader)? {
+        Paid::Signed(payment) => Ok(payment),
+        Paid::Waiting { .. } => Err(ClientError::Protocol),
     }
 }
 

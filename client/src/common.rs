@@ -5,7 +5,8 @@ use std::time::Duration;
 use capnp::struct_list;
 use waiaas_schema::types_capnp::owner_signature;
 use waiaas_shared::codec::{from_canonical, to_canonical};
-use waiaas_shared::ids::{SessionId, StatementId, WalletId};
+use waiaas_shared::ids::{SessionId, StatementId, TransactionId, WalletId};
+use waiaas_shared::intent::IntentView;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::OwnerSignature;
 use waiaas_shared::view::{OwnerView, SessionView, WalletView};
@@ -139,6 +140,28 @@ impl<S: Socket> Client<S> {
     pub async fn revoke_session(&self, session: SessionId) -> Result<u64> {
         let mut request = self.common.revoke_session_request();
         request.get().set_session(session.to_string());
+        Ok(request.send().promise.await?.get()?.get_sequence())
+    }
+
+    /// Everything that waits.
+    ///
+    /// # Errors
+    /// [`crate::ClientError`].
+    pub async fn intents(&self) -> Result<Vec<IntentView>> {
+        let response = self.common.intents_request().send().promise.await?;
+        let list = response.get()?.get_canonical().map_err(protocol)?;
+        list.iter()
+            .map(|view| from_canonical(view.map_err(protocol)?).map_err(protocol))
+            .collect()
+    }
+
+    /// Ends a waiting payment for good; the event's number.
+    ///
+    /// # Errors
+    /// [`crate::ClientError`].
+    pub async fn cancel_intent(&self, transaction: TransactionId) -> Result<u64> {
+        let mut request = self.common.cancel_intent_request();
+        request.get().set_transaction(transaction.to_string());
         Ok(request.send().promise.await?.get()?.get_sequence())
     }
 

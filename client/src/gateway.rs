@@ -3,7 +3,7 @@
 use waiaas_schema::types_capnp::spend_request;
 use waiaas_shared::ids::{SessionId, TransactionId};
 
-use crate::answer::{self, SignedPayment, WouldAllow, protocol};
+use crate::answer::{self, Paid, SignedPayment, WouldAllow, protocol};
 use crate::{GatewayClient, Result};
 
 /// An agent's request as it came over HTTP, and the bytes proposed for it.
@@ -55,14 +55,31 @@ impl GatewayClient {
         answer::would_allow(response.get()?.get_verdict().map_err(protocol)?)
     }
 
-    /// Charges and signs.
+    /// Charges and signs, or lets the payment wait.
     ///
     /// # Errors
     /// [`crate::ClientError`], `Denied` among them. After `Disconnected` the same request gives the
     /// same bytes.
-    pub async fn sign(&self, spend: &SpendRequest) -> Result<SignedPayment> {
+    pub async fn sign(&self, spend: &SpendRequest) -> Result<Paid> {
         let mut request = self.own.sign_request();
         spend.write(request.get().init_request());
+        let response = request.send().promise.await?;
+        answer::paid(response.get()?.get_outcome().map_err(protocol)?)
+    }
+
+    /// Signs a payment whose wait is over, with fresh bytes (EVM: nonce 0) of the same effect.
+    ///
+    /// # Errors
+    /// [`crate::ClientError`], `Denied` among them.
+    pub async fn release(
+        &self,
+        transaction: TransactionId,
+        unsigned: &[u8],
+    ) -> Result<SignedPayment> {
+        let mut request = self.own.release_request();
+        let mut params = request.get();
+        params.set_transaction(transaction.to_string());
+        params.set_unsigned(unsigned);
         let response = request.send().promise.await?;
         answer::payment(response.get()?.get_outcome().map_err(protocol)?)
     }

@@ -15,7 +15,7 @@ mod secret;
 
 pub use admin::{Initialized, NewWallet};
 pub use answer::{
-    Drafted, EventPage, EventRecord, SignedPayment, SignerStatus, Submitted, WouldAllow,
+    Drafted, EventPage, EventRecord, Paid, SignedPayment, SignerStatus, Submitted, WouldAllow,
 };
 pub use connect::{AdminClient, AdminSocket, Client, GatewayClient, GatewaySocket, Socket};
 pub use gateway::SpendRequest;

@@ -137,6 +137,13 @@ impl App {
         }
     }
 
+    /// Waits until the projection has taken everything that the signer told of, from a sound log.
+    pub async fn up_to_date(&self) {
+        let mut feed = self.feed.subscribe();
+        // It cannot close: its sender lives as long as this.
+        let _ = feed.wait_for(FeedState::is_caught_up).await;
+    }
+
     /// The signer, once it has told its name.
     #[must_use]
     pub fn known_signer(&self) -> Option<SignerId> {

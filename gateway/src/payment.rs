@@ -1,5 +1,5 @@
 //! One payment as the gateway knows it: the facts that the signer committed and where it stands. Made
-//! from the signer's log (the projection) or, a moment earlier, from a signed answer (the pipeline).
+//! from the signer's log (the projection) or, a moment earlier, from the signer's answer (the pipeline).
 
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
@@ -8,9 +8,10 @@ use waiaas_shared::digest::Digest;
 use waiaas_shared::effect::Effect;
 use waiaas_shared::event::Spend;
 use waiaas_shared::ids::{SessionId, TransactionId, WalletId};
+use waiaas_shared::intent::{Intent, Wait};
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::status::Status;
-use waiaas_shared::time::WallTime;
+use waiaas_shared::time::{Clocks, WallTime};
 
 use crate::chain::{ChainText, ChainTransactionId, Validity};
 
@@ -23,13 +24,15 @@ pub struct Payment {
     pub progress: Progress,
 }
 
-/// What the signer committed; never changes.
+/// What the signer committed. Changes once, when a payment that waited is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     /// Its name everywhere.
     pub id: TransactionId,
-    /// The event that charged it.
+    /// The event that charged it; while it waits, the one that opened it.
     pub sequence: u64,
+    /// The first event that told of it: its place in lists, which never changes.
+    pub listed: u64,
     /// Under which session; none for an owner's withdrawal.
     pub session: Option<SessionId>,
     /// Which wallet pays.
@@ -42,7 +45,7 @@ pub struct Facts {
     pub to: Account,
     /// Base units.
     pub amount: Amount,
-    /// Worst-case fee in base units of the native asset.
+    /// Worst-case fee in base units of the native asset; while it waits, the ceiling for it.
     pub fee_max: Amount,
     /// How it was released.
     pub tier: Tier,
@@ -54,7 +57,7 @@ pub struct Facts {
     pub idempotency: Digest,
     /// Digest of the request's body.
     pub body: Digest,
-    /// When it was charged.
+    /// When it was charged; while it waits, when it was accepted.
     pub created: WallTime,
 }
 
@@ -63,6 +66,8 @@ pub struct Facts {
 pub struct Progress {
     /// Its status.
     pub status: Status,
+    /// Until when it waits, of a payment that had to.
+    pub waiting: Option<Waiting>,
     /// The chain's own name for it, once signed bytes were seen.
     pub chain_transaction: Option<ChainTransactionId>,
     /// Until when the chain accepts it, once known.
@@ -71,28 +76,80 @@ pub struct Progress {
     pub position: Option<u64>,
     /// What the chain took, as a node tells.
     pub fee_paid: Option<Amount>,
-    /// Why it ended as it did, in plain words.
+    /// Why it ended as it did, or is not signed yet, in plain words.
     pub detail: Option<ChainText>,
     /// When the status last changed.
     pub updated: WallTime,
 }
 
+/// Until when a payment waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// From when on it may be signed: an estimate, because the delay runs on the signer's own clock; of
+    /// an approved payment the moment of the approval. None while it waits for its owners.
+    pub ready: Option<WallTime>,
+    /// When it ends, at the latest, unless it was signed.
+    pub expires: WallTime,
+}
+
 impl Payment {
+    /// A payment that waits, as the signer tells at these clocks.
+    #[must_use]
+    pub fn of_intent(intent: &Intent, sequence: u64, at: Clocks) -> Self {
+        Self {
+            facts: Facts {
+                id: intent.transaction,
+                sequence,
+                listed: sequence,
+                session: Some(intent.session),
+                wallet: intent.wallet,
+                chain: intent.asset.chain(),
+                asset: intent.asset,
+                to: intent.to,
+                amount: intent.amount,
+                fee_max: intent.fee_ceiling,
+                tier: intent.tier(),
+                submit: intent.submit,
+                nonce: None,
+                idempotency: intent.idempotency,
+                body: intent.body,
+                created: at.wall,
+            },
+            progress: Progress {
+                status: Status::Queued,
+                waiting: Some(Waiting {
+                    ready: match intent.wait {
+                        Wait::Delay { ready } => Some(at.wall.after(ready.since(at.run))),
+                        Wait::Approval { .. } => None,
+                    },
+                    expires: intent.expires,
+                }),
+                chain_transaction: None,
+                validity: None,
+                position: None,
+                fee_paid: None,
+                detail: None,
+                updated: at.wall,
+            },
+        }
+    }
+
     /// A committed payment as its event tells it; nothing if the event names no transfer.
     #[must_use]
     pub fn of_spend(spend: &Spend, sequence: u64, at: WallTime) -> Option<Self> {
         let (asset, to, amount) = spend.effects.iter().find_map(|effect| match effect {
             Effect::Transfer { asset, to, amount } => Some((*asset, *to, *amount)),
-            Effect::Fee { .. } => None,
+            _ => None,
         })?;
         let fee_max = spend.effects.iter().find_map(|effect| match effect {
             Effect::Fee { max, .. } => Some(*max),
-            Effect::Transfer { .. } => None,
+            _ => None,
         });
         Some(Self {
             facts: Facts {
                 id: spend.transaction,
                 sequence,
+                listed: sequence,
                 session: spend.session,
                 wallet: spend.wallet,
                 chain: spend.chain,
@@ -114,6 +171,7 @@ impl Payment {
                 } else {
                     Status::Submitted
                 },
+                waiting: None,
                 chain_transaction: None,
                 validity: None,
                 position: None,

@@ -11,11 +11,12 @@ use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use waiaas_client::{
-    ClientError, EventPage, GatewayClient, GatewaySocket, Remote, SignedPayment, SignerStatus,
-    SpendRequest, WouldAllow,
+    ClientError, EventPage, GatewayClient, GatewaySocket, Paid, Remote, SignedPayment,
+    SignerStatus, SpendRequest, WouldAllow,
 };
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::ids::{SessionId, TransactionId, WalletId};
+use waiaas_shared::intent::IntentView;
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::view::{SessionView, WalletView};
 
@@ -98,8 +99,14 @@ pub trait SignerPort: Send + Sync + fmt::Debug {
     fn policy(&self) -> Answer<Vec<PolicyDocument>>;
     /// Dry run.
     fn decide(&self, spend: SpendRequest) -> Answer<WouldAllow>;
-    /// Charge and sign.
-    fn sign(&self, spend: SpendRequest) -> Answer<SignedPayment>;
+    /// Charge and sign, or let the payment wait.
+    fn sign(&self, spend: SpendRequest) -> Answer<Paid>;
+    /// Every payment that waits.
+    fn intents(&self) -> Answer<Vec<IntentView>>;
+    /// Charge and sign a payment whose wait is over, with fresh bytes.
+    fn release(&self, transaction: TransactionId, unsigned: Vec<u8>) -> Answer<SignedPayment>;
+    /// End a waiting payment.
+    fn cancel_intent(&self, transaction: TransactionId) -> Answer<u64>;
     /// The bytes of a committed payment once more.
     fn signed_transaction(&self, transaction: TransactionId) -> Answer<SignedPayment>;
     /// Pause a wallet, or everything.
@@ -197,8 +204,20 @@ impl SignerPort for SocketSigner {
         self.call(move |client| async move { client.decide(&spend).await })
     }
 
-    fn sign(&self, spend: SpendRequest) -> Answer<SignedPayment> {
+    fn sign(&self, spend: SpendRequest) -> Answer<Paid> {
         self.call(move |client| async move { client.sign(&spend).await })
+    }
+
+    fn intents(&self) -> Answer<Vec<IntentView>> {
+        self.call(|client| async move { client.intents().await })
+    }
+
+    fn release(&self, transaction: TransactionId, unsigned: Vec<u8>) -> Answer<SignedPayment> {
+        self.call(move |client| async move { client.release(transaction, &unsigned).await })
+    }
+
+    fn cancel_intent(&self, transaction: TransactionId) -> Answer<u64> {
+        self.call(move |client| async move { client.cancel_intent(transaction).await })
     }
 
     fn signed_transaction(&self, transaction: TransactionId) -> Answer<SignedPayment> {

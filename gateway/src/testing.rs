@@ -1,6 +1,8 @@
 //! A world without sockets for tests: a signer that keeps a real chained and signed log in memory, a
 //! chain that follows a script, a clock that is set, and requests as agents make them.
 
+mod waiting;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,7 +17,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
 use waiaas_client::{
-    EventPage, EventRecord, SignedPayment, SignerStatus, SpendRequest, WouldAllow,
+    EventPage, EventRecord, Paid, SignedPayment, SignerStatus, SpendRequest, WouldAllow,
 };
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::{Amount, Decimals};
@@ -25,6 +27,7 @@ use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::{Charge, Event, EventBody, Origin, Spend};
 use waiaas_shared::ids::{SessionId, SignerId, TransactionId, WalletId};
+use waiaas_shared::intent::{IntentEnd, IntentView};
 use waiaas_shared::keys::{AgentKey, KeyPath};
 use waiaas_shared::log::{Head, SignedHead, genesis, link};
 use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient};
@@ -32,7 +35,7 @@ use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::request::TransferRequest;
 use waiaas_shared::request_signature::{Parameters, sign_request};
 use waiaas_shared::session::{Credential, SessionGrant, SessionLimit, SessionUsage};
-use waiaas_shared::time::{Clocks, Millis, WallTime};
+use waiaas_shared::time::{Clocks, RunTime, WallTime};
 use waiaas_shared::transaction::decode;
 use waiaas_shared::view::{SessionState, SessionView, WalletView};
 
@@ -49,6 +52,8 @@ use crate::http::router;
 use crate::http::token::Tokens;
 use crate::projection;
 use crate::signer_client::{Answer, NoConnection, SignerError, SignerPort};
+use waiting::Kept;
+pub(crate) use waiting::{MINUTE, Waits, id, text};
 
 /// 2026-11-21 00:00:00 UTC, in milliseconds.
 pub(crate) const NOON: u64 = 1_795_219_200_000;
@@ -102,29 +107,28 @@ fn amount(units: u128) -> Amount {
 
 pub(crate) fn policy() -> PolicyDocument {
     PolicyDocument {
-        version: 1,
-        epoch: 1,
-        maturity: Millis::from_hours(24),
         assets: vec![AssetRule {
-            asset: chain_id().native_asset(),
-            symbol: "SOL".to_owned(),
-            decimals: Decimals::new(9).expect("nine"),
             per_transaction: amount(1_000_000),
             hour: amount(2_000_000),
             day: amount(2_000_000),
             week: amount(2_000_000),
             month: amount(2_000_000),
-            day_count: None,
             instant_up_to: amount(100_000),
             notify_up_to: amount(1_000_000),
+            delay_up_to: amount(1_000_000),
+            approve_up_to: amount(1_000_000),
             fee_ceiling: Some(amount(20_000)),
-            outstanding: None,
-            sign_only: false,
+            ..AssetRule::closed(
+                chain_id().native_asset(),
+                "SOL",
+                Decimals::new(9).expect("nine"),
+            )
         }],
         recipients: vec![Recipient {
             account: AccountId::new(chain_id(), to_account()).expect("of the chain"),
             name: "hosting".to_owned(),
         }],
+        ..PolicyDocument::closed(1)
     }
 }
 
@@ -172,6 +176,11 @@ pub(crate) struct Inside {
     bodies: HashMap<Digest, Digest>,
     pub(crate) calls: Vec<&'static str>,
     pub(crate) signed: Vec<SpendRequest>,
+    /// What the payments asked for from now on wait for.
+    pub(crate) waits: Waits,
+    /// Milliseconds of the DELAY clock.
+    pub(crate) run: u64,
+    pub(crate) kept: Vec<Kept>,
 }
 
 #[derive(Debug)]
@@ -202,6 +211,9 @@ impl FakeSigner {
                 bodies: HashMap::new(),
                 calls: Vec::new(),
                 signed: Vec::new(),
+                waits: Waits::default(),
+                run: 0,
+                kept: Vec::new(),
             }),
             news: Arc::new(Notify::new()),
         };
@@ -269,11 +281,17 @@ impl Inside {
         self.log_key.verifying_key().to_bytes()
     }
 
-    fn append(&mut self, body: EventBody) -> u64 {
-        let clocks = Clocks {
-            wall: WallTime::from_millis(NOON),
+    /// Wall and DELAY clock go alike.
+    fn clocks(&self) -> Clocks {
+        Clocks {
+            wall: WallTime::from_millis(NOON + self.run),
+            run: RunTime::from_millis(self.run),
             ..Clocks::default()
-        };
+        }
+    }
+
+    fn append(&mut self, body: EventBody) -> u64 {
+        let clocks = self.clocks();
         let body = to_canonical(&Event { clocks, body });
         let previous = self
             .events
@@ -309,7 +327,7 @@ impl Inside {
         )
     }
 
-    fn spend(&mut self, request: SpendRequest) -> Result<SignedPayment, SignerError> {
+    fn spend(&mut self, request: SpendRequest) -> Result<Paid, SignerError> {
         if let Mood::Denies(denial) = &self.mood {
             return Err(SignerError::Denied(denial.clone()));
         }
@@ -320,26 +338,23 @@ impl Inside {
             if self.bodies[&idempotency] != digest {
                 return Err(Code::IdempotencyConflict.into());
             }
-            return Ok(SignedPayment {
+            return Ok(Paid::Signed(SignedPayment {
                 replay: true,
                 ..earlier.clone()
-            });
+            }));
         }
-        let decoded = decode(body.network, from_account(), &request.unsigned).expect("decodable");
-        let number = u8::try_from(self.events.len()).expect("a short test");
-        let transaction = TransactionId::from_bytes([number; 16]);
-        let signature = [number; 64];
-        let sequence = self.append(EventBody::SpendCommitted(Spend {
+        if let Some(answer) = self.waiting(&request, &body, idempotency, digest) {
+            return answer;
+        }
+        let transaction = self.name();
+        let spend = Spend {
             transaction,
             session: Some(request.session),
             wallet: body.wallet,
             chain: body.network,
             unsigned: request.unsigned.clone(),
-            effects: decoded.effects().to_vec(),
-            charges: vec![Charge {
-                asset: body.network.native_asset(),
-                amount: amount(1),
-            }],
+            effects: Vec::new(),
+            charges: Vec::new(),
             tier: Tier::Instant,
             policy_epoch: 1,
             nonce: None,
@@ -348,18 +363,43 @@ impl Inside {
             kept_until: WallTime::from_millis(u64::MAX),
             request_nonce: None,
             submit: body.submit,
-        }));
+        };
+        self.signed.push(request);
+        self.commit(spend).map(Paid::Signed)
+    }
+
+    /// A name for a new payment.
+    fn name(&self) -> TransactionId {
+        let number = u8::try_from(self.events.len()).expect("a short test");
+        TransactionId::from_bytes([number; 16])
+    }
+
+    /// Charges and signs what these bytes do.
+    fn commit(&mut self, spend: Spend) -> Result<SignedPayment, SignerError> {
+        let decoded = decode(spend.chain, from_account(), &spend.unsigned).expect("decodable");
+        let spend = Spend {
+            effects: decoded.effects().to_vec(),
+            charges: vec![Charge {
+                asset: spend.chain.native_asset(),
+                amount: amount(1),
+            }],
+            ..spend
+        };
+        let signature = [u8::try_from(self.events.len()).expect("a short test"); 64];
+        let raw = [&[1][..], &signature, &spend.unsigned].concat();
+        let (transaction, tier, key, digest) =
+            (spend.transaction, spend.tier, spend.idempotency, spend.body);
+        let sequence = self.append(EventBody::SpendCommitted(spend));
         let payment = SignedPayment {
             transaction,
             sequence,
-            raw: [&[1][..], &signature, &request.unsigned].concat(),
+            raw,
             chain_transaction: bs58::encode(signature).into_string(),
-            tier: Tier::Instant,
+            tier,
             replay: false,
         };
-        self.spends.insert(idempotency, payment.clone());
-        self.bodies.insert(idempotency, digest);
-        self.signed.push(request);
+        self.spends.insert(key, payment.clone());
+        self.bodies.insert(key, digest);
         if self.mood == Mood::DiesAfterCommit {
             self.mood = Mood::Down;
             return Err(SignerError::Interrupted);
@@ -389,6 +429,8 @@ impl SignerPort for FakeSigner {
                 claim_holds: false,
                 unlock_failures: 0,
                 version: "test".to_owned(),
+                retired: false,
+                owner_changes: 0,
             })
         })
     }
@@ -471,8 +513,27 @@ impl SignerPort for FakeSigner {
         })
     }
 
-    fn sign(&self, spend: SpendRequest) -> Answer<SignedPayment> {
+    fn sign(&self, spend: SpendRequest) -> Answer<Paid> {
         let answer = self.answer("sign", |inside| inside.spend(spend));
+        self.news.notify_waiters();
+        answer
+    }
+
+    fn intents(&self) -> Answer<Vec<IntentView>> {
+        self.answer("intents", |inside| Ok(inside.views()))
+    }
+
+    fn release(&self, transaction: TransactionId, unsigned: Vec<u8>) -> Answer<SignedPayment> {
+        let answer = self.answer("release", |inside| inside.release(transaction, unsigned));
+        self.news.notify_waiters();
+        answer
+    }
+
+    fn cancel_intent(&self, transaction: TransactionId) -> Answer<u64> {
+        let answer = self.answer("cancel", |inside| {
+            let origin = Origin::Gateway;
+            inside.end(&[transaction], IntentEnd::Cancelled { origin })
+        });
         self.news.notify_waiters();
         answer
     }
@@ -510,23 +571,27 @@ impl SignerPort for FakeSigner {
                 view.state = SessionState::Revoked;
             }
         });
-        self.tightening(
+        let answer = self.tightening(
             "revoke",
             EventBody::SessionRevoked {
                 session,
                 origin: Origin::Gateway,
             },
-        )
+        );
+        self.end_all(IntentEnd::SessionEnded, |intent| intent.session == session);
+        answer
     }
 
     fn kill(&self) -> Answer<u64> {
-        self.tightening(
+        let answer = self.tightening(
             "kill",
             EventBody::Killed {
                 epoch: 1,
                 origin: Origin::Gateway,
             },
-        )
+        );
+        self.end_all(IntentEnd::Killed, |_| true);
+        answer
     }
 }
 

@@ -124,7 +124,7 @@ codes! {
     DayLimit = 85, "day_limit", Wait, "More than policy allows in any 24 hours.";
     WeekLimit = 86, "week_limit", Wait, "More than policy allows in any 7 days.";
     MonthLimit = 87, "month_limit", Wait, "More than policy allows in any 30 days.";
-    DayCount = 88, "day_count", Wait, "More transactions than policy allows in any 24 hours.";
+    DayCount = 88, "day_count", Wait, "More payments than policy allows in any 24 hours.";
     FeeCeiling = 89, "fee_ceiling", PayLess, "The worst-case fee is above policy's ceiling.";
     TierNotAvailable = 90, "tier_not_available", AskOwner, "The amount is above what policy lets be signed without waiting for the owner.";
     OutstandingCap = 91, "outstanding_cap", AskOwner, "More value signed on this EVM chain since the owner last attested its nonce than policy allows.";
@@ -135,8 +135,8 @@ codes! {
     AdminOnly = 96, "admin_only", AskOwner, "This goes over admin.sock with the password only.";
 
     // Owners and their statements.
-    OwnerUnknown = 110, "owner_unknown", Stop, "No such owner, or the owner is suspended.";
-    OwnerKnown = 111, "owner_known", Stop, "This key is an owner already.";
+    OwnerUnknown = 110, "owner_unknown", Stop, "No such owner.";
+    OwnerKnown = 111, "owner_known", Stop, "This key is an owner's or a guardian's already, or about to be.";
     StatementUnknown = 112, "statement_unknown", Stop, "No such statement is open: it was never drafted, was used, or has expired.";
     StatementExpired = 113, "statement_expired", Stop, "The statement has expired: draft it again.";
     StatementSignature = 114, "statement_signature", Stop, "The signature does not verify over the statement's exact text.";
@@ -150,6 +150,49 @@ codes! {
     NonceLower = 122, "nonce_lower", Stop, "An attestation never lowers the next nonce.";
     TimeNotClosed = 123, "time_not_closed", Stop, "The stated time is not needed, or lies behind what was already seen.";
     NotPaused = 124, "not_paused", Stop, "Nothing of that name is paused.";
+
+    // Waiting payments.
+    IntentUnknown = 130, "intent_unknown", Stop, "No payment of this name waits.";
+    IntentClosed = 131, "intent_closed", Stop, "The payment of this idempotency key was cancelled, rejected or expired and will not be made: ask again with another key.";
+    IntentNotReady = 132, "intent_not_ready", Wait, "The payment's delay has not passed.";
+    IntentNotApproved = 133, "intent_not_approved", AskOwner, "The payment waits for its owners' signatures.";
+    IntentExpired = 134, "intent_expired", Stop, "The payment waited too long and has ended: ask again with another key.";
+    IntentTooMany = 135, "intent_too_many", Wait, "Too many payments wait, or were opened in the last hour.";
+    IntentDuplicate = 136, "intent_duplicate", Wait, "An equal payment of this session waits for the owner already.";
+    TierRaised = 137, "tier_raised", AskOwner, "Policy now demands more of this payment than it waited for: ask again.";
+    // Policy, continued.
+    HourCount = 140, "hour_count", Wait, "More payments than policy allows in any hour.";
+    WeekCount = 141, "week_count", Wait, "More payments than policy allows in any 7 days.";
+    MonthCount = 142, "month_count", Wait, "More payments than policy allows in any 30 days.";
+    RecipientLimit = 143, "recipient_limit", Wait, "More than policy allows one wallet to pay to one recipient.";
+    RecipientCount = 144, "recipient_count", Wait, "More payments than policy allows one wallet to make to one recipient.";
+    RecipientDenied = 145, "recipient_denied", Stop, "Policy names this recipient as one that never receives.";
+    NetworkNotAllowed = 146, "network_not_allowed", AskOwner, "Policy does not allow this network here.";
+    AssetNotAllowed = 147, "asset_not_allowed", AskOwner, "Policy does not allow this asset here.";
+    RecipientNotAllowed = 148, "recipient_not_allowed", AskOwner, "Policy does not allow this recipient here.";
+    UsdLimit = 149, "usd_limit", Wait, "Worth more than policy allows, by its ceiling prices.";
+    UsdPriceMissing = 150, "usd_price_missing", AskOwner, "Policy limits the worth in USD and has no ceiling price for this asset.";
+    PaymentCount = 151, "payment_count", Wait, "More payments than policy allows in this time, whatever the asset.";
+    RentCeiling = 152, "rent_ceiling", PayLess, "The rent for new accounts is above policy's ceiling.";
+    CallNotListed = 153, "call_not_listed", AskOwner, "Policy does not name this program or contract with this method.";
+    CallValue = 154, "call_value", PayLess, "The call carries more than policy allows it.";
+    OutsideHours = 155, "outside_hours", Wait, "Policy allows no payment at this time.";
+    CoolDown = 156, "cool_down", Wait, "Policy demands more time between two payments.";
+    // Changes of owners, suspension, recovery, credit, the end.
+    NotFirstOwner = 180, "not_first_owner", Stop, "There is an owner already: more come by `waiaas owner add`.";
+    OwnerChangeUnknown = 181, "owner_change_unknown", Stop, "No such change of owners waits: it was never asked for, has taken effect, or was cancelled.";
+    OwnerChangeTooMany = 182, "owner_change_too_many", Wait, "Too many keys are registered, or too many changes of owners wait.";
+    QuorumRange = 183, "quorum_range", Stop, "At least one owner must sign, and never more than there are owners who are not suspended.";
+    OwnerSuspended = 184, "owner_suspended", AskOwner, "The signature is by an owner who is suspended.";
+    OwnerItself = 185, "owner_itself", Stop, "An owner is suspended by another owner, or with the password.";
+    NotSuspended = 186, "not_suspended", Stop, "This owner is not suspended.";
+    GuardianUnknown = 187, "guardian_unknown", Stop, "No such guardian.";
+    CreditMismatch = 188, "credit_mismatch", Stop, "The credit does not name a payment of this log, or exceeds what it was charged.";
+    CreditUsed = 189, "credit_used", Stop, "This payment was credited already.";
+    PaymentCredited = 190, "payment_credited", Stop, "The owner credited this payment as one that never took place: its bytes are not given again.";
+    PhraseWrong = 191, "phrase_wrong", Stop, "These are not the 24 words of this signer.";
+    RecoveryPending = 192, "recovery_pending", Stop, "A recovery waits already: cancel it first.";
+    Retired = 193, "retired", Stop, "The signer was retired: its log has ended and nothing is signed.";
 }
 
 impl fmt::Display for Code {

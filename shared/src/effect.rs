@@ -34,6 +34,46 @@ pub enum Effect {
         #[n(1)]
         max: Amount,
     },
+    /// `spender` may take up to `amount` base units of `asset` later, whenever it likes: counted in full.
+    #[n(2)]
+    Approval {
+        /// What may be taken.
+        #[n(0)]
+        asset: AssetId,
+        /// Who may take it.
+        #[n(1)]
+        spender: Account,
+        /// Base units.
+        #[n(2)]
+        amount: Amount,
+    },
+    /// `amount` base units of `asset` are locked up for accounts that the transaction creates.
+    #[n(3)]
+    Rent {
+        /// The chain's native asset.
+        #[n(0)]
+        asset: AssetId,
+        /// Base units.
+        #[n(1)]
+        amount: Amount,
+    },
+    /// A program or contract is called with `value`.
+    #[n(4)]
+    Call {
+        /// The program or contract.
+        #[n(0)]
+        target: Account,
+        /// How the call's data begins, at most 16 bytes.
+        #[n(1)]
+        #[cbor(with = "minicbor::bytes")]
+        method: Vec<u8>,
+        /// What the call may carry away.
+        #[n(2)]
+        asset: AssetId,
+        /// Worst case, in base units.
+        #[n(3)]
+        value: Amount,
+    },
 }
 
 impl Effect {
@@ -41,7 +81,11 @@ impl Effect {
     #[must_use]
     pub const fn asset(&self) -> AssetId {
         match self {
-            Self::Transfer { asset, .. } | Self::Fee { asset, .. } => *asset,
+            Self::Transfer { asset, .. }
+            | Self::Fee { asset, .. }
+            | Self::Approval { asset, .. }
+            | Self::Rent { asset, .. }
+            | Self::Call { asset, .. } => *asset,
         }
     }
 
@@ -49,8 +93,27 @@ impl Effect {
     #[must_use]
     pub const fn amount(&self) -> Amount {
         match self {
-            Self::Transfer { amount, .. } => *amount,
+            Self::Transfer { amount, .. }
+            | Self::Approval { amount, .. }
+            | Self::Rent { amount, .. } => *amount,
             Self::Fee { max, .. } => *max,
+            Self::Call { value, .. } => *value,
         }
+    }
+
+    /// Who receives, or may take, what leaves.
+    #[must_use]
+    pub const fn recipient(&self) -> Option<Account> {
+        match self {
+            Self::Transfer { to, .. } => Some(*to),
+            Self::Approval { spender, .. } => Some(*spender),
+            Self::Fee { .. } | Self::Rent { .. } | Self::Call { .. } => None,
+        }
+    }
+
+    /// Whether it is a cost of sending rather than what was asked for.
+    #[must_use]
+    pub const fn is_cost(&self) -> bool {
+        matches!(self, Self::Fee { .. } | Self::Rent { .. })
     }
 }

@@ -12,12 +12,14 @@ use crate::denial::Code;
 use crate::digest::Digest;
 use crate::effect::Effect;
 use crate::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use crate::intent::{Intent, IntentEnd};
 use crate::keys::{KeyPath, OwnerKey};
+use crate::owner_change::OwnerChange;
 use crate::policy::evaluate::Tier;
 use crate::statement::StatementFacts;
 use crate::statement::text::StatementText;
 use crate::statement::verify::Envelope;
-use crate::time::{Clocks, Millis, RunTime, WallTime};
+use crate::time::{BudgetTime, Clocks, Millis, RunTime, WallTime};
 
 /// One entry of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -316,6 +318,161 @@ pub enum EventBody {
         /// How many.
         #[n(2)]
         count: u32,
+    },
+    /// A payment was accepted and waits: for its delay, or for the owner.
+    #[n(21)]
+    IntentOpened(#[n(0)] Intent),
+    /// An `ApprovePayment` statement was signed.
+    #[n(22)]
+    IntentApproved {
+        /// Which payment.
+        #[n(0)]
+        transaction: TransactionId,
+        /// The statement.
+        #[n(1)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(2)]
+        signers: Vec<OwnerId>,
+        /// Until when it may be released, on the DELAY clock.
+        #[n(3)]
+        until: RunTime,
+    },
+    /// Waiting payments ended without being signed.
+    #[n(23)]
+    IntentsEnded {
+        /// Which.
+        #[n(0)]
+        transactions: Vec<TransactionId>,
+        /// Why.
+        #[n(1)]
+        cause: IntentEnd,
+    },
+    /// A change of owners was asked for: announced here, in effect only later.
+    #[n(24)]
+    OwnerChangeScheduled {
+        /// What it does.
+        #[n(0)]
+        change: OwnerChange,
+        /// When it takes effect, on the DELAY clock.
+        #[n(1)]
+        effective: RunTime,
+        /// The statement, which names the change from here on.
+        #[n(2)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(3)]
+        signers: Vec<OwnerId>,
+    },
+    /// A change of owners was cancelled by an owner, or by a guardian.
+    #[n(25)]
+    OwnerChangeCancelled {
+        /// Which change.
+        #[n(0)]
+        change: StatementId,
+        /// The statement.
+        #[n(1)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(2)]
+        signers: Vec<OwnerId>,
+    },
+    /// A change of owners has waited long enough and took effect.
+    #[n(26)]
+    OwnerChangeEffective {
+        /// Which change.
+        #[n(0)]
+        change: StatementId,
+    },
+    /// A change of owners has waited long enough but fits no more: it never takes effect.
+    #[n(27)]
+    OwnerChangeVoided {
+        /// Which change.
+        #[n(0)]
+        change: StatementId,
+        /// Why.
+        #[n(1)]
+        code: Code,
+    },
+    /// An owner's key was suspended, by another owner or with the password.
+    #[n(28)]
+    OwnerSuspended {
+        /// Whose.
+        #[n(0)]
+        owner: OwnerId,
+        /// Policy documents that never mature because this key signed them, by epoch.
+        #[n(1)]
+        policies: Vec<u64>,
+        /// Sessions that are revoked because this key granted them.
+        #[n(2)]
+        sessions: Vec<SessionId>,
+        /// Changes of owners that are void because this key signed them.
+        #[n(3)]
+        changes: Vec<StatementId>,
+        /// The statement; none: the password alone.
+        #[n(4)]
+        statement: Option<StatementId>,
+        /// Who signed.
+        #[n(5)]
+        signers: Vec<OwnerId>,
+    },
+    /// A `LiftSuspension` statement was signed.
+    #[n(29)]
+    SuspensionLifted {
+        /// Whose.
+        #[n(0)]
+        owner: OwnerId,
+        /// The statement.
+        #[n(1)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(2)]
+        signers: Vec<OwnerId>,
+    },
+    /// A `Credit` statement was signed: the payment counts as never made.
+    #[n(30)]
+    Credited {
+        /// Its entry in the log.
+        #[n(0)]
+        sequence: u64,
+        /// Which wallet was charged.
+        #[n(1)]
+        wallet: WalletId,
+        /// Which session was charged.
+        #[n(2)]
+        session: SessionId,
+        /// When it was charged, on the budget clock.
+        #[n(3)]
+        charged_at: BudgetTime,
+        /// What is given back, sorted by asset.
+        #[n(4)]
+        amounts: Vec<Charge>,
+        /// The statement.
+        #[n(5)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(6)]
+        signers: Vec<OwnerId>,
+    },
+    /// A guardian signed a stop; the event of the stop follows.
+    #[n(31)]
+    GuardianStopped {
+        /// The statement.
+        #[n(0)]
+        statement: StatementId,
+        /// Which guardians signed.
+        #[n(1)]
+        guardians: Vec<OwnerId>,
+    },
+    /// A `Retire` statement was signed: the last event of the log, whose signed head is final.
+    #[n(32)]
+    Retired {
+        /// The statement.
+        #[n(0)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(1)]
+        signers: Vec<OwnerId>,
     },
 }
 

@@ -7,8 +7,10 @@ use crate::amount::Amount;
 use crate::caip::{AccountId, ChainId};
 use crate::ids::{OwnerId, SessionId, WalletId};
 use crate::keys::{KeyPath, OwnerKey};
+use crate::owner_change::{NewKey, PendingChange, Standing};
 use crate::session::{SessionGrant, SessionUsage};
 use crate::statement::verify::Envelope;
+use crate::time::RunTime;
 
 /// One wallet.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -67,6 +69,21 @@ pub struct OwnerView {
     /// Addresses that withdrawals may go to now (the same for every owner).
     #[n(3)]
     pub withdrawals: Vec<AccountId>,
+    /// What it may sign now.
+    #[n(4)]
+    pub standing: Standing,
+    /// How many owners must sign (the same for every owner, as is what follows).
+    #[n(5)]
+    pub quorum: u32,
+    /// Guardians.
+    #[n(6)]
+    pub guardians: Vec<NewKey>,
+    /// Changes that wait, the oldest first.
+    #[n(7)]
+    pub pending: Vec<PendingChange>,
+    /// The DELAY clock now, for telling how long they wait.
+    #[n(8)]
+    pub now: RunTime,
 }
 
 /// One session.

@@ -27,6 +27,30 @@ const LONG_FILES: &[(&str, &str)] = &[
         "tests: the fake signer and chains that all of them share",
     ),
     (
+        "shared/src/event.rs",
+        "one table of every kind of event, with its fields",
+    ),
+    (
+        "shared/src/statement/text_tests.rs",
+        "tests: one table of refusals over shared samples",
+    ),
+    (
+        "shared/tests/events/samples.rs",
+        "tests: a value of every kind of event",
+    ),
+    (
+        "signer/src/authority/simulation/checker/model.rs",
+        "tests: one arm for every kind of event",
+    ),
+    (
+        "signer/src/core/tests/intent.rs",
+        "tests: one story each, over one world",
+    ),
+    (
+        "signer/src/core/tests/owners.rs",
+        "tests: one story each, over one world",
+    ),
+    (
         "shared/src/statement/text/properties.rs",
         "tests: a second reading of every kind of text",
     ),

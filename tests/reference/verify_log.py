@@ -27,7 +27,10 @@ KINDS = {
     6: "statement_issued", 7: "policy_adopted", 8: "session_granted", 9: "session_revoked",
     10: "session_expired", 11: "spend_committed", 12: "withdrawn", 13: "paused", 14: "pause_released",
     15: "killed", 16: "kill_released", 17: "nonce_attested", 18: "time_stated", 19: "withdrawal_enrolled",
-    20: "denials_counted",
+    20: "denials_counted", 21: "intent_opened", 22: "intent_approved", 23: "intents_ended",
+    24: "owner_change_scheduled", 25: "owner_change_cancelled",
+    26: "owner_change_effective", 27: "owner_change_voided", 28: "owner_suspended", 29: "suspension_lifted",
+    30: "credited", 31: "guardian_stopped", 32: "retired",
 }
 
 

@@ -13,11 +13,10 @@ use waiaas_shared::codec::from_canonical;
 use waiaas_shared::event::{Event, EventBody};
 use waiaas_shared::ids::{OwnerId, SessionId};
 use waiaas_shared::keys::OwnerKey;
-use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient, VERSION};
+use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient};
 use waiaas_shared::session::SessionGrant;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature, payload};
-use waiaas_shared::time::Millis;
 
 /// The password of every test keystore.
 pub const PASSWORD: &[u8] = b"correct horse battery staple";
@@ -188,20 +187,23 @@ pub fn rule(chain: ChainId, per_transaction: u128, window: u128) -> AssetRule {
     };
     let evm = matches!(chain, ChainId::Evm(_));
     AssetRule {
-        asset: chain.native_asset(),
-        symbol: symbol.to_owned(),
-        decimals: Decimals::new(places).unwrap_or(Decimals::ZERO),
         per_transaction: units(per_transaction),
         hour: units(window),
         day: units(window),
         week: units(window),
         month: units(window),
-        day_count: None,
         instant_up_to: units(per_transaction / 2),
         notify_up_to: units(per_transaction),
+        delay_up_to: units(per_transaction),
+        approve_up_to: units(per_transaction),
         fee_ceiling: Some(units(per_transaction / 10)),
         outstanding: evm.then(|| units(window)),
         sign_only: evm,
+        ..AssetRule::closed(
+            chain.native_asset(),
+            symbol,
+            Decimals::new(places).unwrap_or(Decimals::ZERO),
+        )
     }
 }
 
@@ -213,11 +215,9 @@ pub fn policy(assets: Vec<AssetRule>, recipients: &[AccountId]) -> PolicyDocumen
         name: format!("recipient-{place}"),
     };
     let mut document = PolicyDocument {
-        version: VERSION,
-        epoch: 1,
-        maturity: Millis::from_hours(24),
         assets,
         recipients: recipients.iter().enumerate().map(recipient).collect(),
+        ..PolicyDocument::closed(1)
     };
     document.sort();
     document

@@ -40,7 +40,9 @@ fn fifty_kills_minus_nine_lose_and_double_nothing() {
             for key in std::mem::take(&mut unanswered) {
                 let signed = gateway
                     .sign(&stage.agent.request(&stage.to_evm(1), &key)?)
-                    .await?;
+                    .await?
+                    .signed()
+                    .context("nothing waits here")?;
                 ensure!(
                     released.insert(key.clone(), signed.raw).is_none(),
                     "{key} was answered already"
@@ -66,7 +68,8 @@ fn fifty_kills_minus_nine_lose_and_double_nothing() {
             let before = released.len();
             for (key, task) in tasks {
                 match task.await? {
-                    Ok(signed) => {
+                    Ok(paid) => {
+                        let signed = paid.signed().context("nothing waits here")?;
                         ensure!(!signed.replay, "{key} was never asked before");
                         released.insert(key, signed.raw);
                     }

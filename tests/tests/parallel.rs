@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use waiaas_shared::denial::Code;
 use waiaas_tests::agent::{Agent, grant, key};
 use waiaas_tests::signer::Home;
@@ -59,7 +59,8 @@ fn sixty_four_agents_never_exceed_the_wallets_limit() {
         let mut nonces = std::collections::BTreeSet::new();
         for task in tasks {
             match task.await? {
-                Ok(payment) => {
+                Ok(paid) => {
+                    let payment = paid.signed().context("nothing waits here")?;
                     signed += amount + FEE;
                     ensure!(
                         nonces.insert(payment.raw),

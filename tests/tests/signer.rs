@@ -68,12 +68,16 @@ fn signatures_on_both_chains_verify_with_foreign_code() {
             let transfer = stage.to_evm(1_000 + u128::from(nonce));
             let signed = gateway
                 .sign(&stage.agent.request(&transfer, &format!("evm-{nonce}"))?)
-                .await?;
+                .await?
+                .signed()
+                .context("nothing waits here")?;
             list.push(expected("evm", &transfer, &signed.raw, Some(nonce)));
             let transfer = stage.to_solana(2_000 + u128::from(nonce));
             let signed = gateway
                 .sign(&stage.agent.request(&transfer, &format!("solana-{nonce}"))?)
-                .await?;
+                .await?
+                .signed()
+                .context("nothing waits here")?;
             list.push(expected("solana", &transfer, &signed.raw, None));
         }
         foreign(&list)?;
@@ -96,7 +100,9 @@ fn everything_survives_a_kill_minus_nine_and_replays_give_the_same_bytes() {
         let first = gateway(&home.gateway_socket())
             .await?
             .sign(&request)
-            .await?;
+            .await?
+            .signed()
+            .context("nothing waits here")?;
         let before = stage.owner.admin.status().await?;
         drop(signer);
 
@@ -123,7 +129,9 @@ fn everything_survives_a_kill_minus_nine_and_replays_give_the_same_bytes() {
         owner.unlock().await?;
         let replay = gateway
             .sign(&stage.agent.request(&transfer, "once")?)
-            .await?;
+            .await?
+            .signed()
+            .context("nothing waits here")?;
         ensure!(replay.replay && replay.raw == first.raw && replay.sequence == first.sequence);
         let by_name = gateway.signed_transaction(first.transaction).await?;
         ensure!(by_name.raw == first.raw);
@@ -133,7 +141,9 @@ fn everything_survives_a_kill_minus_nine_and_replays_give_the_same_bytes() {
         // The next payment takes the next nonce.
         let next = gateway
             .sign(&stage.agent.request(&stage.to_evm(6_000), "next")?)
-            .await?;
+            .await?
+            .signed()
+            .context("nothing waits here")?;
         foreign(&[expected("evm", &stage.to_evm(6_000), &next.raw, Some(1))])?;
         Ok(())
     });

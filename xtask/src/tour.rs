@@ -271,7 +271,7 @@ fn policy() -> String {
     format!(
         "version = 1
 epoch = 1
-maturity-hours = 24
+maturity = \"24h\"
 
 [[asset]]
 id = \"{EVM}/slip44:60\"

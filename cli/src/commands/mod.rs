@@ -3,13 +3,18 @@
 
 pub(crate) mod agent;
 pub(crate) mod audit;
+pub(crate) mod credit;
+pub(crate) mod guardian;
 pub(crate) mod init;
 pub(crate) mod kill;
 pub(crate) mod lock;
 pub(crate) mod owner;
+mod owner_change;
 pub(crate) mod pause;
+pub(crate) mod payment;
 pub(crate) mod policy;
 pub(crate) mod release;
+pub(crate) mod retire;
 pub(crate) mod session;
 pub(crate) mod start;
 pub(crate) mod status;

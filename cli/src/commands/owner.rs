@@ -1,20 +1,27 @@
-//! `waiaas owner`: trial keys, enrolment with its rehearsal signature, and who the owners are.
+//! `waiaas owner`: trial keys, enrolment with its rehearsal signature, changes of owners, and who the
+//! owners are.
 
 use std::path::PathBuf;
 
 use serde_json::json;
 use waiaas_shared::address::Account;
 use waiaas_shared::caip::AccountId;
+use waiaas_shared::ids::{OwnerId, StatementId};
 use waiaas_shared::keys::OwnerKey;
+use waiaas_shared::owner_change::Standing;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::Envelope;
 
 use crate::app::App;
+use crate::commands::guardian::GuardianArgs;
+use crate::commands::owner_change::{self, NewKeyArgs};
+use crate::duration::counted;
 use crate::failure::Failure;
 use crate::owner_key::KeyFile;
-use crate::prompt::PasswordArgs;
+use crate::pen::Pen;
+use crate::prompt::{PasswordArgs, PhraseArgs};
 use crate::signer::{Signer, failed};
-use crate::statement::{Pen, draft, envelope};
+use crate::statement::{SigningArgs, draft, envelope};
 use crate::table::Table;
 
 /// What is done.
@@ -28,7 +35,83 @@ pub(crate) enum Command {
     },
     /// Make a key an owner's: it signs a rehearsal, and the password goes with it
     Enrol(EnrolArgs),
-    /// Show the owners and where withdrawals may go
+    /// Add an owner, after 72 hours: owners sign, the new key signs too, and the password
+    Add {
+        #[command(flatten)]
+        new: NewKeyArgs,
+        #[command(flatten)]
+        signing: SigningArgs,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Remove an owner, after 72 hours: owners sign, and the password
+    Remove {
+        /// Who leaves
+        leaving: OwnerId,
+        #[command(flatten)]
+        signing: SigningArgs,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Set how many owners must sign, after 72 hours: owners sign, and the password
+    Quorum {
+        /// How many
+        quorum: u32,
+        #[command(flatten)]
+        signing: SigningArgs,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Enrol an address for withdrawals, after 72 hours: owners sign, and the password
+    EnrolWithdrawal {
+        /// Which address on which chain
+        #[arg(value_name = "CAIP10")]
+        account: AccountId,
+        #[command(flatten)]
+        signing: SigningArgs,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Suspend an owner's key at once: another owner signs, or the password alone
+    Suspend {
+        /// Whose key
+        suspended: OwnerId,
+        /// With the password instead of another owner's signature
+        #[arg(long, conflicts_with_all = ["owner_key", "owner", "envelope", "text_out", "yes"])]
+        without_signature: bool,
+        #[command(flatten)]
+        signing: SigningArgs,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Let a suspended key sign again: an owner who is not suspended signs, and the password
+    Lift {
+        /// Whose key
+        suspended: OwnerId,
+        #[command(flatten)]
+        signing: SigningArgs,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Cancel a change that waits: one owner signs
+    Cancel {
+        /// The statement that asked for it, as `waiaas owner list` shows it
+        change: StatementId,
+        #[command(flatten)]
+        signing: SigningArgs,
+    },
+    /// Make a new key the only owner, after 72 hours: it signs, and recovery phrase and password
+    Recover {
+        #[command(flatten)]
+        new: NewKeyArgs,
+        #[command(flatten)]
+        guardians: GuardianArgs,
+        #[command(flatten)]
+        phrase: PhraseArgs,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Show owners, guardians, changes that wait, and where withdrawals may go
     List,
 }
 
@@ -62,6 +145,73 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
     match command {
         Command::Keygen { out } => keygen(app, out),
         Command::Enrol(args) => enrol(app, args).await,
+        Command::Add {
+            new,
+            signing,
+            password,
+        } => {
+            let facts = |key| StatementFacts::AddOwner { key };
+            owner_change::register(app, new, facts, &signing, password).await
+        }
+        Command::Remove {
+            leaving: owner,
+            signing,
+            password,
+        } => {
+            let facts = StatementFacts::RemoveOwner { owner };
+            owner_change::change(app, &facts, &signing, password).await
+        }
+        Command::Quorum {
+            quorum,
+            signing,
+            password,
+        } => {
+            let facts = StatementFacts::SetQuorum { quorum };
+            owner_change::change(app, &facts, &signing, password).await
+        }
+        Command::EnrolWithdrawal {
+            account,
+            signing,
+            password,
+        } => {
+            let facts = StatementFacts::EnrolWithdrawal { account };
+            owner_change::change(app, &facts, &signing, password).await
+        }
+        Command::Suspend {
+            suspended,
+            without_signature: true,
+            password,
+            ..
+        } => owner_change::suspend_by_password(app, suspended, password).await,
+        Command::Suspend {
+            suspended: owner,
+            signing,
+            ..
+        } => {
+            let facts = StatementFacts::SuspendOwner { owner };
+            let done = format!("{owner} is suspended.");
+            owner_change::at_once(app, &facts, &signing, None, done).await
+        }
+        Command::Lift {
+            suspended: owner,
+            signing,
+            password,
+        } => {
+            let facts = StatementFacts::LiftSuspension { owner };
+            let done = format!("{owner} may sign again.");
+            owner_change::at_once(app, &facts, &signing, Some(password), done).await
+        }
+        Command::Cancel { change, signing } => {
+            let facts = StatementFacts::CancelOwnerChange { change };
+            let done = format!("{change} is cancelled.");
+            owner_change::at_once(app, &facts, &signing, None, done).await
+        }
+        Command::Recover {
+            new,
+            guardians,
+            phrase,
+            password,
+        } => owner_change::recover(app, new, &guardians.into(), phrase, password).await,
         Command::List => list(app).await,
     }
 }
@@ -124,17 +274,14 @@ async fn enrol(app: &App, args: EnrolArgs) -> Result<(), Failure> {
 
 async fn list(app: &App) -> Result<(), Failure> {
     let signer = Signer::connect(app).await?;
-    let owners = signer
-        .client
-        .owners()
-        .await
-        .map_err(failed("no list of owners"))?;
-    let mut table = Table::new(&["OWNER", "KEY", "SIGNS"]);
+    let owners = owner_change::owners(&signer).await?;
+    let mut table = Table::new(&["OWNER", "KEY", "SIGNS", "STANDING"]);
     for view in &owners {
         table.row([
             view.owner.to_string(),
             view.key.to_string(),
             view.envelope.as_str().to_owned(),
+            standing(view.standing).to_owned(),
         ]);
     }
     let mut words = if table.is_empty() {
@@ -142,21 +289,55 @@ async fn list(app: &App) -> Result<(), Failure> {
     } else {
         table.to_string()
     };
-    // The list is the same for every owner.
-    let withdrawals = owners
-        .first()
+    // The rest is the same for every owner.
+    let first = owners.first();
+    let withdrawals = first
         .map(|view| view.withdrawals.clone())
         .unwrap_or_default();
+    let guardians = owner_change::guardians_of(&owners);
+    let waiting: Vec<_> = first.map_or_else(Vec::new, |view| {
+        let pending = view.pending.iter();
+        pending
+            .map(|pending| owner_change::waiting(pending, view.now))
+            .collect()
+    });
+    if let Some(view) = first {
+        words.push_str(&format!(
+            "{} must sign\n",
+            counted(view.quorum.into(), "owner")
+        ));
+    }
+    for guardian in &guardians {
+        words.push_str(&format!("guardian {}, key {}\n", guardian.id, guardian.key));
+    }
     for account in &withdrawals {
         words.push_str(&format!("withdrawals may go to {account}\n"));
+    }
+    for (waits, _) in &waiting {
+        words.push_str(waits);
     }
     let data = json!({
         "owners": owners.iter().map(|view| json!({
             "owner": view.owner,
             "key": view.key.to_string(),
             "envelope": view.envelope.as_str(),
+            "standing": view.standing,
+        })).collect::<Vec<_>>(),
+        "quorum": first.map(|view| view.quorum),
+        "guardians": guardians.iter().map(|guardian| json!({
+            "guardian": guardian.id,
+            "key": guardian.key.to_string(),
         })).collect::<Vec<_>>(),
         "withdraw_to": withdrawals,
+        "waiting": waiting.into_iter().map(|(_, data)| data).collect::<Vec<_>>(),
     });
     app.output.data(words, &data)
+}
+
+const fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Active => "active",
+        Standing::Suspended => "SUSPENDED",
+        Standing::Replaced => "REPLACED by a recovery",
+    }
 }

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use waiaas_shared::event::EventBody;
-use waiaas_shared::policy::document::{PolicyDocument, PolicyError};
-use waiaas_shared::policy::toml_form::{self, TomlError};
+use waiaas_shared::policy::diff::{Change, diff};
+use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::toml_form;
 use waiaas_shared::statement::StatementFacts;
 
 use crate::app::App;
 use crate::failure::{Exit, Failure};
 use crate::home::cannot;
-use crate::policy_words::words;
+use crate::policy_words::{changes, words};
 use crate::prompt::PasswordArgs;
 use crate::signer::{Signer, failed};
 use crate::statement::SigningArgs;
@@ -26,6 +27,13 @@ pub(crate) enum Command {
     Check {
         /// The policy in TOML
         file: PathBuf,
+    },
+    /// Say in words what gets looser and what tighter from one policy to another; needs no signer
+    Diff {
+        /// The policy before, in TOML
+        before: PathBuf,
+        /// The policy after, in TOML
+        after: PathBuf,
     },
     /// Adopt a policy file: an owner signs the signer's text, and the password goes with it
     Adopt {
@@ -50,6 +58,18 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
         Command::Check { file } => {
             let document = read(&file)?;
             app.output.data(words(&document), &machine(&document))
+        }
+        Command::Diff { before, after } => {
+            let (before, after) = (read(&before)?, read(&after)?);
+            let diff = diff(&before, &after);
+            let listed = |changes: &[Change]| -> Vec<Value> {
+                changes.iter().map(|change| json!(change.words)).collect()
+            };
+            let data = json!({
+                "loosenings": listed(&diff.loosenings),
+                "tightenings": listed(&diff.tightenings),
+            });
+            app.output.data(changes(&before, &after), &data)
         }
         Command::Adopt {
             file,
@@ -172,70 +192,20 @@ fn parse(path: &Path, text: &str) -> Result<PolicyDocument, Failure> {
             Exit::Configuration,
             format!("{} is not a policy", path.display()),
         );
-        match &error {
-            TomlError::Document(flaw) => match culprit(text, *flaw) {
-                Some(entry) => wrong.why(format!("{entry}: {flaw}")),
-                None => wrong.why(flaw),
-            },
-            other => wrong.why(other.to_string().trim_end()),
-        }
-        .next("docs/examples/policy.toml names every key")
+        wrong
+            .why(error.to_string().trim_end())
+            .next("docs/policy.md names every key")
     })
 }
 
-/// Which entry a flaw of the whole document is in: the one that has it alone.
-fn culprit(text: &str, flaw: PolicyError) -> Option<String> {
-    let table: toml::Table = toml::from_str(text).ok()?;
-    for (list, name) in [("asset", "id"), ("recipient", "account")] {
-        let entries = table
-            .get(list)
-            .and_then(toml::Value::as_array)
-            .into_iter()
-            .flatten();
-        for entry in entries {
-            let mut alone = table.clone();
-            alone.remove("asset");
-            alone.remove("recipient");
-            alone.insert(list.to_owned(), toml::Value::Array(vec![entry.clone()]));
-            let judged = toml_form::parse(&alone.to_string());
-            if matches!(judged, Err(TomlError::Document(own)) if own == flaw) {
-                let named = entry
-                    .get(name)
-                    .and_then(toml::Value::as_str)
-                    .unwrap_or_default();
-                return Some(format!("[[{list}]] {named}"));
-            }
-        }
-    }
-    None
-}
-
+/// The document as it is written, and its digest.
 fn machine(document: &PolicyDocument) -> Value {
+    let written = toml::from_str::<Value>(&toml_form::write(document));
     json!({
         "version": document.version,
         "epoch": document.epoch,
         "digest": document.digest(),
-        "maturity_hours": document.maturity.millis() / 3_600_000,
-        "assets": document.assets.iter().map(|rule| json!({
-            "asset": rule.asset,
-            "symbol": rule.symbol,
-            "decimals": rule.decimals,
-            "per_transaction_base": rule.per_transaction,
-            "hour_base": rule.hour,
-            "day_base": rule.day,
-            "week_base": rule.week,
-            "month_base": rule.month,
-            "day_count": rule.day_count,
-            "instant_up_to_base": rule.instant_up_to,
-            "notify_up_to_base": rule.notify_up_to,
-            "fee_ceiling_base": rule.fee_ceiling,
-            "outstanding_base": rule.outstanding,
-            "sign_only": rule.sign_only,
-        })).collect::<Vec<_>>(),
-        "recipients": document.recipients.iter().map(|known| json!({
-            "account": known.account,
-            "name": known.name,
-        })).collect::<Vec<_>>(),
+        "document": written.unwrap_or_default(),
     })
 }
 

@@ -93,6 +93,7 @@ fn human(status: &SignerStatus) -> String {
         .map_or_else(|| "not initialized".to_owned(), |signer| signer.to_string());
     let keys = match (status.signer, status.unlocked) {
         (None, _) => "none".to_owned(),
+        _ if status.retired => "RETIRED: the log has ended, nothing is signed any more".to_owned(),
         (_, true) => "unlocked".to_owned(),
         (_, false) => "locked".to_owned(),
     };
@@ -129,6 +130,13 @@ fn human(status: &SignerStatus) -> String {
             ),
         ),
         ("policy           ", policy),
+        (
+            "owner changes    ",
+            match status.owner_changes {
+                0 => "none waits".to_owned(),
+                many => format!("{many} WAIT: waiaas owner list"),
+            },
+        ),
         ("last event       ", status.sequence.to_string()),
         (
             "failed unlocks   ",
@@ -149,6 +157,8 @@ fn machine(status: &SignerStatus) -> Value {
         "frozen": status.frozen,
         "clock_closed": status.clock_closed,
         "policy_epoch": status.policy_epoch,
+        "owner_changes": status.owner_changes,
+        "retired": status.retired,
         "sequence": status.sequence,
         "head": status.head,
         "unlock_failures": status.unlock_failures,
@@ -159,7 +169,9 @@ fn machine(status: &SignerStatus) -> Value {
 
 /// What the owner would do next.
 fn next_step(status: &SignerStatus) -> Option<&'static str> {
-    if status.signer.is_none() {
+    if status.retired {
+        None
+    } else if status.signer.is_none() {
         Some("waiaas init")
     } else if !status.unlocked {
         Some("waiaas unlock")
@@ -197,6 +209,8 @@ mod tests {
             claim_holds: true,
             unlock_failures: 2,
             version: "0.1.0".to_owned(),
+            retired: false,
+            owner_changes: 0,
         }
     }
 
@@ -211,6 +225,7 @@ mod tests {
              paused             no (single wallets: waiaas wallet list)\n\
              clock              sound\n\
              policy             epoch 1\n\
+             owner changes      none waits\n\
              last event         7\n\
              failed unlocks     2 since the last unlock\n\
              different users    yes\n"
@@ -235,6 +250,11 @@ mod tests {
             next_step(&killed),
             Some("waiaas release kill --owner-key FILE")
         );
+        let retired = SignerStatus {
+            retired: true,
+            ..locked.clone()
+        };
+        assert_eq!(next_step(&retired), None, "no unlock ever works again");
         let new = SignerStatus {
             signer: None,
             ..status()

@@ -1,5 +1,7 @@
 //! `waiaas tx`: an agent's payments over REST, signed where the session is bound to a key.
 
+mod words;
+
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -7,11 +9,11 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::ids::{SignerId, TransactionId, WalletId};
 
+use self::words::{ended_well, list_words, payment_words};
 use crate::app::App;
 use crate::failure::{Exit, Failure};
 use crate::http::PATIENCE;
 use crate::rest::{Agent, AgentArgs, Post, Token, broken, random_name};
-use crate::table::{Table, pairs};
 use crate::witness::Pin;
 
 /// What is done.
@@ -37,6 +39,13 @@ pub(crate) enum Command {
         /// Wait until it has ended, at most so many seconds (60)
         #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=60))]
         wait: u64,
+        #[command(flatten)]
+        agent: AgentArgs,
+    },
+    /// Cancel a payment of this session that waits
+    Cancel {
+        /// Which
+        transaction: TransactionId,
         #[command(flatten)]
         agent: AgentArgs,
     },
@@ -132,6 +141,19 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
                 .await?;
             app.output.data(payment_words(&found), &found)?;
             ended_well(&found)
+        }
+        Command::Cancel { transaction, agent } => {
+            let agent = agent.agent(&app.config.gateway_url)?;
+            let token = agent.token().await?;
+            let post = Post {
+                path: &format!("/v1/transactions/{transaction}/cancel"),
+                query: "?",
+                body: b"{}",
+                idempotency_key: &random_name()?,
+                patience: PATIENCE,
+            };
+            let cancelled = agent.post(&token, &post).await?;
+            app.output.data(payment_words(&cancelled), &cancelled)
         }
     }
 }
@@ -269,94 +291,6 @@ const fn patience(wait: u64) -> Duration {
     PATIENCE.saturating_add(Duration::from_secs(wait))
 }
 
-/// A payment that has failed is not a success of the command that shows it.
-fn ended_well(payment: &Value) -> Result<(), Failure> {
-    match payment.get("status").and_then(Value::as_str) {
-        Some(status @ ("FAILED" | "CANCELLED" | "EXPIRED")) => {
-            let detail = payment
-                .get("detail")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            Err(Failure::new(Exit::Failure, format!("the payment is {status}")).why(detail))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn payment_words(payment: &Value) -> String {
-    let shown = [
-        "transaction",
-        "status",
-        "wallet",
-        "network",
-        "asset",
-        "to",
-        "amount_base",
-        "fee_max_base",
-        "fee_paid_base",
-        "tier",
-        "chain_transaction",
-        "nonce",
-        "detail",
-        "signed_transaction",
-    ];
-    let pairs_shown: Vec<_> = shown
-        .iter()
-        .filter_map(|field| match payment.get(*field) {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) => Some((*field, text.clone())),
-            Some(other) => Some((*field, other.to_string())),
-        })
-        .collect();
-    let mut words = pairs(&pairs_shown);
-    if payment.get("replay").and_then(Value::as_bool) == Some(true) {
-        words.push_str(
-            "This is the earlier payment of this idempotency key; nothing was charged again.\n",
-        );
-    }
-    words
-}
-
-fn list_words(page: &Value) -> String {
-    let mut table = Table::new(&[
-        "TRANSACTION",
-        "STATUS",
-        "AMOUNT (BASE UNITS)",
-        "ASSET",
-        "TO",
-    ]);
-    let payments = page
-        .get("transactions")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    for payment in payments {
-        let text = |field: &str| {
-            payment
-                .get(field)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        table.row([
-            text("transaction"),
-            text("status"),
-            text("amount_base"),
-            text("asset"),
-            text("to"),
-        ]);
-    }
-    let mut words = if table.is_empty() {
-        "No payment yet.\n".to_owned()
-    } else {
-        table.to_string()
-    };
-    if let Some(next) = page.get("next").and_then(Value::as_u64) {
-        words.push_str(&format!("Older ones: --before {next}\n"));
-    }
-    words
-}
-
 #[cfg(test)]
 mod tests {
     use waiaas_shared::request::TransferRequest;
@@ -419,13 +353,5 @@ mod tests {
         ] {
             assert!(parsed(more).is_err(), "{more:?}");
         }
-    }
-
-    #[test]
-    fn a_failed_payment_fails_the_command() {
-        assert!(ended_well(&json!({ "status": "CONFIRMED" })).is_ok());
-        assert!(ended_well(&json!({ "status": "SUBMITTED" })).is_ok());
-        let failed = ended_well(&json!({ "status": "FAILED", "detail": "no funds" })).unwrap_err();
-        assert_eq!(failed.human(), "waiaas: the payment is FAILED: no funds");
     }
 }

@@ -86,6 +86,7 @@ gateway_codes! {
     ChainLies = "chain_lies", BAD_GATEWAY, AskOwner, "A node of the network gives answers that are certainly wrong.";
     WouldFail = "would_fail", UNPROCESSABLE_ENTITY, Stop, "The chain would refuse the transaction: nothing was signed.";
     InsufficientFunds = "insufficient_funds", UNPROCESSABLE_ENTITY, PayLess, "The wallet does not hold the amount and the worst-case fee.";
+    NotWaiting = "not_waiting", CONFLICT, Stop, "The payment does not wait: it was signed, or has ended.";
     AccountMismatch = "account_mismatch", UNPROCESSABLE_ENTITY, Stop, "The transaction cannot be built from these accounts and this amount.";
     Storage = "gateway_storage", INSUFFICIENT_STORAGE, Wait, "The gateway's disk is full or fails.";
     Overloaded = "gateway_overloaded", SERVICE_UNAVAILABLE, Wait, "Too many requests are under way.";
@@ -113,7 +114,13 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::NonceNotZero
         | Code::Overflow
         | Code::Unsupported => StatusCode::UNPROCESSABLE_ENTITY,
-        Code::IdempotencyConflict => StatusCode::CONFLICT,
+        Code::IdempotencyConflict
+        | Code::IntentClosed
+        | Code::IntentNotReady
+        | Code::IntentNotApproved
+        | Code::IntentExpired
+        | Code::IntentDuplicate => StatusCode::CONFLICT,
+        Code::IntentTooMany => StatusCode::TOO_MANY_REQUESTS,
         Code::RequestSignatureMissing
         | Code::RequestSignatureInvalid
         | Code::RequestTimeSkew
@@ -121,7 +128,9 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::SessionUnknown
         | Code::SessionExpired
         | Code::SessionRevoked => StatusCode::UNAUTHORIZED,
-        Code::TransactionUnknown | Code::WalletUnknown => StatusCode::NOT_FOUND,
+        Code::TransactionUnknown | Code::WalletUnknown | Code::IntentUnknown => {
+            StatusCode::NOT_FOUND
+        }
         // Rules of session, wallet and policy; and what belongs to admin.sock alone.
         _ => StatusCode::FORBIDDEN,
     }
@@ -241,7 +250,7 @@ impl Problem {
         // The status of what is most fundamental: an unreachable state before a rule.
         let weight = |code: Code| match status_of(code).as_u16() {
             503 | 507 | 500 => 0,
-            400 | 413 | 422 | 409 => 1,
+            400 | 413 | 422 | 409 | 429 => 1,
             401 => 2,
             404 => 3,
             _ => 4,
@@ -267,7 +276,9 @@ impl Problem {
         }))
     }
 
-    fn with_detail(mut self, detail: impl Into<String>) -> Self {
+    /// More about this one case.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.0.detail = Some(detail.into());
         self
     }
@@ -433,6 +444,8 @@ fn retry_after(violations: &[Violation]) -> Option<u64> {
         .map(|broken| match (broken.retry_after, broken.code) {
             (Some(wait), _) => Some(wait.millis().div_ceil(1000)),
             (None, Code::Overloaded | Code::StorageFull) => Some(1),
+            // One of them may end at any time.
+            (None, Code::IntentTooMany) => Some(60),
             _ => None,
         });
     waits.collect::<Option<Vec<_>>>()?.into_iter().max()
@@ -457,6 +470,15 @@ fn denial_hint(violations: &[Violation], allowed_now: Option<Amount>) -> String 
         Some(Code::RequestNonceReused) => "Sign again with a fresh nonce.",
         Some(Code::IdempotencyConflict) => {
             "Use a new Idempotency-Key for a new request, or send the first body again."
+        }
+        Some(Code::IntentDuplicate) => {
+            "Wait for the payment that is waiting already, or cancel it: GET /v1/transactions shows it."
+        }
+        Some(Code::IntentTooMany) => {
+            "Wait until some of the waiting payments have ended, or cancel them."
+        }
+        Some(Code::IntentClosed | Code::IntentExpired | Code::TierRaised) => {
+            "Ask again under a new Idempotency-Key."
         }
         Some(Code::Overloaded) => {
             "Send the same request with the same Idempotency-Key again in a moment."
@@ -488,6 +510,9 @@ const fn gateway_hint(code: GatewayCode) -> &'static str {
             "Send Authorization: Bearer waiaas_<session>_<secret>, or sign the request with the session's agent key."
         }
         GatewayCode::InsufficientFunds => "Pay less, or fund the wallet.",
+        GatewayCode::NotWaiting => {
+            "What was signed cannot be cancelled: GET the transaction to see what becomes of it."
+        }
         GatewayCode::LogRolledBack
         | GatewayCode::SignerVersion
         | GatewayCode::ChainLies

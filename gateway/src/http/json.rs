@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use waiaas_shared::status::Status;
 
 use crate::chain::ChainText;
 use crate::clock::rfc3339;
@@ -24,13 +25,23 @@ pub(super) struct TransactionView {
     to: String,
     /// Base units.
     amount_base: String,
-    /// Worst-case fee, base units of the native asset.
+    /// Worst-case fee, base units of the native asset; while it waits, the most that it may be.
     fee_max_base: String,
     /// What the chain took, as a node tells; once confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     fee_paid_base: Option<String>,
-    /// INSTANT or NOTIFY.
+    /// INSTANT, NOTIFY, DELAY or APPROVAL.
     tier: String,
+    /// `owner` while it waits for its owners' signatures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits_for: Option<&'static str>,
+    /// From when on it may be signed (RFC 3339), while it waits: an estimate, because the delay runs on the
+    /// signer's own clock; of an approved one the moment of the approval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ready_at: Option<String>,
+    /// When its wait ends for good, at the latest (RFC 3339); while it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
     /// Whether the gateway sends it.
     submit: bool,
     /// The chain's own name for it.
@@ -41,19 +52,22 @@ pub(super) struct TransactionView {
     /// The nonce that the signer issued, on an EVM chain.
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<u64>,
-    /// Why it ended as it did.
+    /// Why it ended as it did, or is not signed yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
-    /// When it was charged (RFC 3339).
+    /// When it was charged; while it waits, when it was accepted (RFC 3339).
     created_at: String,
     /// When its status last changed (RFC 3339).
     updated_at: String,
-    /// Number of its event in the signer's log.
+    /// Number of the event in the signer's log that charged it; while it waits, of the one that let it.
     sequence: u64,
 }
 
 impl From<&Payment> for TransactionView {
     fn from(Payment { facts, progress }: &Payment) -> Self {
+        let waiting = progress
+            .waiting
+            .filter(|_| progress.status == Status::Queued);
         Self {
             transaction: facts.id.to_string(),
             status: progress.status.name().to_owned(),
@@ -65,6 +79,11 @@ impl From<&Payment> for TransactionView {
             fee_max_base: facts.fee_max.to_string(),
             fee_paid_base: progress.fee_paid.map(|fee| fee.to_string()),
             tier: facts.tier.as_str().to_owned(),
+            waits_for: waiting
+                .filter(|waiting| waiting.ready.is_none())
+                .map(|_| "owner"),
+            ready_at: waiting.and_then(|waiting| waiting.ready).map(rfc3339),
+            expires_at: waiting.map(|waiting| rfc3339(waiting.expires)),
             submit: facts.submit,
             chain_transaction: progress.chain_transaction.map(|name| name.to_string()),
             position: progress.position,

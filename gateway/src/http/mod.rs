@@ -45,6 +45,10 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .route("/v1/transactions/dry-run", post(transactions::dry_run))
         .route("/v1/transactions/{transaction}", get(transactions::show))
+        .route(
+            "/v1/transactions/{transaction}/cancel",
+            post(transactions::cancel),
+        )
         .route("/v1/session", get(sessions::show))
         .route("/v1/session/token", post(sessions::token))
         .route("/v1/session/revoke", post(sessions::revoke))

@@ -56,6 +56,7 @@ pub(super) struct TransferBody {
         transactions::dry_run,
         transactions::list,
         transactions::show,
+        transactions::cancel,
         sessions::show,
         sessions::token,
         sessions::revoke,

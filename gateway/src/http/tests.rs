@@ -2,7 +2,9 @@
 
 mod access;
 mod bodies;
+mod cancel;
 mod guard;
 mod payments;
 mod sessions;
 mod sockets;
+mod waiting;

@@ -1,5 +1,5 @@
-//! Payments over REST: make one, judge one without making it, read one's own. Another session's
-//! payment does not exist here.
+//! Payments over REST: make one, judge one without making it, read one's own, cancel one that waits.
+//! Another session's payment does not exist here.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,21 +14,24 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
-use waiaas_shared::denial::Code;
+use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::ids::TransactionId;
+use waiaas_shared::status::Status;
 use waiaas_shared::view::SessionState;
 
 use super::auth::{Session, SignedSession};
 use super::error::{Broken, GatewayCode, Problem, ProblemBody};
 use super::json::TransactionView;
 use super::openapi::TransferBody;
+use super::sessions::{nothing, once};
 use crate::app::App;
 use crate::database::Durability;
 use crate::payment::Payment;
 use crate::pipeline::validate::{idempotency_key, validate};
-use crate::pipeline::{Asked, Paid, Refusal, confirm, evaluate, pay, sign};
+use crate::pipeline::{Asked, Paid, Refusal, confirm, evaluate, find, pay, sign};
 use crate::projection::store;
 use crate::signer_client::SignerError;
+use crate::views::KnownSession;
 
 /// Longest time that an answer is kept back, in seconds.
 const WAIT_LIMIT_SECONDS: u64 = 60;
@@ -73,7 +76,7 @@ pub(super) struct Made {
 pub(super) struct Judged {
     /// Whether the payment would be signed.
     allowed: bool,
-    /// INSTANT or NOTIFY, if allowed.
+    /// INSTANT, NOTIFY, DELAY or APPROVAL, if allowed.
     #[serde(skip_serializing_if = "Option::is_none")]
     tier: Option<String>,
     /// Worst-case fee, base units of the native asset, if allowed.
@@ -104,6 +107,7 @@ pub(super) struct TransactionPage {
     request_body = TransferBody,
     responses(
         (status = 201, description = "Signed, and sent unless submit is false", body = Made),
+        (status = 202, description = "Accepted, and waits: for its delay, or for its owners", body = Made),
         (status = 200, description = "The earlier payment of this Idempotency-Key", body = Made),
         (status = "default", description = "Refused", body = ProblemBody, content_type = "application/problem+json")),
     security(("session_token" = []), ("session_token" = [], "agent_signature" = []))
@@ -143,10 +147,10 @@ pub(super) async fn create(
         replay,
         signed_transaction: raw.map(|raw| BASE64.encode(raw)),
     };
-    let status = if replay {
-        StatusCode::OK
-    } else {
-        StatusCode::CREATED
+    let status = match (replay, payment.progress.status) {
+        (true, _) => StatusCode::OK,
+        (false, Status::Queued) => StatusCode::ACCEPTED,
+        (false, _) => StatusCode::CREATED,
     };
     Ok((status, [(header::LOCATION, location)], Json(made)).into_response())
 }
@@ -180,7 +184,9 @@ pub(super) async fn dry_run(
         Err(Refusal::Denied(denial)) => return judged(Err(SignerError::Denied(denial)), None),
         Err(other) => return Err(other.into()),
     };
-    let (unsigned, chain_problem) = match sign::build(&app, &evaluated, false).await {
+    let ceiling = evaluated.fee_ceiling;
+    let built = sign::build(&app, evaluated.from, &evaluated.transfer, ceiling, false).await;
+    let (unsigned, chain_problem) = match built {
         Ok(prepared) => (prepared.unsigned, None),
         Err(refusal @ (Refusal::Chain(_) | Refusal::ChainNotConfigured(_))) => {
             let nominal =
@@ -260,7 +266,7 @@ pub(super) async fn list(
     let next = payments
         .last()
         .filter(|_| more)
-        .map(|last| last.facts.sequence);
+        .map(|last| last.facts.listed);
     Ok(Json(TransactionPage {
         transactions: payments.iter().map(TransactionView::from).collect(),
         next,
@@ -291,21 +297,7 @@ pub(super) async fn show(
         return Err(GatewayCode::QueryMalformed.into());
     }
     let deadline = Instant::now() + Duration::from_secs(wait);
-    let Path(text) = path.map_err(|_| Code::TransactionUnknown)?;
-    let id: TransactionId = text.parse().map_err(|_| Code::TransactionUnknown)?;
-    let own = |payment: &Payment| payment.facts.session == Some(session.id);
-    let mut payment = match find(&app, id).await? {
-        Some(payment) => payment,
-        None => {
-            // It may have been made a moment ago: the log knows it before the projection does.
-            let status = app.signer.status().await?;
-            app.caught_up(status.sequence).await?;
-            find(&app, id).await?.ok_or(Code::TransactionUnknown)?
-        }
-    };
-    if !own(&payment) {
-        return Err(Code::TransactionUnknown.into());
-    }
+    let mut payment = own(&app, &session, path).await?;
     if wait > 0 && payment.facts.submit {
         payment = confirm::settled(&app, payment, deadline).await?;
     }
@@ -313,9 +305,63 @@ pub(super) async fn show(
     Ok(Json(TransactionView::from(&payment)))
 }
 
-async fn find(app: &App, id: TransactionId) -> Result<Option<Payment>, Problem> {
-    let find = move |connection: &rusqlite::Connection| store::payment(connection, id);
-    Ok(app.database.run(Durability::Process, find).await?)
+/// Cancel a payment of this session that waits. It is final.
+#[utoipa::path(
+    post, path = "/v1/transactions/{transaction}/cancel", tag = "transactions",
+    params(("transaction" = String, Path, description = "The payment's identifier")),
+    responses(
+        (status = 200, description = "Cancelled, now or before", body = TransactionView),
+        (status = "default", description = "Refused", body = ProblemBody, content_type = "application/problem+json")),
+    security(("session_token" = []), ("session_token" = [], "agent_signature" = []))
+)]
+pub(super) async fn cancel(
+    State(app): State<Arc<App>>,
+    path: Result<Path<String>, PathRejection>,
+    signed: SignedSession,
+) -> Result<Json<TransactionView>, Problem> {
+    nothing(&signed.request)?;
+    let mut payment = own(&app, &signed.session, path).await?;
+    once(&app, &signed).await?;
+    if payment.progress.status == Status::Queued {
+        let sequence = match app.signer.cancel_intent(payment.facts.id).await {
+            Ok(sequence) => sequence,
+            // It was signed or has ended meanwhile: the log says which.
+            Err(SignerError::Denied(denial)) if is_unknown(&denial) => {
+                app.signer.status().await?.sequence
+            }
+            Err(other) => return Err(other.into()),
+        };
+        app.caught_up(sequence).await?;
+        payment = find(&app, payment.facts.id)
+            .await?
+            .ok_or(Code::TransactionUnknown)?;
+    }
+    match payment.progress.status {
+        Status::Cancelled => Ok(Json(TransactionView::from(&payment))),
+        status => {
+            Err(Problem::of(GatewayCode::NotWaiting)
+                .with_detail(format!("The payment is {status}.")))
+        }
+    }
+}
+
+fn is_unknown(denial: &Denial) -> bool {
+    let codes = denial.violations().iter().map(|broken| broken.code);
+    codes.into_iter().any(|code| code == Code::IntentUnknown)
+}
+
+/// A payment of this session, by what stands in the path.
+async fn own(
+    app: &App,
+    session: &KnownSession,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Payment, Problem> {
+    let Path(text) = path.map_err(|_| Code::TransactionUnknown)?;
+    let id: TransactionId = text.parse().map_err(|_| Code::TransactionUnknown)?;
+    let payment = find(app, id).await?;
+    payment
+        .filter(|payment| payment.facts.session == Some(session.id))
+        .ok_or_else(|| Code::TransactionUnknown.into())
 }
 
 /// The name of a session's state, as in its other forms.

@@ -19,7 +19,7 @@ use waiaas_shared::status::Status;
 pub use tracker::Tracker;
 
 use super::sign::SignedPayment;
-use super::{Paid, Refusal};
+use super::{Paid, Refusal, waiting};
 use crate::app::App;
 use crate::chain::tracker::{Step, Watch, next_step};
 use crate::chain::{ChainError, ChainTransactionId, Landing, Validity};
@@ -90,7 +90,7 @@ async fn submit(app: &Arc<App>, payment: Payment, raw: Vec<u8>) -> Result<Paymen
 /// is recorded.
 async fn write_name(app: &App, payment: Payment) -> Result<Payment, DatabaseError> {
     let job = move |connection: &rusqlite::Connection| {
-        store::put(connection, &payment)?;
+        store::commit(connection, &payment)?;
         store::payment(connection, payment.facts.id).map(|stored| stored.unwrap_or(payment))
     };
     app.database.run(Durability::Power, job).await
@@ -142,7 +142,7 @@ async fn advance(
     Ok(())
 }
 
-/// Takes up every payment under way that nobody follows: after a start, and after the signer was away.
+/// Takes up every payment under way that nobody attends to: after a start, and after the signer was away.
 ///
 /// # Errors
 /// [`DatabaseError`].
@@ -151,18 +151,20 @@ pub(crate) async fn resume(app: &Arc<App>) -> Result<(), DatabaseError> {
         .database
         .run(Durability::Process, store::under_way)
         .await?;
+    waiting::refresh(app).await?;
     for payment in payments {
-        take_up(app, payment.facts.id, payment.facts.chain, Duration::ZERO);
+        match payment.progress.status {
+            Status::Queued => waiting::take_up(app, &payment),
+            _ => take_up(app, payment.facts.id, payment.facts.chain, Duration::ZERO),
+        }
     }
     Ok(())
 }
 
-/// Takes up payments that the log just told of, unless this process sends them anyway.
-pub(crate) fn committed(app: &Arc<App>, payments: Vec<Payment>) {
-    for payment in payments {
-        if payment.facts.submit && !payment.progress.status.is_final() {
-            take_up(app, payment.facts.id, payment.facts.chain, GRACE);
-        }
+/// Takes up a payment that the log just told of, unless this process sends it anyway.
+pub(crate) fn committed(app: &Arc<App>, payment: &Payment) {
+    if payment.facts.submit && !payment.progress.status.is_final() {
+        take_up(app, payment.facts.id, payment.facts.chain, GRACE);
     }
 }
 
@@ -186,6 +188,32 @@ fn take_up(app: &Arc<App>, id: TransactionId, chain: ChainId, after: Duration) {
         }
         app.tracker.release(id);
     });
+}
+
+/// Carries on with a payment that waited and is signed: sends these bytes, if they are given, and follows
+/// it to its end. The task holds the claim on it.
+pub(super) async fn carry_on(app: &Arc<App>, mut payment: Payment, mut raw: Option<Vec<u8>>) {
+    let id = payment.facts.id;
+    let Ok(chain) = app.chain(payment.facts.chain) else {
+        tracing::warn!(transaction = %id, "a payment waits for a chain that is not configured");
+        return;
+    };
+    if let Some(bytes) = &raw {
+        match write_name(app, payment.clone()).await {
+            Ok(recorded) => {
+                payment = recorded;
+                if let Err(error) = send(app, &*chain, &mut payment, bytes).await {
+                    tracing::info!(transaction = %id, %error, "not sent");
+                }
+            }
+            Err(_) => {
+                // Not written: not sent.
+                payment.progress.chain_transaction = None;
+                raw = None;
+            }
+        }
+    }
+    let _ended = follow(app, &*chain, payment, raw).await;
 }
 
 /// Follows a payment to its end. The task holds the claim on it.

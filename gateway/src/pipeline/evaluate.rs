@@ -2,7 +2,6 @@
 //! or the session forbids whatever was spent before. What would be denied is denied before a node is
 //! asked; the complete list of reasons comes from the signer's own dry run.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use waiaas_client::{SpendRequest, WouldAllow};
@@ -12,16 +11,16 @@ use waiaas_shared::caip::{ChainId, Token};
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::effect::Effect;
 use waiaas_shared::policy::document::PolicyDocument;
-use waiaas_shared::policy::evaluate::{Spent, Tier, charges, evaluate as judge};
+use waiaas_shared::policy::evaluate::{Now, Payment, charges, evaluate as judge};
+use waiaas_shared::policy::history::Nothing;
 use waiaas_shared::request::Transfer;
-use waiaas_shared::session::SessionUsage;
-use waiaas_shared::time::BudgetTime;
+use waiaas_shared::session::{Credential, SessionUsage};
+use waiaas_shared::time::{BudgetTime, WallTime};
 use waiaas_shared::{evm, solana};
 
 use super::{Asked, Refusal};
 use crate::app::App;
 use crate::signer_client::SignerError;
-use crate::views::KnownSession;
 
 /// A payment whose names and units are resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +31,6 @@ pub struct Evaluated {
     pub transfer: Transfer,
     /// The lowest fee ceiling of all binding documents, in base units of the native asset.
     pub fee_ceiling: Amount,
-    /// How it would be released, as far as amounts alone say.
-    pub tier: Tier,
 }
 
 /// Evaluates.
@@ -56,14 +53,13 @@ pub async fn evaluate(app: &Arc<App>, asked: &Asked) -> Result<Evaluated, Refusa
     if transfer.asset.token() != Token::Native {
         return Err(Code::Unsupported.into());
     }
-    let evaluated = |tier| Evaluated {
+    let evaluated = Evaluated {
         from: wallet.account,
         transfer,
         fee_ceiling: fee_ceiling(&documents, asked.body.network),
-        tier,
     };
-    match static_rules(&documents, &asked.session, asked, &transfer) {
-        Ok(tier) => Ok(evaluated(tier)),
+    match static_rules(&documents, asked, &transfer, app.clock.now()) {
+        Ok(()) => Ok(evaluated),
         Err(denial) => {
             let nominal = nominal(asked.body.network, wallet.account, &transfer);
             Err(complete(app, asked, nominal, denial).await)
@@ -124,36 +120,45 @@ fn fee_ceiling(documents: &[PolicyDocument], chain: ChainId) -> Amount {
     ceilings.min().unwrap_or_default()
 }
 
-/// Every document and the session, as if nothing had been spent and the fee were nothing.
+/// Every document and the session, `wall` by the gateway's clock, as if nothing had been spent and the fee were nothing.
 fn static_rules(
     documents: &[PolicyDocument],
-    session: &KnownSession,
     asked: &Asked,
     transfer: &Transfer,
-) -> Result<Tier, Denial> {
+    wall: WallTime,
+) -> Result<(), Denial> {
     let effects = [Effect::Transfer {
         asset: transfer.asset,
         to: transfer.to,
         amount: transfer.amount,
     }];
-    let nothing = BTreeMap::new();
-    let spent = Spent {
-        usage: &nothing,
-        outstanding: Amount::ZERO,
-        now: BudgetTime::default(),
+    let session = &asked.session;
+    let payment = Payment {
+        wallet: asked.body.wallet,
+        session: session.id,
+        bearer: matches!(session.grant.credential, Credential::Bearer(_)),
+        chain: asked.body.network,
+        effects: &effects,
+        submit: asked.body.submit,
+    };
+    let now = Now {
+        budget: BudgetTime::default(),
+        wall,
     };
     let mut violations: Vec<Violation> = Vec::new();
-    let mut tier = Tier::Instant;
     for document in documents {
-        match judge(document, asked.body.network, &effects, &spent) {
-            Ok(of_document) => tier = tier.max(of_document),
-            Err(broken) => violations.extend(broken),
+        let broken = judge(document, &payment, &Nothing, now)
+            .err()
+            .unwrap_or_default();
+        // By the hour only the signer's clock refuses.
+        if broken.iter().all(|one| one.code != Code::OutsideHours) {
+            violations.extend(broken);
         }
     }
     let sums = charges(&effects)?;
     let unused = SessionUsage::default();
     violations.extend(session.grant.violations(asked.body.wallet, &sums, &unused));
-    Denial::from_violations(violations).map_or(Ok(tier), Err)
+    Denial::from_violations(violations).map_or(Ok(()), Err)
 }
 
 /// Bytes that do what is asked with the least fee, made without asking a node: only ever judged,

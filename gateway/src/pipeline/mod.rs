@@ -1,5 +1,5 @@
 //! The life of a payment in six stages, one file each: validate, authenticate, evaluate, tier, sign,
-//! confirm. The gateway refuses early what it can see; the signer's answer is the one that counts.
+//! confirm; and `waiting` between the last two, for what is not signed at once. The gateway refuses early what it can see; the signer's answer is the one that counts.
 //! Called by `http`; the statuses are those of `waiaas_shared::status`.
 
 pub mod authenticate;
@@ -8,12 +8,14 @@ pub mod evaluate;
 pub mod sign;
 pub mod tier;
 pub mod validate;
+pub(crate) mod waiting;
 
 use std::sync::Arc;
 
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::digest::{Digest, Domain, hash};
+use waiaas_shared::ids::TransactionId;
 use waiaas_shared::request::TransferRequest;
 use waiaas_shared::session::Credential;
 
@@ -25,6 +27,7 @@ use crate::projection::{LogFault, store};
 use crate::signer_client::SignerError;
 use crate::views::KnownSession;
 use authenticate::AgentRequest;
+use sign::Signed;
 
 /// Why a request was not carried out. Whose fault: in the variants.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -107,13 +110,33 @@ pub async fn pay(app: &Arc<App>, asked: Asked) -> Result<Paid, Refusal> {
 
 async fn attempt(app: &Arc<App>, asked: &Asked) -> Result<Paid, Refusal> {
     let evaluated = evaluate::evaluate(app, asked).await?;
-    let prepared = sign::build(app, &evaluated, asked.body.submit).await?;
+    let prepared = sign::build(
+        app,
+        evaluated.from,
+        &evaluated.transfer,
+        evaluated.fee_ceiling,
+        asked.body.submit,
+    )
+    .await?;
     // From here on nothing may be left half-done because a client hangs up.
     let (app, asked) = (Arc::clone(app), asked.clone());
     let rest = async move {
-        let signed = sign::sign(&app, &asked, &evaluated, prepared).await?;
-        tier::told(&signed.payment);
-        confirm::release(&app, signed).await
+        match sign::sign(&app, &asked, &evaluated, prepared).await? {
+            Signed::Now(signed) => {
+                tier::told(&signed.payment);
+                confirm::release(&app, signed).await
+            }
+            Signed::Later { payment, replay } => {
+                if !replay {
+                    tier::told(&payment);
+                }
+                Ok(Paid {
+                    payment,
+                    raw: None,
+                    replay,
+                })
+            }
+        }
     };
     tokio::spawn(rest).await.map_err(|_| Refusal::Internal)?
 }
@@ -152,6 +175,31 @@ async fn earlier(app: &Arc<App>, asked: &Asked, refusal: Refusal) -> Result<Paid
         Ok(Some(_)) => Err(Code::IdempotencyConflict.into()),
         Ok(None) | Err(_) => Err(refusal),
     }
+}
+
+/// A payment by its name, as the projection has it. One that was made a moment ago is in the signer's
+/// log before it is here.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn find(app: &App, id: TransactionId) -> Result<Option<Payment>, Refusal> {
+    if let Some(payment) = look_up(app, id).await? {
+        return Ok(Some(payment));
+    }
+    let status = app.signer.status().await?;
+    app.caught_up(status.sequence).await?;
+    look_up(app, id).await
+}
+
+/// The same for a payment that an event tells of.
+async fn recorded(app: &App, id: TransactionId, sequence: u64) -> Result<Payment, Refusal> {
+    app.caught_up(sequence).await?;
+    look_up(app, id).await?.ok_or(Refusal::Behind)
+}
+
+async fn look_up(app: &App, id: TransactionId) -> Result<Option<Payment>, Refusal> {
+    let find = move |connection: &rusqlite::Connection| store::payment(connection, id);
+    Ok(app.database.run(Durability::Process, find).await?)
 }
 
 /// Digest under which the signer's log knows an idempotency key: it belongs to the agent, or to the

@@ -1,17 +1,23 @@
 //! Stage 5, sign: the chain adapter builds the bytes under the fee ceiling, a node tries them if the
-//! gateway is to send them, and the signer charges and signs. Nothing here holds a key.
+//! gateway is to send them, and the signer charges and signs, or lets the payment wait. Nothing here
+//! holds a key.
 
 use std::sync::Arc;
 
+use waiaas_client::Paid;
+use waiaas_shared::address::Account;
+use waiaas_shared::amount::Amount;
+use waiaas_shared::intent::IntentView;
+use waiaas_shared::request::Transfer;
+use waiaas_shared::status::Status;
+use waiaas_shared::time::Millis;
+
 use super::evaluate::{Evaluated, spend_request};
-use super::{Asked, Refusal, body_digest, idempotency};
+use super::{Asked, Refusal, body_digest, find, idempotency, recorded, waiting};
 use crate::app::App;
 use crate::chain::{ChainTransactionId, Prepared};
-use crate::database::Durability;
 use crate::payment::{Facts, Payment, Progress};
-use crate::projection::store;
 use crate::signer_client::SignerError;
-use waiaas_shared::status::Status;
 
 /// A payment that the signer committed, with its signed bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +30,20 @@ pub struct SignedPayment {
     pub replay: bool,
 }
 
+/// What the signer made of a request that it did not refuse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signed {
+    /// It is signed.
+    Now(SignedPayment),
+    /// It waits.
+    Later {
+        /// What waits.
+        payment: Payment,
+        /// Whether it did already, by an earlier request.
+        replay: bool,
+    },
+}
+
 /// Builds the bytes to be signed, with fresh fees (and blockhash), and lets a node try them.
 ///
 /// Bytes that the agent sends itself are not tried: whoever sends them learns the same from the
@@ -31,24 +51,24 @@ pub struct SignedPayment {
 ///
 /// # Errors
 /// [`Refusal::Chain`], [`Refusal::ChainNotConfigured`].
-pub async fn build(app: &App, evaluated: &Evaluated, submit: bool) -> Result<Prepared, Refusal> {
-    let transfer = &evaluated.transfer;
+pub async fn build(
+    app: &App,
+    from: Account,
+    transfer: &Transfer,
+    fee_ceiling: Amount,
+    submit: bool,
+) -> Result<Prepared, Refusal> {
     let chain = app.chain(transfer.asset.chain())?;
     let prepared = chain
-        .prepare_transfer(
-            evaluated.from,
-            transfer.to,
-            transfer.amount,
-            Some(evaluated.fee_ceiling),
-        )
+        .prepare_transfer(from, transfer.to, transfer.amount, Some(fee_ceiling))
         .await?;
     if submit {
-        chain.simulate(&prepared.unsigned, evaluated.from).await?;
+        chain.simulate(&prepared.unsigned, from).await?;
     }
     Ok(prepared)
 }
 
-/// Has the signer charge and sign.
+/// Has the signer charge and sign, or let the payment wait.
 ///
 /// # Errors
 /// [`Refusal`]. After an interrupted call the payment may have been committed: the feed tells, and the
@@ -58,19 +78,61 @@ pub async fn sign(
     asked: &Asked,
     evaluated: &Evaluated,
     prepared: Prepared,
+) -> Result<Signed, Refusal> {
+    let request = spend_request(asked, prepared.unsigned.clone());
+    match app.signer.sign(request).await? {
+        Paid::Signed(signed) => charged(app, asked, evaluated, prepared, signed)
+            .await
+            .map(Signed::Now),
+        Paid::Waiting { view, opened: 0 } => waits_already(app, &view, prepared).await,
+        Paid::Waiting { view, opened } => Ok(Signed::Later {
+            payment: Payment::of_intent(&view.intent, opened, view.now),
+            replay: false,
+        }),
+    }
+}
+
+/// The same request again while its payment waits. If it waits no longer and the agent itself sends the
+/// bytes, this is when they are made.
+async fn waits_already(
+    app: &App,
+    view: &IntentView,
+    prepared: Prepared,
+) -> Result<Signed, Refusal> {
+    let id = view.intent.transaction;
+    let payment = find(app, id).await?.ok_or(Refusal::Behind)?;
+    let over = view.ready_in() == Some(Millis::default());
+    if payment.facts.submit || !over || !app.tracker.claim(id) {
+        return Ok(Signed::Later {
+            payment,
+            replay: true,
+        });
+    }
+    let released = waiting::release(app, &payment, Some(prepared)).await;
+    app.tracker.release(id);
+    // To the agent it is the earlier payment of its key, whose bytes it gets for the first time.
+    released.map(|signed| {
+        Signed::Now(SignedPayment {
+            replay: true,
+            ..signed
+        })
+    })
+}
+
+async fn charged(
+    app: &App,
+    asked: &Asked,
+    evaluated: &Evaluated,
+    prepared: Prepared,
+    signed: waiaas_client::SignedPayment,
 ) -> Result<SignedPayment, Refusal> {
-    let fresh_validity = prepared.validity;
-    let signed = app
-        .signer
-        .sign(spend_request(asked, prepared.unsigned))
-        .await?;
     let name: ChainTransactionId = signed
         .chain_transaction
         .parse()
         .map_err(|_| SignerError::Version)?;
     if signed.replay {
         // The bytes are those of the earlier request: so are fee, validity and status.
-        let mut payment = recorded(app, &signed).await?;
+        let mut payment = recorded(app, signed.transaction, signed.sequence).await?;
         payment.progress.chain_transaction = Some(name);
         return Ok(SignedPayment {
             payment,
@@ -83,6 +145,7 @@ pub async fn sign(
         facts: Facts {
             id: signed.transaction,
             sequence: signed.sequence,
+            listed: signed.sequence,
             session: Some(asked.session.id),
             wallet: asked.body.wallet,
             chain: asked.body.network,
@@ -103,8 +166,9 @@ pub async fn sign(
             } else {
                 Status::Submitted
             },
+            waiting: None,
             chain_transaction: Some(name),
-            validity: Some(fresh_validity),
+            validity: Some(prepared.validity),
             position: None,
             fee_paid: None,
             detail: None,
@@ -116,15 +180,4 @@ pub async fn sign(
         raw: signed.raw,
         replay: false,
     })
-}
-
-/// The earlier payment as the projection has it, or will have in a moment.
-async fn recorded(app: &App, signed: &waiaas_client::SignedPayment) -> Result<Payment, Refusal> {
-    app.caught_up(signed.sequence).await?;
-    let id = signed.transaction;
-    let find = move |connection: &rusqlite::Connection| store::payment(connection, id);
-    app.database
-        .run(Durability::Process, find)
-        .await?
-        .ok_or(Refusal::Behind)
 }

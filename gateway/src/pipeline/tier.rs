@@ -1,22 +1,25 @@
-//! Stage 4, tier: sign now, wait, or ask. The signer alone decides the tier; this version knows the two
-//! that sign at once, and anything above them is a denial. What the owner is to be told of a NOTIFY
-//! payment leaves here.
+//! Stage 4, tier: sign now, wait, or ask. The signer alone decides the tier. What the owner is to be
+//! told of a payment leaves here.
 
 use waiaas_shared::policy::evaluate::Tier;
 
 use crate::payment::Payment;
 
-/// Tells the owner of a payment that asks for it. The log line is the only channel of this version.
+/// Tells the owner of a payment that asks for it: once it is signed, or once it waits. The log line is
+/// the only channel of this version.
 pub fn told(payment: &Payment) {
     let facts = &payment.facts;
-    match facts.tier {
-        Tier::Instant => {}
-        Tier::Notify => tracing::info!(
-            transaction = %facts.id,
-            wallet = %facts.wallet,
-            asset = %facts.asset,
-            amount = %facts.amount,
-            "a payment that the owner is to be told of was signed"
-        ),
-    }
+    let what = match facts.tier {
+        Tier::Instant => return,
+        Tier::Notify => "a payment that the owner is to be told of was signed",
+        Tier::Delay => "a payment waits for its delay: the owner may cancel it",
+        Tier::Approval => "a payment waits for its owners' signatures",
+    };
+    tracing::info!(
+        transaction = %facts.id,
+        wallet = %facts.wallet,
+        asset = %facts.asset,
+        amount = %facts.amount,
+        "{what}"
+    );
 }

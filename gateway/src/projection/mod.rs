@@ -16,11 +16,14 @@ use waiaas_client::SignerStatus;
 pub use verify::LogFault;
 
 use crate::app::App;
+use crate::chain::ChainText;
 use crate::database::{DatabaseError, Durability};
 use crate::payment::Payment;
+use crate::pipeline::{confirm, waiting};
 use crate::signer_client::{NoConnection, SignerError};
 use crate::views::Stale;
-use store::Cursor;
+use events::Told;
+use store::{Change, Cursor};
 
 /// Bytes of events asked for at once.
 const PAGE_BYTES: u32 = 256 * 1024;
@@ -148,9 +151,7 @@ async fn follow_once(app: &Arc<App>) -> Result<std::convert::Infallible, Stop> {
         feed.health = FeedHealth::Following;
     });
     // What gateway.db has of payments under way belongs to an earlier life of this process, too.
-    crate::pipeline::confirm::resume(app)
-        .await
-        .map_err(Stop::Database)?;
+    confirm::resume(app).await.map_err(Stop::Database)?;
     loop {
         let page = app
             .signer
@@ -188,15 +189,14 @@ async fn take(
 ) -> Result<Cursor, Stop> {
     let verified = verify::page(&page, &cursor, app.log_key).map_err(Stop::Fault)?;
     let news = events::read(&page.events).map_err(Stop::Fault)?;
-    let mut payments = news.payments.clone();
-    for payment in &mut payments {
+    let mut told = news.payments.clone();
+    for payment in charged(&mut told) {
         app.tracker.fill_in(payment);
     }
     if verified != cursor {
         let job = move |connection: &rusqlite::Connection| {
-            payments
-                .iter()
-                .try_for_each(|payment| store::put(connection, payment))?;
+            told.iter()
+                .try_for_each(|told| write_down(connection, told))?;
             store::set_cursor(connection, &verified)
         };
         app.database
@@ -211,21 +211,64 @@ async fn take(
         feed.last = page.last;
         feed.health = FeedHealth::Following;
     });
-    late_details(app, &news.payments)
-        .await
-        .map_err(Stop::Database)?;
-    crate::pipeline::confirm::committed(app, news.payments);
+    let mut told = news.payments;
+    late_details(app, &mut told).await.map_err(Stop::Database)?;
+    follow_up(app, told);
     if news.unlocked {
         app.tracker.signer_changed();
     }
     Ok(verified)
 }
 
+fn write_down(connection: &rusqlite::Connection, told: &Told) -> rusqlite::Result<()> {
+    match told {
+        Told::Waits(payment) => store::put(connection, payment),
+        Told::Approved(id, at) => store::set_ready(connection, *id, *at),
+        Told::Charged(payment) => store::commit(connection, payment),
+        Told::Ended {
+            transactions,
+            status,
+            why,
+            at,
+        } => transactions.iter().try_for_each(|id| {
+            let change = Change {
+                detail: Some(ChainText::new(why)),
+                ..Change::default()
+            };
+            store::advance(connection, *id, *status, &change, *at).map(drop)
+        }),
+    }
+}
+
+/// Wakes whoever waits for these payments, and has them taken up.
+fn follow_up(app: &Arc<App>, told: Vec<Told>) {
+    for told in told {
+        match told {
+            Told::Waits(payment) => waiting::take_up(app, &payment),
+            Told::Approved(id, _) => app.tracker.tell(id),
+            Told::Charged(payment) => {
+                app.tracker.tell(payment.facts.id);
+                confirm::committed(app, &payment);
+            }
+            Told::Ended { transactions, .. } => {
+                transactions.into_iter().for_each(|id| app.tracker.tell(id));
+            }
+        }
+    }
+}
+
+fn charged(told: &mut [Told]) -> impl Iterator<Item = &mut Payment> {
+    told.iter_mut().filter_map(|told| match told {
+        Told::Charged(payment) => Some(payment),
+        _ => None,
+    })
+}
+
 /// Details that a signed answer brought while its event was being written.
-async fn late_details(app: &App, payments: &[Payment]) -> Result<(), DatabaseError> {
-    for payment in payments {
-        let mut payment = payment.clone();
-        if app.tracker.fill_in(&mut payment) {
+async fn late_details(app: &App, told: &mut [Told]) -> Result<(), DatabaseError> {
+    for payment in charged(told) {
+        if app.tracker.fill_in(payment) {
+            let payment = payment.clone();
             let put = move |connection: &rusqlite::Connection| store::put(connection, &payment);
             app.database.run(Durability::Process, put).await?;
         }
@@ -241,3 +284,5 @@ pub fn channel() -> watch::Sender<FeedState> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod waiting_tests;

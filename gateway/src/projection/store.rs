@@ -11,9 +11,9 @@ use waiaas_shared::status::Status;
 use waiaas_shared::time::WallTime;
 
 use crate::chain::{ChainText, ChainTransactionId, Validity};
-use crate::payment::{Facts, Payment, Progress};
+use crate::payment::{Facts, Payment, Progress, Waiting};
 
-/// Version 1 of the tables.
+/// Version 2 of the tables.
 pub const TABLES: &str = "
 CREATE TABLE cursor(
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -27,6 +27,7 @@ CREATE TABLE cursor(
 CREATE TABLE payment(
     id TEXT PRIMARY KEY,
     sequence INTEGER NOT NULL,
+    listed INTEGER NOT NULL,
     session TEXT,
     wallet TEXT NOT NULL,
     chain TEXT NOT NULL,
@@ -41,6 +42,8 @@ CREATE TABLE payment(
     body BLOB NOT NULL,
     created INTEGER NOT NULL,
     status TEXT NOT NULL,
+    ready INTEGER,
+    expires INTEGER,
     chain_transaction TEXT,
     validity TEXT,
     position INTEGER,
@@ -48,7 +51,7 @@ CREATE TABLE payment(
     detail TEXT,
     updated INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX payment_by_session ON payment(session, sequence);
+CREATE INDEX payment_by_session ON payment(session, listed);
 CREATE INDEX payment_by_idempotency ON payment(idempotency);
 CREATE INDEX payment_under_way ON payment(status) WHERE submit = 1 AND status IN ('PENDING', 'QUEUED', 'EXECUTING', 'SUBMITTED');
 CREATE TABLE token_secret(
@@ -107,16 +110,20 @@ pub fn set_cursor(connection: &Connection, cursor: &Cursor) -> rusqlite::Result<
     Ok(())
 }
 
-/// Writes a payment down. One that is known already keeps its status, takes over the facts of the
-/// log (which know the nonce), and what was not known of its progress.
+/// Writes a payment down. One that is known already keeps its status and takes over what was not known of
+/// its progress, the nonce, and the facts of the event that charged it, if only the one that let it wait
+/// was known.
 pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
     let Payment { facts, progress } = payment;
     connection
         .prepare_cached(
-            "INSERT INTO payment VALUES (:id, :sequence, :session, :wallet, :chain, :asset, :recipient,
-                :amount, :fee_max, :tier, :submit, :nonce, :idempotency, :body, :created, :status,
-                :chain_transaction, :validity, :position, :fee_paid, :detail, :updated)
+            "INSERT INTO payment VALUES (:id, :sequence, :listed, :session, :wallet, :chain, :asset, :recipient,
+                :amount, :fee_max, :tier, :submit, :nonce, :idempotency, :body, :created, :status, :ready,
+                :expires, :chain_transaction, :validity, :position, :fee_paid, :detail, :updated)
              ON CONFLICT(id) DO UPDATE SET
+                fee_max = iif(excluded.sequence > sequence, excluded.fee_max, fee_max),
+                created = iif(excluded.sequence > sequence, excluded.created, created),
+                sequence = max(excluded.sequence, sequence),
                 nonce = coalesce(excluded.nonce, nonce),
                 chain_transaction = coalesce(chain_transaction, excluded.chain_transaction),
                 validity = coalesce(validity, excluded.validity)",
@@ -124,6 +131,7 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
         .execute(named_params! {
             ":id": facts.id.to_string(),
             ":sequence": signed(facts.sequence),
+            ":listed": signed(facts.listed),
             ":session": facts.session.map(|session| session.to_string()),
             ":wallet": facts.wallet.to_string(),
             ":chain": facts.chain.to_string(),
@@ -138,6 +146,8 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
             ":body": facts.body.as_bytes(),
             ":created": signed(facts.created.millis()),
             ":status": progress.status.name(),
+            ":ready": progress.waiting.and_then(|wait| wait.ready).map(|at| signed(at.millis())),
+            ":expires": progress.waiting.map(|wait| signed(wait.expires.millis())),
             ":chain_transaction": progress.chain_transaction.map(|id| id.to_string()),
             ":validity": progress.validity.and_then(|validity| serde_json::to_string(&validity).ok()),
             ":position": progress.position.map(signed),
@@ -145,6 +155,40 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
             ":detail": progress.detail.as_ref().map(ChainText::as_str),
             ":updated": signed(progress.updated.millis()),
         })?;
+    Ok(())
+}
+
+/// Writes a payment down whose event says that it was charged: one that waited waits no longer.
+pub fn commit(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
+    put(connection, payment)?;
+    let (id, at) = (payment.facts.id, payment.progress.updated);
+    if status(connection, id)? == Some(Status::Queued) {
+        advance(connection, id, Status::Executing, &Change::default(), at)?;
+        if !payment.facts.submit {
+            // Nobody else sends it: the bytes are for the agent alone.
+            advance(connection, id, Status::Submitted, &Change::default(), at)?;
+        }
+    }
+    Ok(())
+}
+
+/// From when on a waiting payment may be signed, as it is known now.
+pub fn set_ready(connection: &Connection, id: TransactionId, at: WallTime) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE payment SET ready = ?2 WHERE id = ?1 AND status = 'QUEUED'")?
+        .execute(params![id.to_string(), signed(at.millis())])?;
+    Ok(())
+}
+
+/// Why a waiting payment is not signed yet, or nothing.
+pub fn note(
+    connection: &Connection,
+    id: TransactionId,
+    detail: Option<&ChainText>,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE payment SET detail = ?2 WHERE id = ?1 AND status = 'QUEUED'")?
+        .execute(params![id.to_string(), detail.map(ChainText::as_str)])?;
     Ok(())
 }
 
@@ -168,11 +212,7 @@ pub fn advance(
     change: &Change,
     at: WallTime,
 ) -> rusqlite::Result<bool> {
-    let current: Option<Status> = connection
-        .prepare_cached("SELECT status FROM payment WHERE id = ?1")?
-        .query_row([id.to_string()], |row| parsed(row, 0))
-        .optional()?;
-    let Some(current) = current else {
+    let Some(current) = status(connection, id)? else {
         return Ok(false);
     };
     if !current.can_become(next) {
@@ -194,6 +234,13 @@ pub fn advance(
     Ok(true)
 }
 
+fn status(connection: &Connection, id: TransactionId) -> rusqlite::Result<Option<Status>> {
+    connection
+        .prepare_cached("SELECT status FROM payment WHERE id = ?1")?
+        .query_row([id.to_string()], |row| parsed(row, 0))
+        .optional()
+}
+
 /// A payment by its name.
 pub fn payment(connection: &Connection, id: TransactionId) -> rusqlite::Result<Option<Payment>> {
     connection
@@ -210,7 +257,7 @@ pub fn by_idempotency(connection: &Connection, key: Digest) -> rusqlite::Result<
         .optional()
 }
 
-/// A session's payments, newest first, from before an event on.
+/// A session's payments, newest first, from before an event on: by when they were first told of.
 pub fn of_session(
     connection: &Connection,
     session: SessionId,
@@ -219,7 +266,7 @@ pub fn of_session(
 ) -> rusqlite::Result<Vec<Payment>> {
     connection
         .prepare_cached(
-            "SELECT * FROM payment WHERE session = ?1 AND sequence < ?2 ORDER BY sequence DESC LIMIT ?3",
+            "SELECT * FROM payment WHERE session = ?1 AND listed < ?2 ORDER BY listed DESC LIMIT ?3",
         )?
         .query_map(
             params![session.to_string(), before.map_or(i64::MAX, signed), limit],
@@ -241,16 +288,16 @@ pub fn under_way(connection: &Connection) -> rusqlite::Result<Vec<Payment>> {
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Payment> {
     let tier: String = row.get("tier")?;
-    let tier = [Tier::Instant, Tier::Notify]
-        .into_iter()
-        .find(|known| known.as_str() == tier);
+    let tier = Tier::from_text(&tier);
     let validity: Option<String> = row.get("validity")?;
     let text = |name: &str| row.get::<_, Option<String>>(name);
     let number = |name: &str| row.get::<_, Option<i64>>(name);
+    let ready = number("ready")?;
     Ok(Payment {
         facts: Facts {
             id: parsed(row, "id")?,
             sequence: unsigned(row, "sequence")?,
+            listed: unsigned(row, "listed")?,
             session: text("session")?
                 .map(|id| id.parse().map_err(malformed))
                 .transpose()?,
@@ -269,6 +316,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Payment> {
         },
         progress: Progress {
             status: parsed(row, "status")?,
+            waiting: number("expires")?.map(|expires| Waiting {
+                ready: ready.map(|at| WallTime::from_millis(at.cast_unsigned())),
+                expires: WallTime::from_millis(expires.cast_unsigned()),
+            }),
             chain_transaction: text("chain_transaction")?
                 .map(|id| id.parse::<ChainTransactionId>().map_err(malformed))
                 .transpose()?,

@@ -1,125 +1,254 @@
 //! One change each, both ways: what is a loosening one way is never one the other way, except where
 //! neither way is tighter.
 
-use super::super::document::tests::sample;
+use super::super::alarm::Action;
+use super::super::document::tests::{full, sample};
+use super::super::document::{AssetRule, Recipient, TokenExtension, UsdPrice};
+use super::super::evaluate::Tier;
+use super::super::limits::Limits;
+use super::super::scope::{AssetLimits, Scope, ScopeRule};
 use super::*;
+use crate::amount::{Amount, Decimals};
+use crate::time::Millis;
 
 type Change = fn(&mut PolicyDocument);
 
-/// Asset 0 of the sample is Solana's, asset 1 an EVM chain's.
-const CHANGES: [(&str, Change); 14] = [
-    ("maturity", |document| {
-        document.maturity = Millis::from_hours(23)
+fn units(amount: u128) -> Amount {
+    Amount::from_base_units(amount)
+}
+
+fn usd(document: &mut PolicyDocument) -> &mut Limits {
+    document.scopes[0].usd.get_or_insert_default()
+}
+
+/// Asset 0 of the full document is Solana's coin, 1 its mint, 2 the EVM chain's coin; scope 0 is the
+/// global one. Each change lets more pass.
+const LOOSER: [(&str, Change); 59] = [
+    ("later policies wait", |it| {
+        it.maturity = Millis::from_hours(23)
     }),
-    ("per transaction", |document| {
-        document.assets[0].per_transaction = Amount::from_base_units(101)
+    ("DELAY waits", |it| it.delay = Millis::from_secs(999)),
+    ("owners who must approve", |it| it.approval.quorum = 1),
+    ("an approval may take", |it| {
+        it.approval.lifetime = Millis::from_hours(7)
     }),
-    ("hour", |document| {
-        document.assets[0].hour = Amount::from_base_units(201)
+    ("released payments", |it| {
+        it.release_within = Millis::from_secs(601)
     }),
-    ("day", |document| {
-        document.assets[0].day = Amount::from_base_units(301)
+    ("first payment", |it| it.first_payment = Some(Tier::Delay)),
+    ("first payment", |it| it.first_payment = None),
+    ("everything pauses", |it| it.dead_man = None),
+    ("everything pauses", |it| {
+        it.dead_man = Some(Millis::from_hours(721))
     }),
-    ("week", |document| {
-        document.assets[0].week = Amount::from_base_units(401)
+    ("most in one transaction", |it| {
+        it.assets[0].per_transaction = units(101)
     }),
-    ("month", |document| {
-        document.assets[0].month = Amount::from_base_units(501)
+    ("most in any hour", |it| it.assets[0].hour = units(201)),
+    ("most in any 24 hours", |it| it.assets[0].day = units(301)),
+    ("most in any 7 days", |it| it.assets[0].week = units(401)),
+    ("most in any 30 days", |it| it.assets[0].month = units(501)),
+    ("most payments in any 24 hours", |it| {
+        it.assets[0].counts.day = Some(11)
     }),
-    ("instant", |document| {
-        document.assets[0].instant_up_to = Amount::from_base_units(11)
+    ("most payments in any 24 hours", |it| {
+        it.assets[0].counts.day = None
     }),
-    ("notify", |document| {
-        document.assets[0].notify_up_to = Amount::from_base_units(51)
+    ("without telling you", |it| {
+        it.assets[0].instant_up_to = units(11)
     }),
-    ("fee ceiling", |document| {
-        document.assets[1].fee_ceiling = Some(Amount::from_base_units(6))
+    ("signed at once, up to", |it| {
+        it.assets[0].notify_up_to = units(51)
     }),
-    ("outstanding", |document| {
-        document.assets[1].outstanding = Some(Amount::from_base_units(1001))
+    ("without asking you", |it| {
+        it.assets[0].delay_up_to = units(61)
     }),
-    ("count", |document| document.assets[0].day_count = Some(11)),
-    ("any count", |document| document.assets[0].day_count = None),
-    ("sign only", |document| document.assets[1].sign_only = true),
-    ("recipient", |document| {
+    ("signed at all", |it| it.assets[0].approve_up_to = units(81)),
+    ("24 hours without APPROVAL", |it| {
+        it.assets[0].cumulative[0].above = units(101)
+    }),
+    ("24 hours without APPROVAL", |it| {
+        it.assets[0].cumulative.clear()
+    }),
+    ("to one recipient, most in any hour", |it| {
+        it.assets[0].recipient.as_mut().unwrap().hour = units(191).into()
+    }),
+    ("highest fee", |it| {
+        it.assets[0].fee_ceiling = Some(units(6))
+    }),
+    ("highest rent", |it| {
+        it.assets[0].rent_ceiling = Some(units(5))
+    }),
+    ("attestations", |it| {
+        it.assets[2].outstanding = Some(units(1001))
+    }),
+    ("ceiling price", |it| {
+        it.assets[0].price = Some(UsdPrice(199_999_999))
+    }),
+    ("new recipient", |it| {
         let account = "solana:localnet:7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2"
             .parse()
             .expect("an account");
-        document.recipients.push(Recipient {
+        it.recipients.push(Recipient {
             account,
             name: "other".to_owned(),
         });
-        document.sort();
+    }),
+    ("no more refused recipient", |it| it.denied.clear()),
+    ("pool ops, wallets", |it| it.pools[0].wallets.truncate(1)),
+    ("new calls of", |it| {
+        let mut other = it.calls[0].clone();
+        other.method = vec![0];
+        it.calls.push(other);
+    }),
+    ("tier, at least", |it| it.calls[0].tier = Tier::Instant),
+    ("most that one carries", |it| {
+        it.calls[0].value_up_to = units(4)
+    }),
+    ("no more scope global", |it| drop(it.scopes.remove(0))),
+    (
+        "scope global, solana:localnet/slip44:501, most in any hour",
+        |it| it.scopes[0].limits[0].limits.hour = None,
+    ),
+    (
+        "scope global, solana:localnet/slip44:501, most in any 30 days",
+        |it| it.scopes[0].limits[0].limits.month = Some(units(491)),
+    ),
+    ("scope global, all assets, most in any hour", |it| {
+        usd(it).hour = Some(units(191))
+    }),
+    (
+        "scope global, all assets, most payments in any hour",
+        |it| usd(it).counts.hour = None,
+    ),
+    ("scope global, networks", |it| it.scopes[0].networks = None),
+    ("scope global, networks", |it| {
+        it.scopes[0]
+            .networks
+            .as_mut()
+            .unwrap()
+            .push("eip155:1".parse().expect("a chain"))
+    }),
+    ("scope global, assets", |it| it.scopes[0].assets = None),
+    ("scope global, contacts", |it| {
+        it.scopes[0].recipients = None
+    }),
+    ("time between two payments", |it| {
+        it.scopes[0].cool_down = None
+    }),
+    ("time between two payments", |it| {
+        it.scopes[0].cool_down = Some(Millis::from_secs(4))
+    }),
+    ("scope global, a payment in DELAY", |it| {
+        it.scopes[0].delay = None
+    }),
+    ("scope global, a first payment", |it| {
+        it.scopes[0].first_payment = None
+    }),
+    ("scope global, a first payment", |it| {
+        it.scopes[0].first_payment = Some(Tier::Notify)
+    }),
+    ("no more alarm on 5 refusals in a row", |it| {
+        drop(it.alarms.remove(0))
+    }),
+    ("no more alarm on 100 signatures", |it| {
+        drop(it.alarms.remove(1))
+    }),
+    ("no more alarm on 5 times", |it| drop(it.alarms.remove(2))),
+    ("no more alarm on a payment outside", |it| {
+        drop(it.alarms.remove(3))
+    }),
+    ("no more alarm on 8 payments", |it| {
+        drop(it.alarms.remove(4))
+    }),
+    ("no more alarm on no payment", |it| {
+        drop(it.alarms.remove(5))
+    }),
+    ("no more telling you of fee_ceiling", |it| {
+        it.escalations.retain(|entry| entry.action != Action::Tell)
+    }),
+    ("no more suspending the session", |it| {
+        it.escalations
+            .retain(|entry| entry.action != Action::SuspendSession)
+    }),
+    ("extensions", |it| {
+        it.assets[1]
+            .extensions
+            .push(TokenExtension::DefaultAccountState)
+    }),
+    ("new asset", |it| {
+        let mint = "solana:localnet/token:Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB";
+        let id = mint.parse().expect("an asset");
+        it.assets
+            .push(AssetRule::closed(id, "USDT", Decimals::ZERO));
+    }),
+    ("asking you instead of refusing on day_limit", |it| {
+        let mut other = it.escalations[0];
+        other.code = crate::denial::Code::DayLimit;
+        it.escalations.push(other);
+    }),
+    ("signed without being sent", |it| {
+        it.assets[2].sign_only = true
     }),
 ];
 
+/// The full document with room for each change above.
+fn before() -> PolicyDocument {
+    let mut document = full();
+    document.assets[1].extensions.pop();
+    document.assets[2].sign_only = false;
+    document
+}
+
 #[test]
 fn each_change_loosens_one_way_and_tightens_the_other() {
-    for (case, change) in CHANGES {
-        let before = sample();
-        let mut after = sample();
+    for (words, change) in LOOSER {
+        let before = before();
+        let mut after = before.clone();
         change(&mut after);
-        assert_eq!(after.check(), Ok(()), "{case}");
+        after.sort();
+        assert_eq!(after.check(), Ok(()), "{words}");
         let there = diff(&before, &after);
-        assert_eq!(
-            (there.loosenings.len(), there.tightenings),
-            (1, 0),
-            "{case}"
-        );
+        let [loosening] = there.loosenings.as_slice() else {
+            panic!("{words}: {there:?}")
+        };
+        assert!(loosening.words.contains(words), "{words}: {loosening:?}");
+        assert!(there.tightenings.is_empty(), "{words}: {there:?}");
         let back = diff(&after, &before);
-        assert_eq!((back.loosenings.len(), back.tightenings), (0, 1), "{case}");
+        assert_eq!(back.tightenings.len(), 1, "{words}: {back:?}");
+        assert!(back.loosenings.is_empty(), "{words}: {back:?}");
     }
 }
 
 #[test]
-fn an_asset_that_appears_loosens_once_and_that_goes_tightens_once() {
-    let whole = sample();
-    let mut part = sample();
-    let gone = part.assets.remove(1);
-    assert_eq!(
-        diff(&part, &whole),
-        Diff {
-            loosenings: vec![Loosening::NewAsset(&gone)],
-            tightenings: 0
-        }
-    );
-    assert_eq!(
-        diff(&whole, &part),
-        Diff {
-            loosenings: vec![],
-            tightenings: 1
-        }
-    );
-}
-
-#[test]
-fn names_and_units_never_change_unseen() {
-    let before = sample();
-    let changes: [Change; 3] = [
-        |document| document.assets[0].decimals = crate::amount::Decimals::ZERO,
-        |document| document.assets[0].symbol = "ETH".to_owned(),
-        |document| document.recipients[0].name = "rent".to_owned(),
+fn names_units_and_hours_never_change_unseen() {
+    let changes: [Change; 4] = [
+        |it| it.assets[0].decimals = Decimals::ZERO,
+        |it| it.assets[0].symbol = "ETH".to_owned(),
+        |it| it.recipients[0].name = "rent".to_owned(),
+        |it| it.scopes[0].hours.as_mut().unwrap()[0].to = 1000,
     ];
+    let before = full();
     for change in changes {
-        let mut after = sample();
+        let mut after = before.clone();
         change(&mut after);
         for (one, other) in [(&before, &after), (&after, &before)] {
             let found = diff(one, other);
-            assert_eq!((found.loosenings.len(), found.tightenings), (1, 0));
+            assert_eq!((found.loosenings.len(), found.tightenings.len()), (1, 0));
         }
     }
-    // Two contacts that swap names: each name now means another account.
-    let mut two = sample();
-    CHANGES[13].1(&mut two);
-    let mut swapped = two.clone();
-    swapped.recipients[0]
-        .name
-        .clone_from(&two.recipients[1].name);
-    swapped.recipients[1]
-        .name
-        .clone_from(&two.recipients[0].name);
-    assert_eq!(swapped.check(), Ok(()));
-    assert_eq!(diff(&two, &swapped).loosenings.len(), 2);
+}
+
+#[test]
+fn an_open_list_of_recipients_is_one_loosening() {
+    let mut open = sample();
+    open.recipients_open = true;
+    let found = diff(&sample(), &open);
+    assert_eq!(
+        found.loosenings[0].words,
+        "who is no contact: may receive instead of is refused"
+    );
+    assert_eq!(diff(&open, &sample()).tightenings.len(), 1);
 }
 
 #[test]
@@ -128,34 +257,47 @@ fn an_absent_fee_ceiling_is_a_ceiling_of_zero() {
     none.assets[1].fee_ceiling = None;
     let mut zero = sample();
     zero.assets[1].fee_ceiling = Some(Amount::ZERO);
+    let same = diff(&none, &zero);
+    assert!(same.loosenings.is_empty() && same.tightenings.is_empty());
     assert_eq!(
-        diff(&none, &zero),
-        Diff {
-            loosenings: vec![],
-            tightenings: 0
-        }
+        diff(&none, &sample()).loosenings[0].words,
+        "eip155:31337/slip44:60, highest fee of one transaction: 0.000000005 COIN (5 base units) instead of 0 COIN (0 base units)"
     );
-    let allowed = sample();
-    let found = diff(&none, &allowed);
-    assert!(matches!(
-        found.loosenings[..],
-        [Loosening::Raised {
-            limit: Limit::FeeCeiling,
-            before: Amount::ZERO,
-            ..
-        }]
-    ));
 }
 
 #[test]
 fn the_epoch_alone_changes_nothing() {
-    let mut next = sample();
+    let mut next = full();
     next.epoch = 2;
+    let found = diff(&full(), &next);
+    assert!(found.loosenings.is_empty() && found.tightenings.is_empty());
+}
+
+#[test]
+fn limits_that_come_and_go_with_their_scope_are_one_change() {
+    let mut narrowed = sample();
+    let coin = narrowed.assets[0].asset;
+    narrowed.scopes = vec![ScopeRule {
+        limits: vec![AssetLimits {
+            asset: coin,
+            limits: Limits {
+                day: Some(units(1)),
+                ..Limits::default()
+            },
+        }],
+        ..ScopeRule::new(Scope::Global)
+    }];
+    let there = diff(&sample(), &narrowed);
+    assert_eq!((there.loosenings.len(), there.tightenings.len()), (0, 1));
+    // Another asset's limit within a scope that stays is a change of its own.
+    let mut more = narrowed.clone();
+    let other = more.assets[1].asset;
+    let mut entry = more.scopes[0].limits[0].clone();
+    entry.asset = other;
+    more.scopes[0].limits.push(entry);
+    assert_eq!(diff(&narrowed, &more).tightenings.len(), 1);
     assert_eq!(
-        diff(&sample(), &next),
-        Diff {
-            loosenings: vec![],
-            tightenings: 0
-        }
+        diff(&more, &narrowed).loosenings[0].words,
+        "scope global, eip155:31337/slip44:60, most in any 24 hours: no limit instead of 0.000000001 COIN (1 base units)"
     );
 }

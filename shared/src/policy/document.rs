@@ -1,12 +1,19 @@
-//! The policy document, version 1, first form. Its canonical bytes are what an owner adopts; TOML is
-//! only its form for people. What a document does not name is denied.
+//! The policy document, version 1. Its canonical bytes are what an owner adopts; TOML is only its form
+//! for people. What a document does not name is denied. `check` says what it must hold to.
 
 use minicbor::{Decode, Encode};
 
+use super::alarm::{Action, Alarm, Escalation};
+pub use super::check::{Entry, Flaw, PolicyError};
+use super::evaluate::Tier;
+use super::limits::{Counts, Cumulative, Limits};
+use super::scope::{Pool, Scope, ScopeRule};
 use crate::amount::{Amount, Decimals};
-use crate::caip::{AccountId, AssetId, Token};
-use crate::codec::{CodecError, from_canonical, to_canonical};
+use crate::caip::{AccountId, AssetId};
+use crate::codec::{from_canonical, to_canonical};
+use crate::denial::Code;
 use crate::digest::{Digest, Domain, hash};
+use crate::ids::WalletId;
 use crate::time::Millis;
 
 /// The only version so far.
@@ -15,8 +22,17 @@ pub const VERSION: u16 = 1;
 pub const LIMIT_BYTES: usize = 256 * 1024;
 /// How long a change waits unless a document says otherwise.
 pub const MATURITY_DEFAULT: Millis = Millis::from_hours(24);
-/// The longest maturity delay that a document may demand: 30 days.
+/// The longest maturity delay, or any other wait, that a document may demand: 30 days.
 pub const MATURITY_LONGEST: Millis = Millis::from_hours(30 * 24);
+/// How long DELAY waits unless a document says otherwise.
+pub const DELAY_DEFAULT: Millis = Millis::from_secs(15 * 60);
+/// How long a payment waits for its approval unless a document says otherwise.
+pub const APPROVAL_DEFAULT: Approval = Approval {
+    quorum: 1,
+    lifetime: Millis::from_hours(12),
+};
+/// How long a payment may be released after its wait or approval unless a document says otherwise.
+pub const RELEASE_DEFAULT: Millis = Millis::from_hours(1);
 
 /// A policy as the owner signs it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -34,12 +50,48 @@ pub struct PolicyDocument {
     /// What may be spent; sorted by asset, each once.
     #[n(3)]
     pub assets: Vec<AssetRule>,
-    /// Who may receive; sorted by account, each once. Nobody else may.
+    /// The contacts; sorted by account, each once. Nobody else may receive, unless `recipients_open`.
     #[n(4)]
     pub recipients: Vec<Recipient>,
+    /// How long DELAY waits, unless a scope demands longer.
+    #[n(5)]
+    pub delay: Millis,
+    /// What APPROVAL asks for.
+    #[n(6)]
+    pub approval: Approval,
+    /// How long a payment may still be released after it has waited or was approved.
+    #[n(7)]
+    pub release_within: Millis,
+    /// Whether accounts that are no contacts may receive.
+    #[n(8)]
+    pub recipients_open: bool,
+    /// Tier of a wallet's first payment to a recipient, at least; above INSTANT.
+    #[n(9)]
+    pub first_payment: Option<Tier>,
+    /// Who never receives, contact or not; sorted.
+    #[n(10)]
+    pub denied: Vec<AccountId>,
+    /// Wallets under one budget; sorted by name.
+    #[n(11)]
+    pub pools: Vec<Pool>,
+    /// Programs and contracts that may be called; sorted by target and method.
+    #[n(12)]
+    pub calls: Vec<CallRule>,
+    /// What narrows the asset table; sorted by scope, each once.
+    #[n(13)]
+    pub scopes: Vec<ScopeRule>,
+    /// What stops by itself.
+    #[n(14)]
+    pub alarms: Vec<Alarm>,
+    /// What violations bring; sorted by code, each once.
+    #[n(15)]
+    pub escalations: Vec<Escalation>,
+    /// Everything pauses when no owner was heard of for so long.
+    #[n(16)]
+    pub dead_man: Option<Millis>,
 }
 
-/// Limits and thresholds of one asset, all in its base units.
+/// Limits and thresholds of one asset in each wallet, all in its base units.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct AssetRule {
@@ -67,13 +119,13 @@ pub struct AssetRule {
     /// Most in any 30 days, per wallet.
     #[n(7)]
     pub month: Amount,
-    /// Most transactions in any 24 hours, per wallet.
+    /// Most payments, per wallet.
     #[n(8)]
-    pub day_count: Option<u32>,
+    pub counts: Counts,
     /// Signed at once up to here (INSTANT).
     #[n(9)]
     pub instant_up_to: Amount,
-    /// Signed at once and told to the owner up to here (NOTIFY); above, denied in this version.
+    /// Signed at once and told to the owner up to here (NOTIFY).
     #[n(10)]
     pub notify_up_to: Amount,
     /// Most that one transaction may pay as fee, for a native asset; absent: no fee may be paid.
@@ -85,9 +137,30 @@ pub struct AssetRule {
     /// For an EVM chain's native asset: whether transactions may be signed without being sent.
     #[n(13)]
     pub sign_only: bool,
+    /// Signed after a wait up to here (DELAY).
+    #[n(14)]
+    pub delay_up_to: Amount,
+    /// Signed if the owner approves up to here (APPROVAL); above, never.
+    #[n(15)]
+    pub approve_up_to: Amount,
+    /// What the sum of a window asks for; sorted by window and tier, each pair once.
+    #[n(16)]
+    pub cumulative: Vec<Cumulative>,
+    /// Limits on what one wallet pays to one recipient.
+    #[n(17)]
+    pub recipient: Option<Limits>,
+    /// Most that one transaction may lock up as rent, for a Solana chain's native asset; absent: none.
+    #[n(18)]
+    pub rent_ceiling: Option<Amount>,
+    /// Ceiling price, for sums in USD; absent: no rule in USD lets the asset pass.
+    #[n(19)]
+    pub price: Option<UsdPrice>,
+    /// What a Token-2022 mint was registered with; sorted, each once.
+    #[n(20)]
+    pub extensions: Vec<TokenExtension>,
 }
 
-/// An account that may receive.
+/// A contact: an account that may receive.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Recipient {
@@ -99,47 +172,121 @@ pub struct Recipient {
     pub name: String,
 }
 
-/// Why a document is refused whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PolicyError {
-    /// The bytes are not a canonical document of version 1.
-    #[error("not a policy document of version 1: {0}")]
-    Encoding(#[from] CodecError),
-    /// Another version.
-    #[error("only version 1 is known")]
-    Version,
-    /// Larger than [`LIMIT_BYTES`].
-    #[error("the document is larger than 256 KiB")]
-    TooLarge,
-    /// Epoch zero.
-    #[error("the first epoch is 1")]
-    Epoch,
-    /// A maturity delay above 30 days.
-    #[error("the maturity delay is at most 30 days")]
-    Maturity,
-    /// Assets out of order or doubled.
-    #[error("assets must be sorted and each named once")]
-    AssetOrder,
-    /// Recipients out of order or doubled, or two with one name on one chain.
-    #[error("recipients must be sorted, each account and each name on a chain once")]
-    RecipientOrder,
-    /// A symbol or contact name with other characters.
-    #[error("a symbol has 1 to 12 letters or digits, a contact 1 to 32 of a-z, 0-9 and -")]
-    Name,
-    /// Limits that contradict each other: each window must allow at least what the shorter allows.
-    #[error(
-        "limits must rise: per-transaction, hour, day, week, month; instant-up-to at most notify-up-to at most per-transaction"
-    )]
-    LimitOrder,
-    /// A fee ceiling, outstanding cap or sign-only leave where it has no meaning, or an EVM native
-    /// asset without its outstanding cap.
-    #[error(
-        "fee-ceiling belongs to native assets; outstanding is required for, and with sign-only reserved to, an EVM chain's native asset"
-    )]
-    NativeOnly,
+/// What APPROVAL asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Approval {
+    /// How many different owners, 1 to 16.
+    #[n(0)]
+    pub quorum: u8,
+    /// How long a payment waits for them, on the wall clock.
+    #[n(1)]
+    pub lifetime: Millis,
+}
+
+/// A ceiling price in millionths of a US dollar for one whole unit; never zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(transparent)]
+pub struct UsdPrice(#[n(0)] pub u64);
+
+impl UsdPrice {
+    /// What an amount is worth at most, in millionths of a US dollar, rounded up; the largest amount
+    /// where it does not fit.
+    #[must_use]
+    pub fn of(self, amount: Amount, decimals: Decimals) -> Amount {
+        let price = u128::from(self.0);
+        let unit = 10_u128.pow(decimals.places().into());
+        let whole = (amount.base_units() / unit).checked_mul(price);
+        let part = amount.base_units() % unit;
+        let exact = part.checked_mul(price).map(|worth| worth.div_ceil(unit));
+        // Where a part of a unit has too many digits, the last eighteen are rounded up first: it has
+        // more than that, or the product would have fitted.
+        let worth = exact.unwrap_or_else(|| {
+            let coarse = part.div_ceil(COARSE).saturating_mul(price);
+            coarse.div_ceil((unit / COARSE).max(1))
+        });
+        whole
+            .and_then(|whole| whole.checked_add(worth))
+            .map_or(Amount::MAX, Amount::from_base_units)
+    }
+}
+
+const COARSE: u128 = 1_000_000_000_000_000_000;
+
+/// A Token-2022 extension that the owner accepts in a mint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub enum TokenExtension {
+    /// The mint keeps a part of each transfer.
+    #[n(0)]
+    TransferFee {
+        /// Ten-thousandths, at most 10,000.
+        #[n(0)]
+        basis_points: u16,
+        /// Most of one transfer, in base units.
+        #[n(1)]
+        most: Amount,
+    },
+    /// Somebody may move or burn every holder's balance.
+    #[n(1)]
+    PermanentDelegate,
+    /// Balances are shown with interest.
+    #[n(2)]
+    InterestBearing,
+    /// Name and address of its description stand in the mint.
+    #[n(3)]
+    Metadata,
+    /// Somebody may close the mint.
+    #[n(4)]
+    MintCloseAuthority,
+    /// Accounts begin frozen or thawed as the mint says.
+    #[n(5)]
+    DefaultAccountState,
+}
+
+/// A program or contract that may be called.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct CallRule {
+    /// The program or contract.
+    #[n(0)]
+    pub target: AccountId,
+    /// How the call's data begins: selector or discriminator, 1 to 16 bytes.
+    #[n(1)]
+    #[cbor(with = "minicbor::bytes")]
+    pub method: Vec<u8>,
+    /// Its tier, at least.
+    #[n(2)]
+    pub tier: Tier,
+    /// Most that one call may carry away, in base units of the asset that it carries.
+    #[n(3)]
+    pub value_up_to: Amount,
 }
 
 impl PolicyDocument {
+    /// A document that lets nothing pass.
+    #[must_use]
+    pub const fn closed(epoch: u64) -> Self {
+        Self {
+            version: VERSION,
+            epoch,
+            maturity: MATURITY_DEFAULT,
+            assets: Vec::new(),
+            recipients: Vec::new(),
+            delay: DELAY_DEFAULT,
+            approval: APPROVAL_DEFAULT,
+            release_within: RELEASE_DEFAULT,
+            recipients_open: false,
+            first_payment: None,
+            denied: Vec::new(),
+            pools: Vec::new(),
+            calls: Vec::new(),
+            scopes: Vec::new(),
+            alarms: Vec::new(),
+            escalations: Vec::new(),
+            dead_man: None,
+        }
+    }
+
     /// Reads and checks a document.
     ///
     /// # Errors
@@ -168,104 +315,178 @@ impl PolicyDocument {
     /// The rule of an asset.
     #[must_use]
     pub fn asset(&self, asset: AssetId) -> Option<&AssetRule> {
-        let place = self
-            .assets
-            .binary_search_by(|rule| rule.asset.cmp(&asset))
-            .ok()?;
-        self.assets.get(place)
+        find(&self.assets, |rule| rule.asset.cmp(&asset))
     }
 
-    /// Whether an account may receive.
+    /// The contact with this account.
     #[must_use]
     pub fn recipient(&self, account: AccountId) -> Option<&Recipient> {
-        let place = self
-            .recipients
-            .binary_search_by(|known| known.account.cmp(&account))
-            .ok()?;
-        self.recipients.get(place)
+        find(&self.recipients, |known| known.account.cmp(&account))
     }
 
-    /// Puts assets and recipients into their canonical order.
+    /// Whether an account never receives.
+    #[must_use]
+    pub fn denies(&self, account: AccountId) -> bool {
+        self.denied.binary_search(&account).is_ok()
+    }
+
+    /// A pool.
+    #[must_use]
+    pub fn pool(&self, name: &str) -> Option<&Pool> {
+        find(&self.pools, |pool| pool.name.as_str().cmp(name))
+    }
+
+    /// The pool of a wallet.
+    #[must_use]
+    pub fn pool_of(&self, wallet: WalletId) -> Option<&Pool> {
+        self.pools
+            .iter()
+            .find(|pool| pool.wallets.binary_search(&wallet).is_ok())
+    }
+
+    /// The rule of a call: the one that says most of how its data begins.
+    #[must_use]
+    pub fn call(&self, target: AccountId, data: &[u8]) -> Option<&CallRule> {
+        (1..=METHOD_LIMIT.min(data.len()))
+            .rev()
+            .filter_map(|length| data.get(..length))
+            .find_map(|method| {
+                find(&self.calls, |rule| {
+                    (rule.target, rule.method.as_slice()).cmp(&(target, method))
+                })
+            })
+    }
+
+    /// Whether it relies on something that this version of the signer does not do: alarms, the dead-man
+    /// pause, suspension by a violation. An owner who adopted it would trust in what never happens.
+    #[must_use]
+    pub fn is_ahead(&self) -> bool {
+        let suspends = |entry: &Escalation| entry.action == Action::SuspendSession;
+        !self.alarms.is_empty() || self.dead_man.is_some() || self.escalations.iter().any(suspends)
+    }
+
+    /// What a violation brings.
+    #[must_use]
+    pub fn action(&self, code: Code) -> Option<Action> {
+        find(&self.escalations, |entry| entry.code.cmp(&code)).map(|entry| entry.action)
+    }
+
+    /// The most that a session's grant may allow of an asset in one transaction; none if it may not
+    /// name the asset.
+    #[must_use]
+    pub fn session_ceiling(&self, asset: AssetId, bearer: bool) -> Option<Amount> {
+        let mut ceiling = self.asset(asset)?.per_transaction;
+        let of_sessions = |scope: &Scope| match scope {
+            Scope::Global | Scope::EverySession => true,
+            Scope::BearerSessions => bearer,
+            Scope::Pool(_) | Scope::Wallet(_) | Scope::Session(_) => false,
+        };
+        for rule in self.scopes.iter().filter(|rule| of_sessions(&rule.scope)) {
+            let limit = rule.limits(asset).and_then(|limits| limits.per_transaction);
+            ceiling = limit.map_or(ceiling, |limit| limit.min(ceiling));
+        }
+        Some(ceiling)
+    }
+
+    /// Puts every list into its canonical order.
     pub fn sort(&mut self) {
         self.assets.sort_by_key(|rule| rule.asset);
+        for rule in &mut self.assets {
+            rule.extensions.sort_unstable();
+            sort_cumulative(&mut rule.cumulative);
+            if let Some(limits) = &mut rule.recipient {
+                sort_cumulative(&mut limits.cumulative);
+            }
+        }
         self.recipients.sort_by_key(|known| known.account);
-    }
-
-    /// Checks what the encoding alone does not.
-    ///
-    /// # Errors
-    /// The first flaw found.
-    pub fn check(&self) -> Result<(), PolicyError> {
-        if self.version != VERSION {
-            return Err(PolicyError::Version);
+        self.denied.sort_unstable();
+        self.pools.sort_by(|one, other| one.name.cmp(&other.name));
+        for pool in &mut self.pools {
+            pool.wallets.sort_unstable();
         }
-        if self.epoch == 0 {
-            return Err(PolicyError::Epoch);
-        }
-        if self.maturity > MATURITY_LONGEST {
-            return Err(PolicyError::Maturity);
-        }
-        if !self
-            .assets
-            .is_sorted_by(|one, other| one.asset < other.asset)
-        {
-            return Err(PolicyError::AssetOrder);
-        }
-        if !self
-            .recipients
-            .is_sorted_by(|one, other| one.account < other.account)
-        {
-            return Err(PolicyError::RecipientOrder);
-        }
-        let mut names: Vec<_> = self
-            .recipients
-            .iter()
-            .map(|known| (known.account.chain(), known.name.as_str()))
-            .collect();
-        names.sort_unstable();
-        if !names.is_sorted_by(|one, other| one < other) {
-            return Err(PolicyError::RecipientOrder);
-        }
-        let contact = |name: &str| {
-            (1..=32).contains(&name.len())
-                && name
-                    .bytes()
-                    .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
-        };
-        if !self.recipients.iter().all(|known| contact(&known.name)) {
-            return Err(PolicyError::Name);
-        }
-        self.assets.iter().try_for_each(AssetRule::check)
+        self.calls
+            .sort_by(|one, other| (one.target, &one.method).cmp(&(other.target, &other.method)));
+        self.scopes
+            .sort_by(|one, other| one.scope.cmp(&other.scope));
+        self.scopes.iter_mut().for_each(sort_scope);
+        self.escalations.sort_by_key(|entry| entry.code);
     }
 }
 
+/// Bytes of a call's data that a rule may name, at most.
+pub(super) const METHOD_LIMIT: usize = 16;
+
+fn find<T>(sorted: &[T], order: impl FnMut(&T) -> std::cmp::Ordering) -> Option<&T> {
+    let place = sorted.binary_search_by(order).ok()?;
+    sorted.get(place)
+}
+
+fn sort_scope(rule: &mut ScopeRule) {
+    rule.limits.sort_by_key(|entry| entry.asset);
+    let limits = rule.limits.iter_mut().map(|entry| &mut entry.limits);
+    for limits in limits.chain(&mut rule.usd) {
+        sort_cumulative(&mut limits.cumulative);
+    }
+    if let Some(networks) = &mut rule.networks {
+        networks.sort_unstable();
+    }
+    if let Some(assets) = &mut rule.assets {
+        assets.sort_unstable();
+    }
+    if let Some(recipients) = &mut rule.recipients {
+        recipients.sort_unstable();
+    }
+}
+
+fn sort_cumulative(list: &mut [Cumulative]) {
+    list.sort_by_key(|entry| (entry.window, entry.tier));
+}
+
 impl AssetRule {
-    fn check(&self) -> Result<(), PolicyError> {
-        let symbol_fits = (1..=12).contains(&self.symbol.len());
-        if !symbol_fits || !self.symbol.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(PolicyError::Name);
+    /// An asset of which nothing may be spent.
+    #[must_use]
+    pub fn closed(asset: AssetId, symbol: &str, decimals: Decimals) -> Self {
+        Self {
+            asset,
+            symbol: symbol.to_owned(),
+            decimals,
+            per_transaction: Amount::ZERO,
+            hour: Amount::ZERO,
+            day: Amount::ZERO,
+            week: Amount::ZERO,
+            month: Amount::ZERO,
+            counts: Counts::default(),
+            instant_up_to: Amount::ZERO,
+            notify_up_to: Amount::ZERO,
+            fee_ceiling: None,
+            outstanding: None,
+            sign_only: false,
+            delay_up_to: Amount::ZERO,
+            approve_up_to: Amount::ZERO,
+            cumulative: Vec::new(),
+            recipient: None,
+            rent_ceiling: None,
+            price: None,
+            extensions: Vec::new(),
         }
-        let rising = [
-            self.instant_up_to,
-            self.notify_up_to,
-            self.per_transaction,
-            self.hour,
-            self.day,
-            self.week,
-            self.month,
-        ];
-        if !rising.is_sorted() {
-            return Err(PolicyError::LimitOrder);
+    }
+
+    /// What holds for each wallet.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits {
+            per_transaction: Some(self.per_transaction),
+            hour: Some(self.hour),
+            day: Some(self.day),
+            week: Some(self.week),
+            month: Some(self.month),
+            counts: self.counts,
+            instant_up_to: Some(self.instant_up_to),
+            notify_up_to: Some(self.notify_up_to),
+            delay_up_to: Some(self.delay_up_to),
+            approve_up_to: Some(self.approve_up_to),
+            cumulative: self.cumulative.clone(),
         }
-        let native = self.asset.token() == Token::Native;
-        let evm_native = native && matches!(self.asset.chain(), crate::caip::ChainId::Evm(_));
-        if (self.fee_ceiling.is_some() && !native)
-            || self.outstanding.is_some() != evm_native
-            || (self.sign_only && !evm_native)
-        {
-            return Err(PolicyError::NativeOnly);
-        }
-        Ok(())
     }
 }
 

@@ -1,9 +1,16 @@
 //! The owner-signed policy: its document, the windows it counts in, and the judgement of a payment.
 //! Pure; the gateway's early check and the signer's final one are this same code.
 
+pub mod alarm;
+mod check;
 pub mod diff;
 pub mod document;
 pub mod evaluate;
+pub mod history;
+pub mod items;
+pub mod limits;
+mod rule;
+pub mod scope;
 #[cfg(feature = "toml")]
 pub mod toml_form;
 pub mod windows;

@@ -6,19 +6,23 @@ use std::collections::VecDeque;
 use minicbor::{Decode, Encode};
 
 use crate::amount::Amount;
-use crate::denial::Code;
 use crate::time::{BudgetTime, Millis};
 
 /// A rolling window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(index_only)]
 pub enum Window {
     /// 60 minutes, in buckets of one minute.
+    #[n(0)]
     Hour,
     /// 24 hours, in buckets of 15 minutes.
+    #[n(1)]
     Day,
     /// 7 days, in buckets of one hour.
+    #[n(2)]
     Week,
     /// 30 days, in buckets of four hours.
+    #[n(3)]
     Month,
 }
 
@@ -47,14 +51,14 @@ impl Window {
         .millis()
     }
 
-    /// The code of a payment that this window refuses.
+    /// The name in a document's form for people.
     #[must_use]
-    pub const fn code(self) -> Code {
+    pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Hour => Code::HourLimit,
-            Self::Day => Code::DayLimit,
-            Self::Week => Code::WeekLimit,
-            Self::Month => Code::MonthLimit,
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
         }
     }
 }
@@ -71,8 +75,9 @@ struct Bucket {
 }
 
 /// The buckets of one window, oldest first.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Buckets(VecDeque<Bucket>);
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+#[cbor(transparent)]
+struct Buckets(#[n(0)] VecDeque<Bucket>);
 
 impl Buckets {
     fn charge(&mut self, window: Window, at: BudgetTime, amount: Amount) {
@@ -113,9 +118,11 @@ const fn end(window: Window, index: u64) -> u64 {
     index.saturating_add(1).saturating_mul(window.bucket())
 }
 
-/// Everything charged to one wallet in one asset, as far as any window can still see it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// Everything charged to one account of spending, as far as any window can still see it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+#[cbor(transparent)]
 pub struct Usage {
+    #[n(0)]
     windows: [Buckets; 4],
 }
 
@@ -157,21 +164,20 @@ impl Usage {
             .fold(0, |sum, bucket| sum.saturating_add(bucket.count))
     }
 
-    /// How long until at most `room` is left charged in the window, if nothing else is spent.
+    /// How long until each charge leaves the window, soonest first.
+    pub fn leaving(&self, window: Window, now: BudgetTime) -> impl Iterator<Item = Millis> {
+        self.of(window).within(window, now).map(move |bucket| {
+            let leaves = end(window, bucket.index).saturating_add(window.length().millis());
+            Millis::from_millis(leaves.saturating_sub(now.millis()))
+        })
+    }
+
+    /// Whether no window sees a charge any more.
     #[must_use]
-    pub fn wait_until_at_most(&self, window: Window, now: BudgetTime, room: Amount) -> Millis {
-        let mut left = self.spent(window, now);
-        for bucket in self.of(window).within(window, now) {
-            if left <= room {
-                break;
-            }
-            left = left.remaining_after(bucket.sum);
-            if left <= room {
-                let leaves = end(window, bucket.index).saturating_add(window.length().millis());
-                return Millis::from_millis(leaves.saturating_sub(now.millis()));
-            }
-        }
-        Millis::from_millis(0)
+    pub fn is_forgotten(&self, now: BudgetTime) -> bool {
+        Window::ALL
+            .into_iter()
+            .all(|window| self.of(window).within(window, now).next().is_none())
     }
 
     fn of(&self, window: Window) -> &Buckets {
@@ -208,7 +214,7 @@ mod tests {
                 let gone = last.after(Millis::from_millis(window.bucket()));
                 assert_eq!(usage.spent(window, gone), Amount::ZERO);
                 assert_eq!(usage.count(window, gone), 0);
-                let wait = usage.wait_until_at_most(window, at, Amount::ZERO);
+                let wait = usage.leaving(window, at).last().expect("it leaves");
                 assert_eq!(usage.spent(window, at.after(wait)), Amount::ZERO);
                 let early = Millis::from_millis(wait.millis() - 1);
                 assert_eq!(

@@ -9,7 +9,8 @@ use minicbor::{Decode, Encode};
 use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId, ChainId};
-use crate::ids::{SessionId, SignerId, StatementId, WalletId};
+use crate::event::Charge;
+use crate::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
 use crate::keys::OwnerKey;
 use crate::session::SessionGrant;
 use crate::time::{Millis, WallTime};
@@ -116,6 +117,128 @@ pub enum StatementFacts {
         #[n(0)]
         account: AccountId,
     },
+    /// Lets a payment that waits for its owners be signed, once.
+    #[n(9)]
+    ApprovePayment {
+        /// Which.
+        #[n(0)]
+        transaction: TransactionId,
+    },
+    /// Ends a waiting payment for good.
+    #[n(10)]
+    RejectPayment {
+        /// Which.
+        #[n(0)]
+        transaction: TransactionId,
+    },
+    /// Adds an owner's key after 72 hours; the key rehearses over the same text.
+    #[n(11)]
+    AddOwner {
+        /// The key.
+        #[n(0)]
+        key: OwnerKey,
+    },
+    /// Removes an owner after 72 hours.
+    #[n(12)]
+    RemoveOwner {
+        /// Which.
+        #[n(0)]
+        owner: OwnerId,
+    },
+    /// Changes how many owners must sign, after 72 hours.
+    #[n(13)]
+    SetQuorum {
+        /// How many.
+        #[n(0)]
+        quorum: u32,
+    },
+    /// Cancels a change that has not taken effect.
+    #[n(14)]
+    CancelOwnerChange {
+        /// The statement that asked for the change.
+        #[n(0)]
+        change: StatementId,
+    },
+    /// Suspends another owner's key at once.
+    #[n(15)]
+    SuspendOwner {
+        /// Whose.
+        #[n(0)]
+        owner: OwnerId,
+    },
+    /// Lets a suspended key sign again.
+    #[n(16)]
+    LiftSuspension {
+        /// Whose.
+        #[n(0)]
+        owner: OwnerId,
+    },
+    /// Gives back what one payment was charged: names its entry in the log, counts once.
+    #[n(17)]
+    Credit {
+        /// The entry's number.
+        #[n(0)]
+        sequence: u64,
+        /// The payment.
+        #[n(1)]
+        transaction: TransactionId,
+        /// Which wallet was charged.
+        #[n(2)]
+        wallet: WalletId,
+        /// How much of each asset, at most what was charged; sorted, each once.
+        #[n(3)]
+        amounts: Vec<Charge>,
+    },
+    /// Makes a new key the only owner after 72 hours; signed by that key, over `admin.sock` with
+    /// recovery phrase and password.
+    #[n(18)]
+    RecoverOwners {
+        /// The key.
+        #[n(0)]
+        key: OwnerKey,
+    },
+    /// Adds a guardian's key after 72 hours; the key rehearses over the same text.
+    #[n(19)]
+    AddGuardian {
+        /// The key.
+        #[n(0)]
+        key: OwnerKey,
+    },
+    /// Removes a guardian after 72 hours.
+    #[n(20)]
+    RemoveGuardian {
+        /// Which.
+        #[n(0)]
+        guardian: OwnerId,
+    },
+    /// What a guardian may say: the only kind that a guardian's key signs alone.
+    #[n(21)]
+    GuardianStop {
+        /// What is stopped.
+        #[n(0)]
+        stop: GuardianStop,
+    },
+    /// Ends the signer and its log for good.
+    #[n(22)]
+    Retire,
+}
+
+/// What a guardian may stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum GuardianStop {
+    /// Pauses everything.
+    #[n(0)]
+    PauseAll,
+    /// Throws the kill switch.
+    #[n(1)]
+    Kill,
+    /// Cancels a change of owners that has not taken effect.
+    #[n(2)]
+    CancelChange {
+        /// The statement that asked for the change.
+        #[n(0)]
+        change: StatementId,
+    },
 }
 
 impl StatementFacts {
@@ -132,7 +255,48 @@ impl StatementFacts {
             Self::AttestNonce { .. } => "ATTEST NONCE",
             Self::StateTime { .. } => "STATE TIME",
             Self::EnrolWithdrawal { .. } => "ENROL WITHDRAWAL ADDRESS",
+            Self::ApprovePayment { .. } => "APPROVE PAYMENT",
+            Self::RejectPayment { .. } => "REJECT PAYMENT",
+            Self::AddOwner { .. } => "ADD OWNER",
+            Self::RemoveOwner { .. } => "REMOVE OWNER",
+            Self::SetQuorum { .. } => "SET QUORUM",
+            Self::CancelOwnerChange { .. } => "CANCEL OWNER CHANGE",
+            Self::SuspendOwner { .. } => "SUSPEND OWNER",
+            Self::LiftSuspension { .. } => "LIFT SUSPENSION",
+            Self::Credit { .. } => "CREDIT",
+            Self::RecoverOwners { .. } => "RECOVER OWNERS",
+            Self::AddGuardian { .. } => "ADD GUARDIAN",
+            Self::RemoveGuardian { .. } => "REMOVE GUARDIAN",
+            Self::GuardianStop { .. } => "GUARDIAN STOP",
+            Self::Retire => "RETIRE SIGNER",
         }
+    }
+
+    /// Whether it can only stop something: no stop that comes later needs to void it.
+    #[must_use]
+    pub const fn only_stops(&self) -> bool {
+        matches!(
+            self,
+            Self::CancelOwnerChange { .. }
+                | Self::SuspendOwner { .. }
+                | Self::GuardianStop { .. }
+                | Self::RejectPayment { .. }
+        )
+    }
+
+    /// Whether it becomes a change of owners that waits.
+    #[must_use]
+    pub const fn changes_owners(&self) -> bool {
+        matches!(
+            self,
+            Self::AddOwner { .. }
+                | Self::RemoveOwner { .. }
+                | Self::SetQuorum { .. }
+                | Self::RecoverOwners { .. }
+                | Self::AddGuardian { .. }
+                | Self::RemoveGuardian { .. }
+                | Self::EnrolWithdrawal { .. }
+        )
     }
 }
 

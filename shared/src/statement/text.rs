@@ -4,6 +4,10 @@
 //! shortened. Called by the signer's core. docs/statements.md lists kinds and fields.
 
 mod lines;
+#[cfg(test)]
+pub(super) mod owner_samples;
+mod owners;
+mod payment;
 mod policy;
 #[cfg(test)]
 mod properties;
@@ -20,8 +24,10 @@ use crate::caip::{AccountId, AssetId, ChainId};
 use crate::codec::to_canonical;
 use crate::denial::Code;
 use crate::digest::{Digest, Domain, hash};
-use crate::ids::{SessionId, WalletId};
+use crate::ids::{OwnerId, SessionId, StatementId, TransactionId, WalletId};
+use crate::intent::Intent;
 use crate::keys::OwnerKey;
+use crate::owner_change::OwnerChange;
 use crate::policy::document::PolicyDocument;
 use crate::session::{Credential, SessionGrant};
 
@@ -61,6 +67,27 @@ pub trait StatementView {
     fn wallets_on(&self, chain: ChainId) -> usize;
     /// The grant of a session, also of a revoked one.
     fn session(&self, session: SessionId) -> Option<&SessionGrant>;
+    /// A waiting payment.
+    fn intent(&self, transaction: TransactionId) -> Option<&Intent>;
+    /// Epoch of the newest adopted policy document, also of a voided one; 0 if there is none.
+    fn policy_epoch(&self) -> u64;
+    /// How many owners must sign, of how many that may.
+    fn quorum(&self) -> Quorum;
+    /// The key of an owner, suspended or not.
+    fn owner_key(&self, owner: OwnerId) -> Option<OwnerKey>;
+    /// The key of a guardian.
+    fn guardian_key(&self, guardian: OwnerId) -> Option<OwnerKey>;
+    /// The change of owners that this statement asked for, while it waits.
+    fn pending(&self, statement: StatementId) -> Option<&OwnerChange>;
+}
+
+/// How many owners must sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quorum {
+    /// How many.
+    pub needed: u32,
+    /// Of how many that are not suspended.
+    pub owners: usize,
 }
 
 /// The digest in a statement's last line: [`Domain::Statement`] over the canonical header (an array of
@@ -87,7 +114,7 @@ pub fn compose(
     view: &dyn StatementView,
 ) -> Result<StatementText, Code> {
     // The text is read against this epoch: another one would compare with the wrong document.
-    if header.policy_epoch != view.newest_policy().map_or(0, |document| document.epoch) {
+    if header.policy_epoch != view.policy_epoch() {
         return Err(Code::StatementMalformed);
     }
     let mut lines = Lines::new(facts.heading(), purpose(facts));
@@ -134,11 +161,24 @@ pub fn compose(
         StatementFacts::EnrolWithdrawal { account } => {
             lines.field("Address", account.account());
             network(&mut lines, account.chain());
-            lines.field(
-                "Takes effect",
-                "after 72 hours of the signer's running time",
-            );
+            lines.field("Takes effect", owners::WAITS);
         }
+        StatementFacts::ApprovePayment { transaction }
+        | StatementFacts::RejectPayment { transaction } => {
+            payment::write(&mut lines, *transaction, view)?;
+        }
+        StatementFacts::AddOwner { .. }
+        | StatementFacts::RemoveOwner { .. }
+        | StatementFacts::SetQuorum { .. }
+        | StatementFacts::CancelOwnerChange { .. }
+        | StatementFacts::SuspendOwner { .. }
+        | StatementFacts::LiftSuspension { .. }
+        | StatementFacts::Credit { .. }
+        | StatementFacts::RecoverOwners { .. }
+        | StatementFacts::AddGuardian { .. }
+        | StatementFacts::RemoveGuardian { .. }
+        | StatementFacts::GuardianStop { .. }
+        | StatementFacts::Retire => owners::write(&mut lines, facts, view)?,
     }
     lines.field("Policy epoch", header.policy_epoch);
     lines.field("Signer", header.signer);
@@ -154,7 +194,7 @@ const fn purpose(facts: &StatementFacts) -> &'static str {
             "Signing this makes the key below an owner of this signer, who may adopt policies, grant sessions and withdraw."
         }
         StatementFacts::AdoptPolicy { .. } => {
-            "Signing this adopts a policy. Agents then spend within it without asking you."
+            "Signing this adopts a policy. Agents then spend within it."
         }
         StatementFacts::GrantSession { .. } => {
             "Signing this lets an agent spend from your wallets up to the limits below without asking you."
@@ -177,18 +217,53 @@ const fn purpose(facts: &StatementFacts) -> &'static str {
         StatementFacts::EnrolWithdrawal { .. } => {
             "Signing this lets owners withdraw to the address below, outside all limits and delays."
         }
+        StatementFacts::ApprovePayment { .. } => {
+            "Signing this makes the payment below, once, within your policy."
+        }
+        StatementFacts::RejectPayment { .. } => {
+            "Signing this ends the payment below for good. Nothing is paid."
+        }
+        StatementFacts::AddOwner { .. } => {
+            "Signing this makes the key below an owner, who may sign with you or, if one is enough, alone. The key itself signs this too."
+        }
+        StatementFacts::RemoveOwner { .. } => {
+            "Signing this removes an owner, whose key then signs nothing any more."
+        }
+        StatementFacts::SetQuorum { .. } => {
+            "Signing this changes how many owners must sign together."
+        }
+        StatementFacts::CancelOwnerChange { .. } => {
+            "Signing this cancels the change below before it takes effect."
+        }
+        StatementFacts::SuspendOwner { .. } => {
+            "Signing this suspends an owner's key, ends the sessions it granted, and voids what it signed that still waits."
+        }
+        StatementFacts::LiftSuspension { .. } => {
+            "Signing this lets a suspended owner's key sign again."
+        }
+        StatementFacts::Credit { .. } => {
+            "Signing this gives an agent back what a payment was charged. Sign only if it never took place and never can."
+        }
+        StatementFacts::RecoverOwners { .. } => {
+            "Signing this makes the key below the only owner of this signer and suspends every other."
+        }
+        StatementFacts::AddGuardian { .. } => {
+            "Signing this makes the key below a guardian, who may pause, kill, cancel changes of owners and witness a recovery."
+        }
+        StatementFacts::RemoveGuardian { .. } => {
+            "Signing this removes a guardian, whose key then signs nothing any more."
+        }
+        StatementFacts::GuardianStop { .. } => {
+            "Signing this stops what is named below, as a guardian. It starts and loosens nothing."
+        }
+        StatementFacts::Retire => {
+            "Signing this ends this signer and its log for good. Nothing is signed afterwards."
+        }
     }
 }
 
 fn enrol_owner(lines: &mut Lines, key: &OwnerKey, withdrawals: &[AccountId]) -> Result<(), Code> {
-    lines.field("Key", key);
-    lines.field(
-        "Kind of key",
-        match key {
-            OwnerKey::Ed25519(_) => "Ed25519, a Solana wallet",
-            OwnerKey::Secp256k1(_) => "secp256k1, an EVM wallet",
-        },
-    );
+    owners::new_key(lines, key);
     let mut sorted = withdrawals.to_vec();
     sorted.sort_unstable();
     if !sorted.is_sorted_by(|one, other| one < other) {

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::owner_samples::{change_id, owner_id};
 use super::samples::*;
 use super::*;
-use crate::ids::{SignerId, StatementId};
-use crate::statement::TEXT_LIMIT;
+use crate::event::Charge;
+use crate::ids::{SignerId, StatementId, TransactionId};
+use crate::statement::{GuardianStop, TEXT_LIMIT};
 use crate::time::{Millis, WallTime};
 
 /// A text that the signer never wrote.
@@ -59,7 +61,7 @@ fn the_document_shows_the_golden_files() {
         .collect();
     headings.sort_unstable();
     headings.dedup();
-    assert_eq!(headings.len(), 9, "a sample of each kind");
+    assert_eq!(headings.len(), 23, "a sample of each kind");
     for heading in headings {
         let shown = samples()
             .iter()
@@ -142,6 +144,18 @@ fn what_is_unknown_or_contradictory_is_refused() {
         Facts::AdoptPolicy {
             document: document.to_bytes(),
         }
+    };
+    let credit = |wallet: u8, amounts: &[u128]| Facts::Credit {
+        sequence: 1,
+        transaction: TransactionId::from_bytes([1; 16]),
+        wallet: wallet_id(wallet),
+        amounts: amounts
+            .iter()
+            .map(|amount| Charge {
+                asset: read("solana:localnet/slip44:501"),
+                amount: units(*amount),
+            })
+            .collect(),
     };
     let cases = [
         (
@@ -257,6 +271,43 @@ fn what_is_unknown_or_contradictory_is_refused() {
         ),
         (Code::PolicyEpoch, policy(|document| document.epoch = 1)),
         (Code::PolicyEpoch, policy(|document| document.epoch = 3)),
+        (
+            Code::OwnerUnknown,
+            Facts::RemoveOwner { owner: owner_id(3) },
+        ),
+        (
+            Code::OwnerUnknown,
+            Facts::SuspendOwner { owner: owner_id(9) },
+        ),
+        (
+            Code::OwnerUnknown,
+            Facts::LiftSuspension { owner: owner_id(9) },
+        ),
+        (
+            Code::GuardianUnknown,
+            Facts::RemoveGuardian {
+                guardian: owner_id(1),
+            },
+        ),
+        (
+            Code::OwnerChangeUnknown,
+            Facts::CancelOwnerChange {
+                change: change_id(9),
+            },
+        ),
+        (
+            Code::OwnerChangeUnknown,
+            Facts::GuardianStop {
+                stop: GuardianStop::CancelChange {
+                    change: change_id(9),
+                },
+            },
+        ),
+        (Code::QuorumRange, Facts::SetQuorum { quorum: 0 }),
+        (Code::WalletUnknown, credit(9, &[1])),
+        (Code::StatementMalformed, credit(1, &[])),
+        (Code::StatementMalformed, credit(1, &[0])),
+        (Code::StatementMalformed, credit(1, &[1, 1])),
     ];
     for (code, facts) in cases {
         assert_eq!(refused(&view, &facts), Some(code), "{facts:?}");

@@ -9,14 +9,17 @@ use waiaas_shared::digest::{Domain, hash};
 use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Charge, EventBody, Origin, RequestNonce, Spend};
 use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use waiaas_shared::intent::{Intent, IntentEnd, Wait};
 use waiaas_shared::keys::{AgentKey, KeyPath, OwnerKey};
-use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient, VERSION};
+use waiaas_shared::owner_change::{KnownKey, NewKey, OwnerChange};
+use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient};
 use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::policy::limits::Counts;
 use waiaas_shared::session::{Credential, SessionGrant, SessionLimit};
-use waiaas_shared::statement::text::{StatementView, WalletFacts, compose};
+use waiaas_shared::statement::text::{Quorum, StatementView, WalletFacts, compose};
 use waiaas_shared::statement::verify::Envelope;
-use waiaas_shared::statement::{StatementFacts, StatementHeader};
-use waiaas_shared::time::{Millis, RunTime, WallTime};
+use waiaas_shared::statement::{GuardianStop, StatementFacts, StatementHeader};
+use waiaas_shared::time::{BudgetTime, Millis, RunTime, WallTime};
 
 use crate::kind;
 
@@ -70,25 +73,25 @@ pub(crate) fn wall() -> WallTime {
 
 fn document() -> PolicyDocument {
     let rule = |chain: ChainId, symbol: &str, places| AssetRule {
-        asset: chain.native_asset(),
-        symbol: symbol.to_owned(),
-        decimals: Decimals::new(places).unwrap(),
         per_transaction: units(100),
         hour: units(200),
         day: units(300),
         week: units(400),
         month: units(1 << 70),
-        day_count: Some(10),
+        counts: Counts {
+            day: Some(10),
+            ..Counts::default()
+        },
         instant_up_to: units(10),
         notify_up_to: units(50),
+        delay_up_to: units(60),
+        approve_up_to: units(80),
         fee_ceiling: Some(units(5)),
         outstanding: (chain.family() == Family::Evm).then(|| units(1000)),
         sign_only: chain.family() == Family::Evm,
+        ..AssetRule::closed(chain.native_asset(), symbol, Decimals::new(places).unwrap())
     };
     let mut document = PolicyDocument {
-        version: VERSION,
-        epoch: 1,
-        maturity: Millis::from_hours(24),
         assets: vec![rule(evm(), "ETH", 18), rule(solana(), "SOL", 9)],
         recipients: vec![
             Recipient {
@@ -100,6 +103,7 @@ fn document() -> PolicyDocument {
                 name: "data".to_owned(),
             },
         ],
+        ..PolicyDocument::closed(1)
     };
     document.sort();
     document.check().unwrap();
@@ -191,8 +195,38 @@ fn withdrawal() -> Spend {
     }
 }
 
+fn transaction() -> TransactionId {
+    spend().transaction
+}
+
+fn intent() -> Intent {
+    Intent {
+        transaction: transaction(),
+        session: session(),
+        wallet: evm_wallet(),
+        asset: evm().native_asset(),
+        to: evm_account(),
+        amount: units(9),
+        fee_ceiling: units(5),
+        wait: Wait::Approval { quorum: 2 },
+        opened: RunTime::from_millis(4000),
+        expires: wall().after(Millis::from_hours(12)),
+        release_within: Millis::from_hours(1),
+        policy_epoch: 1,
+        idempotency: hash(Domain::Idempotency, &[b"key"]),
+        body: hash(Domain::RequestBody, &[b"body"]),
+        kept_until: wall().after(Millis::from_hours(24)),
+        request_nonce: Some(RequestNonce {
+            nonce: "0123456789abcdef".to_owned(),
+            expires: wall().after(Millis::from_secs(120)),
+        }),
+        submit: true,
+        first_payment: true,
+    }
+}
+
 /// What the texts are written from.
-struct View(PolicyDocument, SessionGrant);
+struct View(PolicyDocument, SessionGrant, Intent);
 
 impl StatementView for View {
     fn wallet(&self, wallet: WalletId) -> Option<WalletFacts> {
@@ -218,6 +252,205 @@ impl StatementView for View {
     fn session(&self, _: SessionId) -> Option<&SessionGrant> {
         Some(&self.1)
     }
+
+    fn intent(&self, _: TransactionId) -> Option<&Intent> {
+        Some(&self.2)
+    }
+
+    fn policy_epoch(&self) -> u64 {
+        self.0.epoch
+    }
+
+    fn quorum(&self) -> Quorum {
+        Quorum {
+            needed: 1,
+            owners: 1,
+        }
+    }
+
+    fn owner_key(&self, _: OwnerId) -> Option<OwnerKey> {
+        Some(key())
+    }
+
+    fn guardian_key(&self, _: OwnerId) -> Option<OwnerKey> {
+        Some(key())
+    }
+
+    fn pending(&self, _: StatementId) -> Option<&OwnerChange> {
+        Some(&OwnerChange::SetQuorum { quorum: 2 })
+    }
+}
+
+fn key() -> OwnerKey {
+    OwnerKey::Ed25519(SolanaAddress::from_bytes([0xd4; 32]))
+}
+
+fn new_key() -> NewKey {
+    NewKey {
+        id: owner(),
+        key: key(),
+        envelope: Envelope::Ed25519OffchainV1,
+    }
+}
+
+fn known_key() -> KnownKey {
+    KnownKey {
+        id: owner(),
+        key: key(),
+    }
+}
+
+fn credit() -> Vec<Charge> {
+    vec![Charge {
+        asset: evm().native_asset(),
+        amount: units(1 << 64),
+    }]
+}
+
+/// Statements about owners.
+fn facts_about_owners() -> Vec<(&'static str, StatementFacts)> {
+    let change = StatementId::from_bytes(bytes(0x11));
+    vec![
+        ("add-owner", StatementFacts::AddOwner { key: key() }),
+        (
+            "remove-owner",
+            StatementFacts::RemoveOwner { owner: owner() },
+        ),
+        ("set-quorum", StatementFacts::SetQuorum { quorum: 2 }),
+        (
+            "cancel-owner-change",
+            StatementFacts::CancelOwnerChange { change },
+        ),
+        (
+            "suspend-owner",
+            StatementFacts::SuspendOwner { owner: owner() },
+        ),
+        (
+            "lift-suspension",
+            StatementFacts::LiftSuspension { owner: owner() },
+        ),
+        (
+            "credit",
+            StatementFacts::Credit {
+                sequence: 300,
+                transaction: spend().transaction,
+                wallet: evm_wallet(),
+                amounts: credit(),
+            },
+        ),
+        (
+            "recover-owners",
+            StatementFacts::RecoverOwners { key: key() },
+        ),
+        ("add-guardian", StatementFacts::AddGuardian { key: key() }),
+        (
+            "remove-guardian",
+            StatementFacts::RemoveGuardian { guardian: owner() },
+        ),
+        (
+            "guardian-stop",
+            StatementFacts::GuardianStop {
+                stop: GuardianStop::PauseAll,
+            },
+        ),
+        (
+            "guardian-stop-kill",
+            StatementFacts::GuardianStop {
+                stop: GuardianStop::Kill,
+            },
+        ),
+        (
+            "guardian-stop-cancel",
+            StatementFacts::GuardianStop {
+                stop: GuardianStop::CancelChange { change },
+            },
+        ),
+        ("retire", StatementFacts::Retire),
+    ]
+}
+
+/// Events about owners: the change that is scheduled has a file for each of its kinds.
+fn about_owners() -> Vec<(String, EventBody)> {
+    let (signers, statement) = (vec![owner()], statement());
+    let change = StatementId::from_bytes(bytes(0x11));
+    let scheduled = |name: &str, change| {
+        let body = EventBody::OwnerChangeScheduled {
+            change,
+            effective: RunTime::from_millis(72 * 3_600_000),
+            statement,
+            signers: signers.clone(),
+        };
+        (format!("owner-change-scheduled{name}"), body)
+    };
+    let account = AccountId::new(evm(), evm_account()).unwrap();
+    let recovery = OwnerChange::Recover {
+        key: new_key(),
+        guardians: vec![owner()],
+    };
+    let bodies = [
+        EventBody::OwnerChangeCancelled {
+            change,
+            statement,
+            signers: signers.clone(),
+        },
+        EventBody::OwnerChangeEffective { change },
+        EventBody::OwnerChangeVoided {
+            change,
+            code: Code::QuorumRange,
+        },
+        EventBody::OwnerSuspended {
+            owner: owner(),
+            policies: vec![3, 4],
+            sessions: vec![session()],
+            changes: vec![change],
+            statement: Some(statement),
+            signers: signers.clone(),
+        },
+        EventBody::SuspensionLifted {
+            owner: owner(),
+            statement,
+            signers: signers.clone(),
+        },
+        EventBody::Credited {
+            sequence: 300,
+            wallet: evm_wallet(),
+            session: session(),
+            charged_at: BudgetTime::from_millis(4_000),
+            amounts: credit(),
+            statement,
+            signers: signers.clone(),
+        },
+        EventBody::GuardianStopped {
+            statement,
+            guardians: signers.clone(),
+        },
+        EventBody::Retired {
+            statement,
+            signers: signers.clone(),
+        },
+    ];
+    let mut samples = vec![
+        scheduled("", OwnerChange::AddOwner(new_key())),
+        scheduled("-remove", OwnerChange::RemoveOwner(known_key())),
+        scheduled("-quorum", OwnerChange::SetQuorum { quorum: 2 }),
+        scheduled("-guardian", OwnerChange::AddGuardian(new_key())),
+        scheduled("-guardian-remove", OwnerChange::RemoveGuardian(known_key())),
+        scheduled("-withdrawal", OwnerChange::EnrolWithdrawal { account }),
+        scheduled("-recovery", recovery),
+        (
+            "owner-suspended-by-password".to_owned(),
+            EventBody::OwnerSuspended {
+                owner: owner(),
+                policies: Vec::new(),
+                sessions: Vec::new(),
+                changes: Vec::new(),
+                statement: None,
+                signers: Vec::new(),
+            },
+        ),
+    ];
+    samples.extend(bodies.map(|body| (kind(&body).to_owned(), body)));
+    samples
 }
 
 /// Each kind of statement, by the name of its golden file.
@@ -288,6 +521,18 @@ fn facts() -> Vec<(&'static str, StatementFacts)> {
                 account: evm_recipient,
             },
         ),
+        (
+            "approve-payment",
+            StatementFacts::ApprovePayment {
+                transaction: transaction(),
+            },
+        ),
+        (
+            "reject-payment",
+            StatementFacts::RejectPayment {
+                transaction: transaction(),
+            },
+        ),
     ]
 }
 
@@ -298,7 +543,7 @@ fn issued(facts: StatementFacts) -> EventBody {
         policy_epoch: 1,
         expires: wall().after(Millis::from_hours(1)),
     };
-    let text = compose(&header, &facts, &View(document(), grant())).unwrap();
+    let text = compose(&header, &facts, &View(document(), grant(), intent())).unwrap();
     EventBody::StatementIssued {
         statement: header.statement,
         facts,
@@ -410,6 +655,19 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
             code: Code::DayLimit,
             count: 12,
         },
+        EventBody::IntentOpened(intent()),
+        EventBody::IntentApproved {
+            transaction: transaction(),
+            statement: statement(),
+            signers: signers.clone(),
+            until: RunTime::from_millis(3_604_000),
+        },
+        EventBody::IntentsEnded {
+            transactions: vec![transaction()],
+            cause: IntentEnd::Cancelled {
+                origin: Origin::Gateway,
+            },
+        },
     ];
     let more = [
         (
@@ -437,7 +695,7 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
             EventBody::PauseReleased {
                 wallet: None,
                 statement: statement(),
-                signers,
+                signers: signers.clone(),
             },
         ),
         (
@@ -448,14 +706,57 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
                 count: 1,
             },
         ),
+        (
+            "intent-opened-delay",
+            EventBody::IntentOpened(Intent {
+                wait: Wait::Delay {
+                    ready: RunTime::from_millis(904_000),
+                },
+                request_nonce: None,
+                ..intent()
+            }),
+        ),
+        (
+            "intents-ended-rejected",
+            EventBody::IntentsEnded {
+                transactions: vec![transaction()],
+                cause: IntentEnd::Rejected {
+                    statement: statement(),
+                    signers: signers.clone(),
+                },
+            },
+        ),
+        (
+            "intents-ended-expired",
+            EventBody::IntentsEnded {
+                transactions: vec![transaction()],
+                cause: IntentEnd::Expired,
+            },
+        ),
+        (
+            "intents-ended-session",
+            EventBody::IntentsEnded {
+                transactions: vec![transaction()],
+                cause: IntentEnd::SessionEnded,
+            },
+        ),
+        (
+            "intents-ended-killed",
+            EventBody::IntentsEnded {
+                transactions: vec![],
+                cause: IntentEnd::Killed,
+            },
+        ),
     ];
     let statements = facts()
         .into_iter()
+        .chain(facts_about_owners())
         .map(|(name, facts)| (format!("statement-issued-{name}"), issued(facts)));
     bodies
         .into_iter()
         .map(|body| (kind(&body).to_owned(), body))
         .chain(more.into_iter().map(|(name, body)| (name.to_owned(), body)))
         .chain(statements)
+        .chain(about_owners())
         .collect()
 }

@@ -27,7 +27,7 @@ impl Reference {
                         assert_eq!(*asset, decoded.chain().native_asset());
                         (*to, amount.base_units())
                     }
-                    Effect::Fee { .. } => panic!("one fee"),
+                    _ => panic!("one fee, and transfers: {effect:?}"),
                 })
                 .collect(),
             fee: max.base_units(),

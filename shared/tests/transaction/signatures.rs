@@ -117,7 +117,7 @@ fn the_fee_is_an_effect() {
             .iter()
             .filter_map(|effect| match effect {
                 Effect::Fee { max, .. } => Some(*max),
-                Effect::Transfer { .. } => None,
+                _ => None,
             })
             .collect();
         assert_eq!(fees, [transaction.fee_max()]);

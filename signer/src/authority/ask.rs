@@ -6,13 +6,14 @@ use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::Origin;
 use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use waiaas_shared::intent::IntentView;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 use waiaas_shared::view::{OwnerView, SessionView, WalletView};
 
 use super::lanes::Lane;
-use crate::core::command::SpendRequest;
+use crate::core::command::{Recovery, Rehearsal, SpendRequest};
 use crate::ledger::Page;
 use crate::sys::memory::LockedBytes;
 
@@ -36,8 +37,14 @@ pub enum Ask {
     Policy(Reply<Vec<Vec<u8>>>),
     /// Dry run.
     Decide(Box<SpendRequest>, Reply<Verdict>),
-    /// Charge and sign.
-    Sign(Box<SpendRequest>, Reply<Signed>),
+    /// Charge and sign, or let it wait.
+    Sign(Box<SpendRequest>, Reply<Paid>),
+    /// Sign a payment that waited, with fresh bytes.
+    Release(TransactionId, Vec<u8>, Reply<Signed>),
+    /// End a waiting payment.
+    CancelIntent(TransactionId, Origin, Reply<u64>),
+    /// Everything that waits.
+    Intents(Reply<Vec<IntentView>>),
     /// The bytes of a committed payment.
     SignedTransaction(TransactionId, Reply<Signed>),
     /// Write a text for an owner.
@@ -54,6 +61,12 @@ pub enum Ask {
     Withdraw(StatementId, Vec<OwnerSignature>, Vec<u8>, Reply<Signed>),
     /// Enrol an owner: password and rehearsal.
     Enrol(LockedBytes, StatementId, Envelope, Vec<u8>, Reply<OwnerId>),
+    /// Register a new owner's or guardian's key: password, owners' signatures, the key's own.
+    Register(LockedBytes, Vec<OwnerSignature>, Rehearsal, Reply<OwnerId>),
+    /// Begin a recovery: password, recovery phrase, the new key's signature, guardians' if any.
+    Recover(LockedBytes, LockedBytes, Recovery, Reply<u64>),
+    /// Suspend an owner's key: the password alone.
+    SuspendOwner(LockedBytes, OwnerId, Reply<u64>),
     /// Create a wallet: password, family, networks, first nonce.
     CreateWallet(LockedBytes, Family, Vec<ChainId>, u64, Reply<WalletView>),
     /// Create keystore and log.
@@ -77,13 +90,18 @@ impl Ask {
     #[must_use]
     pub const fn lane(&self) -> Lane {
         match self {
-            Self::Kill(..) | Self::Pause(..) | Self::Revoke(..) | Self::Lock(..) => Lane::Urgent,
+            Self::Kill(..)
+            | Self::Pause(..)
+            | Self::Revoke(..)
+            | Self::CancelIntent(..)
+            | Self::Lock(..) => Lane::Urgent,
             Self::Status(..)
             | Self::Events(..)
             | Self::Remaining(..)
             | Self::Wallets(..)
             | Self::Owners(..)
             | Self::Policy(..)
+            | Self::Intents(..)
             | Self::Decide(..) => Lane::Read,
             _ => Lane::Command,
         }
@@ -113,6 +131,10 @@ pub struct Status {
     pub head: String,
     /// Wrong passwords since the last unlock.
     pub unlock_failures: u32,
+    /// Whether the log has ended for good.
+    pub retired: bool,
+    /// Changes of owners that wait.
+    pub owner_changes: u32,
 }
 
 /// A page of events.
@@ -131,6 +153,15 @@ pub struct Verdict {
     pub tier: Tier,
     /// Worst-case fee, base units of the native asset.
     pub fee: waiaas_shared::amount::Amount,
+}
+
+/// What came of a payment request that was not refused.
+#[derive(Debug, Clone)]
+pub enum Paid {
+    /// It is signed.
+    Signed(Signed),
+    /// It waits, opened by this event; 0 if by an earlier request.
+    Waiting(Box<IntentView>, u64),
 }
 
 /// A signed payment.

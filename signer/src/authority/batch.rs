@@ -7,6 +7,7 @@ use waiaas_shared::codec::to_canonical;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::{Event, EventBody};
 use waiaas_shared::log::{Head, SignedHead, link};
+use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Clocks;
 
 use super::ask::{Ask, Drafted, Reply, refused};
@@ -15,7 +16,7 @@ use super::password::Purpose;
 use super::system::System;
 use super::{Authority, Fatal, Vault};
 use crate::core::clock::ClockKeeper;
-use crate::core::command::{Command, Context, Outcome, Submission, Withdrawal};
+use crate::core::command::{Command, Context, Outcome, Release, Submission, Withdrawal};
 use crate::core::step;
 use crate::ledger::{Batch, Ledger, LedgerError, SpendIndex, StoredEvent};
 
@@ -46,6 +47,13 @@ impl<L, S> Default for Pending<L, S> {
     }
 }
 
+impl<L, S> Pending<L, S> {
+    /// The batch holds a stop.
+    pub(super) const fn stop(&mut self) {
+        self.stops = true;
+    }
+}
+
 impl<L: Ledger, S: System> Authority<L, S> {
     /// Decides asks in turn and commits them together.
     pub(super) fn commands(&mut self, asks: Vec<Ask>) -> Result<(), Fatal> {
@@ -71,6 +79,21 @@ impl<L: Ledger, S: System> Authority<L, S> {
         self.commit(pending)
     }
 
+    /// Ends what waited too long.
+    pub(super) fn end_expired(&mut self) -> Result<(), Fatal> {
+        let over = self.unlocked()
+            && self.state.has_intents()
+            && self
+                .observe()
+                .is_some_and(|now| self.state.has_expired_intents(now));
+        if !over {
+            return Ok(());
+        }
+        let mut pending = Pending::default();
+        let _nothing_to_answer = self.decide(&mut pending, &Command::EndExpired);
+        self.commit(pending)
+    }
+
     fn command(&mut self, ask: Ask, pending: &mut Pending<L, S>) -> Result<(), Fatal> {
         match ask {
             Ask::Initialize(password, reply) => self.begin_initialize(password, reply),
@@ -78,17 +101,27 @@ impl<L: Ledger, S: System> Authority<L, S> {
             Ask::Derived(derived) => return self.derived(*derived, pending),
             other if !self.unlocked() => return self.while_locked(other),
             Ask::Sign(mut request, reply) => {
-                request.prior = self.prior_of(&request)?;
+                request.used = self.used_by(&request)?;
                 let session = request.session;
                 let outcome = self.decide(pending, &Command::Spend(*request));
-                self.sign_later(pending, Some(session), outcome, reply);
+                self.pay_later(pending, session, outcome, reply);
+            }
+            Ask::Release(transaction, unsigned, reply) => {
+                let prior = self.payment(transaction)?;
+                let command = Command::Release(Release {
+                    transaction,
+                    unsigned,
+                    prior,
+                });
+                let outcome = self.decide(pending, &command);
+                self.sign_later(pending, None, outcome, send(reply));
             }
             Ask::SignedTransaction(transaction, reply) => {
                 let outcome = match self.payment(transaction)? {
                     Some(prior) => self.decide(pending, &Command::Resend(prior)),
                     None => refused(Code::TransactionUnknown),
                 };
-                self.sign_later(pending, None, outcome, reply);
+                self.sign_later(pending, None, outcome, send(reply));
             }
             Ask::Withdraw(statement, signatures, unsigned, reply) => {
                 let command = Command::Withdraw(Withdrawal {
@@ -97,10 +130,18 @@ impl<L: Ledger, S: System> Authority<L, S> {
                     unsigned,
                 });
                 let outcome = self.decide(pending, &command);
-                self.sign_later(pending, None, outcome, reply);
+                self.sign_later(pending, None, outcome, send(reply));
             }
             Ask::Draft(facts, origin, reply) => {
-                let outcome = self.decide(pending, &Command::Draft { facts, origin });
+                let command = match facts {
+                    StatementFacts::Credit { transaction, .. } => Command::DraftCredit {
+                        entry: self.payment(transaction)?,
+                        facts,
+                        origin,
+                    },
+                    facts => Command::Draft { facts, origin },
+                };
+                let outcome = self.decide(pending, &command);
                 self.later(pending, reply, outcome, |outcome| match outcome {
                     Outcome::Drafted { statement, text } => Some(Drafted {
                         statement,
@@ -116,7 +157,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
                     origin,
                     with_password: false,
                 };
-                self.submit(pending, submission, reply);
+                self.submit(pending, submission, reply)?;
             }
             Ask::Submit(statement, signatures, _, Some(password), reply) => {
                 self.begin_password(password, Purpose::Submit(statement, signatures, reply));
@@ -126,6 +167,15 @@ impl<L: Ledger, S: System> Authority<L, S> {
                     password,
                     Purpose::Enrol(statement, envelope, signature, reply),
                 );
+            }
+            Ask::Register(password, signatures, rehearsal, reply) => {
+                self.begin_password(password, Purpose::Register(signatures, rehearsal, reply));
+            }
+            Ask::Recover(password, phrase, recovery, reply) => {
+                self.begin_password(password, Purpose::Recover(phrase, recovery, reply));
+            }
+            Ask::SuspendOwner(password, owner, reply) => {
+                self.begin_password(password, Purpose::SuspendOwner(owner, reply));
             }
             Ask::CreateWallet(password, family, networks, first_nonce, reply) => {
                 self.begin_password(
@@ -147,6 +197,15 @@ impl<L: Ledger, S: System> Authority<L, S> {
             }
             Ask::Pause(wallet, origin, reply) => {
                 let outcome = self.decide(pending, &Command::Pause { wallet, origin });
+                pending.stops = true;
+                self.answer_sequence(pending, reply, outcome);
+            }
+            Ask::CancelIntent(transaction, origin, reply) => {
+                let command = Command::CancelIntent {
+                    transaction,
+                    origin,
+                };
+                let outcome = self.decide(pending, &command);
                 pending.stops = true;
                 self.answer_sequence(pending, reply, outcome);
             }
@@ -228,11 +287,6 @@ impl<L: Ledger, S: System> Authority<L, S> {
             match &event.body {
                 EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
                     self.state.place(&spend.idempotency, sequence);
-                    pending.spends.push(SpendIndex {
-                        idempotency: spend.idempotency,
-                        transaction: spend.transaction,
-                        sequence,
-                    });
                 }
                 EventBody::TimeStated { wall, .. } => {
                     if let Some(clock) = &mut self.clock {
@@ -241,6 +295,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 }
                 _ => {}
             }
+            pending.spends.extend(SpendIndex::of(&event.body, sequence));
             pending.events.push(StoredEvent {
                 sequence,
                 body,
@@ -331,13 +386,25 @@ impl<L: Ledger, S: System> Authority<L, S> {
         pending: &mut Pending<L, S>,
         submission: Submission,
         reply: Reply<u64>,
-    ) {
-        let outcome = self.decide(pending, &Command::Submit(submission));
+    ) -> Result<(), Fatal> {
+        // A guardian's kill is worth the reserve of disk as everybody's is.
+        let stops = self.state.only_stops(submission.statement);
+        let command = match self.state.credit_of(submission.statement) {
+            Some(transaction) => Command::Credit {
+                submission,
+                entry: self.payment(transaction)?,
+            },
+            None => Command::Submit(submission),
+        };
+        let outcome = self.decide(pending, &command);
+        pending.wipe |= matches!(outcome, Ok(Outcome::WipeKeys));
+        pending.stops |= stops && outcome.is_ok();
         self.answer_sequence(pending, reply, outcome);
+        Ok(())
     }
 
     /// Answers with the newest event's number once the batch is durable.
-    fn answer_sequence(
+    pub(super) fn answer_sequence(
         &mut self,
         pending: &mut Pending<L, S>,
         reply: Reply<u64>,
@@ -368,4 +435,9 @@ impl<L: Ledger, S: System> Authority<L, S> {
             Ok(())
         }));
     }
+}
+
+/// Answers on a channel; whoever asked may be gone.
+fn send<T: 'static>(reply: Reply<T>) -> impl FnOnce(Result<T, Denial>) + 'static {
+    move |answer| drop(reply.send(answer))
 }

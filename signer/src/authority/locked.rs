@@ -90,12 +90,13 @@ impl Journal {
 impl<L: Ledger, S: System> Authority<L, S> {
     /// An ask that came while the keys are wiped.
     pub(super) fn while_locked(&mut self, ask: Ask) -> Result<(), Fatal> {
-        let code = if self.head.is_some() {
-            Code::Locked
-        } else {
-            Code::NotInitialized
+        let code = match self.head {
+            None => Code::NotInitialized,
+            // Its log has ended: nothing is taken in for a next unlock.
+            Some(_) if self.state.retired() => Code::Retired,
+            Some(_) => Code::Locked,
         };
-        if code == Code::NotInitialized {
+        if code != Code::Locked {
             refuse(ask, code);
             return Ok(());
         }
@@ -194,15 +195,23 @@ pub(super) fn refuse(ask: Ask, code: Code) {
         Ask::Owners(reply) => drop(reply.send(Err(denial()))),
         Ask::Policy(reply) => drop(reply.send(Err(denial()))),
         Ask::Decide(_, reply) => drop(reply.send(Err(denial()))),
-        Ask::Sign(_, reply) | Ask::SignedTransaction(_, reply) | Ask::Withdraw(_, _, _, reply) => {
-            drop(reply.send(Err(denial())));
-        }
+        Ask::Intents(reply) => drop(reply.send(Err(denial()))),
+        Ask::Sign(_, reply) => drop(reply.send(Err(denial()))),
+        Ask::SignedTransaction(_, reply)
+        | Ask::Release(_, _, reply)
+        | Ask::Withdraw(_, _, _, reply) => drop(reply.send(Err(denial()))),
         Ask::Draft(_, _, reply) => drop(reply.send(Err(denial()))),
         Ask::Submit(_, _, _, _, reply)
         | Ask::Kill(_, reply)
         | Ask::Pause(_, _, reply)
+        | Ask::CancelIntent(_, _, reply)
         | Ask::Revoke(_, _, reply) => drop(reply.send(Err(denial()))),
-        Ask::Enrol(_, _, _, _, reply) => drop(reply.send(Err(denial()))),
+        Ask::Enrol(_, _, _, _, reply) | Ask::Register(_, _, _, reply) => {
+            drop(reply.send(Err(denial())));
+        }
+        Ask::Recover(_, _, _, reply) | Ask::SuspendOwner(_, _, reply) => {
+            drop(reply.send(Err(denial())));
+        }
         Ask::CreateWallet(_, _, _, _, reply) => drop(reply.send(Err(denial()))),
         Ask::Initialize(_, reply) => drop(reply.send(Err(denial()))),
         Ask::Unlock(_, _, reply) | Ask::Lock(_, reply) => drop(reply.send(Err(denial()))),

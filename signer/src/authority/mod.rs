@@ -139,6 +139,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
             self.answer(ask);
         }
         self.commands(taken.commands)?;
+        self.end_expired()?;
         self.count_denials()
     }
 

@@ -80,14 +80,8 @@ pub(super) fn fold<L: Ledger>(
             let event: Event = from_canonical(&stored.body)
                 .map_err(|_| OpenError::UnknownEvent(stored.sequence))?;
             apply(&mut state, &event);
-            if let EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } =
-                &event.body
-            {
-                ledger.repair_index(&SpendIndex {
-                    idempotency: spend.idempotency,
-                    transaction: spend.transaction,
-                    sequence: stored.sequence,
-                })?;
+            if let Some(index) = SpendIndex::of(&event.body, stored.sequence) {
+                ledger.repair_index(&index)?;
             }
             state.committed();
         }

@@ -10,6 +10,7 @@ use waiaas_shared::view::WalletView;
 
 use super::ask::{Ask, Initialized, Reply};
 use super::lanes::Lanes;
+use crate::core::command::{Recovery, Rehearsal};
 use crate::sys::memory::{LockedBytes, SecretArena};
 use crate::vault::NewKeystore;
 use crate::vault::kdf::{KdfError, KdfRequest, derive};
@@ -27,6 +28,12 @@ pub enum Purpose {
     Enrol(StatementId, Envelope, Vec<u8>, Reply<OwnerId>),
     /// Creating a wallet.
     CreateWallet(Family, Vec<ChainId>, u64, Reply<WalletView>),
+    /// Registering a new owner's or guardian's key.
+    Register(Vec<OwnerSignature>, Rehearsal, Reply<OwnerId>),
+    /// Beginning a recovery, for which the phrase is compared in the vault.
+    Recover(LockedBytes, Recovery, Reply<u64>),
+    /// Suspending an owner's key.
+    SuspendOwner(OwnerId, Reply<u64>),
     /// Carrying out what owners signed.
     Submit(StatementId, Vec<OwnerSignature>, Reply<u64>),
 }

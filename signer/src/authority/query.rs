@@ -9,7 +9,7 @@ use super::ask::{Ask, EventsAnswer, Status, Verdict, refused};
 use super::locked::refuse;
 use super::system::System;
 use super::{Authority, Vault};
-use crate::core::command::{Command, Context, Outcome, Prior, SpendRequest};
+use crate::core::command::{Command, Context, Outcome, Prior, SpendRequest, Used};
 use crate::core::decide;
 use crate::ledger::{Ledger, LedgerError, StoredEvent};
 
@@ -37,6 +37,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
             Ask::Wallets(reply) => drop(reply.send(Ok(self.state.wallet_views()))),
             Ask::Owners(reply) => drop(reply.send(Ok(self.state.owner_views(now)))),
             Ask::Policy(reply) => drop(reply.send(Ok(self.state.binding_documents(now)))),
+            Ask::Intents(reply) => drop(reply.send(Ok(self.state.intent_views(now)))),
             Ask::Decide(request, reply) => drop(reply.send(self.dry_run(*request))),
             other => refuse(other, Code::Unsupported),
         }
@@ -60,12 +61,15 @@ impl<L: Ledger, S: System> Authority<L, S> {
             sequence: self.head.map_or(0, |head| head.sequence),
             head: self.note.clone(),
             unlock_failures: self.journal.failures(),
+            retired: self.state.retired(),
+            owner_changes: u32::try_from(self.state.owner_changes()).unwrap_or(u32::MAX),
         }
     }
 
     fn dry_run(&mut self, request: SpendRequest) -> Result<Verdict, Denial> {
         match self.vault {
             Vault::None => return refused(Code::NotInitialized),
+            _ if self.state.retired() => return refused(Code::Retired),
             Vault::Locked(_) => return refused(Code::Locked),
             Vault::Open(..) => {}
         }
@@ -77,7 +81,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
         };
         let command = Command::Spend(SpendRequest {
             dry_run: true,
-            prior: None,
+            used: None,
             ..request
         });
         match decide(&self.state, &command, &context).outcome? {
@@ -86,24 +90,20 @@ impl<L: Ledger, S: System> Authority<L, S> {
         }
     }
 
-    /// The payment that already used this idempotency key, if any.
+    /// What already used this idempotency key, if anything did.
     /// An index that cannot be read is not an unused key: that would sign twice.
-    pub(super) fn prior_of(
-        &mut self,
-        request: &SpendRequest,
-    ) -> Result<Option<Box<Prior>>, LedgerError> {
+    pub(super) fn used_by(&mut self, request: &SpendRequest) -> Result<Option<Used>, LedgerError> {
         let key = self
             .state
             .idempotency(request.session, &request.idempotency_key);
         let Some(key) = key else { return Ok(None) };
         if let Some(uncommitted) = self.state.uncommitted(&key) {
-            return Ok(Some(Box::new(uncommitted.clone())));
+            return Ok(Some(uncommitted.clone()));
         }
         let stored = self.ledger.find_idempotency(&key)?;
         Ok(stored
-            .and_then(|stored| prior(&stored))
-            .filter(|prior| prior.spend.idempotency == key)
-            .map(Box::new))
+            .and_then(|stored| used(&stored))
+            .filter(|used| *used.idempotency() == key))
     }
 
     /// A committed payment by its name.
@@ -115,21 +115,24 @@ impl<L: Ledger, S: System> Authority<L, S> {
             return Ok(Some(Box::new(uncommitted.clone())));
         }
         let stored = self.ledger.find_transaction(transaction)?;
-        Ok(stored
-            .and_then(|stored| prior(&stored))
-            .filter(|prior| prior.spend.transaction == transaction)
-            .map(Box::new))
+        Ok(stored.and_then(|stored| match used(&stored) {
+            Some(Used::Paid(prior)) if prior.spend.transaction == transaction => Some(prior),
+            _ => None,
+        }))
     }
 }
 
-fn prior(stored: &StoredEvent) -> Option<Prior> {
+fn used(stored: &StoredEvent) -> Option<Used> {
     let event: Event = from_canonical(&stored.body).ok()?;
     match event.body {
-        EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => Some(Prior {
-            sequence: stored.sequence,
-            charged_at: event.clocks.budget,
-            spend,
-        }),
+        EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
+            Some(Used::Paid(Box::new(Prior {
+                sequence: stored.sequence,
+                charged_at: event.clocks.budget,
+                spend,
+            })))
+        }
+        EventBody::IntentOpened(intent) => Some(Used::Waited(Box::new(intent))),
         _ => None,
     }
 }

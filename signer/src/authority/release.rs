@@ -4,7 +4,7 @@ use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::ids::SessionId;
 use waiaas_shared::transaction::{Signature, SigningPayload, assemble, signing_payload};
 
-use super::ask::{Reply, Signed, refused};
+use super::ask::{Paid, Reply, Signed, refused};
 use super::batch::Pending;
 use super::system::System;
 use super::{Authority, Fatal, Vault};
@@ -12,13 +12,34 @@ use crate::core::command::{Outcome, SigningOrder};
 use crate::ledger::Ledger;
 
 impl<L: Ledger, S: System> Authority<L, S> {
+    /// Answers a payment request once its event is durable: with its signature, or that it waits.
+    pub(super) fn pay_later(
+        &mut self,
+        pending: &mut Pending<L, S>,
+        session: SessionId,
+        outcome: Result<Outcome, Denial>,
+        reply: Reply<Paid>,
+    ) {
+        let opened = pending.events.last().map_or(0, |event| event.sequence);
+        match outcome {
+            Ok(Outcome::Waiting(view)) => {
+                self.later(pending, reply, Ok(Outcome::Done), move |_| {
+                    Some(Paid::Waiting(view, opened))
+                });
+            }
+            outcome => self.sign_later(pending, Some(session), outcome, |answer| {
+                let _gone = reply.send(answer.map(Paid::Signed));
+            }),
+        }
+    }
+
     /// Signs once the charge is durable, and answers.
     pub(super) fn sign_later(
         &mut self,
         pending: &mut Pending<L, S>,
         session: Option<SessionId>,
         outcome: Result<Outcome, Denial>,
-        reply: Reply<Signed>,
+        reply: impl FnOnce(Result<Signed, Denial>) + 'static,
     ) {
         let charged = pending.events.last().map_or(0, |event| event.sequence);
         pending.answers.push(Box::new(move |authority, durable| {
@@ -34,7 +55,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 let known = session.filter(|session| authority.state.knows_session(*session));
                 authority.denials.count(known, denial);
             }
-            let _gone = reply.send(answer);
+            reply(answer);
             if fault { Err(Fatal::Signing) } else { Ok(()) }
         }));
     }
@@ -63,7 +84,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 }),
         };
         let signature = signature.map_err(|_| Code::SigningFault)?;
-        // Verified once more against the account and the bytes that were judged (invariant 4).
+        // INVARIANT: verified here, against the account and the bytes that were judged (invariant 4).
         let signed = assemble(order.transaction(), &signature).map_err(|_| Code::SigningFault)?;
         let (raw, chain_transaction) = signed.into_parts();
         let sealed = order.sealed();

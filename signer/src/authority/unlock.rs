@@ -13,7 +13,7 @@ use super::password::{Derived, Purpose};
 use super::system::System;
 use super::{Authority, Fatal, Vault};
 use crate::core::command::{
-    Command, Context, Outcome, Rehearsal, Submission, UnlockFacts, WalletRequest,
+    Command, Context, Outcome, Recovery, Rehearsal, Submission, UnlockFacts, WalletRequest,
 };
 use crate::ledger::Ledger;
 use crate::sys::memory::LockedBytes;
@@ -51,6 +51,8 @@ impl<L: Ledger, S: System> Authority<L, S> {
     pub(super) fn begin_unlock(&mut self, password: LockedBytes, vouch: bool, reply: Reply<()>) {
         let code = match &self.vault {
             Vault::None => Code::NotInitialized,
+            // Its log has ended: no unlock is appended to it.
+            _ if self.state.retired() => Code::Retired,
             Vault::Open(..) => Code::NotLocked,
             Vault::Locked(_) => {
                 self.begin_password(password, Purpose::Unlock(vouch, reply));
@@ -122,7 +124,32 @@ impl<L: Ledger, S: System> Authority<L, S> {
                         with_password: true,
                     },
                     reply,
-                );
+                )?;
+            }
+            Purpose::Register(signatures, rehearsal, reply) => {
+                let submission = Submission {
+                    statement: rehearsal.statement,
+                    signatures,
+                    origin: waiaas_shared::event::Origin::Admin,
+                    with_password: true,
+                };
+                let command = Command::Register {
+                    submission,
+                    rehearsal,
+                };
+                let outcome = self.decide(pending, &command);
+                self.later(pending, reply, outcome, |outcome| match outcome {
+                    Outcome::Owner(owner) => Some(owner),
+                    _ => None,
+                });
+            }
+            Purpose::Recover(phrase, recovery, reply) => {
+                self.recover(&phrase, recovery, pending, reply)?;
+            }
+            Purpose::SuspendOwner(owner, reply) => {
+                let outcome = self.decide(pending, &Command::SuspendOwner { owner });
+                pending.stop();
+                self.answer_sequence(pending, reply, outcome);
             }
             Purpose::CreateWallet(family, networks, first_nonce, reply) => {
                 let path = self.state.next_path(family);
@@ -152,6 +179,32 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 });
             }
             Purpose::Initialize(..) | Purpose::Unlock(..) => {}
+        }
+        Ok(())
+    }
+
+    /// The phrase is compared where it lies, in locked memory, and wiped.
+    fn recover(
+        &mut self,
+        phrase: &LockedBytes,
+        recovery: Recovery,
+        pending: &mut Pending<L, S>,
+        reply: Reply<u64>,
+    ) -> Result<(), Fatal> {
+        let known = match &self.vault {
+            Vault::Open(_, unlocked) => unlocked.is_phrase(phrase),
+            Vault::None | Vault::Locked(_) => Ok(false),
+        };
+        match known {
+            Ok(true) => {
+                let outcome = self.decide(pending, &Command::Recover(recovery));
+                self.answer_sequence(pending, reply, outcome);
+            }
+            Ok(false) => {
+                self.unlock_failed()?;
+                let _gone = reply.send(refused(Code::PhraseWrong));
+            }
+            Err(_) => drop(reply.send(refused(Code::SigningFault))),
         }
         Ok(())
     }
@@ -333,6 +386,9 @@ pub(super) fn refuse_purpose(purpose: Purpose, code: Code) {
         Purpose::Unlock(_, reply) => drop(reply.send(refused(code))),
         Purpose::Enrol(_, _, _, reply) => drop(reply.send(refused(code))),
         Purpose::CreateWallet(_, _, _, reply) => drop(reply.send(refused(code))),
-        Purpose::Submit(_, _, reply) => drop(reply.send(refused(code))),
+        Purpose::Submit(_, _, reply)
+        | Purpose::Recover(_, _, reply)
+        | Purpose::SuspendOwner(_, reply) => drop(reply.send(refused(code))),
+        Purpose::Register(_, _, reply) => drop(reply.send(refused(code))),
     }
 }

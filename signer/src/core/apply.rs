@@ -1,16 +1,23 @@
 //! The fold: one event into the state. Total; evaluates no rule and reads no clock but the event's.
 
 use waiaas_shared::amount::Amount;
-use waiaas_shared::event::{Event, EventBody, Spend};
+use waiaas_shared::event::{Event, EventBody, RequestNonce, Spend};
+use waiaas_shared::ids::SessionId;
+use waiaas_shared::intent::{Intent, IntentEnd};
+use waiaas_shared::owner_change::OwnerChange;
 use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::history::Charged;
+use waiaas_shared::policy::windows::Usage;
 use waiaas_shared::session::SessionUsage;
 use waiaas_shared::statement::StatementFacts;
-use waiaas_shared::time::{BudgetTime, RunTime};
+use waiaas_shared::time::BudgetTime;
 use waiaas_shared::view::SessionState;
 
-use super::command::Prior;
+use super::apply_owner;
+use super::command::{Prior, Used};
 use super::state::{
-    BindingPolicy, Kill, KillPhase, Nonce, OpenStatement, Owner, Session, State, Wallet,
+    Approval, BindingPolicy, Kill, KillPhase, Nonce, OpenIntent, OpenStatement, Session, State,
+    Wallet,
 };
 
 /// Folds one event.
@@ -42,16 +49,7 @@ pub fn apply(state: &mut State, event: &Event) {
             statement,
         } => {
             state.statements.remove(statement);
-            state.owners.insert(
-                *owner,
-                Owner {
-                    key: *key,
-                    envelope: *envelope,
-                },
-            );
-            for account in withdrawals {
-                state.withdrawals.insert(*account, RunTime::default());
-            }
+            apply_owner::enrolled(state, *owner, *key, *envelope, withdrawals);
         }
         EventBody::WalletCreated {
             wallet,
@@ -63,7 +61,6 @@ pub fn apply(state: &mut State, event: &Event) {
             let first = Nonce {
                 next: *first_nonce,
                 attested: *first_nonce,
-                outstanding: Amount::ZERO,
             };
             let nonces = match path.family {
                 waiaas_shared::caip::Family::Solana => Default::default(),
@@ -76,7 +73,7 @@ pub fn apply(state: &mut State, event: &Event) {
                 account: *account,
                 networks: networks.clone(),
                 paused: false,
-                usage: Default::default(),
+                history: Default::default(),
                 nonces,
             };
             state.wallets.insert(*wallet, created);
@@ -99,7 +96,7 @@ pub fn apply(state: &mut State, event: &Event) {
         }
         EventBody::PolicyAdopted {
             statement,
-            signers: _,
+            signers,
             epoch,
             digest: _,
             matures,
@@ -111,16 +108,22 @@ pub fn apply(state: &mut State, event: &Event) {
                 && let Ok(document) = PolicyDocument::from_bytes(&document)
             {
                 state.policy_epoch = *epoch;
+                // What owners read in them was judged by the policy before.
+                let keep = |facts: &StatementFacts| {
+                    !matches!(facts, StatementFacts::ApprovePayment { .. })
+                };
+                state.statements.retain(|_, open| keep(&open.facts));
                 state.policies.push(BindingPolicy {
                     document: document.into(),
                     matures: *matures,
+                    signers: signers.clone(),
                 });
             }
         }
         EventBody::SessionGranted {
             session,
             statement,
-            signers: _,
+            signers,
         } => {
             if let Some(OpenStatement {
                 facts: StatementFacts::GrantSession { grant },
@@ -130,16 +133,18 @@ pub fn apply(state: &mut State, event: &Event) {
                 let granted = Session {
                     grant,
                     usage: SessionUsage::default(),
+                    history: Default::default(),
                     state: SessionState::Active,
                     killed: false,
+                    opened: Usage::default(),
+                    signers: signers.clone(),
                 };
                 state.sessions.insert(*session, granted);
             }
         }
         EventBody::SessionRevoked { session, origin: _ } => {
             if let Some(session) = state.sessions.get_mut(session) {
-                session.state = SessionState::Revoked;
-                session.killed = false;
+                session.revoke();
             }
         }
         EventBody::SessionExpired { session } => {
@@ -185,6 +190,7 @@ pub fn apply(state: &mut State, event: &Event) {
                 }
             }
             state.statements.clear();
+            apply_owner::killed(state);
         }
         EventBody::KillReleased {
             epoch: _,
@@ -214,9 +220,9 @@ pub fn apply(state: &mut State, event: &Event) {
                 let attested = Nonce {
                     next: *next,
                     attested: *next,
-                    outstanding: Amount::ZERO,
                 };
                 wallet.nonces.insert(*chain, attested);
+                wallet.history.attested(*chain);
             }
         }
         EventBody::TimeStated {
@@ -231,16 +237,100 @@ pub fn apply(state: &mut State, event: &Event) {
             account,
             effective,
             statement,
+            signers,
+        } => {
+            let change = OwnerChange::EnrolWithdrawal { account: *account };
+            apply_owner::scheduled(state, &change, *effective, *statement, signers);
+        }
+        EventBody::OwnerChangeScheduled {
+            change,
+            effective,
+            statement,
+            signers,
+        } => apply_owner::scheduled(state, change, *effective, *statement, signers),
+        EventBody::OwnerChangeCancelled {
+            change,
+            statement,
+            signers: _,
+        } => apply_owner::cancelled(state, *change, *statement),
+        EventBody::OwnerChangeEffective { change } => apply_owner::effective(state, *change),
+        EventBody::OwnerChangeVoided { change, code: _ } => apply_owner::voided(state, *change),
+        EventBody::OwnerSuspended {
+            owner,
+            policies,
+            sessions,
+            changes,
+            statement,
+            signers: _,
+        } => {
+            if let Some(statement) = statement {
+                state.statements.remove(statement);
+            }
+            apply_owner::suspended(state, *owner, policies, sessions, changes);
+        }
+        EventBody::SuspensionLifted {
+            owner,
+            statement,
+            signers: _,
+        } => apply_owner::lifted(state, *owner, *statement),
+        EventBody::Credited {
+            sequence,
+            wallet,
+            session,
+            charged_at,
+            amounts,
+            statement,
             signers: _,
         } => {
             state.statements.remove(statement);
-            state.withdrawals.insert(*account, *effective);
+            state.credited.insert(*sequence);
+            apply_owner::credited(state, *wallet, *session, *charged_at, amounts);
+        }
+        EventBody::GuardianStopped {
+            statement,
+            guardians: _,
+        } => {
+            state.statements.remove(statement);
+        }
+        EventBody::Retired {
+            statement: _,
+            signers: _,
+        } => {
+            state.retired = true;
+            state.statements.clear();
+            state.owners.pending.clear();
         }
         EventBody::DenialsCounted {
             session: _,
             code: _,
             count: _,
         } => {}
+        EventBody::IntentOpened(intent) => open_intent(state, intent, event.clocks.budget),
+        EventBody::IntentApproved {
+            transaction,
+            statement,
+            signers,
+            until,
+        } => {
+            state.statements.remove(statement);
+            if let Some(open) = state.intents.get_mut(transaction) {
+                open.approval = Some(Approval {
+                    signers: signers.clone(),
+                    until: *until,
+                });
+            }
+        }
+        EventBody::IntentsEnded {
+            transactions,
+            cause,
+        } => {
+            if let IntentEnd::Rejected { statement, .. } = cause {
+                state.statements.remove(statement);
+            }
+            for transaction in transactions {
+                state.intents.remove(transaction);
+            }
+        }
     }
 }
 
@@ -259,33 +349,52 @@ fn forget_expired(state: &mut State) {
     state.policies.drain(..matured);
 }
 
+fn open_intent(state: &mut State, intent: &Intent, at: BudgetTime) {
+    if let Some(session) = state.sessions.get_mut(&intent.session) {
+        // Only the number is read.
+        session.opened.charge(at, Amount::ZERO);
+    }
+    remember_nonce(state, intent.session, intent.request_nonce.as_ref());
+    let used = Used::Waited(Box::new(intent.clone()));
+    state.uncommitted.insert(intent.idempotency, used);
+    let open = OpenIntent {
+        intent: intent.clone(),
+        approval: None,
+    };
+    state.intents.insert(intent.transaction, open);
+}
+
+fn remember_nonce(state: &mut State, session: SessionId, nonce: Option<&RequestNonce>) {
+    if let Some(request) = nonce {
+        let key = (session, request.nonce.clone());
+        state.request_nonces.insert(key, request.expires);
+    }
+}
+
 fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
+    // A payment that waited waits no longer.
+    state.intents.remove(&spend.transaction);
     issue_nonce(state, spend);
+    let charges = spend
+        .charges
+        .iter()
+        .map(|charge| (charge.asset, charge.amount))
+        .collect();
+    let charged = Charged {
+        at,
+        chain: spend.chain,
+        charges: &charges,
+        effects: &spend.effects,
+    };
     if let Some(wallet) = state.wallets.get_mut(&spend.wallet) {
-        for charge in &spend.charges {
-            let usage = wallet.usage.entry(charge.asset).or_default();
-            usage.charge(at, charge.amount);
-        }
-        if let Some(nonce) = wallet.nonces.get_mut(&spend.chain) {
-            let native = spend.chain.native_asset();
-            for charge in spend.charges.iter().filter(|charge| charge.asset == native) {
-                let sum = nonce.outstanding.checked_add(charge.amount);
-                nonce.outstanding = sum.unwrap_or(Amount::MAX);
-            }
-        }
+        wallet.history.charge(&charged);
     }
     if let Some(id) = spend.session {
         if let Some(session) = state.sessions.get_mut(&id) {
-            let charges = spend
-                .charges
-                .iter()
-                .map(|charge| (charge.asset, charge.amount));
-            session.usage.charge(&charges.collect());
+            session.usage.charge(&charges);
+            session.history.charge(at, &charges);
         }
-        if let Some(request) = &spend.request_nonce {
-            let key = (id, request.nonce.clone());
-            state.request_nonces.insert(key, request.expires);
-        }
+        remember_nonce(state, id, spend.request_nonce.as_ref());
     }
     remember(state, spend, at);
 }
@@ -307,7 +416,8 @@ fn remember(state: &mut State, spend: &Spend, at: BudgetTime) {
         charged_at: at,
         spend: spend.clone(),
     };
-    state.uncommitted.insert(spend.idempotency, prior);
+    let used = Used::Paid(Box::new(prior));
+    state.uncommitted.insert(spend.idempotency, used);
 }
 
 /// A stop voids every release that was written before it: one that was signed and kept back never

@@ -7,6 +7,7 @@ use waiaas_shared::denial::Code;
 use waiaas_shared::digest::Digest;
 use waiaas_shared::event::{Origin, Spend};
 use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use waiaas_shared::intent::{Intent, IntentView};
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::statement::StatementFacts;
@@ -70,12 +71,53 @@ pub enum Command {
     Enrol(Rehearsal),
     /// Carry out what owners signed.
     Submit(Submission),
+    /// Register a new owner's or guardian's key: owners signed, and the key signed the same text.
+    Register {
+        /// What owners signed.
+        submission: Submission,
+        /// What the new key signed.
+        rehearsal: Rehearsal,
+    },
+    /// Begin a recovery; came over `admin.sock` with password and recovery phrase.
+    Recover(Recovery),
+    /// Suspend an owner's key; came over `admin.sock` with the password.
+    SuspendOwner {
+        /// Whose.
+        owner: OwnerId,
+    },
+    /// Write the text of a credit.
+    DraftCredit {
+        /// What it says.
+        facts: StatementFacts,
+        /// Where it is asked.
+        origin: Origin,
+        /// The payment's entry, as the ledger found it.
+        entry: Option<Box<Prior>>,
+    },
+    /// Carry out a signed credit.
+    Credit {
+        /// What owners signed.
+        submission: Submission,
+        /// The payment's entry, as the ledger found it.
+        entry: Option<Box<Prior>>,
+    },
     /// Carry out a signed withdrawal.
     Withdraw(Withdrawal),
     /// An agent's payment.
     Spend(SpendRequest),
     /// The bytes of a committed payment once more.
     Resend(Box<Prior>),
+    /// Sign a payment that waited.
+    Release(Release),
+    /// End a waiting payment.
+    CancelIntent {
+        /// Which.
+        transaction: TransactionId,
+        /// Who asks.
+        origin: Origin,
+    },
+    /// End waiting payments whose time ran out.
+    EndExpired,
     /// Refusals since the last such entry.
     CountDenials(Vec<(Option<SessionId>, Code, u32)>),
 }
@@ -87,7 +129,12 @@ impl Command {
     pub const fn stops(&self) -> bool {
         matches!(
             self,
-            Self::Kill(_) | Self::Pause { .. } | Self::RevokeSession { .. } | Self::Lock(_)
+            Self::Kill(_)
+                | Self::Pause { .. }
+                | Self::RevokeSession { .. }
+                | Self::CancelIntent { .. }
+                | Self::SuspendOwner { .. }
+                | Self::Lock(_)
         )
     }
 }
@@ -142,6 +189,29 @@ pub struct Submission {
     pub with_password: bool,
 }
 
+impl Submission {
+    /// Some kinds go over `admin.sock` with the password only.
+    ///
+    /// # Errors
+    /// [`Code::AdminOnly`].
+    pub(super) fn require_password(&self) -> Result<(), Code> {
+        if self.with_password && self.origin == Origin::Admin {
+            Ok(())
+        } else {
+            Err(Code::AdminOnly)
+        }
+    }
+}
+
+/// A recovery that is begun.
+#[derive(Debug, Clone)]
+pub struct Recovery {
+    /// The new key's signature over the `RecoverOwners` statement.
+    pub rehearsal: Rehearsal,
+    /// Guardians' signatures over the same text, if any.
+    pub guardians: Vec<OwnerSignature>,
+}
+
 /// A signed withdrawal with the transaction that carries it out.
 #[derive(Debug, Clone)]
 pub struct Withdrawal {
@@ -174,11 +244,51 @@ pub struct SpendRequest {
     pub signature: String,
     /// Proposed transaction; EVM: nonce 0.
     pub unsigned: Vec<u8>,
-    /// The payment that already used this idempotency key, as the ledger's index found it. The core
-    /// checks that it is the right one.
-    pub prior: Option<Box<Prior>>,
+    /// What already used this idempotency key, as the ledger's index found it. The core checks that it
+    /// is the right one.
+    pub used: Option<Used>,
     /// A dry run: judged, without the request's signature, and never committed.
     pub dry_run: bool,
+}
+
+/// Fresh bytes for a waiting payment.
+#[derive(Debug, Clone)]
+pub struct Release {
+    /// Which.
+    pub transaction: TransactionId,
+    /// Proposed transaction; EVM: nonce 0.
+    pub unsigned: Vec<u8>,
+    /// The payment, if it was signed already, as the ledger's index found it.
+    pub prior: Option<Box<Prior>>,
+}
+
+/// What an idempotency key was used for, from the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Used {
+    /// A committed payment.
+    Paid(Box<Prior>),
+    /// A payment that was to wait; whether it still does is in the state.
+    Waited(Box<Intent>),
+}
+
+impl Used {
+    /// Whose key it was.
+    #[must_use]
+    pub const fn idempotency(&self) -> &Digest {
+        match self {
+            Self::Paid(prior) => &prior.spend.idempotency,
+            Self::Waited(intent) => &intent.idempotency,
+        }
+    }
+
+    /// Digest of the body that it was used with.
+    #[must_use]
+    pub const fn body(&self) -> &Digest {
+        match self {
+            Self::Paid(prior) => &prior.spend.body,
+            Self::Waited(intent) => &intent.body,
+        }
+    }
 }
 
 /// A committed payment, from the log.
@@ -214,6 +324,8 @@ pub enum Outcome {
     WipeKeys,
     /// Sign and let out.
     Sign(Box<SigningOrder>),
+    /// Accepted, and waits.
+    Waiting(Box<IntentView>),
     /// A dry run that passes.
     WouldSign {
         /// How it would be released.

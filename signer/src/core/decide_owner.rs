@@ -1,420 +1,478 @@
-//! Decisions that need the owner: wallets, enrolment, and statements. What loosens passes only with a
-//! signature over the signer's own text (invariants 13, 14); what the password must accompany is
-//! refused without it.
-
-use std::collections::BTreeSet;
+//! Decisions over who may sign: quorum and other circles of signers, changes that wait 72 hours,
+//! suspension, recovery, guardians (invariants 14 and 17). What tightens takes one signature; what
+//! loosens takes the quorum, the password, and time.
 
 use waiaas_shared::address::Account;
-use waiaas_shared::caip::{AccountId, ChainId, Family};
+use waiaas_shared::caip::{AccountId, ChainId};
 use waiaas_shared::denial::{Code, Denial};
-use waiaas_shared::event::{EventBody, Origin};
-use waiaas_shared::ids::{OwnerId, SessionId, StatementId, WalletId};
-use waiaas_shared::policy::document::{MATURITY_DEFAULT, PolicyDocument};
-use waiaas_shared::statement::text::compose;
-use waiaas_shared::statement::verify::{OwnerSignature, verify};
-use waiaas_shared::statement::{LIFETIME, OPEN_LIMIT, StatementFacts, StatementHeader};
-use waiaas_shared::time::{Clocks, Millis, RunTime};
+use waiaas_shared::event::EventBody;
+use waiaas_shared::ids::{OwnerId, SessionId, StatementId};
+use waiaas_shared::keys::OwnerKey;
+use waiaas_shared::owner_change::{DELAY, KnownKey, NewKey, OwnerChange, PENDING_LIMIT, Standing};
+use waiaas_shared::statement::verify::{Envelope, OwnerSignature, verify};
+use waiaas_shared::statement::{GuardianStop, StatementFacts};
+use waiaas_shared::time::{Clocks, RunTime};
 
-use super::command::{Context, Outcome, Rehearsal, Submission, WalletRequest};
-use super::state::{KillPhase, OpenStatement, State, Wallet};
-use super::{Decision, decide_session};
+pub(super) use super::decide_statement::open;
 
-/// Documents that may bind at once; above, only `admin.sock` adopts.
-const BINDING_LIMIT: usize = 8;
-/// Maturity of a document that came with the password.
-const MATURITY_WITH_PASSWORD: Millis = Millis::from_hours(1);
-/// How long a later withdrawal address waits.
-const WITHDRAWAL_DELAY: Millis = Millis::from_hours(72);
-/// Owners who must sign: one in this version.
-const QUORUM: usize = 1;
-
-/// A wallet is bound to its networks at creation; a Solana wallet to exactly one (invariant 7).
-pub(super) fn create_wallet(
-    state: &State,
-    request: &WalletRequest,
-    context: &Context,
-) -> Result<Decision, Denial> {
-    let family = request.path.family;
-    let account_fits = matches!(
-        (family, request.account),
-        (Family::Solana, Account::Solana(_)) | (Family::Evm, Account::Evm(_))
-    );
-    let distinct: BTreeSet<&ChainId> = request.networks.iter().collect();
-    let networks_fit = distinct.len() == request.networks.len()
-        && request
-            .networks
-            .iter()
-            .all(|network| network.family() == family)
-        && match family {
-            Family::Solana => request.networks.len() == 1 && request.first_nonce == 0,
-            Family::Evm => (1..=16).contains(&request.networks.len()),
-        };
-    if !account_fits || !networks_fit {
-        return Err(Code::NetworkNotBound.into());
-    }
-    if request.path != state.next_path(family)
-        || state
-            .wallets
-            .values()
-            .any(|wallet| wallet.account == request.account)
-    {
-        return Err(Code::KeyKnown.into());
-    }
-    let wallet = WalletId::derive(&context.entropy, 0);
-    let event = EventBody::WalletCreated {
-        wallet,
-        path: request.path,
-        account: request.account,
-        networks: request.networks.clone(),
-        first_nonce: request.first_nonce,
-    };
-    Ok(Decision {
-        events: vec![event],
-        outcome: Ok(Outcome::Wallet(wallet)),
-    })
-}
-
-/// Writes a text for an owner to sign.
-pub(super) fn draft(
-    state: &State,
-    facts: &StatementFacts,
-    origin: Origin,
-    context: &Context,
-) -> Result<Decision, Denial> {
-    let now = context.clocks;
-    let open = state
-        .statements
-        .values()
-        .filter(|open| open.origin == origin && open.expires > now.wall);
-    if open.count() >= OPEN_LIMIT {
-        return Err(Code::StatementTooMany.into());
-    }
-    let first_policy =
-        matches!(facts, StatementFacts::AdoptPolicy { .. }) && state.policy_epoch == 0;
-    let enrols = matches!(facts, StatementFacts::EnrolOwner { .. });
-    if origin == Origin::Gateway && (enrols || first_policy) {
-        return Err(Code::AdminOnly.into());
-    }
-    check(state, facts, now)?;
-    let statement = StatementId::derive(&context.entropy, 0);
-    let header = StatementHeader {
-        signer: state.signer.ok_or(Code::NotInitialized)?,
-        statement,
-        policy_epoch: state.policy_epoch,
-        expires: now.wall.after(LIFETIME),
-    };
-    let text = compose(&header, facts, state)?;
-    let event = EventBody::StatementIssued {
-        statement,
-        facts: facts.clone(),
-        policy_epoch: header.policy_epoch,
-        expires: header.expires,
-        origin,
-        text: text.clone(),
-    };
-    Ok(Decision {
-        events: vec![event],
-        outcome: Ok(Outcome::Drafted { statement, text }),
-    })
-}
-
-/// What must hold for the facts, when drafted and again when carried out.
-fn check(state: &State, facts: &StatementFacts, now: Clocks) -> Result<(), Denial> {
-    match facts {
-        StatementFacts::EnrolOwner { key, withdrawals } => {
-            if state.owners.values().any(|owner| owner.key == *key) {
-                return Err(Code::OwnerKnown.into());
-            }
-            // Later owners come by quorum, password and 72 hours: not in this version. Addresses
-            // enrolled here would not wait: only with the first owner.
-            if !state.owners.is_empty() {
-                return Err(Code::Unsupported.into());
-            }
-            if withdrawals.len() > waiaas_shared::session::ENTRIES_LIMIT {
-                return Err(Code::StatementMalformed.into());
-            }
-        }
-        StatementFacts::AdoptPolicy { document } => {
-            let document =
-                PolicyDocument::from_bytes(document).map_err(|_| Code::PolicyMalformed)?;
-            if Some(document.epoch) != state.policy_epoch.checked_add(1) {
-                return Err(Code::PolicyEpoch.into());
-            }
-        }
-        StatementFacts::GrantSession { grant } => decide_session::grant_fits(state, grant, now)?,
-        StatementFacts::ReleaseKill { epoch, sessions } => {
-            if state.kill.phase != KillPhase::Activated || state.kill.epoch != *epoch {
-                return Err(Code::KillNotActive.into());
-            }
-            let restorable =
-                |id: &SessionId| state.sessions.get(id).is_some_and(|session| session.killed);
-            if !sessions.is_sorted_by(|one, other| one < other) || !sessions.iter().all(restorable)
-            {
-                return Err(Code::SessionUnknown.into());
-            }
-        }
-        StatementFacts::ReleasePause { wallet } => {
-            let paused = match wallet {
-                None => state.frozen,
-                Some(wallet) => state
-                    .wallets
-                    .get(wallet)
-                    .is_some_and(|wallet| wallet.paused),
-            };
-            if !paused {
-                return Err(Code::NotPaused.into());
-            }
-        }
-        StatementFacts::Withdraw {
-            wallet,
-            asset,
-            to,
-            nonce,
-            ..
-        } => {
-            let found = state.wallets.get(wallet).ok_or(Code::WalletUnknown)?;
-            if !found.networks.contains(&asset.chain()) {
-                return Err(Code::NetworkNotBound.into());
-            }
-            if nonce.is_some() && asset.chain().family() != Family::Evm {
-                return Err(Code::StatementMalformed.into());
-            }
-            withdrawal_open(state, asset.chain(), *to, now)?;
-        }
-        StatementFacts::AttestNonce {
-            wallet,
-            chain,
-            next,
-        } => {
-            let found = state.wallets.get(wallet).ok_or(Code::WalletUnknown)?;
-            if !found.networks.contains(chain) || chain.family() != Family::Evm {
-                return Err(Code::NetworkNotBound.into());
-            }
-            if found
-                .nonces
-                .get(chain)
-                .is_some_and(|nonce| *next < nonce.next)
-            {
-                return Err(Code::NonceLower.into());
-            }
-        }
-        StatementFacts::StateTime { wall } => {
-            if !state.clock_closed || *wall < now.wall {
-                return Err(Code::TimeNotClosed.into());
-            }
-        }
-        StatementFacts::EnrolWithdrawal { account } => {
-            if state.withdrawals.contains_key(account) {
-                return Err(Code::WithdrawalAddress.into());
-            }
-        }
-    }
-    Ok(())
-}
+use super::command::{Context, Outcome, Recovery, Rehearsal, Submission};
+use super::owners::count;
+use super::state::{KillPhase, OpenStatement, State};
+use super::{Decision, decide_intent, decide_stop};
 
 /// Whether withdrawals may go to `to` now.
 pub(super) fn withdrawal_open(
     state: &State,
     chain: ChainId,
     to: Account,
-    now: Clocks,
+    _now: Clocks,
 ) -> Result<(), Denial> {
     let account = AccountId::new(chain, to).map_err(|_| Code::WithdrawalAddress)?;
-    match state.withdrawals.get(&account) {
-        Some(effective) if *effective <= now.run => Ok(()),
-        _ => Err(Code::WithdrawalAddress.into()),
-    }
-}
-
-/// An open statement.
-pub(super) fn open(
-    state: &State,
-    statement: StatementId,
-    now: Clocks,
-) -> Result<&OpenStatement, Denial> {
-    let open = state
-        .statements
-        .get(&statement)
-        .ok_or(Code::StatementUnknown)?;
-    if open.expires <= now.wall {
-        Err(Code::StatementExpired.into())
+    if state.owners.withdrawals.contains(&account) {
+        Ok(())
     } else {
-        Ok(open)
+        Err(Code::WithdrawalAddress.into())
     }
 }
 
-/// The distinct owners whose signatures over the statement's exact text verify. One bad signature
-/// refuses the whole: nobody attaches it by accident.
+/// The distinct keys whose signatures over the statement's exact text verify; `key` says whose they may
+/// be. One bad signature refuses the whole: nobody attaches it by accident.
+fn signers(
+    open: &OpenStatement,
+    signatures: &[OwnerSignature],
+    key: impl Fn(OwnerId) -> Result<OwnerKey, Code>,
+) -> Result<Vec<OwnerId>, Denial> {
+    let mut signers = Vec::new();
+    for given in signatures {
+        verify(
+            &open.text,
+            &key(given.owner)?,
+            given.envelope,
+            &given.signature,
+        )
+        .map_err(|_| Code::StatementSignature)?;
+        signers.push(given.owner);
+    }
+    // One key twice counts once.
+    signers.sort_unstable();
+    signers.dedup();
+    Ok(signers)
+}
+
+/// The key of an owner whose standing is one of these.
+fn owner_key(state: &State, id: OwnerId, standings: &[Standing]) -> Result<OwnerKey, Code> {
+    let owner = state.owners.keys.get(&id).ok_or(Code::OwnerUnknown)?;
+    if standings.contains(&owner.standing) {
+        Ok(owner.key)
+    } else {
+        Err(Code::OwnerSuspended)
+    }
+}
+
+/// As many distinct owners as must sign, none of them suspended.
 pub(super) fn quorum(
     state: &State,
     open: &OpenStatement,
     signatures: &[OwnerSignature],
 ) -> Result<Vec<OwnerId>, Denial> {
-    let mut signers = BTreeSet::new();
-    for given in signatures {
-        let owner = state.owners.get(&given.owner).ok_or(Code::OwnerUnknown)?;
-        verify(&open.text, &owner.key, given.envelope, &given.signature)
-            .map_err(|_| Code::StatementSignature)?;
-        signers.insert(given.owner);
-    }
-    if signers.len() < QUORUM {
+    let signers = signers(open, signatures, |id| {
+        owner_key(state, id, &[Standing::Active])
+    })?;
+    if signers.len() < count(state.owners.quorum) {
         return Err(Code::QuorumMissing.into());
     }
-    Ok(signers.into_iter().collect())
+    Ok(signers)
 }
 
-/// Enrols a key that rehearsed: it signed the text that names it.
-pub(super) fn enrol(
+/// At least one owner of these standings.
+pub(super) fn any_owner(
     state: &State,
+    open: &OpenStatement,
+    signatures: &[OwnerSignature],
+    standings: &[Standing],
+) -> Result<Vec<OwnerId>, Denial> {
+    at_least_one(signers(open, signatures, |id| {
+        owner_key(state, id, standings)
+    })?)
+}
+
+fn at_least_one(signers: Vec<OwnerId>) -> Result<Vec<OwnerId>, Denial> {
+    if signers.is_empty() {
+        Err(Code::QuorumMissing.into())
+    } else {
+        Ok(signers)
+    }
+}
+
+fn guardians(
+    state: &State,
+    open: &OpenStatement,
+    signatures: &[OwnerSignature],
+) -> Result<Vec<OwnerId>, Denial> {
+    signers(open, signatures, |id| {
+        let guardian = state.owners.guardians.get(&id);
+        guardian
+            .map(|guardian| guardian.key)
+            .ok_or(Code::GuardianUnknown)
+    })
+}
+
+/// What must hold for a statement about owners, when drafted and again when carried out.
+pub(super) fn check(state: &State, facts: &StatementFacts) -> Result<(), Denial> {
+    match facts {
+        StatementFacts::CancelOwnerChange { change }
+        | StatementFacts::GuardianStop {
+            stop: GuardianStop::CancelChange { change },
+        } => {
+            let known = state.owners.waiting(*change);
+            known.ok_or(Code::OwnerChangeUnknown)?;
+        }
+        StatementFacts::GuardianStop { .. } => {
+            if state.owners.guardians.is_empty() {
+                return Err(Code::GuardianUnknown.into());
+            }
+        }
+        StatementFacts::SuspendOwner { owner } => {
+            let known = state.owners.keys.get(owner);
+            known.ok_or(Code::OwnerUnknown)?;
+        }
+        StatementFacts::LiftSuspension { owner } => {
+            let known = state.owners.keys.get(owner).ok_or(Code::OwnerUnknown)?;
+            if known.standing == Standing::Active {
+                return Err(Code::NotSuspended.into());
+            }
+        }
+        _ => {
+            // Stand-ins: here the key's newness counts, the rest comes with its signature.
+            let change = change_of(state, facts, |key| {
+                Ok(NewKey {
+                    id: OwnerId::from_bytes([0; 16]),
+                    key: *key,
+                    envelope: Envelope::Ed25519Plain,
+                })
+            })?;
+            fits(state, &change)?;
+        }
+    }
+    Ok(())
+}
+
+/// The change that a statement asks for; `new` makes the new key of one.
+fn change_of(
+    state: &State,
+    facts: &StatementFacts,
+    new: impl Fn(&OwnerKey) -> Result<NewKey, Code>,
+) -> Result<OwnerChange, Code> {
+    Ok(match facts {
+        StatementFacts::AddOwner { key } => OwnerChange::AddOwner(new(key)?),
+        StatementFacts::AddGuardian { key } => OwnerChange::AddGuardian(new(key)?),
+        StatementFacts::RecoverOwners { key } => OwnerChange::Recover {
+            key: new(key)?,
+            guardians: Vec::new(),
+        },
+        StatementFacts::RemoveOwner { owner } => {
+            let known = state.owners.keys.get(owner).ok_or(Code::OwnerUnknown)?;
+            OwnerChange::RemoveOwner(KnownKey {
+                id: *owner,
+                key: known.key,
+            })
+        }
+        StatementFacts::RemoveGuardian { guardian } => {
+            let known = state.owners.guardians.get(guardian);
+            OwnerChange::RemoveGuardian(KnownKey {
+                id: *guardian,
+                key: known.ok_or(Code::GuardianUnknown)?.key,
+            })
+        }
+        StatementFacts::SetQuorum { quorum } => OwnerChange::SetQuorum { quorum: *quorum },
+        StatementFacts::EnrolWithdrawal { account } => {
+            OwnerChange::EnrolWithdrawal { account: *account }
+        }
+        _ => return Err(Code::StatementMismatch),
+    })
+}
+
+/// Whether a change fits what is expected once everything that waits has taken effect.
+fn fits(state: &State, change: &OwnerChange) -> Result<(), Denial> {
+    let pending = &state.owners.pending;
+    if state.owners.keys.is_empty() {
+        return Err(Code::OwnerUnknown.into());
+    }
+    if change.is_recovery() {
+        if pending.iter().any(|waits| waits.change.is_recovery()) {
+            return Err(Code::RecoveryPending.into());
+        }
+    } else if pending.len() >= PENDING_LIMIT {
+        return Err(Code::OwnerChangeTooMany.into());
+    }
+    // One key is registered once, whatever of what waits comes to be.
+    let announced = pending.iter().filter_map(|waits| waits.change.new_key());
+    if let Some(new) = change.new_key()
+        && announced.into_iter().any(|other| other.key == new.key)
+    {
+        return Err(Code::OwnerKnown.into());
+    }
+    Ok(state.owners.expected().fits(change)?)
+}
+
+fn scheduled(
+    change: OwnerChange,
+    statement: StatementId,
+    signers: Vec<OwnerId>,
+    now: Clocks,
+) -> EventBody {
+    EventBody::OwnerChangeScheduled {
+        change,
+        effective: now.run.after(DELAY),
+        statement,
+        signers,
+    }
+}
+
+/// A change that needs no new key: it waits from now on.
+pub(super) fn schedule(
+    state: &State,
+    facts: &StatementFacts,
+    signers: Vec<OwnerId>,
+    statement: StatementId,
+    now: Clocks,
+) -> Result<EventBody, Denial> {
+    if let StatementFacts::EnrolWithdrawal { account } = facts {
+        return Ok(EventBody::WithdrawalEnrolled {
+            account: *account,
+            effective: now.run.after(DELAY),
+            statement,
+            signers,
+        });
+    }
+    // A key that nobody rehearsed is not registered.
+    let change = change_of(state, facts, |_| Err(Code::StatementMismatch))?;
+    Ok(scheduled(change, statement, signers, now))
+}
+
+/// A new owner or guardian: owners signed, and the key signed the same text.
+pub(super) fn register(
+    state: &State,
+    submission: &Submission,
     rehearsal: &Rehearsal,
     context: &Context,
 ) -> Result<Decision, Denial> {
     let now = context.clocks;
-    let open = open(state, rehearsal.statement, now)?;
-    let StatementFacts::EnrolOwner { key, withdrawals } = &open.facts else {
+    let open = open(state, submission.statement, now)?;
+    let (StatementFacts::AddOwner { key } | StatementFacts::AddGuardian { key }) = &open.facts
+    else {
         return Err(Code::StatementMismatch.into());
     };
-    check(state, &open.facts, now)?;
-    verify(&open.text, key, rehearsal.envelope, &rehearsal.signature)
-        .map_err(|_| Code::StatementSignature)?;
-    let owner = OwnerId::derive(&context.entropy, 0);
-    let event = EventBody::OwnerEnrolled {
-        owner,
-        key: *key,
-        envelope: rehearsal.envelope,
-        withdrawals: withdrawals.clone(),
-        statement: rehearsal.statement,
-    };
+    let signers = quorum(state, open, &submission.signatures)?;
+    submission.require_password()?;
+    check(state, &open.facts)?;
+    if state.kill.phase == KillPhase::Activated {
+        return Err(Code::Killed.into());
+    }
+    rehearsed(open, key, rehearsal, submission.statement)?;
+    let id = OwnerId::derive(&context.entropy, 0);
+    let change = change_of(state, &open.facts, |key| {
+        Ok(NewKey {
+            id,
+            key: *key,
+            envelope: rehearsal.envelope,
+        })
+    })?;
+    let event = scheduled(change, submission.statement, signers, now);
     Ok(Decision {
         events: vec![event],
-        outcome: Ok(Outcome::Owner(owner)),
+        outcome: Ok(Outcome::Owner(id)),
     })
 }
 
-/// Carries out what owners signed. Withdrawals and enrolments have doors of their own.
-pub(super) fn submit(
+/// The new key's own signature over the same text.
+fn rehearsed(
+    open: &OpenStatement,
+    key: &OwnerKey,
+    rehearsal: &Rehearsal,
+    statement: StatementId,
+) -> Result<(), Denial> {
+    if rehearsal.statement != statement {
+        return Err(Code::StatementMismatch.into());
+    }
+    verify(&open.text, key, rehearsal.envelope, &rehearsal.signature)
+        .map_err(|_| Code::StatementSignature.into())
+}
+
+/// A recovery: password and phrase were proven to the vault, the new key rehearsed. No owner signs, a
+/// kill does not keep it out, and guardians who signed are shown and decide nothing.
+pub(super) fn recover(
     state: &State,
-    submission: &Submission,
+    recovery: &Recovery,
     context: &Context,
 ) -> Result<Decision, Denial> {
     let now = context.clocks;
-    let statement = submission.statement;
+    let statement = recovery.rehearsal.statement;
     let open = open(state, statement, now)?;
-    let signers = quorum(state, open, &submission.signatures)?;
-    check(state, &open.facts, now)?;
-    let password_on_admin = submission.with_password && submission.origin == Origin::Admin;
-    // Killed: only the release passes.
-    let releases = matches!(open.facts, StatementFacts::ReleaseKill { .. });
-    if state.kill.phase == KillPhase::Activated && !releases {
-        return Err(Code::Killed.into());
-    }
-    let event = match &open.facts {
-        StatementFacts::AdoptPolicy { document } => {
-            adopt(state, statement, document, signers, submission, now)?
-        }
-        StatementFacts::GrantSession { .. } => {
-            let session = SessionId::derive(&context.entropy, 0);
-            let event = EventBody::SessionGranted {
-                session,
-                statement,
-                signers,
-            };
-            return Ok(Decision {
-                events: vec![event],
-                outcome: Ok(Outcome::Session(session)),
-            });
-        }
-        StatementFacts::ReleaseKill { epoch, sessions } => {
-            if !password_on_admin {
-                return Err(Code::AdminOnly.into());
-            }
-            EventBody::KillReleased {
-                epoch: *epoch,
-                sessions: sessions.clone(),
-                statement,
-                signers,
-            }
-        }
-        StatementFacts::ReleasePause { wallet } => EventBody::PauseReleased {
-            wallet: *wallet,
-            statement,
-            signers,
-        },
-        StatementFacts::AttestNonce {
-            wallet,
-            chain,
-            next,
-        } => EventBody::NonceAttested {
-            wallet: *wallet,
-            chain: *chain,
-            next: *next,
-            statement,
-            signers,
-        },
-        StatementFacts::StateTime { wall } => EventBody::TimeStated {
-            wall: *wall,
-            statement,
-            signers,
-        },
-        StatementFacts::EnrolWithdrawal { account } => {
-            if !password_on_admin {
-                return Err(Code::AdminOnly.into());
-            }
-            EventBody::WithdrawalEnrolled {
-                account: *account,
-                effective: now.run.after(WITHDRAWAL_DELAY),
-                statement,
-                signers,
-            }
-        }
-        StatementFacts::EnrolOwner { .. } | StatementFacts::Withdraw { .. } => {
-            return Err(Code::StatementMismatch.into());
-        }
+    let StatementFacts::RecoverOwners { key } = &open.facts else {
+        return Err(Code::StatementMismatch.into());
     };
-    Ok(Decision::event(event))
+    check(state, &open.facts)?;
+    rehearsed(open, key, &recovery.rehearsal, statement)?;
+    let change = OwnerChange::Recover {
+        key: NewKey {
+            id: OwnerId::derive(&context.entropy, 0),
+            key: *key,
+            envelope: recovery.rehearsal.envelope,
+        },
+        guardians: guardians(state, open, &recovery.guardians)?,
+    };
+    Ok(Decision::event(scheduled(
+        change,
+        statement,
+        Vec::new(),
+        now,
+    )))
 }
 
-/// When a document matures (invariant 10): what tightens holds at once, because every binding
-/// document must pass; what loosens waits for the earlier ones to stop binding.
-fn adopt(
+/// Cancels what waits. One owner is enough, also a suspended one; a recovery takes one who is not, so
+/// that a stolen key, once suspended, cannot keep the owner out for ever.
+pub(super) fn cancel(
     state: &State,
-    statement: StatementId,
-    bytes: &[u8],
-    signers: Vec<OwnerId>,
+    open: &OpenStatement,
+    change: StatementId,
+    submission: &Submission,
+) -> Result<Decision, Denial> {
+    let waits = state.owners.waiting(change);
+    let waits = waits.ok_or(Code::OwnerChangeUnknown)?;
+    let standings: &[Standing] = if waits.change.is_recovery() {
+        &[Standing::Active]
+    } else {
+        &[Standing::Active, Standing::Suspended]
+    };
+    let signers = any_owner(state, open, &submission.signatures, standings)?;
+    Ok(Decision::event(EventBody::OwnerChangeCancelled {
+        change,
+        statement: submission.statement,
+        signers,
+    }))
+}
+
+/// Suspends an owner whom another owner names, also a suspended one.
+pub(super) fn suspend(
+    state: &State,
+    open: &OpenStatement,
+    owner: OwnerId,
     submission: &Submission,
     now: Clocks,
-) -> Result<EventBody, Denial> {
-    let document = PolicyDocument::from_bytes(bytes).map_err(|_| Code::PolicyMalformed)?;
-    let on_admin = submission.origin == Origin::Admin;
-    let binding = state.binding(now.run);
-    let first = state.policy_epoch == 0;
-    if first && !(on_admin && submission.with_password) {
-        return Err(Code::AdminOnly.into());
+) -> Result<Decision, Denial> {
+    check(state, &open.facts)?;
+    let standings = [Standing::Active, Standing::Suspended];
+    let signers = any_owner(state, open, &submission.signatures, &standings)?;
+    if signers.contains(&owner) {
+        return Err(Code::OwnerItself.into());
     }
-    if binding.len() >= BINDING_LIMIT && !on_admin {
-        return Err(Code::PolicyTooMany.into());
-    }
-    let wallets = &state.wallets;
-    let on_test_networks = |wallet: &Wallet| wallet.networks.iter().all(ChainId::is_test_network);
-    let only_test_networks = !wallets.is_empty() && wallets.values().all(on_test_networks);
-    let longest = binding
+    let statement = Some(submission.statement);
+    Ok(suspended(state, owner, statement, signers, now))
+}
+
+/// Suspends an owner with the password alone, over `admin.sock`.
+pub(super) fn suspend_by_password(
+    state: &State,
+    owner: OwnerId,
+    context: &Context,
+) -> Result<Decision, Denial> {
+    check(state, &StatementFacts::SuspendOwner { owner })?;
+    Ok(suspended(state, owner, None, Vec::new(), context.clocks))
+}
+
+/// What goes with a key: everything that it signed and that still waits or still spends.
+fn suspended(
+    state: &State,
+    owner: OwnerId,
+    statement: Option<StatementId>,
+    signers: Vec<OwnerId>,
+    now: Clocks,
+) -> Decision {
+    let policies = state.policies.iter().filter(|policy| {
+        policy.signers.contains(&owner) && policy.matures > now.run && !policy.is_void()
+    });
+    let sessions: Vec<SessionId> = state
+        .sessions
         .iter()
-        .map(|policy| policy.document.maturity)
-        .max()
-        .unwrap_or(MATURITY_DEFAULT);
-    let delay = if first || only_test_networks {
-        Millis::default()
-    } else if on_admin && submission.with_password {
-        MATURITY_WITH_PASSWORD
-    } else {
-        longest
-    };
-    let matures: RunTime = now.run.after(delay);
-    Ok(EventBody::PolicyAdopted {
+        .filter(|(_, session)| session.signers.contains(&owner) && session.may_spend_again())
+        .map(|(id, _)| *id)
+        .collect();
+    let ends: Vec<EventBody> = sessions
+        .iter()
+        .flat_map(|session| decide_intent::session_ended(state, *session))
+        .collect();
+    let changes = state
+        .owners
+        .pending
+        .iter()
+        .filter(|pending| pending.signers.contains(&owner));
+    let suspended = EventBody::OwnerSuspended {
+        owner,
+        policies: policies.map(|policy| policy.document.epoch).collect(),
+        sessions,
+        changes: changes.map(|pending| pending.statement).collect(),
         statement,
         signers,
-        epoch: document.epoch,
-        digest: document.digest(),
-        matures,
+    };
+    let mut decision = Decision::event(suspended);
+    decision.events.extend(ends);
+    decision
+}
+
+/// Lets a suspended key sign again: the password, and one owner who is not suspended.
+pub(super) fn lift(
+    state: &State,
+    open: &OpenStatement,
+    owner: OwnerId,
+    submission: &Submission,
+) -> Result<Decision, Denial> {
+    check(state, &open.facts)?;
+    let signers = any_owner(state, open, &submission.signatures, &[Standing::Active])?;
+    submission.require_password()?;
+    Ok(Decision::event(EventBody::SuspensionLifted {
+        owner,
+        statement: submission.statement,
+        signers,
+    }))
+}
+
+/// What a guardian says: the stop itself is decided as everybody's is.
+pub(super) fn guardian_stop(
+    state: &State,
+    open: &OpenStatement,
+    stop: GuardianStop,
+    submission: &Submission,
+) -> Result<Decision, Denial> {
+    check(state, &open.facts)?;
+    let guardians = at_least_one(guardians(state, open, &submission.signatures)?)?;
+    let statement = submission.statement;
+    let mut decision = match stop {
+        GuardianStop::PauseAll => decide_stop::pause(state, None, submission.origin),
+        GuardianStop::Kill => decide_stop::kill(state, submission.origin),
+        GuardianStop::CancelChange { change } => Decision::event(EventBody::OwnerChangeCancelled {
+            change,
+            statement,
+            signers: guardians.clone(),
+        }),
+    };
+    let signed = EventBody::GuardianStopped {
+        statement,
+        guardians,
+    };
+    decision.events.insert(0, signed);
+    Ok(decision)
+}
+
+/// The next change whose time has come: it takes effect if it still fits what there is then.
+pub(super) fn due(state: &State, now: RunTime) -> Option<EventBody> {
+    if state.retired {
+        return None;
+    }
+    let pending = state.owners.due(now)?;
+    let change = pending.statement;
+    Some(match state.owners.fits(&pending.change) {
+        Ok(()) => EventBody::OwnerChangeEffective { change },
+        Err(code) => EventBody::OwnerChangeVoided { change, code },
     })
 }

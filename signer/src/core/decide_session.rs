@@ -3,13 +3,13 @@
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::ids::SessionId;
-use waiaas_shared::session::SessionGrant;
+use waiaas_shared::session::{Credential, SessionGrant};
 use waiaas_shared::time::Clocks;
 use waiaas_shared::view::SessionState;
 
-use super::Decision;
 use super::command::Outcome;
 use super::state::{Session, State};
+use super::{Decision, decide_intent};
 
 /// The session, if it may be used now.
 pub(super) fn usable(state: &State, session: SessionId, now: Clocks) -> Result<&Session, Code> {
@@ -22,14 +22,17 @@ pub(super) fn usable(state: &State, session: SessionId, now: Clocks) -> Result<&
     }
 }
 
-/// The event that makes a session's end durable, the first time it is seen.
-pub(super) fn expiry_seen(state: &State, session: SessionId, code: Code) -> Vec<EventBody> {
+/// The events that make a session's end durable, the first time it is seen.
+pub(super) fn expired_now(state: &State, session: SessionId, now: Clocks) -> Vec<EventBody> {
     let active = state
         .sessions
         .get(&session)
         .is_some_and(|found| found.state == SessionState::Active);
-    if active && code == Code::SessionExpired {
-        vec![EventBody::SessionExpired { session }]
+    let expired = matches!(usable(state, session, now), Err(Code::SessionExpired));
+    if active && expired {
+        let mut events = vec![EventBody::SessionExpired { session }];
+        events.extend(decide_intent::session_ended(state, session));
+        events
     } else {
         Vec::new()
     }
@@ -44,7 +47,14 @@ pub(super) fn revoke(state: &State, session: SessionId, origin: Origin) -> Decis
             events: Vec::new(),
             outcome: Ok(Outcome::Done),
         },
-        Some(_) => Decision::event(EventBody::SessionRevoked { session, origin }),
+        Some(_) => {
+            let mut events = vec![EventBody::SessionRevoked { session, origin }];
+            events.extend(decide_intent::session_ended(state, session));
+            Decision {
+                events,
+                outcome: Ok(Outcome::Done),
+            }
+        }
     }
 }
 
@@ -67,13 +77,14 @@ pub(super) fn grant_fits(state: &State, grant: &SessionGrant, now: Clocks) -> Re
     if binding.is_empty() {
         return Err(Code::PolicyMissing.into());
     }
+    let bearer = matches!(grant.credential, Credential::Bearer(_));
     for policy in binding {
         for limit in &grant.limits {
-            let rule = policy
+            let ceiling = policy
                 .document
-                .asset(limit.asset)
+                .session_ceiling(limit.asset, bearer)
                 .ok_or(Code::AssetNotListed)?;
-            if limit.per_transaction > rule.per_transaction {
+            if limit.per_transaction > ceiling {
                 return Err(Code::SessionAboveCeiling.into());
             }
         }

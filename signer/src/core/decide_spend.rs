@@ -9,17 +9,21 @@ use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Charge, EventBody, RequestNonce, Spend};
 use waiaas_shared::ids::TransactionId;
-use waiaas_shared::policy::evaluate::{Charges, Spent, Tier, charges, evaluate};
+use waiaas_shared::policy::evaluate::{Charges, Now, Payment, Tier, Verdict, charges, evaluate};
+use waiaas_shared::policy::history::{Charged, History, Without};
 use waiaas_shared::request::{Transfer, TransferRequest, is_idempotency_key};
 use waiaas_shared::request_signature::{self, SignedRequest};
-use waiaas_shared::session::Credential;
+use waiaas_shared::session::{Credential, SessionGrant, SessionUsage};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::{Clocks, Millis, WallTime};
 use waiaas_shared::transaction::{DecodedTransaction, decode};
 
-use super::command::{Context, Outcome, Prior, Sealed, SigningOrder, SpendRequest, Withdrawal};
+use super::command::{
+    Context, Outcome, Prior, Sealed, SigningOrder, SpendRequest, Used, Withdrawal,
+};
+use super::decide_intent::Opening;
 use super::state::{KillPhase, Session, State, Wallet};
-use super::{Decision, decide_owner, decide_session};
+use super::{Decision, decide_intent, decide_owner, decide_session};
 
 /// The route whose signature makes a payment.
 const PAYMENT_METHOD: &str = "POST";
@@ -33,12 +37,10 @@ pub(super) fn spend(state: &State, request: &SpendRequest, context: &Context) ->
         Ok(decision) => decision,
         Err(denial) => {
             // Only the request's own session: a replay also judges the one that paid.
-            let own = decide_session::usable(state, request.session, context.clocks);
-            let expired = matches!(own, Err(Code::SessionExpired));
-            let events = if expired && !request.dry_run {
-                decide_session::expiry_seen(state, request.session, Code::SessionExpired)
-            } else {
+            let events = if request.dry_run {
                 Vec::new()
+            } else {
+                decide_session::expired_now(state, request.session, context.clocks)
             };
             Decision {
                 events,
@@ -67,15 +69,18 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         let idempotency = idempotency.ok_or(Code::SessionUnknown)?;
         // A payment that already used the key: the same body gives the same bytes again, another
         // body is an error. The index is only a hint; the log's own entry must agree.
-        let prior = request
-            .prior
-            .as_deref()
+        let used = request
+            .used
+            .as_ref()
             .or_else(|| state.uncommitted(&idempotency));
-        if let Some(prior) = prior.filter(|prior| prior.spend.idempotency == idempotency) {
-            if prior.spend.body != body_digest {
+        if let Some(used) = used.filter(|used| *used.idempotency() == idempotency) {
+            if *used.body() != body_digest {
                 return Err(Code::IdempotencyConflict.into());
             }
-            return replay(state, prior, context);
+            return match used {
+                Used::Paid(prior) => replay(state, prior, context),
+                Used::Waited(intent) => decide_intent::again(state, intent, now),
+            };
         }
         if let Some(proof) = &proof
             && state
@@ -102,7 +107,17 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
     if !does_exactly(&transaction, &asked) {
         return Err(Code::BodyMismatch.into());
     }
-    let tier = pass(state, wallet, session, &body, &transaction, now)?;
+    let payment = Payment {
+        wallet: body.wallet,
+        session: request.session,
+        bearer: is_bearer(session),
+        chain: body.network,
+        effects: transaction.effects(),
+        submit: body.submit,
+    };
+    let (grant, usage) = (&session.grant, &session.usage);
+    let verdict = judge_all(state, grant, usage, &payment, state, now)?;
+    let tier = verdict.tier;
     let Some((idempotency, proof)) = request_nonce else {
         let fee = transaction.fee_max();
         return Ok(Decision {
@@ -110,6 +125,21 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
             outcome: Ok(Outcome::WouldSign { tier, fee }),
         });
     };
+    if tier > Tier::Notify {
+        let opening = Opening {
+            session: request.session,
+            wallet: body.wallet,
+            transfer: asked,
+            fee_ceiling: fee_ceiling(state, body.network, now),
+            policy_epoch: newest.document.epoch,
+            idempotency,
+            body: body_digest,
+            kept_until: session.grant.expires,
+            request_nonce: proof,
+            submit: body.submit,
+        };
+        return decide_intent::open(state, opening, &verdict, context);
+    }
     let spend = Spend {
         transaction: TransactionId::derive(&context.entropy, 0),
         session: Some(request.session),
@@ -137,7 +167,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
 }
 
 /// One committed payment and the order to sign it.
-fn signed(
+pub(super) fn signed(
     wallet: &Wallet,
     transaction: DecodedTransaction,
     spend: Spend,
@@ -206,7 +236,7 @@ fn authenticate(
 }
 
 /// The proposed bytes, decoded; on an EVM chain with the signer's own nonce written into them.
-fn proposed(
+pub(super) fn proposed(
     wallet: &Wallet,
     chain: ChainId,
     unsigned: &[u8],
@@ -231,7 +261,7 @@ fn proposed(
 }
 
 /// Whether the bytes do what was asked, and pay a fee, and nothing else.
-fn does_exactly(transaction: &DecodedTransaction, asked: &Transfer) -> bool {
+pub(super) fn does_exactly(transaction: &DecodedTransaction, asked: &Transfer) -> bool {
     let mut transfers = 0;
     let matches = transaction.effects().iter().all(|effect| match effect {
         Effect::Transfer { asset, to, amount } => {
@@ -239,66 +269,53 @@ fn does_exactly(transaction: &DecodedTransaction, asked: &Transfer) -> bool {
             *asset == asked.asset && *to == asked.to && *amount == asked.amount
         }
         Effect::Fee { .. } => true,
+        Effect::Approval { .. } | Effect::Rent { .. } | Effect::Call { .. } => false,
     });
     matches && transfers == 1
 }
 
-/// Every binding document and the session: the strictest tier, or all that is broken.
-fn pass(
-    state: &State,
-    wallet: &Wallet,
-    session: &Session,
-    body: &TransferRequest,
-    transaction: &DecodedTransaction,
-    now: Clocks,
-) -> Result<Tier, Denial> {
-    let spent = Spent {
-        usage: &wallet.usage,
-        outstanding: wallet
-            .nonces
-            .get(&body.network)
-            .map(|nonce| nonce.outstanding)
-            .unwrap_or_default(),
-        now: now.budget,
-    };
-    let sums = charges(transaction.effects())?;
-    judge_all(
-        state,
-        session,
-        body.wallet,
-        body.submit,
-        transaction.chain(),
-        transaction.effects(),
-        &sums,
-        &spent,
-        now,
-    )
+pub(super) const fn is_bearer(session: &Session) -> bool {
+    matches!(session.grant.credential, Credential::Bearer(_))
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one judgement, all of whose inputs differ between a new payment and a replay"
-)]
-fn judge_all(
+/// The lowest fee ceiling of all binding documents, base units of the chain's native asset.
+fn fee_ceiling(state: &State, chain: ChainId, now: Clocks) -> Amount {
+    let native = chain.native_asset();
+    let ceilings = state.binding(now.run).iter().map(|policy| {
+        let rule = policy.document.asset(native);
+        rule.and_then(|rule| rule.fee_ceiling).unwrap_or_default()
+    });
+    ceilings.min().unwrap_or_default()
+}
+
+/// Every binding document and the session: the strictest verdict, or all that is broken.
+pub(super) fn judge_all(
     state: &State,
-    session: &Session,
-    wallet: waiaas_shared::ids::WalletId,
-    submit: bool,
-    chain: ChainId,
-    effects: &[Effect],
-    sums: &Charges,
-    spent: &Spent<'_>,
+    grant: &SessionGrant,
+    usage: &SessionUsage,
+    payment: &Payment<'_>,
+    history: &dyn History,
     now: Clocks,
-) -> Result<Tier, Denial> {
+) -> Result<Verdict, Denial> {
+    let sums = charges(payment.effects)?;
+    let now_of_rules = Now {
+        budget: now.budget,
+        wall: now.wall,
+    };
     let mut violations: Vec<Violation> = Vec::new();
-    let mut tier = Tier::Instant;
+    let mut strictest: Option<Verdict> = None;
     let binding = state.binding(now.run);
     if binding.is_empty() {
         return Err(Code::PolicyMissing.into());
     }
     for policy in binding {
-        match evaluate(&policy.document, chain, effects, spent) {
-            Ok(of_document) => tier = tier.max(of_document),
+        match evaluate(&policy.document, payment, history, now_of_rules) {
+            Ok(verdict) => {
+                strictest = Some(match strictest {
+                    Some(so_far) => so_far.strictest(verdict),
+                    None => verdict,
+                });
+            }
             Err(broken) => {
                 for violation in broken {
                     if !violations.contains(&violation) {
@@ -307,21 +324,11 @@ fn judge_all(
                 }
             }
         }
-        // A signature that nobody sends can be kept: on an EVM chain policy must allow it.
-        let evm = matches!(chain, ChainId::Evm(_));
-        let leave = policy
-            .document
-            .asset(chain.native_asset())
-            .is_some_and(|rule| rule.sign_only);
-        let code = Violation::of(Code::SessionSignOnly);
-        if evm && !submit && !leave && !violations.contains(&code) {
-            violations.push(code);
-        }
     }
-    violations.extend(session.grant.violations(wallet, sums, &session.usage));
+    violations.extend(grant.violations(payment.wallet, &sums, usage));
     match Denial::from_violations(violations) {
         Some(denial) => Err(denial),
-        None => Ok(tier),
+        None => strictest.ok_or(Code::PolicyMissing.into()),
     }
 }
 
@@ -343,45 +350,33 @@ fn replay(state: &State, prior: &Prior, context: &Context) -> Result<Decision, D
     let transaction = decode(spend.chain, wallet.account, &spend.unsigned)
         .map_err(|_| Code::TransactionUndecodable)?;
     if let Some(id) = spend.session {
-        let mut session = decide_session::usable(state, id, now)?.clone();
+        let session = decide_session::usable(state, id, now)?;
         let sums: Charges = spend
             .charges
             .iter()
             .map(|charge| (charge.asset, charge.amount))
             .collect();
-        session.usage.uncharge(&sums);
-        let mut usage = wallet.usage.clone();
-        for (asset, amount) in &sums {
-            usage
-                .entry(*asset)
-                .or_default()
-                .uncharge(prior.charged_at, *amount);
-        }
-        let native = sums
-            .get(&spend.chain.native_asset())
-            .copied()
-            .unwrap_or_default();
-        let outstanding = wallet
-            .nonces
-            .get(&spend.chain)
-            .map(|nonce| nonce.outstanding)
-            .unwrap_or_default();
-        let spent = Spent {
-            usage: &usage,
-            outstanding: outstanding.remaining_after(native),
-            now: now.budget,
+        let mut usage = session.usage.clone();
+        usage.uncharge(&sums);
+        let charged = Charged {
+            at: prior.charged_at,
+            chain: spend.chain,
+            charges: &sums,
+            effects: &spend.effects,
         };
-        judge_all(
-            state,
-            &session,
-            spend.wallet,
-            spend.submit,
-            spend.chain,
-            &spend.effects,
-            &sums,
-            &spent,
-            now,
-        )?;
+        let payment = Payment {
+            wallet: spend.wallet,
+            session: id,
+            bearer: is_bearer(session),
+            chain: spend.chain,
+            effects: &spend.effects,
+            submit: spend.submit,
+        };
+        let history = Without::new(state, spend.wallet, id, &charged);
+        let verdict = judge_all(state, &session.grant, &usage, &payment, &history, now)?;
+        if verdict.tier > spend.tier.max(Tier::Notify) {
+            return Err(Code::TierRaised.into());
+        }
     }
     Ok(signed(
         wallet,
@@ -478,7 +473,7 @@ pub(super) fn withdraw(
     }))
 }
 
-fn listed(sums: Charges) -> Vec<Charge> {
+pub(super) fn listed(sums: Charges) -> Vec<Charge> {
     sums.into_iter()
         .map(|(asset, amount): (_, Amount)| Charge { asset, amount })
         .collect()

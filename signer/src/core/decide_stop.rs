@@ -6,9 +6,9 @@ use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::ids::WalletId;
 use waiaas_shared::time::WallTime;
 
-use super::Decision;
 use super::command::{Outcome, UnlockFacts};
 use super::state::{KillPhase, State};
+use super::{Decision, decide_intent};
 
 /// The password opened the keystore. A journal that was lost starts frozen (invariant 16).
 pub(super) fn unlocked(_state: &State, facts: &UnlockFacts) -> Decision {
@@ -46,8 +46,10 @@ pub(super) fn kill(state: &State, origin: Origin) -> Decision {
         };
     }
     let epoch = state.kill.epoch.saturating_add(1);
+    let mut events = vec![EventBody::Killed { epoch, origin }];
+    events.extend(decide_intent::all_killed(state));
     Decision {
-        events: vec![EventBody::Killed { epoch, origin }],
+        events,
         outcome: Ok(Outcome::WipeKeys),
     }
 }

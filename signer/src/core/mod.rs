@@ -5,13 +5,20 @@
 //! authority thread and, with simulated clock, entropy and ledger, by the simulator.
 
 pub mod apply;
+mod apply_owner;
 pub mod clock;
 pub mod command;
+mod decide_credit;
+mod decide_intent;
 mod decide_owner;
+mod decide_policy;
 mod decide_session;
 mod decide_spend;
+mod decide_statement;
 mod decide_stop;
+mod decide_wallet;
 pub mod journal;
+mod owners;
 pub mod state;
 mod view;
 
@@ -59,6 +66,13 @@ pub fn decide(state: &State, command: &Command, context: &Context) -> Decision {
     if !state.created() && !matches!(command, Command::Create { .. }) {
         return Decision::denied(Code::NotInitialized);
     }
+    // The log has ended: nothing is signed, and nothing is appended.
+    if state.retired() {
+        return Decision::denied(Code::Retired);
+    }
+    if decide_credit::asks_again(state, command) {
+        return Decision::denied(Code::PaymentCredited);
+    }
     match command {
         Command::Create { signer } if state.created() => {
             let _known = signer;
@@ -74,16 +88,38 @@ pub fn decide(state: &State, command: &Command, context: &Context) -> Decision {
             decide_session::revoke(state, *session, *origin)
         }
         Command::CreateWallet(request) => {
-            decide_owner::create_wallet(state, request, context).into()
+            decide_wallet::create_wallet(state, request, context).into()
         }
         Command::Draft { facts, origin } => {
-            decide_owner::draft(state, facts, *origin, context).into()
+            decide_statement::draft(state, facts, *origin, context).into()
         }
-        Command::Enrol(rehearsal) => decide_owner::enrol(state, rehearsal, context).into(),
-        Command::Submit(submission) => decide_owner::submit(state, submission, context).into(),
+        Command::Enrol(rehearsal) => decide_statement::enrol(state, rehearsal, context).into(),
+        Command::Submit(submission) => decide_statement::submit(state, submission, context).into(),
+        Command::Register {
+            submission,
+            rehearsal,
+        } => decide_owner::register(state, submission, rehearsal, context).into(),
+        Command::Recover(recovery) => decide_owner::recover(state, recovery, context).into(),
+        Command::SuspendOwner { owner } => {
+            decide_owner::suspend_by_password(state, *owner, context).into()
+        }
+        Command::DraftCredit {
+            facts,
+            origin,
+            entry,
+        } => decide_credit::draft(state, facts, *origin, entry.as_deref(), context).into(),
+        Command::Credit { submission, entry } => {
+            decide_credit::submit(state, submission, entry.as_deref(), context).into()
+        }
         Command::Withdraw(withdrawal) => decide_spend::withdraw(state, withdrawal, context).into(),
         Command::Spend(request) => decide_spend::spend(state, request, context),
         Command::Resend(spend) => decide_spend::resend(state, spend, context).into(),
+        Command::Release(release) => decide_intent::release(state, release, context),
+        Command::CancelIntent {
+            transaction,
+            origin,
+        } => decide_intent::cancel(state, *transaction, *origin),
+        Command::EndExpired => decide_intent::end_expired(state, context.clocks),
         Command::CountDenials(counted) => Decision {
             events: counted
                 .iter()
@@ -99,24 +135,30 @@ pub fn decide(state: &State, command: &Command, context: &Context) -> Decision {
 }
 
 /// Decides a command and folds its events into the state, each with the context's clocks. What the
-/// daemon and the simulator both do for each command of a batch.
+/// daemon and the simulator both do for each command of a batch. Changes of owners whose time has come
+/// take effect before it.
 pub fn step(
     state: &mut State,
     command: &Command,
     context: &Context,
 ) -> (Vec<Event>, Result<Outcome, Denial>) {
-    let Decision { events, outcome } = decide(state, command, context);
-    let events: Vec<Event> = events
-        .into_iter()
-        .map(|body| Event {
+    let mut events = Vec::new();
+    let mut fold = |state: &mut State, body| {
+        let event = Event {
             clocks: context.clocks,
             body,
-        })
-        .collect();
-    for event in &events {
-        apply::apply(state, event);
+        };
+        apply::apply(state, &event);
+        events.push(event);
+    };
+    while let Some(body) = decide_owner::due(state, context.clocks.run) {
+        fold(state, body);
     }
-    (events, outcome)
+    let decision = decide(state, command, context);
+    for body in decision.events {
+        fold(state, body);
+    }
+    (events, decision.outcome)
 }
 
 #[cfg(test)]

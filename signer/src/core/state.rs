@@ -1,23 +1,27 @@
 //! The folded log. Counters, owners, policies, sessions, kill and pause exist here and nowhere else;
 //! only `apply` changes them. No key is ever part of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use waiaas_shared::address::Account;
-use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::{AccountId, AssetId, ChainId, Family};
+use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::Origin;
 use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use waiaas_shared::intent::Intent;
 use waiaas_shared::keys::{KeyPath, OwnerKey};
+use waiaas_shared::owner_change::OwnerChange;
 use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::history::{History, SessionHistory, WalletHistory};
 use waiaas_shared::policy::windows::Usage;
 use waiaas_shared::session::{SessionGrant, SessionUsage};
 use waiaas_shared::statement::StatementFacts;
-use waiaas_shared::statement::text::{StatementText, StatementView, WalletFacts};
-use waiaas_shared::statement::verify::Envelope;
+use waiaas_shared::statement::text::{Quorum, StatementText, StatementView, WalletFacts};
 use waiaas_shared::time::{Clocks, RunTime, WallTime};
 use waiaas_shared::view::SessionState;
+
+use super::command::{Prior, Used};
+use super::owners::Owners;
 
 /// Everything that the log says.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,16 +31,21 @@ pub struct State {
     pub(super) clock_closed: bool,
     pub(super) kill: Kill,
     pub(super) frozen: bool,
-    pub(super) owners: BTreeMap<OwnerId, Owner>,
-    pub(super) withdrawals: BTreeMap<AccountId, RunTime>,
+    /// The log has ended for good.
+    pub(super) retired: bool,
+    pub(super) owners: Owners,
     pub(super) wallets: BTreeMap<WalletId, Wallet>,
     pub(super) policies: Vec<BindingPolicy>,
     pub(super) policy_epoch: u64,
     pub(super) sessions: BTreeMap<SessionId, Session>,
     pub(super) statements: BTreeMap<StatementId, OpenStatement>,
+    pub(super) intents: BTreeMap<TransactionId, OpenIntent>,
+    /// Entries of payments that an owner credited, each once.
+    pub(super) credited: BTreeSet<u64>,
     pub(super) request_nonces: BTreeMap<(SessionId, String), WallTime>,
-    /// Payments of the batch that is being decided: the ledger's index does not know them yet.
-    pub(super) uncommitted: BTreeMap<Digest, super::command::Prior>,
+    /// Idempotency keys used in the batch that is being decided: the ledger's index does not know them
+    /// yet.
+    pub(super) uncommitted: BTreeMap<Digest, Used>,
     pub(super) journal: Digest,
     pub(super) unlock_failures: u32,
 }
@@ -74,18 +83,12 @@ impl KillPhase {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Owner {
-    pub(super) key: OwnerKey,
-    pub(super) envelope: Envelope,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wallet {
     pub(super) path: KeyPath,
     pub(super) account: Account,
     pub(super) networks: Vec<ChainId>,
     pub(super) paused: bool,
-    pub(super) usage: BTreeMap<AssetId, Usage>,
+    pub(super) history: WalletHistory,
     pub(super) nonces: BTreeMap<ChainId, Nonce>,
 }
 
@@ -94,22 +97,70 @@ pub(super) struct Wallet {
 pub(super) struct Nonce {
     pub(super) next: u64,
     pub(super) attested: u64,
-    pub(super) outstanding: Amount,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct BindingPolicy {
     pub(super) document: std::sync::Arc<PolicyDocument>,
     pub(super) matures: RunTime,
+    /// Who signed it.
+    pub(super) signers: Vec<OwnerId>,
+}
+
+impl BindingPolicy {
+    /// No run of a signer gets there.
+    const NEVER: RunTime = RunTime::from_millis(u64::MAX);
+
+    /// It never matures. What it tightened holds until a later document has matured, so that voiding
+    /// loosens nothing.
+    pub(super) fn void(&mut self) {
+        self.matures = Self::NEVER;
+    }
+
+    pub(super) fn is_void(&self) -> bool {
+        self.matures == Self::NEVER
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Session {
     pub(super) grant: SessionGrant,
     pub(super) usage: SessionUsage,
+    pub(super) history: SessionHistory,
     pub(super) state: SessionState,
     /// Revoked by the kill switch: its release may restore it.
     pub(super) killed: bool,
+    /// Waiting payments that it opened, for their number in an hour.
+    pub(super) opened: Usage,
+    /// Who granted it.
+    pub(super) signers: Vec<OwnerId>,
+}
+
+/// A payment that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OpenIntent {
+    pub(super) intent: Intent,
+    pub(super) approval: Option<Approval>,
+}
+
+/// The owners' signatures on a waiting payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Approval {
+    pub(super) signers: Vec<OwnerId>,
+    pub(super) until: RunTime,
+}
+
+impl Session {
+    /// Whether anything may still be spent under it, now or after a release.
+    pub(super) fn may_spend_again(&self) -> bool {
+        self.killed || self.state == SessionState::Active
+    }
+
+    /// Revoked for good.
+    pub(super) fn revoke(&mut self) {
+        self.state = SessionState::Revoked;
+        self.killed = false;
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,13 +182,15 @@ impl Default for State {
                 epoch: 0,
             },
             frozen: false,
-            owners: BTreeMap::new(),
-            withdrawals: BTreeMap::new(),
+            retired: false,
+            owners: Owners::default(),
             wallets: BTreeMap::new(),
             policies: Vec::new(),
             policy_epoch: 0,
             sessions: BTreeMap::new(),
             statements: BTreeMap::new(),
+            intents: BTreeMap::new(),
+            credited: BTreeSet::new(),
             request_nonces: BTreeMap::new(),
             uncommitted: BTreeMap::new(),
             journal: hash(Domain::Journal, &[]),
@@ -181,6 +234,34 @@ impl State {
     #[must_use]
     pub const fn clock_closed(&self) -> bool {
         self.clock_closed
+    }
+
+    /// Whether the log has ended for good.
+    #[must_use]
+    pub const fn retired(&self) -> bool {
+        self.retired
+    }
+
+    /// Changes of owners that wait.
+    #[must_use]
+    pub fn owner_changes(&self) -> usize {
+        self.owners.pending.len()
+    }
+
+    /// Whether an open statement can only stop something.
+    #[must_use]
+    pub fn only_stops(&self, statement: StatementId) -> bool {
+        let open = self.statements.get(&statement);
+        open.is_some_and(|open| open.facts.only_stops())
+    }
+
+    /// The payment that an open statement credits: the authority brings its entry.
+    #[must_use]
+    pub fn credit_of(&self, statement: StatementId) -> Option<TransactionId> {
+        match self.statements.get(&statement)?.facts {
+            StatementFacts::Credit { transaction, .. } => Some(transaction),
+            _ => None,
+        }
     }
 
     /// Epoch of the newest adopted policy; 0: none.
@@ -232,9 +313,9 @@ impl State {
         Some(hash(Domain::Idempotency, &[owner, key.as_bytes()]))
     }
 
-    /// A payment of the batch that is being decided.
+    /// What used this idempotency key in the batch that is being decided.
     #[must_use]
-    pub fn uncommitted(&self, idempotency: &Digest) -> Option<&super::command::Prior> {
+    pub fn uncommitted(&self, idempotency: &Digest) -> Option<&Used> {
         self.uncommitted.get(idempotency)
     }
 
@@ -245,9 +326,15 @@ impl State {
             .any(|open| matches!(open.facts, StatementFacts::ReleasePause { .. }))
     }
 
+    /// Whether anything waits.
+    #[must_use]
+    pub fn has_intents(&self) -> bool {
+        !self.intents.is_empty()
+    }
+
     /// A payment of the batch has its place in the log.
     pub fn place(&mut self, idempotency: &Digest, sequence: u64) {
-        if let Some(prior) = self.uncommitted.get_mut(idempotency) {
+        if let Some(Used::Paid(prior)) = self.uncommitted.get_mut(idempotency) {
             prior.sequence = sequence;
         }
     }
@@ -280,13 +367,26 @@ impl State {
 
     /// The transaction's payment, if it is in the batch that is being decided.
     #[must_use]
-    pub fn uncommitted_transaction(
-        &self,
-        transaction: TransactionId,
-    ) -> Option<&super::command::Prior> {
-        self.uncommitted
-            .values()
-            .find(|prior| prior.spend.transaction == transaction)
+    pub fn uncommitted_transaction(&self, transaction: TransactionId) -> Option<&Prior> {
+        self.uncommitted.values().find_map(|used| match used {
+            Used::Paid(prior) if prior.spend.transaction == transaction => Some(prior.as_ref()),
+            _ => None,
+        })
+    }
+}
+
+impl History for State {
+    fn wallet(&self, wallet: WalletId) -> Option<&WalletHistory> {
+        self.wallets.get(&wallet).map(|wallet| &wallet.history)
+    }
+
+    fn session(&self, session: SessionId) -> Option<&SessionHistory> {
+        self.sessions.get(&session).map(|session| &session.history)
+    }
+
+    fn wallets(&self) -> Box<dyn Iterator<Item = (WalletId, &WalletHistory)> + '_> {
+        let wallets = self.wallets.iter();
+        Box::new(wallets.map(|(id, wallet)| (*id, &wallet.history)))
     }
 }
 
@@ -300,7 +400,8 @@ impl StatementView for State {
     }
 
     fn newest_policy(&self) -> Option<&PolicyDocument> {
-        self.policies.last().map(|policy| policy.document.as_ref())
+        let sound = self.policies.iter().rev().find(|policy| !policy.is_void());
+        sound.map(|policy| policy.document.as_ref())
     }
 
     fn wallets_on(&self, chain: ChainId) -> usize {
@@ -312,5 +413,32 @@ impl StatementView for State {
 
     fn session(&self, session: SessionId) -> Option<&SessionGrant> {
         self.sessions.get(&session).map(|session| &session.grant)
+    }
+
+    fn intent(&self, transaction: TransactionId) -> Option<&Intent> {
+        self.intents.get(&transaction).map(|open| &open.intent)
+    }
+
+    fn policy_epoch(&self) -> u64 {
+        self.policy_epoch
+    }
+
+    fn quorum(&self) -> Quorum {
+        Quorum {
+            needed: self.owners.quorum,
+            owners: self.owners.active(),
+        }
+    }
+
+    fn owner_key(&self, owner: OwnerId) -> Option<OwnerKey> {
+        self.owners.keys.get(&owner).map(|owner| owner.key)
+    }
+
+    fn guardian_key(&self, guardian: OwnerId) -> Option<OwnerKey> {
+        self.owners.guardians.get(&guardian).map(|known| known.key)
+    }
+
+    fn pending(&self, statement: StatementId) -> Option<&OwnerChange> {
+        self.owners.waiting(statement).map(|waits| &waits.change)
     }
 }

@@ -1,10 +1,9 @@
 //! What the core shows of its state. Reads only; the amounts here inform, they never judge.
 
-use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::Code;
 use waiaas_shared::ids::SessionId;
-use waiaas_shared::policy::evaluate::window_limit;
-use waiaas_shared::policy::windows::Window;
+use waiaas_shared::policy::evaluate::{Left, Now, Payment, left};
+use waiaas_shared::session::Credential;
 use waiaas_shared::time::Clocks;
 use waiaas_shared::view::{NonceView, OwnerView, Remaining, SessionState, SessionView, WalletView};
 
@@ -30,28 +29,30 @@ impl State {
                         chain: *chain,
                         next: nonce.next,
                         attested: nonce.attested,
-                        outstanding: nonce.outstanding,
+                        outstanding: wallet.history.outstanding(*chain),
                     })
                     .collect(),
             })
             .collect()
     }
 
-    /// Every owner.
+    /// Every owner, with what is the same for all of them.
     #[must_use]
     pub fn owner_views(&self, now: Clocks) -> Vec<OwnerView> {
-        let open = self
-            .withdrawals
-            .iter()
-            .filter(|(_, effective)| **effective <= now.run);
-        let withdrawals: Vec<_> = open.map(|(account, _)| *account).collect();
-        self.owners
+        let owners = &self.owners;
+        owners
+            .keys
             .iter()
             .map(|(id, owner)| OwnerView {
                 owner: *id,
                 key: owner.key,
                 envelope: owner.envelope,
-                withdrawals: withdrawals.clone(),
+                withdrawals: owners.withdrawals.iter().copied().collect(),
+                standing: owner.standing,
+                quorum: owners.quorum,
+                guardians: owners.guardians.values().copied().collect(),
+                pending: owners.pending.clone(),
+                now: now.run,
             })
             .collect()
     }
@@ -79,61 +80,55 @@ impl State {
             grant: session.grant.clone(),
             usage: session.usage.clone(),
             state,
-            remaining: self.remaining(session, now),
+            remaining: self.remaining(id, session, now),
         })
     }
 
-    fn remaining(&self, session: &Session, now: Clocks) -> Vec<Remaining> {
+    fn remaining(&self, id: SessionId, session: &Session, now: Clocks) -> Vec<Remaining> {
         let binding = self.binding(now.run);
         let wallets = session
             .grant
             .wallets
             .iter()
-            .filter_map(|id| Some((*id, self.wallets.get(id)?)));
-        wallets
-            .flat_map(|(id, wallet)| {
-                let networks = &wallet.networks;
-                let limits = session
-                    .grant
-                    .limits
+            .filter_map(|wallet| Some((*wallet, self.wallets.get(wallet)?)));
+        let pairs = wallets.flat_map(|(wallet, known)| {
+            let limits = session.grant.limits.iter();
+            limits
+                .filter(|limit| known.networks.contains(&limit.asset.chain()))
+                .map(move |limit| (wallet, limit))
+        });
+        let now = Now {
+            budget: now.budget,
+            wall: now.wall,
+        };
+        pairs
+            .map(|(wallet, limit)| {
+                let payer = Payment {
+                    wallet,
+                    session: id,
+                    bearer: matches!(session.grant.credential, Credential::Bearer(_)),
+                    chain: limit.asset.chain(),
+                    effects: &[],
+                    submit: true,
+                };
+                let lefts: Vec<Left> = binding
                     .iter()
-                    .filter(|limit| networks.contains(&limit.asset.chain()));
-                limits.map(move |limit| {
-                    let spent = session
-                        .usage
-                        .spent
-                        .get(&limit.asset)
-                        .copied()
-                        .unwrap_or_default();
-                    let nothing = waiaas_shared::policy::windows::Usage::default();
-                    let usage = wallet.usage.get(&limit.asset).unwrap_or(&nothing);
-                    let tightest =
-                        |of: &dyn Fn(&waiaas_shared::policy::document::AssetRule) -> Amount| {
-                            let rules = binding
-                                .iter()
-                                .map(|policy| policy.document.asset(limit.asset));
-                            rules
-                                .map(|rule| rule.map_or(Amount::ZERO, of))
-                                .min()
-                                .unwrap_or_default()
-                        };
-                    Remaining {
-                        wallet: id,
-                        asset: limit.asset,
-                        per_transaction: tightest(&|rule| {
-                            rule.per_transaction.min(rule.notify_up_to)
-                        })
+                    .map(|policy| left(&policy.document, &payer, limit.asset, self, now))
+                    .collect();
+                let per_transaction = lefts.iter().map(|left| left.per_transaction).min();
+                let window = lefts.iter().map(|left| left.window).min();
+                let spent = session.usage.spent.get(&limit.asset);
+                Remaining {
+                    wallet,
+                    asset: limit.asset,
+                    per_transaction: per_transaction
+                        .unwrap_or_default()
                         .min(limit.per_transaction),
-                        window: tightest(&|rule| {
-                            let left = Window::ALL.into_iter().map(|window| {
-                                let spent = usage.spent(window, now.budget);
-                                window_limit(rule, window).remaining_after(spent)
-                            });
-                            left.min().unwrap_or_default()
-                        }),
-                        session: limit.total.remaining_after(spent),
-                    }
-                })
+                    window: window.unwrap_or_default(),
+                    session: limit
+                        .total
+                        .remaining_after(spent.copied().unwrap_or_default()),
+                }
             })
             .collect()
     }

@@ -6,6 +6,7 @@ pub mod memory;
 pub mod sqlite;
 
 use waiaas_shared::digest::Digest;
+use waiaas_shared::event::EventBody;
 use waiaas_shared::ids::TransactionId;
 
 use crate::core::journal::JournalRow;
@@ -30,6 +31,26 @@ pub struct SpendIndex {
     pub transaction: TransactionId,
     /// Its event.
     pub sequence: u64,
+}
+
+impl SpendIndex {
+    /// The entry of an event that uses an idempotency key. The event that signs a payment takes the
+    /// place of the one that let it wait.
+    #[must_use]
+    pub fn of(body: &EventBody, sequence: u64) -> Option<Self> {
+        let (idempotency, transaction) = match body {
+            EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
+                (spend.idempotency, spend.transaction)
+            }
+            EventBody::IntentOpened(intent) => (intent.idempotency, intent.transaction),
+            _ => return None,
+        };
+        Some(Self {
+            idempotency,
+            transaction,
+            sequence,
+        })
+    }
 }
 
 /// What one commit makes durable: all of it or nothing.

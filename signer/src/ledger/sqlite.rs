@@ -117,7 +117,8 @@ impl SqliteLedger {
                 let mut head = transaction.prepare_cached("INSERT INTO head VALUES (?1, ?2)")?;
                 head.execute(params![number(last.sequence), batch.head])?;
             }
-            let mut spend = transaction.prepare_cached("INSERT INTO spend VALUES (?1, ?2, ?3)")?;
+            let mut spend =
+                transaction.prepare_cached("INSERT OR REPLACE INTO spend VALUES (?1, ?2, ?3)")?;
             for index in &batch.spends {
                 spend.execute(params![
                     index.idempotency.as_bytes(),

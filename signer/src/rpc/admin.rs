@@ -11,6 +11,7 @@ use super::convert::{self, known, parsed};
 use super::desk::{AtAdmin, Desk, Stand as _, exception};
 use super::secret_slots::{Direction, SlotError};
 use crate::authority::ask::Ask;
+use crate::core::command::{Recovery, Rehearsal};
 use crate::sys::memory::LockedBytes;
 
 impl Desk<AtAdmin> {
@@ -224,6 +225,107 @@ impl admin::Server for Desk<AtAdmin> {
         };
         let answer = answer.map(|signed| (signed.sequence, Some(signed)));
         convert::write_submitted(&answer, results.get().init_result());
+        Ok(())
+    }
+
+    async fn register_key(
+        self: Rc<Self>,
+        params: admin::RegisterKeyParams,
+        mut results: admin::RegisterKeyResults,
+    ) -> Result<(), Error> {
+        let (password, signatures, rehearsal) = {
+            let params = params.get()?;
+            known::<admin::register_key_params::Builder<'_>>(params)?;
+            let rehearsal = Rehearsal {
+                statement: parsed(params.get_statement()?, "statement")?,
+                envelope: convert::envelope(params.get_envelope()?)?,
+                signature: convert::signature(params.get_signature()?)?,
+            };
+            let signatures = convert::signatures(params.get_signatures()?)?;
+            (self.secret(params.get_password()?), signatures, rehearsal)
+        };
+        drop(params);
+        let answer = match password {
+            Ok(password) => {
+                self.ask(|reply| Ask::Register(password, signatures, rehearsal, reply))
+                    .await?
+            }
+            Err(denial) => Err(denial),
+        };
+        let mut results = results.get();
+        match answer {
+            Ok(owner) => results.set_owner(owner.to_string()),
+            Err(denial) => {
+                convert::write_violations(&denial, |length| results.init_violations(length))
+            }
+        }
+        Ok(())
+    }
+
+    async fn recover_owners(
+        self: Rc<Self>,
+        params: admin::RecoverOwnersParams,
+        mut results: admin::RecoverOwnersResults,
+    ) -> Result<(), Error> {
+        let (secrets, recovery) = {
+            let params = params.get()?;
+            known::<admin::recover_owners_params::Builder<'_>>(params)?;
+            let rehearsal = Rehearsal {
+                statement: parsed(params.get_statement()?, "statement")?,
+                envelope: convert::envelope(params.get_envelope()?)?,
+                signature: convert::signature(params.get_signature()?)?,
+            };
+            let guardians = convert::signatures(params.get_guardians()?)?;
+            // Both tickets are used up, whichever is wrong.
+            let password = self.secret(params.get_password()?);
+            let phrase = self.secret(params.get_phrase()?);
+            let recovery = Recovery {
+                rehearsal,
+                guardians,
+            };
+            (
+                password.and_then(|password| Ok((password, phrase?))),
+                recovery,
+            )
+        };
+        drop(params);
+        let answer = match secrets {
+            Ok((password, phrase)) => {
+                self.ask(|reply| Ask::Recover(password, phrase, recovery, reply))
+                    .await?
+            }
+            Err(denial) => Err(denial),
+        };
+        convert::write_submitted(
+            &answer.map(|sequence| (sequence, None)),
+            results.get().init_result(),
+        );
+        Ok(())
+    }
+
+    async fn suspend_owner(
+        self: Rc<Self>,
+        params: admin::SuspendOwnerParams,
+        mut results: admin::SuspendOwnerResults,
+    ) -> Result<(), Error> {
+        let (password, owner) = {
+            let params = params.get()?;
+            known::<admin::suspend_owner_params::Builder<'_>>(params)?;
+            let owner = parsed(params.get_owner()?, "owner")?;
+            (self.secret(params.get_password()?), owner)
+        };
+        drop(params);
+        let answer = match password {
+            Ok(password) => {
+                self.ask(|reply| Ask::SuspendOwner(password, owner, reply))
+                    .await?
+            }
+            Err(denial) => Err(denial),
+        };
+        convert::write_submitted(
+            &answer.map(|sequence| (sequence, None)),
+            results.get().init_result(),
+        );
         Ok(())
     }
 }

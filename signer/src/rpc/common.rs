@@ -225,6 +225,42 @@ impl<S: Stand> common::Server for Desk<S> {
         Ok(())
     }
 
+    async fn intents(
+        self: Rc<Self>,
+        _: common::IntentsParams,
+        mut results: common::IntentsResults,
+    ) -> Result<(), Error> {
+        let _turn = self.link.page().await?;
+        let views = self
+            .ask(Ask::Intents)
+            .await?
+            .map_err(|denial| exception(&denial))?;
+        write_list(
+            &views.iter().map(to_canonical).collect::<Vec<_>>(),
+            |length| results.get().init_canonical(length),
+        )
+    }
+
+    async fn cancel_intent(
+        self: Rc<Self>,
+        params: common::CancelIntentParams,
+        mut results: common::CancelIntentResults,
+    ) -> Result<(), Error> {
+        let transaction = {
+            let params = params.get()?;
+            known::<common::cancel_intent_params::Builder<'_>>(params)?;
+            parsed(params.get_transaction()?, "transaction")?
+        };
+        drop(params);
+        let answer = self
+            .ask(|reply| Ask::CancelIntent(transaction, S::ORIGIN, reply))
+            .await?;
+        results
+            .get()
+            .set_sequence(answer.map_err(|denial| exception(&denial))?);
+        Ok(())
+    }
+
     async fn kill(
         self: Rc<Self>,
         _: common::KillParams,

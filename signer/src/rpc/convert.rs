@@ -5,13 +5,13 @@
 use capnp::traits::{HasStructSize, IntoInternalStructReader};
 use waiaas_schema::{BODY_LIMIT_BYTES, types_capnp};
 use waiaas_shared::caip::Family;
-use waiaas_shared::codec::from_canonical;
+use waiaas_shared::codec::{from_canonical, to_canonical};
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::policy::document;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 
-use crate::authority::ask::{Drafted, EventsAnswer, Signed, Status, Verdict};
+use crate::authority::ask::{Drafted, EventsAnswer, Paid, Signed, Status, Verdict};
 use crate::core::command::SpendRequest;
 
 /// Owner signatures with one statement, at most.
@@ -227,7 +227,7 @@ pub(super) fn spend(
         signature_input: header(reader.get_signature_input()?, "signatureInput")?,
         signature: header(reader.get_signature()?, "signature")?,
         unsigned: unsigned(reader.get_unsigned()?)?,
-        prior: None,
+        used: None,
         dry_run,
     })
 }
@@ -255,23 +255,41 @@ pub(super) fn write_violations<'a>(denial: &Denial, init: impl FnOnce(u32) -> Vi
     }
 }
 
-/// The answer to a payment.
-pub(super) fn write_outcome(
-    answer: &Result<Signed, Denial>,
+/// The answer to a payment request.
+pub(super) fn write_paid(
+    answer: &Result<Paid, Denial>,
     mut outcome: types_capnp::outcome::Builder<'_>,
 ) {
     match answer {
-        Ok(payment) => {
-            outcome.set_transaction(payment.transaction.to_string());
-            outcome.set_sequence(payment.sequence);
-            let mut signed = outcome.init_signed();
-            signed.set_raw(&payment.raw);
-            signed.set_chain_transaction(&payment.chain_transaction);
-            signed.set_tier(payment.tier.as_str());
-            signed.set_replay(payment.replay);
+        Ok(Paid::Signed(payment)) => write_signed(payment, outcome),
+        Ok(Paid::Waiting(view, sequence)) => {
+            outcome.set_transaction(view.intent.transaction.to_string());
+            outcome.set_sequence(*sequence);
+            outcome.set_waiting(&to_canonical(view.as_ref()));
         }
         Err(denial) => write_violations(denial, |length| outcome.init_denied(length)),
     }
+}
+
+/// The answer to a release, or to a payment asked for by its name.
+pub(super) fn write_outcome(
+    answer: &Result<Signed, Denial>,
+    outcome: types_capnp::outcome::Builder<'_>,
+) {
+    match answer {
+        Ok(payment) => write_signed(payment, outcome),
+        Err(denial) => write_violations(denial, |length| outcome.init_denied(length)),
+    }
+}
+
+fn write_signed(payment: &Signed, mut outcome: types_capnp::outcome::Builder<'_>) {
+    outcome.set_transaction(payment.transaction.to_string());
+    outcome.set_sequence(payment.sequence);
+    let mut signed = outcome.init_signed();
+    signed.set_raw(&payment.raw);
+    signed.set_chain_transaction(&payment.chain_transaction);
+    signed.set_tier(payment.tier.as_str());
+    signed.set_replay(payment.replay);
 }
 
 /// The answer to a dry run.
@@ -337,6 +355,8 @@ pub(super) fn write_status(status: &Status, builder: &mut types_capnp::status::B
     builder.set_sequence(status.sequence);
     builder.set_head(&status.head);
     builder.set_unlock_failures(status.unlock_failures);
+    builder.set_retired(status.retired);
+    builder.set_owner_changes(status.owner_changes);
 }
 
 /// A page of events: as many of them, from the first, as a frame holds.

@@ -53,7 +53,7 @@ fn a_request_is_taken_as_it_is() {
         (request.body.as_slice(), request.unsigned.as_slice()),
         (&b"{}"[..], &[1, 2, 3][..])
     );
-    assert!(request.prior.is_none() && !request.dry_run);
+    assert!(request.used.is_none() && !request.dry_run);
 }
 
 #[test]

@@ -52,6 +52,31 @@ impl gateway::Server for Desk<AtGateway> {
             Err(Unfit::Denied(denial)) => Err(denial),
             Err(Unfit::Malformed(malformed)) => return Err(malformed.into()),
         };
+        convert::write_paid(&answer, results.get().init_outcome());
+        Ok(())
+    }
+
+    async fn release(
+        self: Rc<Self>,
+        params: gateway::ReleaseParams,
+        mut results: gateway::ReleaseResults,
+    ) -> Result<(), Error> {
+        let (transaction, unsigned) = {
+            let params = params.get()?;
+            known::<gateway::release_params::Builder<'_>>(params)?;
+            (
+                parsed(params.get_transaction()?, "transaction")?,
+                convert::unsigned(params.get_unsigned()?),
+            )
+        };
+        drop(params);
+        let answer = match unsigned {
+            Ok(unsigned) => {
+                self.ask(|reply| Ask::Release(transaction, unsigned, reply))
+                    .await?
+            }
+            Err(code) => Err(code.into()),
+        };
         convert::write_outcome(&answer, results.get().init_outcome());
         Ok(())
     }

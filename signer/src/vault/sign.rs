@@ -1,6 +1,9 @@
-//! One key, ready to sign. Owns the private key in locked memory beside its public key; checks every
-//! signature before it leaves, so that a fault of memory or processor gives an error and no bytes
-//! (RUSTSEC-2022-0093, and the fault attacks on deterministic signatures). Called by `unlocked`.
+//! One key, ready to sign. Owns the private key in locked memory beside its public key, and finds a
+//! flipped bit of either before it signs. A signature must still be verified before it leaves: a fault of
+//! memory or processor while it is made would give the key away (RUSTSEC-2022-0093, and the fault
+//! attacks on deterministic signatures). The log key's is verified here; a wallet's by
+//! `waiaas_shared::transaction::assemble`, the only way from a signature to bytes that can be sent, and
+//! against the account and bytes that were judged. Called by `unlocked`.
 
 use ed25519_dalek::hazmat::{ExpandedSecretKey, raw_sign};
 use ed25519_dalek::{Signature as Ed25519Signature, VerifyingKey as Ed25519PublicKey};
@@ -135,17 +138,22 @@ impl Ed25519Key {
         SolanaAddress::from_bytes(self.public.to_bytes())
     }
 
-    /// Signs (RFC 8032, deterministic) and verifies strictly.
-    pub(super) fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
+    /// Signs (RFC 8032, deterministic). To be verified by the caller before it is used.
+    pub(super) fn sign_unverified(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
         let signature = self
             .secret
             .expose(|key| ed25519_sign(key, &self.public, message));
         scrub_stack();
-        let signature = signature?;
+        Ok(signature?.to_bytes())
+    }
+
+    /// Signs and verifies strictly.
+    pub(super) fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
+        let signature = self.sign_unverified(message)?;
         self.public
-            .verify_strict(message, &signature)
+            .verify_strict(message, &Ed25519Signature::from_bytes(&signature))
             .map_err(|_| SignError::Fault)?;
-        Ok(signature.to_bytes())
+        Ok(signature)
     }
 
     /// The key with its check value, for a test that looks for copies of it.
@@ -178,7 +186,6 @@ fn ed25519_sign(key: &[u8], public: &Ed25519PublicKey, message: &[u8]) -> Option
 /// A secp256k1 key.
 pub(super) struct Secp256k1Key {
     secret: CheckedKey,
-    public: EcdsaPublicKey,
     point: [u8; 33],
     address: EvmAddress,
 }
@@ -201,7 +208,6 @@ impl Secp256k1Key {
             secret,
             point: point.as_bytes().try_into().map_err(|_| KeyError::Invalid)?,
             address: evm_address(whole.as_bytes()).ok_or(KeyError::Invalid)?,
-            public,
         })
     }
 
@@ -212,17 +218,16 @@ impl Secp256k1Key {
         }
     }
 
-    /// Signs a 32-byte digest (RFC 6979, deterministic), then recovers the signer from the
-    /// signature and compares, as the chain will.
-    pub(super) fn sign(&self, prehash: &[u8; 32]) -> Result<RecoverableSignature, SignError> {
+    /// Signs a 32-byte digest (RFC 6979, deterministic). To be verified by the caller before it is used.
+    pub(super) fn sign_unverified(
+        &self,
+        prehash: &[u8; 32],
+    ) -> Result<RecoverableSignature, SignError> {
         let signed = self.secret.expose(|key| secp256k1_sign(key, prehash));
         scrub_stack();
         let (signature, recovery) = signed?;
-        let recovered = EcdsaPublicKey::recover_from_prehash(prehash, &signature, recovery)
-            .map_err(|_| SignError::Fault)?;
-        let low = signature.normalize_s() == signature;
         // An x above the group's order cannot be stated in a transaction (one chance in 2^127).
-        if recovered != self.public || !low || recovery.is_x_reduced() {
+        if recovery.is_x_reduced() {
             return Err(SignError::Fault);
         }
         let (r, s) = signature.split_bytes();

@@ -13,7 +13,7 @@ use crate::sys::memory::{LockedBytes, MemoryError, SecretArena};
 use super::derive::{DerivationError, derive_key};
 use super::format::{FormatError, Identity};
 use super::keystore::{Content, UnlockError};
-use super::phrase::{PhraseError, seed_of, write_phrase};
+use super::phrase::{PhraseError, parse_phrase, seed_of, write_phrase};
 use super::sign::{Ed25519Key, KeyError, PublicKey, RecoverableSignature, Secp256k1Key, SignError};
 
 /// Why a wallet's key could not be made ready.
@@ -136,21 +136,22 @@ impl Unlocked {
         self.wallets.get(&path).map(WalletKey::public_key)
     }
 
-    /// Signs `message` with a registered Solana key (RFC 8032): deterministic, verified strictly
-    /// before it is returned.
+    /// Signs `message` with a registered Solana key (RFC 8032): deterministic, not yet verified. The
+    /// signature leaves only through `waiaas_shared::transaction::assemble`, which verifies it.
     ///
     /// # Errors
     /// See [`SignError`]; no byte of a signature is returned.
     pub fn sign_ed25519(&self, path: KeyPath, message: &[u8]) -> Result<[u8; 64], SignError> {
         match self.wallets.get(&path) {
-            Some(WalletKey::Solana(key)) => key.sign(message),
+            Some(WalletKey::Solana(key)) => key.sign_unverified(message),
             Some(WalletKey::Evm(_)) => Err(SignError::WrongCurve),
             None => Err(SignError::UnknownKey),
         }
     }
 
     /// Signs the Keccak-256 digest of something that the caller built with a registered EVM key
-    /// (RFC 6979): deterministic, low s, signer recovered and compared before it is returned.
+    /// (RFC 6979): deterministic, not yet verified. It leaves only through
+    /// `waiaas_shared::transaction::assemble`, which recovers the signer and demands a low s.
     ///
     /// # Errors
     /// See [`SignError`]; no byte of a signature is returned.
@@ -160,7 +161,7 @@ impl Unlocked {
         prehash: &[u8; 32],
     ) -> Result<RecoverableSignature, SignError> {
         match self.wallets.get(&path) {
-            Some(WalletKey::Evm(key)) => key.sign(prehash),
+            Some(WalletKey::Evm(key)) => key.sign_unverified(prehash),
             Some(WalletKey::Solana(_)) => Err(SignError::WrongCurve),
             None => Err(SignError::UnknownKey),
         }
@@ -191,6 +192,19 @@ impl Unlocked {
             return Err(PhraseError::Buffer);
         }
         write_phrase(&self.entropy, out)
+    }
+
+    /// Whether `phrase` is this signer's recovery phrase: read and compared in locked memory, in a time
+    /// that does not depend on where they differ.
+    ///
+    /// # Errors
+    /// No room in locked memory.
+    pub fn is_phrase(&self, phrase: &LockedBytes) -> Result<bool, MemoryError> {
+        match parse_phrase(phrase, &self.arena) {
+            Ok(entropy) => Ok(entropy.expose(|bytes| self.entropy.matches(bytes))),
+            Err(PhraseError::Memory(memory)) => Err(memory),
+            Err(_) => Ok(false),
+        }
     }
 
     /// Shows every secret to a test that looks for copies of it.

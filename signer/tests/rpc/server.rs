@@ -134,5 +134,7 @@ fn status() -> Status {
         sequence: 100,
         head: String::new(),
         unlock_failures: 0,
+        retired: false,
+        owner_changes: 0,
     }
 }

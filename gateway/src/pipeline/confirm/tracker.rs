@@ -20,7 +20,7 @@ type Details = (Option<ChainTransactionId>, Option<Validity>);
 /// Payments under way.
 #[derive(Debug)]
 pub struct Tracker {
-    /// Each is followed by one task.
+    /// Each is attended to by one task.
     active: Mutex<HashSet<TransactionId>>,
     /// Names and validities of bytes that were handed out, until their event comes by.
     details: Mutex<HashMap<TransactionId, Details>>,
@@ -48,15 +48,15 @@ impl Tracker {
             .send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// The right to follow a payment, if nobody follows it.
-    pub(super) fn claim(&self, id: TransactionId) -> bool {
+    /// The right to attend to a payment, if nobody does.
+    pub(in crate::pipeline) fn claim(&self, id: TransactionId) -> bool {
         self.active
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(id)
     }
 
-    pub(super) fn release(&self, id: TransactionId) {
+    pub(in crate::pipeline) fn release(&self, id: TransactionId) {
         self.active
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -85,23 +85,23 @@ impl Tracker {
         true
     }
 
-    /// Tells whoever waits that a payment's status changed.
-    pub(super) fn tell(&self, id: TransactionId) {
+    /// Tells whoever waits that something about a payment changed.
+    pub(crate) fn tell(&self, id: TransactionId) {
         // Nobody may be waiting.
         let _ = self.changes.send(id);
     }
 
-    pub(super) fn changes(&self) -> broadcast::Receiver<TransactionId> {
+    pub(in crate::pipeline) fn changes(&self) -> broadcast::Receiver<TransactionId> {
         self.changes.subscribe()
     }
 
     /// Changes when the signer may have come to another mind.
-    pub(super) fn signer_changes(&self) -> watch::Receiver<u64> {
+    pub(in crate::pipeline) fn signer_changes(&self) -> watch::Receiver<u64> {
         self.signer_changes.subscribe()
     }
 
     /// The turn to ask a node; none is given only while the process ends.
-    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+    pub(in crate::pipeline) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         self.questions.acquire().await.ok()
     }
 }

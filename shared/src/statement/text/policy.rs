@@ -6,9 +6,13 @@ use super::lines::Lines;
 use super::unit::{Unit, coin_decimals};
 use crate::amount::Amount;
 use crate::denial::Code;
-use crate::policy::diff::{Limit, Loosening, diff};
+use crate::policy::diff::{Change, diff};
 use crate::policy::document::{AssetRule, PolicyDocument};
-use crate::time::Millis;
+use crate::policy::evaluate::Tier;
+use crate::policy::items::{Place, duration};
+use crate::policy::limits::Limits;
+use crate::policy::scope::Scope;
+use crate::policy::windows::Window;
 
 /// Entries of one kind that an owner can be asked to read, at most.
 const READABLE: usize = 8;
@@ -19,13 +23,23 @@ const ELSEWHERE: &str = "listed in the document of this digest";
 pub(super) fn write(lines: &mut Lines, bytes: &[u8], view: &dyn StatementView) -> Result<(), Code> {
     let document = PolicyDocument::from_bytes(bytes).map_err(|_| Code::PolicyMalformed)?;
     let newest = view.newest_policy();
-    let epoch_before = newest.map_or(0, |newest| newest.epoch);
-    if Some(document.epoch) != epoch_before.checked_add(1) {
+    // A voided document is compared with no more, but its epoch was given.
+    if Some(document.epoch) != view.policy_epoch().checked_add(1) {
         return Err(Code::PolicyEpoch);
     }
     lines.field("Document", document.digest());
     lines.field("Document epoch", document.epoch);
     lines.field("Later policies wait", duration(document.maturity));
+    lines.field("Payments in DELAY wait", duration(document.delay));
+    let approval = document.approval;
+    lines.field(
+        "Payments in APPROVAL ask",
+        format_args!(
+            "{} of you within {}",
+            approval.quorum,
+            duration(approval.lifetime)
+        ),
+    );
     cautions(lines, &document);
     match newest {
         Some(newest) => changes(lines, newest, &document, view),
@@ -33,7 +47,7 @@ pub(super) fn write(lines: &mut Lines, bytes: &[u8], view: &dyn StatementView) -
     }
 }
 
-/// A first document: everything in it is new.
+/// A first document: everything in it is new. Assets and recipients have lines of their own.
 fn whole(
     lines: &mut Lines,
     document: &PolicyDocument,
@@ -41,6 +55,22 @@ fn whole(
 ) -> Result<(), Code> {
     let assets: Vec<_> = document.assets.iter().collect();
     worst_losses(lines, &assets, document, view)?;
+    let nothing = PolicyDocument {
+        assets: Vec::new(),
+        recipients: Vec::new(),
+        recipients_open: false,
+        calls: Vec::new(),
+        escalations: Vec::new(),
+        ..document.clone()
+    };
+    let mut others = diff(&nothing, document).loosenings;
+    others.retain(|change| matches!(change.place, Place::Document | Place::Other));
+    listed(lines, "Leave", &others)?;
+    recipients(lines, document);
+    Ok(())
+}
+
+fn recipients(lines: &mut Lines, document: &PolicyDocument) {
     if document.recipients.len() > READABLE {
         lines.field(
             "Recipients",
@@ -55,7 +85,6 @@ fn whole(
         lines.field("Recipients", recipients.len());
         lines.list("Recipient", &recipients);
     }
-    Ok(())
 }
 
 /// A later document: what it loosens, in words.
@@ -66,20 +95,14 @@ fn changes(
     view: &dyn StatementView,
 ) -> Result<(), Code> {
     let diff = diff(newest, document);
-    // More could not be read with care: the change must be split.
-    if diff.loosenings.len() > READABLE {
-        return Err(Code::StatementMalformed);
-    }
-    let words: Vec<_> = diff.loosenings.iter().map(in_words).collect();
-    lines.field("Loosenings", words.len());
-    lines.list("Loosening", &words);
-    lines.field("Tightenings", diff.tightenings);
+    lines.field("Loosenings", diff.loosenings.len());
+    listed(lines, "Loosening", &diff.loosenings)?;
+    lines.field("Tightenings", diff.tightenings.len());
     // All assets, or, where they are too many, those of which more can be lost than before.
     let all = document.assets.len() <= READABLE;
     let loosened = |rule: &AssetRule| {
-        diff.loosenings
-            .iter()
-            .any(|loosening| loosening.rule().is_some_and(|it| it.asset == rule.asset))
+        let mut places = diff.loosenings.iter().map(|change| change.place);
+        places.any(|place| place == Place::Asset(rule.asset))
     };
     let assets: Vec<_> = document
         .assets
@@ -91,18 +114,27 @@ fn changes(
     Ok(())
 }
 
-/// The worst loss of some of the document's assets; of none, if they are more than can be read.
+/// What lets more pass. More than eight could not be read with care: the document must be split.
+fn listed(lines: &mut Lines, name: &str, changes: &[Change]) -> Result<(), Code> {
+    if changes.len() > READABLE {
+        return Err(Code::StatementMalformed);
+    }
+    let words: Vec<_> = changes.iter().map(|change| &change.words).collect();
+    lines.list(name, &words);
+    Ok(())
+}
+
+/// The worst loss of some of the document's assets. A loss that nobody could read is refused: more
+/// than eight assets come one document after the other.
 fn worst_losses(
     lines: &mut Lines,
     shown: &[&AssetRule],
     document: &PolicyDocument,
     view: &dyn StatementView,
 ) -> Result<(), Code> {
-    let shown = if shown.len() > READABLE { &[] } else { shown };
-    let words: Vec<_> = shown
-        .iter()
-        .map(|rule| worst_loss(rule, view))
-        .collect::<Result<_, _>>()?;
+    if shown.len() > READABLE {
+        return Err(Code::StatementMalformed);
+    }
     if shown.len() == document.assets.len() {
         lines.field("Assets", shown.len());
     } else {
@@ -111,22 +143,36 @@ fn worst_losses(
             format_args!("{}, {ELSEWHERE}", document.assets.len()),
         );
     }
-    lines.list("Worst loss", &words);
+    let losses: Vec<_> = shown
+        .iter()
+        .map(|rule| worst_loss(rule, document, view))
+        .collect::<Result<_, _>>()?;
+    lines.list("Worst loss", &losses);
     Ok(())
 }
 
-/// Limits hold per wallet, so each wallet of the chain can lose them.
-fn worst_loss(rule: &AssetRule, view: &dyn StatementView) -> Result<String, Code> {
+/// What can be lost in all, and without an approval. Limits hold for each wallet, so each wallet of the
+/// chain can lose them, as far as nothing limits all of them together.
+fn worst_loss(
+    rule: &AssetRule,
+    document: &PolicyDocument,
+    view: &dyn StatementView,
+) -> Result<String, Code> {
     let wallets = view.wallets_on(rule.asset.chain());
     let factor = u128::try_from(wallets).map_err(|_| Code::Overflow)?.max(1);
     let unit = Unit::of_rule(rule);
-    let lost = |limit: Amount| {
-        limit
-            .checked_mul(factor)
-            .map(|sum| unit.amount(sum))
-            .ok_or(Code::Overflow)
+    let of_each = rule.limits();
+    let of_all = document
+        .scopes
+        .iter()
+        .filter(|scope| scope.scope == Scope::Global)
+        .find_map(|scope| scope.limits(rule.asset));
+    let lost = |bound: &dyn Fn(&Limits) -> Option<Amount>| {
+        let each = bound(&of_each).and_then(|each| each.checked_mul(factor));
+        let all = of_all.and_then(bound);
+        let least = each.into_iter().chain(all).min();
+        least.map(|sum| unit.amount(sum)).ok_or(Code::Overflow)
     };
-    let (day, month) = (lost(rule.day)?, lost(rule.month)?);
     let over = match wallets {
         0 => "for each wallet, none exists yet".to_owned(),
         1 => "1 wallet".to_owned(),
@@ -137,14 +183,24 @@ fn worst_loss(rule: &AssetRule, view: &dyn StatementView) -> Result<String, Code
     } else {
         ""
     };
-    Ok(format!(
-        "{}, {day} a day, {month} a month, {over}{unsent}",
-        rule.asset
-    ))
+    let losses = |of: &dyn Fn(&Limits, Window) -> Option<Amount>| {
+        let day = lost(&|limits| of(limits, Window::Day))?;
+        let month = lost(&|limits| of(limits, Window::Month))?;
+        Ok::<_, Code>(format!("{day} a day, {month} a month"))
+    };
+    let in_all = losses(&|limits, window| limits.bound(window))?;
+    let alone = losses(&|limits, window| limits.bound_below(Tier::Approval, window))?;
+    // A text that says everything twice fits no hardware wallet.
+    let alone = if alone == in_all {
+        "all of it without you".to_owned()
+    } else {
+        format!("without you {alone}")
+    };
+    Ok(format!("{}, {in_all}, {alone}, {over}{unsent}", rule.asset))
 }
 
 /// A document that counts a chain's own coin in another unit than the chain makes every amount of it
-/// read wrong.
+/// read wrong; one that asks instead of refusing has no worst loss but what its owner approves.
 fn cautions(lines: &mut Lines, document: &PolicyDocument) {
     for rule in &document.assets {
         if coin_decimals(rule.asset).is_some_and(|usual| usual != rule.decimals) {
@@ -158,105 +214,15 @@ fn cautions(lines: &mut Lines, document: &PolicyDocument) {
             );
         }
     }
-}
-
-fn in_words(loosening: &Loosening<'_>) -> String {
-    match loosening {
-        Loosening::Maturity { before, after } => {
-            format!(
-                "later policies wait {} instead of {}",
-                duration(*after),
-                duration(*before)
-            )
-        }
-        Loosening::NewAsset(rule) => {
-            let unit = Unit::of_rule(rule);
-            let fee = rule
-                .fee_ceiling
-                .map(|fee| format!(", fee up to {}", unit.amount(fee)))
-                .unwrap_or_default();
-            format!(
-                "new asset {}, called {} with {} decimals, up to {} a transaction{fee}",
-                rule.asset,
-                rule.symbol,
-                rule.decimals.places(),
-                unit.amount(rule.per_transaction)
-            )
-        }
-        Loosening::Unit { before, after } => format!(
-            "{} is called {} with {} decimals instead of {} with {}",
-            after.asset,
-            after.symbol,
-            after.decimals.places(),
-            before.symbol,
-            before.decimals.places()
-        ),
-        Loosening::Raised {
-            rule,
-            limit,
-            before,
-            after,
-        } => {
-            let unit = Unit::of_rule(rule);
-            let name = limit_in_words(*limit);
-            format!(
-                "{}, {name} raised from {} to {}",
-                rule.asset,
-                unit.amount(*before),
-                unit.amount(*after)
-            )
-        }
-        Loosening::DayCount {
-            rule,
-            before,
-            after,
-        } => {
-            let after = after.map_or_else(|| "any number".to_owned(), |count| count.to_string());
-            format!(
-                "{}, transactions a day raised from {before} to {after}",
-                rule.asset
-            )
-        }
-        Loosening::SignOnly(rule) => format!("{}, may be signed without being sent", rule.asset),
-        Loosening::NewRecipient(known) => {
-            format!("new recipient {}, called {}", known.account, known.name)
-        }
-        Loosening::RenamedRecipient { before, after } => {
-            format!(
-                "recipient {}, called {} instead of {}",
-                after.account, after.name, before.name
-            )
-        }
+    let asks = document
+        .escalations
+        .iter()
+        .any(|entry| entry.action == crate::policy::alarm::Action::Ask);
+    if asks {
+        lines.field("CAUTION", "what you approve may exceed the limits");
     }
-}
-
-const fn limit_in_words(limit: Limit) -> &'static str {
-    match limit {
-        Limit::PerTransaction => "most in one transaction",
-        Limit::Hour => "most an hour",
-        Limit::Day => "most a day",
-        Limit::Week => "most a week",
-        Limit::Month => "most a month",
-        Limit::InstantUpTo => "most that is signed at once without telling you",
-        Limit::NotifyUpTo => "most that is signed at once",
-        Limit::FeeCeiling => "highest fee of one transaction",
-        Limit::Outstanding => "most signed between two attestations of the nonce",
-    }
-}
-
-/// In the largest unit that has no remainder.
-fn duration(wait: Millis) -> String {
-    let millis = wait.millis();
-    let units = [(3_600_000, "hour"), (60_000, "minute"), (1000, "second")];
-    let whole = units
-        .into_iter()
-        .find(|(length, _)| millis.is_multiple_of(*length));
-    let (length, name) = whole.unwrap_or((1, "millisecond"));
-    let count = millis / length;
-    if count == 1 {
-        format!("1 {name}")
-    } else {
-        format!("{count} {name}s")
+    if document.recipients_open {
+        lines.field("CAUTION", "anybody may receive, not only contacts");
     }
 }
 

@@ -3,7 +3,12 @@
 use super::super::samples::*;
 use super::super::*;
 use crate::address::{EvmAddress, SolanaAddress};
-use crate::policy::document::Recipient;
+use crate::policy::alarm::{Action, Escalation};
+use crate::policy::document::{CallRule, Recipient};
+use crate::policy::evaluate::Tier;
+use crate::policy::limits::{Cumulative, Limits};
+use crate::policy::scope::{AssetLimits, Scope, ScopeRule};
+use crate::policy::windows::Window;
 
 fn refused(view: &TestView, facts: &StatementFacts) -> Option<Code> {
     compose(&view.header(), facts, view).err()
@@ -58,7 +63,7 @@ fn nine_loosenings_must_be_split() {
 }
 
 #[test]
-fn a_large_first_document_is_counted_and_bound_by_its_digest() {
+fn a_first_document_of_nine_assets_must_be_split() {
     let view = TestView::new(None);
     let mut document = first_policy();
     document.assets = (0..9)
@@ -78,33 +83,131 @@ fn a_large_first_document_is_counted_and_bound_by_its_digest() {
         })
         .collect();
     document.sort();
+    let adopt = |document: &PolicyDocument| StatementFacts::AdoptPolicy {
+        document: document.to_bytes(),
+    };
+    assert_eq!(
+        refused(&view, &adopt(&document)),
+        Some(Code::StatementMalformed)
+    );
+    document.assets.pop();
+    let text = |document: &PolicyDocument| {
+        compose(&view.header(), &adopt(document), &view)
+            .expect("fits")
+            .as_str()
+            .to_owned()
+    };
+    // Recipients lose nothing by themselves: they are counted.
+    let counted = text(&document);
+    assert!(
+        counted.contains("\nRecipients: 9, listed in the document of this digest\n"),
+        "{counted}"
+    );
+    assert!(counted.contains(&format!("\nDocument: {}\n", document.digest())));
+    assert!(counted.contains("Worst loss 8 of 8: "));
+    document.assets.truncate(4);
+    document.recipients.pop();
+    let listed = text(&document);
+    assert!(
+        listed.contains("Worst loss 4 of 4: ") && listed.contains("Recipient 8 of 8: "),
+        "{listed}"
+    );
+}
+
+#[test]
+fn what_a_first_document_lets_happen_is_read() {
+    let view = TestView::new(None);
+    let mut document = first_policy();
+    document.recipients_open = true;
+    document.escalations = vec![Escalation {
+        code: Code::HourLimit,
+        action: Action::Ask,
+    }];
+    document.calls = vec![CallRule {
+        target: read(RECIPIENT_EVM),
+        method: vec![1, 2, 3, 4],
+        tier: Tier::Approval,
+        value_up_to: Amount::ZERO,
+    }];
     let text = |document: &PolicyDocument| {
         let facts = StatementFacts::AdoptPolicy {
             document: document.to_bytes(),
         };
         compose(&view.header(), &facts, &view)
-            .expect("fits")
-            .as_str()
-            .to_owned()
     };
-    let counted = text(&document);
-    for name in ["Assets", "Recipients"] {
+    let read = text(&document).expect("fits");
+    for line in [
+        "CAUTION: what you approve may exceed the limits".to_owned(),
+        "CAUTION: anybody may receive, not only contacts".to_owned(),
+        "Leave 1 of 3: who is no contact: may receive instead of is refused".to_owned(),
+        format!("Leave 2 of 3: new calls of {RECIPIENT_EVM} with 0x01020304, APPROVAL"),
+        "Leave 3 of 3: new asking you instead of refusing on hour_limit".to_owned(),
+    ] {
         assert!(
-            counted.contains(&format!(
-                "\n{name}: 9, listed in the document of this digest\n"
-            )),
-            "{counted}"
+            read.as_str().lines().any(|known| known == line),
+            "{line}\n{}",
+            read.as_str()
         );
     }
-    assert!(counted.contains(&format!("\nDocument: {}\n", document.digest())));
-    assert!(!counted.contains("Worst loss"));
-    document.assets.pop();
-    document.recipients.pop();
-    let listed = text(&document);
+    let call = document.calls[0].clone();
+    document.calls = (0..7)
+        .map(|number| CallRule {
+            method: vec![number],
+            ..call.clone()
+        })
+        .collect();
+    assert_eq!(text(&document).err(), Some(Code::StatementMalformed));
+}
+
+#[test]
+fn what_goes_without_the_owner_is_told_apart() {
+    let mut view = TestView::new(None);
+    let mut document = first_policy();
+    let sol = document
+        .assets
+        .iter_mut()
+        .find(|rule| rule.symbol == "SOL")
+        .expect("it is there");
+    sol.cumulative = vec![Cumulative {
+        window: Window::Day,
+        above: units(500_000_000),
+        tier: Tier::Approval,
+    }];
+    let asset = sol.asset;
+    let loss = |document: &PolicyDocument, view: &TestView| {
+        let facts = StatementFacts::AdoptPolicy {
+            document: document.to_bytes(),
+        };
+        let text = compose(&view.header(), &facts, view).expect("fits");
+        let mut lines = text.as_str().lines();
+        let line = lines.find(|line| line.contains(&format!(": {asset}, ")));
+        line.expect("a loss").to_owned()
+    };
+    let told = loss(&document, &view);
     assert!(
-        listed.contains("Worst loss 8 of 8: ") && listed.contains("Recipient 8 of 8: "),
-        "{listed}"
+        told.contains(" a month, without you 1 SOL (1000000000 base units) a day, 30 SOL (30000000000 base units) a month, 2 wallets"),
+        "{told}"
     );
+    // What limits all wallets together bounds the sum.
+    document.scopes = vec![ScopeRule {
+        limits: vec![AssetLimits {
+            asset,
+            limits: Limits {
+                day: Some(units(600_000_000)),
+                ..Limits::default()
+            },
+        }],
+        ..ScopeRule::new(Scope::Global)
+    }];
+    let told = loss(&document, &view);
+    assert!(
+        told.contains(&format!(
+            "{asset}, 0.6 SOL (600000000 base units) a day, 18 SOL"
+        )),
+        "{told}"
+    );
+    view.wallets.clear();
+    assert!(loss(&document, &view).contains("without you 0.5 SOL (500000000 base units) a day"));
 }
 
 #[test]
@@ -124,17 +227,25 @@ fn the_worst_loss_counts_every_wallet_of_the_chain() {
     };
     let mut view = TestView::new(None);
     assert!(loss(&view).contains(
-        "10 SOL (10000000000 base units) a day, 40 SOL (40000000000 base units) a month, 2 wallets"
+        "10 SOL (10000000000 base units) a day, 40 SOL (40000000000 base units) a month, all of it without you, 2 wallets"
     ));
     view.wallets.remove(&wallet_id(2));
     assert!(loss(&view).contains(
-        "5 SOL (5000000000 base units) a day, 20 SOL (20000000000 base units) a month, 1 wallet"
+        "5 SOL (5000000000 base units) a day, 20 SOL (20000000000 base units) a month, all of it without you, 1 wallet"
     ));
     view.wallets.remove(&wallet_id(1));
-    assert!(loss(&view).ends_with("a month, for each wallet, none exists yet"));
+    assert!(loss(&view).ends_with("without you, for each wallet, none exists yet"));
     // A product that does not fit is refused, not shown wrong.
     let mut document = first_policy();
-    document.assets[0].month = Amount::MAX;
+    let rule = &mut document.assets[0];
+    for limit in [
+        &mut rule.hour,
+        &mut rule.day,
+        &mut rule.week,
+        &mut rule.month,
+    ] {
+        *limit = Amount::MAX;
+    }
     let boundless = StatementFacts::AdoptPolicy {
         document: document.to_bytes(),
     };

@@ -5,15 +5,20 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::owner_samples::{change_id, owner_id};
 use super::samples::*;
 use super::*;
 use crate::address::{EvmAddress, SolanaAddress};
 use crate::amount::Decimals;
 use crate::digest::Digest;
+use crate::event::Charge;
+use crate::ids::TransactionId;
+use crate::intent::Wait;
 use crate::keys::AgentKey;
-use crate::policy::document::{AssetRule, MATURITY_LONGEST, Recipient, VERSION};
+use crate::policy::document::{AssetRule, MATURITY_LONGEST, Recipient};
+use crate::policy::limits::Counts;
 use crate::session::SessionLimit;
-use crate::statement::TEXT_LIMIT;
+use crate::statement::{GuardianStop, TEXT_LIMIT};
 use crate::time::{Millis, WallTime};
 
 fn any_chain() -> impl Strategy<Value = ChainId> {
@@ -62,34 +67,37 @@ fn any_time() -> impl Strategy<Value = WallTime> {
 }
 
 fn any_rule() -> impl Strategy<Value = AssetRule> {
-    let amounts = prop::collection::vec(any_amount(), 9);
+    let amounts = prop::collection::vec(any_amount(), 11);
     (
         any_asset(),
         "[A-Za-z0-9]{1,12}",
         0_u8..=36,
         amounts,
-        any::<(bool, bool, Option<u32>)>(),
+        (any::<bool>(), any::<bool>(), prop::option::of(1_u32..)),
     )
         .prop_map(
             |(asset, symbol, places, mut amounts, (fee, sign_only, day_count))| {
                 let native = asset.token() == crate::caip::Token::Native;
                 let evm_native = native && matches!(asset.chain(), ChainId::Evm(_));
-                amounts[..7].sort_unstable();
+                amounts[..9].sort_unstable();
                 AssetRule {
-                    asset,
-                    symbol,
-                    decimals: Decimals::new(places).expect("in range"),
                     instant_up_to: amounts[0],
                     notify_up_to: amounts[1],
-                    per_transaction: amounts[2],
-                    hour: amounts[3],
-                    day: amounts[4],
-                    week: amounts[5],
-                    month: amounts[6],
-                    day_count,
-                    fee_ceiling: (native && fee).then_some(amounts[7]),
-                    outstanding: evm_native.then_some(amounts[8]),
+                    delay_up_to: amounts[2],
+                    approve_up_to: amounts[3],
+                    per_transaction: amounts[4],
+                    hour: amounts[5],
+                    day: amounts[6],
+                    week: amounts[7],
+                    month: amounts[8],
+                    counts: Counts {
+                        day: day_count,
+                        ..Counts::default()
+                    },
+                    fee_ceiling: (native && fee).then_some(amounts[9]),
+                    outstanding: evm_native.then_some(amounts[10]),
                     sign_only: sign_only && evm_native,
+                    ..AssetRule::closed(asset, &symbol, Decimals::new(places).expect("in range"))
                 }
             },
         )
@@ -110,11 +118,10 @@ fn any_policy(epoch: u64) -> impl Strategy<Value = PolicyDocument> {
                 })
                 .collect();
             let mut document = PolicyDocument {
-                version: VERSION,
-                epoch,
                 maturity: Millis::from_millis(maturity),
                 assets,
                 recipients,
+                ..PolicyDocument::closed(epoch)
             };
             document.sort();
             document
@@ -212,6 +219,55 @@ fn any_facts() -> impl Strategy<Value = StatementFacts> {
         }),
         any_time().prop_map(|wall| StatementFacts::StateTime { wall }),
         any_account_id().prop_map(|account| StatementFacts::EnrolWithdrawal { account }),
+        about_owners(),
+    ]
+}
+
+fn any_key() -> impl Strategy<Value = OwnerKey> {
+    prop_oneof![
+        any::<[u8; 32]>().prop_map(|key| OwnerKey::Ed25519(SolanaAddress::from_bytes(key))),
+        any::<[u8; 32]>().prop_map(|key| OwnerKey::Secp256k1(EvmAddress::from_bytes(
+            key.first_chunk().copied().expect("32 is above 20")
+        ))),
+    ]
+}
+
+fn about_owners() -> impl Strategy<Value = StatementFacts> {
+    let owner = || (1_u8..5).prop_map(owner_id);
+    let change = || (1_u8..9).prop_map(change_id);
+    let amount = (any_asset(), any_amount()).prop_map(|(asset, amount)| Charge { asset, amount });
+    let credit = (
+        any::<u64>(),
+        any::<[u8; 16]>(),
+        1_u8..5,
+        prop::collection::vec(amount, 0..4),
+    );
+    prop_oneof![
+        any_key().prop_map(|key| StatementFacts::AddOwner { key }),
+        owner().prop_map(|owner| StatementFacts::RemoveOwner { owner }),
+        any::<u32>().prop_map(|quorum| StatementFacts::SetQuorum { quorum }),
+        change().prop_map(|change| StatementFacts::CancelOwnerChange { change }),
+        owner().prop_map(|owner| StatementFacts::SuspendOwner { owner }),
+        owner().prop_map(|owner| StatementFacts::LiftSuspension { owner }),
+        credit.prop_map(|(sequence, transaction, wallet, mut amounts)| {
+            amounts.sort_by_key(|given| given.asset);
+            StatementFacts::Credit {
+                sequence,
+                transaction: TransactionId::from_bytes(transaction),
+                wallet: wallet_id(wallet),
+                amounts,
+            }
+        }),
+        any_key().prop_map(|key| StatementFacts::RecoverOwners { key }),
+        any_key().prop_map(|key| StatementFacts::AddGuardian { key }),
+        owner().prop_map(|guardian| StatementFacts::RemoveGuardian { guardian }),
+        prop_oneof![
+            Just(GuardianStop::PauseAll),
+            Just(GuardianStop::Kill),
+            change().prop_map(|change| GuardianStop::CancelChange { change }),
+        ]
+        .prop_map(|stop| StatementFacts::GuardianStop { stop }),
+        Just(StatementFacts::Retire),
     ]
 }
 
@@ -321,7 +377,7 @@ fn assert_policy(fields: &Fields<'_>, bytes: &[u8], view: &TestView) {
     assert_eq!(fields.0["Document"], document.digest().to_string());
     assert_eq!(fields.value::<u64>("Document epoch"), document.epoch);
     let losses = fields.list("Worst loss");
-    if document.assets.len() <= 8 {
+    if document.assets.len() <= 8 || view.policy.is_none() {
         assert_eq!(losses.len(), document.assets.len());
     }
     for shown in losses {
@@ -329,15 +385,45 @@ fn assert_policy(fields: &Fields<'_>, bytes: &[u8], view: &TestView) {
         let rule = document.asset(read(asset)).expect(asset);
         let factor = u128::try_from(view.wallets_on(rule.asset.chain()).max(1)).expect("few");
         let (day, rest) = rest.split_once(" a day, ").expect(shown);
-        let (month, _) = rest.split_once(" a month, ").expect(shown);
-        assert_eq!(
-            Some(amount_of(day, Some(rule.decimals))),
-            rule.day.checked_mul(factor)
-        );
-        assert_eq!(
-            Some(amount_of(month, Some(rule.decimals))),
-            rule.month.checked_mul(factor)
-        );
+        let (month, rest) = rest.split_once(" a month, ").expect(shown);
+        let (day_alone, month_alone) = if rest.starts_with("all of it without you, ") {
+            (day, month)
+        } else {
+            let alone = rest.strip_prefix("without you ").expect(shown);
+            let (day, rest) = alone.split_once(" a day, ").expect(shown);
+            (day, rest.split_once(" a month, ").expect(shown).0)
+        };
+        let least = |bounds: [(Amount, u128); 4]| {
+            let bounds = bounds.into_iter();
+            let fitting = bounds.filter_map(|(limit, times)| limit.checked_mul(times));
+            fitting.min().and_then(|least| least.checked_mul(factor))
+        };
+        let in_a_day = least([
+            (rule.hour, 24),
+            (rule.day, 1),
+            (rule.week, 1),
+            (rule.month, 1),
+        ]);
+        let in_a_month = least([
+            (rule.hour, 720),
+            (rule.day, 30),
+            (rule.week, 5),
+            (rule.month, 1),
+        ]);
+        let asks_always = rule.delay_up_to == Amount::ZERO;
+        let alone = |all: Option<Amount>| if asks_always { Some(Amount::ZERO) } else { all };
+        for (text, amount) in [
+            (day, in_a_day),
+            (month, in_a_month),
+            (day_alone, alone(in_a_day)),
+            (month_alone, alone(in_a_month)),
+        ] {
+            assert_eq!(
+                Some(amount_of(text, Some(rule.decimals))),
+                amount,
+                "{shown}"
+            );
+        }
     }
     let (new, shown) = match &view.policy {
         None if document.recipients.len() > 8 => return,
@@ -472,6 +558,117 @@ fn assert_says(text: &str, facts: &StatementFacts, view: &TestView) {
             assert_eq!(fields.value::<Account>("Address"), account.account());
             assert_network(account.chain());
         }
+        StatementFacts::ApprovePayment { transaction }
+        | StatementFacts::RejectPayment { transaction } => {
+            let intent = &view.intents[transaction];
+            let chain = intent.asset.chain();
+            assert_eq!(
+                fields.value::<TransactionId>("Payment request"),
+                *transaction
+            );
+            assert_eq!(
+                amount_of(fields.0["Amount"], decimals_of(intent.asset, view)),
+                intent.amount
+            );
+            assert_eq!(fields.value::<Account>("To"), intent.to);
+            assert_network(chain);
+            assert_eq!(
+                amount_of(
+                    fields.0["Fee at most"],
+                    decimals_of(chain.native_asset(), view)
+                ),
+                intent.fee_ceiling
+            );
+            assert_wallet(intent.wallet);
+            assert_eq!(fields.value::<SessionId>("Session"), intent.session);
+            assert_eq!(fields.0["Request ends"], intent.expires.to_string());
+            assert_eq!(fields.0.contains_key("Payment"), intent.first_payment);
+            match intent.wait {
+                Wait::Approval { quorum } => {
+                    assert_eq!(fields.value::<u8>("Owners who must sign"), quorum);
+                }
+                Wait::Delay { .. } => assert!(fields.0.contains_key("Waits")),
+            }
+        }
+        StatementFacts::Credit {
+            sequence,
+            transaction,
+            wallet,
+            amounts,
+        } => {
+            assert_eq!(fields.value::<u64>("Log entry"), *sequence);
+            assert_eq!(fields.value::<TransactionId>("Payment"), *transaction);
+            assert_wallet(*wallet);
+            let shown = fields.list("Credit");
+            assert_eq!(shown.len(), amounts.len());
+            for (shown, given) in shown.iter().zip(amounts) {
+                let decimals = decimals_of(given.asset, view);
+                assert_eq!(amount_of(shown, decimals), given.amount);
+                assert!(shown.contains(&format!(" base units of {}", given.asset)));
+            }
+        }
+        about_owners => assert_owners(&fields, about_owners, view),
+    }
+}
+
+fn assert_owners(fields: &Fields<'_>, facts: &StatementFacts, view: &TestView) {
+    let waits = "after 72 hours of the signer's running time";
+    let key = |key: &OwnerKey| {
+        assert_eq!(fields.0["Key"], key.to_string());
+        assert!(fields.0["Kind of key"].starts_with(match key {
+            OwnerKey::Ed25519(_) => "Ed25519",
+            OwnerKey::Secp256k1(_) => "secp256k1",
+        }));
+    };
+    let takes_effect = |when: &str| assert_eq!(fields.0["Takes effect"], when);
+    let known = |name: &str, id: OwnerId, of: &BTreeMap<OwnerId, OwnerKey>| {
+        assert_eq!(fields.value::<OwnerId>(name), id);
+        key(&of[&id]);
+    };
+    let change = |change: &StatementId| {
+        assert_eq!(fields.value::<StatementId>("Change"), *change);
+        let words = view.pending[change].to_string();
+        assert_eq!(fields.0["What it would do"], words);
+    };
+    match facts {
+        StatementFacts::AddOwner { key: new }
+        | StatementFacts::AddGuardian { key: new }
+        | StatementFacts::RecoverOwners { key: new } => {
+            key(new);
+            takes_effect(waits);
+        }
+        StatementFacts::RemoveOwner { owner } => {
+            known("Owner", *owner, &view.owners);
+            takes_effect(waits);
+        }
+        StatementFacts::RemoveGuardian { guardian } => {
+            known("Guardian", *guardian, &view.guardians);
+            takes_effect(waits);
+        }
+        StatementFacts::SetQuorum { quorum } => {
+            assert_eq!(
+                fields.value::<u32>("Owners who must sign together"),
+                *quorum
+            );
+            takes_effect(waits);
+        }
+        StatementFacts::SuspendOwner { owner } | StatementFacts::LiftSuspension { owner } => {
+            known("Owner", *owner, &view.owners);
+            takes_effect("at once");
+        }
+        StatementFacts::CancelOwnerChange { change: id } => change(id),
+        StatementFacts::GuardianStop { stop } => match stop {
+            GuardianStop::PauseAll => assert_eq!(fields.0["Stop"], "pause everything"),
+            GuardianStop::Kill => assert_eq!(fields.0["Stop"], "throw the kill switch"),
+            GuardianStop::CancelChange { change: id } => change(id),
+        },
+        StatementFacts::Retire => {
+            assert_eq!(
+                fields.0["Afterwards"],
+                "no payment, no withdrawal, no unlock"
+            );
+        }
+        other => panic!("not about owners: {other:?}"),
     }
 }
 

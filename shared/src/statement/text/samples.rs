@@ -7,10 +7,12 @@ use super::*;
 use crate::amount::Decimals;
 use crate::digest::{Domain, hash};
 use crate::ids::{SignerId, StatementId};
+use crate::intent::Wait;
 use crate::keys::AgentKey;
-use crate::policy::document::{AssetRule, MATURITY_DEFAULT, Recipient, VERSION};
+use crate::policy::document::{AssetRule, Recipient};
+use crate::policy::limits::Counts;
 use crate::session::SessionLimit;
-use crate::time::{Millis, WallTime};
+use crate::time::{Millis, RunTime, WallTime};
 
 pub(in crate::statement) const RECIPIENT_SOLANA: &str =
     "solana:localnet:7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2";
@@ -37,12 +39,17 @@ pub(in crate::statement) fn session_id(number: u8) -> SessionId {
     SessionId::from_bytes([number; 16])
 }
 
-/// A signer's state: wallets 1 and 2 on Solana, wallet 3 on two EVM chains, sessions 1 and 2.
+/// A signer's state: wallets 1 and 2 on Solana, wallet 3 on two EVM chains, sessions 1 and 2, owners 1
+/// and 2, guardian 3, changes of owners 1 to 7.
 #[derive(Debug, Clone)]
 pub(in crate::statement) struct TestView {
     pub(in crate::statement) wallets: BTreeMap<WalletId, WalletFacts>,
     pub(in crate::statement) policy: Option<PolicyDocument>,
     pub(in crate::statement) sessions: BTreeMap<SessionId, SessionGrant>,
+    pub(in crate::statement) intents: BTreeMap<TransactionId, Intent>,
+    pub(in crate::statement) owners: BTreeMap<OwnerId, OwnerKey>,
+    pub(in crate::statement) guardians: BTreeMap<OwnerId, OwnerKey>,
+    pub(in crate::statement) pending: BTreeMap<StatementId, OwnerChange>,
 }
 
 impl StatementView for TestView {
@@ -63,6 +70,33 @@ impl StatementView for TestView {
 
     fn session(&self, session: SessionId) -> Option<&SessionGrant> {
         self.sessions.get(&session)
+    }
+
+    fn intent(&self, transaction: TransactionId) -> Option<&Intent> {
+        self.intents.get(&transaction)
+    }
+
+    fn policy_epoch(&self) -> u64 {
+        self.policy.as_ref().map_or(0, |document| document.epoch)
+    }
+
+    fn quorum(&self) -> Quorum {
+        Quorum {
+            needed: 1,
+            owners: self.owners.len(),
+        }
+    }
+
+    fn owner_key(&self, owner: OwnerId) -> Option<OwnerKey> {
+        self.owners.get(&owner).copied()
+    }
+
+    fn guardian_key(&self, guardian: OwnerId) -> Option<OwnerKey> {
+        self.guardians.get(&guardian).copied()
+    }
+
+    fn pending(&self, statement: StatementId) -> Option<&OwnerChange> {
+        self.pending.get(&statement)
     }
 }
 
@@ -87,6 +121,13 @@ impl TestView {
                 (session_id(1), agent_grant()),
                 (session_id(2), bearer_grant()),
             ]),
+            intents: BTreeMap::from([
+                (transaction_id(1), intent(1)),
+                (transaction_id(2), intent(2)),
+            ]),
+            owners: owner_samples::owners().into_iter().collect(),
+            guardians: BTreeMap::from([owner_samples::guardian()]),
+            pending: owner_samples::pending().into_iter().collect(),
         }
     }
 
@@ -106,20 +147,22 @@ pub(in crate::statement) fn rule(asset: &str, symbol: &str, places: u8, whole: u
     let native = coin_of(asset);
     let unit = 10_u128.pow(places.into());
     AssetRule {
-        asset,
-        symbol: symbol.to_owned(),
-        decimals: Decimals::new(places).expect("in range"),
         per_transaction: units(whole * unit),
         hour: units(2 * whole * unit),
         day: units(5 * whole * unit),
         week: units(10 * whole * unit),
         month: units(20 * whole * unit),
-        day_count: Some(100),
+        counts: Counts {
+            day: Some(100),
+            ..Counts::default()
+        },
         instant_up_to: units(whole * unit / 2),
         notify_up_to: units(whole * unit),
         fee_ceiling: native.then(|| units(unit / 100)),
         outstanding: (native && places == 18).then(|| units(whole * unit)),
-        sign_only: false,
+        delay_up_to: units(whole * unit),
+        approve_up_to: units(whole * unit),
+        ..AssetRule::closed(asset, symbol, Decimals::new(places).expect("in range"))
     }
 }
 
@@ -132,9 +175,6 @@ pub(in crate::statement) const USDC: &str =
 
 pub(in crate::statement) fn first_policy() -> PolicyDocument {
     let mut document = PolicyDocument {
-        version: VERSION,
-        epoch: 1,
-        maturity: MATURITY_DEFAULT,
         assets: vec![
             rule("solana:localnet/slip44:501", "SOL", 9, 1),
             rule("eip155:31337/slip44:60", "ETH", 18, 1),
@@ -149,6 +189,7 @@ pub(in crate::statement) fn first_policy() -> PolicyDocument {
                 name: "data".to_owned(),
             },
         ],
+        ..PolicyDocument::closed(1)
     };
     document.sort();
     document
@@ -165,7 +206,7 @@ pub(in crate::statement) fn later_policy() -> PolicyDocument {
             rule.outstanding = Some(units(2_500_000_000_000_000_000));
         } else {
             rule.month = units(30_000_000_000);
-            rule.day_count = None;
+            rule.counts = Counts::default();
             rule.hour = units(1_500_000_000);
         }
     }
@@ -222,6 +263,52 @@ pub(in crate::statement) fn bearer_grant() -> SessionGrant {
     }
 }
 
+pub(in crate::statement) fn transaction_id(number: u8) -> TransactionId {
+    TransactionId::from_bytes([number; 16])
+}
+
+/// 1: a contact is paid, by an agent's key, after two owners agree. 2: an address that begins and ends as
+/// a contact's does, for the first time, by a bearer session, after a delay.
+pub(in crate::statement) fn intent(number: u8) -> Intent {
+    let to_twin = "0x5aAe0000000000000000000000000000000bEAed".to_lowercase();
+    let [first, second]: [Account; 2] = [
+        read::<AccountId>(RECIPIENT_EVM).account(),
+        Account::Evm(crate::address::EvmAddress::from_bytes(
+            hex::decode(&to_twin[2..])
+                .expect("hexadecimal")
+                .try_into()
+                .expect("20 bytes"),
+        )),
+    ];
+    let contact = number == 1;
+    Intent {
+        transaction: transaction_id(number),
+        session: session_id(number),
+        wallet: wallet_id(3),
+        asset: read("eip155:31337/slip44:60"),
+        to: if contact { first } else { second },
+        amount: units(250_000_000_000_000_000),
+        fee_ceiling: units(420_000_000_000_000),
+        wait: if contact {
+            Wait::Approval { quorum: 2 }
+        } else {
+            Wait::Delay {
+                ready: RunTime::from_millis(900_000),
+            }
+        },
+        opened: RunTime::from_millis(0),
+        expires: WallTime::from_millis(1_795_296_600_000),
+        release_within: Millis::from_hours(1),
+        policy_epoch: 1,
+        idempotency: hash(Domain::Idempotency, &[b"key"]),
+        body: hash(Domain::RequestBody, &[b"body"]),
+        kept_until: WallTime::from_millis(1_795_512_600_000),
+        request_nonce: None,
+        submit: true,
+        first_payment: !contact,
+    }
+}
+
 /// A statement in the state that it was drafted in.
 #[derive(Debug, Clone)]
 pub(in crate::statement) struct Sample {
@@ -248,7 +335,7 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
         view: view.clone(),
         facts,
     };
-    vec![
+    let mut samples = vec![
         sample(
             "enrol-owner",
             &none,
@@ -366,5 +453,21 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
             &first,
             StatementFacts::EnrolWithdrawal { account: to_evm },
         ),
-    ]
+        sample(
+            "approve-payment",
+            &first,
+            StatementFacts::ApprovePayment {
+                transaction: transaction_id(1),
+            },
+        ),
+        sample(
+            "reject-payment",
+            &first,
+            StatementFacts::RejectPayment {
+                transaction: transaction_id(2),
+            },
+        ),
+    ];
+    samples.extend(owner_samples::owner_samples());
+    samples
 }

@@ -13,7 +13,9 @@ use waiaas_shared::address::Account;
 use waiaas_shared::caip::{AccountId, ChainId};
 use waiaas_shared::digest::Digest;
 use waiaas_shared::event::{EventBody, Spend};
-use waiaas_shared::ids::{SessionId, StatementId, WalletId};
+use waiaas_shared::ids::{SessionId, StatementId, TransactionId, WalletId};
+use waiaas_shared::intent::{IntentEnd, Wait};
+use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::session::{Credential, SessionGrant};
 use waiaas_shared::statement::StatementFacts;
 

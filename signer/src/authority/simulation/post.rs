@@ -11,8 +11,8 @@ use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 use waiaas_shared::view::{SessionView, WalletView};
 
-use crate::authority::ask::{Ask, Drafted, EventsAnswer, Reply, Signed, Status, Verdict};
-use crate::core::command::SpendRequest;
+use crate::authority::ask::{Ask, Drafted, EventsAnswer, Paid, Reply, Signed, Status, Verdict};
+use crate::core::command::{Recovery, SpendRequest};
 use crate::sys::memory::{LockedBytes, SecretArena};
 use crate::vault::testing::locked;
 
@@ -29,6 +29,8 @@ pub(crate) enum Asked {
     Draft(StatementFacts, Origin),
     Submit(StatementId, Vec<OwnerSignature>, Origin, Option<bool>),
     Enrol(bool, StatementId, Vec<u8>),
+    Recover(bool, Vec<u8>, Recovery),
+    SuspendOwner(bool, OwnerId),
     CreateWallet(bool, Family, Vec<ChainId>),
     Initialize,
     Unlock(bool, bool),
@@ -45,6 +47,8 @@ pub(crate) enum Asked {
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
     Signed(Signed),
+    /// Accepted, and waits.
+    Waiting,
     Verdict(Verdict),
     Drafted(Drafted),
     Sequence(u64),
@@ -91,6 +95,13 @@ fn channel<T: 'static>(wrap: fn(T) -> Answer) -> (Reply<T>, Poll) {
     (sender, Box::new(poll))
 }
 
+fn paid(paid: Paid) -> Answer {
+    match paid {
+        Paid::Signed(signed) => Answer::Signed(signed),
+        Paid::Waiting(..) => Answer::Waiting,
+    }
+}
+
 fn password(arena: &SecretArena, right: bool) -> LockedBytes {
     locked(arena, if right { PASSWORD } else { b"wrong" })
 }
@@ -102,7 +113,7 @@ pub(crate) fn post(asked: Asked, arena: &SecretArena) -> (Ask, Poll) {
         (ask(reply), poll)
     }
     match asked {
-        Asked::Sign(request) => both(Answer::Signed, |reply| Ask::Sign(request, reply)),
+        Asked::Sign(request) => both(paid, |reply| Ask::Sign(request, reply)),
         Asked::Decide(request) => both(Answer::Verdict, |reply| Ask::Decide(request, reply)),
         Asked::Resend(id) => both(Answer::Signed, |reply| Ask::SignedTransaction(id, reply)),
         Asked::Withdraw(statement, signatures, unsigned) => both(Answer::Signed, |reply| {
@@ -126,6 +137,13 @@ pub(crate) fn post(asked: Asked, arena: &SecretArena) -> (Ask, Poll) {
                 signature,
                 reply,
             )
+        }),
+        Asked::Recover(right, phrase, recovery) => both(Answer::Sequence, |reply| {
+            let phrase = locked(arena, &phrase);
+            Ask::Recover(password(arena, right), phrase, recovery, reply)
+        }),
+        Asked::SuspendOwner(right, owner) => both(Answer::Sequence, |reply| {
+            Ask::SuspendOwner(password(arena, right), owner, reply)
         }),
         Asked::CreateWallet(right, family, networks) => both(Answer::Wallet, |reply| {
             Ask::CreateWallet(password(arena, right), family, networks, 0, reply)

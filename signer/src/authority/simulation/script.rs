@@ -225,6 +225,7 @@ impl Script {
                 let harmless = matches!(
                     entry.event.body,
                     EventBody::DenialsCounted { .. }
+                        | EventBody::OwnerChangeEffective { .. }
                         | EventBody::SessionExpired { .. }
                         | EventBody::ClockStepped { .. }
                 );

@@ -3,6 +3,7 @@
 mod lanes;
 mod locked;
 mod opening;
+mod owners;
 mod storage;
 
 use waiaas_shared::denial::Code;

@@ -1,7 +1,15 @@
 //! The core against its invariants, each broken on purpose. A small world: one signer, one owner, a
 //! Solana and an EVM wallet on test networks, a policy, a key-bound and a bearer session.
 
+mod credit;
+mod intent;
+mod kinds;
 mod owner;
+mod owner_runs;
+mod owners;
+mod people;
+mod recovery;
+mod scopes;
 mod spend;
 mod stop;
 mod world;

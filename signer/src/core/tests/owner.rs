@@ -5,6 +5,7 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AccountId, ChainId, Family};
 use waiaas_shared::denial::Code;
 use waiaas_shared::event::{EventBody, Origin};
+use waiaas_shared::policy::alarm::{Action, Alarm, Condition, Escalation, Remedy};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::OwnerSignature;
 use waiaas_shared::time::Millis;
@@ -131,10 +132,15 @@ fn with_limit(
     per_transaction: u128,
 ) -> waiaas_shared::policy::document::PolicyDocument {
     let mut document = policy(epoch);
-    for rule in &mut document.assets {
+    let coin = document
+        .assets
+        .iter_mut()
+        .find(|rule| rule.asset == super::world::EVM.native_asset());
+    if let Some(rule) = coin {
         rule.per_transaction = Amount::from_base_units(per_transaction);
-        rule.notify_up_to = Amount::from_base_units(per_transaction.min(500_000));
-        rule.instant_up_to = Amount::from_base_units(per_transaction.min(100_000));
+        let most = Amount::from_base_units(per_transaction.min(500_000));
+        (rule.notify_up_to, rule.delay_up_to, rule.approve_up_to) = (most, most, most);
+        rule.instant_up_to = Amount::from_base_units(per_transaction.min(50_000));
     }
     document
 }
@@ -549,4 +555,28 @@ fn a_session_grant_keeps_to_the_policys_ceilings() {
         world.say(facts, true).map(drop),
         Err(vec![Code::SessionExpired])
     );
+}
+
+/// An owner never trusts in what this version does not do.
+#[test]
+fn invariant_08_a_policy_that_relies_on_what_is_not_built_is_refused() {
+    let mut world = World::new();
+    let mut ahead = [policy(2), policy(2), policy(2)];
+    let [dead_man, suspends, alarms] = &mut ahead;
+    dead_man.dead_man = Some(Millis::from_hours(24 * 30));
+    suspends.escalations = vec![Escalation {
+        code: Code::RecipientNotListed,
+        action: Action::SuspendSession,
+    }];
+    alarms.alarms = vec![Alarm {
+        condition: Condition::DenialsInARow { count: 10 },
+        remedy: Remedy::SuspendSession,
+    }];
+    for document in &ahead {
+        assert_eq!(
+            world.adopt(document, true).map(drop),
+            Err(vec![Code::Unsupported])
+        );
+    }
+    world.adopt(&policy(2), true).expect("without them");
 }

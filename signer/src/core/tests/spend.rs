@@ -12,7 +12,7 @@ use super::world::{
     EVM, FEE, NOW, RECIPIENT, STRANGER, World, agent_key, evm_recipient, policy, sign_request,
     unsigned,
 };
-use crate::core::command::{Command, Outcome, Prior, SigningOrder};
+use crate::core::command::{Command, Outcome, Prior, SigningOrder, Used};
 
 fn order(outcome: Result<Outcome, Vec<Code>>) -> SigningOrder {
     match outcome {
@@ -361,13 +361,13 @@ fn invariant_18_another_sessions_signature_is_of_no_use() {
     );
 }
 
-fn prior(world: &World) -> Option<Box<Prior>> {
+fn prior(world: &World) -> Option<Used> {
     let spend = (*world.spends().last()?).clone();
-    Some(Box::new(Prior {
+    Some(Used::Paid(Box::new(Prior {
         sequence: 42,
         charged_at: world.clocks.budget,
         spend,
-    }))
+    })))
 }
 
 #[test]
@@ -380,7 +380,7 @@ fn invariant_19_the_same_key_and_body_give_the_same_bytes_and_no_second_charge()
     assert_eq!(same.transaction().bytes(), first.transaction().bytes());
     world.commit();
     let mut request = world.request(world.bearer, "a", 400_000 - FEE, RECIPIENT);
-    request.prior = prior(&world);
+    request.used = prior(&world);
     let later = order(world.run(&Command::Spend(request)));
     assert_eq!(later.transaction().bytes(), first.transaction().bytes());
     assert_eq!(later.sealed().replay_of, Some(42));
@@ -398,13 +398,14 @@ fn invariant_19_a_replay_is_judged_without_its_own_charge_but_judged() {
     let again = prior(&world);
     world.commit();
     let mut request = world.request(world.bearer, "c", 200_000 - FEE, RECIPIENT);
-    request.prior.clone_from(&again);
+    request.used.clone_from(&again);
     order(world.run(&Command::Spend(request.clone())));
     // A stricter policy, a pause, a revocation: the caller gets no bytes.
     let mut strict = policy(2);
     for rule in &mut strict.assets {
         rule.per_transaction = Amount::from_base_units(100_000);
-        rule.notify_up_to = Amount::from_base_units(100_000);
+        let most = Amount::from_base_units(100_000);
+        (rule.notify_up_to, rule.delay_up_to, rule.approve_up_to) = (most, most, most);
     }
     let mut stricter = world.clone();
     stricter.adopt(&strict, false).expect("a stricter policy");
@@ -437,7 +438,7 @@ fn invariant_19_another_body_under_the_same_key_is_an_error() {
     let found = prior(&world);
     world.commit();
     let mut request = world.request(world.bearer, "a", 1001, RECIPIENT);
-    request.prior = found;
+    request.used = found;
     assert_eq!(
         world.run(&Command::Spend(request)).map(drop),
         Err(vec![Code::IdempotencyConflict])
@@ -451,7 +452,7 @@ fn invariant_19_a_false_index_entry_is_not_believed() {
     let of_another_key = prior(&world);
     world.commit();
     let mut request = world.request(world.bearer, "b", 2000, RECIPIENT);
-    request.prior = of_another_key;
+    request.used = of_another_key;
     let order = order(world.run(&Command::Spend(request)));
     assert_eq!(order.sealed().replay_of, None);
     assert_eq!(world.spends().len(), 2);
@@ -542,7 +543,7 @@ fn invariant_19_a_replay_of_an_expired_session_ends_no_other() {
     world.pass(Millis::from_hours(24 * 2));
     // The agent's client retries an old key under its new session.
     let mut retry = world.signed_request("k", 1000);
-    retry.prior = earlier;
+    retry.used = earlier;
     assert_eq!(
         world.run(&Command::Spend(retry)).map(drop),
         Err(vec![Code::SessionExpired])

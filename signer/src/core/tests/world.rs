@@ -12,7 +12,7 @@ use waiaas_shared::digest::{Domain, hash};
 use waiaas_shared::event::{Event, EventBody, Origin, Spend};
 use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, WalletId};
 use waiaas_shared::keys::{AgentKey, OwnerKey};
-use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient, VERSION};
+use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient};
 use waiaas_shared::request_signature::{self, Parameters};
 use waiaas_shared::session::{Credential, SessionGrant, SessionLimit};
 use waiaas_shared::statement::StatementFacts;
@@ -300,7 +300,7 @@ impl World {
             signature_input: String::new(),
             signature: String::new(),
             unsigned: unsigned(31_337, 0, amount, evm_recipient(to)),
-            prior: None,
+            used: None,
             dry_run: false,
         }
     }
@@ -400,27 +400,22 @@ pub(super) fn unsigned(chain_id: u64, nonce: u64, value: u128, to: EvmAddress) -
 pub(super) fn policy(epoch: u64) -> PolicyDocument {
     let units = Amount::from_base_units;
     let rule = |asset: AssetId, outstanding: Option<u128>| AssetRule {
-        asset,
-        symbol: "COIN".to_owned(),
-        decimals: Decimals::new(9).expect("in range"),
         per_transaction: units(500_000),
         hour: units(1_000_000),
         day: units(1_500_000),
         week: units(2_000_000),
         month: units(3_000_000),
-        day_count: None,
         instant_up_to: units(100_000),
         notify_up_to: units(500_000),
+        delay_up_to: units(500_000),
+        approve_up_to: units(500_000),
         fee_ceiling: Some(units(50_000)),
         outstanding: outstanding.map(units),
-        sign_only: false,
+        ..AssetRule::closed(asset, "COIN", Decimals::new(9).expect("in range"))
     };
     let recipient =
         AccountId::new(EVM, Account::Evm(evm_recipient(RECIPIENT))).expect("an account");
     let mut document = PolicyDocument {
-        version: VERSION,
-        epoch,
-        maturity: Millis::from_hours(24),
         assets: vec![
             rule(solana().native_asset(), None),
             rule(EVM.native_asset(), Some(2_500_000)),
@@ -429,6 +424,7 @@ pub(super) fn policy(epoch: u64) -> PolicyDocument {
             account: recipient,
             name: "hosting".to_owned(),
         }],
+        ..PolicyDocument::closed(epoch)
     };
     document.sort();
     document

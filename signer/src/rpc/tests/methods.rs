@@ -10,16 +10,17 @@ use waiaas_shared::digest::Digest;
 use waiaas_shared::event::Origin;
 use waiaas_shared::ids::{OwnerId, SessionId, SignerId, WalletId};
 use waiaas_shared::keys::OwnerKey;
+use waiaas_shared::owner_change::Standing;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::session::{Credential, SessionGrant, SessionLimit, SessionUsage};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::Envelope;
-use waiaas_shared::time::WallTime;
+use waiaas_shared::time::{RunTime, WallTime};
 use waiaas_shared::view::{OwnerView, Remaining, SessionState, SessionView};
 
 use super::super::*;
 use super::rig::*;
-use crate::authority::ask::{Ask, Drafted, EventsAnswer, Status, Verdict};
+use crate::authority::ask::{Ask, Drafted, EventsAnswer, Paid, Status, Verdict};
 use crate::ledger::{Page, StoredEvent};
 
 #[test]
@@ -40,6 +41,8 @@ fn status_says_all_of_it() {
             sequence: 77,
             head: "note".to_owned(),
             unlock_failures: 2,
+            retired: true,
+            owner_changes: 4,
         };
         reply
             .send(if refuses() {
@@ -57,6 +60,7 @@ fn status_says_all_of_it() {
             ("ACTIVATED", 3, 5)
         );
         assert!(status.unlocked && status.frozen && status.clock_closed);
+        assert_eq!((status.retired, status.owner_changes), (true, 4));
         assert_eq!(
             (
                 status.sequence,
@@ -183,6 +187,11 @@ fn views_arrive_as_they_left() {
         ),
         envelope: Envelope::Ed25519Plain,
         withdrawals: Vec::new(),
+        standing: Standing::Suspended,
+        quorum: 2,
+        guardians: Vec::new(),
+        pending: Vec::new(),
+        now: RunTime::from_millis(7),
     };
     let (sent_session, sent_owner) = (session.clone(), owner.clone());
     let rig = Rig::new(Role::Admin, move |ask| match ask {
@@ -323,7 +332,7 @@ fn payments_arrive_whole_and_answers_come_back_whole() {
                 (&request.signature_input, &request.signature),
                 (&wanted.signature_input, &wanted.signature)
             );
-            assert!(request.prior.is_none());
+            assert!(request.used.is_none());
         };
         match ask {
             Ask::Decide(request, reply) => {
@@ -348,7 +357,7 @@ fn payments_arrive_whole_and_answers_come_back_whole() {
                     .send(if turns[1]() {
                         Err(denial())
                     } else {
-                        Ok(signed())
+                        Ok(Paid::Signed(signed()))
                     })
                     .unwrap();
             }
@@ -384,7 +393,10 @@ fn payments_arrive_whole_and_answers_come_back_whole() {
             );
             assert_eq!((payment.tier, payment.replay), (wanted.tier, wanted.replay));
         };
-        check(client.sign(&spend()).await.unwrap());
+        match client.sign(&spend()).await.unwrap() {
+            waiaas_client::Paid::Signed(payment) => check(payment),
+            other => panic!("{other:?}"),
+        }
         assert_eq!(denied(client.sign(&spend()).await), denial());
         check(
             client

@@ -22,6 +22,12 @@ pub(super) struct Holder {
     pub(super) nonces: BTreeMap<ChainId, Nonces>,
 }
 
+/// A payment that waits, and until when it may be released once owners approved it (run clock).
+pub(super) struct Waiting {
+    wait: Wait,
+    approved_until: Option<u64>,
+}
+
 pub(super) struct Charged {
     pub(super) at: u64,
     pub(super) wallet: WalletId,
@@ -42,6 +48,7 @@ pub(super) struct Model<'history> {
     /// Until when a request's nonce may not come again.
     pub(super) request_nonces: BTreeMap<(SessionId, &'history str), u64>,
     pub(super) charged: Vec<Charged>,
+    pub(super) waiting: BTreeMap<TransactionId, Waiting>,
     pub(super) keys: BTreeSet<Digest>,
     pub(super) unlocked_in: u64,
     pub(super) stated_in: u64,
@@ -64,6 +71,7 @@ impl<'history> Model<'history> {
             sessions: BTreeMap::new(),
             request_nonces: BTreeMap::new(),
             charged: Vec::new(),
+            waiting: BTreeMap::new(),
             keys: BTreeSet::new(),
             unlocked_in: 0,
             stated_in: 0,
@@ -173,7 +181,47 @@ impl<'history> Model<'history> {
             EventBody::SessionExpired { session } => {
                 self.gate.dead.insert(*session);
             }
-            EventBody::SpendCommitted(spend) => self.spent(entry, spend)?,
+            EventBody::IntentOpened(intent) => {
+                let waiting = Waiting {
+                    wait: intent.wait,
+                    approved_until: None,
+                };
+                if self.waiting.insert(intent.transaction, waiting).is_some() {
+                    return Err(Broken::Authority(at, "two waits of one name"));
+                }
+            }
+            EventBody::IntentApproved {
+                transaction,
+                statement,
+                until,
+                ..
+            } => {
+                let (facts, _) = self.said(entry, *statement, false)?;
+                let transaction = *transaction;
+                if *facts != (StatementFacts::ApprovePayment { transaction }) {
+                    return Err(Broken::Authority(at, "another payment's approval"));
+                }
+                if let Some(waiting) = self.waiting.get_mut(&transaction) {
+                    waiting.approved_until = Some(until.millis());
+                }
+            }
+            EventBody::IntentsEnded {
+                transactions,
+                cause,
+            } => {
+                if let IntentEnd::Rejected { statement, .. } = cause {
+                    self.said(entry, *statement, false)?;
+                }
+                for transaction in transactions {
+                    if self.waiting.remove(transaction).is_none() {
+                        return Err(Broken::Authority(at, "the end of what did not wait"));
+                    }
+                }
+            }
+            EventBody::SpendCommitted(spend) => {
+                self.waited(entry, spend)?;
+                self.spent(entry, spend)?;
+            }
             EventBody::Withdrawn {
                 statement, spend, ..
             } => {
@@ -293,6 +341,24 @@ impl<'history> Model<'history> {
                 self.withdrawals.insert(*account, effective.millis());
             }
             EventBody::DenialsCounted { .. } => {}
+            // An address that was enrolled takes effect: no sooner than was announced.
+            EventBody::OwnerChangeEffective { .. } => {
+                let run = clocks.run.millis();
+                if !self.withdrawals.values().any(|effective| *effective <= run) {
+                    return Err(Broken::Authority(at, "a change before its time"));
+                }
+            }
+            // The script has one owner, who says nothing about owners.
+            EventBody::OwnerChangeScheduled { .. }
+            | EventBody::OwnerChangeCancelled { .. }
+            | EventBody::OwnerChangeVoided { .. }
+            | EventBody::OwnerSuspended { .. }
+            | EventBody::SuspensionLifted { .. }
+            | EventBody::Credited { .. }
+            | EventBody::GuardianStopped { .. }
+            | EventBody::Retired { .. } => {
+                return Err(Broken::Authority(at, "nobody asked for this"));
+            }
         }
         Ok(())
     }
@@ -356,6 +422,30 @@ impl<'history> Model<'history> {
     }
 
     /// The facts that an owner signed for an open statement, which is used up now.
+    /// A payment that had to wait did (O3), or owners approved it (O4).
+    fn waited(&mut self, entry: &Entry, spend: &Spend) -> Result<(), Broken> {
+        let at = entry.sequence;
+        let run = entry.event.clocks.run.millis();
+        let waiting = self.waiting.remove(&spend.transaction);
+        if spend.tier <= Tier::Notify {
+            return match waiting {
+                None => Ok(()),
+                Some(_) => Err(Broken::Authority(at, "signed at once and waiting")),
+            };
+        }
+        let waiting = waiting.ok_or(Broken::Authority(at, "it never waited"))?;
+        match waiting.wait {
+            Wait::Delay { ready } if ready.millis() > run => {
+                Err(Broken::Authority(at, "before its delay had passed"))
+            }
+            Wait::Delay { .. } => Ok(()),
+            Wait::Approval { .. } if waiting.approved_until.is_some_and(|until| run < until) => {
+                Ok(())
+            }
+            Wait::Approval { .. } => Err(Broken::Authority(at, "without an approval")),
+        }
+    }
+
     pub(super) fn said(
         &mut self,
         entry: &Entry,

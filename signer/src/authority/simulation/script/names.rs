@@ -66,6 +66,18 @@ pub(super) fn kind(body: &EventBody) -> &'static str {
         EventBody::TimeStated { .. } => "TimeStated",
         EventBody::WithdrawalEnrolled { .. } => "WithdrawalEnrolled",
         EventBody::DenialsCounted { .. } => "DenialsCounted",
+        EventBody::IntentOpened(_) => "IntentOpened",
+        EventBody::IntentApproved { .. } => "IntentApproved",
+        EventBody::IntentsEnded { .. } => "IntentsEnded",
+        EventBody::OwnerChangeScheduled { .. } => "OwnerChangeScheduled",
+        EventBody::OwnerChangeCancelled { .. } => "OwnerChangeCancelled",
+        EventBody::OwnerChangeEffective { .. } => "OwnerChangeEffective",
+        EventBody::OwnerChangeVoided { .. } => "OwnerChangeVoided",
+        EventBody::OwnerSuspended { .. } => "OwnerSuspended",
+        EventBody::SuspensionLifted { .. } => "SuspensionLifted",
+        EventBody::Credited { .. } => "Credited",
+        EventBody::GuardianStopped { .. } => "GuardianStopped",
+        EventBody::Retired { .. } => "Retired",
     }
 }
 

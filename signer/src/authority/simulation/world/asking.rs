@@ -160,7 +160,7 @@ impl World {
             signature_input: String::new(),
             signature: String::new(),
             unsigned: unsigned(chain, &from, &to, amount, self.requests).0,
-            prior: None,
+            used: None,
             dry_run: false,
         };
         let nonce = format!("nonce-{:016}", self.requests);

@@ -30,20 +30,26 @@ pub(crate) fn document(policy: &PolicyNumbers) -> PolicyDocument {
     let assets = policy.assets.iter().map(|(chain, numbers)| {
         let [hour, day, week, month] = numbers.windows;
         AssetRule {
-            asset: chain.native_asset(),
-            symbol: "COIN".to_owned(),
-            decimals: Decimals::new(9).expect("in range"),
             per_transaction: units(numbers.per_transaction),
             hour: units(hour),
             day: units(day),
             week: units(week),
             month: units(month),
-            day_count: numbers.day_count,
+            counts: Counts {
+                day: numbers.day_count,
+                ..Counts::default()
+            },
             instant_up_to: units(numbers.instant_up_to),
             notify_up_to: units(numbers.notify_up_to),
+            delay_up_to: units(numbers.notify_up_to),
+            approve_up_to: units(numbers.notify_up_to),
             fee_ceiling: numbers.fee_ceiling.map(units),
             outstanding: numbers.outstanding.map(units),
-            sign_only: false,
+            ..AssetRule::closed(
+                chain.native_asset(),
+                "COIN",
+                Decimals::new(9).expect("in range"),
+            )
         }
     });
     let recipients = policy.recipients.iter().map(|(chain, to)| {
@@ -54,11 +60,10 @@ pub(crate) fn document(policy: &PolicyNumbers) -> PolicyDocument {
         }
     });
     let mut document = PolicyDocument {
-        version: VERSION,
-        epoch: policy.epoch,
         maturity: Millis::from_millis(policy.maturity),
         assets: assets.collect(),
         recipients: recipients.collect(),
+        ..PolicyDocument::closed(policy.epoch)
     };
     document.sort();
     document

@@ -1,0 +1,173 @@
+//! A payment that waits: for its delay to pass, or for the owner. What is kept is its effect, never
+//! bytes: fresh ones are judged when it is released (invariant 12). The facts here are those of the
+//! event that opened it; how it stands is the fold of the log. Holds no rule and no clock.
+
+use minicbor::{Decode, Encode};
+
+use crate::address::Account;
+use crate::amount::Amount;
+use crate::caip::AssetId;
+use crate::digest::Digest;
+use crate::event::{Origin, RequestNonce};
+use crate::ids::{OwnerId, SessionId, StatementId, TransactionId, WalletId};
+use crate::policy::evaluate::Tier;
+use crate::request::Transfer;
+use crate::time::{Clocks, Millis, RunTime, WallTime};
+
+/// A waiting payment as it was opened.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Intent {
+    /// Its name everywhere, before and after it is signed.
+    #[n(0)]
+    pub transaction: TransactionId,
+    /// Which session asked.
+    #[n(1)]
+    pub session: SessionId,
+    /// Which wallet will pay.
+    #[n(2)]
+    pub wallet: WalletId,
+    /// What moves, and on which chain.
+    #[n(3)]
+    pub asset: AssetId,
+    /// Who receives.
+    #[n(4)]
+    pub to: Account,
+    /// Base units.
+    #[n(5)]
+    pub amount: Amount,
+    /// Most that the chain may take when it is released, base units of its native asset.
+    #[n(6)]
+    pub fee_ceiling: Amount,
+    /// What it waits for.
+    #[n(7)]
+    pub wait: Wait,
+    /// When it was opened, on the DELAY clock.
+    #[n(8)]
+    pub opened: RunTime,
+    /// When it ends unless it was released, on the upper-bound clock.
+    #[n(9)]
+    pub expires: WallTime,
+    /// How long after its delay or approval it may be released, on the DELAY clock.
+    #[n(10)]
+    pub release_within: Millis,
+    /// Epoch of the newest binding policy when it was opened.
+    #[n(11)]
+    pub policy_epoch: u64,
+    /// Digest of who owns the idempotency key and of the key.
+    #[n(12)]
+    pub idempotency: Digest,
+    /// Digest of the request's body.
+    #[n(13)]
+    pub body: Digest,
+    /// Until when the idempotency key is kept.
+    #[n(14)]
+    pub kept_until: WallTime,
+    /// The request signature's nonce, of a session that is bound to an agent's key.
+    #[n(15)]
+    pub request_nonce: Option<RequestNonce>,
+    /// Whether the gateway was asked to send it.
+    #[n(16)]
+    pub submit: bool,
+    /// Whether the wallet never paid this recipient before.
+    #[n(17)]
+    pub first_payment: bool,
+}
+
+/// What a payment waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum Wait {
+    /// Time, in which the owner may cancel.
+    #[n(0)]
+    Delay {
+        /// From when on it may be released, on the DELAY clock.
+        #[n(0)]
+        ready: RunTime,
+    },
+    /// The owners' signatures over the signer's text.
+    #[n(1)]
+    Approval {
+        /// How many different owners must sign.
+        #[n(0)]
+        quorum: u8,
+    },
+}
+
+/// Why a waiting payment ended without being signed. Final.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum IntentEnd {
+    /// Somebody stopped it.
+    #[n(0)]
+    Cancelled {
+        /// Over which socket.
+        #[n(0)]
+        origin: Origin,
+    },
+    /// An owner signed its rejection.
+    #[n(1)]
+    Rejected {
+        /// The statement.
+        #[n(0)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(1)]
+        signers: Vec<OwnerId>,
+    },
+    /// Its time ran out.
+    #[n(2)]
+    Expired,
+    /// Its session was revoked or expired.
+    #[n(3)]
+    SessionEnded,
+    /// The kill switch was thrown.
+    #[n(4)]
+    Killed,
+}
+
+impl Intent {
+    /// The effect that is released, and no other.
+    #[must_use]
+    pub const fn transfer(&self) -> Transfer {
+        Transfer {
+            asset: self.asset,
+            to: self.to,
+            amount: self.amount,
+        }
+    }
+
+    /// How it is released.
+    #[must_use]
+    pub const fn tier(&self) -> Tier {
+        match self.wait {
+            Wait::Delay { .. } => Tier::Delay,
+            Wait::Approval { .. } => Tier::Approval,
+        }
+    }
+}
+
+/// How a waiting payment stands, as both sockets show it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct IntentView {
+    /// What waits.
+    #[n(0)]
+    pub intent: Intent,
+    /// The signer's clocks at the answer: `ready` and `until` are told on them.
+    #[n(1)]
+    pub now: Clocks,
+    /// Until when it may be released, on the DELAY clock, once owners have approved it.
+    #[n(2)]
+    pub approved_until: Option<RunTime>,
+}
+
+impl IntentView {
+    /// How long until it may be released: zero if it may now; none while the owners have not signed.
+    #[must_use]
+    pub fn ready_in(&self) -> Option<Millis> {
+        match (self.intent.wait, self.approved_until) {
+            (Wait::Delay { ready }, _) => Some(ready.since(self.now.run)),
+            (Wait::Approval { .. }, Some(_)) => Some(Millis::default()),
+            (Wait::Approval { .. }, None) => None,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What happens beyond a refusal: alarms over the signer's own events, and what a violation brings with
+//! it. Only defined and checked here; the signer carries them out.
+
+use minicbor::{Decode, Encode};
+
+use super::scope::Hours;
+use crate::denial::Code;
+use crate::time::Millis;
+
+/// A condition over the signer's own events, and what it sets off.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Alarm {
+    /// When it goes off.
+    #[n(0)]
+    pub condition: Condition,
+    /// What it does.
+    #[n(1)]
+    pub remedy: Remedy,
+}
+
+/// When an alarm goes off.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Condition {
+    /// A session is refused so many times in a row; identical refusals count once.
+    #[n(0)]
+    DenialsInARow {
+        /// How many.
+        #[n(0)]
+        count: u32,
+    },
+    /// A wallet signs so many payments in the window.
+    #[n(1)]
+    Signatures {
+        /// How many.
+        #[n(0)]
+        count: u32,
+        /// On the budget clock.
+        #[n(1)]
+        window: Millis,
+    },
+    /// A wallet spends so many times what it usually spends in a window of this length.
+    #[n(2)]
+    Velocity {
+        /// How many times.
+        #[n(0)]
+        times: u32,
+        /// On the budget clock.
+        #[n(1)]
+        window: Millis,
+    },
+    /// A payment is signed outside of these hours.
+    #[n(3)]
+    OutsideHours {
+        /// At least one.
+        #[n(0)]
+        hours: Vec<Hours>,
+    },
+    /// So many payments of one wallet wait.
+    #[n(4)]
+    OpenPayments {
+        /// How many.
+        #[n(0)]
+        count: u32,
+    },
+    /// A wallet that was used signs nothing for so long.
+    #[n(5)]
+    Idle {
+        /// On the budget clock.
+        #[n(0)]
+        after: Millis,
+    },
+}
+
+/// What an alarm does, gentlest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Remedy {
+    /// The owner is told (low).
+    #[n(0)]
+    Tell,
+    /// The session signs nothing until the owner resumes it (medium).
+    #[n(1)]
+    SuspendSession,
+    /// The wallet signs nothing until the owner resumes it (high).
+    #[n(2)]
+    PauseWallet,
+    /// The kill switch (critical).
+    #[n(3)]
+    Kill,
+}
+
+/// What a violation brings besides its refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Escalation {
+    /// Which violation.
+    #[n(0)]
+    pub code: Code,
+    /// What it brings.
+    #[n(1)]
+    pub action: Action,
+}
+
+/// What a violation brings besides, or instead of, its refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Action {
+    /// The owner is told of the refusal.
+    #[n(0)]
+    Tell,
+    /// The owner is asked: APPROVAL instead of a refusal.
+    #[n(1)]
+    Ask,
+    /// The session signs nothing until the owner resumes it.
+    #[n(2)]
+    SuspendSession,
+}
+
+impl Condition {
+    /// The name in a document's form for people.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::DenialsInARow { .. } => "denials-in-a-row",
+            Self::Signatures { .. } => "signatures",
+            Self::Velocity { .. } => "velocity",
+            Self::OutsideHours { .. } => "outside-hours",
+            Self::OpenPayments { .. } => "open-payments",
+            Self::Idle { .. } => "idle",
+        }
+    }
+}
+
+impl Remedy {
+    /// All of them, gentlest first.
+    pub const ALL: [Self; 4] = [
+        Self::Tell,
+        Self::SuspendSession,
+        Self::PauseWallet,
+        Self::Kill,
+    ];
+
+    /// The name in a document's form for people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tell => "tell",
+            Self::SuspendSession => "suspend-session",
+            Self::PauseWallet => "pause-wallet",
+            Self::Kill => "kill",
+        }
+    }
+}
+
+impl Action {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Tell, Self::Ask, Self::SuspendSession];
+
+    /// The name in a document's form for people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tell => "tell",
+            Self::Ask => "ask",
+            Self::SuspendSession => "suspend-session",
+        }
+    }
+}
+
+/// Whether an owner may be asked about a violation: amounts, counts and recipients only. What was not
+/// understood, stopped or forbidden outright stays refused.
+#[must_use]
+pub const fn may_ask(code: Code) -> bool {
+    matches!(
+        code,
+        Code::PerTransactionLimit
+            | Code::HourLimit
+            | Code::DayLimit
+            | Code::WeekLimit
+            | Code::MonthLimit
+            | Code::HourCount
+            | Code::DayCount
+            | Code::WeekCount
+            | Code::MonthCount
+            | Code::RecipientLimit
+            | Code::RecipientCount
+            | Code::RecipientNotListed
+            | Code::RecipientNotAllowed
+            | Code::UsdLimit
+            | Code::PaymentCount
+    )
+}

@@ -1,0 +1,461 @@
+//! What a policy document must hold to beyond its encoding. One flaw refuses the whole, and the entry
+//! that has it is named. Called by the document alone.
+
+use std::fmt;
+
+use super::alarm::{Action, Alarm, Condition, Remedy, may_ask};
+use super::document::{
+    AssetRule, CallRule, MATURITY_LONGEST, METHOD_LIMIT, PolicyDocument, TokenExtension, VERSION,
+};
+use super::evaluate::Tier;
+use super::limits::{Counts, Limits};
+use super::scope::{DAY_MINUTES, EVERY_DAY, Hours, Pool, Scope, ScopeRule};
+use crate::amount::Amount;
+use crate::caip::{AccountId, AssetId, ChainId, Token};
+use crate::codec::CodecError;
+use crate::denial::Code;
+use crate::time::Millis;
+
+/// Entries of each list, at most; the size of the whole holds besides.
+const ENTRIES_LIMIT: usize = 4096;
+/// Scopes and calls, at most.
+const RULES_LIMIT: usize = 256;
+/// Alarms, cumulative tiers of one entry, and hours of one entry, at most.
+const FEW_LIMIT: usize = 16;
+/// Owners that an approval can ask for.
+const QUORUM_LIMIT: u8 = 16;
+/// No wait, lifetime or window of an alarm is longer: a year.
+const LONGEST: Millis = Millis::from_hours(366 * 24);
+
+/// Why a document is refused whole.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// The bytes are not a canonical document of version 1.
+    #[error("not a policy document of version 1: {0}")]
+    Encoding(#[from] CodecError),
+    /// Larger than 256 KiB.
+    #[error("the document is larger than 256 KiB")]
+    TooLarge,
+    /// An entry is wrong.
+    #[error("{entry}: {flaw}")]
+    Flawed {
+        /// Which entry.
+        entry: Entry,
+        /// What is wrong with it.
+        flaw: Flaw,
+    },
+}
+
+/// An entry of a document, as its form for people names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// What stands above all entries.
+    Document,
+    /// `[[asset]]`.
+    Asset(AssetId),
+    /// `[[recipient]]`.
+    Recipient(AccountId),
+    /// `denied`.
+    Denied(AccountId),
+    /// `[[pool]]`.
+    Pool(Box<str>),
+    /// `[[call]]`.
+    Call(AccountId),
+    /// `[[scope]]`.
+    Scope(Scope),
+    /// `[[alarm]]`, by its kind.
+    Alarm(&'static str),
+    /// `[[escalation]]`.
+    Escalation(Code),
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Document => formatter.write_str("the document"),
+            Self::Asset(asset) => write!(formatter, "[[asset]] {asset}"),
+            Self::Recipient(account) => write!(formatter, "[[recipient]] {account}"),
+            Self::Denied(account) => write!(formatter, "denied {account}"),
+            Self::Pool(name) => write!(formatter, "[[pool]] {name}"),
+            Self::Call(target) => write!(formatter, "[[call]] {target}"),
+            Self::Scope(scope) => write!(formatter, "[[scope]] {scope}"),
+            Self::Alarm(kind) => write!(formatter, "[[alarm]] {kind}"),
+            Self::Escalation(code) => write!(formatter, "[[escalation]] {code}"),
+        }
+    }
+}
+
+/// What is wrong with an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// Another version.
+    #[error("only version 1 is known")]
+    Version,
+    /// Epoch zero.
+    #[error("the first epoch is 1")]
+    Epoch,
+    /// A maturity or delay above 30 days.
+    #[error("maturity and delays are at most 30 days")]
+    Wait,
+    /// A duration of zero, or above a year.
+    #[error("a duration must be above zero and at most 366 days")]
+    Duration,
+    /// Quorum zero or above sixteen.
+    #[error("an approval asks for 1 to 16 owners")]
+    Quorum,
+    /// Out of order, or twice.
+    #[error("entries must be sorted and each named once")]
+    Order,
+    /// More than a document may hold.
+    #[error("too many entries")]
+    TooMany,
+    /// A symbol or name with other characters.
+    #[error("a symbol has 1 to 12 letters or digits, a contact or pool 1 to 32 of a-z, 0-9 and -")]
+    Name,
+    /// Limits that contradict each other.
+    #[error(
+        "limits must rise: instant-up-to, notify-up-to, delay-up-to, approve-up-to, per-transaction, hour, day, week, month; and counts likewise"
+    )]
+    LimitOrder,
+    /// A count of zero.
+    #[error("a count must be above zero: to refuse all, leave the asset out")]
+    ZeroCount,
+    /// Cumulative tiers that contradict each other.
+    #[error(
+        "cumulative tiers must be sorted by window and tier, each once, above INSTANT, with amounts that do not fall"
+    )]
+    Cumulative,
+    /// A first payment's tier that asks for nothing.
+    #[error("a first payment's tier must be above INSTANT")]
+    FirstPayment,
+    /// What belongs to a native asset elsewhere, or an EVM native asset without its cap.
+    #[error(
+        "fee-ceiling belongs to native assets, rent-ceiling to Solana's; outstanding is required for, and with sign-only reserved to, an EVM chain's native asset"
+    )]
+    NativeOnly,
+    /// Extensions of what is no mint, or twice the same, or above a whole.
+    #[error("extensions belong to a Solana mint, each kind once, with at most 10000 basis points")]
+    Extensions,
+    /// A price of zero.
+    #[error("a ceiling price must be above zero")]
+    Price,
+    /// A list without an entry: it would be read as "all" or as "nothing".
+    #[error("an empty list or rule says nothing: leave it out")]
+    Empty,
+    /// A name that no other entry of the document bears.
+    #[error("it names an asset, contact or pool that the document does not have")]
+    Unknown,
+    /// A wallet in two pools.
+    #[error("a wallet is in one pool at most")]
+    TwoPools,
+    /// A method without bytes, or longer than 16.
+    #[error("a method is 1 to 16 bytes")]
+    Method,
+    /// Hours outside of a day, of no day, or too far from UTC.
+    #[error("hours need days, from before to, within one day, at most 14 hours from UTC")]
+    Hours,
+    /// An alarm over denials that does more than suspend a session.
+    #[error("denials may suspend a session at most")]
+    Remedy,
+    /// A violation about which an owner cannot be asked.
+    #[error("only limits on amounts, counts and recipients may ask instead of refuse")]
+    Ask,
+}
+
+type Checked = Result<(), Flaw>;
+
+const fn require(holds: bool, flaw: Flaw) -> Checked {
+    if holds { Ok(()) } else { Err(flaw) }
+}
+
+/// Gives a flaw the name of its entry.
+fn at(checked: Checked, entry: impl FnOnce() -> Entry) -> Result<(), PolicyError> {
+    checked.map_err(|flaw| PolicyError::Flawed {
+        entry: entry(),
+        flaw,
+    })
+}
+
+impl PolicyDocument {
+    /// Checks what the encoding alone does not.
+    ///
+    /// # Errors
+    /// The first flaw found, with its entry.
+    pub fn check(&self) -> Result<(), PolicyError> {
+        at(self.check_head(), || Entry::Document)?;
+        for (place, rule) in self.assets.iter().enumerate() {
+            let follows = follows(&self.assets, place, |one, other| one.asset < other.asset);
+            at(follows.and_then(|()| asset(rule)), || {
+                Entry::Asset(rule.asset)
+            })?;
+        }
+        self.check_recipients()?;
+        self.check_pools()?;
+        for (place, rule) in self.calls.iter().enumerate() {
+            let key = |rule: &CallRule| (rule.target, rule.method.clone());
+            let follows = follows(&self.calls, place, |one, other| key(one) < key(other));
+            at(follows.and_then(|()| self.call_rule(rule)), || {
+                Entry::Call(rule.target)
+            })?;
+        }
+        let mut names: Vec<&str> = self
+            .recipients
+            .iter()
+            .map(|one| one.name.as_str())
+            .collect();
+        names.sort_unstable();
+        for (place, rule) in self.scopes.iter().enumerate() {
+            let follows = follows(&self.scopes, place, |one, other| one.scope < other.scope);
+            at(follows.and_then(|()| self.scope_rule(rule, &names)), || {
+                Entry::Scope(rule.scope.clone())
+            })?;
+        }
+        for (place, one) in self.alarms.iter().enumerate() {
+            let again = self.alarms.iter().skip(place + 1).any(|other| other == one);
+            at(
+                require(!again, Flaw::Order).and_then(|()| alarm(one)),
+                || Entry::Alarm(one.condition.as_str()),
+            )?;
+        }
+        for (place, one) in self.escalations.iter().enumerate() {
+            let follows = follows(&self.escalations, place, |one, other| one.code < other.code);
+            let sound = one.action != Action::Ask || may_ask(one.code);
+            at(follows.and_then(|()| require(sound, Flaw::Ask)), || {
+                Entry::Escalation(one.code)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn check_head(&self) -> Checked {
+        require(self.version == VERSION, Flaw::Version)?;
+        require(self.epoch > 0, Flaw::Epoch)?;
+        require(self.maturity <= MATURITY_LONGEST, Flaw::Wait)?;
+        require(self.delay <= MATURITY_LONGEST, Flaw::Wait)?;
+        require(
+            (1..=QUORUM_LIMIT).contains(&self.approval.quorum),
+            Flaw::Quorum,
+        )?;
+        let lengths = [
+            Some(self.approval.lifetime),
+            Some(self.release_within),
+            self.dead_man,
+        ];
+        lengths.into_iter().flatten().try_for_each(duration)?;
+        first_payment(self.first_payment)?;
+        let few = [
+            (self.assets.len(), ENTRIES_LIMIT),
+            (self.recipients.len(), ENTRIES_LIMIT),
+            (self.denied.len(), ENTRIES_LIMIT),
+            (self.pools.len(), RULES_LIMIT),
+            (self.calls.len(), RULES_LIMIT),
+            (self.scopes.len(), RULES_LIMIT),
+            (self.alarms.len(), FEW_LIMIT),
+        ];
+        require(few.iter().all(|(count, most)| count <= most), Flaw::TooMany)
+    }
+
+    fn check_recipients(&self) -> Result<(), PolicyError> {
+        for (place, known) in self.recipients.iter().enumerate() {
+            let follows = follows(&self.recipients, place, |one, other| {
+                one.account < other.account
+            });
+            at(follows.and_then(|()| name(&known.name)), || {
+                Entry::Recipient(known.account)
+            })?;
+        }
+        let mut names: Vec<_> = self
+            .recipients
+            .iter()
+            .map(|known| (known.account.chain(), known.name.as_str(), known.account))
+            .collect();
+        names.sort_unstable();
+        for pair in names.windows(2) {
+            if let [one, other] = pair {
+                let distinct = (one.0, one.1) != (other.0, other.1);
+                at(require(distinct, Flaw::Order), || Entry::Recipient(other.2))?;
+            }
+        }
+        for (place, account) in self.denied.iter().enumerate() {
+            let follows = follows(&self.denied, place, |one, other| one < other);
+            at(follows, || Entry::Denied(*account))?;
+        }
+        Ok(())
+    }
+
+    fn check_pools(&self) -> Result<(), PolicyError> {
+        let mut members = std::collections::BTreeSet::new();
+        for (place, pool) in self.pools.iter().enumerate() {
+            let follows = follows(&self.pools, place, |one, other| one.name < other.name);
+            let sound = |pool: &Pool| {
+                name(&pool.name)?;
+                sorted_list(&pool.wallets)
+            };
+            let mut checked = follows.and_then(|()| sound(pool));
+            for wallet in &pool.wallets {
+                let alone = require(members.insert(*wallet), Flaw::TwoPools);
+                checked = checked.and(alone);
+            }
+            at(checked, || Entry::Pool(pool.name.as_str().into()))?;
+        }
+        Ok(())
+    }
+
+    fn call_rule(&self, rule: &CallRule) -> Checked {
+        require(
+            (1..=METHOD_LIMIT).contains(&rule.method.len()),
+            Flaw::Method,
+        )?;
+        let native = rule.target.chain().native_asset();
+        require(self.asset(native).is_some(), Flaw::Unknown)
+    }
+
+    /// `names`: those of all contacts, sorted.
+    fn scope_rule(&self, rule: &ScopeRule, names: &[&str]) -> Checked {
+        require(*rule != ScopeRule::new(rule.scope.clone()), Flaw::Empty)?;
+        if let Scope::Pool(name) = &rule.scope {
+            require(self.pool(name).is_some(), Flaw::Unknown)?;
+        }
+        sorted(&rule.limits, |one, other| one.asset < other.asset)?;
+        for entry in &rule.limits {
+            require(self.asset(entry.asset).is_some(), Flaw::Unknown)?;
+            limits(&entry.limits)?;
+        }
+        rule.usd.as_ref().map_or(Ok(()), limits)?;
+        rule.networks.as_deref().map_or(Ok(()), sorted_list)?;
+        if let Some(assets) = &rule.assets {
+            sorted_list(assets)?;
+            let known = assets.iter().all(|asset| self.asset(*asset).is_some());
+            require(known, Flaw::Unknown)?;
+        }
+        if let Some(recipients) = &rule.recipients {
+            sorted_list(recipients)?;
+            let known = |name: &String| names.binary_search(&name.as_str()).is_ok();
+            require(recipients.iter().all(known), Flaw::Unknown)?;
+        }
+        if let Some(list) = &rule.hours {
+            hours(list)?;
+        }
+        rule.cool_down.map_or(Ok(()), duration)?;
+        require(
+            rule.delay.is_none_or(|delay| delay <= MATURITY_LONGEST),
+            Flaw::Wait,
+        )?;
+        first_payment(rule.first_payment)
+    }
+}
+
+/// Whether an entry comes after the one before it.
+fn follows<T>(list: &[T], place: usize, rises: impl Fn(&T, &T) -> bool) -> Checked {
+    let before = place.checked_sub(1).and_then(|before| list.get(before));
+    let holds = before
+        .zip(list.get(place))
+        .is_none_or(|(before, here)| rises(before, here));
+    require(holds, Flaw::Order)
+}
+
+fn sorted<T>(list: &[T], rises: impl Fn(&T, &T) -> bool) -> Checked {
+    require(list.len() <= ENTRIES_LIMIT, Flaw::TooMany)?;
+    require(list.is_sorted_by(rises), Flaw::Order)
+}
+
+fn sorted_list<T: Ord>(list: &[T]) -> Checked {
+    require(!list.is_empty(), Flaw::Empty)?;
+    sorted(list, |one, other| one < other)
+}
+
+fn name(name: &str) -> Checked {
+    let plain = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    require(
+        (1..=32).contains(&name.len()) && name.bytes().all(plain),
+        Flaw::Name,
+    )
+}
+
+fn duration(duration: Millis) -> Checked {
+    require(
+        duration > Millis::default() && duration <= LONGEST,
+        Flaw::Duration,
+    )
+}
+
+fn first_payment(tier: Option<Tier>) -> Checked {
+    require(tier != Some(Tier::Instant), Flaw::FirstPayment)
+}
+
+fn asset(rule: &AssetRule) -> Checked {
+    let plain = rule.symbol.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    require((1..=12).contains(&rule.symbol.len()) && plain, Flaw::Name)?;
+    limits(&rule.limits())?;
+    rule.recipient.as_ref().map_or(Ok(()), limits)?;
+    require(rule.price.is_none_or(|price| price.0 > 0), Flaw::Price)?;
+    let native = rule.asset.token() == Token::Native;
+    let evm_native = native && matches!(rule.asset.chain(), ChainId::Evm(_));
+    let belongs = (rule.fee_ceiling.is_none() || native)
+        && (rule.rent_ceiling.is_none() || (native && !evm_native))
+        && rule.outstanding.is_some() == evm_native
+        && (!rule.sign_only || evm_native);
+    require(belongs, Flaw::NativeOnly)?;
+    let mint = matches!(rule.asset.token(), Token::Mint(_));
+    let kinds: Vec<_> = rule.extensions.iter().map(std::mem::discriminant).collect();
+    let once = (1..kinds.len()).all(|place| kinds.get(place) != kinds.get(place - 1));
+    let parts = rule.extensions.iter().all(|extension| match extension {
+        TokenExtension::TransferFee { basis_points, .. } => *basis_points <= 10_000,
+        _ => true,
+    });
+    require(rule.extensions.is_empty() || mint, Flaw::Extensions)?;
+    require(
+        rule.extensions.is_sorted() && once && parts,
+        Flaw::Extensions,
+    )
+}
+
+fn limits(limits: &Limits) -> Checked {
+    require(*limits != Limits::default(), Flaw::Empty)?;
+    let present: Vec<Amount> = limits.rising().into_iter().flatten().collect();
+    require(present.is_sorted(), Flaw::LimitOrder)?;
+    counts(limits.counts)?;
+    let list = &limits.cumulative;
+    require(list.len() <= FEW_LIMIT, Flaw::TooMany)?;
+    let rises = list.is_sorted_by(|one, other| {
+        (one.window, one.tier) < (other.window, other.tier)
+            && (one.window != other.window || one.above <= other.above)
+    });
+    let asks = list.iter().all(|entry| entry.tier > Tier::Instant);
+    require(rises && asks, Flaw::Cumulative)
+}
+
+fn counts(counts: Counts) -> Checked {
+    let all = [counts.hour, counts.day, counts.week, counts.month];
+    let present: Vec<u32> = all.into_iter().flatten().collect();
+    require(!present.contains(&0), Flaw::ZeroCount)?;
+    require(present.is_sorted(), Flaw::LimitOrder)
+}
+
+fn hours(list: &[Hours]) -> Checked {
+    require(!list.is_empty(), Flaw::Empty)?;
+    require(list.len() <= FEW_LIMIT, Flaw::TooMany)?;
+    let sound = |hours: &Hours| {
+        hours.days != 0
+            && hours.days <= EVERY_DAY
+            && hours.from < hours.to
+            && hours.to <= DAY_MINUTES
+            && (-14 * 60..=14 * 60).contains(&hours.utc_offset)
+    };
+    require(list.iter().all(sound), Flaw::Hours)
+}
+
+fn alarm(alarm: &Alarm) -> Checked {
+    let some = |count: u32| require(count > 0, Flaw::ZeroCount);
+    match &alarm.condition {
+        Condition::DenialsInARow { count } => {
+            some(*count)?;
+            require(alarm.remedy <= Remedy::SuspendSession, Flaw::Remedy)
+        }
+        Condition::Signatures { count, window } => some(*count).and(duration(*window)),
+        Condition::Velocity { times, window } => some(*times).and(duration(*window)),
+        Condition::OutsideHours { hours: list } => hours(list),
+        Condition::OpenPayments { count } => some(*count),
+        Condition::Idle { after } => duration(*after),
+    }
+}

@@ -1,0 +1,317 @@
+//! What was spent, as evaluation reads it: by wallet and by session. The signer folds it from its log;
+//! sums of pools and of everything are made from the wallets' own charges, so that joining or leaving
+//! a pool sheds nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minicbor::{Decode, Encode};
+
+use super::evaluate::{Charges, received};
+use super::windows::Usage;
+use crate::amount::Amount;
+use crate::caip::{AccountId, AssetId, ChainId};
+use crate::effect::Effect;
+use crate::ids::{SessionId, WalletId};
+use crate::time::{BudgetTime, Millis};
+
+/// Where evaluation reads what was spent before.
+pub trait History {
+    /// What a wallet spent.
+    fn wallet(&self, wallet: WalletId) -> Option<&WalletHistory>;
+    /// What a session spent.
+    fn session(&self, session: SessionId) -> Option<&SessionHistory>;
+    /// What every wallet spent.
+    fn wallets(&self) -> Box<dyn Iterator<Item = (WalletId, &WalletHistory)> + '_>;
+}
+
+/// A payment that was charged.
+#[derive(Debug, Clone, Copy)]
+pub struct Charged<'a> {
+    /// When.
+    pub at: BudgetTime,
+    /// On which chain.
+    pub chain: ChainId,
+    /// What, by asset.
+    pub charges: &'a Charges,
+    /// What it did.
+    pub effects: &'a [Effect],
+}
+
+/// Nothing was spent before.
+#[derive(Debug, Clone, Copy)]
+pub struct Nothing;
+
+impl History for Nothing {
+    fn wallet(&self, _: WalletId) -> Option<&WalletHistory> {
+        None
+    }
+
+    fn session(&self, _: SessionId) -> Option<&SessionHistory> {
+        None
+    }
+
+    fn wallets(&self) -> Box<dyn Iterator<Item = (WalletId, &WalletHistory)> + '_> {
+        Box::new(std::iter::empty())
+    }
+}
+
+/// What one wallet spent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+#[cbor(map)]
+pub struct WalletHistory {
+    /// By asset, fees included.
+    #[n(0)]
+    assets: BTreeMap<AssetId, Usage>,
+    /// By asset and recipient, as long as a window sees it.
+    #[n(1)]
+    recipients: BTreeMap<(AssetId, AccountId), Usage>,
+    /// Everybody who was ever paid.
+    #[n(2)]
+    paid: BTreeSet<AccountId>,
+    /// Payments, whatever they moved.
+    #[n(3)]
+    payments: Usage,
+    /// The newest payment.
+    #[n(4)]
+    last: Option<BudgetTime>,
+    /// Value signed on each EVM chain since the owner last attested its nonce.
+    #[n(5)]
+    outstanding: BTreeMap<ChainId, Amount>,
+}
+
+/// What one session spent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+#[cbor(map)]
+pub struct SessionHistory {
+    /// By asset, fees included.
+    #[n(0)]
+    assets: BTreeMap<AssetId, Usage>,
+    /// Payments, whatever they moved.
+    #[n(1)]
+    payments: Usage,
+    /// The newest payment.
+    #[n(2)]
+    last: Option<BudgetTime>,
+}
+
+/// How often entries that no window sees any more are looked for.
+const SWEEP: Millis = Millis::from_hours(24);
+
+impl WalletHistory {
+    /// Counts a payment.
+    pub fn charge(&mut self, payment: &Charged<'_>) {
+        let Charged {
+            at,
+            chain,
+            charges,
+            effects,
+        } = *payment;
+        charge(&mut self.assets, at, charges);
+        self.payments.charge(at, Amount::ZERO);
+        let swept = |time: BudgetTime| time.millis() / SWEEP.millis();
+        if self.last.is_none_or(|last| swept(last) != swept(at)) {
+            self.recipients.retain(|_, usage| !usage.is_forgotten(at));
+        }
+        for ((asset, account), amount) in received(chain, effects) {
+            let usage = self.recipients.entry((asset, account)).or_default();
+            usage.charge(at, amount);
+            self.paid.insert(account);
+        }
+        self.last = Some(at);
+        if let (ChainId::Evm(_), Some(native)) = (chain, charges.get(&chain.native_asset())) {
+            let sum = self.outstanding.entry(chain).or_default();
+            *sum = sum.checked_add(*native).unwrap_or(Amount::MAX);
+        }
+    }
+
+    /// An owner credits what a payment at `at` was charged, or a part of it (invariant 5).
+    pub fn credit(&mut self, at: BudgetTime, charges: &Charges) {
+        uncharge(&mut self.assets, at, charges);
+    }
+
+    /// Takes a payment out again: only for judging it once more, on a copy. Its recipients stay paid.
+    pub fn uncharge(&mut self, payment: &Charged<'_>) {
+        let Charged {
+            at,
+            chain,
+            charges,
+            effects,
+        } = *payment;
+        uncharge(&mut self.assets, at, charges);
+        self.payments.uncharge(at, Amount::ZERO);
+        for (key, amount) in received(chain, effects) {
+            if let Some(usage) = self.recipients.get_mut(&key) {
+                usage.uncharge(at, amount);
+            }
+        }
+        self.last = self.last.filter(|last| *last != at);
+        if let (Some(sum), Some(native)) = (
+            self.outstanding.get_mut(&chain),
+            charges.get(&chain.native_asset()),
+        ) {
+            *sum = sum.remaining_after(*native);
+        }
+    }
+
+    /// The owner attested the chain's nonce.
+    pub fn attested(&mut self, chain: ChainId) {
+        self.outstanding.remove(&chain);
+    }
+
+    /// What was charged in an asset.
+    #[must_use]
+    pub fn asset(&self, asset: AssetId) -> Option<&Usage> {
+        self.assets.get(&asset)
+    }
+
+    /// Every asset that was charged.
+    pub fn assets(&self) -> impl Iterator<Item = (AssetId, &Usage)> {
+        self.assets.iter().map(|(asset, usage)| (*asset, usage))
+    }
+
+    /// What one recipient was paid in an asset.
+    #[must_use]
+    pub fn recipient(&self, asset: AssetId, account: AccountId) -> Option<&Usage> {
+        self.recipients.get(&(asset, account))
+    }
+
+    /// Whether an account was ever paid.
+    #[must_use]
+    pub fn has_paid(&self, account: AccountId) -> bool {
+        self.paid.contains(&account)
+    }
+
+    /// Payments, whatever they moved.
+    #[must_use]
+    pub const fn payments(&self) -> &Usage {
+        &self.payments
+    }
+
+    /// When the newest payment was charged.
+    #[must_use]
+    pub const fn last(&self) -> Option<BudgetTime> {
+        self.last
+    }
+
+    /// Value signed on an EVM chain since the owner last attested its nonce.
+    #[must_use]
+    pub fn outstanding(&self, chain: ChainId) -> Amount {
+        self.outstanding.get(&chain).copied().unwrap_or_default()
+    }
+}
+
+impl SessionHistory {
+    /// Counts a payment.
+    pub fn charge(&mut self, at: BudgetTime, charges: &Charges) {
+        charge(&mut self.assets, at, charges);
+        self.payments.charge(at, Amount::ZERO);
+        self.last = Some(at);
+    }
+
+    /// An owner credits what a payment at `at` was charged, or a part of it (invariant 5).
+    pub fn credit(&mut self, at: BudgetTime, charges: &Charges) {
+        uncharge(&mut self.assets, at, charges);
+    }
+
+    /// Takes one payment that was made at `at` out again: only for judging it once more, on a copy.
+    pub fn uncharge(&mut self, at: BudgetTime, charges: &Charges) {
+        uncharge(&mut self.assets, at, charges);
+        self.payments.uncharge(at, Amount::ZERO);
+        self.last = self.last.filter(|last| *last != at);
+    }
+
+    /// What was charged in an asset.
+    #[must_use]
+    pub fn asset(&self, asset: AssetId) -> Option<&Usage> {
+        self.assets.get(&asset)
+    }
+
+    /// Every asset that was charged.
+    pub fn assets(&self) -> impl Iterator<Item = (AssetId, &Usage)> {
+        self.assets.iter().map(|(asset, usage)| (*asset, usage))
+    }
+
+    /// Payments, whatever they moved.
+    #[must_use]
+    pub const fn payments(&self) -> &Usage {
+        &self.payments
+    }
+
+    /// When the newest payment was charged.
+    #[must_use]
+    pub const fn last(&self) -> Option<BudgetTime> {
+        self.last
+    }
+}
+
+/// A history without one payment: for judging it once more without its own earlier charge.
+#[derive(Debug)]
+pub struct Without<'a, H> {
+    history: &'a H,
+    wallet: (WalletId, WalletHistory),
+    session: (SessionId, SessionHistory),
+}
+
+impl<'a, H: History> Without<'a, H> {
+    /// `history` without `payment`, which this wallet made in this session.
+    pub fn new(
+        history: &'a H,
+        wallet: WalletId,
+        session: SessionId,
+        payment: &Charged<'_>,
+    ) -> Self {
+        let mut of_wallet = history.wallet(wallet).cloned().unwrap_or_default();
+        of_wallet.uncharge(payment);
+        let mut of_session = history.session(session).cloned().unwrap_or_default();
+        of_session.uncharge(payment.at, payment.charges);
+        Self {
+            history,
+            wallet: (wallet, of_wallet),
+            session: (session, of_session),
+        }
+    }
+}
+
+impl<H: History> History for Without<'_, H> {
+    fn wallet(&self, wallet: WalletId) -> Option<&WalletHistory> {
+        if wallet == self.wallet.0 {
+            Some(&self.wallet.1)
+        } else {
+            self.history.wallet(wallet)
+        }
+    }
+
+    fn session(&self, session: SessionId) -> Option<&SessionHistory> {
+        if session == self.session.0 {
+            Some(&self.session.1)
+        } else {
+            self.history.session(session)
+        }
+    }
+
+    fn wallets(&self) -> Box<dyn Iterator<Item = (WalletId, &WalletHistory)> + '_> {
+        let all = self.history.wallets();
+        Box::new(all.map(|(wallet, history)| {
+            let without = wallet == self.wallet.0;
+            (wallet, if without { &self.wallet.1 } else { history })
+        }))
+    }
+}
+
+fn charge(assets: &mut BTreeMap<AssetId, Usage>, at: BudgetTime, charges: &Charges) {
+    for (asset, amount) in charges {
+        assets.entry(*asset).or_default().charge(at, *amount);
+    }
+}
+
+fn uncharge(assets: &mut BTreeMap<AssetId, Usage>, at: BudgetTime, charges: &Charges) {
+    for (asset, amount) in charges {
+        if let Some(usage) = assets.get_mut(asset) {
+            usage.uncharge(at, *amount);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod tests;

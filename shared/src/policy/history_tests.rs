@@ -1,0 +1,158 @@
+//! What is counted is found again, and nothing is forgotten that a window still sees.
+
+use super::*;
+use crate::codec::{from_canonical, to_canonical};
+
+fn asset() -> AssetId {
+    ChainId::Evm(31_337).native_asset()
+}
+
+fn to(place: u8) -> crate::address::Account {
+    crate::address::Account::Evm(crate::address::EvmAddress::from_bytes([place; 20]))
+}
+
+fn account(place: u8) -> AccountId {
+    AccountId::new(asset().chain(), to(place)).expect("one family")
+}
+
+fn units(amount: u128) -> Amount {
+    Amount::from_base_units(amount)
+}
+
+/// A payment of 10 with a fee of 1.
+struct Made {
+    charges: Charges,
+    effects: Vec<Effect>,
+}
+
+fn made(recipient: u8) -> Made {
+    let effects = vec![
+        Effect::Transfer {
+            asset: asset(),
+            to: to(recipient),
+            amount: units(10),
+        },
+        Effect::Fee {
+            asset: asset(),
+            max: units(1),
+        },
+    ];
+    Made {
+        charges: super::super::evaluate::charges(&effects).expect("fits"),
+        effects,
+    }
+}
+
+impl Made {
+    fn at(&self, hours: u64) -> Charged<'_> {
+        Charged {
+            at: BudgetTime::default().after(Millis::from_hours(hours)),
+            chain: asset().chain(),
+            charges: &self.charges,
+            effects: &self.effects,
+        }
+    }
+}
+
+#[test]
+fn each_account_of_spending_is_charged() {
+    let payment = made(1);
+    let mut history = WalletHistory::default();
+    history.charge(&payment.at(1));
+    let now = payment.at(1).at;
+    let window = super::super::windows::Window::Day;
+    let spent = |usage: Option<&Usage>| usage.map(|usage| usage.spent(window, now));
+    assert_eq!(spent(history.asset(asset())), Some(units(11)));
+    // A fee is paid to nobody.
+    assert_eq!(
+        spent(history.recipient(asset(), account(1))),
+        Some(units(10))
+    );
+    assert_eq!(spent(history.recipient(asset(), account(2))), None);
+    assert_eq!(history.payments().count(window, now), 1);
+    assert_eq!(history.last(), Some(now));
+    assert_eq!(history.outstanding(asset().chain()), units(11));
+    assert!(history.has_paid(account(1)) && !history.has_paid(account(2)));
+    history.attested(asset().chain());
+    assert_eq!(history.outstanding(asset().chain()), Amount::ZERO);
+    let read: WalletHistory = from_canonical(&to_canonical(&history)).expect("canonical");
+    assert_eq!(read, history);
+}
+
+#[test]
+fn a_charge_is_taken_out_again_and_recipients_stay_paid() {
+    let payment = made(1);
+    let mut history = WalletHistory::default();
+    history.charge(&payment.at(1));
+    let mut session = SessionHistory::default();
+    session.charge(payment.at(1).at, &payment.charges);
+    history.uncharge(&payment.at(1));
+    session.uncharge(payment.at(1).at, &payment.charges);
+    let now = payment.at(1).at;
+    for window in super::super::windows::Window::ALL {
+        let empty = |usage: Option<&Usage>| {
+            let usage = usage.expect("an entry");
+            (usage.spent(window, now), usage.count(window, now)) == (Amount::ZERO, 0)
+        };
+        assert!(empty(history.asset(asset())));
+        assert!(empty(history.recipient(asset(), account(1))));
+        assert!(empty(session.asset(asset())));
+        assert!(empty(Some(history.payments())) && empty(Some(session.payments())));
+    }
+    assert_eq!((history.last(), session.last()), (None, None));
+    assert_eq!(history.outstanding(asset().chain()), Amount::ZERO);
+    assert!(history.has_paid(account(1)));
+}
+
+#[test]
+fn recipients_are_forgotten_when_no_window_sees_them() {
+    let mut history = WalletHistory::default();
+    for place in 0..50 {
+        history.charge(&made(place).at(u64::from(place)));
+    }
+    assert_eq!(history.recipients.len(), 50);
+    // The month's last bucket of the first one ends four hours after its 30 days.
+    history.charge(&made(100).at(30 * 24 + 23));
+    assert_eq!(history.recipients.len(), 50 - 20 + 1);
+    history.charge(&made(101).at(80 * 24));
+    assert_eq!(history.recipients.len(), 1);
+    assert!(history.has_paid(account(0)));
+}
+
+#[test]
+fn one_payment_is_left_out_everywhere() {
+    struct One(WalletId, WalletHistory, SessionHistory);
+    impl History for One {
+        fn wallet(&self, wallet: WalletId) -> Option<&WalletHistory> {
+            (wallet == self.0).then_some(&self.1)
+        }
+        fn session(&self, _: SessionId) -> Option<&SessionHistory> {
+            Some(&self.2)
+        }
+        fn wallets(&self) -> Box<dyn Iterator<Item = (WalletId, &WalletHistory)> + '_> {
+            Box::new(std::iter::once((self.0, &self.1)))
+        }
+    }
+    let payment = made(1);
+    let wallet = WalletId::from_bytes([1; 16]);
+    let session = SessionId::from_bytes([2; 16]);
+    let mut all = One(wallet, WalletHistory::default(), SessionHistory::default());
+    for hours in [1, 2] {
+        all.1.charge(&payment.at(hours));
+        all.2.charge(payment.at(hours).at, &payment.charges);
+    }
+    let without = Without::new(&all, wallet, session, &payment.at(2));
+    let now = payment.at(2).at;
+    let window = super::super::windows::Window::Day;
+    let spent = |usage: &Usage| usage.spent(window, now);
+    let of_wallet = without.wallet(wallet).expect("it is there");
+    assert_eq!(spent(of_wallet.asset(asset()).expect("charged")), units(11));
+    let of_session = without.session(session).expect("it is there");
+    assert_eq!(
+        spent(of_session.asset(asset()).expect("charged")),
+        units(11)
+    );
+    let listed: Vec<_> = without.wallets().collect();
+    assert_eq!(listed, [(wallet, of_wallet)]);
+    assert!(without.wallet(WalletId::from_bytes([3; 16])).is_none());
+}

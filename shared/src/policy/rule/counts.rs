@@ -1,0 +1,44 @@
+//! Limits on the number of payments in each rolling window.
+
+use super::Findings;
+use super::measure::{Measure, Unit};
+use crate::amount::Amount;
+use crate::denial::{Code, Violation};
+use crate::policy::limits::Counts;
+use crate::policy::windows::Window;
+use crate::time::BudgetTime;
+
+pub(super) fn judge(
+    counts: Counts,
+    measure: &Measure<'_>,
+    unit: Unit,
+    now: BudgetTime,
+    findings: &mut Findings,
+) {
+    for window in Window::ALL {
+        let Some(most) = counts.window(window) else {
+            continue;
+        };
+        let count = measure.count(window, now);
+        if count >= most {
+            let wait = measure.wait(window, now, |later| measure.count(window, later) < most);
+            let observed = Amount::from_base_units(u128::from(count) + 1);
+            let allowed = Amount::from_base_units(most.into());
+            findings.refuse(Violation {
+                retry_after: wait,
+                ..unit.violation(code(unit, window), observed, allowed)
+            });
+        }
+    }
+}
+
+const fn code(unit: Unit, window: Window) -> Code {
+    match (unit, window) {
+        (Unit::Asset(_), Window::Hour) => Code::HourCount,
+        (Unit::Asset(_), Window::Day) => Code::DayCount,
+        (Unit::Asset(_), Window::Week) => Code::WeekCount,
+        (Unit::Asset(_), Window::Month) => Code::MonthCount,
+        (Unit::Recipient(_), _) => Code::RecipientCount,
+        (Unit::Usd, _) => Code::PaymentCount,
+    }
+}

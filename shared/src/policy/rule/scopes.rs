@@ -1,0 +1,128 @@
+//! The scopes that hold for a payment: over what each counts, and each family of its rules.
+
+use super::measure::{Measure, Unit};
+use super::{Case, Findings, limited, lists, times, usd};
+use crate::caip::AssetId;
+use crate::policy::evaluate::Reason;
+use crate::policy::history::{SessionHistory, WalletHistory};
+use crate::policy::limits::Limits;
+use crate::policy::scope::{Scope, ScopeRule};
+use crate::policy::windows::Usage;
+use crate::time::BudgetTime;
+
+/// What was spent below a scope.
+pub(super) enum Subject<'a> {
+    Wallets(Vec<&'a WalletHistory>),
+    Session(Option<&'a SessionHistory>),
+}
+
+impl<'a> Subject<'a> {
+    /// The subject of a scope; none if the scope does not hold for the payment.
+    fn of(scope: &Scope, case: &Case<'a>) -> Option<Self> {
+        let payment = case.payment;
+        let history = case.history;
+        let holds = match scope {
+            Scope::Global | Scope::EverySession => true,
+            Scope::Pool(name) => case
+                .document
+                .pool_of(payment.wallet)
+                .is_some_and(|pool| pool.name == *name),
+            Scope::Wallet(wallet) => *wallet == payment.wallet,
+            Scope::Session(session) => *session == payment.session,
+            Scope::BearerSessions => payment.bearer,
+        };
+        holds.then(|| match scope {
+            Scope::Global => Self::Wallets(history.wallets().map(|(_, wallet)| wallet).collect()),
+            Scope::Pool(name) => {
+                let pool = case.document.pool(name);
+                let wallets = pool.into_iter().flat_map(|pool| &pool.wallets);
+                Self::Wallets(
+                    wallets
+                        .filter_map(|wallet| history.wallet(*wallet))
+                        .collect(),
+                )
+            }
+            Scope::Wallet(_) => Self::Wallets(case.wallet.into_iter().collect()),
+            Scope::EverySession | Scope::Session(_) | Scope::BearerSessions => {
+                Self::Session(history.session(payment.session))
+            }
+        })
+    }
+
+    /// What was charged in an asset.
+    fn measure(&self, asset: AssetId) -> Measure<'a> {
+        match self {
+            Self::Wallets(wallets) => {
+                Measure::of(wallets.iter().filter_map(|wallet| wallet.asset(asset)))
+            }
+            Self::Session(session) => Measure::of(session.and_then(|session| session.asset(asset))),
+        }
+    }
+
+    /// Payments, whatever they moved.
+    pub(super) fn payments(&self) -> Measure<'a> {
+        match self {
+            Self::Wallets(wallets) => Measure::of(wallets.iter().map(|wallet| wallet.payments())),
+            Self::Session(session) => Measure::of(session.map(|session| session.payments())),
+        }
+    }
+
+    /// Every asset that was charged, once for each wallet.
+    pub(super) fn assets(&self) -> Vec<(AssetId, &'a Usage)> {
+        match self {
+            Self::Wallets(wallets) => wallets.iter().flat_map(|wallet| wallet.assets()).collect(),
+            Self::Session(session) => {
+                let session = session.iter();
+                session.flat_map(|session| session.assets()).collect()
+            }
+        }
+    }
+
+    /// When the newest payment was charged.
+    pub(super) fn last(&self) -> Option<BudgetTime> {
+        match self {
+            Self::Wallets(wallets) => wallets.iter().filter_map(|wallet| wallet.last()).max(),
+            Self::Session(session) => session.and_then(SessionHistory::last),
+        }
+    }
+}
+
+/// The limits on an asset that hold for a payment, each with what it counts over.
+pub(super) fn limits_of<'a>(
+    case: &Case<'a>,
+    asset: AssetId,
+) -> impl Iterator<Item = (&'a Limits, Measure<'a>)> {
+    case.document.scopes.iter().filter_map(move |rule| {
+        let limits = rule.limits(asset)?;
+        let subject = Subject::of(&rule.scope, case)?;
+        Some((limits, subject.measure(asset)))
+    })
+}
+
+pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
+    for rule in &case.document.scopes {
+        if let Some(subject) = Subject::of(&rule.scope, case) {
+            judge_one(rule, &subject, case, findings);
+        }
+    }
+}
+
+fn judge_one(rule: &ScopeRule, subject: &Subject<'_>, case: &Case<'_>, findings: &mut Findings) {
+    lists::judge(rule, case, findings);
+    times::judge(rule, subject, case, findings);
+    for (asset, sum) in &case.charges {
+        if let Some(limits) = rule.limits(*asset) {
+            let measure = subject.measure(*asset);
+            limited(limits, *sum, &measure, Unit::Asset(*asset), case, findings);
+        }
+    }
+    if let Some(limits) = &rule.usd {
+        usd::judge(limits, subject, case, findings);
+    }
+    if let Some(tier) = rule.first_payment
+        && findings.first_payment
+    {
+        findings.raise(tier, Reason::FirstPayment);
+    }
+    findings.delay = findings.delay.max(rule.delay.unwrap_or_default());
+}

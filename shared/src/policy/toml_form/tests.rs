@@ -1,0 +1,175 @@
+//! Both forms say the same, and nothing else is read.
+
+use proptest::prelude::*;
+
+use super::super::document::tests::{full, sample};
+use super::super::document::{AssetRule, UsdPrice};
+use super::super::scope::Hours;
+use super::*;
+use crate::amount::{Amount, Decimals};
+use crate::time::Millis;
+
+#[test]
+fn both_forms_say_the_same() {
+    for document in [sample(), full(), PolicyDocument::closed(1)] {
+        let text = write(&document);
+        assert_eq!(parse(&text).expect(&text), document, "{text}");
+    }
+}
+
+#[test]
+fn what_is_left_out_is_the_default_and_nothing_more() {
+    let text = "version = 1\nepoch = 7\n";
+    assert_eq!(parse(text).expect("enough"), PolicyDocument::closed(7));
+    // Without the tiers that wait or ask, nothing above NOTIFY passes.
+    let mut document = sample();
+    let text: String = write(&document)
+        .lines()
+        .filter(|line| !line.starts_with("delay-up-to") && !line.starts_with("approve-up-to"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    for rule in &mut document.assets {
+        (rule.delay_up_to, rule.approve_up_to) = (rule.notify_up_to, rule.notify_up_to);
+    }
+    assert_eq!(parse(&text).expect("enough"), document);
+}
+
+#[test]
+fn unknown_keys_and_loose_values_are_refused() {
+    let text = write(&full());
+    for (from, to) in [
+        ("symbol", "simbol"),
+        ("version = 1", "version = 1\nextra = 1"),
+        ("hour = \"0.0000002\"", "hour = \"2e-7\""),
+        ("hour = \"0.0000002\"", "hour = 2"),
+        ("maturity = \"24h\"", "maturity = 24"),
+        ("maturity = \"24h\"", "maturity = \"24\""),
+        ("maturity = \"24h\"", "maturity = \"24 h\""),
+        ("maturity = \"24h\"", "maturity = \"h\""),
+        (
+            "first-payment = \"APPROVAL\"",
+            "first-payment = \"approval\"",
+        ),
+        ("\"0xa9059cbb\"", "\"a9059cbb\""),
+        ("\"0xa9059cbb\"", "\"0xA9059CBB\""),
+        ("\"09:00\"", "\"9:00\""),
+        ("\"09:00\"", "\"24:01\""),
+        ("\"+09:00\"", "\"09:00\""),
+        ("\"mon\"", "\"monday\""),
+        ("\"pool:ops\"", "\"pool ops\""),
+        ("\"denials-in-a-row\"", "\"denials\""),
+        ("count = 5", "times = 5"),
+        ("\"suspend-session\"", "\"suspend\""),
+        ("\"hour_limit\"", "\"hour-limit\""),
+        ("\"ask\"", "\"approve\""),
+        ("window = \"day\"", "window = \"24h\""),
+        ("basis-points = 50", "basis-points = 0.5"),
+        ("usd-price = \"200\"", "usd-price = \"200.0000001\""),
+        ("usd-price = \"200\"", "usd-price = \"20000000000000\""),
+    ] {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, text, "{from}\n{text}");
+        assert!(parse(&changed).is_err(), "{from} -> {to}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_entry() {
+    let text = write(&full());
+    for (from, to, named) in [
+        (
+            "hour = \"0.0000002\"",
+            "hour = \"2e-7\"",
+            "[[asset]] solana:localnet/slip44:501: hour",
+        ),
+        ("\"pool:ops\"", "\"pool:opt\"", "[[scope]] pool:opt"),
+        (
+            "wallets = [",
+            "wallets = [ ] #",
+            "[[pool]] ops: an empty list",
+        ),
+        (
+            "maturity = \"24h\"",
+            "maturity = \"1d1h\"",
+            "the document: maturity",
+        ),
+        ("\"0xa9059cbb\"", "\"0x\"", "[[call]] eip155:31337:"),
+    ] {
+        let changed = text.replacen(from, to, 1);
+        let error = parse(&changed).expect_err(to).to_string();
+        assert!(error.contains(named), "{error}");
+    }
+}
+
+/// Any amounts, decimals and times in any document of every kind of entry.
+fn any_document() -> impl Strategy<Value = PolicyDocument> {
+    let durations = prop::collection::vec(1_u64..2_000_000_000, 6);
+    let amounts = prop::collection::vec(any::<u128>(), 9);
+    let hours = (-840_i16..=840, 1_u8..128, 0_u16..1440);
+    (
+        durations,
+        amounts,
+        0_u8..=36,
+        1..u64::MAX,
+        hours,
+        any::<u8>(),
+    )
+        .prop_map(
+            |(durations, mut amounts, places, price, (utc_offset, days, from), parts)| {
+                let mut document = full();
+                let millis = |place: usize| Millis::from_millis(durations[place]);
+                document.maturity = millis(0);
+                document.delay = millis(1);
+                document.approval.lifetime = millis(2);
+                document.release_within = millis(3);
+                document.dead_man = (parts & 1 != 0).then(|| millis(4));
+                amounts.sort_unstable();
+                let rule = &mut document.assets[0];
+                rule.decimals = Decimals::new(places).expect("in range");
+                let units = Amount::from_base_units;
+                *rule = AssetRule {
+                    instant_up_to: units(amounts[0]),
+                    notify_up_to: units(amounts[1]),
+                    delay_up_to: units(amounts[2]),
+                    approve_up_to: units(amounts[3]),
+                    per_transaction: units(amounts[4]),
+                    hour: units(amounts[5]),
+                    day: units(amounts[6]),
+                    week: units(amounts[7]),
+                    month: units(amounts[8]),
+                    price: Some(UsdPrice(price)),
+                    ..rule.clone()
+                };
+                let scope = &mut document.scopes[0];
+                scope.cool_down = Some(millis(5));
+                scope.hours = Some(vec![Hours {
+                    utc_offset,
+                    days,
+                    from,
+                    to: 1440,
+                }]);
+                if parts & 2 != 0 {
+                    scope.usd = None;
+                    scope.networks = None;
+                }
+                if parts & 4 != 0 {
+                    document.scopes.truncate(3);
+                }
+                if parts & 8 != 0 {
+                    document.alarms.clear();
+                    document.escalations.clear();
+                }
+                document
+            },
+        )
+}
+
+proptest! {
+    #[test]
+    fn every_document_is_written_and_read_again(document in any_document()) {
+        prop_assert_eq!(document.check(), Ok(()));
+        let text = write(&document);
+        let read = parse(&text).map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
+        prop_assert_eq!(read, document);
+    }
+}

@@ -1,0 +1,145 @@
+//! Samples of the statements about owners, and the owners in the state that they are drafted in. Only
+//! values. Used by `samples`.
+
+use super::samples::{
+    OWNER_ED25519, OWNER_EVM, RECIPIENT_EVM, Sample, TestView, first_policy, read, units, wallet_id,
+};
+use super::*;
+use crate::event::Charge;
+use crate::ids::TransactionId;
+use crate::owner_change::{KnownKey, NewKey};
+use crate::statement::GuardianStop;
+use crate::statement::verify::Envelope;
+
+pub(in crate::statement) fn owner_id(number: u8) -> OwnerId {
+    OwnerId::from_bytes([number; 16])
+}
+
+pub(in crate::statement) fn change_id(number: u8) -> StatementId {
+    StatementId::from_bytes([number; 16])
+}
+
+/// Owners 1 (Solana) and 2 (EVM).
+pub(in crate::statement) fn owners() -> Vec<(OwnerId, OwnerKey)> {
+    vec![
+        (owner_id(1), OwnerKey::Ed25519(read(OWNER_ED25519))),
+        (owner_id(2), OwnerKey::Secp256k1(read(OWNER_EVM))),
+    ]
+}
+
+/// Guardian 3.
+pub(in crate::statement) fn guardian() -> (OwnerId, OwnerKey) {
+    (owner_id(3), OwnerKey::Ed25519(read(NEW_KEY)))
+}
+
+const NEW_KEY: &str = "4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4T";
+
+fn new_key() -> OwnerKey {
+    OwnerKey::Ed25519(read("US517G5965aydkZ46HS38QLi7UQiSojurfbQfKCELFx"))
+}
+
+fn new(number: u8) -> NewKey {
+    NewKey {
+        id: owner_id(number),
+        key: new_key(),
+        envelope: Envelope::Ed25519Plain,
+    }
+}
+
+/// Changes 1 to 7, one of each kind, that wait.
+pub(in crate::statement) fn pending() -> Vec<(StatementId, OwnerChange)> {
+    let known = KnownKey {
+        id: owner_id(2),
+        key: OwnerKey::Secp256k1(read(OWNER_EVM)),
+    };
+    let changes = [
+        OwnerChange::AddOwner(new(4)),
+        OwnerChange::RemoveOwner(known),
+        OwnerChange::SetQuorum { quorum: 2 },
+        OwnerChange::AddGuardian(new(4)),
+        OwnerChange::RemoveGuardian(KnownKey {
+            id: guardian().0,
+            key: guardian().1,
+        }),
+        OwnerChange::EnrolWithdrawal {
+            account: read(RECIPIENT_EVM),
+        },
+        OwnerChange::Recover {
+            key: new(5),
+            guardians: vec![guardian().0],
+        },
+    ];
+    (1..)
+        .zip(changes)
+        .map(|(number, change)| (change_id(number), change))
+        .collect()
+}
+
+/// At least one of each kind.
+pub(in crate::statement) fn owner_samples() -> Vec<Sample> {
+    let view = TestView::new(Some(first_policy()));
+    let sample = |name, facts| Sample {
+        name,
+        view: view.clone(),
+        facts,
+    };
+    let (owner, guardian) = (owner_id(2), guardian().0);
+    vec![
+        sample("add-owner", StatementFacts::AddOwner { key: new_key() }),
+        sample("remove-owner", StatementFacts::RemoveOwner { owner }),
+        sample("set-quorum", StatementFacts::SetQuorum { quorum: 2 }),
+        sample(
+            "cancel-owner-change",
+            StatementFacts::CancelOwnerChange {
+                change: change_id(1),
+            },
+        ),
+        sample("suspend-owner", StatementFacts::SuspendOwner { owner }),
+        sample("lift-suspension", StatementFacts::LiftSuspension { owner }),
+        sample(
+            "credit",
+            StatementFacts::Credit {
+                sequence: 41,
+                transaction: TransactionId::from_bytes([6; 16]),
+                wallet: wallet_id(1),
+                amounts: vec![Charge {
+                    asset: read("solana:localnet/slip44:501"),
+                    amount: units(250_005_000),
+                }],
+            },
+        ),
+        sample(
+            "recover-owners",
+            StatementFacts::RecoverOwners { key: new_key() },
+        ),
+        sample(
+            "add-guardian",
+            StatementFacts::AddGuardian { key: new_key() },
+        ),
+        sample(
+            "remove-guardian",
+            StatementFacts::RemoveGuardian { guardian },
+        ),
+        sample(
+            "guardian-stop-pause",
+            StatementFacts::GuardianStop {
+                stop: GuardianStop::PauseAll,
+            },
+        ),
+        sample(
+            "guardian-stop-kill",
+            StatementFacts::GuardianStop {
+                stop: GuardianStop::Kill,
+            },
+        ),
+        sample(
+            "guardian-stop-cancel",
+            StatementFacts::GuardianStop {
+                stop: GuardianStop::CancelChange {
+                    change: change_id(7),
+                },
+            },
+        ),
+        sample("retire-signer", StatementFacts::Retire),
+    ]
+}

@@ -1,0 +1,92 @@
+//! The text of a waiting payment, to approve or reject it: what is paid and to whom comes first, in full,
+//! with what the policy knows of the recipient. An agent's own words never stand here.
+
+use super::lines::Lines;
+use super::unit::Unit;
+use super::{StatementView, network, require_network, wallet};
+use crate::address::Account;
+use crate::caip::AccountId;
+use crate::denial::Code;
+use crate::ids::TransactionId;
+use crate::intent::Wait;
+use crate::policy::document::PolicyDocument;
+use crate::session::Credential;
+
+/// Characters at either end of an address that people compare, and forgers match.
+const COMPARED: usize = 4;
+
+pub(super) fn write(
+    lines: &mut Lines,
+    transaction: TransactionId,
+    view: &dyn StatementView,
+) -> Result<(), Code> {
+    let intent = view.intent(transaction).ok_or(Code::IntentUnknown)?;
+    let chain = intent.asset.chain();
+    let policy = view.newest_policy();
+    lines.field(
+        "Amount",
+        Unit::of(intent.asset, policy).amount_of_asset(intent.amount),
+    );
+    lines.field("To", intent.to);
+    let receiver = AccountId::new(chain, intent.to).map_err(|_| Code::StatementMalformed)?;
+    let known = policy.and_then(|policy| policy.recipient(receiver));
+    match known {
+        Some(contact) => lines.field(
+            "Recipient",
+            format_args!("@{} in your policy", contact.name),
+        ),
+        None => lines.field("Recipient", "not named in your policy"),
+    }
+    if known.is_none()
+        && let Some(twin) = policy.and_then(|policy| twin(policy, receiver))
+    {
+        lines.field(
+            "WARNING",
+            format_args!("another address than @{twin}, which begins and ends alike"),
+        );
+    }
+    if intent.first_payment {
+        lines.field("Payment", "the first one to this recipient");
+    }
+    network(lines, chain);
+    lines.field(
+        "Fee at most",
+        Unit::of(chain.native_asset(), policy).amount_of_asset(intent.fee_ceiling),
+    );
+    let facts = wallet(lines, intent.wallet, view)?;
+    require_network(&facts, chain)?;
+    lines.field("Session", intent.session);
+    match view.session(intent.session).map(|grant| grant.credential) {
+        Some(Credential::AgentKey(key)) => lines.field("Asked by agent key", key),
+        Some(Credential::Bearer(_)) => lines.field(
+            "Asked by",
+            "a bearer session: the gateway's word alone says that an agent asked",
+        ),
+        None => return Err(Code::SessionUnknown),
+    }
+    lines.field("Payment request", transaction);
+    match intent.wait {
+        Wait::Approval { quorum } => lines.field("Owners who must sign", quorum),
+        Wait::Delay { .. } => lines.field("Waits", "for its delay, then it is paid"),
+    }
+    lines.field("Request ends", intent.expires);
+    Ok(())
+}
+
+/// The name of a contact on the same chain whose address begins and ends like this one.
+fn twin(policy: &PolicyDocument, receiver: AccountId) -> Option<&str> {
+    let ends = |account: Account| {
+        let text = account.to_string().to_lowercase();
+        let text = text.strip_prefix("0x").unwrap_or(&text).to_owned();
+        let start: String = text.chars().take(COMPARED).collect();
+        let end: String = text.chars().rev().take(COMPARED).collect();
+        (start, end)
+    };
+    let wanted = ends(receiver.account());
+    policy
+        .recipients
+        .iter()
+        .filter(|known| known.account.chain() == receiver.chain() && known.account != receiver)
+        .find(|known| ends(known.account.account()) == wanted)
+        .map(|known| known.name.as_str())
+}

@@ -1,0 +1,167 @@
+//! The part of the fold that is about who may sign for the owner. Evaluates no rule: what goes with a
+//! key was derived when its suspension was decided, and stands in the event.
+
+use waiaas_shared::caip::AccountId;
+use waiaas_shared::event::Charge;
+use waiaas_shared::ids::{OwnerId, SessionId, StatementId, WalletId};
+use waiaas_shared::keys::OwnerKey;
+use waiaas_shared::owner_change::{OwnerChange, PendingChange, Standing};
+use waiaas_shared::statement::verify::Envelope;
+use waiaas_shared::time::{BudgetTime, RunTime};
+
+use super::owners::Owner;
+use super::state::State;
+
+/// The first owner, with the addresses that came along.
+pub(super) fn enrolled(
+    state: &mut State,
+    owner: OwnerId,
+    key: OwnerKey,
+    envelope: Envelope,
+    withdrawals: &[AccountId],
+) {
+    let enrolled = Owner {
+        key,
+        envelope,
+        standing: Standing::Active,
+    };
+    state.owners.keys.insert(owner, enrolled);
+    state.owners.withdrawals.extend(withdrawals);
+}
+
+/// A change waits.
+pub(super) fn scheduled(
+    state: &mut State,
+    change: &OwnerChange,
+    effective: RunTime,
+    statement: StatementId,
+    signers: &[OwnerId],
+) {
+    state.statements.remove(&statement);
+    state.owners.pending.push(PendingChange {
+        statement,
+        change: change.clone(),
+        effective,
+        signers: signers.to_vec(),
+    });
+}
+
+/// A cancellation voids every statement that could ask for such a change again: one that was signed
+/// and kept back never undoes a later cancellation.
+pub(super) fn cancelled(state: &mut State, change: StatementId, statement: StatementId) {
+    voided(state, change);
+    state
+        .statements
+        .retain(|id, open| *id != statement && !open.facts.changes_owners());
+}
+
+/// A change waits no longer.
+pub(super) fn voided(state: &mut State, change: StatementId) {
+    state
+        .owners
+        .pending
+        .retain(|pending| pending.statement != change);
+}
+
+/// A change takes effect. A recovery starts afresh: nothing that earlier owners signed loosens any more.
+pub(super) fn effective(state: &mut State, change: StatementId) {
+    let Some(pending) = state.owners.waiting(change).cloned() else {
+        return;
+    };
+    voided(state, change);
+    state.owners.make(&pending.change);
+    if pending.change.is_recovery() {
+        let now = state.clocks.run;
+        for policy in &mut state.policies {
+            if policy.matures > now {
+                policy.void();
+            }
+        }
+        for session in state.sessions.values_mut() {
+            if session.may_spend_again() {
+                session.revoke();
+            }
+        }
+        state.owners.pending.clear();
+        void_approvals(state, |_| true);
+        state.statements.clear();
+        state.frozen = true;
+    }
+}
+
+/// Approvals of these signers that were not used yet are void: the payments wait again.
+fn void_approvals(state: &mut State, of: impl Fn(&[OwnerId]) -> bool) {
+    for open in state.intents.values_mut() {
+        let approval = open.approval.take();
+        open.approval = approval.filter(|approval| !of(&approval.signers));
+    }
+}
+
+/// A key is suspended, and everything that it signed and that still waits or spends is void. So is
+/// every open statement that could loosen: a signature that the key gave before is of no use later.
+pub(super) fn suspended(
+    state: &mut State,
+    owner: OwnerId,
+    policies: &[u64],
+    sessions: &[SessionId],
+    changes: &[StatementId],
+) {
+    if let Some(known) = state.owners.keys.get_mut(&owner)
+        && known.standing == Standing::Active
+    {
+        known.standing = Standing::Suspended;
+    }
+    for policy in &mut state.policies {
+        if policies.contains(&policy.document.epoch) {
+            policy.void();
+        }
+    }
+    for id in sessions {
+        if let Some(session) = state.sessions.get_mut(id) {
+            session.revoke();
+        }
+    }
+    for change in changes {
+        voided(state, *change);
+    }
+    void_approvals(state, |signers| signers.contains(&owner));
+    state.statements.retain(|_, open| open.facts.only_stops());
+}
+
+/// A suspended key may sign again.
+pub(super) fn lifted(state: &mut State, owner: OwnerId, statement: StatementId) {
+    state.statements.remove(&statement);
+    if let Some(known) = state.owners.keys.get_mut(&owner) {
+        known.standing = Standing::Active;
+    }
+}
+
+/// A kill voids what waits, as it was signed before. A recovery stays: it is the way of an owner who
+/// has no key left to release the kill with.
+pub(super) fn killed(state: &mut State) {
+    state
+        .owners
+        .pending
+        .retain(|pending| pending.change.is_recovery());
+}
+
+/// A payment counts as never made.
+pub(super) fn credited(
+    state: &mut State,
+    wallet: WalletId,
+    session: SessionId,
+    charged_at: BudgetTime,
+    amounts: &[Charge],
+) {
+    let amounts = amounts
+        .iter()
+        .map(|given| (given.asset, given.amount))
+        .collect();
+    if let Some(wallet) = state.wallets.get_mut(&wallet) {
+        wallet.history.credit(charged_at, &amounts);
+    }
+    if let Some(session) = state.sessions.get_mut(&session) {
+        session.usage.uncharge(&amounts);
+        session.history.credit(charged_at, &amounts);
+    }
+}

@@ -1,0 +1,115 @@
+//! Decisions over credits: an owner gives back what one payment was charged, because it never took
+//! place and never can. It names one entry of the log, counts once, and is at most what that entry
+//! charged (invariant 5). The entry comes in from the log beside the statement.
+
+use waiaas_shared::denial::{Code, Denial};
+use waiaas_shared::event::{EventBody, Origin};
+use waiaas_shared::statement::StatementFacts;
+
+use super::command::{Command, Context, Prior, Submission, Used};
+use super::state::{KillPhase, State};
+use super::{Decision, decide_owner, decide_statement};
+
+/// Writes the text of a credit.
+pub(super) fn draft(
+    state: &State,
+    facts: &StatementFacts,
+    origin: Origin,
+    entry: Option<&Prior>,
+    context: &Context,
+) -> Result<Decision, Denial> {
+    credited(state, facts, entry)?;
+    decide_statement::draft(state, facts, origin, context)
+}
+
+/// Carries out a credit that owners signed.
+pub(super) fn submit(
+    state: &State,
+    submission: &Submission,
+    entry: Option<&Prior>,
+    context: &Context,
+) -> Result<Decision, Denial> {
+    let open = decide_statement::open(state, submission.statement, context.clocks)?;
+    let signers = decide_owner::quorum(state, open, &submission.signatures)?;
+    if state.kill.phase == KillPhase::Activated {
+        return Err(Code::Killed.into());
+    }
+    let (session, entry) = credited(state, &open.facts, entry)?;
+    let StatementFacts::Credit {
+        sequence,
+        wallet,
+        amounts,
+        ..
+    } = &open.facts
+    else {
+        return Err(Code::StatementMismatch.into());
+    };
+    Ok(Decision::event(EventBody::Credited {
+        sequence: *sequence,
+        wallet: *wallet,
+        session,
+        charged_at: entry.charged_at,
+        amounts: amounts.clone(),
+        statement: submission.statement,
+        signers,
+    }))
+}
+
+/// The session and the entry that the facts name, if they say of it what the log says.
+fn credited<'a>(
+    state: &State,
+    facts: &StatementFacts,
+    entry: Option<&'a Prior>,
+) -> Result<(waiaas_shared::ids::SessionId, &'a Prior), Denial> {
+    let StatementFacts::Credit {
+        sequence,
+        transaction,
+        wallet,
+        amounts,
+    } = facts
+    else {
+        return Err(Code::StatementMismatch.into());
+    };
+    if state.credited.contains(sequence) {
+        return Err(Code::CreditUsed.into());
+    }
+    let entry = entry.ok_or(Code::CreditMismatch)?;
+    let spend = &entry.spend;
+    let charged = |given: &waiaas_shared::event::Charge| {
+        spend
+            .charges
+            .iter()
+            .any(|charge| charge.asset == given.asset && given.amount <= charge.amount)
+    };
+    let agrees = entry.sequence == *sequence
+        && spend.transaction == *transaction
+        && spend.wallet == *wallet
+        && amounts.iter().all(charged);
+    // A withdrawal was charged to nobody.
+    match spend.session {
+        Some(session) if agrees => Ok((session, entry)),
+        _ => Err(Code::CreditMismatch.into()),
+    }
+}
+
+/// Whether a command asks for the bytes of a payment that was credited: the owner said that it never
+/// took place, so it never will.
+pub(super) fn asks_again(state: &State, command: &Command) -> bool {
+    let entry = match command {
+        Command::Resend(prior) => Some(prior.as_ref()),
+        Command::Release(release) => release.prior.as_deref(),
+        Command::Spend(request) if !request.dry_run => {
+            let idempotency = state.idempotency(request.session, &request.idempotency_key);
+            let known = request.used.as_ref();
+            let used = known.or_else(|| state.uncommitted(&idempotency?));
+            match used {
+                Some(Used::Paid(prior)) if Some(prior.spend.idempotency) == idempotency => {
+                    Some(prior.as_ref())
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    };
+    entry.is_some_and(|entry| state.credited.contains(&entry.sequence))
+}

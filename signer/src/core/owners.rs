@@ -1,0 +1,172 @@
+//! Who may sign for the owner: keys with their standing, guardians, the quorum, addresses for
+//! withdrawals, and the changes that wait. Part of the state; only the fold changes it. A key is
+//! registered once, so that counting owners counts keys (invariant 14).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use waiaas_shared::caip::AccountId;
+use waiaas_shared::denial::Code;
+use waiaas_shared::ids::{OwnerId, StatementId};
+use waiaas_shared::keys::OwnerKey;
+use waiaas_shared::owner_change::{
+    KEYS_LIMIT, KnownKey, NewKey, OwnerChange, PendingChange, Standing,
+};
+use waiaas_shared::statement::verify::Envelope;
+use waiaas_shared::time::RunTime;
+
+/// One owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub(super) key: OwnerKey,
+    pub(super) envelope: Envelope,
+    pub(super) standing: Standing,
+}
+
+/// Everybody who may sign, and what is about to change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Owners {
+    pub(super) keys: BTreeMap<OwnerId, Owner>,
+    pub(super) guardians: BTreeMap<OwnerId, NewKey>,
+    /// How many owners must sign; nothing but a change of it ever lowers it, or a recovery.
+    pub(super) quorum: u32,
+    /// Addresses that withdrawals may go to.
+    pub(super) withdrawals: BTreeSet<AccountId>,
+    /// In the order in which they were asked for, which is that in which they take effect.
+    pub(super) pending: Vec<PendingChange>,
+}
+
+impl Default for Owners {
+    fn default() -> Self {
+        Self {
+            keys: BTreeMap::new(),
+            guardians: BTreeMap::new(),
+            quorum: 1,
+            withdrawals: BTreeSet::new(),
+            pending: Vec::new(),
+        }
+    }
+}
+
+impl Owners {
+    /// Owners who are not suspended.
+    pub(super) fn active(&self) -> usize {
+        self.keys
+            .values()
+            .filter(|owner| owner.standing == Standing::Active)
+            .count()
+    }
+
+    /// Whether the key is an owner's or a guardian's.
+    pub(super) fn knows(&self, key: &OwnerKey) -> bool {
+        self.keys.values().any(|owner| owner.key == *key)
+            || self.guardians.values().any(|guardian| guardian.key == *key)
+    }
+
+    /// The change that this statement asked for, while it waits.
+    pub(super) fn waiting(&self, statement: StatementId) -> Option<&PendingChange> {
+        self.pending
+            .iter()
+            .find(|pending| pending.statement == statement)
+    }
+
+    /// The oldest change that has waited long enough.
+    pub(super) fn due(&self, now: RunTime) -> Option<&PendingChange> {
+        self.pending.iter().find(|pending| pending.effective <= now)
+    }
+
+    /// Everybody who may sign once what waits has taken effect, as far as it fits. A recovery is left
+    /// out: it may be cancelled, and when it takes effect it voids what waits.
+    pub(super) fn expected(&self) -> Self {
+        let mut expected = self.clone();
+        for pending in &self.pending {
+            if !pending.change.is_recovery() && expected.fits(&pending.change).is_ok() {
+                expected.make(&pending.change);
+            }
+        }
+        expected
+    }
+
+    /// Whether a change fits: asked when it is asked for, of what is expected, and again when it takes
+    /// effect.
+    pub(super) fn fits(&self, change: &OwnerChange) -> Result<(), Code> {
+        let full = self.keys.len().saturating_add(self.guardians.len()) >= KEYS_LIMIT;
+        match change {
+            OwnerChange::AddOwner(new)
+            | OwnerChange::AddGuardian(new)
+            | OwnerChange::Recover { key: new, .. } => {
+                if self.knows(&new.key) {
+                    return Err(Code::OwnerKnown);
+                }
+                // A recovery finds room in any case.
+                if full && !change.is_recovery() {
+                    return Err(Code::OwnerChangeTooMany);
+                }
+            }
+            OwnerChange::RemoveOwner(KnownKey { id, .. }) => {
+                let owner = self.keys.get(id).ok_or(Code::OwnerUnknown)?;
+                let leaves = usize::from(owner.standing == Standing::Active);
+                // Removing never lowers the quorum: whoever stays must reach it.
+                if self.active().saturating_sub(leaves) < count(self.quorum) {
+                    return Err(Code::QuorumRange);
+                }
+            }
+            OwnerChange::SetQuorum { quorum } => {
+                if !(1..=self.active()).contains(&count(*quorum)) {
+                    return Err(Code::QuorumRange);
+                }
+            }
+            OwnerChange::RemoveGuardian(KnownKey { id, .. }) => {
+                if !self.guardians.contains_key(id) {
+                    return Err(Code::GuardianUnknown);
+                }
+            }
+            OwnerChange::EnrolWithdrawal { account } => {
+                if self.withdrawals.contains(account) {
+                    return Err(Code::WithdrawalAddress);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a change; evaluates nothing.
+    pub(super) fn make(&mut self, change: &OwnerChange) {
+        match change {
+            OwnerChange::AddOwner(new) => self.insert(new),
+            OwnerChange::RemoveOwner(known) => {
+                self.keys.remove(&known.id);
+            }
+            OwnerChange::SetQuorum { quorum } => self.quorum = *quorum,
+            OwnerChange::AddGuardian(new) => {
+                self.guardians.insert(new.id, *new);
+            }
+            OwnerChange::RemoveGuardian(known) => {
+                self.guardians.remove(&known.id);
+            }
+            OwnerChange::EnrolWithdrawal { account } => {
+                self.withdrawals.insert(*account);
+            }
+            OwnerChange::Recover { key, .. } => {
+                for owner in self.keys.values_mut() {
+                    owner.standing = Standing::Replaced;
+                }
+                self.insert(key);
+                self.quorum = 1;
+            }
+        }
+    }
+
+    fn insert(&mut self, new: &NewKey) {
+        let owner = Owner {
+            key: new.key,
+            envelope: new.envelope,
+            standing: Standing::Active,
+        };
+        self.keys.insert(new.id, owner);
+    }
+}
+
+/// A quorum as a number of owners; one that fits no machine is above every number.
+pub(super) fn count(quorum: u32) -> usize {
+    usize::try_from(quorum).unwrap_or(usize::MAX)
+}

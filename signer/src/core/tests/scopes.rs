@@ -1,0 +1,146 @@
+//! The rules of a policy over the fold: what was charged is counted wherever a document counts it.
+
+use waiaas_shared::amount::Amount;
+use waiaas_shared::denial::Code;
+use waiaas_shared::digest::{Domain, hash};
+use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::policy::limits::{Counts, Limits};
+use waiaas_shared::policy::scope::{AssetLimits, Scope, ScopeRule};
+use waiaas_shared::session::Credential;
+use waiaas_shared::time::Millis;
+
+use super::world::{EVM, FEE, World, key_bound, policy};
+use crate::core::command::{Command, Outcome};
+
+/// A world under the policy with a change; all networks are test networks, so it matures at once.
+fn under(change: impl FnOnce(&mut PolicyDocument)) -> World {
+    let mut world = World::new();
+    let mut document = policy(2);
+    change(&mut document);
+    document.sort();
+    world.adopt(&document, true).expect("a sound document");
+    world
+}
+
+fn one_payment_a_day(scope: Scope) -> ScopeRule {
+    ScopeRule {
+        usd: Some(Limits {
+            counts: Counts {
+                day: Some(1),
+                ..Counts::default()
+            },
+            ..Limits::default()
+        }),
+        ..ScopeRule::new(scope)
+    }
+}
+
+fn ceiling(scope: Scope, per_transaction: u128) -> ScopeRule {
+    ScopeRule {
+        limits: vec![AssetLimits {
+            asset: EVM.native_asset(),
+            limits: Limits {
+                per_transaction: Some(Amount::from_base_units(per_transaction)),
+                ..Limits::default()
+            },
+        }],
+        ..ScopeRule::new(scope)
+    }
+}
+
+#[test]
+fn invariant_09_scopes_count_over_what_stands_below_them() {
+    let mut world = under(|document| document.scopes = vec![one_payment_a_day(Scope::Global)]);
+    world.bearer_pay("a", 1000).expect("the first");
+    let keyed = world.signed_request("b", 1000);
+    assert_eq!(
+        world.run(&Command::Spend(keyed)).map(drop),
+        Err(vec![Code::PaymentCount]),
+        "another session is no other budget"
+    );
+    let mut world =
+        under(|document| document.scopes = vec![one_payment_a_day(Scope::EverySession)]);
+    world.bearer_pay("a", 1000).expect("the first");
+    assert_eq!(
+        world.bearer_pay("b", 1000).map(drop),
+        Err(vec![Code::PaymentCount])
+    );
+    let keyed = world.signed_request("c", 1000);
+    world.run(&Command::Spend(keyed)).expect("each by itself");
+    world.pass(Millis::from_hours(25));
+    world.bearer_pay("d", 1000).expect("another day");
+}
+
+#[test]
+fn invariant_09_what_one_recipient_was_paid_is_counted() {
+    let mut world = under(|document| {
+        for rule in &mut document.assets {
+            rule.recipient = Some(Limits {
+                day: Some(Amount::from_base_units(5000)),
+                ..Limits::default()
+            });
+        }
+    });
+    // Fees are paid to nobody.
+    world.bearer_pay("a", 4000).expect("most of it");
+    assert_eq!(
+        world.bearer_pay("b", 1001).map(drop),
+        Err(vec![Code::RecipientLimit])
+    );
+    world.bearer_pay("c", 1000).expect("the rest");
+}
+
+#[test]
+fn invariant_18_bearer_sessions_have_their_own_ceilings() {
+    let most = 400_000 - 1;
+    let mut world = under(|document| {
+        document.scopes = vec![ceiling(Scope::BearerSessions, most)];
+    });
+    let bearer = Credential::Bearer(hash(Domain::SessionSecret, &[b"other"]));
+    assert_eq!(
+        world.grant(bearer).map(drop),
+        Err(vec![Code::SessionAboveCeiling])
+    );
+    world.grant(key_bound()).expect("not meant");
+    // A session that was granted before keeps to them too.
+    assert_eq!(
+        world.bearer_pay("a", most - FEE + 1).map(drop),
+        Err(vec![Code::PerTransactionLimit])
+    );
+    world.bearer_pay("b", most - FEE).expect("to the unit");
+}
+
+#[test]
+fn a_payment_that_would_wait_or_ask_is_not_signed() {
+    for tier in [Tier::Delay, Tier::Approval] {
+        let mut world = under(|document| document.first_payment = Some(tier));
+        match world.bearer_pay("a", 1000) {
+            Ok(Outcome::Waiting(view)) => assert_eq!(view.intent.tier(), tier),
+            other => panic!("{other:?}"),
+        }
+        assert!(world.spends().is_empty());
+    }
+    let mut world = under(|document| document.first_payment = Some(Tier::Notify));
+    for key in ["a", "b"] {
+        world.bearer_pay(key, 1000).expect("signed at once");
+    }
+    let tiers: Vec<Tier> = world.spends().iter().map(|spend| spend.tier).collect();
+    assert_eq!(tiers, [Tier::Notify, Tier::Instant]);
+}
+
+#[test]
+fn invariant_19_a_replay_is_not_refused_for_its_own_count_or_its_own_time() {
+    let mut world = under(|document| {
+        let mut rule = one_payment_a_day(Scope::EverySession);
+        rule.cool_down = Some(Millis::from_hours(1));
+        document.scopes = vec![rule];
+    });
+    world.bearer_pay("a", 1000).expect("the first");
+    world.bearer_pay("a", 1000).expect("the same once more");
+    assert_eq!(
+        world.bearer_pay("b", 1000).map(drop),
+        Err(vec![Code::CoolDown, Code::PaymentCount])
+    );
+    assert_eq!(world.spends().len(), 1);
+}
