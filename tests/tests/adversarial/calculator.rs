@@ -338,7 +338,7 @@ impl Calculator {
                 "{hours} hours: {sum} and {total}"
             );
         }
-        if let Some(most) = rule.day_count {
+        if let Some(most) = rule.counts.day {
             let count = own().filter(|one| one.at + 24 * HOUR > now).count();
             ensure!(count < usize::try_from(most)?, "{count} in a day");
         }

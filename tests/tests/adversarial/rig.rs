@@ -10,7 +10,7 @@ use ed25519_dalek::SigningKey;
 use tokio::runtime::Runtime;
 use tokio::task::{LocalSet, spawn_local};
 use waiaas_client::{
-    Client, ClientError, Drafted, GatewayClient, SignedPayment, SignerStatus, SpendRequest,
+    Client, ClientError, Drafted, GatewayClient, Paid, SignedPayment, SignerStatus, SpendRequest,
     Submitted,
 };
 use waiaas_shared::address::SolanaAddress;
@@ -228,7 +228,7 @@ impl Rig {
     pub(crate) fn send(&mut self, request: &SpendRequest) -> Result<SignedPayment, ClientError> {
         let requested = Instant::now();
         let gateway = self.gateway();
-        let answer = self.block(gateway.sign(request));
+        let answer = self.block(gateway.sign(request)).and_then(at_once);
         self.note(request, requested, &answer);
         answer
     }
@@ -272,7 +272,7 @@ impl Rig {
                     .cloned()
                     .map(|request| {
                         let gateway = Rc::clone(&gateway);
-                        spawn_local(async move { gateway.sign(&request).await })
+                        spawn_local(async move { gateway.sign(&request).await.and_then(at_once) })
                     })
                     .collect();
                 let mut together = Vec::new();
@@ -452,4 +452,9 @@ pub(crate) fn refusal<T>(answer: Result<T, ClientError>) -> Result<Code> {
         }
         Err(error) => bail!("not a refusal: {error}"),
     }
+}
+
+/// A payment of which no policy here asks that it waits.
+pub(crate) fn at_once(paid: Paid) -> Result<SignedPayment, ClientError> {
+    paid.signed().ok_or(ClientError::Protocol)
 }

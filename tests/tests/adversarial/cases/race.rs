@@ -13,7 +13,7 @@ use waiaas_tests::stage::EVM;
 
 use super::{Case, case};
 use crate::raw::{Answer, Random, Wire, kill, payment};
-use crate::rig::Rig;
+use crate::rig::{Rig, at_once};
 use crate::runner::Template;
 
 pub(super) const CASES: &[Case] = &[
@@ -41,7 +41,9 @@ fn burst(
         let ask = |requests: &[SpendRequest]| {
             let tasks = requests.iter().cloned().map(|request| {
                 let gateway = Rc::clone(&gateway);
-                spawn_local(async move { (gateway.sign(&request).await, request) })
+                spawn_local(
+                    async move { (gateway.sign(&request).await.and_then(at_once), request) },
+                )
             });
             tasks.collect::<Vec<_>>()
         };

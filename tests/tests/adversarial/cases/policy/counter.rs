@@ -57,7 +57,7 @@ fn changes_clear_nothing(rig: &mut Rig, _: &Template) -> Result<String> {
             document
                 .assets
                 .iter_mut()
-                .for_each(|rule| rule.day_count = Some(1000))
+                .for_each(|rule| rule.counts.day = Some(1000))
         },
         |document| {
             document
