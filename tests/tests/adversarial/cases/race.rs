@@ -118,6 +118,7 @@ fn tightening_races(rig: &mut Rig, _: &Template) -> Result<String> {
                     let least = Amount::from_base_units(super::time::FEE + amount - 1);
                     (rule.instant_up_to, rule.notify_up_to, rule.per_transaction) =
                         (least, least, least);
+                    (rule.delay_up_to, rule.approve_up_to) = (least, least);
                     rule.fee_ceiling = Some(least);
                 }
             }

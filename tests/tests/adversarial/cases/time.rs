@@ -113,7 +113,12 @@ fn restarts(rig: &mut Rig, _: &Template) -> Result<String> {
     // signer's clocks with this program's.
     let looser = rig.next_policy(|document| {
         for rule in &mut document.assets {
-            for limit in [&mut rule.per_transaction, &mut rule.notify_up_to] {
+            for limit in [
+                &mut rule.per_transaction,
+                &mut rule.notify_up_to,
+                &mut rule.delay_up_to,
+                &mut rule.approve_up_to,
+            ] {
                 *limit = Amount::from_base_units(LIMIT * 2);
             }
         }

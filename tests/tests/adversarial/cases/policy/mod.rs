@@ -27,6 +27,8 @@ fn limit(document: &mut PolicyDocument, per_transaction: u128, window: u128) {
     {
         rule.instant_up_to = units(per_transaction);
         rule.notify_up_to = units(per_transaction);
+        rule.delay_up_to = rule.notify_up_to;
+        rule.approve_up_to = rule.notify_up_to;
         rule.per_transaction = units(per_transaction);
         for of_window in [
             &mut rule.hour,
@@ -46,6 +48,8 @@ fn loosen(document: &mut PolicyDocument, per_transaction: u128) {
     let rules = document.assets.iter_mut();
     for rule in rules.filter(|rule| rule.asset == EVM.native_asset()) {
         rule.notify_up_to = units(per_transaction);
+        rule.delay_up_to = rule.notify_up_to;
+        rule.approve_up_to = rule.notify_up_to;
         rule.per_transaction = units(per_transaction);
     }
 }
