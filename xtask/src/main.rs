@@ -1,6 +1,7 @@
 //! The project's own commands, run as `cargo xtask <command>`. Nothing here is shipped.
 #![forbid(unsafe_code)]
 
+mod attacks;
 mod bench;
 mod dev;
 mod fetch_tools;
@@ -29,6 +30,8 @@ enum Command {
     Bench(bench::Bench),
     /// Everything that has to pass: format, lints, unit tests, process-level tests
     Test,
+    /// A gateway in an attacker's hands against a real signer, as a table
+    Attacks(attacks::Attacks),
     /// Run many seeds of the signer's simulator
     Simulate(simulate::Simulate),
     /// Install and build what the other commands run, ahead of time
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Command::Dev(arguments) => dev::run(arguments, &interrupt),
         Command::Bench(arguments) => bench::run(arguments, &interrupt),
         Command::Test => test::run(&interrupt),
+        Command::Attacks(arguments) => attacks::run(arguments, &interrupt),
         Command::Simulate(arguments) => simulate::run(arguments, &interrupt),
         Command::FetchTools(arguments) => fetch_tools::run(arguments, &interrupt),
     };

@@ -1,0 +1,117 @@
+//! Calls of contracts (E07 to E10).
+
+use anyhow::Result;
+
+use super::{CHAIN, calls, calls_of, deny, selector, to, word};
+use crate::bytes::{fields, typed};
+use crate::cases::{Case, case};
+use crate::raw::Random;
+use crate::rig::Rig;
+use crate::runner::Template;
+
+pub(in crate::cases) const CASES: &[Case] = &[
+    case("E07", dirty_calls),
+    case("E08", allowances),
+    case("E09", selectors),
+    case("E10", calls_in_calls),
+];
+
+fn dirty_calls(rig: &mut Rig, _: &Template) -> Result<String> {
+    let sound = [
+        selector("transfer(address,uint256)"),
+        word(&to()),
+        word(&[5]),
+    ]
+    .concat();
+    let mut payloads = calls("a sound one to an unnamed token", &[0xaa; 20], &sound);
+    for place in 0..sound.len() {
+        let mut changed = sound.clone();
+        if let Some(byte) = changed.get_mut(place) {
+            *byte ^= 0x80;
+        }
+        payloads.extend(calls(
+            &format!("byte {place} changed"),
+            &[0xaa; 20],
+            &changed,
+        ));
+    }
+    for length in [1, 3, 4, 35, 36, 67] {
+        payloads.extend(calls(
+            &format!("{length} bytes"),
+            &[0xaa; 20],
+            sound.get(..length).unwrap_or_default(),
+        ));
+    }
+    payloads.extend(calls(
+        "a byte behind",
+        &[0xaa; 20],
+        &[&sound[..], &[0]].concat(),
+    ));
+    payloads.extend(calls("to the recipient", &to(), &sound));
+    deny(rig, payloads)
+}
+
+fn allowances(rig: &mut Rig, _: &Template) -> Result<String> {
+    deny(
+        rig,
+        calls_of(&[
+            "approve(address,uint256)",
+            "increaseAllowance(address,uint256)",
+            "increaseApproval(address,uint256)",
+            "setApprovalForAll(address,bool)",
+            "permit(address,address,uint256,uint256,uint8,bytes32,bytes32)",
+            "permit(address,address,uint256,uint256,bool,uint8,bytes32,bytes32)",
+            "approve(address,address,uint160,uint48)",
+            "approveAndCall(address,uint256,bytes)",
+            "authorizeOperator(address)",
+            "setOperator(address,bool)",
+        ]),
+    )
+}
+
+fn selectors(rig: &mut Rig, _: &Template) -> Result<String> {
+    let mut payloads = calls_of(&[
+        "transferFrom(address,address,uint256)",
+        "safeTransferFrom(address,address,uint256)",
+        "burnFrom(address,uint256)",
+        "burn(uint256)",
+        "sweep(address,uint256)",
+        "withdraw(uint256)",
+        "delegate(address)",
+        "transferOwnership(address)",
+        "upgradeTo(address)",
+        "selfdestruct(address)",
+    ]);
+    let mut random = Random(9);
+    for _ in 0..1500 {
+        let number = u32::try_from(random.next() >> 32)
+            .unwrap_or(0)
+            .to_be_bytes();
+        let data = [&number[..], &word(&[0xbb; 20]), &word(&[5])].concat();
+        payloads.push((
+            hex::encode(number),
+            typed(2, fields(CHAIN, &to(), 0, &data)),
+        ));
+    }
+    deny(rig, payloads)
+}
+
+fn calls_in_calls(rig: &mut Rig, _: &Template) -> Result<String> {
+    deny(
+        rig,
+        calls_of(&[
+            "multicall(bytes[])",
+            "multicall(uint256,bytes[])",
+            "execute(bytes,bytes[],uint256)",
+            "execute(address,uint256,bytes)",
+            "executeBatch(address[],uint256[],bytes[])",
+            "aggregate((address,bytes)[])",
+            "aggregate3((address,bool,bytes)[])",
+            "tryAggregate(bool,(address,bytes)[])",
+            "execTransaction(address,uint256,bytes,uint8,uint256,uint256,uint256,address,address,bytes)",
+            "handleOps((address,uint256,bytes,bytes,bytes32,uint256,bytes32,bytes,bytes)[],address)",
+            "exec(address,uint256,bytes)",
+            "functionCallWithValue(address,bytes,uint256)",
+        ]),
+    )
+}

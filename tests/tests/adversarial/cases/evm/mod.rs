@@ -1,0 +1,163 @@
+//! EVM transactions and typed data that must never be signed, whatever the decoder can read: how they
+//! are made. The gateway speaks for a bearer session here, so that only bytes and rules stand in its way.
+
+pub(super) mod call;
+pub(super) mod field;
+pub(super) mod typed;
+
+use anyhow::{Context as _, Result};
+use waiaas_client::SpendRequest;
+use waiaas_shared::denial::Code;
+use waiaas_tests::stage::EVM_TO;
+
+use crate::bytes::{Rlp, fields, keccak, typed};
+use crate::calculator::account_bytes;
+use crate::rig::Rig;
+
+const CHAIN: u128 = 31_337;
+
+/// What the body says in all of these: five wei to the listed recipient.
+const VALUE: u128 = 5;
+
+const DENIED: [Code; 4] = [
+    Code::TransactionUndecodable,
+    Code::NonceNotZero,
+    Code::BodyMismatch,
+    Code::BodyTooLarge,
+];
+
+fn to() -> Vec<u8> {
+    EVM_TO.parse().map(account_bytes).unwrap_or_default()
+}
+
+fn honest() -> Vec<Rlp> {
+    fields(CHAIN, &to(), VALUE, &[])
+}
+
+/// The honest fields with one of them changed.
+fn with(place: usize, field: Rlp) -> Vec<Rlp> {
+    let mut list = honest();
+    if let Some(old) = list.get_mut(place) {
+        *old = field;
+    }
+    list
+}
+
+/// A call with this data, without and with value.
+fn calls(name: &str, to: &[u8], data: &[u8]) -> Vec<(String, Vec<u8>)> {
+    [0, VALUE]
+        .into_iter()
+        .map(|value| {
+            (
+                format!("{name}, value {value}"),
+                typed(2, fields(CHAIN, to, value, data)),
+            )
+        })
+        .collect()
+}
+
+fn requests(
+    rig: &mut Rig,
+    payloads: Vec<(String, Vec<u8>)>,
+) -> Result<Vec<(String, SpendRequest)>> {
+    payloads
+        .into_iter()
+        .map(|(name, unsigned)| {
+            let transfer = rig.to_evm(VALUE);
+            Ok((
+                name,
+                SpendRequest {
+                    unsigned,
+                    ..rig.invented(&transfer)?
+                },
+            ))
+        })
+        .collect()
+}
+
+/// All of these must be refused; and the honest one must pass, so that they were not refused for it.
+fn deny(rig: &mut Rig, payloads: Vec<(String, Vec<u8>)>) -> Result<String> {
+    let attempts = requests(rig, payloads)?;
+    let counted = rig.refused(&attempts, &DENIED)?;
+    let honest = requests(rig, vec![(String::new(), typed(2, honest()))])?;
+    let (_, honest) = honest.first().context("one")?;
+    rig.send(honest).context("the honest transaction")?;
+    Ok(format!("{} refused {counted:?}", attempts.len()))
+}
+
+fn legacy(extra: &[u128]) -> Vec<u8> {
+    let mut list = vec![
+        Rlp::number(0),
+        Rlp::number(1_000_000_000),
+        Rlp::number(21_000),
+        Rlp::Bytes(to()),
+        Rlp::number(VALUE),
+        Rlp::Bytes(vec![]),
+    ];
+    list.extend(extra.iter().map(|number| Rlp::number(*number)));
+    Rlp::List(list).encode()
+}
+
+/// One of each kind that a decoder might read, for a policy that names nothing.
+pub(super) fn every_kind(rig: &mut Rig) -> Result<Vec<(String, SpendRequest)>> {
+    let thief = [0xbb; 20];
+    let mut payloads = vec![
+        ("a legacy transfer".to_owned(), legacy(&[CHAIN, 0, 0])),
+        (
+            "to a stranger".to_owned(),
+            typed(2, fields(CHAIN, &thief, VALUE, &[])),
+        ),
+        ("of type 1".to_owned(), typed(1, honest())),
+    ];
+    for signature in [
+        "transfer(address,uint256)",
+        "approve(address,uint256)",
+        "safeTransferFrom(address,address,uint256)",
+        "deposit()",
+    ] {
+        payloads.extend(calls(
+            signature,
+            &[0xaa; 20],
+            &[selector(signature), word(&thief), word(&[5])].concat(),
+        ));
+    }
+    requests(rig, payloads)
+}
+
+/// A word of call data.
+fn word(bytes: &[u8]) -> Vec<u8> {
+    [
+        vec![0; 32_usize.saturating_sub(bytes.len())],
+        bytes.to_vec(),
+    ]
+    .concat()
+}
+
+fn selector(signature: &str) -> Vec<u8> {
+    keccak(signature.as_bytes())
+        .get(..4)
+        .unwrap_or_default()
+        .to_vec()
+}
+
+/// Calls with two to four words behind each of these.
+fn calls_of(signatures: &[&str]) -> Vec<(String, Vec<u8>)> {
+    let thief = [0xbb; 20];
+    let mut payloads = Vec::new();
+    for signature in signatures {
+        for amount in [vec![5], vec![0xff; 32], vec![]] {
+            let data = [
+                selector(signature),
+                word(&thief),
+                word(&amount),
+                word(&to()),
+                word(&[0x60]),
+            ]
+            .concat();
+            for spoken_to in [vec![0xaa; 20], to()] {
+                payloads.extend(calls(signature, &spoken_to, &data));
+            }
+        }
+    }
+    payloads
+}

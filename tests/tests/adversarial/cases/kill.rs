@@ -1,0 +1,276 @@
+//! The kill switch: forged releases, ends while it is written, its two ways (P26, P27, P29).
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use waiaas_shared::denial::Code;
+use waiaas_shared::ids::OwnerId;
+use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
+use waiaas_tests::agent::key;
+use waiaas_tests::stage::EVM;
+
+use super::{Case, case};
+use crate::raw::{Answer, Random, Wire, kill, payment};
+use crate::rig::{Rig, owner_key, refusal};
+use crate::runner::Template;
+
+pub(super) const CASES: &[Case] = &[
+    case("P26", forged_releases),
+    case("P27", ends_while_killing),
+    case("P29", the_kills_two_ways),
+];
+
+/// Ends at random instants in one run; each costs a start of its own.
+const ENDS: u64 = 8;
+
+fn release(epoch: u64, rig: &Rig) -> StatementFacts {
+    let cast = &rig.cast;
+    let mut sessions = vec![cast.agent.session, cast.other.session, cast.bearer];
+    sessions.sort();
+    StatementFacts::ReleaseKill { epoch, sessions }
+}
+
+fn forged_releases(rig: &mut Rig, _: &Template) -> Result<String> {
+    // Signed before the kill, of every other kind: none of it may be a release later.
+    let resume = StatementFacts::AttestNonce {
+        wallet: rig.cast.evm.wallet,
+        chain: EVM,
+        next: 50,
+    };
+    let earlier = rig.draft(&resume)?;
+    let earlier_signature = rig.owner_signature(&earlier.text)?;
+    let code = refusal(rig.draft(&release(1, rig)))?;
+    ensure!(
+        code == Code::KillNotActive,
+        "a release before the kill: {code}"
+    );
+    rig.kill()?;
+    let code = refusal(rig.draft(&release(1, rig)))?;
+    ensure!(code == Code::Locked, "{code}");
+    // The owner opens the keystore to look; the kill holds.
+    rig.unlock()?;
+    ensure!(
+        rig.status()?.kill == "ACTIVATED",
+        "unlocking released the kill"
+    );
+    let mut tried = 2;
+    for epoch in [0, 2, 3, u64::MAX] {
+        let code = refusal(rig.draft(&release(epoch, rig)))?;
+        ensure!(code == Code::KillNotActive, "epoch {epoch}: {code}");
+        tried += 1;
+    }
+    let facts = release(1, rig);
+    let drafted = rig.draft(&facts)?;
+    let text = drafted.text.clone();
+    let honest = rig.owner_signature(&text)?;
+    let owner = honest.owner;
+    let made = |signature: Vec<u8>| OwnerSignature {
+        owner,
+        envelope: Envelope::Ed25519Plain,
+        signature,
+    };
+    let forgeries: Vec<(&str, Vec<OwnerSignature>)> = vec![
+        ("nobody", vec![]),
+        ("zeros", vec![made(vec![0; 64])]),
+        ("nothing", vec![made(vec![])]),
+        (
+            "a stranger",
+            vec![rig.signature_by(&key(99), text.as_bytes())?],
+        ),
+        (
+            "the agent",
+            vec![rig.signature_by(&key(22), text.as_bytes())?],
+        ),
+        (
+            "another owner's name",
+            vec![OwnerSignature {
+                owner: OwnerId::from_bytes([1; 16]),
+                ..honest.clone()
+            }],
+        ),
+        ("a statement from before", vec![earlier_signature.clone()]),
+        (
+            "another kind's heading",
+            vec![rig.owner_signature(&text.replace("RELEASE KILL SWITCH", "RELEASE PAUSE"))?],
+        ),
+        (
+            "the log's head",
+            vec![rig.signature_by(&owner_key(), rig.status()?.head.as_bytes())?],
+        ),
+        // The owner's true signature, without the password: a gateway never releases.
+        ("the gateway", vec![honest]),
+    ];
+    for (who, signatures) in forgeries {
+        let code =
+            refusal(rig.submit(drafted.statement, &signatures)).with_context(|| who.to_owned())?;
+        let expected = [
+            Code::QuorumMissing,
+            Code::StatementSignature,
+            Code::OwnerUnknown,
+            Code::AdminOnly,
+        ];
+        ensure!(expected.contains(&code), "{who}: {code}");
+        ensure!(rig.status()?.kill == "ACTIVATED", "{who} released the kill");
+        tried += 1;
+    }
+    // Each other kind that can be written now, signed by the owner, against the release; and the other way.
+    let code = refusal(rig.submit(earlier.statement, &[earlier_signature]))?;
+    ensure!(
+        [Code::Killed, Code::StatementUnknown].contains(&code),
+        "{code}"
+    );
+    for facts in [
+        resume,
+        StatementFacts::GrantSession {
+            grant: waiaas_tests::agent::grant(&key(55), &[rig.cast.evm], &[EVM], 1, 1),
+        },
+        StatementFacts::EnrolWithdrawal {
+            account: waiaas_tests::stage::account(
+                EVM,
+                "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+            ),
+        },
+        StatementFacts::AdoptPolicy {
+            document: rig.next_policy(|_| {})?.to_bytes(),
+        },
+    ] {
+        if let Ok(other) = rig.draft(&facts) {
+            let signature = rig.owner_signature(&other.text)?;
+            let code = refusal(rig.submit(drafted.statement, std::slice::from_ref(&signature)))?;
+            ensure!(
+                code == Code::StatementSignature,
+                "{} as a release: {code}",
+                facts.heading()
+            );
+            let code = refusal(rig.submit(other.statement, &[signature]))?;
+            ensure!(
+                code == Code::Killed,
+                "{} while killed: {code}",
+                facts.heading()
+            );
+            tried += 2;
+        }
+    }
+    let transfer = rig.to_evm(1);
+    let request = rig.request(&transfer)?;
+    rig.refuse(
+        "while killed",
+        request,
+        &[Code::Killed, Code::SessionRevoked, Code::Locked],
+    )?;
+    // The true release, with the password, then the owner resumes; an old release is of no use again.
+    rig.say_with_password(&facts)?;
+    rig.record.kill_ends.push(Instant::now());
+    let request = rig.request(&transfer)?;
+    rig.refuse("recovering", request, &[Code::Frozen, Code::Killed])?;
+    rig.say_with_password(&StatementFacts::ReleasePause { wallet: None })?;
+    rig.pay(&transfer)?;
+    rig.kill()?;
+    rig.unlock()?;
+    let code = refusal(rig.draft(&release(1, rig)))?;
+    ensure!(code == Code::KillNotActive, "an older epoch: {code}");
+    rig.use_up("killed");
+    Ok(format!(
+        "{} forged releases refused; the true one, and none of the earlier epoch",
+        tried + 1
+    ))
+}
+
+fn ends_while_killing(_: &mut Rig, template: &Template) -> Result<String> {
+    let mut random = Random(27);
+    let (mut heard, mut unheard_held) = (0, 0);
+    for _ in 0..ENDS {
+        let (answered, held) =
+            Template::aside(template.rig()?, |rig| ended_while_killing(rig, &mut random))?;
+        ensure!(held || !answered, "an acknowledged kill is gone");
+        heard += u32::from(answered);
+        unheard_held += u32::from(held && !answered);
+    }
+    Ok(format!(
+        "{ENDS} ends: {heard} kills were acknowledged and held; of the others {unheard_held} held"
+    ))
+}
+
+/// Whether the kill was acknowledged before the end, and whether it held behind it.
+fn ended_while_killing(rig: &mut Rig, random: &mut Random) -> Result<(bool, bool)> {
+    let mut wire = Wire::introduced(&rig.home.gateway_socket())?;
+    ensure!(wire.push(&kill(1), Duration::from_secs(1)));
+    // Anywhere from before the write to behind the answer.
+    std::thread::sleep(Duration::from_micros(random.next() % 4000));
+    rig.crash();
+    // What the signer had sent is still there to be read.
+    let answered = wire
+        .answer_to(1, Duration::from_millis(500))
+        .is_ok_and(|answer| matches!(answer, Answer::Results(_)));
+    rig.record.captured.extend(&wire.captured);
+    rig.record.accepted += 1;
+    rig.restart()?;
+    let held = rig.status()?.kill == "ACTIVATED";
+    rig.unlock()?;
+    ensure!(
+        (rig.status()?.kill == "ACTIVATED") == held,
+        "unlocking changed the kill"
+    );
+    if !held {
+        rig.kill()?;
+    }
+    rig.record.kills.push(Instant::now());
+    let transfer = rig.to_evm(1);
+    let request = rig.request(&transfer)?;
+    rig.refuse(
+        "killed",
+        request,
+        &[Code::Killed, Code::SessionRevoked, Code::Locked],
+    )?;
+    rig.use_up("killed");
+    Ok((answered, held))
+}
+
+fn the_kills_two_ways(rig: &mut Rig, template: &Template) -> Result<String> {
+    // The gateway's own kill stops the service, and nothing else of the owner's is lost.
+    rig.kill()?;
+    let status = rig.status()?;
+    ensure!(status.kill == "ACTIVATED" && !status.unlocked);
+    rig.unlock()?;
+    rig.say_with_password(&release(1, rig))?;
+    rig.record.kill_ends.push(Instant::now());
+    rig.say_with_password(&StatementFacts::ReleasePause { wallet: None })?;
+    let transfer = rig.to_evm(1);
+    rig.pay(&transfer)?;
+    // The owner's kill while the gateway floods every place that it has.
+    let took = Template::aside(template.rig()?, killed_in_a_flood)?;
+    Ok(format!(
+        "the gateway's kill was undone by owner and password; the owner's passed a flood in {} ms",
+        took.as_millis()
+    ))
+}
+
+fn killed_in_a_flood(rig: &mut Rig) -> Result<Duration> {
+    let transfer = rig.to_evm(1);
+    let mut frames = Vec::new();
+    for question in 1..=250 {
+        frames.extend(payment(question, 1, &rig.invented(&transfer)?));
+    }
+    let mut wires = Vec::new();
+    for _ in 0..6 {
+        wires.push(Wire::introduced(&rig.home.gateway_socket())?);
+    }
+    for wire in &mut wires {
+        let _ = wire.push(&frames, Duration::from_millis(300));
+    }
+    let start = Instant::now();
+    rig.block(rig.owner().admin.kill())?;
+    let took = start.elapsed();
+    rig.record.kills.push(Instant::now());
+    rig.record.accepted += 1;
+    // One payment for each key: the six connections asked for the same 250.
+    rig.record.unanswered += 250;
+    ensure!(
+        took < Duration::from_secs(5),
+        "the owner's kill took {took:?}"
+    );
+    ensure!(rig.status()?.kill == "ACTIVATED");
+    rig.use_up("killed");
+    Ok(took)
+}

@@ -1,0 +1,263 @@
+//! Where a signer of these tests lives: a home whose signer, gateway and owner are three users, as the
+//! claim demands, copied from one that was set up once. Needs root, to become the other users.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use tempfile::TempDir;
+use waiaas_client::NewWallet;
+use waiaas_shared::caip::{ChainId, Family};
+use waiaas_shared::digest::{Domain, hash};
+use waiaas_shared::ids::SessionId;
+use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::session::{Credential, SessionGrant};
+use waiaas_tests::agent::{Agent, grant, key};
+use waiaas_tests::owner::{Owner, policy, rule};
+use waiaas_tests::stage::{EVM, EVM_TO, LIMIT, SOLANA_TO, account, solana};
+use xtask::process::Process;
+use xtask::product::Product;
+
+/// The signer's user.
+pub(crate) const SIGNER_UID: u32 = 64_001;
+/// The gateway's: the attacker.
+pub(crate) const GATEWAY_UID: u32 = 64_002;
+/// A user who is neither, nor the owner (root, here).
+pub(crate) const STRANGER_UID: u32 = 64_003;
+/// Window limits of the first policy, base units.
+pub(crate) const WINDOW: u128 = LIMIT * 10;
+/// A main network: as long as one wallet is bound to it, policies wait to mature.
+pub(crate) const MAIN: ChainId = ChainId::Evm(1);
+/// How long a start may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Who plays in these tests.
+#[derive(Debug, Clone)]
+pub(crate) struct Cast {
+    /// A wallet on the local EVM chain, and one on the local Solana.
+    pub(crate) evm: NewWallet,
+    pub(crate) solana: NewWallet,
+    /// Another of each, of which only `other` may spend.
+    pub(crate) other_evm: NewWallet,
+    pub(crate) other_solana: NewWallet,
+    /// On the main network, without a rule.
+    pub(crate) main: NewWallet,
+    /// An agent with its key, for the first two wallets.
+    pub(crate) agent: Agent,
+    /// Another agent, for the other two.
+    pub(crate) other: Agent,
+    /// A session with a bearer secret, for the first two: what the gateway says passes for the agent.
+    pub(crate) bearer: SessionId,
+    /// The first policy.
+    pub(crate) policy: PolicyDocument,
+    /// The 24 words.
+    pub(crate) phrase: Vec<u8>,
+}
+
+/// State and sockets of one signer.
+#[derive(Debug)]
+pub(crate) struct Home {
+    folder: TempDir,
+    /// A copy of the signer that every user may run: the build folder may be closed to others.
+    program: PathBuf,
+    mounted: bool,
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if self.mounted {
+            let _ = Command::new("umount").arg("-l").arg(self.state()).status();
+        }
+    }
+}
+
+impl Home {
+    /// An empty home, with a program of its own.
+    pub(crate) fn new() -> Result<Self> {
+        let mut home = Self::with_program(PathBuf::new())?;
+        home.program = home.path().join("waiaas-signer");
+        fs::copy(Product::for_tests()?.signer(), &home.program)?;
+        fs::set_permissions(&home.program, fs::Permissions::from_mode(0o755))?;
+        Ok(home)
+    }
+
+    fn with_program(program: PathBuf) -> Result<Self> {
+        ensure!(
+            nix::unistd::geteuid().is_root(),
+            "the hostile gateway is a user of its own: run this as root"
+        );
+        let folder = tempfile::tempdir()?;
+        let home = Self {
+            folder,
+            program,
+            mounted: false,
+        };
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o711))?;
+        for (name, mode) in [("state", 0o700), ("run", 0o755)] {
+            let path = home.path().join(name);
+            fs::create_dir(&path)?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
+            chown(&path, Some(SIGNER_UID), Some(SIGNER_UID))?;
+        }
+        let config = format!(
+            "state-directory = {:?}\ngateway-socket = {:?}\nadmin-socket = {:?}\n\
+             gateway-uids = [{GATEWAY_UID}]\nadmin-uids = [0]\n",
+            home.state(),
+            home.gateway_socket(),
+            home.admin_socket()
+        );
+        fs::write(home.config(), config)?;
+        fs::set_permissions(home.config(), fs::Permissions::from_mode(0o644))?;
+        Ok(home)
+    }
+
+    /// A home with the state of another, as it is set up.
+    pub(crate) fn like(template: &Self) -> Result<Self> {
+        let home = Self::with_program(template.program.clone())?;
+        home.take_state(template)?;
+        Ok(home)
+    }
+
+    /// The same, on a disk of its own of so many bytes.
+    pub(crate) fn on_small_disk(template: &Self, bytes: u64) -> Result<Self> {
+        let mut home = Self::with_program(template.program.clone())?;
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o"])
+            .arg(format!(
+                "size={bytes},mode=700,uid={SIGNER_UID},gid={SIGNER_UID}"
+            ))
+            .arg("tmpfs")
+            .arg(home.state())
+            .status()?;
+        ensure!(mounted.success(), "a small disk needs the right to mount");
+        home.mounted = true;
+        home.take_state(template)?;
+        Ok(home)
+    }
+
+    fn take_state(&self, template: &Self) -> Result<()> {
+        for entry in fs::read_dir(template.state())? {
+            let entry = entry?;
+            let to = self.state().join(entry.file_name());
+            fs::copy(entry.path(), &to)?;
+            chown(&to, Some(SIGNER_UID), Some(SIGNER_UID))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.path().join("state")
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.path().join("signer.toml")
+    }
+
+    pub(crate) fn gateway_socket(&self) -> PathBuf {
+        self.path().join("run/gateway.sock")
+    }
+
+    pub(crate) fn admin_socket(&self) -> PathBuf {
+        self.path().join("run/admin.sock")
+    }
+
+    /// What the signer printed on its standard error, over all its starts.
+    pub(crate) fn errors(&self) -> PathBuf {
+        self.path().join("stderr")
+    }
+
+    /// Starts the signer under its own user.
+    pub(crate) fn start(&self) -> Result<Process> {
+        let mut options = File::options();
+        let errors = options.create(true).append(true).open(self.errors())?;
+        let mut process = Process::spawn(
+            "waiaas-signer",
+            Command::new(&self.program)
+                .arg("--config")
+                .arg(self.config())
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(errors)
+                .uid(SIGNER_UID)
+                .gid(SIGNER_UID),
+        )?;
+        process
+            .ready(PATIENCE, |line| (line == "ready").then_some(()))
+            .context("the signer did not become ready")?;
+        Ok(process)
+    }
+}
+
+/// Runs `action` as another user; connections made in it belong to that user. Only the main thread of
+/// these tests calls it.
+pub(crate) fn as_user<T>(uid: u32, action: impl FnOnce() -> T) -> Result<T> {
+    nix::unistd::seteuid(uid.into())?;
+    let result = action();
+    nix::unistd::seteuid(0.into())?;
+    Ok(result)
+}
+
+/// Sets a signer up, from nothing: owner, wallets, policy, sessions.
+pub(crate) async fn set_up(home: &Home) -> Result<Cast> {
+    let mut owner = Owner::connect(&home.admin_socket()).await?;
+    let phrase = owner.initialize().await?;
+    owner
+        .enrol(vec![account(EVM, EVM_TO), account(solana(), SOLANA_TO)])
+        .await?;
+    let evm = owner.wallet(Family::Evm, EVM).await?;
+    let solana_wallet = owner.wallet(Family::Solana, solana()).await?;
+    let other_evm = owner.wallet(Family::Evm, EVM).await?;
+    let other_solana = owner.wallet(Family::Solana, solana()).await?;
+    let main = owner.wallet(Family::Evm, MAIN).await?;
+    let policy = first_policy();
+    owner.adopt(&policy).await?;
+    let signer = owner.admin.status().await?.signer.context("a signer")?;
+    let networks = [EVM, solana()];
+    let mut agents = Vec::new();
+    for (number, wallets) in [(22, [evm, solana_wallet]), (33, [other_evm, other_solana])] {
+        let key = key(number);
+        let session = owner
+            .grant(grant(&key, &wallets, &networks, LIMIT, u128::MAX))
+            .await?;
+        agents.push(Agent {
+            signer,
+            session,
+            key,
+        });
+    }
+    let unbound = SessionGrant {
+        credential: Credential::Bearer(hash(Domain::SessionSecret, &[b"bearer secret"])),
+        ..grant(&key(22), &[evm, solana_wallet], &networks, LIMIT, u128::MAX)
+    };
+    let bearer = owner.grant(unbound).await?;
+    let other = agents.pop().context("two agents")?;
+    let agent = agents.pop().context("two agents")?;
+    Ok(Cast {
+        evm,
+        solana: solana_wallet,
+        other_evm,
+        other_solana,
+        main,
+        agent,
+        other,
+        bearer,
+        policy,
+        phrase,
+    })
+}
+
+/// The policy of the beginning: both local chains, one recipient on each.
+pub(crate) fn first_policy() -> PolicyDocument {
+    policy(
+        vec![rule(EVM, LIMIT, WINDOW), rule(solana(), LIMIT, WINDOW)],
+        &[account(EVM, EVM_TO), account(solana(), SOLANA_TO)],
+    )
+}
