@@ -79,6 +79,8 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
     while let Some(argument) = rest.next() {
         match argument.as_str() {
             "--skip" => unwanted.extend(rest.next()),
+            // Flags with a value that names no test; `cargo nextest` lists with one.
+            "--format" | "--color" | "--test-threads" | "--logfile" => drop(rest.next()),
             flag if flag.starts_with('-') => {}
             _ => wanted.push(argument),
         }
