@@ -4,6 +4,7 @@
 mod credit;
 mod intent;
 mod kinds;
+mod machine;
 mod owner;
 mod owner_runs;
 mod owners;
