@@ -6,6 +6,7 @@
 //! One seed, with its trace: `WAIAAS_SEEDS=42 cargo test -p waiaas-signer --lib -- --ignored one_seed`.
 
 mod checker;
+mod day;
 mod doctored;
 mod history;
 pub(super) mod machine;
