@@ -135,11 +135,18 @@ def run(program, folder, number, sequences):
     """The sequence that finds a mutant, or none."""
     environment = {**os.environ, "WAIAAS_MUTANT": str(number), "WAIAAS_SEEDS": f"0-{sequences}", "RUST_BACKTRACE": "0"}
     command = [program, "--ignored", "machine::more_sequences", "--nocapture"]
-    done = subprocess.run(command, cwd=folder / "signer", env=environment, capture_output=True, text=True)
-    found = re.search(r"^sequence (\d+) failed", done.stderr, re.MULTILINE)
-    if not found and done.returncode != 0:
-        sys.exit(done.stdout + done.stderr)
-    return int(found.group(1)) if found else None
+    with subprocess.Popen(command, cwd=folder / "signer", env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as test:
+        said = []
+        for line in test.stderr:
+            found = re.match(r"sequence (\d+) failed", line)
+            if found:
+                # It would go on to cut its steps down.
+                test.kill()
+                return int(found.group(1))
+            said.append(line)
+    if test.returncode != 0:
+        sys.exit("".join(said))
+    return None
 
 
 def main():

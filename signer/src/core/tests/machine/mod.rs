@@ -43,7 +43,7 @@ fn sequence(seed: u64, counts: &mut BTreeMap<&'static str, u64>) -> (Vec<Step>, 
     let mut steps = Vec::new();
     let mut run = || -> Checked {
         let mut run = world(seed)?;
-        for _ in 0..random.between(16, 44) {
+        for _ in 0..random.between(20, 60) {
             let step = choose::next(&mut random, &run.book);
             steps.push(step.clone());
             run.step(&step)?;
