@@ -1,47 +1,78 @@
 //! The second calculator: what every signature took at worst, read from its bytes, against every
-//! document that bound when it was made. Exact sums over exact windows; none of the product's
-//! decoders, windows or evaluation. The product rounds against the spender, so what it lets through
-//! must always pass here.
+//! document that bound when it was made, and what it had to wait for. Exact sums over exact windows;
+//! none of the product's decoders, windows or evaluation. The product rounds against the spender, so
+//! what it lets through must always pass here.
+
+mod aside;
+mod limits;
+mod owners;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, ensure};
 use waiaas_shared::address::Account;
-use waiaas_shared::caip::{AccountId, ChainId};
+use waiaas_shared::caip::ChainId;
+use waiaas_shared::digest::Digest;
 use waiaas_shared::event::{Event, EventBody, Spend};
-use waiaas_shared::ids::{SessionId, StatementId, WalletId};
-use waiaas_shared::policy::document::{AssetRule, PolicyDocument};
+use waiaas_shared::ids::{SessionId, StatementId, TransactionId, WalletId};
+use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::session::SessionGrant;
 use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::time::Clocks;
 
+use self::limits::{Case, Demand, demand};
+use self::owners::Owners;
+use self::waiting::Waits;
 use crate::bytes::{Outflow, read_evm, read_solana};
 
 const HOUR: u64 = 3_600_000;
 
 /// A charge as this calculator counts it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Charged {
+    sequence: u64,
+    transaction: TransactionId,
     wallet: WalletId,
     chain: ChainId,
     session: SessionId,
     at: u64,
     amount: u128,
+    transfers: Vec<(Vec<u8>, u128)>,
+}
+
+/// A document, with when earlier ones stop binding; never, if it was voided.
+#[derive(Debug)]
+struct Adopted {
+    matures: Option<u64>,
+    document: PolicyDocument,
 }
 
 /// What the log has said so far.
 #[derive(Debug, Default)]
 pub(crate) struct Calculator {
-    statements: BTreeMap<StatementId, StatementFacts>,
-    documents: Vec<(u64, PolicyDocument)>,
+    sequence: u64,
+    owners: Owners,
+    waits: Waits,
+    documents: Vec<Adopted>,
     sessions: BTreeMap<SessionId, SessionGrant>,
+    /// Sessions that were revoked or expired; and those that a kill ended, which its release may restore.
+    ended: BTreeSet<SessionId>,
+    by_kill: BTreeSet<SessionId>,
     wallets: BTreeMap<WalletId, (Account, Vec<ChainId>)>,
+    paused: BTreeSet<WalletId>,
     nonces: BTreeMap<(WalletId, ChainId), u64>,
     outstanding: BTreeMap<(WalletId, ChainId), u128>,
     charged: Vec<Charged>,
-    used: BTreeSet<StatementId>,
-    /// Between a kill and its release; between a pause of everything and its end.
+    credited: BTreeSet<u64>,
+    /// Idempotency keys of which a payment came: one each, waiting or not.
+    asked: BTreeMap<Digest, TransactionId>,
+    /// Between a kill and its release; between a pause of everything and its end; between a clock's
+    /// step and the owner's word on the time.
     killed: bool,
     frozen: bool,
+    closed: bool,
     kill_epoch: u64,
     last_run: u64,
     /// What does not hold, with the check it belongs to.
@@ -69,19 +100,78 @@ impl Calculator {
         self.failures.push(format!("{check}: {what}"));
     }
 
+    fn must(&mut self, check: &str, result: Result<()>) {
+        if let Err(broken) = result {
+            self.fail(check, format!("event {}: {broken:#}", self.sequence));
+        }
+    }
+
     /// Takes the next event of the log.
     pub(crate) fn take(&mut self, event: &Event) {
-        let (run, budget) = (event.clocks.run.millis(), event.clocks.budget.millis());
+        self.sequence += 1;
+        let run = event.clocks.run.millis();
         if run < self.last_run {
             self.fail("O5", "the waiting clock went back");
         }
         self.last_run = run;
+        let decided = self.owners.take(&event.body, event.clocks.wall.millis());
+        self.must("O4", decided);
         match &event.body {
-            EventBody::StatementIssued {
-                statement, facts, ..
-            } => {
-                self.statements.insert(*statement, facts.clone());
+            EventBody::IntentOpened(intent) => {
+                let result = self.opened(intent, event.clocks);
+                self.must("O3", result);
             }
+            EventBody::IntentApproved {
+                transaction,
+                statement,
+                signers,
+                until,
+            } => {
+                let says = matches!(self.owners.facts(*statement),
+                    Some(StatementFacts::ApprovePayment { transaction: said }) if said == transaction);
+                let quorum = self.owners.quorum();
+                let result = if says && !self.killed {
+                    let until = until.millis();
+                    self.waits
+                        .approved(*transaction, signers, quorum, until, run)
+                } else {
+                    Err(anyhow::anyhow!("{transaction}: another decision"))
+                };
+                self.must("O4", result);
+            }
+            EventBody::IntentsEnded {
+                transactions,
+                cause,
+            } => {
+                let result = transactions.iter().try_for_each(|transaction| {
+                    let wait = self.waits.ended(*transaction)?;
+                    wait.may_end(cause, event.clocks, self.killed, &self.ended, &self.owners)
+                });
+                self.must("O9", result);
+            }
+            EventBody::SpendCommitted(spend) => {
+                let result = self.spend(spend, event.clocks);
+                self.must("O2", result);
+            }
+            EventBody::Withdrawn {
+                statement, spend, ..
+            } => {
+                let result = self.withdrawal(*statement, spend);
+                self.must("O4", result);
+            }
+            EventBody::Credited {
+                sequence, amounts, ..
+            } => {
+                let result = self.credit(*sequence, amounts);
+                self.must("O4", result);
+            }
+            body => self.state(body, run),
+        }
+    }
+
+    /// What changes who may spend how much.
+    fn state(&mut self, body: &EventBody, run: u64) {
+        match body {
             EventBody::WalletCreated {
                 wallet,
                 account,
@@ -99,42 +189,38 @@ impl Calculator {
                 epoch,
                 matures,
                 ..
-            } => {
-                self.used_once(*statement);
-                self.adopted(*statement, *epoch, matures.millis(), run);
-            }
+            } => self.adopted(*statement, *epoch, matures.millis(), run),
             EventBody::SessionGranted {
                 session, statement, ..
-            } => {
-                self.used_once(*statement);
-                if let Some(StatementFacts::GrantSession { grant }) = self.statements.get(statement)
-                {
+            } => match self.owners.facts(*statement) {
+                Some(StatementFacts::GrantSession { grant }) => {
                     self.sessions.insert(*session, grant.clone());
-                } else {
-                    self.fail("O4", "a session without its grant");
                 }
+                _ => self.fail("O4", "a session without its grant"),
+            },
+            EventBody::SessionRevoked { session, .. } | EventBody::SessionExpired { session } => {
+                self.ended.insert(*session);
             }
-            EventBody::SpendCommitted(spend) => {
-                if let Err(broken) = self.spend(spend, run, budget) {
-                    self.fail("O2", format!("{}: {broken:#}", spend.transaction));
-                }
-            }
-            EventBody::Withdrawn {
-                statement, spend, ..
+            EventBody::OwnerSuspended {
+                owner,
+                policies,
+                sessions,
+                ..
             } => {
-                self.used_once(*statement);
-                if let Err(broken) = self.withdrawal(*statement, spend) {
-                    self.fail("O4", format!("withdrawal: {broken:#}"));
+                self.ended.extend(sessions);
+                self.waits.void(*owner);
+                for adopted in &mut self.documents {
+                    if policies.contains(&adopted.document.epoch) {
+                        adopted.matures = None;
+                    }
                 }
             }
             EventBody::NonceAttested {
                 wallet,
                 chain,
                 next,
-                statement,
                 ..
             } => {
-                self.used_once(*statement);
                 self.outstanding.remove(&(*wallet, *chain));
                 let before = self.nonces.insert((*wallet, *chain), *next);
                 if before.is_some_and(|before| *next < before) {
@@ -146,53 +232,58 @@ impl Calculator {
                     self.fail("O5", "the kill epoch did not rise");
                 }
                 (self.killed, self.kill_epoch) = (true, *epoch);
+                let ended = &self.ended;
+                let sessions = self.sessions.keys().copied();
+                self.by_kill
+                    .extend(sessions.filter(|session| !ended.contains(session)));
             }
             EventBody::KillReleased {
-                statement, epoch, ..
+                statement,
+                epoch,
+                sessions,
+                ..
             } => {
-                self.used_once(*statement);
-                let facts = self.statements.get(statement);
-                let said = matches!(facts, Some(StatementFacts::ReleaseKill { epoch: said, .. }) if said == epoch);
-                if !said || *epoch != self.kill_epoch {
-                    self.fail("O6", "a release without its statement");
+                let said = matches!(self.owners.facts(*statement),
+                    Some(StatementFacts::ReleaseKill { epoch: said, .. }) if said == epoch);
+                if !said || *epoch != self.kill_epoch || self.waits.any() {
+                    self.fail("O6", "a release without its statement, or with what waited");
                 }
+                if sessions.iter().any(|session| !self.by_kill.remove(session)) {
+                    self.fail("O6", "a session came back that the kill had not ended");
+                }
+                self.ended.append(&mut self.by_kill);
                 // The owner resumes by a statement of its own.
                 (self.killed, self.frozen) = (false, true);
             }
             EventBody::Paused { wallet: None, .. } => self.frozen = true,
-            EventBody::PauseReleased {
-                wallet, statement, ..
+            EventBody::Paused {
+                wallet: Some(wallet),
+                ..
             } => {
-                self.used_once(*statement);
-                self.frozen &= wallet.is_some();
+                self.paused.insert(*wallet);
             }
-            EventBody::TimeStated { statement, .. }
-            | EventBody::WithdrawalEnrolled { statement, .. }
-            | EventBody::OwnerEnrolled { statement, .. } => self.used_once(*statement),
+            EventBody::PauseReleased { wallet: None, .. } => self.frozen = false,
+            EventBody::PauseReleased {
+                wallet: Some(wallet),
+                ..
+            } => {
+                self.paused.remove(wallet);
+            }
+            EventBody::ClockStepped { .. } => self.closed = true,
+            EventBody::TimeStated { .. } => self.closed = false,
             _ => {}
         }
     }
 
-    fn used_once(&mut self, statement: StatementId) {
-        if !self.statements.contains_key(&statement) {
-            self.fail("O4", format!("{statement} was never issued"));
-        }
-        if !self.used.insert(statement) {
-            self.fail("O4", format!("{statement} was used twice"));
-        }
-    }
-
     fn adopted(&mut self, statement: StatementId, epoch: u64, matures: u64, run: u64) {
-        let Some(StatementFacts::AdoptPolicy { document }) = self.statements.get(&statement) else {
+        let Some(StatementFacts::AdoptPolicy { document }) = self.owners.facts(statement) else {
             return self.fail("O4", "a policy without its statement");
         };
         let Ok(document) = PolicyDocument::from_bytes(document) else {
             return self.fail("O2", "a policy that cannot be read");
         };
-        let before = self
-            .documents
-            .last()
-            .map_or(0, |(_, document)| document.epoch);
+        let newest = self.documents.last();
+        let before = newest.map_or(0, |adopted| adopted.document.epoch);
         if epoch != document.epoch || epoch != before + 1 {
             self.fail("O5", format!("policy epoch {epoch} after {before}"));
         }
@@ -204,21 +295,51 @@ impl Calculator {
         if main && before > 0 && matures < run + HOUR {
             self.fail("O3", format!("policy {epoch} matures within the hour"));
         }
-        self.documents.push((matures, document));
+        self.owners.policy_changed();
+        self.documents.push(Adopted {
+            matures: Some(matures),
+            document,
+        });
     }
 
     /// A document binds until a later one has matured.
     fn binding(&self, run: u64) -> impl Iterator<Item = &PolicyDocument> {
-        let newest = self
-            .documents
-            .iter()
-            .rposition(|(matures, _)| *matures <= run);
+        let matured = |adopted: &Adopted| adopted.matures.is_some_and(|matures| matures <= run);
+        let newest = self.documents.iter().rposition(matured);
         let binding = self.documents.iter().skip(newest.unwrap_or(0));
-        binding.map(|(_, document)| document)
+        binding.map(|adopted| &adopted.document)
     }
 
-    fn spend(&mut self, spend: &Spend, run: u64, budget: u64) -> Result<()> {
-        ensure!(!self.killed && !self.frozen, "signed although stopped (O6)");
+    /// Whether anything of this session and wallet may be let through now.
+    fn open_to(&self, session: SessionId, wallet: WalletId, wall: u64) -> Result<&SessionGrant> {
+        let stopped = self.killed || self.frozen || self.closed || self.paused.contains(&wallet);
+        ensure!(!stopped, "although stopped (O6)");
+        let ended = self.ended.contains(&session) || self.by_kill.contains(&session);
+        ensure!(!ended, "of an ended session (O6)");
+        let grant = self.sessions.get(&session).context("a granted session")?;
+        ensure!(grant.expires.millis() > wall, "of an expired session (O6)");
+        ensure!(grant.wallets.contains(&wallet), "the session's wallet");
+        Ok(grant)
+    }
+
+    fn opened(&mut self, intent: &waiaas_shared::intent::Intent, clocks: Clocks) -> Result<()> {
+        self.open_to(intent.session, intent.wallet, clocks.wall.millis())?;
+        let asked = self.asked.insert(intent.idempotency, intent.transaction);
+        ensure!(asked.is_none(), "one request opened two payments (O4)");
+        ensure!(!self.documents.is_empty(), "no policy bound");
+        let mut waits = std::mem::take(&mut self.waits);
+        let binding: Vec<_> = self.binding(clocks.run.millis()).collect();
+        let opened = waits.open(intent, clocks, &binding);
+        self.waits = waits;
+        opened
+    }
+
+    fn spend(&mut self, spend: &Spend, clocks: Clocks) -> Result<()> {
+        let (run, budget) = (clocks.run.millis(), clocks.budget.millis());
+        let session = spend.session.context("a session")?;
+        let grant = self
+            .open_to(session, spend.wallet, clocks.wall.millis())?
+            .clone();
         let (account, networks) = self.wallets.get(&spend.wallet).context("a wallet")?.clone();
         ensure!(networks.contains(&spend.chain), "a network of the wallet");
         let outflow = outflow(account, &spend.unsigned)?;
@@ -233,23 +354,76 @@ impl Calculator {
             "charged {charged:?} for {total}"
         );
         self.next_nonce(spend, outflow.nonce)?;
-        let session = spend.session.context("a session")?;
-        let grant = self.sessions.get(&session).context("a granted session")?;
-        ensure!(
-            grant.wallets.contains(&spend.wallet),
-            "the session's wallet"
-        );
-        let limit = grant
-            .limit(spend.chain.native_asset())
-            .context("the session's asset")?;
-        let own: Vec<_> = self
+        self.session_allows(session, &grant, spend.chain, total)?;
+        let key = (spend.wallet, spend.chain);
+        let outstanding = self.outstanding.get(&key).copied().unwrap_or(0) + total;
+        let mut asks = Demand::default();
+        let mut bound = 0;
+        for document in self.binding(run) {
+            asks = asks.strictest(demand(&Case {
+                document,
+                spend,
+                outflow: &outflow,
+                grant: &grant,
+                session,
+                charged: &self.charged,
+                outstanding,
+                now: budget,
+            })?);
+            bound += 1;
+        }
+        ensure!(bound > 0, "no policy bound");
+        let again = self
             .charged
             .iter()
-            .filter(|one| one.session == session)
-            .collect();
-        let so_far: u128 = own
-            .iter()
-            .filter(|one| one.chain == spend.chain)
+            .any(|one| one.transaction == spend.transaction);
+        ensure!(!again, "signed twice (O4)");
+        let asked = self.asked.insert(spend.idempotency, spend.transaction);
+        ensure!(
+            asked.is_none_or(|asked| asked == spend.transaction),
+            "one request made two payments (O4)"
+        );
+        match self.waits.take(spend.transaction)? {
+            Some(wait) => wait.release(spend, &outflow, &asks, clocks, &self.owners)?,
+            None => {
+                ensure!(
+                    asks.tier <= Tier::Notify,
+                    "not at once: {:?} (O3)",
+                    asks.tier
+                );
+                ensure!(
+                    (asks.tier..=Tier::Notify).contains(&spend.tier),
+                    "recorded as {:?}",
+                    spend.tier
+                );
+            }
+        }
+        self.outstanding.insert(key, outstanding);
+        self.charged.push(Charged {
+            sequence: self.sequence,
+            transaction: spend.transaction,
+            wallet: spend.wallet,
+            chain: spend.chain,
+            session,
+            at: budget,
+            amount: total,
+            transfers: outflow.transfers,
+        });
+        Ok(())
+    }
+
+    fn session_allows(
+        &self,
+        session: SessionId,
+        grant: &SessionGrant,
+        chain: ChainId,
+        total: u128,
+    ) -> Result<()> {
+        let asset = chain.native_asset();
+        let limit = grant.limit(asset).context("the session's asset")?;
+        let own = || self.charged.iter().filter(|one| one.session == session);
+        let so_far: u128 = own()
+            .filter(|one| one.chain == chain)
             .map(|one| one.amount)
             .sum();
         ensure!(
@@ -261,45 +435,9 @@ impl Calculator {
             "the session's total"
         );
         ensure!(
-            own.len() < usize::try_from(grant.count)?,
+            own().count() < usize::try_from(grant.count)?,
             "the session's count"
         );
-        let key = (spend.wallet, spend.chain);
-        let outstanding = self.outstanding.get(&key).copied().unwrap_or(0) + total;
-        let mut bound = 0;
-        for document in self.binding(run) {
-            let rule = document
-                .asset(spend.chain.native_asset())
-                .context("a rule")?;
-            self.within(rule, spend, total, budget)?;
-            let ceiling = rule.fee_ceiling.context("a fee ceiling")?;
-            ensure!(outflow.fee <= ceiling.base_units(), "the fee's ceiling");
-            ensure!(
-                total <= rule.notify_up_to.base_units(),
-                "more than is signed at once (O3)"
-            );
-            if let Some(cap) = rule.outstanding {
-                ensure!(outstanding <= cap.base_units(), "outstanding");
-            }
-            for (to, _) in &outflow.transfers {
-                let listed = document.recipients.iter().any(|known| {
-                    known.account.chain() == spend.chain
-                        && account_bytes(known.account.account()) == *to
-                });
-                ensure!(listed, "an unlisted recipient");
-            }
-            bound += 1;
-        }
-        ensure!(bound > 0, "no policy bound");
-        self.outstanding.insert(key, outstanding);
-        let (wallet, chain) = key;
-        self.charged.push(Charged {
-            wallet,
-            chain,
-            session,
-            at: budget,
-            amount: total,
-        });
         Ok(())
     }
 
@@ -312,65 +450,6 @@ impl Calculator {
                 .context("a nonce")?;
             ensure!(*next == nonce, "nonce {nonce}, not {next} (O5)");
             *next += 1;
-        }
-        Ok(())
-    }
-
-    fn within(&self, rule: &AssetRule, spend: &Spend, total: u128, now: u64) -> Result<()> {
-        ensure!(
-            total <= rule.per_transaction.base_units(),
-            "per transaction"
-        );
-        let own = || {
-            let charged = self.charged.iter();
-            charged.filter(|one| one.wallet == spend.wallet && one.chain == spend.chain)
-        };
-        for (hours, limit) in [
-            (1, rule.hour),
-            (24, rule.day),
-            (168, rule.week),
-            (720, rule.month),
-        ] {
-            let inside = own().filter(|one| one.at + hours * HOUR > now);
-            let sum: u128 = inside.map(|one| one.amount).sum();
-            ensure!(
-                sum + total <= limit.base_units(),
-                "{hours} hours: {sum} and {total}"
-            );
-        }
-        if let Some(most) = rule.counts.day {
-            let count = own().filter(|one| one.at + 24 * HOUR > now).count();
-            ensure!(count < usize::try_from(most)?, "{count} in a day");
-        }
-        Ok(())
-    }
-
-    fn withdrawal(&mut self, statement: StatementId, spend: &Spend) -> Result<()> {
-        let (account, _) = self.wallets.get(&spend.wallet).context("a wallet")?;
-        let outflow = outflow(*account, &spend.unsigned)?;
-        let Some(StatementFacts::Withdraw {
-            wallet,
-            asset,
-            to,
-            amount,
-            fee_ceiling,
-            nonce,
-        }) = self.statements.get(&statement)
-        else {
-            anyhow::bail!("no such statement");
-        };
-        let to = AccountId::new(asset.chain(), *to)?.account();
-        ensure!(
-            *wallet == spend.wallet && asset.chain() == spend.chain,
-            "another wallet"
-        );
-        ensure!(
-            outflow.transfers == [(account_bytes(to), amount.base_units())],
-            "another effect"
-        );
-        ensure!(outflow.fee <= fee_ceiling.base_units(), "a higher fee");
-        if nonce.is_none() {
-            self.next_nonce(spend, outflow.nonce)?;
         }
         Ok(())
     }
