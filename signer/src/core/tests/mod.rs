@@ -1,6 +1,7 @@
 //! The core against its invariants, each broken on purpose. A small world: one signer, one owner, a
 //! Solana and an EVM wallet on test networks, a policy, a key-bound and a bearer session.
 
+mod approvals;
 mod credit;
 mod intent;
 mod kinds;
