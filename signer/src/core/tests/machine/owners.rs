@@ -101,8 +101,17 @@ impl Book {
             .position(|one| one.effective <= run)
         {
             let Pending { change, .. } = self.owners.pending.remove(place);
-            if self.owners.misfit(&change).is_none() {
-                self.owners.make(&change);
+            if self.owners.misfit(&change).is_some() {
+                continue;
+            }
+            self.owners.make(&change);
+            // Approvals that were not used yet count by who must sign now.
+            for wait in self.waits.values_mut() {
+                wait.approval.take_if(|(signers, _)| match &change {
+                    Change::Remove { owner } => signers.contains(owner),
+                    Change::Quorum(quorum) => signers.len() < *quorum,
+                    Change::Add { .. } | Change::Address(_) => false,
+                });
             }
         }
     }
@@ -187,7 +196,8 @@ impl Book {
             None => self.frozen = true,
             Some(place) => self.wallets[place].paused = true,
         }
-        self.drafts
-            .retain(|_, draft| !matches!(draft.facts, StatementFacts::ReleasePause { .. }));
+        for draft in self.drafts.values_mut() {
+            draft.void |= matches!(draft.facts, StatementFacts::ReleasePause { .. });
+        }
     }
 }
