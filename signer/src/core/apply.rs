@@ -1,6 +1,10 @@
 //! The fold: one event into the state. Total; evaluates no rule and reads no clock but the event's.
 
+use std::collections::BTreeMap;
+
+use waiaas_shared::agent::AgentStage;
 use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::event::{Event, EventBody, RequestNonce, Spend};
 use waiaas_shared::ids::SessionId;
 use waiaas_shared::intent::{Intent, IntentEnd};
@@ -16,8 +20,8 @@ use waiaas_shared::view::SessionState;
 use super::apply_owner;
 use super::command::{Prior, Used};
 use super::state::{
-    Approval, BindingPolicy, Kill, KillPhase, Nonce, OpenIntent, OpenStatement, Session, State,
-    Wallet,
+    Approval, BindingPolicy, FormerKey, Kill, KillPhase, Nonce, OpenIntent, OpenStatement, Session,
+    State, Wallet,
 };
 
 /// Folds one event.
@@ -58,16 +62,7 @@ pub fn apply(state: &mut State, event: &Event) {
             networks,
             first_nonce,
         } => {
-            let first = Nonce {
-                next: *first_nonce,
-                attested: *first_nonce,
-            };
-            let nonces = match path.family {
-                waiaas_shared::caip::Family::Solana => Default::default(),
-                waiaas_shared::caip::Family::Evm => {
-                    networks.iter().map(|network| (*network, first)).collect()
-                }
-            };
+            let nonces = first_nonces(*first_nonce, path.family, networks);
             let created = Wallet {
                 path: *path,
                 account: *account,
@@ -75,6 +70,9 @@ pub fn apply(state: &mut State, event: &Event) {
                 paused: false,
                 history: Default::default(),
                 nonces,
+                closed: false,
+                former: Vec::new(),
+                rotated: None,
             };
             state.wallets.insert(*wallet, created);
         }
@@ -131,6 +129,8 @@ pub fn apply(state: &mut State, event: &Event) {
             }) = state.statements.remove(statement)
             {
                 let granted = Session {
+                    ends: grant.expires,
+                    renewals: 0,
                     grant,
                     usage: SessionUsage::default(),
                     history: Default::default(),
@@ -162,6 +162,82 @@ pub fn apply(state: &mut State, event: &Event) {
             // Outside limits (invariant 17): the owner's own way out takes nothing from what agents may spend.
             issue_nonce(state, spend);
             remember(state, spend, event.clocks.budget);
+        }
+        EventBody::SessionRenewed {
+            session,
+            ends,
+            request_nonce,
+        } => {
+            if let Some(session) = state.sessions.get_mut(session) {
+                session.ends = *ends;
+                session.renewals = session.renewals.saturating_add(1);
+            }
+            remember_nonce(state, *session, request_nonce.as_ref());
+        }
+        EventBody::WalletClosed {
+            wallet,
+            statement,
+            signers: _,
+        } => {
+            state.statements.remove(statement);
+            if let Some(wallet) = state.wallets.get_mut(wallet) {
+                wallet.closed = true;
+            }
+        }
+        EventBody::WalletRotated {
+            wallet,
+            path,
+            account,
+            first_nonce,
+            statement,
+            signers: _,
+        } => {
+            state.statements.remove(statement);
+            if let Some(wallet) = state.wallets.get_mut(wallet) {
+                let fresh = first_nonces(*first_nonce, path.family, &wallet.networks);
+                wallet.former.push(FormerKey {
+                    path: wallet.path,
+                    account: wallet.account,
+                    nonces: std::mem::replace(&mut wallet.nonces, fresh),
+                });
+                (wallet.path, wallet.account) = (*path, *account);
+                wallet.rotated = Some(event.clocks.budget);
+            }
+        }
+        EventBody::AgentRegistered {
+            agent,
+            stage,
+            statement,
+            signers: _,
+        } => {
+            state.statements.remove(statement);
+            state.agents.insert(*agent, *stage);
+        }
+        EventBody::AgentActivated {
+            agent,
+            statement,
+            signers: _,
+        } => {
+            state.statements.remove(statement);
+            state.agents.insert(*agent, AgentStage::Active);
+        }
+        EventBody::AgentStopped {
+            agent,
+            stage,
+            origin: _,
+        } => {
+            state.agents.insert(*agent, *stage);
+            // One that was signed and kept back never undoes a later stop.
+            let void = StatementFacts::ActivateAgent { agent: *agent };
+            state.statements.retain(|_, open| open.facts != void);
+        }
+        EventBody::AgentTerminated { agent, sessions } => {
+            state.agents.insert(*agent, AgentStage::Terminated);
+            for id in sessions {
+                if let Some(session) = state.sessions.get_mut(id) {
+                    session.revoke();
+                }
+            }
         }
         EventBody::Paused { wallet, origin: _ } => {
             set_paused(state, *wallet, true);
@@ -334,6 +410,18 @@ pub fn apply(state: &mut State, event: &Event) {
     }
 }
 
+/// The first nonces that an owner attests for a new key.
+fn first_nonces(first: u64, family: Family, networks: &[ChainId]) -> BTreeMap<ChainId, Nonce> {
+    let first = Nonce {
+        next: first,
+        attested: first,
+    };
+    match family {
+        Family::Solana => BTreeMap::new(),
+        Family::Evm => networks.iter().map(|network| (*network, first)).collect(),
+    }
+}
+
 /// Drops what can no longer matter, by the event's own clocks: an expiry once seen is durable.
 fn forget_expired(state: &mut State) {
     let now = state.clocks;
@@ -401,8 +489,15 @@ fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
 
 /// The nonce in the signed bytes is given: the next one is higher.
 fn issue_nonce(state: &mut State, spend: &Spend) {
-    let wallet = state.wallets.get_mut(&spend.wallet);
-    let nonce = wallet.and_then(|wallet| wallet.nonces.get_mut(&spend.chain));
+    let nonces = state.wallets.get_mut(&spend.wallet).and_then(|wallet| {
+        let Some(account) = spend.from else {
+            return Some(&mut wallet.nonces);
+        };
+        let mut former = wallet.former.iter_mut();
+        let former = former.find(|key| key.account == account);
+        former.map(|key| &mut key.nonces)
+    });
+    let nonce = nonces.and_then(|nonces| nonces.get_mut(&spend.chain));
     if let (Some(nonce), Some(issued)) = (nonce, spend.nonce) {
         nonce.next = nonce.next.max(issued.saturating_add(1));
     }

@@ -355,6 +355,7 @@ impl Calculator {
             amount,
             fee_ceiling,
             nonce,
+            ..
         }) = self.statements.get(&statement)
         else {
             anyhow::bail!("no such statement");

@@ -11,7 +11,7 @@ use crate::intent::Wait;
 use crate::keys::AgentKey;
 use crate::policy::document::{AssetRule, Recipient};
 use crate::policy::limits::Counts;
-use crate::session::SessionLimit;
+use crate::session::{Credential, Operation, Renewal, SessionLimit, SessionRecipients};
 use crate::time::{Millis, RunTime, WallTime};
 
 pub(in crate::statement) const RECIPIENT_SOLANA: &str =
@@ -55,6 +55,10 @@ pub(in crate::statement) struct TestView {
 impl StatementView for TestView {
     fn wallet(&self, wallet: WalletId) -> Option<WalletFacts> {
         self.wallets.get(&wallet).cloned()
+    }
+
+    fn agent(&self, agent: AgentId) -> Option<AgentStage> {
+        (agent == agent_id()).then_some(AgentStage::Suspended)
     }
 
     fn newest_policy(&self) -> Option<&PolicyDocument> {
@@ -105,10 +109,12 @@ impl TestView {
         let solana = |number: u8| WalletFacts {
             account: Account::Solana(crate::address::SolanaAddress::from_bytes([number; 32])),
             networks: vec![read("solana:localnet")],
+            former: vec![],
         };
         let evm = WalletFacts {
             account: read("0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"),
             networks: vec![read("eip155:1"), read("eip155:31337")],
+            former: vec![read("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")],
         };
         Self {
             wallets: BTreeMap::from([
@@ -246,6 +252,34 @@ pub(in crate::statement) fn agent_grant() -> SessionGrant {
         count: 40,
         expires: WallTime::from_millis(1_795_512_600_000),
         credential: Credential::AgentKey(key),
+        recipients: None,
+        operations: None,
+        renewal: None,
+        agent: None,
+    }
+}
+
+pub(in crate::statement) fn agent_id() -> AgentId {
+    AgentId::from_bytes([0x33; 16])
+}
+
+/// Every constraint at once.
+pub(in crate::statement) fn narrow_grant() -> SessionGrant {
+    SessionGrant {
+        recipients: Some(SessionRecipients {
+            contacts: vec!["hosting".to_owned()],
+            accounts: vec![read(
+                "eip155:31337:0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+            )],
+        }),
+        operations: Some(vec![Operation::NativeTransfer]),
+        renewal: Some(Renewal {
+            extends: Millis::from_hours(24),
+            until: WallTime::from_millis(1_797_931_800_000),
+            count: 60,
+        }),
+        agent: Some(agent_id()),
+        ..agent_grant()
     }
 }
 
@@ -260,6 +294,10 @@ pub(in crate::statement) fn bearer_grant() -> SessionGrant {
         count: 8,
         expires: WallTime::from_millis(1_795_339_800_000),
         credential: Credential::Bearer(hash(Domain::SessionSecret, &[b"a secret"])),
+        recipients: None,
+        operations: None,
+        renewal: None,
+        agent: None,
     }
 }
 
@@ -381,6 +419,61 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
             },
         ),
         sample(
+            "grant-session-narrow",
+            &first,
+            StatementFacts::GrantSession {
+                grant: narrow_grant(),
+            },
+        ),
+        sample(
+            "grant-session-bearer-renewable",
+            &first,
+            StatementFacts::GrantSession {
+                grant: SessionGrant {
+                    renewal: narrow_grant().renewal,
+                    ..bearer_grant()
+                },
+            },
+        ),
+        sample(
+            "close-wallet",
+            &first,
+            StatementFacts::CloseWallet {
+                wallet: wallet_id(1),
+            },
+        ),
+        sample(
+            "rotate-wallet",
+            &first,
+            StatementFacts::RotateWallet {
+                wallet: wallet_id(3),
+                first_nonce: 0,
+            },
+        ),
+        sample(
+            "rotate-wallet-solana",
+            &first,
+            StatementFacts::RotateWallet {
+                wallet: wallet_id(1),
+                first_nonce: 0,
+            },
+        ),
+        sample(
+            "register-agent",
+            &first,
+            StatementFacts::RegisterAgent { active: true },
+        ),
+        sample(
+            "register-agent-created",
+            &first,
+            StatementFacts::RegisterAgent { active: false },
+        ),
+        sample(
+            "activate-agent",
+            &first,
+            StatementFacts::ActivateAgent { agent: agent_id() },
+        ),
+        sample(
             "release-kill",
             &first,
             StatementFacts::ReleaseKill {
@@ -418,6 +511,7 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
                 amount: units(500_000_000),
                 fee_ceiling: units(10_000),
                 nonce: None,
+                from: None,
             },
         ),
         sample(
@@ -430,6 +524,20 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
                 amount: units(1_250_000_000_000_000_000),
                 fee_ceiling: units(420_000_000_000_000),
                 nonce: Some(7),
+                from: None,
+            },
+        ),
+        sample(
+            "withdraw-former",
+            &first,
+            StatementFacts::Withdraw {
+                wallet: wallet_id(3),
+                asset: eth,
+                to: to_evm.account(),
+                amount: units(1_250_000_000_000_000_000),
+                fee_ceiling: units(420_000_000_000_000),
+                nonce: None,
+                from: Some(read("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")),
             },
         ),
         sample(

@@ -117,6 +117,7 @@ fn overrides_clear_nothing(rig: &mut Rig, _: &Template) -> Result<String> {
         amount: units(each),
         fee_ceiling: units(FEE),
         nonce: None,
+        from: None,
     };
     let transfer = rig.to_evm(each);
     let unsigned = waiaas_tests::agent::unsigned(&transfer)?;
