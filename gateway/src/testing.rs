@@ -219,6 +219,7 @@ impl FakeSigner {
                 bodies: HashMap::new(),
                 calls: Vec::new(),
                 signed: Vec::new(),
+                renewals: Vec::new(),
                 waits: Waits::default(),
                 run: 0,
                 kept: Vec::new(),

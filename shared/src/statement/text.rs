@@ -3,6 +3,8 @@
 //! a line, what it does in the first lines, everything in full; what does not fit is refused, never
 //! shortened. Called by the signer's core. docs/statements.md lists kinds and fields.
 
+#[cfg(test)]
+pub(super) mod agent_samples;
 mod agents;
 mod lines;
 #[cfg(test)]

@@ -1,10 +1,7 @@
 //! The fold: one event into the state. Total; evaluates no rule and reads no clock but the event's.
 
-use std::collections::BTreeMap;
-
 use waiaas_shared::agent::AgentStage;
 use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::event::{Event, EventBody, RequestNonce, Spend};
 use waiaas_shared::ids::SessionId;
 use waiaas_shared::intent::{Intent, IntentEnd};
@@ -20,8 +17,8 @@ use waiaas_shared::view::SessionState;
 use super::apply_owner;
 use super::command::{Prior, Used};
 use super::state::{
-    Approval, BindingPolicy, FormerKey, Kill, KillPhase, Nonce, OpenIntent, OpenStatement, Session,
-    State, Wallet,
+    Approval, BindingPolicy, Kill, KillPhase, Nonce, OpenIntent, OpenStatement, Session, State,
+    Wallet,
 };
 
 /// Folds one event.
@@ -62,18 +59,7 @@ pub fn apply(state: &mut State, event: &Event) {
             networks,
             first_nonce,
         } => {
-            let nonces = first_nonces(*first_nonce, path.family, networks);
-            let created = Wallet {
-                path: *path,
-                account: *account,
-                networks: networks.clone(),
-                paused: false,
-                history: Default::default(),
-                nonces,
-                closed: false,
-                former: Vec::new(),
-                rotated: None,
-            };
+            let created = Wallet::new(*path, *account, networks, *first_nonce);
             state.wallets.insert(*wallet, created);
         }
         EventBody::StatementIssued {
@@ -194,14 +180,7 @@ pub fn apply(state: &mut State, event: &Event) {
         } => {
             state.statements.remove(statement);
             if let Some(wallet) = state.wallets.get_mut(wallet) {
-                let fresh = first_nonces(*first_nonce, path.family, &wallet.networks);
-                wallet.former.push(FormerKey {
-                    path: wallet.path,
-                    account: wallet.account,
-                    nonces: std::mem::replace(&mut wallet.nonces, fresh),
-                });
-                (wallet.path, wallet.account) = (*path, *account);
-                wallet.rotated = Some(event.clocks.budget);
+                wallet.rotate(*path, *account, *first_nonce, event.clocks.budget);
             }
         }
         EventBody::AgentRegistered {
@@ -410,18 +389,6 @@ pub fn apply(state: &mut State, event: &Event) {
     }
 }
 
-/// The first nonces that an owner attests for a new key.
-fn first_nonces(first: u64, family: Family, networks: &[ChainId]) -> BTreeMap<ChainId, Nonce> {
-    let first = Nonce {
-        next: first,
-        attested: first,
-    };
-    match family {
-        Family::Solana => BTreeMap::new(),
-        Family::Evm => networks.iter().map(|network| (*network, first)).collect(),
-    }
-}
-
 /// Drops what can no longer matter, by the event's own clocks: an expiry once seen is durable.
 fn forget_expired(state: &mut State) {
     let now = state.clocks;
@@ -487,19 +454,10 @@ fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
     remember(state, spend, at);
 }
 
-/// The nonce in the signed bytes is given: the next one is higher.
+/// The nonce in the signed bytes is given.
 fn issue_nonce(state: &mut State, spend: &Spend) {
-    let nonces = state.wallets.get_mut(&spend.wallet).and_then(|wallet| {
-        let Some(account) = spend.from else {
-            return Some(&mut wallet.nonces);
-        };
-        let mut former = wallet.former.iter_mut();
-        let former = former.find(|key| key.account == account);
-        former.map(|key| &mut key.nonces)
-    });
-    let nonce = nonces.and_then(|nonces| nonces.get_mut(&spend.chain));
-    if let (Some(nonce), Some(issued)) = (nonce, spend.nonce) {
-        nonce.next = nonce.next.max(issued.saturating_add(1));
+    if let Some(wallet) = state.wallets.get_mut(&spend.wallet) {
+        wallet.issue_nonce(spend);
     }
 }
 

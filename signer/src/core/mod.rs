@@ -24,6 +24,7 @@ mod owners;
 mod proof;
 pub mod state;
 mod view;
+mod wallet;
 
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::{Event, EventBody};

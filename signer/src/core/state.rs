@@ -21,11 +21,12 @@ use waiaas_shared::policy::windows::Usage;
 use waiaas_shared::session::{SessionGrant, SessionUsage};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::text::{Quorum, StatementText, StatementView, WalletFacts};
-use waiaas_shared::time::{BudgetTime, Clocks, RunTime, WallTime};
+use waiaas_shared::time::{Clocks, RunTime, WallTime};
 use waiaas_shared::view::SessionState;
 
 use super::command::{Prior, Used};
 use super::owners::Owners;
+pub(super) use super::wallet::{Nonce, Wallet};
 
 /// Everything that the log says.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,61 +86,6 @@ impl KillPhase {
             Self::Recovering => "RECOVERING",
         }
     }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wallet {
-    pub(super) path: KeyPath,
-    pub(super) account: Account,
-    pub(super) networks: Vec<ChainId>,
-    pub(super) paused: bool,
-    pub(super) history: WalletHistory,
-    pub(super) nonces: BTreeMap<ChainId, Nonce>,
-    /// Nothing is signed for it but withdrawals.
-    pub(super) closed: bool,
-    /// Keys that it had before; nothing is signed with them but withdrawals.
-    pub(super) former: Vec<FormerKey>,
-    /// When it last got a new key: what was charged until then was signed with another one.
-    pub(super) rotated: Option<BudgetTime>,
-}
-
-/// A key that a wallet had before a rotation. It stays this wallet's for ever (invariant 7).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct FormerKey {
-    pub(super) path: KeyPath,
-    pub(super) account: Account,
-    pub(super) nonces: BTreeMap<ChainId, Nonce>,
-}
-
-impl Wallet {
-    /// Whether payments may be signed for it.
-    pub(super) const fn may_pay(&self) -> Result<(), Code> {
-        if self.closed {
-            Err(Code::WalletClosed)
-        } else if self.paused {
-            Err(Code::WalletPaused)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// The key of one of its former addresses.
-    pub(super) fn former(&self, account: Account) -> Option<&FormerKey> {
-        self.former.iter().find(|key| key.account == account)
-    }
-
-    /// Every key that is or was its own.
-    pub(super) fn keys(&self) -> impl Iterator<Item = (KeyPath, Account)> {
-        let own = std::iter::once((self.path, self.account));
-        own.chain(self.former.iter().map(|key| (key.path, key.account)))
-    }
-}
-
-/// Nonces of one wallet on one EVM chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Nonce {
-    pub(super) next: u64,
-    pub(super) attested: u64,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::agent_samples::agent_id;
 use super::owner_samples::{change_id, owner_id};
 use super::samples::*;
 use super::*;

@@ -11,7 +11,7 @@ use crate::intent::Wait;
 use crate::keys::AgentKey;
 use crate::policy::document::{AssetRule, Recipient};
 use crate::policy::limits::Counts;
-use crate::session::{Credential, Operation, Renewal, SessionLimit, SessionRecipients};
+use crate::session::{Credential, SessionLimit};
 use crate::time::{Millis, RunTime, WallTime};
 
 pub(in crate::statement) const RECIPIENT_SOLANA: &str =
@@ -58,7 +58,7 @@ impl StatementView for TestView {
     }
 
     fn agent(&self, agent: AgentId) -> Option<AgentStage> {
-        (agent == agent_id()).then_some(AgentStage::Suspended)
+        (agent == agent_samples::agent_id()).then_some(AgentStage::Suspended)
     }
 
     fn newest_policy(&self) -> Option<&PolicyDocument> {
@@ -259,30 +259,6 @@ pub(in crate::statement) fn agent_grant() -> SessionGrant {
     }
 }
 
-pub(in crate::statement) fn agent_id() -> AgentId {
-    AgentId::from_bytes([0x33; 16])
-}
-
-/// Every constraint at once.
-pub(in crate::statement) fn narrow_grant() -> SessionGrant {
-    SessionGrant {
-        recipients: Some(SessionRecipients {
-            contacts: vec!["hosting".to_owned()],
-            accounts: vec![read(
-                "eip155:31337:0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
-            )],
-        }),
-        operations: Some(vec![Operation::NativeTransfer]),
-        renewal: Some(Renewal {
-            extends: Millis::from_hours(24),
-            until: WallTime::from_millis(1_797_931_800_000),
-            count: 60,
-        }),
-        agent: Some(agent_id()),
-        ..agent_grant()
-    }
-}
-
 pub(in crate::statement) fn bearer_grant() -> SessionGrant {
     SessionGrant {
         wallets: vec![wallet_id(3)],
@@ -419,61 +395,6 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
             },
         ),
         sample(
-            "grant-session-narrow",
-            &first,
-            StatementFacts::GrantSession {
-                grant: narrow_grant(),
-            },
-        ),
-        sample(
-            "grant-session-bearer-renewable",
-            &first,
-            StatementFacts::GrantSession {
-                grant: SessionGrant {
-                    renewal: narrow_grant().renewal,
-                    ..bearer_grant()
-                },
-            },
-        ),
-        sample(
-            "close-wallet",
-            &first,
-            StatementFacts::CloseWallet {
-                wallet: wallet_id(1),
-            },
-        ),
-        sample(
-            "rotate-wallet",
-            &first,
-            StatementFacts::RotateWallet {
-                wallet: wallet_id(3),
-                first_nonce: 0,
-            },
-        ),
-        sample(
-            "rotate-wallet-solana",
-            &first,
-            StatementFacts::RotateWallet {
-                wallet: wallet_id(1),
-                first_nonce: 0,
-            },
-        ),
-        sample(
-            "register-agent",
-            &first,
-            StatementFacts::RegisterAgent { active: true },
-        ),
-        sample(
-            "register-agent-created",
-            &first,
-            StatementFacts::RegisterAgent { active: false },
-        ),
-        sample(
-            "activate-agent",
-            &first,
-            StatementFacts::ActivateAgent { agent: agent_id() },
-        ),
-        sample(
             "release-kill",
             &first,
             StatementFacts::ReleaseKill {
@@ -528,19 +449,6 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
             },
         ),
         sample(
-            "withdraw-former",
-            &first,
-            StatementFacts::Withdraw {
-                wallet: wallet_id(3),
-                asset: eth,
-                to: to_evm.account(),
-                amount: units(1_250_000_000_000_000_000),
-                fee_ceiling: units(420_000_000_000_000),
-                nonce: None,
-                from: Some(read("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")),
-            },
-        ),
-        sample(
             "attest-nonce",
             &first,
             StatementFacts::AttestNonce {
@@ -577,5 +485,6 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
         ),
     ];
     samples.extend(owner_samples::owner_samples());
+    samples.extend(agent_samples::agent_samples());
     samples
 }
