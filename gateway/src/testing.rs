@@ -17,7 +17,8 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
 use waiaas_client::{
-    EventPage, EventRecord, Paid, SignedPayment, SignerStatus, SpendRequest, WouldAllow,
+    EventPage, EventRecord, Paid, Renewed, SessionRequest, SignedPayment, SignerStatus,
+    SpendRequest, WouldAllow,
 };
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::{Amount, Decimals};
