@@ -18,6 +18,7 @@ pub(crate) mod retire;
 pub(crate) mod session;
 pub(crate) mod session_bounds;
 pub(crate) mod start;
+pub(crate) mod statement;
 pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod tx;

@@ -2,9 +2,12 @@
 //! Solana and an EVM wallet on test networks, a policy, a key-bound and a bearer session.
 
 mod agents;
+mod approvals;
 mod credit;
 mod intent;
 mod kinds;
+mod machine;
+mod maturity;
 mod owner;
 mod owner_runs;
 mod owners;
