@@ -41,4 +41,8 @@ interface Common {
 
   cancelIntent @12 (transaction :Text) -> (sequence :UInt64);
   # Ends a waiting payment for good.
+
+  heartbeat @13 () -> (note :Text);
+  # What the signer says of itself and of what waits, signed afresh by the log key (docs/log.md).
+  # Refused while locked: the key is wiped.
 }

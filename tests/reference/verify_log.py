@@ -35,6 +35,7 @@ KINDS = {
     24: "owner_change_scheduled", 25: "owner_change_cancelled",
     26: "owner_change_effective", 27: "owner_change_voided", 28: "owner_suspended", 29: "suspension_lifted",
     30: "credited", 31: "guardian_stopped", 32: "retired",
+    35: "session_suspended", 36: "session_resumed", 37: "alarm_raised", 38: "owner_alive", 39: "denial_noted",
 }
 
 

@@ -91,8 +91,15 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
                 news.stale.sessions.push(session);
                 news.stale.wallets = true;
             }
-            EventBody::SessionRevoked { session, .. } | EventBody::SessionExpired { session } => {
+            EventBody::SessionRevoked { session, .. }
+            | EventBody::SessionExpired { session }
+            | EventBody::SessionSuspended { session } => {
                 news.stale.sessions.push(session);
+            }
+            // What waits under it may be released again.
+            EventBody::SessionResumed { session, .. } => {
+                news.stale.sessions.push(session);
+                news.unlocked = true;
             }
             EventBody::Unlocked { .. }
             | EventBody::KillReleased { .. }
@@ -113,6 +120,9 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
             | EventBody::OwnerChangeVoided { .. }
             | EventBody::SuspensionLifted { .. }
             | EventBody::GuardianStopped { .. }
+            | EventBody::AlarmRaised { .. }
+            | EventBody::OwnerAlive { .. }
+            | EventBody::DenialNoted { .. }
             | EventBody::DenialsCounted { .. } => {}
         }
     }
@@ -128,6 +138,9 @@ const fn end(cause: &IntentEnd) -> (Status, &'static str) {
         IntentEnd::Cancelled {
             origin: Origin::Admin,
         } => (Status::Cancelled, "The owner cancelled it."),
+        IntentEnd::Cancelled {
+            origin: Origin::Signer,
+        } => (Status::Cancelled, "An alarm of the signer ended it."),
         IntentEnd::Rejected { .. } => (Status::Cancelled, "An owner rejected it."),
         IntentEnd::Expired => (Status::Expired, "It waited too long."),
         IntentEnd::SessionEnded => (Status::Cancelled, "Its session has ended."),

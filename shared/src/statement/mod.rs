@@ -221,6 +221,16 @@ pub enum StatementFacts {
     /// Ends the signer and its log for good.
     #[n(22)]
     Retire,
+    /// Lets a suspended session spend again.
+    #[n(30)]
+    ResumeSession {
+        /// Which.
+        #[n(0)]
+        session: SessionId,
+    },
+    /// An owner is there: the dead-man time begins anew. Nothing else changes.
+    #[n(31)]
+    SignOfLife,
 }
 
 /// What a guardian may stop.
@@ -269,6 +279,8 @@ impl StatementFacts {
             Self::RemoveGuardian { .. } => "REMOVE GUARDIAN",
             Self::GuardianStop { .. } => "GUARDIAN STOP",
             Self::Retire => "RETIRE SIGNER",
+            Self::ResumeSession { .. } => "RESUME SESSION",
+            Self::SignOfLife => "SIGN OF LIFE",
         }
     }
 

@@ -60,6 +60,11 @@ pub(crate) fn kind(body: &EventBody) -> &'static str {
         EventBody::Credited { .. } => "credited",
         EventBody::GuardianStopped { .. } => "guardian-stopped",
         EventBody::Retired { .. } => "retired",
+        EventBody::SessionSuspended { .. } => "session-suspended",
+        EventBody::SessionResumed { .. } => "session-resumed",
+        EventBody::AlarmRaised { .. } => "alarm-raised",
+        EventBody::OwnerAlive { .. } => "owner-alive",
+        EventBody::DenialNoted { .. } => "denial-noted",
     }
 }
 

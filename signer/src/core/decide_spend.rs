@@ -23,7 +23,7 @@ use super::command::{
 };
 use super::decide_intent::Opening;
 use super::state::{KillPhase, Session, State, Wallet};
-use super::{Decision, decide_intent, decide_owner, decide_session};
+use super::{Decision, decide_alarm, decide_intent, decide_owner, decide_session};
 
 /// The route whose signature makes a payment.
 const PAYMENT_METHOD: &str = "POST";
@@ -40,7 +40,10 @@ pub(super) fn spend(state: &State, request: &SpendRequest, context: &Context) ->
             let events = if request.dry_run {
                 Vec::new()
             } else {
-                decide_session::expired_now(state, request.session, context.clocks)
+                let mut events =
+                    decide_session::expired_now(state, request.session, context.clocks);
+                events.extend(decide_alarm::refused(state, request, &denial, context));
+                events
             };
             Decision {
                 events,
@@ -192,7 +195,7 @@ pub(super) fn signed(
 }
 
 /// The proof that the agent itself asked (invariant 18); nothing for a bearer session.
-fn authenticate(
+pub(super) fn authenticate(
     session: &Session,
     request: &SpendRequest,
     now: Clocks,

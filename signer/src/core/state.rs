@@ -22,6 +22,7 @@ use waiaas_shared::view::SessionState;
 
 use super::command::{Prior, Used};
 use super::owners::Owners;
+use super::watch::Watch;
 
 /// Everything that the log says.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +49,7 @@ pub struct State {
     pub(super) uncommitted: BTreeMap<Digest, Used>,
     pub(super) journal: Digest,
     pub(super) unlock_failures: u32,
+    pub(super) watch: Watch,
 }
 
 /// The kill switch: global, durable, released only by an owner's signature and the password.
@@ -195,6 +197,7 @@ impl Default for State {
             uncommitted: BTreeMap::new(),
             journal: hash(Domain::Journal, &[]),
             unlock_failures: 0,
+            watch: Watch::default(),
         }
     }
 }

@@ -52,10 +52,6 @@ pub(crate) const PENDING: &[(&str, &str)] = &[
         "approvals: one approved payment released fifty times with fresh blockhashes, signed once",
     ),
     (
-        "T13",
-        "heartbeat with what waits: withheld by the gateway, the owner's side raises an alarm",
-    ),
-    (
         "T15",
         "waiting payments: cancel races with release; after an acknowledged cancel no signature",
     ),
@@ -122,24 +118,41 @@ pub(crate) const PENDING: &[(&str, &str)] = &[
         "approval and login texts as two more kinds in the matrix of forged releases",
     ),
     (
-        "P29",
-        "the dead-man option: no heartbeat of the owner for its days pauses",
-    ),
-    (
         "P36",
         "intents in the gateway's older database: unknown to the signer, cancelled there, or expired",
     ),
 ];
 
-/// Attacks that only a clock in the test's hand can carry out: this program runs the real process.
-pub(crate) const ELSEWHERE: &[(&str, &[&str])] = &[(
-    "P05",
-    &[
-        "signer/src/core/tests/owner.rs::invariant_14_a_statement_is_used_once_and_expires",
-        "signer/src/core/tests/stop.rs::invariant_11_a_clock_step_closes_signing_until_the_owner_states_the_time",
-        "signer/src/core/clock.rs::invariant_11_a_wall_step_closes_and_moves_no_lower_bound",
-    ],
-)];
+/// Attacks that only a clock in the test's hand can carry out, for this program runs the real process; and
+/// what is prevented at the owner's side, by what the owner verifies there.
+pub(crate) const ELSEWHERE: &[(&str, &[&str])] = &[
+    (
+        "P05",
+        &[
+            "signer/src/core/tests/owner.rs::invariant_14_a_statement_is_used_once_and_expires",
+            "signer/src/core/tests/stop.rs::invariant_11_a_clock_step_closes_signing_until_the_owner_states_the_time",
+            "signer/src/core/clock.rs::invariant_11_a_wall_step_closes_and_moves_no_lower_bound",
+        ],
+    ),
+    (
+        "P29",
+        &[
+            "signer/src/core/tests/dead_man.rs::invariant_16_without_a_word_from_an_owner_everything_pauses",
+            "signer/src/core/tests/dead_man.rs::invariant_16_the_dead_man_pause_needs_nobody_to_ask",
+            "signer/src/core/tests/dead_man.rs::invariant_11_the_dead_man_time_is_run_time",
+            "signer/src/core/tests/dead_man.rs::any_accepted_word_of_an_owner_counts_and_no_other",
+        ],
+    ),
+    (
+        "T13",
+        &[
+            "signer/src/core/tests/alarm.rs::the_heartbeat_says_what_the_state_is",
+            "shared/src/heartbeat_tests.rs::the_payments_that_wait_are_all_named",
+            "shared/src/heartbeat_tests.rs::a_changed_heartbeat_does_not_verify",
+            "cli/src/witness.rs::a_heartbeat_counts_by_the_pinned_key_and_goes_on",
+        ],
+    ),
+];
 
 /// What SECURITY.md states and nothing here prevents, with the case that shows it.
 pub(crate) const LIMITS: &[(&str, &str)] = &[
@@ -157,7 +170,7 @@ pub(crate) const LIMITS: &[(&str, &str)] = &[
     ),
     (
         "an owner who was never told cannot cancel",
-        " (pending: T13)",
+        " (T13: a signed heartbeat names what waits, and one that is missing or old tells)",
     ),
     (
         "EVM signatures made before a kill stay valid, up to the outstanding cap",

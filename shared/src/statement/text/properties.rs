@@ -268,6 +268,10 @@ fn about_owners() -> impl Strategy<Value = StatementFacts> {
         ]
         .prop_map(|stop| StatementFacts::GuardianStop { stop }),
         Just(StatementFacts::Retire),
+        (1_u8..4).prop_map(|session| StatementFacts::ResumeSession {
+            session: session_id(session),
+        }),
+        Just(StatementFacts::SignOfLife),
     ]
 }
 
@@ -607,6 +611,11 @@ fn assert_says(text: &str, facts: &StatementFacts, view: &TestView) {
                 assert!(shown.contains(&format!(" base units of {}", given.asset)));
             }
         }
+        StatementFacts::ResumeSession { session } => {
+            assert_eq!(fields.value::<SessionId>("Session"), *session);
+            assert_grant(&fields, "", &view.sessions[session], view);
+        }
+        StatementFacts::SignOfLife => assert_eq!(fields.0["Changes"], "nothing else"),
         about_owners => assert_owners(&fields, about_owners, view),
     }
 }

@@ -1,7 +1,9 @@
 //! The core against its invariants, each broken on purpose. A small world: one signer, one owner, a
 //! Solana and an EVM wallet on test networks, a policy, a key-bound and a bearer session.
 
+mod alarm;
 mod credit;
+mod dead_man;
 mod intent;
 mod kinds;
 mod owner;
@@ -12,4 +14,5 @@ mod recovery;
 mod scopes;
 mod spend;
 mod stop;
+mod suspension;
 mod world;

@@ -78,6 +78,11 @@ pub(super) fn kind(body: &EventBody) -> &'static str {
         EventBody::Credited { .. } => "Credited",
         EventBody::GuardianStopped { .. } => "GuardianStopped",
         EventBody::Retired { .. } => "Retired",
+        EventBody::SessionSuspended { .. } => "SessionSuspended",
+        EventBody::SessionResumed { .. } => "SessionResumed",
+        EventBody::AlarmRaised { .. } => "AlarmRaised",
+        EventBody::OwnerAlive { .. } => "OwnerAlive",
+        EventBody::DenialNoted { .. } => "DenialNoted",
     }
 }
 
