@@ -171,6 +171,8 @@ pub(super) struct OpenStatement {
     pub(super) text: StatementText,
     pub(super) expires: WallTime,
     pub(super) origin: Origin,
+    /// A later stop took its meaning: nobody carries it out, and it keeps its place until it expires.
+    pub(super) void: bool,
 }
 
 impl Default for State {
@@ -326,7 +328,7 @@ impl State {
     pub(super) fn releases_wait(&self) -> bool {
         self.statements
             .values()
-            .any(|open| matches!(open.facts, StatementFacts::ReleasePause { .. }))
+            .any(|open| !open.void && matches!(open.facts, StatementFacts::ReleasePause { .. }))
     }
 
     /// Whether anything waits.

@@ -2,10 +2,13 @@
 //! Solana and an EVM wallet on test networks, a policy, a key-bound and a bearer session.
 
 mod alarm;
+mod approvals;
 mod credit;
 mod dead_man;
 mod intent;
 mod kinds;
+mod machine;
+mod maturity;
 mod owner;
 mod owner_runs;
 mod owners;
