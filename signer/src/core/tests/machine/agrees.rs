@@ -87,6 +87,7 @@ fn sessions(state: &State, book: &Book) -> Checked {
             SessionState::Active => Standing::Active,
             SessionState::Expired => Standing::Expired,
             SessionState::Revoked => Standing::Revoked,
+            SessionState::Suspended => return Err("nothing here suspends a session".into()),
         };
         same("session", standing, session.standing)?;
         same("by kill", known.killed, session.by_kill)?;
