@@ -5,6 +5,8 @@ mod approvals;
 mod credit;
 mod intent;
 mod kinds;
+mod machine;
+mod maturity;
 mod owner;
 mod owner_runs;
 mod owners;
