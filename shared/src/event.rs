@@ -6,15 +6,17 @@
 use minicbor::{Decode, Encode};
 
 use crate::address::Account;
+use crate::agent::AgentStage;
 use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId, ChainId};
 use crate::denial::Code;
 use crate::digest::Digest;
 use crate::effect::Effect;
-use crate::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use crate::ids::{AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
 use crate::intent::{Intent, IntentEnd};
 use crate::keys::{KeyPath, OwnerKey};
 use crate::owner_change::OwnerChange;
+use crate::policy::alarm::{Subject, Trigger};
 use crate::policy::evaluate::Tier;
 use crate::statement::StatementFacts;
 use crate::statement::text::StatementText;
@@ -32,7 +34,7 @@ pub struct Event {
     pub body: EventBody,
 }
 
-/// On which socket something was asked.
+/// On which socket something was asked, or that nobody asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(index_only)]
 pub enum Origin {
@@ -42,6 +44,9 @@ pub enum Origin {
     /// `admin.sock`.
     #[n(1)]
     Admin,
+    /// Nobody asked: an alarm went off.
+    #[n(2)]
+    Signer,
 }
 
 /// What happened.
@@ -474,6 +479,172 @@ pub enum EventBody {
         #[n(1)]
         signers: Vec<OwnerId>,
     },
+    /// A session was renewed inside of its grant's bounds; identifier, counters and grant stay.
+    #[n(40)]
+    SessionRenewed {
+        /// Which.
+        #[n(0)]
+        session: SessionId,
+        /// When it ends now.
+        #[n(1)]
+        ends: WallTime,
+        /// The request signature's nonce, of a session that is bound to an agent's key.
+        #[n(2)]
+        request_nonce: Option<RequestNonce>,
+    },
+    /// A `CloseWallet` statement was signed.
+    #[n(41)]
+    WalletClosed {
+        /// Which.
+        #[n(0)]
+        wallet: WalletId,
+        /// The statement.
+        #[n(1)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(2)]
+        signers: Vec<OwnerId>,
+    },
+    /// A `RotateWallet` statement was signed: the wallet has a new key, and the old one is closed.
+    #[n(42)]
+    WalletRotated {
+        /// Which.
+        #[n(0)]
+        wallet: WalletId,
+        /// Where the new key comes from; given once.
+        #[n(1)]
+        path: KeyPath,
+        /// Its address.
+        #[n(2)]
+        account: Account,
+        /// Its first nonce on each EVM network.
+        #[n(3)]
+        first_nonce: u64,
+        /// The statement.
+        #[n(4)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(5)]
+        signers: Vec<OwnerId>,
+    },
+    /// A `RegisterAgent` statement was signed.
+    #[n(43)]
+    AgentRegistered {
+        /// The new agent.
+        #[n(0)]
+        agent: AgentId,
+        /// Created, or active at once.
+        #[n(1)]
+        stage: AgentStage,
+        /// The statement.
+        #[n(2)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(3)]
+        signers: Vec<OwnerId>,
+    },
+    /// An `ActivateAgent` statement was signed.
+    #[n(44)]
+    AgentActivated {
+        /// Which.
+        #[n(0)]
+        agent: AgentId,
+        /// The statement.
+        #[n(1)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(2)]
+        signers: Vec<OwnerId>,
+    },
+    /// An agent was suspended, or is terminating.
+    #[n(45)]
+    AgentStopped {
+        /// Which.
+        #[n(0)]
+        agent: AgentId,
+        /// Its new stage.
+        #[n(1)]
+        stage: AgentStage,
+        /// Who asked.
+        #[n(2)]
+        origin: Origin,
+    },
+    /// Nothing of a terminating agent waits any more: it is terminated, and its sessions are revoked.
+    #[n(46)]
+    AgentTerminated {
+        /// Which.
+        #[n(0)]
+        agent: AgentId,
+        /// Its sessions that could have been used again.
+        #[n(1)]
+        sessions: Vec<SessionId>,
+    },
+    /// A session signs nothing, and what waits under it is not released, until an owner resumes it.
+    #[n(35)]
+    SessionSuspended {
+        /// Which.
+        #[n(0)]
+        session: SessionId,
+    },
+    /// A `ResumeSession` statement was signed.
+    #[n(36)]
+    SessionResumed {
+        /// Which.
+        #[n(0)]
+        session: SessionId,
+        /// The statement.
+        #[n(1)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(2)]
+        signers: Vec<OwnerId>,
+    },
+    /// An alarm, an escalated violation or the dead-man time went off; what it stops follows as events of
+    /// its own.
+    #[n(37)]
+    AlarmRaised {
+        /// What went off, with its remedy.
+        #[n(0)]
+        trigger: Trigger,
+        /// For whom it was counted.
+        #[n(1)]
+        subject: Subject,
+        /// Which session's request set it off; none if no request did.
+        #[n(2)]
+        session: Option<SessionId>,
+        /// What was seen: a number, base units, or milliseconds.
+        #[n(3)]
+        observed: Amount,
+        /// The asset of base units.
+        #[n(4)]
+        asset: Option<AssetId>,
+        /// Where its counting begins anew: the same cause never sets it off twice.
+        #[n(5)]
+        mark: u64,
+    },
+    /// A `SignOfLife` statement was signed.
+    #[n(38)]
+    OwnerAlive {
+        /// The statement.
+        #[n(0)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(1)]
+        signers: Vec<OwnerId>,
+    },
+    /// A request that an agent made was refused, and an alarm counts such refusals in a row.
+    #[n(39)]
+    DenialNoted {
+        /// Under which session.
+        #[n(0)]
+        session: SessionId,
+        /// Digest of the request's body: the same request counts once.
+        #[n(1)]
+        body: Digest,
+        /// The first rule that was broken.
+        #[n(2)]
+        code: Code,
+    },
 }
 
 /// A payment as it was charged.
@@ -526,6 +697,9 @@ pub struct Spend {
     /// Whether the gateway was asked to send it.
     #[n(14)]
     pub submit: bool,
+    /// The wallet's former address that pays: a withdrawal after a rotation. None: its own.
+    #[n(15)]
+    pub from: Option<Account>,
 }
 
 /// Base units charged to an asset.

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+pub mod agent;
 pub mod amount;
 pub mod caip;
 pub mod codec;
@@ -12,6 +13,7 @@ pub mod digest;
 pub mod effect;
 pub mod event;
 pub mod evm;
+pub mod heartbeat;
 pub mod ids;
 pub mod intent;
 pub mod keys;

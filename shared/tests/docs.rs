@@ -31,6 +31,10 @@ const LONG_FILES: &[(&str, &str)] = &[
         "one table of every kind of event, with its fields",
     ),
     (
+        "shared/src/policy/document_tests.rs",
+        "tests: one table of flaws over one whole document",
+    ),
+    (
         "shared/src/statement/text_tests.rs",
         "tests: one table of refusals over shared samples",
     ),
@@ -304,7 +308,7 @@ fn every_event_is_documented() {
         }
     }
     assert!(fields > 50, "{fields}");
-    for (name, fields) in [("Spend", 15)] {
+    for (name, fields) in [("Spend", 16)] {
         let body = source
             .split(&format!("pub struct {name} {{"))
             .nth(1)

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use waiaas_tests::foreign::{browser, keys, node, python, said, with};
 use xtask::home::{Home, PASSWORD, Running};
 use xtask::http::{Connection, Request};
 use xtask::product::Product;
-use xtask::tools;
 
 const EVM: &str = "eip155:31337";
 /// How long a command may take until it waits for a signature, on a busy machine.
@@ -155,10 +155,13 @@ impl Stage {
     fn sign_on_the_page(&self, key: &Value) -> Result<()> {
         self.pause()?;
         let draft = self.draft()?;
-        let mut given = key.clone();
-        for (name, from) in [("link", "page"), ("text", "text")] {
-            given[name] = json!(field(&draft, from)?);
-        }
+        let given = with(
+            key,
+            [
+                ("link", json!(field(&draft, "page")?)),
+                ("text", json!(field(&draft, "text")?)),
+            ],
+        );
         let signed = browser("signs", &given)?;
         ensure!(self.paused()?, "a signature alone resumed");
         let command = field(&signed, "command")?;
@@ -174,10 +177,6 @@ impl Stage {
     }
 }
 
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
 fn field<'a>(value: &'a Value, name: &str) -> Result<&'a str> {
     value
         .get(name)
@@ -187,42 +186,6 @@ fn field<'a>(value: &'a Value, name: &str) -> Result<&'a str> {
 
 fn text(path: &Path) -> Result<&str> {
     path.to_str().context("a path of text")
-}
-
-fn foreign(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("foreign")
-        .join(name)
-}
-
-fn answer(output: &Output) -> Result<String> {
-    ensure!(output.status.success(), "{}", said(output));
-    Ok(String::from_utf8(output.stdout.clone())?
-        .trim_end()
-        .to_owned())
-}
-
-/// Keys as solders and eth-account write them.
-fn keys() -> Result<Value> {
-    let output = tools::python()?.arg(foreign("keys.py")).output()?;
-    Ok(serde_json::from_str(&answer(&output)?)?)
-}
-
-/// What @solana/kit makes of this script.
-fn node(name: &str, arguments: &[&str]) -> Result<String> {
-    let source = fs::read_to_string(foreign(name))?;
-    answer(&tools::node(&source, arguments)?.output()?)
-}
-
-/// One scenario of the signing page in a real browser.
-fn browser(scenario: &str, given: &Value) -> Result<Value> {
-    let mut given = given.clone();
-    given["scenario"] = json!(scenario);
-    given["chromium"] = json!(tools::chromium()?);
-    Ok(serde_json::from_str(&node(
-        "browser.mjs",
-        &[&given.to_string()],
-    )?)?)
 }
 
 /// A key file of the Solana command line's form, made by solders; a guardian's made by @solana/kit; the same
@@ -392,14 +355,7 @@ fn an_ethereum_owner_signs_by_keystore_by_paste_and_on_the_page() -> Result<()> 
     stage.succeeds(&[&add[..], &signed[..]].concat(), &lines)?;
 
     stage.pause()?;
-    let pasted = stage.pasted(|file| {
-        let output = tools::python()?
-            .arg(foreign("sign.py"))
-            .arg(secret)
-            .arg(file)
-            .output()?;
-        answer(&output)
-    })?;
+    let pasted = stage.pasted(|file| python("sign.py", &[secret, text(file)?]))?;
     ensure!(pasted.status.success(), "{}", said(&pasted));
     stage.resumed()?;
     stage.sign_on_the_page(&json!({ "secret": secret }))
@@ -437,13 +393,12 @@ fn invariant_13_the_signing_page_shows_the_text_or_nothing() -> Result<()> {
         served.body == fs::read(&page)?,
         "the gateway serves another page"
     );
-    let mut given = json!({ "text": field(&draft, "text")?, "pair": pair, "secret": field(&keys["scrypt"], "secret")? });
+    let given = json!({ "text": field(&draft, "text")?, "pair": pair, "secret": field(&keys["scrypt"], "secret")? });
     for url in [
         format!("{}/sign", stage.home.url()),
         format!("file://{}", text(&page)?),
     ] {
-        given["url"] = json!(url);
-        browser("refuses", &given)?;
+        browser("refuses", &with(&given, [("url", json!(url))]))?;
     }
     ensure!(stage.paused()?, "a signature that nobody handed in resumed");
     // Nobody's signature is handed in for anybody.

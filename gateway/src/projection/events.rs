@@ -75,7 +75,11 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
                     at: event.clocks.wall,
                 });
             }
-            EventBody::WalletCreated { .. } => news.stale.wallets = true,
+            EventBody::WalletCreated { .. }
+            | EventBody::WalletClosed { .. }
+            | EventBody::WalletRotated { .. } => news.stale.wallets = true,
+            EventBody::AgentTerminated { sessions, .. } => news.stale.sessions.extend(sessions),
+            EventBody::AgentActivated { .. } => news.unlocked = true,
             EventBody::Paused { .. } => news.stale.wallets = true,
             EventBody::PauseReleased { .. } => {
                 news.stale.wallets = true;
@@ -91,8 +95,16 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
                 news.stale.sessions.push(session);
                 news.stale.wallets = true;
             }
-            EventBody::SessionRevoked { session, .. } | EventBody::SessionExpired { session } => {
+            EventBody::SessionRevoked { session, .. }
+            | EventBody::SessionRenewed { session, .. }
+            | EventBody::SessionExpired { session }
+            | EventBody::SessionSuspended { session } => {
                 news.stale.sessions.push(session);
+            }
+            // What waits under it may be released again.
+            EventBody::SessionResumed { session, .. } => {
+                news.stale.sessions.push(session);
+                news.unlocked = true;
             }
             EventBody::Unlocked { .. }
             | EventBody::KillReleased { .. }
@@ -107,12 +119,17 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
             | EventBody::OwnerEnrolled { .. }
             | EventBody::StatementIssued { .. }
             | EventBody::SessionGranted { .. }
+            | EventBody::AgentRegistered { .. }
+            | EventBody::AgentStopped { .. }
             | EventBody::WithdrawalEnrolled { .. }
             | EventBody::OwnerChangeScheduled { .. }
             | EventBody::OwnerChangeCancelled { .. }
             | EventBody::OwnerChangeVoided { .. }
             | EventBody::SuspensionLifted { .. }
             | EventBody::GuardianStopped { .. }
+            | EventBody::AlarmRaised { .. }
+            | EventBody::OwnerAlive { .. }
+            | EventBody::DenialNoted { .. }
             | EventBody::DenialsCounted { .. } => {}
         }
     }
@@ -128,9 +145,16 @@ const fn end(cause: &IntentEnd) -> (Status, &'static str) {
         IntentEnd::Cancelled {
             origin: Origin::Admin,
         } => (Status::Cancelled, "The owner cancelled it."),
+        IntentEnd::Cancelled {
+            origin: Origin::Signer,
+        } => (Status::Cancelled, "An alarm of the signer ended it."),
         IntentEnd::Rejected { .. } => (Status::Cancelled, "An owner rejected it."),
         IntentEnd::Expired => (Status::Expired, "It waited too long."),
         IntentEnd::SessionEnded => (Status::Cancelled, "Its session has ended."),
         IntentEnd::Killed => (Status::Cancelled, "The kill switch was thrown."),
+        IntentEnd::WalletClosed => (
+            Status::Cancelled,
+            "Its wallet was closed, or moved to a new key.",
+        ),
     }
 }

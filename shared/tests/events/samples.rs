@@ -2,32 +2,40 @@
 //! here. Used by `main`.
 
 use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
+use waiaas_shared::agent::AgentStage;
 use waiaas_shared::amount::{Amount, Decimals};
 use waiaas_shared::caip::{AccountId, ChainId, Family};
 use waiaas_shared::denial::Code;
 use waiaas_shared::digest::{Domain, hash};
 use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Charge, EventBody, Origin, RequestNonce, Spend};
-use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use waiaas_shared::ids::{
+    AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId,
+};
 use waiaas_shared::intent::{Intent, IntentEnd, Wait};
 use waiaas_shared::keys::{AgentKey, KeyPath, OwnerKey};
 use waiaas_shared::owner_change::{KnownKey, NewKey, OwnerChange};
+use waiaas_shared::policy::alarm::{
+    Action, Alarm, Condition, Escalation, Remedy, Subject, Trigger,
+};
 use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient};
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::policy::limits::Counts;
+use waiaas_shared::policy::scope::Hours;
 use waiaas_shared::session::{Credential, SessionGrant, SessionLimit};
 use waiaas_shared::statement::text::{Quorum, StatementView, WalletFacts, compose};
 use waiaas_shared::statement::verify::Envelope;
 use waiaas_shared::statement::{GuardianStop, StatementFacts, StatementHeader};
 use waiaas_shared::time::{BudgetTime, Millis, RunTime, WallTime};
 
+use crate::agents::about_agents;
 use crate::kind;
 
-fn bytes(first: u8) -> [u8; 16] {
+pub(crate) fn bytes(first: u8) -> [u8; 16] {
     [first; 16]
 }
 
-fn statement() -> StatementId {
+pub(crate) fn statement() -> StatementId {
     StatementId::from_bytes(bytes(0x10))
 }
 
@@ -35,19 +43,19 @@ fn owner() -> OwnerId {
     OwnerId::from_bytes(bytes(0x20))
 }
 
-fn evm_wallet() -> WalletId {
+pub(crate) fn evm_wallet() -> WalletId {
     WalletId::from_bytes(bytes(0x30))
 }
 
-fn solana_wallet() -> WalletId {
+pub(crate) fn solana_wallet() -> WalletId {
     WalletId::from_bytes(bytes(0x31))
 }
 
-fn session() -> SessionId {
+pub(crate) fn session() -> SessionId {
     SessionId::from_bytes(bytes(0x40))
 }
 
-fn evm() -> ChainId {
+pub(crate) fn evm() -> ChainId {
     ChainId::Evm(31_337)
 }
 
@@ -55,7 +63,7 @@ fn solana() -> ChainId {
     "solana:localnet".parse().unwrap()
 }
 
-fn evm_account() -> Account {
+pub(crate) fn evm_account() -> Account {
     Account::Evm(EvmAddress::from_bytes([0xa1; 20]))
 }
 
@@ -63,7 +71,7 @@ fn solana_account() -> Account {
     Account::Solana(SolanaAddress::from_bytes([0xb2; 32]))
 }
 
-fn units(units: u128) -> Amount {
+pub(crate) fn units(units: u128) -> Amount {
     Amount::from_base_units(units)
 }
 
@@ -110,7 +118,7 @@ fn document() -> PolicyDocument {
     document
 }
 
-fn grant() -> SessionGrant {
+pub(crate) fn grant() -> SessionGrant {
     let limit = |chain: ChainId| SessionLimit {
         asset: chain.native_asset(),
         per_transaction: units(20),
@@ -124,6 +132,10 @@ fn grant() -> SessionGrant {
         count: 100,
         expires: wall().after(Millis::from_hours(24)),
         credential: Credential::AgentKey(AgentKey::from_bytes([0xc3; 32])),
+        recipients: None,
+        operations: None,
+        renewal: None,
+        agent: None,
     };
     assert!(grant.is_well_formed());
     grant
@@ -162,10 +174,11 @@ fn spend() -> Spend {
             expires: wall().after(Millis::from_secs(120)),
         }),
         submit: true,
+        from: None,
     }
 }
 
-fn withdrawal() -> Spend {
+pub(crate) fn withdrawal() -> Spend {
     Spend {
         session: None,
         wallet: solana_wallet(),
@@ -195,7 +208,7 @@ fn withdrawal() -> Spend {
     }
 }
 
-fn transaction() -> TransactionId {
+pub(crate) fn transaction() -> TransactionId {
     spend().transaction
 }
 
@@ -238,7 +251,12 @@ impl StatementView for View {
         Some(WalletFacts {
             account,
             networks: vec![network],
+            former: vec![Account::Evm(EvmAddress::from_bytes([0xa7; 20]))],
         })
+    }
+
+    fn agent(&self, _: AgentId) -> Option<AgentStage> {
+        Some(AgentStage::Suspended)
     }
 
     fn newest_policy(&self) -> Option<&PolicyDocument> {
@@ -366,7 +384,118 @@ fn facts_about_owners() -> Vec<(&'static str, StatementFacts)> {
             },
         ),
         ("retire", StatementFacts::Retire),
+        (
+            "resume-session",
+            StatementFacts::ResumeSession { session: session() },
+        ),
+        ("sign-of-life", StatementFacts::SignOfLife),
     ]
+}
+
+/// Events that nobody asked for, and what lifts them: an alarm has a file for each condition, and one for
+/// each other trigger.
+fn about_alarms() -> Vec<(String, EventBody)> {
+    let window = Millis::from_hours(1);
+    let hours = vec![Hours {
+        utc_offset: 540,
+        days: 0x1f,
+        from: 540,
+        to: 1080,
+    }];
+    let alarm = |condition, remedy| Trigger::Alarm(Alarm { condition, remedy });
+    let of_session = Subject::Session(session());
+    let of_wallet = Subject::Wallet(evm_wallet());
+    let raised = [
+        (
+            "",
+            alarm(
+                Condition::DenialsInARow { count: 10 },
+                Remedy::SuspendSession,
+            ),
+            of_session,
+        ),
+        (
+            "-signatures",
+            alarm(
+                Condition::Signatures { count: 100, window },
+                Remedy::PauseWallet,
+            ),
+            of_wallet,
+        ),
+        (
+            "-velocity",
+            alarm(Condition::Velocity { times: 5, window }, Remedy::Tell),
+            of_wallet,
+        ),
+        (
+            "-hours",
+            alarm(Condition::OutsideHours { hours }, Remedy::Kill),
+            of_wallet,
+        ),
+        (
+            "-open",
+            alarm(Condition::OpenPayments { count: 8 }, Remedy::Tell),
+            of_wallet,
+        ),
+        (
+            "-idle",
+            alarm(Condition::Idle { after: window }, Remedy::PauseWallet),
+            of_wallet,
+        ),
+        (
+            "-violation",
+            Trigger::Violation(Escalation {
+                code: Code::RecipientDenied,
+                action: Action::SuspendSession,
+            }),
+            of_session,
+        ),
+        (
+            "-dead-man",
+            Trigger::DeadMan {
+                after: Millis::from_hours(24 * 30),
+            },
+            Subject::Everything,
+        ),
+    ];
+    let mut samples: Vec<_> = raised
+        .into_iter()
+        .map(|(name, trigger, subject)| {
+            let body = EventBody::AlarmRaised {
+                trigger,
+                subject,
+                session: (subject != Subject::Everything).then(session),
+                observed: units(1 << 65),
+                asset: (name == "-velocity").then(|| evm().native_asset()),
+                mark: 300,
+            };
+            (format!("alarm-raised{name}"), body)
+        })
+        .collect();
+    let (signers, statement) = (vec![owner()], statement());
+    let others = [
+        EventBody::SessionSuspended { session: session() },
+        EventBody::SessionResumed {
+            session: session(),
+            statement,
+            signers: signers.clone(),
+        },
+        EventBody::OwnerAlive { statement, signers },
+        EventBody::DenialNoted {
+            session: session(),
+            body: hash(Domain::RequestBody, &[b"{}"]),
+            code: Code::DayLimit,
+        },
+    ];
+    samples.extend(others.map(|body| (kind(&body).to_owned(), body)));
+    samples.push((
+        "paused-by-alarm".to_owned(),
+        EventBody::Paused {
+            wallet: Some(evm_wallet()),
+            origin: Origin::Signer,
+        },
+    ));
+    samples
 }
 
 /// Events about owners: the change that is scheduled has a file for each of its kinds.
@@ -504,6 +633,7 @@ fn facts() -> Vec<(&'static str, StatementFacts)> {
                 amount: units(9),
                 fee_ceiling: units(5),
                 nonce: Some(6),
+                from: None,
             },
         ),
         (
@@ -536,7 +666,7 @@ fn facts() -> Vec<(&'static str, StatementFacts)> {
     ]
 }
 
-fn issued(facts: StatementFacts) -> EventBody {
+pub(crate) fn issued(facts: StatementFacts) -> EventBody {
     let header = StatementHeader {
         signer: SignerId::from_bytes(bytes(0x01)),
         statement: statement(),
@@ -758,5 +888,7 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
         .chain(more.into_iter().map(|(name, body)| (name.to_owned(), body)))
         .chain(statements)
         .chain(about_owners())
+        .chain(about_agents(&signers))
+        .chain(about_alarms())
         .collect()
 }

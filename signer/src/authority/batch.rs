@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use waiaas_shared::codec::to_canonical;
 use waiaas_shared::denial::{Code, Denial};
-use waiaas_shared::event::{Event, EventBody};
+use waiaas_shared::event::{Event, EventBody, Origin};
 use waiaas_shared::log::{Head, SignedHead, link};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Clocks;
 
-use super::ask::{Ask, Drafted, Reply, refused};
+use super::ask::{Ask, Drafted, Renewed, Reply, refused};
 use super::open::fold;
 use super::password::Purpose;
 use super::system::System;
@@ -91,6 +91,18 @@ impl<L: Ledger, S: System> Authority<L, S> {
         }
         let mut pending = Pending::default();
         let _nothing_to_answer = self.decide(&mut pending, &Command::EndExpired);
+        self.commit(pending)
+    }
+
+    /// Lets what time alone brings go off: the dead-man pause, wallets that are idle for too long.
+    pub(super) fn watch(&mut self) -> Result<(), Fatal> {
+        let brings =
+            self.unlocked() && self.observe().is_some_and(|now| self.state.has_alarms(now));
+        if !brings {
+            return Ok(());
+        }
+        let mut pending = Pending::default();
+        let _nothing_to_answer = self.decide(&mut pending, &Command::Watch);
         self.commit(pending)
     }
 
@@ -210,6 +222,24 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 pending.stops = true;
                 self.answer_sequence(pending, reply, outcome);
             }
+            Ask::StopAgent(agent, stop, origin, reply) => {
+                let command = Command::StopAgent {
+                    agent,
+                    stop,
+                    origin,
+                };
+                let outcome = self.decide(pending, &command);
+                pending.stops = true;
+                self.answer_sequence(pending, reply, outcome);
+            }
+            Ask::Renew(request, reply) => {
+                let outcome = self.decide(pending, &Command::Renew(*request));
+                let sequence = self.head.map_or(0, |head| head.sequence);
+                self.later(pending, reply, outcome, move |outcome| match outcome {
+                    Outcome::Renewed(ends) => Some(Renewed { sequence, ends }),
+                    _ => None,
+                });
+            }
             Ask::Revoke(session, origin, reply) => {
                 let outcome = self.decide(pending, &Command::RevokeSession { session, origin });
                 pending.stops = true;
@@ -288,6 +318,14 @@ impl<L: Ledger, S: System> Authority<L, S> {
             match &event.body {
                 EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
                     self.state.place(&spend.idempotency, sequence);
+                }
+                // Nobody asked for it, so nobody's ask wipes the keys.
+                EventBody::Killed {
+                    origin: Origin::Signer,
+                    ..
+                } => {
+                    pending.wipe = true;
+                    pending.stops = true;
                 }
                 EventBody::TimeStated { wall, .. } => {
                     if let Some(clock) = &mut self.clock {
@@ -377,7 +415,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
             return Err(Fatal::Fold);
         };
         let signature = unlocked
-            .sign_head(head.note_text().as_bytes())
+            .sign_note(head.note_text().as_bytes())
             .map_err(|_| Fatal::Signing)?;
         Ok(SignedHead::new(head, &unlocked.log_public_key(), signature).to_string())
     }
@@ -390,14 +428,20 @@ impl<L: Ledger, S: System> Authority<L, S> {
     ) -> Result<(), Fatal> {
         // A guardian's kill is worth the reserve of disk as everybody's is.
         let stops = self.state.only_stops(submission.statement);
-        let command = match self.state.credit_of(submission.statement) {
-            Some(transaction) => Command::Credit {
+        let credited = self.state.credit_of(submission.statement);
+        let rotated = self.state.rotation_of(submission.statement);
+        let command = match (credited, rotated) {
+            (Some(transaction), _) => Ok(Command::Credit {
                 submission,
                 entry: self.payment(transaction)?,
-            },
-            None => Command::Submit(submission),
+            }),
+            (None, Some(family)) => self
+                .next_key(family)
+                .map(|key| Command::Rotate { submission, key })
+                .ok_or(Denial::from(Code::SigningFault)),
+            (None, None) => Ok(Command::Submit(submission)),
         };
-        let outcome = self.decide(pending, &command);
+        let outcome = command.and_then(|command| self.decide(pending, &command));
         pending.wipe |= matches!(outcome, Ok(Outcome::WipeKeys));
         pending.stops |= stops && outcome.is_ok();
         self.answer_sequence(pending, reply, outcome);

@@ -1,14 +1,37 @@
 //! What the core shows of its state. Reads only; the amounts here inform, they never judge.
 
+use std::collections::BTreeMap;
+
+use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::Code;
+use waiaas_shared::heartbeat::{Heartbeat, Kill, PAYMENTS_LIMIT, WaitingPayment};
 use waiaas_shared::ids::SessionId;
+use waiaas_shared::log::Head;
 use waiaas_shared::policy::evaluate::{Left, Now, Payment, left};
 use waiaas_shared::session::Credential;
 use waiaas_shared::time::Clocks;
-use waiaas_shared::view::{NonceView, OwnerView, Remaining, SessionState, SessionView, WalletView};
+use waiaas_shared::view::{
+    FormerKey, NonceView, OwnerView, Remaining, SessionState, SessionView, WalletView,
+};
 
 use super::decide_session;
-use super::state::{Session, State};
+use super::state::{KillPhase, Nonce, Session, State};
+
+fn nonces(
+    nonces: &BTreeMap<ChainId, Nonce>,
+    outstanding: impl Fn(ChainId) -> Amount,
+) -> Vec<NonceView> {
+    nonces
+        .iter()
+        .map(|(chain, nonce)| NonceView {
+            chain: *chain,
+            next: nonce.next,
+            attested: nonce.attested,
+            outstanding: outstanding(*chain),
+        })
+        .collect()
+}
 
 impl State {
     /// Every wallet.
@@ -22,14 +45,16 @@ impl State {
                 account: wallet.account,
                 networks: wallet.networks.clone(),
                 paused: wallet.paused,
-                nonces: wallet
-                    .nonces
+                nonces: nonces(&wallet.nonces, |chain| wallet.history.outstanding(chain)),
+                closed: wallet.closed,
+                former: wallet
+                    .former
                     .iter()
-                    .map(|(chain, nonce)| NonceView {
-                        chain: *chain,
-                        next: nonce.next,
-                        attested: nonce.attested,
-                        outstanding: wallet.history.outstanding(*chain),
+                    .map(|key| FormerKey {
+                        path: key.path,
+                        account: key.account,
+                        // What was signed with it counts for the wallet.
+                        nonces: nonces(&key.nonces, |_| Amount::ZERO),
                     })
                     .collect(),
             })
@@ -66,14 +91,73 @@ impl State {
             .collect()
     }
 
+    /// Sessions that could be used if they were not suspended.
+    #[must_use]
+    pub fn suspended_sessions(&self, now: Clocks) -> usize {
+        let suspended = self.watch.suspended.iter();
+        suspended
+            .filter(|id| {
+                decide_session::usable(self, **id, now).err() == Some(Code::SessionSuspended)
+            })
+            .count()
+    }
+
+    /// What the signer says of itself at `head`.
+    #[must_use]
+    pub fn heartbeat(&self, head: Head, now: Clocks) -> Heartbeat {
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let binding = self.binding(now.run).iter();
+        let waiting = self.intent_views(now);
+        let payments = waiting.iter().take(PAYMENTS_LIMIT).map(|view| {
+            let intent = &view.intent;
+            WaitingPayment {
+                transaction: intent.transaction,
+                wallet: intent.wallet,
+                tier: intent.tier(),
+                amount: intent.amount,
+                asset: intent.asset,
+                to: intent.to,
+                expires: intent.expires,
+            }
+        });
+        let suspended = self.suspended_sessions(now);
+        let usable = self.sessions.keys();
+        let usable = usable.filter(|id| decide_session::usable(self, **id, now).is_ok());
+        Heartbeat {
+            signer: head.signer,
+            clocks: now,
+            sequence: head.sequence,
+            hash: head.hash,
+            policy_epoch: self.policy_epoch,
+            policies: binding
+                .map(|policy| (policy.document.epoch, policy.document.digest()))
+                .collect(),
+            kill: match self.kill.phase {
+                KillPhase::Normal => Kill::Normal,
+                KillPhase::Activated => Kill::Activated,
+                KillPhase::Recovering => Kill::Recovering,
+            },
+            kill_epoch: self.kill.epoch,
+            frozen: self.frozen,
+            clock_closed: self.clock_closed,
+            dead_man: self.dead_man_left(now.run),
+            wallets: count(self.wallets.len()),
+            sessions: count(usable.count().saturating_add(suspended)),
+            suspended: count(suspended),
+            denials: self.watch.denials,
+            payments: payments.collect(),
+            waiting: count(waiting.len()),
+        }
+    }
+
     /// A session with what may still be spent under it.
     #[must_use]
     pub fn session_view(&self, id: SessionId, now: Clocks) -> Option<SessionView> {
         let session = self.sessions.get(&id)?;
         let state = match decide_session::usable(self, id, now) {
-            Ok(_) => SessionState::Active,
             Err(Code::SessionExpired) => SessionState::Expired,
-            Err(_) => SessionState::Revoked,
+            Err(Code::SessionSuspended) => SessionState::Suspended,
+            _ => session.state,
         };
         Some(SessionView {
             session: id,
@@ -81,6 +165,12 @@ impl State {
             usage: session.usage.clone(),
             state,
             remaining: self.remaining(id, session, now),
+            ends: session.ends,
+            renewals: session.renewals,
+            stage: session
+                .grant
+                .agent
+                .and_then(|agent| self.agents.get(&agent).copied()),
         })
     }
 

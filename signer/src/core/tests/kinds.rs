@@ -6,11 +6,14 @@ use waiaas_shared::caip::Family;
 use waiaas_shared::denial::Code;
 use waiaas_shared::event::{Charge, EventBody, Origin};
 use waiaas_shared::ids::StatementId;
+use waiaas_shared::keys::KeyPath;
+use waiaas_shared::policy::alarm::{Alarm, Condition, Remedy};
+use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::statement::{GuardianStop, StatementFacts};
 
 use super::people::{Hand, account};
 use super::world::{EVM, FEE, RECIPIENT, STRANGER, World, evm_recipient, policy, solana, unsigned};
-use crate::core::command::{Command, Prior, Recovery, Submission, Withdrawal};
+use crate::core::command::{Command, DerivedKey, Prior, Recovery, Submission, Withdrawal};
 
 struct Drafted {
     facts: StatementFacts,
@@ -30,14 +33,33 @@ fn all_kinds() -> (World, Hand, Hand, Prior, Vec<Drafted>) {
     world.solana_wallet = world
         .wallet(Family::Solana, [2; 32], vec![solana()])
         .expect("a wallet");
-    world.adopt(&policy(1), true).expect("a policy");
+    let suspends = PolicyDocument {
+        alarms: vec![Alarm {
+            condition: Condition::DenialsInARow { count: 1 },
+            remedy: Remedy::SuspendSession,
+        }],
+        ..policy(1)
+    };
+    world.adopt(&suspends, true).expect("a policy");
     let one = Hand::first(&world);
     let second = world.add_owner(2, &[&one]);
     let third = world.add_owner(3, &[&one]);
     let guardian = world.add_guardian(5, &[&one]);
     world.bearer = world.grant_as(&[&one]).expect("a session");
+    world
+        .say_as(
+            StatementFacts::RegisterAgent { active: false },
+            &[&one],
+            false,
+        )
+        .expect("an agent");
+    let Some(EventBody::AgentRegistered { agent, .. }) = world.events.last().cloned() else {
+        panic!("an agent")
+    };
     world.pays(world.bearer).expect("a payment");
     let place = world.events.len() - 1;
+    let too_much = world.request(world.bearer, "too-much", 900_000, RECIPIENT);
+    world.run(&Command::Spend(too_much)).expect_err("suspended");
     let EventBody::SpendCommitted(spend) = world.events[place].clone() else {
         panic!("a payment")
     };
@@ -79,6 +101,7 @@ fn all_kinds() -> (World, Hand, Hand, Prior, Vec<Drafted>) {
             amount: Amount::from_base_units(1000),
             fee_ceiling: Amount::from_base_units(FEE),
             nonce: None,
+            from: None,
         },
         StatementFacts::AttestNonce {
             wallet: world.evm_wallet,
@@ -120,6 +143,19 @@ fn all_kinds() -> (World, Hand, Hand, Prior, Vec<Drafted>) {
             key: new.owner_key(),
         },
         StatementFacts::Retire,
+        StatementFacts::CloseWallet {
+            wallet: world.evm_wallet,
+        },
+        StatementFacts::RotateWallet {
+            wallet: world.evm_wallet,
+            first_nonce: 0,
+        },
+        StatementFacts::RegisterAgent { active: true },
+        StatementFacts::ActivateAgent { agent },
+        StatementFacts::ResumeSession {
+            session: world.bearer,
+        },
+        StatementFacts::SignOfLife,
     ];
     // A recovery is the one change that waits here, so that there is something to cancel.
     let mut waiting = Hand::new(8);
@@ -189,6 +225,16 @@ fn crossed(
             rehearsal: new.rehearsal(target.statement, &target.text),
             submission,
         },
+        StatementFacts::RotateWallet { .. } => Command::Rotate {
+            submission,
+            key: DerivedKey {
+                path: KeyPath {
+                    family: Family::Evm,
+                    index: 1,
+                },
+                account: account(STRANGER).account(),
+            },
+        },
         StatementFacts::Credit { .. } => Command::Credit {
             submission,
             entry: Some(Box::new(entry.clone())),
@@ -227,7 +273,7 @@ fn invariant_14_no_kinds_signature_passes_for_any_other_kind() {
             target.facts.heading()
         );
     }
-    assert_eq!(pairs, 19 * 18);
+    assert_eq!(pairs, 25 * 24);
 }
 
 /// What the new key signed for one kind enrols it as nothing else.

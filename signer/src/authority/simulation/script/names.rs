@@ -78,6 +78,18 @@ pub(super) fn kind(body: &EventBody) -> &'static str {
         EventBody::Credited { .. } => "Credited",
         EventBody::GuardianStopped { .. } => "GuardianStopped",
         EventBody::Retired { .. } => "Retired",
+        EventBody::SessionRenewed { .. } => "SessionRenewed",
+        EventBody::WalletClosed { .. } => "WalletClosed",
+        EventBody::WalletRotated { .. } => "WalletRotated",
+        EventBody::AgentRegistered { .. } => "AgentRegistered",
+        EventBody::AgentActivated { .. } => "AgentActivated",
+        EventBody::AgentStopped { .. } => "AgentStopped",
+        EventBody::AgentTerminated { .. } => "AgentTerminated",
+        EventBody::SessionSuspended { .. } => "SessionSuspended",
+        EventBody::SessionResumed { .. } => "SessionResumed",
+        EventBody::AlarmRaised { .. } => "AlarmRaised",
+        EventBody::OwnerAlive { .. } => "OwnerAlive",
+        EventBody::DenialNoted { .. } => "DenialNoted",
     }
 }
 

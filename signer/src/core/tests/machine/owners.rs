@@ -92,6 +92,7 @@ impl Owners {
 
 impl Book {
     /// Changes whose time has come take effect, in the order in which they were asked for, or are void.
+    /// Approvals that were not used count by who must sign from then on.
     pub(super) fn changes_due(&mut self) {
         let run = self.now().run;
         while let Some(place) = self
@@ -101,17 +102,15 @@ impl Book {
             .position(|one| one.effective <= run)
         {
             let Pending { change, .. } = self.owners.pending.remove(place);
-            if self.owners.misfit(&change).is_some() {
-                continue;
-            }
-            self.owners.make(&change);
-            // Approvals that were not used yet count by who must sign now.
-            for wait in self.waits.values_mut() {
-                wait.approval.take_if(|(signers, _)| match &change {
-                    Change::Remove { owner } => signers.contains(owner),
-                    Change::Quorum(quorum) => signers.len() < *quorum,
-                    Change::Add { .. } | Change::Address(_) => false,
-                });
+            if self.owners.misfit(&change).is_none() {
+                self.owners.make(&change);
+                for wait in self.waits.values_mut() {
+                    wait.approval.take_if(|(signers, _)| match &change {
+                        Change::Remove { owner } => signers.contains(owner),
+                        Change::Quorum(quorum) => signers.len() < *quorum,
+                        _ => false,
+                    });
+                }
             }
         }
     }
