@@ -68,6 +68,7 @@ struct Status {
   version @13 :Text;
   retired @14 :Bool;          # the log has ended for good
   ownerChanges @15 :UInt32;   # changes of owners that wait
+  frozenBy @16 :List(Text);   # why everything is paused: asked, journal_lost, head_missed, recovered, kill_released
 }
 
 struct Event {

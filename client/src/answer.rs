@@ -49,6 +49,8 @@ pub struct SignerStatus {
     pub retired: bool,
     /// Changes of owners that wait: `owners` shows them.
     pub owner_changes: u32,
+    /// Why everything is paused: `asked`, `journal_lost`, `head_missed`, `recovered`, `kill_released`.
+    pub frozen_by: Vec<String>,
 }
 
 /// A part of the log, to be verified with `waiaas_shared::log` before anything is believed.
@@ -212,6 +214,7 @@ fn refusal(list: capnp::Result<Violations<'_>>) -> ClientError {
 
 pub(crate) fn status(reader: status::Reader<'_>) -> Result<SignerStatus> {
     let sandbox = reader.get_sandbox().map_err(protocol)?;
+    let frozen_by = reader.get_frozen_by().map_err(protocol)?;
     Ok(SignerStatus {
         signer: parsed_if_any(reader.get_signer_id())?,
         unlocked: reader.get_unlocked(),
@@ -228,6 +231,7 @@ pub(crate) fn status(reader: status::Reader<'_>) -> Result<SignerStatus> {
         version: owned(reader.get_version())?,
         retired: reader.get_retired(),
         owner_changes: reader.get_owner_changes(),
+        frozen_by: frozen_by.iter().map(owned).collect::<Result<_>>()?,
     })
 }
 

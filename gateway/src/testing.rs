@@ -431,6 +431,7 @@ impl SignerPort for FakeSigner {
                 version: "test".to_owned(),
                 retired: false,
                 owner_changes: 0,
+                frozen_by: Vec::new(),
             })
         })
     }

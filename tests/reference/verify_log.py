@@ -30,7 +30,7 @@ KINDS = {
     20: "denials_counted", 21: "intent_opened", 22: "intent_approved", 23: "intents_ended",
     24: "owner_change_scheduled", 25: "owner_change_cancelled",
     26: "owner_change_effective", 27: "owner_change_voided", 28: "owner_suspended", 29: "suspension_lifted",
-    30: "credited", 31: "guardian_stopped", 32: "retired",
+    30: "credited", 31: "guardian_stopped", 32: "retired", 33: "snapshot_taken", 34: "head_missed",
 }
 
 

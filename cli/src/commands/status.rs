@@ -117,7 +117,7 @@ fn human(status: &SignerStatus) -> String {
             "paused           ",
             yes(
                 status.frozen,
-                "EVERYTHING",
+                &format!("EVERYTHING: {}", why_paused(status)),
                 "no (single wallets: waiaas wallet list)",
             ),
         ),
@@ -146,6 +146,21 @@ fn human(status: &SignerStatus) -> String {
     ])
 }
 
+/// Every reason for the pause of everything, in words.
+fn why_paused(status: &SignerStatus) -> String {
+    let words = status.frozen_by.iter().map(|cause| match cause.as_str() {
+        "asked" => "it was asked for",
+        "journal_lost" => "the journal of what happened while locked was missing or changed",
+        "head_missed" => {
+            "the log does not go through a head that an owner kept (a restored backup?)"
+        }
+        "recovered" => "the owners were recovered",
+        "kill_released" => "the kill switch was released",
+        other => other,
+    });
+    words.collect::<Vec<_>>().join("; ")
+}
+
 fn machine(status: &SignerStatus) -> Value {
     json!({
         "signer": status.signer,
@@ -155,6 +170,7 @@ fn machine(status: &SignerStatus) -> Value {
         "kill": status.kill,
         "kill_epoch": status.kill_epoch,
         "frozen": status.frozen,
+        "frozen_by": status.frozen_by,
         "clock_closed": status.clock_closed,
         "policy_epoch": status.policy_epoch,
         "owner_changes": status.owner_changes,
@@ -211,7 +227,22 @@ mod tests {
             version: "0.1.0".to_owned(),
             retired: false,
             owner_changes: 0,
+            frozen_by: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_pause_of_everything_says_why() {
+        let frozen = SignerStatus {
+            frozen: true,
+            frozen_by: vec!["asked".to_owned(), "head_missed".to_owned()],
+            ..status()
+        };
+        let said = human(&frozen);
+        assert!(
+            said.contains("EVERYTHING: it was asked for; the log does not"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -113,6 +113,9 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
             | EventBody::OwnerChangeVoided { .. }
             | EventBody::SuspensionLifted { .. }
             | EventBody::GuardianStopped { .. }
+            | EventBody::SnapshotTaken { .. }
+            // Follows an `Unlocked`, which is read as everything stale.
+            | EventBody::HeadMissed { .. }
             | EventBody::DenialsCounted { .. } => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use waiaas_shared::amount::Amount;
 use waiaas_shared::event::{Event, EventBody, RequestNonce, Spend};
-use waiaas_shared::ids::SessionId;
+use waiaas_shared::ids::{SessionId, WalletId};
 use waiaas_shared::intent::{Intent, IntentEnd};
 use waiaas_shared::owner_change::OwnerChange;
 use waiaas_shared::policy::document::PolicyDocument;
@@ -16,8 +16,8 @@ use waiaas_shared::view::SessionState;
 use super::apply_owner;
 use super::command::{Prior, Used};
 use super::state::{
-    Approval, BindingPolicy, Kill, KillPhase, Nonce, OpenIntent, OpenStatement, Session, State,
-    Wallet,
+    Approval, BindingPolicy, Freeze, Kill, KillPhase, Nonce, OpenIntent, OpenStatement, Session,
+    State, Wallet,
 };
 
 /// Folds one event.
@@ -35,8 +35,7 @@ pub fn apply(state: &mut State, event: &Event) {
             state.journal = *journal;
             state.unlock_failures = 0;
             if *journal_lost {
-                state.frozen = true;
-                void_releases(state);
+                freeze(state, Freeze::JournalLost);
             }
         }
         EventBody::Locked { origin: _ } => {}
@@ -163,17 +162,23 @@ pub fn apply(state: &mut State, event: &Event) {
             issue_nonce(state, spend);
             remember(state, spend, event.clocks.budget);
         }
-        EventBody::Paused { wallet, origin: _ } => {
-            set_paused(state, *wallet, true);
-            void_releases(state);
-        }
+        EventBody::Paused { wallet, origin: _ } => match wallet {
+            None => freeze(state, Freeze::Asked),
+            Some(wallet) => {
+                set_wallet_paused(state, *wallet, true);
+                void_releases(state);
+            }
+        },
         EventBody::PauseReleased {
             wallet,
             statement,
             signers: _,
         } => {
             state.statements.remove(statement);
-            set_paused(state, *wallet, false);
+            match wallet {
+                None => state.frozen.clear(),
+                Some(wallet) => set_wallet_paused(state, *wallet, false),
+            }
             if wallet.is_none() && state.kill.phase == KillPhase::Recovering {
                 state.kill.phase = KillPhase::Normal;
             }
@@ -200,7 +205,7 @@ pub fn apply(state: &mut State, event: &Event) {
         } => {
             state.statements.remove(statement);
             state.kill.phase = KillPhase::Recovering;
-            state.frozen = true;
+            state.frozen.insert(Freeze::KillReleased);
             for (id, session) in &mut state.sessions {
                 if session.killed && sessions.contains(id) {
                     session.state = SessionState::Active;
@@ -305,6 +310,16 @@ pub fn apply(state: &mut State, event: &Event) {
             code: _,
             count: _,
         } => {}
+        EventBody::SnapshotTaken {
+            version: _,
+            sequence: _,
+            digest: _,
+        } => {}
+        EventBody::HeadMissed {
+            sequence: _,
+            hash: _,
+            signature: _,
+        } => freeze(state, Freeze::HeadMissed),
         EventBody::IntentOpened(intent) => open_intent(state, intent, event.clocks.budget),
         EventBody::IntentApproved {
             transaction,
@@ -427,13 +442,14 @@ fn void_releases(state: &mut State) {
     state.statements.retain(|_, open| keep(&open.facts));
 }
 
-fn set_paused(state: &mut State, wallet: Option<waiaas_shared::ids::WalletId>, paused: bool) {
-    match wallet {
-        None => state.frozen = paused,
-        Some(wallet) => {
-            if let Some(wallet) = state.wallets.get_mut(&wallet) {
-                wallet.paused = paused;
-            }
-        }
+/// Everything is paused until an owner resumes.
+fn freeze(state: &mut State, why: Freeze) {
+    state.frozen.insert(why);
+    void_releases(state);
+}
+
+fn set_wallet_paused(state: &mut State, wallet: WalletId, paused: bool) {
+    if let Some(wallet) = state.wallets.get_mut(&wallet) {
+        wallet.paused = paused;
     }
 }

@@ -19,7 +19,9 @@ mod decide_stop;
 mod decide_wallet;
 pub mod journal;
 mod owners;
+mod reads;
 pub mod state;
+mod stopped;
 mod view;
 
 use waiaas_shared::denial::{Code, Denial};
@@ -120,6 +122,11 @@ pub fn decide(state: &State, command: &Command, context: &Context) -> Decision {
             origin,
         } => decide_intent::cancel(state, *transaction, *origin),
         Command::EndExpired => decide_intent::end_expired(state, context.clocks),
+        Command::NameSnapshot(name) => Decision::event(EventBody::SnapshotTaken {
+            version: name.version,
+            sequence: name.sequence,
+            digest: name.digest,
+        }),
         Command::CountDenials(counted) => Decision {
             events: counted
                 .iter()

@@ -357,6 +357,11 @@ pub(super) fn write_status(status: &Status, builder: &mut types_capnp::status::B
     builder.set_unlock_failures(status.unlock_failures);
     builder.set_retired(status.retired);
     builder.set_owner_changes(status.owner_changes);
+    let causes = u32::try_from(status.frozen_by.len()).unwrap_or(0);
+    let mut list = builder.reborrow().init_frozen_by(causes);
+    for (place, cause) in (0..causes).zip(&status.frozen_by) {
+        list.set(place, cause.as_str());
+    }
 }
 
 /// A page of events: as many of them, from the first, as a frame holds.

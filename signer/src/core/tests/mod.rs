@@ -10,6 +10,7 @@ mod owners;
 mod people;
 mod recovery;
 mod scopes;
+mod snapshot;
 mod spend;
 mod stop;
 mod world;
