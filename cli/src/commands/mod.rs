@@ -17,6 +17,7 @@ pub(crate) mod release;
 pub(crate) mod retire;
 pub(crate) mod session;
 pub(crate) mod start;
+pub(crate) mod statement;
 pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod tx;

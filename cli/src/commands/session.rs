@@ -65,7 +65,7 @@ pub(crate) struct GrantArgs {
     #[arg(long, value_name = "BASE58", value_parser = agent_key, required_unless_present = "bearer", conflicts_with = "bearer")]
     agent_key: Option<AgentKey>,
     /// A secret instead of a key, shown once: whoever has it, or controls the gateway, can spend the limits
-    #[arg(long)]
+    #[arg(long, conflicts_with = "draft")]
     bearer: bool,
     #[command(flatten)]
     signing: SigningArgs,

@@ -77,6 +77,8 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
                 .next(format!("--asset {}", chain.native_asset())),
         );
     }
+    args.signing
+        .refuse_draft("blockhash or fees are looked up once the owner has signed")?;
     let signer = Signer::connect(app).await?;
     let wallets = signer
         .client

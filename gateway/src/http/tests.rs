@@ -6,5 +6,6 @@ mod cancel;
 mod guard;
 mod payments;
 mod sessions;
+mod sign;
 mod sockets;
 mod waiting;

@@ -115,8 +115,9 @@ impl<L: Ledger, S: System> Authority<L, S> {
             Ask::Sign(mut request, reply) => {
                 request.used = self.used_by(&request)?;
                 let session = request.session;
+                let before = pending.events.len();
                 let outcome = self.decide(pending, &Command::Spend(*request));
-                self.pay_later(pending, session, outcome, reply);
+                self.pay_later(pending, session, (before, outcome), reply);
             }
             Ask::Release(transaction, unsigned, reply) => {
                 let prior = self.payment(transaction)?;

@@ -165,7 +165,7 @@ fn from_snapshot<L: Ledger>(
         bytes: 0,
         heads: Heads::Newest,
     };
-    match tail.to_the_end(ledger) {
+    match tail.finish(ledger) {
         Ok(()) => {}
         Err(OpenError::Ledger(error)) => return Err(error.into()),
         Err(_) => return Ok(None),
@@ -186,7 +186,7 @@ fn from_snapshot<L: Ledger>(
 /// Folds the whole log, and verifies every head on the way.
 fn whole<L: Ledger>(ledger: &mut L, genesis: Verifier) -> Result<Opened, OpenError> {
     let mut fold = Fold::whole(genesis);
-    fold.to_the_end(ledger)?;
+    fold.finish(ledger)?;
     Ok(Opened {
         folded: fold.folded,
         head: fold.verifier.head(),
@@ -226,7 +226,7 @@ impl Fold {
         }
     }
 
-    fn to_the_end<L: Ledger>(&mut self, ledger: &mut L) -> Result<(), OpenError> {
+    fn finish<L: Ledger>(&mut self, ledger: &mut L) -> Result<(), OpenError> {
         while self.page(ledger, FOLD_BYTES, |_, _| {})? {}
         if self.heads == Heads::Newest && !self.note.is_empty() {
             let signed: SignedHead = self.note.parse()?;

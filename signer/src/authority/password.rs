@@ -25,7 +25,7 @@ pub enum Purpose {
     Initialize(SignerId, Box<NewKeystore>, Reply<Initialized>),
     /// Opening the keystore; whether the owner vouches for time off, and the head that the owner kept,
     /// which the log key signed.
-    Unlock(bool, Option<SignedHead>, Reply<()>),
+    Unlock(bool, Option<Box<SignedHead>>, Reply<()>),
     /// Enrolling an owner.
     Enrol(StatementId, Envelope, Vec<u8>, Reply<OwnerId>),
     /// Creating a wallet.

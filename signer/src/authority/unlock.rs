@@ -67,6 +67,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 let presented = wish.presented.as_deref();
                 match presented.map(|note| signed(note, own)).transpose() {
                     Ok(presented) => {
+                        let presented = presented.map(Box::new);
                         let purpose = Purpose::Unlock(wish.vouch, presented, reply);
                         self.begin_password(password, purpose);
                         return;
@@ -305,7 +306,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
     fn unlock(
         &mut self,
         kek: &LockedBytes,
-        (vouch, presented): (bool, Option<SignedHead>),
+        (vouch, presented): (bool, Option<Box<SignedHead>>),
         pending: &mut Pending<L, S>,
         reply: Reply<()>,
     ) -> Result<(), Fatal> {
@@ -353,7 +354,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
             clock.vouch(vouched);
             context.clocks = clock.clocks();
         }
-        let missed = self.missed(presented.as_ref())?;
+        let missed = self.missed(presented.as_deref())?;
         let commands = self.journal_commands();
         let outcome = self.take_in_journal(pending, vouched, missed, &context);
         for command in commands {

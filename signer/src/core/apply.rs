@@ -90,6 +90,7 @@ pub fn apply(state: &mut State, event: &Event) {
                 text: text.clone(),
                 expires: *expires,
                 origin: *origin,
+                void: false,
             };
             state.statements.insert(*statement, open);
         }
@@ -436,10 +437,12 @@ fn remember(state: &mut State, spend: &Spend, at: BudgetTime) {
 }
 
 /// A stop voids every release that was written before it: one that was signed and kept back never
-/// undoes a later pause (invariants 14 and 16).
+/// undoes a later pause (invariants 14 and 16). It keeps its place until it expires: whoever drafts and
+/// pauses in turn must not write to the log without end.
 fn void_releases(state: &mut State) {
-    let keep = |facts: &StatementFacts| !matches!(facts, StatementFacts::ReleasePause { .. });
-    state.statements.retain(|_, open| keep(&open.facts));
+    for open in state.statements.values_mut() {
+        open.void |= matches!(open.facts, StatementFacts::ReleasePause { .. });
+    }
 }
 
 /// Everything is paused until an owner resumes.

@@ -182,6 +182,7 @@ pub(super) fn open(
     let open = state
         .statements
         .get(&statement)
+        .filter(|open| !open.void)
         .ok_or(Code::StatementUnknown)?;
     if open.expires <= now.wall {
         Err(Code::StatementExpired.into())

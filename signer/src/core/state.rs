@@ -221,6 +221,9 @@ pub(super) struct OpenStatement {
     pub(super) expires: WallTime,
     #[n(3)]
     pub(super) origin: Origin,
+    /// A later stop took its meaning: nobody carries it out, and it keeps its place until it expires.
+    #[n(4)]
+    pub(super) void: bool,
 }
 
 impl Default for State {
@@ -386,7 +389,7 @@ impl State {
     pub(super) fn releases_wait(&self) -> bool {
         self.statements
             .values()
-            .any(|open| matches!(open.facts, StatementFacts::ReleasePause { .. }))
+            .any(|open| !open.void && matches!(open.facts, StatementFacts::ReleasePause { .. }))
     }
 
     /// Whether anything waits.
