@@ -1,8 +1,9 @@
 //! The state as policy and statements read it: what was spent, and what a text says of wallets, sessions,
 //! owners. Reads only.
 
+use waiaas_shared::agent::AgentStage;
 use waiaas_shared::caip::ChainId;
-use waiaas_shared::ids::{OwnerId, SessionId, StatementId, TransactionId, WalletId};
+use waiaas_shared::ids::{AgentId, OwnerId, SessionId, StatementId, TransactionId, WalletId};
 use waiaas_shared::intent::Intent;
 use waiaas_shared::keys::OwnerKey;
 use waiaas_shared::owner_change::OwnerChange;
@@ -34,7 +35,12 @@ impl StatementView for State {
         Some(WalletFacts {
             account: wallet.account,
             networks: wallet.networks.clone(),
+            former: wallet.former.iter().map(|key| key.account).collect(),
         })
+    }
+
+    fn agent(&self, agent: AgentId) -> Option<AgentStage> {
+        self.agents.get(&agent).copied()
     }
 
     fn newest_policy(&self) -> Option<&PolicyDocument> {

@@ -5,10 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 use waiaas_shared::address::Account;
+use waiaas_shared::agent::AgentStage;
 use waiaas_shared::caip::{ChainId, Family};
+use waiaas_shared::denial::Code;
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::Origin;
-use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use waiaas_shared::ids::{
+    AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId,
+};
 use waiaas_shared::intent::Intent;
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::document::PolicyDocument;
@@ -22,6 +26,7 @@ use waiaas_shared::view::SessionState;
 
 use super::command::{Prior, Used};
 use super::owners::Owners;
+pub(super) use super::wallet::{Nonce, Wallet};
 
 pub use super::stopped::{Freeze, Kill, KillPhase};
 
@@ -57,6 +62,8 @@ pub struct State {
     pub(super) policy_epoch: u64,
     #[n(10)]
     pub(super) sessions: BTreeMap<SessionId, Session>,
+    #[n(17)]
+    pub(super) agents: BTreeMap<AgentId, AgentStage>,
     #[n(11)]
     pub(super) statements: BTreeMap<StatementId, OpenStatement>,
     #[n(12)]
@@ -74,32 +81,6 @@ pub struct State {
     pub(super) journal: Digest,
     #[n(16)]
     pub(super) unlock_failures: u32,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub(super) struct Wallet {
-    #[n(0)]
-    pub(super) path: KeyPath,
-    #[n(1)]
-    pub(super) account: Account,
-    #[n(2)]
-    pub(super) networks: Vec<ChainId>,
-    #[n(3)]
-    pub(super) paused: bool,
-    #[n(4)]
-    pub(super) history: WalletHistory,
-    #[n(5)]
-    pub(super) nonces: BTreeMap<ChainId, Nonce>,
-}
-
-/// Nonces of one wallet on one EVM chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub(super) struct Nonce {
-    #[n(0)]
-    pub(super) next: u64,
-    #[n(1)]
-    pub(super) attested: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -176,6 +157,12 @@ pub(super) struct Session {
     /// Who granted it.
     #[n(6)]
     pub(super) signers: Vec<OwnerId>,
+    /// When it ends unless it is renewed again.
+    #[n(7)]
+    pub(super) ends: WallTime,
+    /// How often it was renewed.
+    #[n(8)]
+    pub(super) renewals: u32,
 }
 
 /// A payment that waits.
@@ -243,6 +230,7 @@ impl Default for State {
             policies: Vec::new(),
             policy_epoch: 0,
             sessions: BTreeMap::new(),
+            agents: BTreeMap::new(),
             statements: BTreeMap::new(),
             intents: BTreeMap::new(),
             credited: BTreeSet::new(),
@@ -330,6 +318,17 @@ impl State {
         }
     }
 
+    /// The family of the wallet that an open statement rotates: the authority derives its next key.
+    #[must_use]
+    pub fn rotation_of(&self, statement: StatementId) -> Option<Family> {
+        match self.statements.get(&statement)?.facts {
+            StatementFacts::RotateWallet { wallet, .. } => {
+                Some(self.wallets.get(&wallet)?.path.family)
+            }
+            _ => None,
+        }
+    }
+
     /// Epoch of the newest adopted policy; 0: none.
     #[must_use]
     pub const fn policy_epoch(&self) -> u64 {
@@ -350,18 +349,20 @@ impl State {
 
     /// Key paths of all wallets, for the vault to make ready.
     pub fn key_paths(&self) -> impl Iterator<Item = KeyPath> {
-        self.wallets.values().map(|wallet| wallet.path)
+        self.keys().map(|(path, _)| path)
+    }
+
+    /// Every key of every wallet, former ones too.
+    pub(super) fn keys(&self) -> impl Iterator<Item = (KeyPath, Account)> {
+        self.wallets.values().flat_map(Wallet::keys)
     }
 
     /// The next key path of a family: indexes are given once, in order (invariant 7).
     #[must_use]
     pub fn next_path(&self, family: Family) -> KeyPath {
-        let given = self
-            .wallets
-            .values()
-            .filter(|wallet| wallet.path.family == family);
+        let given = self.key_paths().filter(|path| path.family == family);
         let index = given
-            .map(|wallet| wallet.path.index.saturating_add(1))
+            .map(|path| path.index.saturating_add(1))
             .max()
             .unwrap_or(0);
         KeyPath { family, index }
@@ -421,8 +422,7 @@ impl State {
     }
 
     /// Whether a payment could be signed at all now; the code of what stops it.
-    pub(super) fn stopped(&self) -> Option<waiaas_shared::denial::Code> {
-        use waiaas_shared::denial::Code;
+    pub(super) fn stopped(&self) -> Option<Code> {
         match self.kill.phase {
             KillPhase::Activated => Some(Code::Killed),
             _ if self.clock_closed => Some(Code::ClockClosed),

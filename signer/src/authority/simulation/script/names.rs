@@ -80,6 +80,13 @@ pub(super) fn kind(body: &EventBody) -> &'static str {
         EventBody::Retired { .. } => "Retired",
         EventBody::SnapshotTaken { .. } => "SnapshotTaken",
         EventBody::HeadMissed { .. } => "HeadMissed",
+        EventBody::SessionRenewed { .. } => "SessionRenewed",
+        EventBody::WalletClosed { .. } => "WalletClosed",
+        EventBody::WalletRotated { .. } => "WalletRotated",
+        EventBody::AgentRegistered { .. } => "AgentRegistered",
+        EventBody::AgentActivated { .. } => "AgentActivated",
+        EventBody::AgentStopped { .. } => "AgentStopped",
+        EventBody::AgentTerminated { .. } => "AgentTerminated",
     }
 }
 
