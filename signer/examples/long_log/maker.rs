@@ -300,6 +300,10 @@ impl Maker {
             count: u32::try_from(2 * SESSION)?,
             expires: self.clocks.wall.after(Millis::from_hours(24 * 30)),
             credential: Credential::Bearer(secret),
+            recipients: None,
+            operations: None,
+            renewal: None,
+            agent: None,
         };
         match self.say(StatementFacts::GrantSession { grant })? {
             Outcome::Session(session) => self.session = session,

@@ -3,7 +3,7 @@
 use waiaas_shared::agent::AgentStage;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::event::{Event, EventBody, RequestNonce, Spend};
-use waiaas_shared::ids::{SessionId, WalletId};
+use waiaas_shared::ids::SessionId;
 use waiaas_shared::intent::{Intent, IntentEnd};
 use waiaas_shared::owner_change::OwnerChange;
 use waiaas_shared::policy::document::PolicyDocument;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use minicbor::{Decode, Encode};
 use waiaas_shared::address::Account;
 use waiaas_shared::agent::AgentStage;
-use waiaas_shared::caip::{ChainId, Family};
+use waiaas_shared::caip::Family;
 use waiaas_shared::denial::Code;
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::Origin;
@@ -16,7 +16,7 @@ use waiaas_shared::ids::{
 use waiaas_shared::intent::Intent;
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::document::PolicyDocument;
-use waiaas_shared::policy::history::{SessionHistory, WalletHistory};
+use waiaas_shared::policy::history::SessionHistory;
 use waiaas_shared::policy::windows::Usage;
 use waiaas_shared::session::{SessionGrant, SessionUsage};
 use waiaas_shared::statement::StatementFacts;
