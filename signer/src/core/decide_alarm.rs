@@ -311,7 +311,10 @@ pub(super) fn due(state: &State, command: &Command, now: Clocks) -> Vec<EventBod
         return Vec::new();
     };
     let silence = now.run.since(state.watch.heard);
-    if silence < after || state.frozen || state.kill.phase == KillPhase::Activated || state.retired
+    if silence < after
+        || state.frozen()
+        || state.kill.phase == KillPhase::Activated
+        || state.retired
     {
         return Vec::new();
     }
@@ -400,7 +403,7 @@ impl State {
 
     /// Whether everything is paused because no owner was heard of.
     #[must_use]
-    pub const fn dead_man_paused(&self) -> bool {
-        self.watch.silent && self.frozen
+    pub fn dead_man_paused(&self) -> bool {
+        self.watch.silent && self.frozen()
     }
 }
