@@ -249,7 +249,7 @@ impl Maker {
         let Some(ledger) = self.ledger.as_mut().filter(|_| !self.events.is_empty()) else {
             return Ok(());
         };
-        let signature = self.unlocked.sign_head(self.head.note_text().as_bytes())?;
+        let signature = self.unlocked.sign_note(self.head.note_text().as_bytes())?;
         let note = SignedHead::new(self.head, &self.unlocked.log_public_key(), signature);
         ledger.append(&Batch {
             events: std::mem::take(&mut self.events),
