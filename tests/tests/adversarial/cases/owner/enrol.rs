@@ -65,7 +65,7 @@ fn own_approver(rig: &mut Rig, _: &Template) -> Result<String> {
         StatementFacts::SetQuorum { quorum: 1 },
     ] {
         let drafted = rig.draft(&facts)?;
-        let signatures = vec![
+        let signatures = [
             rig.owner_signature(&drafted.text)?,
             rig.signature_by(&rehearsed, drafted.text.as_bytes())?,
         ];
