@@ -50,4 +50,8 @@ interface Common {
 
   terminateAgent @15 (agent :Text) -> (sequence :UInt64);
   # For good: terminated once nothing of it waits any more.
+
+  heartbeat @16 () -> (note :Text);
+  # What the signer says of itself and of what waits, signed afresh by the log key (docs/log.md).
+  # Refused while locked: the key is wiped.
 }

@@ -90,6 +90,10 @@ struct Status {
   version @13 :Text;
   retired @14 :Bool;          # the log has ended for good
   ownerChanges @15 :UInt32;   # changes of owners that wait
+  hasDeadMan @16 :Bool;       # a binding policy has a dead-man time
+  deadManMillisLeft @17 :UInt64; # until everything pauses without a word from an owner; 0: none, or passed
+  deadManPaused @18 :Bool;    # everything is paused for want of one
+  suspendedSessions @19 :UInt32; # sessions that an owner may resume
 }
 
 struct Event {

@@ -1,9 +1,14 @@
 //! The log's events in words and for programs. Shows; believes nothing that was not verified before.
 
 use serde_json::{Value, json};
+use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::AssetId;
 use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{EventBody, Origin, Spend};
+use waiaas_shared::ids::SessionId;
 use waiaas_shared::intent::{Intent, IntentEnd, Wait};
+use waiaas_shared::policy::alarm::{Condition, Subject, Trigger};
+use waiaas_shared::policy::items::alarm_in_words as in_words;
 
 /// The kind's name and one line about the event.
 pub(crate) fn words(body: &EventBody) -> (&'static str, String) {
@@ -176,6 +181,26 @@ pub(crate) fn words(body: &EventBody) -> (&'static str, String) {
             "AgentTerminated",
             format!("{agent}; sessions revoked: {}", sessions.len()),
         ),
+        EventBody::SessionSuspended { session } => (
+            "SessionSuspended",
+            format!("{session}; waiaas session resume lets it spend again"),
+        ),
+        EventBody::SessionResumed { session, .. } => ("SessionResumed", session.to_string()),
+        EventBody::AlarmRaised {
+            trigger,
+            subject,
+            session,
+            observed,
+            asset,
+            ..
+        } => (
+            "AlarmRaised",
+            alarm(trigger, *subject, *session, *observed, *asset),
+        ),
+        EventBody::OwnerAlive { signers, .. } => ("OwnerAlive", list(signers)),
+        EventBody::DenialNoted { session, code, .. } => {
+            ("DenialNoted", format!("{code}, {session}"))
+        }
         EventBody::DenialsCounted {
             session,
             code,
@@ -215,7 +240,55 @@ const fn by(origin: Origin) -> &'static str {
     match origin {
         Origin::Gateway => "asked over gateway.sock",
         Origin::Admin => "asked over admin.sock",
+        Origin::Signer => "by an alarm",
     }
+}
+
+fn alarm(
+    trigger: &Trigger,
+    subject: Subject,
+    session: Option<SessionId>,
+    observed: Amount,
+    asset: Option<AssetId>,
+) -> String {
+    let whom = match subject {
+        Subject::Session(session) => session.to_string(),
+        Subject::Wallet(wallet) => wallet.to_string(),
+        Subject::Everything => "everything".to_owned(),
+    };
+    let what = match trigger {
+        Trigger::Alarm(alarm) => {
+            let seen = match (&alarm.condition, asset) {
+                (_, Some(asset)) => format!("{observed} base units of {asset}"),
+                (Condition::OutsideHours { .. }, None) => String::new(),
+                (Condition::Idle { .. }, None) => duration(observed),
+                _ => observed.to_string(),
+            };
+            let seen = if seen.is_empty() {
+                seen
+            } else {
+                format!(", seen: {seen}")
+            };
+            format!("{}{seen}", in_words(alarm))
+        }
+        Trigger::Violation(escalation) => format!(
+            "a refusal with {}, {}",
+            escalation.code,
+            escalation.action.as_str()
+        ),
+        Trigger::DeadMan { .. } => {
+            format!("no word from an owner for {}", duration(observed))
+        }
+    };
+    let by = session
+        .filter(|session| subject != Subject::Session(*session))
+        .map_or_else(String::new, |session| format!(", by {session}"));
+    format!("{whom}: {what}{by}")
+}
+
+/// Milliseconds in words.
+fn duration(millis: Amount) -> String {
+    crate::duration::words(u64::try_from(millis.base_units()).unwrap_or(u64::MAX))
 }
 
 fn list(names: &[impl ToString]) -> String {
@@ -290,7 +363,17 @@ pub(crate) fn machine(sequence: u64, wall_millis: u64, body: &EventBody) -> Valu
         EventBody::SessionGranted { session, .. }
         | EventBody::SessionRevoked { session, .. }
         | EventBody::SessionRenewed { session, .. }
-        | EventBody::SessionExpired { session } => (Some(*session), None, None),
+        | EventBody::SessionExpired { session }
+        | EventBody::SessionSuspended { session }
+        | EventBody::SessionResumed { session, .. }
+        | EventBody::DenialNoted { session, .. } => (Some(*session), None, None),
+        EventBody::AlarmRaised {
+            session, subject, ..
+        } => match subject {
+            Subject::Session(session) => (Some(*session), None, None),
+            Subject::Wallet(wallet) => (*session, Some(*wallet), None),
+            Subject::Everything => (None, None, None),
+        },
         EventBody::DenialsCounted { session, .. } => (*session, None, None),
         EventBody::Credited {
             session, wallet, ..

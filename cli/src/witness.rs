@@ -5,6 +5,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
+use waiaas_shared::heartbeat::{Heartbeat, SignedHeartbeat};
 use waiaas_shared::ids::SignerId;
 use waiaas_shared::keys::AgentKey;
 use waiaas_shared::log::{Head, SignedHead};
@@ -130,6 +131,43 @@ impl Pin {
         }
     }
 
+    /// A heartbeat by the pinned key and signer that does not contradict the last head seen; a fresh one
+    /// does not fall behind it either. It is no head itself, so nothing of it is kept.
+    pub(crate) fn heartbeat(
+        &self,
+        home: &Home,
+        note: &str,
+        fresh: bool,
+    ) -> Result<Heartbeat, Failure> {
+        let signed: Option<SignedHeartbeat> = note.parse().ok();
+        let verified = signed
+            .as_ref()
+            .and_then(|signed| signed.verify(&self.log_key).ok())
+            .filter(|heartbeat| heartbeat.signer == self.signer);
+        let heartbeat = verified.ok_or_else(|| {
+            Failure::new(
+                Exit::Failure,
+                "this is no heartbeat signed by the pinned key",
+            )
+            .why(format!("this home is pinned to {}", self.signer))
+            .next("believe nothing of it: ask the signer itself with waiaas audit heartbeat")
+        })?;
+        let head = Head {
+            signer: heartbeat.signer,
+            sequence: heartbeat.sequence,
+            hash: heartbeat.hash,
+        };
+        match self.last_seen(home)? {
+            Some(seen)
+                if (fresh && head.sequence < seen.sequence)
+                    || (head.sequence == seen.sequence && head.hash != seen.hash) =>
+            {
+                Err(self.older(home, seen, head))
+            }
+            _ => Ok(heartbeat.clone()),
+        }
+    }
+
     /// The last head that was seen.
     pub(crate) fn last_seen(&self, home: &Home) -> Result<Option<Head>, Failure> {
         match home.read(&home.head())? {
@@ -219,6 +257,62 @@ mod tests {
             assert_eq!(witnessed.is_ok(), passes, "{sequence} {hash}");
         }
         assert_eq!(pin().last_seen(&home).unwrap().unwrap().sequence, 5);
+    }
+
+    /// T13: a heartbeat that was changed, of another signer, of another key, or from before what was seen
+    /// is not shown.
+    #[test]
+    fn a_heartbeat_counts_by_the_pinned_key_and_goes_on() {
+        use waiaas_shared::heartbeat::{Kill, SignedHeartbeat};
+
+        let folder = tempfile::tempdir().unwrap();
+        let home = home(&folder);
+        let heartbeat = |signer: u8, sequence: u64, hash: u8| Heartbeat {
+            signer: SignerId::from_bytes([signer; 16]),
+            clocks: Default::default(),
+            sequence,
+            hash: Digest::from_bytes([hash; 32]),
+            policy_epoch: 0,
+            policies: Vec::new(),
+            kill: Kill::Normal,
+            kill_epoch: 0,
+            frozen: false,
+            clock_closed: false,
+            dead_man: None,
+            wallets: 0,
+            sessions: 0,
+            suspended: 0,
+            denials: 0,
+            waiting: 0,
+            payments: Vec::new(),
+        };
+        let signed = |key: &SigningKey, heartbeat: Heartbeat| {
+            let signature = key.sign(heartbeat.note_text().as_bytes()).to_bytes();
+            let log_key = key.verifying_key().to_bytes();
+            SignedHeartbeat::new(heartbeat, &log_key, signature).to_string()
+        };
+        pin().witness(&home, &note(3, 1)).unwrap();
+        let other = SigningKey::from_bytes(&[8; 32]);
+        let fresh = signed(&key(), heartbeat(1, 4, 9));
+        for (note, passes) in [
+            (fresh.clone(), true),
+            (signed(&key(), heartbeat(1, 3, 1)), true),
+            (signed(&key(), heartbeat(1, 3, 2)), false),
+            (signed(&key(), heartbeat(1, 2, 1)), false),
+            (signed(&key(), heartbeat(2, 4, 9)), false),
+            (signed(&other, heartbeat(1, 4, 9)), false),
+            (fresh.replace("frozen no", "frozen yes"), false),
+            (super::tests::note(4, 9), false),
+            (String::new(), false),
+        ] {
+            let read = pin().heartbeat(&home, &note, true);
+            assert_eq!(read.is_ok(), passes, "{note}");
+        }
+        // One that was kept may be older than what was seen since.
+        let kept = signed(&key(), heartbeat(1, 2, 1));
+        assert!(pin().heartbeat(&home, &kept, false).is_ok());
+        let forked = signed(&key(), heartbeat(1, 3, 2));
+        assert!(pin().heartbeat(&home, &forked, false).is_err());
     }
 
     #[test]

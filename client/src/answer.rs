@@ -49,6 +49,12 @@ pub struct SignerStatus {
     pub retired: bool,
     /// Changes of owners that wait: `owners` shows them.
     pub owner_changes: u32,
+    /// How long until everything pauses without a word from an owner; none if no policy says so.
+    pub dead_man_left: Option<Millis>,
+    /// Whether everything is paused for want of one.
+    pub dead_man_paused: bool,
+    /// Sessions that are suspended until an owner resumes them.
+    pub suspended_sessions: u32,
 }
 
 /// A part of the log, to be verified with `waiaas_shared::log` before anything is believed.
@@ -237,6 +243,11 @@ pub(crate) fn status(reader: status::Reader<'_>) -> Result<SignerStatus> {
         version: owned(reader.get_version())?,
         retired: reader.get_retired(),
         owner_changes: reader.get_owner_changes(),
+        dead_man_left: reader
+            .get_has_dead_man()
+            .then(|| Millis::from_millis(reader.get_dead_man_millis_left())),
+        dead_man_paused: reader.get_dead_man_paused(),
+        suspended_sessions: reader.get_suspended_sessions(),
     })
 }
 

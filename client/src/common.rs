@@ -188,6 +188,16 @@ impl<S: Socket> Client<S> {
             .collect()
     }
 
+    /// What the signer says of itself, a note signed by the log key: to be verified before anything of
+    /// it is believed. Refused while the signer is locked.
+    ///
+    /// # Errors
+    /// [`crate::ClientError`].
+    pub async fn heartbeat(&self) -> Result<String> {
+        let response = self.common.heartbeat_request().send().promise.await?;
+        answer::owned(response.get()?.get_note())
+    }
+
     /// Ends a waiting payment for good; the event's number.
     ///
     /// # Errors

@@ -442,6 +442,9 @@ impl SignerPort for FakeSigner {
                 version: "test".to_owned(),
                 retired: false,
                 owner_changes: 0,
+                dead_man_left: None,
+                dead_man_paused: false,
+                suspended_sessions: 0,
             })
         })
     }

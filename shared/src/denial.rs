@@ -113,6 +113,7 @@ codes! {
     SessionRenewalCount = 203, "session_renewal_count", AskOwner, "The session was renewed as often as its grant allows.";
     SessionRenewalEnd = 204, "session_renewal_end", AskOwner, "The session ends at its absolute end already: no renewal leads beyond it.";
     SessionRenewalEarly = 205, "session_renewal_early", Wait, "The session was renewed a short while ago: half of a renewal's time must pass first.";
+    SessionSuspended = 49, "session_suspended", AskOwner, "The session is suspended: an owner signature resumes it.";
 
     // Wallets.
     WalletUnknown = 60, "wallet_unknown", Stop, "No such wallet.";
@@ -198,7 +199,7 @@ codes! {
     QuorumRange = 183, "quorum_range", Stop, "At least one owner must sign, and never more than there are owners who are not suspended.";
     OwnerSuspended = 184, "owner_suspended", AskOwner, "The signature is by an owner who is suspended.";
     OwnerItself = 185, "owner_itself", Stop, "An owner is suspended by another owner, or with the password.";
-    NotSuspended = 186, "not_suspended", Stop, "This owner is not suspended.";
+    NotSuspended = 186, "not_suspended", Stop, "This owner or session is not suspended.";
     GuardianUnknown = 187, "guardian_unknown", Stop, "No such guardian.";
     CreditMismatch = 188, "credit_mismatch", Stop, "The credit does not name a payment of this log, or exceeds what it was charged.";
     CreditUsed = 189, "credit_used", Stop, "This payment was credited already.";

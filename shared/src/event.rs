@@ -16,6 +16,7 @@ use crate::ids::{AgentId, OwnerId, SessionId, SignerId, StatementId, Transaction
 use crate::intent::{Intent, IntentEnd};
 use crate::keys::{KeyPath, OwnerKey};
 use crate::owner_change::OwnerChange;
+use crate::policy::alarm::{Subject, Trigger};
 use crate::policy::evaluate::Tier;
 use crate::statement::StatementFacts;
 use crate::statement::text::StatementText;
@@ -33,7 +34,7 @@ pub struct Event {
     pub body: EventBody,
 }
 
-/// On which socket something was asked.
+/// On which socket something was asked, or that nobody asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(index_only)]
 pub enum Origin {
@@ -43,6 +44,9 @@ pub enum Origin {
     /// `admin.sock`.
     #[n(1)]
     Admin,
+    /// Nobody asked: an alarm went off.
+    #[n(2)]
+    Signer,
 }
 
 /// What happened.
@@ -574,6 +578,72 @@ pub enum EventBody {
         /// Its sessions that could have been used again.
         #[n(1)]
         sessions: Vec<SessionId>,
+    },
+    /// A session signs nothing, and what waits under it is not released, until an owner resumes it.
+    #[n(35)]
+    SessionSuspended {
+        /// Which.
+        #[n(0)]
+        session: SessionId,
+    },
+    /// A `ResumeSession` statement was signed.
+    #[n(36)]
+    SessionResumed {
+        /// Which.
+        #[n(0)]
+        session: SessionId,
+        /// The statement.
+        #[n(1)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(2)]
+        signers: Vec<OwnerId>,
+    },
+    /// An alarm, an escalated violation or the dead-man time went off; what it stops follows as events of
+    /// its own.
+    #[n(37)]
+    AlarmRaised {
+        /// What went off, with its remedy.
+        #[n(0)]
+        trigger: Trigger,
+        /// For whom it was counted.
+        #[n(1)]
+        subject: Subject,
+        /// Which session's request set it off; none if no request did.
+        #[n(2)]
+        session: Option<SessionId>,
+        /// What was seen: a number, base units, or milliseconds.
+        #[n(3)]
+        observed: Amount,
+        /// The asset of base units.
+        #[n(4)]
+        asset: Option<AssetId>,
+        /// Where its counting begins anew: the same cause never sets it off twice.
+        #[n(5)]
+        mark: u64,
+    },
+    /// A `SignOfLife` statement was signed.
+    #[n(38)]
+    OwnerAlive {
+        /// The statement.
+        #[n(0)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(1)]
+        signers: Vec<OwnerId>,
+    },
+    /// A request that an agent made was refused, and an alarm counts such refusals in a row.
+    #[n(39)]
+    DenialNoted {
+        /// Under which session.
+        #[n(0)]
+        session: SessionId,
+        /// Digest of the request's body: the same request counts once.
+        #[n(1)]
+        body: Digest,
+        /// The first rule that was broken.
+        #[n(2)]
+        code: Code,
     },
 }
 

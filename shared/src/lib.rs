@@ -13,6 +13,7 @@ pub mod digest;
 pub mod effect;
 pub mod event;
 pub mod evm;
+pub mod heartbeat;
 pub mod ids;
 pub mod intent;
 pub mod keys;

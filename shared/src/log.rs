@@ -86,19 +86,18 @@ impl Head {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedHead {
     head: Head,
-    key_id: [u8; 4],
-    signature: [u8; 64],
+    signed: NoteSignature,
 }
 
 impl SignedHead {
     /// Puts a head and the signature over its [`Head::note_text`] together.
     #[must_use]
     pub fn new(head: Head, log_key: &[u8; 32], signature: [u8; 64]) -> Self {
-        Self {
-            head,
+        let signed = NoteSignature {
             key_id: key_id(head.signer, log_key),
             signature,
-        }
+        };
+        Self { head, signed }
     }
 
     /// The head, if the log key signed it.
@@ -106,14 +105,9 @@ impl SignedHead {
     /// # Errors
     /// [`LogError::NoteSignature`].
     pub fn verify(&self, log_key: &[u8; 32]) -> Result<Head, LogError> {
-        let key = VerifyingKey::from_bytes(log_key).map_err(|_| LogError::NoteSignature)?;
-        if self.key_id != key_id(self.head.signer, log_key) {
-            return Err(LogError::NoteSignature);
-        }
-        let signature = Signature::from_bytes(&self.signature);
-        key.verify_strict(self.head.note_text().as_bytes(), &signature)
-            .map(|()| self.head)
-            .map_err(|_| LogError::NoteSignature)
+        let text = self.head.note_text();
+        self.signed.verify(self.head.signer, &text, log_key)?;
+        Ok(self.head)
     }
 
     /// The head as claimed, before any verification.
@@ -123,8 +117,54 @@ impl SignedHead {
     }
 }
 
+/// The signature line of a note: who signed with which key, and the signature over the text above.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoteSignature {
+    pub(crate) key_id: [u8; 4],
+    pub(crate) signature: [u8; 64],
+}
+
+impl NoteSignature {
+    /// Whether the log key of this signer made it over `text`.
+    pub(crate) fn verify(
+        &self,
+        signer: SignerId,
+        text: &str,
+        log_key: &[u8; 32],
+    ) -> Result<(), LogError> {
+        let key = VerifyingKey::from_bytes(log_key).map_err(|_| LogError::NoteSignature)?;
+        if self.key_id != key_id(signer, log_key) {
+            return Err(LogError::NoteSignature);
+        }
+        let signature = Signature::from_bytes(&self.signature);
+        key.verify_strict(text.as_bytes(), &signature)
+            .map_err(|_| LogError::NoteSignature)
+    }
+
+    /// Reads the line; nothing if it names another signer.
+    pub(crate) fn parse(line: &str, signer: SignerId) -> Option<Self> {
+        let (name, encoded) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
+        if name != signer.to_string() {
+            return None;
+        }
+        let bytes = STANDARD.decode(encoded).ok()?;
+        let (key_id, signature) = bytes.split_first_chunk::<4>()?;
+        Some(Self {
+            key_id: *key_id,
+            signature: signature.try_into().ok()?,
+        })
+    }
+
+    /// The line, without its newline.
+    pub(crate) fn line(&self, signer: SignerId) -> String {
+        let mut bytes = self.key_id.to_vec();
+        bytes.extend_from_slice(&self.signature);
+        format!("\u{2014} {signer} {}", STANDARD.encode(bytes))
+    }
+}
+
 /// First four bytes of SHA-256 over key name, newline, type and key (C2SP signed-note).
-fn key_id(signer: SignerId, log_key: &[u8; 32]) -> [u8; 4] {
+pub(crate) fn key_id(signer: SignerId, log_key: &[u8; 32]) -> [u8; 4] {
     let mut hasher = Sha256::new();
     hasher.update(signer.to_string());
     hasher.update([b'\n', NOTE_ED25519]);
@@ -137,15 +177,8 @@ fn key_id(signer: SignerId, log_key: &[u8; 32]) -> [u8; 4] {
 /// The note: text, empty line, one signature line.
 impl fmt::Display for SignedHead {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = self.key_id.to_vec();
-        bytes.extend_from_slice(&self.signature);
         let text = self.head.note_text();
-        writeln!(
-            formatter,
-            "{text}\n\u{2014} {} {}",
-            self.head.signer,
-            STANDARD.encode(bytes)
-        )
+        writeln!(formatter, "{text}\n{}", self.signed.line(self.head.signer))
     }
 }
 
@@ -174,22 +207,13 @@ fn parse_note(note: &str) -> Option<SignedHead> {
     let sequence = lines.next()?.parse().ok()?;
     let hash = STANDARD.decode(lines.next()?).ok()?.try_into().ok()?;
     lines.next().filter(|empty| empty.is_empty())?;
-    let (name, encoded) = lines.next()?.strip_prefix("\u{2014} ")?.split_once(' ')?;
-    if name != signer.to_string() {
-        return None;
-    }
-    let bytes = STANDARD.decode(encoded).ok()?;
-    let (key_id, signature) = bytes.split_first_chunk::<4>()?;
+    let signed = NoteSignature::parse(lines.next()?, signer)?;
     let head = Head {
         signer,
         sequence,
         hash: Digest::from_bytes(hash),
     };
-    Some(SignedHead {
-        head,
-        key_id: *key_id,
-        signature: signature.try_into().ok()?,
-    })
+    Some(SignedHead { head, signed })
 }
 
 /// Follows a log event by event, from any verified point.
@@ -347,7 +371,7 @@ mod tests {
         }
         assert_eq!(check(&events, &heads[..1]), Err(LogError::Unsigned));
         let mut forged = heads.clone();
-        forged[1].signature[3] ^= 1;
+        forged[1].signed.signature[3] ^= 1;
         assert_eq!(check(&events, &forged), Err(LogError::NoteSignature));
     }
 

@@ -152,6 +152,9 @@ pub enum SessionState {
     /// It was revoked.
     #[n(2)]
     Revoked,
+    /// It signs nothing until an owner resumes it.
+    #[n(3)]
+    Suspended,
 }
 
 /// What may still be spent from one wallet in one asset.

@@ -31,6 +31,10 @@ const LONG_FILES: &[(&str, &str)] = &[
         "one table of every kind of event, with its fields",
     ),
     (
+        "shared/src/policy/document_tests.rs",
+        "tests: one table of flaws over one whole document",
+    ),
+    (
         "shared/src/statement/text_tests.rs",
         "tests: one table of refusals over shared samples",
     ),

@@ -1,4 +1,4 @@
-//! Runs docs/vectors/{identifiers,encoding,log}, which `tests/reference/vectors.py` wrote, a program that
+//! Runs docs/vectors/{identifiers,encoding,log,heartbeat}, which `tests/reference/vectors.py` wrote, a program that
 //! shares no code with this one; and has that program check them, too.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may be blunt")]
 
@@ -13,13 +13,14 @@ use waiaas_shared::caip::{AccountId, AssetId, ChainId, Family};
 use waiaas_shared::codec::{from_canonical, to_canonical};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::Event;
+use waiaas_shared::heartbeat::SignedHeartbeat;
 use waiaas_shared::ids::{
     AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId,
 };
 use waiaas_shared::keys::AgentKey;
 use waiaas_shared::log::{LogError, SignedHead, Verifier};
 use waiaas_shared::session::SessionLimit;
-use waiaas_shared::time::Clocks;
+use waiaas_shared::time::{Clocks, Millis};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -334,6 +335,69 @@ fn logs_are_judged_as_by_another_program() {
         cases += 1;
     }
     assert!(cases > 40, "{cases}");
+}
+
+/// What the product says of a heartbeat, in the words of the vectors.
+fn heard(vector: &Value) -> Value {
+    let refused = |rule: &str| serde_json::json!({ "refused": rule });
+    let key: [u8; 32] = bytes(vector, "log_key").try_into().unwrap();
+    let read = match text(vector, "note").parse::<SignedHeartbeat>() {
+        Err(LogError::NoteForm) => return refused("note_form"),
+        read => read.unwrap(),
+    };
+    let Ok(heartbeat) = read.verify(&key) else {
+        return refused("note_signature");
+    };
+    if heartbeat.signer.to_string() != text(vector, "signer") {
+        return refused("other_signer");
+    }
+    let Clocks { wall, run, budget } = heartbeat.clocks;
+    let policies: Vec<_> = heartbeat
+        .policies
+        .iter()
+        .map(|(epoch, digest)| serde_json::json!([epoch, digest.to_string()]))
+        .collect();
+    let payments: Vec<Vec<String>> = heartbeat
+        .payments
+        .iter()
+        .map(|payment| {
+            let words = payment.to_string();
+            words.split(' ').map(str::to_owned).collect()
+        })
+        .collect();
+    serde_json::json!({ "said": {
+        "time": [wall.millis(), run.millis(), budget.millis()],
+        "sequence": heartbeat.sequence,
+        "hash": heartbeat.hash.to_string(),
+        "policy_epoch": heartbeat.policy_epoch,
+        "policies": policies,
+        "kill": [heartbeat.kill.as_str(), heartbeat.kill_epoch],
+        "frozen": heartbeat.frozen,
+        "clock_closed": heartbeat.clock_closed,
+        "dead_man": heartbeat.dead_man.map(Millis::millis),
+        "wallets": heartbeat.wallets,
+        "sessions": [heartbeat.sessions, heartbeat.suspended],
+        "denials": heartbeat.denials,
+        "waiting": heartbeat.waiting,
+        "payments": payments,
+    }})
+}
+
+#[test]
+fn heartbeats_are_judged_as_by_another_program() {
+    let mut cases = 0;
+    for entry in std::fs::read_dir(root().join("docs/vectors/heartbeat")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let vector = vector(&format!("heartbeat/{name}"));
+        let mut expected = vector.clone();
+        let fields = expected.as_object_mut().unwrap();
+        for given in ["rule", "signer", "log_key", "note"] {
+            assert!(fields.remove(given).is_some(), "{name}: {given}");
+        }
+        assert_eq!(heard(&vector), expected, "{name}");
+        cases += 1;
+    }
+    assert!(cases > 25, "{cases}");
 }
 
 /// The other program agrees with every file, and with the golden events of this one.

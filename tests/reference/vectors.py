@@ -15,6 +15,7 @@ import json
 import pathlib
 import sys
 
+import heartbeat_vectors
 import verify_log as log
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "docs" / "vectors"
@@ -420,6 +421,7 @@ def log_cases():
         ("hyphen", "a hyphen in place of the dash", good.replace("\u2014", "-")),
         ("two-signatures", "a second signature line", good + good.split("\n\n")[1]),
         ("name", "a signature line of another name", good.replace(f"\u2014 {name}", "\u2014 signer")),
+        ("heartbeat", "a heartbeat by the log's key", heartbeat_vectors.beat(sign, SIGNER, SEED)),
         ("empty", "nothing", ""),
     ):
         yield f"head-form-{case}", why, with_head(text), refused("note_form")
@@ -444,6 +446,11 @@ def logs():
         yield f"log/{name}.json", {"rule": rule, "export": lines, **outcome}
 
 
+def heartbeats():
+    for name, vector in heartbeat_vectors.cases(sign, (SIGNER, SEED), (OTHER_SIGNER, OTHER_SEED)):
+        yield f"heartbeat/{name}.json", vector
+
+
 def judged(vector):
     """What the verifier says of a log vector, in the vector's own words."""
     try:
@@ -463,6 +470,13 @@ def check(path, vector):
         installed, log.ed25519 = log.ed25519, log.own_ed25519
         assert judged(vector) == expected, (path, judged(vector))
         log.ed25519 = installed
+    elif path.startswith("heartbeat/"):
+        expected = {key: vector[key] for key in ("said", "refused") if key in vector}
+        for own in (False, True):
+            installed = log.ed25519
+            log.ed25519 = log.own_ed25519 if own else installed
+            assert heartbeat_vectors.judged(vector) == expected, (path, heartbeat_vectors.judged(vector))
+            log.ed25519 = installed
     elif path == "identifiers/typeid.json":
         for case in vector["valid"]:
             assert log.identifier_bytes(case["prefix"], case["text"]).hex() == case["bytes"], case
@@ -520,7 +534,7 @@ def main():
     assert signature.hex().startswith("e5564300c360ac729086e2cc806e828a84877f1eb8e5d974")
     assert log.own_ed25519(key, b"", signature) and not log.own_ed25519(key, b"x", signature)
 
-    made = dict([*identifiers(), *encoding(), *logs()])
+    made = dict([*identifiers(), *encoding(), *logs(), *heartbeats()])
     for path, vector in made.items():
         file = FOLDER / path
         text = json.dumps(vector, indent=1, ensure_ascii=False) + "\n"
@@ -531,7 +545,7 @@ def main():
             print(f"{path}: differs", file=sys.stderr)
             return 1
         check(path, vector)
-    kept = {str(path.relative_to(FOLDER)) for folder in ("identifiers", "encoding", "log")
+    kept = {str(path.relative_to(FOLDER)) for folder in ("identifiers", "encoding", "log", "heartbeat")
             for path in (FOLDER / folder).glob("*.json")}
     if kept != set(made):
         print(f"files without a case, or cases without a file: {sorted(kept ^ set(made))}", file=sys.stderr)

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""Verifies an exported log of a WAIaaS signer, without a line of the product's code.
+"""Verifies an exported log or a heartbeat of a WAIaaS signer, without a line of the product's code.
 
     waiaas audit export log.jsonl
-    python3 verify_log.py log.jsonl [--log-key KEY] [--head FILE]... [--quiet]
+    python3 verify_log.py log.jsonl [--log-key KEY] [--head FILE]... [--heartbeat FILE]... [--quiet]
+    waiaas audit heartbeat --raw > heartbeat
+    python3 verify_log.py --heartbeat FILE --log-key KEY --signer SIGNER
 
 Reads the JSON lines that docs/log.md describes, from a file or from standard input.
 Checks the form of every event, the chain of hashes from the genesis on, the signature of every head, that
 the newest event has one, and that no clock goes back. `--log-key` is the key that you have kept: without it
 the export's own is believed, and only the log's inner agreement is shown. `--head` is a signed note that you
-have kept: the log must go through it.
+have kept: the log must go through it. `--heartbeat` is what the signer said of itself at one moment: with an
+export the log must go through its head; without one, key and signer are the ones that you have kept.
 
 Only the standard library is needed; `cryptography` or `pynacl` make it faster where they are installed.
 Exit status: 0 verified, 1 not verified, 64 wrong usage.
@@ -22,6 +25,7 @@ import json
 import sys
 
 ORIGIN = "waiaas/log/v1/"
+HEARTBEAT = "waiaas/heartbeat/v1/"
 KINDS = {
     0: "created", 1: "unlocked", 2: "locked", 3: "clock_stepped", 4: "owner_enrolled", 5: "wallet_created",
     6: "statement_issued", 7: "policy_adopted", 8: "session_granted", 9: "session_revoked",
@@ -33,6 +37,7 @@ KINDS = {
     30: "credited", 31: "guardian_stopped", 32: "retired",
     40: "session_renewed", 41: "wallet_closed", 42: "wallet_rotated", 43: "agent_registered", 44: "agent_activated",
     45: "agent_stopped", 46: "agent_terminated",
+    35: "session_suspended", 36: "session_resumed", 37: "alarm_raised", 38: "owner_alive", 39: "denial_noted",
 }
 
 
@@ -306,6 +311,95 @@ def note(text, signer_text, key):
     return sequence, value
 
 
+# --- heartbeats: C2SP signed notes of another origin ----------------------------------------------------------
+
+PAYMENTS_LIMIT = 100
+
+
+def _number(text, bits=64):
+    if not (text.isascii() and text.isdigit()) or (text[0] == "0" and text != "0") or int(text) >> bits:
+        raise ValueError("not a number in its one form")
+    return int(text)
+
+
+def _flag(text):
+    return {"yes": True, "no": False}[text]
+
+
+def _said(lines):
+    """What the lines of a heartbeat say; raises ValueError, KeyError or IndexError for any other lines."""
+    place = 0
+
+    def values(name, count):
+        nonlocal place
+        words = lines[place].split(" ")
+        if words[0] != name or len(words) != count + 1 or not all(words):
+            raise ValueError("another line")
+        place += 1
+        return words[1:]
+
+    said = {"time": [_number(clock) for clock in values("time", 3)]}
+    sequence, value = values("head", 2)
+    said["sequence"], digest_bytes = _number(sequence), base64.b64decode(value, validate=True)
+    if base64.b64encode(digest_bytes).decode() != value or len(digest_bytes) != 32:
+        raise ValueError("not a hash")
+    said["hash"] = digest_bytes.hex()
+    said["policy_epoch"] = _number(values("policy-epoch", 1)[0])
+    said["policies"] = []
+    while lines[place].startswith("policy "):
+        epoch, value = values("policy", 2)
+        if bytes.fromhex(value).hex() != value or len(value) != 64:
+            raise ValueError("not a digest")
+        said["policies"].append([_number(epoch), value])
+    phase, epoch = values("kill", 2)
+    if phase not in ("NORMAL", "ACTIVATED", "RECOVERING"):
+        raise ValueError("another phase")
+    said["kill"] = [phase, _number(epoch)]
+    said["frozen"] = _flag(values("frozen", 1)[0])
+    said["clock_closed"] = _flag(values("clock-closed", 1)[0])
+    left = values("dead-man", 1)[0]
+    said["dead_man"] = None if left == "none" else _number(left)
+    said["wallets"] = _number(values("wallets", 1)[0])
+    said["sessions"] = [_number(count) for count in values("sessions", 2)]
+    said["denials"] = _number(values("denials", 1)[0])
+    said["waiting"] = _number(values("waiting", 1)[0])
+    said["payments"] = []
+    while place < len(lines):
+        words = values("payment", 7)
+        identifier_bytes("tx", words[0])
+        identifier_bytes("wallet", words[1])
+        if words[2] not in ("INSTANT", "NOTIFY", "DELAY", "APPROVAL"):
+            raise ValueError("another tier")
+        _number(words[3], 128)
+        _number(words[6])
+        said["payments"].append(words)
+    if len(said["payments"]) != min(said["waiting"], PAYMENTS_LIMIT):
+        raise ValueError("not all that wait are named")
+    return said
+
+
+def heartbeat(text, signer_text, key):
+    """What a heartbeat says, if this signer's log key signed it."""
+    try:
+        body, rest = text.split("\n\n")
+        origin, *lines = body.split("\n")
+        named = origin.removeprefix(HEARTBEAT)
+        identifier_bytes("signer", named)
+        blob = base64.b64decode(rest.removesuffix("\n").split(" ")[2], validate=True)
+        said = _said(lines)
+    except (ValueError, KeyError, IndexError, binascii.Error):
+        raise Refused("note_form") from None
+    # One text form: what was read must give the same signature line and origin again.
+    line = f"\u2014 {named} {base64.b64encode(blob).decode()}\n"
+    if origin != HEARTBEAT + named or rest != line or len(blob) != 68:
+        raise Refused("note_form")
+    if blob[:4] != key_id(named, key) or not ed25519(key, (body + "\n").encode(), blob[4:]):
+        raise Refused("note_signature")
+    if named != signer_text:
+        raise Refused("other_signer")
+    return said
+
+
 # --- the log --------------------------------------------------------------------------------------------------
 
 class Log:
@@ -357,6 +451,14 @@ class Log:
         if self.hashes.get(sequence) != value:
             raise Refused("kept_head", sequence)
 
+    def beats(self, text):
+        """What a heartbeat of this log's signer says: its head lies on the log."""
+        said = heartbeat(text, self.signer_text, self.key)
+        value = self.hashes.get(said["sequence"])
+        if value is None or value.hex() != said["hash"]:
+            raise Refused("kept_head", said["sequence"])
+        return said
+
 
 def verify(lines, expected_key=None):
     """Verifies an export, given as its lines; the log that was followed."""
@@ -383,6 +485,8 @@ def main():
     parser.add_argument("file", nargs="?", help="the export; standard input if absent")
     parser.add_argument("--log-key", help="the log's public key as you kept it, hexadecimal or base58")
     parser.add_argument("--head", action="append", default=[], help="a file with a signed head that you kept")
+    parser.add_argument("--heartbeat", action="append", default=[], help="a file with a heartbeat")
+    parser.add_argument("--signer", help="whose heartbeats, where there is no export")
     parser.add_argument("--quiet", action="store_true", help="say nothing if the log verifies")
     try:
         arguments = parser.parse_args()
@@ -392,13 +496,22 @@ def main():
     except ValueError:
         print("verify_log: --log-key is 64 hexadecimal digits, or base58 of 32 bytes", file=sys.stderr)
         return 64
+    if arguments.signer and (arguments.file or arguments.head or expected is None or not arguments.heartbeat):
+        print("verify_log: --signer goes with --heartbeat and --log-key alone", file=sys.stderr)
+        return 64
+    log, beats = None, []
     try:
-        source = open(arguments.file, encoding="utf-8") if arguments.file else sys.stdin
-        with source:
-            log = verify(source, expected)
+        if not arguments.signer:
+            source = open(arguments.file, encoding="utf-8") if arguments.file else sys.stdin
+            with source:
+                log = verify(source, expected)
         for path in arguments.head:
             with open(path, encoding="utf-8", newline="") as file:
                 log.goes_through(file.read())
+        for path in arguments.heartbeat:
+            with open(path, encoding="utf-8", newline="") as file:
+                text = file.read()
+            beats.append(log.beats(text) if log else heartbeat(text, arguments.signer, expected))
     except Refused as refused:
         print(f"verify_log: NOT VERIFIED: {refused}", file=sys.stderr)
         return 1
@@ -406,6 +519,9 @@ def main():
         print(f"verify_log: {error}", file=sys.stderr)
         return 1
     if not arguments.quiet:
+        for said in beats:
+            print(f"verified heartbeat: {json.dumps(said)}")
+    if log and not arguments.quiet:
         kept = "the key that you gave" if expected else "the export's own key: compare it with yours"
         print(f"verified: {log.signer_text}, {log.sequence} events, head {log.hash.hex()}")
         print(f"log key: {log.key.hex()} ({kept})")

@@ -268,6 +268,48 @@ fn the_log_verifies_from_outside() {
     });
 }
 
+/// T13: what a gateway brings of the signer's word verifies elsewhere, and it can change none of it.
+#[test]
+fn a_heartbeat_verifies_from_outside() {
+    run(async {
+        let home = Home::new()?;
+        let _signer = home.start()?;
+        let stage = Stage::set_up(&home).await?;
+        let gateway = gateway(&home.gateway_socket()).await?;
+        let note = gateway.heartbeat().await?;
+        let keystore = std::fs::read(home.state().join("keystore"))?;
+        let log_key = hex::encode(waiaas_keystore_identity(&keystore)?);
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference/verify_log.py");
+        let file = home.state().with_file_name("heartbeat");
+        let verifies = |note: &str| -> Result<bool> {
+            std::fs::write(&file, note)?;
+            let output = std::process::Command::new("python3")
+                .args(["-B".as_ref(), script.as_os_str(), "--heartbeat".as_ref()])
+                .arg(&file)
+                .args(["--log-key", &log_key])
+                .args(["--signer", &stage.agent.signer.to_string()])
+                .output()?;
+            Ok(output.status.success())
+        };
+        ensure!(verifies(&note)?, "{note}");
+        for (said, other) in [
+            ("waiting 0", "waiting 1"),
+            ("frozen no", "frozen yes"),
+            ("heartbeat/v1", "log/v1"),
+        ] {
+            let changed = note.replacen(said, other, 1);
+            ensure!(changed != note && !verifies(&changed)?, "{other}");
+        }
+        // What the owner says is heard, over either socket.
+        stage.owner.say(&StatementFacts::SignOfLife).await?;
+        ensure!(gateway.heartbeat().await? != note, "it is signed afresh");
+        stage.owner.admin.lock().await?;
+        let refused = gateway.heartbeat().await.err().context("it is locked")?;
+        ensure!(codes(&refused) == [Code::Locked]);
+        Ok(())
+    });
+}
+
 /// The log's public key stands in the keystore's header (docs/keystore-format.md): read here by offset,
 /// not with the signer's code.
 fn waiaas_keystore_identity(keystore: &[u8]) -> Result<[u8; 32]> {

@@ -1,5 +1,7 @@
 //! `waiaas audit`: the log is verified from its first event with the pinned key, exported, and shown.
 
+mod heartbeat;
+
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -51,6 +53,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "N")]
         last: Option<usize>,
     },
+    /// Show what the signer says of itself and of what waits, over the pinned key's signature
+    Heartbeat(heartbeat::Args),
     /// Pin the log key, where `init` did not: from the keystore of this home, or as given
     Pin {
         /// The key in base58, brought over from where `init` ran
@@ -72,6 +76,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
         } => verified(app, &verify_file(app, &path)?),
         Command::Export { file } => export(app, &file).await,
         Command::Show { after, last } => show(app, after, last).await,
+        Command::Heartbeat(args) => heartbeat::run(app, args).await,
         Command::Pin { log_key } => pin(app, log_key).await,
     }
 }

@@ -98,6 +98,11 @@ pub(crate) enum Command {
         #[command(flatten)]
         signing: SigningArgs,
     },
+    /// Say that you are there, so that nothing pauses for want of a word: one owner signs
+    Alive {
+        #[command(flatten)]
+        signing: SigningArgs,
+    },
     /// Make a new key the only owner, after 72 hours: it signs, and recovery phrase and password
     Recover {
         #[command(flatten)]
@@ -192,6 +197,11 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
         } => {
             let facts = StatementFacts::SuspendOwner { owner };
             let done = format!("{owner} is suspended.");
+            owner_change::at_once(app, &facts, &signing, None, done).await
+        }
+        Command::Alive { signing } => {
+            let facts = StatementFacts::SignOfLife;
+            let done = "Heard: the time without a word from an owner begins anew.".to_owned();
             owner_change::at_once(app, &facts, &signing, None, done).await
         }
         Command::Lift {

@@ -44,6 +44,13 @@ pub(crate) enum Command {
         /// Which
         session: SessionId,
     },
+    /// Let a session that an alarm suspended spend again: owners sign it
+    Resume {
+        /// Which
+        session: SessionId,
+        #[command(flatten)]
+        signing: SigningArgs,
+    },
 }
 
 /// A grant.
@@ -115,6 +122,20 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
             app.output.data(
                 format!("{session} is revoked."),
                 &json!({ "session": session, "sequence": sequence }),
+            )
+        }
+        Command::Resume { session, signing } => {
+            let signer = Signer::connect(app).await?;
+            let facts = StatementFacts::ResumeSession { session };
+            let signed = signing.sign(&app.output, &signer, &facts).await?;
+            let submitted = signer
+                .client
+                .submit_statement(signed.statement, &signed.signatures)
+                .await
+                .map_err(failed("not resumed"))?;
+            app.output.data(
+                format!("{session} may spend again."),
+                &json!({ "session": session, "sequence": submitted.sequence }),
             )
         }
     }
@@ -384,6 +405,7 @@ const fn state(state: SessionState) -> &'static str {
         SessionState::Active => "active",
         SessionState::Expired => "expired",
         SessionState::Revoked => "revoked",
+        SessionState::Suspended => "SUSPENDED",
     }
 }
 

@@ -2,16 +2,20 @@
 
 use serde_json::{Value, json};
 use waiaas_client::SignerStatus;
+use waiaas_shared::time::Millis;
 
 use crate::app::App;
 use crate::commands::start::CLAIM_VOID;
 use crate::daemon::Daemon;
-use crate::duration::counted;
+use crate::duration::{self, counted};
 use crate::failure::{Exit, Failure};
 use crate::rest::Gateway;
 use crate::signer;
 use crate::table::pairs;
 use crate::witness::Pin;
+
+/// How long before the dead-man pause `status` asks for a word.
+const WORD_WANTED: Millis = Millis::from_hours(7 * 24);
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -117,10 +121,25 @@ fn human(status: &SignerStatus) -> String {
             "paused           ",
             yes(
                 status.frozen,
-                "EVERYTHING",
+                if status.dead_man_paused {
+                    "EVERYTHING: no owner was heard of for too long"
+                } else {
+                    "EVERYTHING"
+                },
                 "no (single wallets: waiaas wallet list)",
             ),
         ),
+        (
+            "suspended        ",
+            match status.suspended_sessions {
+                0 => "no session".to_owned(),
+                many => format!(
+                    "{}: waiaas session list",
+                    counted(many.into(), "session").to_uppercase()
+                ),
+            },
+        ),
+        ("word from owners ", dead_man(status)),
         (
             "clock            ",
             yes(
@@ -146,6 +165,18 @@ fn human(status: &SignerStatus) -> String {
     ])
 }
 
+/// When everything pauses if no owner is heard of until then.
+fn dead_man(status: &SignerStatus) -> String {
+    match status.dead_man_left {
+        None => "no policy asks for one".to_owned(),
+        _ if status.dead_man_paused => "MISSING: everything is paused".to_owned(),
+        Some(left) => {
+            let left = duration::words(left.millis());
+            format!("needed within {left} of running time, or everything pauses")
+        }
+    }
+}
+
 fn machine(status: &SignerStatus) -> Value {
     json!({
         "signer": status.signer,
@@ -155,6 +186,9 @@ fn machine(status: &SignerStatus) -> Value {
         "kill": status.kill,
         "kill_epoch": status.kill_epoch,
         "frozen": status.frozen,
+        "dead_man_millis_left": status.dead_man_left.map(Millis::millis),
+        "dead_man_paused": status.dead_man_paused,
+        "suspended_sessions": status.suspended_sessions,
         "clock_closed": status.clock_closed,
         "policy_epoch": status.policy_epoch,
         "owner_changes": status.owner_changes,
@@ -185,6 +219,8 @@ fn next_step(status: &SignerStatus) -> Option<&'static str> {
         Some(
             "waiaas owner enrol, waiaas wallet create, then waiaas policy adopt FILE --owner-key FILE",
         )
+    } else if status.dead_man_left.is_some_and(|left| left <= WORD_WANTED) {
+        Some("waiaas owner alive --owner-key FILE, before everything pauses")
     } else {
         None
     }
@@ -211,6 +247,9 @@ mod tests {
             version: "0.1.0".to_owned(),
             retired: false,
             owner_changes: 0,
+            dead_man_left: None,
+            dead_man_paused: false,
+            suspended_sessions: 0,
         }
     }
 
@@ -223,6 +262,8 @@ mod tests {
              keys               unlocked\n\
              kill switch        NORMAL, thrown 0 times\n\
              paused             no (single wallets: waiaas wallet list)\n\
+             suspended          no session\n\
+             word from owners   no policy asks for one\n\
              clock              sound\n\
              policy             epoch 1\n\
              owner changes      none waits\n\
@@ -255,6 +296,32 @@ mod tests {
             ..locked.clone()
         };
         assert_eq!(next_step(&retired), None, "no unlock ever works again");
+        let quiet = SignerStatus {
+            dead_man_left: Some(Millis::from_hours(24)),
+            suspended_sessions: 2,
+            ..status()
+        };
+        assert_eq!(
+            next_step(&quiet),
+            Some("waiaas owner alive --owner-key FILE, before everything pauses")
+        );
+        let shown = human(&quiet);
+        assert!(
+            shown.contains("needed within 1 day of running time"),
+            "{shown}"
+        );
+        assert!(shown.contains("2 SESSIONS: waiaas session list"), "{shown}");
+        let silent = SignerStatus {
+            frozen: true,
+            dead_man_left: Some(Millis::default()),
+            dead_man_paused: true,
+            ..status()
+        };
+        assert_eq!(
+            next_step(&silent),
+            Some("waiaas release pause --owner-key FILE")
+        );
+        assert!(human(&silent).contains("no owner was heard of for too long"));
         let new = SignerStatus {
             signer: None,
             ..status()

@@ -54,7 +54,7 @@ pub(super) struct TokenView {
 pub(super) struct SessionJson {
     /// Its identifier.
     session: String,
-    /// `active`, `expired` or `revoked`.
+    /// `active`, `suspended`, `expired` or `revoked`.
     state: &'static str,
     /// The signer that granted it; requests name it.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -370,5 +370,6 @@ pub(super) const fn state_name(state: SessionState) -> &'static str {
         SessionState::Active => "active",
         SessionState::Expired => "expired",
         SessionState::Revoked => "revoked",
+        SessionState::Suspended => "suspended",
     }
 }

@@ -71,10 +71,11 @@ pub fn usable(session: &KnownSession, now: WallTime) -> Result<(), AuthenticateE
     match session.state {
         SessionState::Revoked => Err(AuthenticateError::Session(Code::SessionRevoked)),
         SessionState::Expired => Err(AuthenticateError::Session(Code::SessionExpired)),
-        SessionState::Active if session.ends <= now => {
+        SessionState::Active | SessionState::Suspended if session.ends <= now => {
             Err(AuthenticateError::Session(Code::SessionExpired))
         }
-        SessionState::Active => Ok(()),
+        // It may still be read, and stop what is its own; what it may not is the pipeline's to say.
+        SessionState::Active | SessionState::Suspended => Ok(()),
     }
 }
 

@@ -16,6 +16,7 @@ use waiaas_shared::policy::history::Nothing;
 use waiaas_shared::request::Transfer;
 use waiaas_shared::session::{Credential, SessionUsage};
 use waiaas_shared::time::{BudgetTime, WallTime};
+use waiaas_shared::view::SessionState;
 use waiaas_shared::{evm, solana};
 
 use super::{Asked, Refusal};
@@ -38,6 +39,9 @@ pub struct Evaluated {
 /// # Errors
 /// [`Refusal`].
 pub async fn evaluate(app: &Arc<App>, asked: &Asked) -> Result<Evaluated, Refusal> {
+    if asked.session.state == SessionState::Suspended {
+        return Err(Code::SessionSuspended.into());
+    }
     let signer = &*app.signer;
     let (documents, wallet) = futures::future::try_join(
         app.views.policy(signer),

@@ -277,6 +277,7 @@ fn pause_after(refusal: &Refusal) -> Option<Duration> {
         Code::Killed,
         Code::Frozen,
         Code::WalletPaused,
+        Code::SessionSuspended,
         Code::ClockClosed,
         Code::Overloaded,
         Code::StorageFull,

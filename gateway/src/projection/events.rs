@@ -97,8 +97,14 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
             }
             EventBody::SessionRevoked { session, .. }
             | EventBody::SessionRenewed { session, .. }
-            | EventBody::SessionExpired { session } => {
+            | EventBody::SessionExpired { session }
+            | EventBody::SessionSuspended { session } => {
                 news.stale.sessions.push(session);
+            }
+            // What waits under it may be released again.
+            EventBody::SessionResumed { session, .. } => {
+                news.stale.sessions.push(session);
+                news.unlocked = true;
             }
             EventBody::Unlocked { .. }
             | EventBody::KillReleased { .. }
@@ -121,6 +127,9 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
             | EventBody::OwnerChangeVoided { .. }
             | EventBody::SuspensionLifted { .. }
             | EventBody::GuardianStopped { .. }
+            | EventBody::AlarmRaised { .. }
+            | EventBody::OwnerAlive { .. }
+            | EventBody::DenialNoted { .. }
             | EventBody::DenialsCounted { .. } => {}
         }
     }
@@ -136,6 +145,9 @@ const fn end(cause: &IntentEnd) -> (Status, &'static str) {
         IntentEnd::Cancelled {
             origin: Origin::Admin,
         } => (Status::Cancelled, "The owner cancelled it."),
+        IntentEnd::Cancelled {
+            origin: Origin::Signer,
+        } => (Status::Cancelled, "An alarm of the signer ended it."),
         IntentEnd::Rejected { .. } => (Status::Cancelled, "An owner rejected it."),
         IntentEnd::Expired => (Status::Expired, "It waited too long."),
         IntentEnd::SessionEnded => (Status::Cancelled, "Its session has ended."),

@@ -1,14 +1,17 @@
 //! What happens beyond a refusal: alarms over the signer's own events, and what a violation brings with
-//! it. Only defined and checked here; the signer carries them out.
+//! it. Defined here; `judge` says when an alarm goes off, and the signer carries it out.
+
+pub mod judge;
 
 use minicbor::{Decode, Encode};
 
 use super::scope::Hours;
 use crate::denial::Code;
+use crate::ids::{SessionId, WalletId};
 use crate::time::Millis;
 
 /// A condition over the signer's own events, and what it sets off.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 #[cbor(map)]
 pub struct Alarm {
     /// When it goes off.
@@ -20,9 +23,9 @@ pub struct Alarm {
 }
 
 /// When an alarm goes off.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub enum Condition {
-    /// A session is refused so many times in a row; identical refusals count once.
+    /// A session is refused so many different requests in a row; identical ones count once.
     #[n(0)]
     DenialsInARow {
         /// How many.
@@ -35,7 +38,7 @@ pub enum Condition {
         /// How many.
         #[n(0)]
         count: u32,
-        /// On the budget clock.
+        /// On the budget clock; at most 30 days.
         #[n(1)]
         window: Millis,
     },
@@ -45,7 +48,7 @@ pub enum Condition {
         /// How many times.
         #[n(0)]
         times: u32,
-        /// On the budget clock.
+        /// On the budget clock; at most 7 days, so that 30 days show what is usual.
         #[n(1)]
         window: Millis,
     },
@@ -91,7 +94,7 @@ pub enum Remedy {
 }
 
 /// What a violation brings besides its refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 #[cbor(map)]
 pub struct Escalation {
     /// Which violation.
@@ -103,7 +106,7 @@ pub struct Escalation {
 }
 
 /// What a violation brings besides, or instead of, its refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 #[cbor(index_only)]
 pub enum Action {
     /// The owner is told of the refusal.
@@ -115,6 +118,38 @@ pub enum Action {
     /// The session signs nothing until the owner resumes it.
     #[n(2)]
     SuspendSession,
+}
+
+/// What went off.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub enum Trigger {
+    /// An alarm of a binding document.
+    #[n(0)]
+    Alarm(#[n(0)] Alarm),
+    /// A violation that a binding document escalates.
+    #[n(1)]
+    Violation(#[n(0)] Escalation),
+    /// No owner was heard of for so long, on the run clock.
+    #[n(2)]
+    DeadMan {
+        /// As the document says.
+        #[n(0)]
+        after: Millis,
+    },
+}
+
+/// Whom it went off for: what is counted is counted for it alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub enum Subject {
+    /// A session.
+    #[n(0)]
+    Session(#[n(0)] SessionId),
+    /// A wallet.
+    #[n(1)]
+    Wallet(#[n(0)] WalletId),
+    /// The whole signer.
+    #[n(2)]
+    Everything,
 }
 
 impl Condition {
@@ -190,4 +225,75 @@ pub const fn may_ask(code: Code) -> bool {
             | Code::UsdLimit
             | Code::PaymentCount
     )
+}
+
+/// Whether the refusal follows from what an agent asked of its session or its policy, and not from what a
+/// gateway made of it. Only such refusals count in a row, and only they may suspend a session.
+#[must_use]
+pub const fn by_agent(code: Code) -> bool {
+    may_ask(code)
+        || matches!(
+            code,
+            Code::SessionWallet
+                | Code::SessionAsset
+                | Code::SessionPerTransaction
+                | Code::SessionTotal
+                | Code::SessionCount
+                | Code::SessionSignOnly
+                | Code::NetworkNotBound
+                | Code::AssetNotListed
+                | Code::TierNotAvailable
+                | Code::OutstandingCap
+                | Code::RecipientDenied
+                | Code::NetworkNotAllowed
+                | Code::AssetNotAllowed
+                | Code::UsdPriceMissing
+                | Code::CallNotListed
+                | Code::CallValue
+                | Code::OutsideHours
+                | Code::CoolDown
+                | Code::IntentTooMany
+                | Code::IntentDuplicate
+        )
+}
+
+/// Whether the owner may be told of such a refusal of an agent's request: besides [`by_agent`], what the
+/// bytes that a gateway proposed for it bring about.
+#[must_use]
+pub const fn may_tell(code: Code) -> bool {
+    by_agent(code)
+        || matches!(
+            code,
+            Code::FeeCeiling
+                | Code::RentCeiling
+                | Code::BodyMismatch
+                | Code::TransactionUndecodable
+                | Code::NonceNotZero
+        )
+}
+
+/// Whether a refusal with this code may bring that.
+#[must_use]
+pub const fn may_bring(code: Code, action: Action) -> bool {
+    match action {
+        Action::Tell => may_tell(code),
+        Action::Ask => may_ask(code),
+        Action::SuspendSession => by_agent(code),
+    }
+}
+
+impl Trigger {
+    /// What it does; none for the dead-man time, which pauses everything.
+    #[must_use]
+    pub const fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Alarm(alarm) => Some(alarm.remedy),
+            Self::Violation(Escalation {
+                action: Action::SuspendSession,
+                ..
+            }) => Some(Remedy::SuspendSession),
+            Self::Violation(_) => Some(Remedy::Tell),
+            Self::DeadMan { .. } => None,
+        }
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::alarm::{Action, Alarm, Condition, Remedy, may_ask};
+use super::alarm::{Action, Alarm, Condition, Remedy, may_bring};
 use super::document::{
     AssetRule, CallRule, MATURITY_LONGEST, METHOD_LIMIT, PolicyDocument, TokenExtension, VERSION,
 };
@@ -24,8 +24,14 @@ const RULES_LIMIT: usize = 256;
 const FEW_LIMIT: usize = 16;
 /// Owners that an approval can ask for.
 const QUORUM_LIMIT: u8 = 16;
-/// No wait, lifetime or window of an alarm is longer: a year.
+/// No wait, lifetime or idle time is longer: a year.
 const LONGEST: Millis = Millis::from_hours(366 * 24);
+/// The longest window of an alarm over signatures: the signer counts no further back.
+const SIGNATURES_LONGEST: Millis = Millis::from_hours(30 * 24);
+/// The longest window of an alarm over velocity: what is usual shows in several of them.
+const VELOCITY_LONGEST: Millis = Millis::from_hours(7 * 24);
+/// Refusals in a row that an alarm may wait for, at most: each one is remembered.
+const ROW_LIMIT: u32 = 256;
 
 /// Why a document is refused whole.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -154,9 +160,17 @@ pub enum Flaw {
     /// Hours outside of a day, of no day, or too far from UTC.
     #[error("hours need days, from before to, within one day, at most 14 hours from UTC")]
     Hours,
-    /// An alarm over denials that does more than suspend a session.
-    #[error("denials may suspend a session at most")]
+    /// An alarm over denials that does more than suspend a session, or one without a session that would.
+    #[error("denials may suspend a session at most, and no session is to blame for an idle wallet")]
     Remedy,
+    /// More refusals in a row than are remembered.
+    #[error("at most 256 refusals in a row")]
+    Row,
+    /// An escalation of what no agent's request brings about.
+    #[error(
+        "this refusal does not follow from what an agent asked: it brings nothing, or a gateway could bring it about"
+    )]
+    Escalation,
     /// A violation about which an owner cannot be asked.
     #[error("only limits on amounts, counts and recipients may ask instead of refuse")]
     Ask,
@@ -219,10 +233,12 @@ impl PolicyDocument {
         }
         for (place, one) in self.escalations.iter().enumerate() {
             let follows = follows(&self.escalations, place, |one, other| one.code < other.code);
-            let sound = one.action != Action::Ask || may_ask(one.code);
-            at(follows.and_then(|()| require(sound, Flaw::Ask)), || {
-                Entry::Escalation(one.code)
-            })?;
+            let flaw = match one.action {
+                Action::Ask => Flaw::Ask,
+                Action::Tell | Action::SuspendSession => Flaw::Escalation,
+            };
+            let sound = require(may_bring(one.code, one.action), flaw);
+            at(follows.and(sound), || Entry::Escalation(one.code))?;
         }
         Ok(())
     }
@@ -450,12 +466,24 @@ fn alarm(alarm: &Alarm) -> Checked {
     match &alarm.condition {
         Condition::DenialsInARow { count } => {
             some(*count)?;
+            require(*count <= ROW_LIMIT, Flaw::Row)?;
             require(alarm.remedy <= Remedy::SuspendSession, Flaw::Remedy)
         }
-        Condition::Signatures { count, window } => some(*count).and(duration(*window)),
-        Condition::Velocity { times, window } => some(*times).and(duration(*window)),
+        Condition::Signatures { count, window } => {
+            some(*count)?;
+            duration(*window)?;
+            require(*window <= SIGNATURES_LONGEST, Flaw::Duration)
+        }
+        Condition::Velocity { times, window } => {
+            some(*times)?;
+            duration(*window)?;
+            require(*window <= VELOCITY_LONGEST, Flaw::Duration)
+        }
         Condition::OutsideHours { hours: list } => hours(list),
         Condition::OpenPayments { count } => some(*count),
-        Condition::Idle { after } => duration(*after),
+        Condition::Idle { after } => {
+            require(alarm.remedy != Remedy::SuspendSession, Flaw::Remedy)?;
+            duration(*after)
+        }
     }
 }

@@ -357,14 +357,6 @@ impl PolicyDocument {
             })
     }
 
-    /// Whether it relies on something that this version of the signer does not do: alarms, the dead-man
-    /// pause, suspension by a violation. An owner who adopted it would trust in what never happens.
-    #[must_use]
-    pub fn is_ahead(&self) -> bool {
-        let suspends = |entry: &Escalation| entry.action == Action::SuspendSession;
-        !self.alarms.is_empty() || self.dead_man.is_some() || self.escalations.iter().any(suspends)
-    }
-
     /// What a violation brings.
     #[must_use]
     pub fn action(&self, code: Code) -> Option<Action> {

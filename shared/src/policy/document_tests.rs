@@ -213,7 +213,7 @@ fn a_full_document_round_trips() {
 type Change = fn(&mut PolicyDocument);
 
 /// Asset 0 is Solana's coin, 1 its mint, 2 the EVM chain's coin; scope 0 is the global one.
-const FLAWS: [(Flaw, &str, Change); 52] = [
+const FLAWS: [(Flaw, &str, Change); 58] = [
     (Flaw::Version, "the document", |it| it.version = 2),
     (Flaw::Epoch, "the document", |it| it.epoch = 0),
     (Flaw::Wait, "the document", |it| {
@@ -358,8 +358,37 @@ const FLAWS: [(Flaw, &str, Change); 52] = [
             after: Millis::default(),
         }
     }),
+    (Flaw::Remedy, "[[alarm]]", |it| {
+        it.alarms[5].remedy = Remedy::SuspendSession
+    }),
+    (Flaw::Row, "[[alarm]]", |it| {
+        it.alarms[0].condition = Condition::DenialsInARow { count: 257 }
+    }),
+    (Flaw::Duration, "[[alarm]]", |it| {
+        it.alarms[1].condition = Condition::Signatures {
+            count: 1,
+            window: Millis::from_hours(24 * 30 + 1),
+        }
+    }),
+    (Flaw::Duration, "[[alarm]]", |it| {
+        it.alarms[2].condition = Condition::Velocity {
+            times: 2,
+            window: Millis::from_hours(24 * 7 + 1),
+        }
+    }),
     (Flaw::Ask, "[[escalation]]", |it| {
         it.escalations[1].action = Action::Ask
+    }),
+    // A gateway could bring it about with the bytes that it proposes.
+    (Flaw::Escalation, "[[escalation]]", |it| {
+        it.escalations[1].action = Action::SuspendSession
+    }),
+    // Nothing that an agent asked brings it about.
+    (Flaw::Escalation, "[[escalation]]", |it| {
+        it.escalations[0] = Escalation {
+            code: Code::Frozen,
+            action: Action::Tell,
+        }
     }),
 ];
 

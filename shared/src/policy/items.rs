@@ -6,12 +6,10 @@ mod words;
 
 use std::collections::BTreeSet;
 
-pub use self::words::duration;
 #[cfg(feature = "toml")]
 pub(super) use self::words::{DAYS, clock, offset};
-use self::words::{
-    Unit, alarm_in_words, extension_in_words, hours_in_words, micro, window_in_words,
-};
+use self::words::{Unit, extension_in_words, hours_in_words, micro, window_in_words};
+pub use self::words::{alarm_in_words, duration};
 use super::alarm::Action;
 use super::document::{AssetRule, PolicyDocument};
 use super::evaluate::Tier;

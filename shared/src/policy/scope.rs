@@ -97,7 +97,7 @@ pub struct AssetLimits {
 }
 
 /// A part of the week at a fixed distance from UTC. A night is two of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub struct Hours {
     /// Minutes east of UTC, from -840 to 840; without daylight saving.
     #[n(0)]

@@ -164,6 +164,41 @@ impl Usage {
             .fold(0, |sum, bucket| sum.saturating_add(bucket.count))
     }
 
+    /// What was charged in the last `length` (at most a month), rounded up to whole buckets.
+    #[must_use]
+    pub fn spent_within(&self, length: Millis, now: BudgetTime) -> Amount {
+        self.reaching(length, now)
+            .try_fold(Amount::ZERO, |sum, bucket| sum.checked_add(bucket.sum))
+            .unwrap_or(Amount::MAX)
+    }
+
+    /// How many charges were made in the last `length` (at most a month), rounded up to whole buckets.
+    #[must_use]
+    pub fn count_within(&self, length: Millis, now: BudgetTime) -> u32 {
+        self.reaching(length, now)
+            .fold(0, |sum, bucket| sum.saturating_add(bucket.count))
+    }
+
+    /// How long ago the oldest charge was made that a month still sees: at most so long, by one bucket.
+    #[must_use]
+    pub fn age(&self, now: BudgetTime) -> Option<Millis> {
+        let oldest = self.of(Window::Month).within(Window::Month, now).next()?;
+        let begins = oldest.index.saturating_mul(Window::Month.bucket());
+        Some(Millis::from_millis(now.millis().saturating_sub(begins)))
+    }
+
+    /// Buckets of the finest window that reaches back so far.
+    fn reaching(&self, length: Millis, now: BudgetTime) -> impl Iterator<Item = &Bucket> {
+        let window = Window::ALL
+            .into_iter()
+            .find(|window| window.length() >= length)
+            .unwrap_or(Window::Month);
+        let kept_from = now.millis().saturating_sub(length.millis());
+        self.of(window).within(window, now).filter(move |bucket| {
+            now.millis() < length.millis() || end(window, bucket.index) > kept_from
+        })
+    }
+
     /// How long until each charge leaves the window, soonest first.
     pub fn leaving(&self, window: Window, now: BudgetTime) -> impl Iterator<Item = Millis> {
         self.of(window).within(window, now).map(move |bucket| {
@@ -243,6 +278,33 @@ mod tests {
                     let exact: u128 = charges.iter().filter(|(at, _)| *at >= from).map(|(_, amount)| amount).sum();
                     prop_assert!(usage.spent(window, BudgetTime::from_millis(now)).base_units() >= exact);
                 }
+            }
+        }
+    }
+
+    proptest! {
+        /// No stretch of any length up to a month holds more than what is said of it, and none is said to
+        /// hold what is older than it by more than a bucket.
+        #[test]
+        fn any_length_counts_never_less_than_the_exact_number(
+            steps in proptest::collection::vec(0_u64..40_000_000, 1..80),
+            hours in 1_u64..720,
+        ) {
+            let length = Millis::from_hours(hours);
+            let mut usage = Usage::default();
+            let mut charges: Vec<u64> = Vec::new();
+            let mut now = 0;
+            for step in steps {
+                now += step;
+                usage.charge(BudgetTime::from_millis(now), Amount::from_base_units(1));
+                charges.push(now);
+                let count = |from: u64| charges.iter().filter(|at| **at >= from).count() as u64;
+                let at = BudgetTime::from_millis(now);
+                let said = u64::from(usage.count_within(length, at));
+                prop_assert!(said >= count(now.saturating_sub(length.millis())));
+                let bucket = Window::Month.bucket();
+                prop_assert!(said <= count(now.saturating_sub(length.millis() + bucket)));
+                prop_assert_eq!(usage.spent_within(length, at).base_units(), u128::from(said));
             }
         }
     }

@@ -256,6 +256,16 @@ pub enum StatementFacts {
         #[n(0)]
         agent: AgentId,
     },
+    /// Lets a suspended session spend again.
+    #[n(30)]
+    ResumeSession {
+        /// Which.
+        #[n(0)]
+        session: SessionId,
+    },
+    /// An owner is there: the dead-man time begins anew. Nothing else changes.
+    #[n(31)]
+    SignOfLife,
 }
 
 /// What a guardian may stop.
@@ -308,6 +318,8 @@ impl StatementFacts {
             Self::RotateWallet { .. } => "ROTATE WALLET",
             Self::RegisterAgent { .. } => "REGISTER AGENT",
             Self::ActivateAgent { .. } => "ACTIVATE AGENT",
+            Self::ResumeSession { .. } => "RESUME SESSION",
+            Self::SignOfLife => "SIGN OF LIFE",
         }
     }
 

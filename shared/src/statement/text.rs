@@ -179,6 +179,12 @@ pub fn compose(
         | StatementFacts::RejectPayment { transaction } => {
             payment::write(&mut lines, *transaction, view)?;
         }
+        StatementFacts::ResumeSession { session } => {
+            let resumed = view.session(*session).ok_or(Code::SessionUnknown)?;
+            lines.field("Session", session);
+            grant(&mut lines, "", resumed, view)?;
+        }
+        StatementFacts::SignOfLife => lines.field("Changes", "nothing else"),
         StatementFacts::AddOwner { .. }
         | StatementFacts::RemoveOwner { .. }
         | StatementFacts::SetQuorum { .. }
@@ -286,6 +292,12 @@ const fn purpose(facts: &StatementFacts) -> &'static str {
         }
         StatementFacts::ActivateAgent { .. } => {
             "Signing this lets the agent below spend again, within the sessions that were granted to it."
+        }
+        StatementFacts::ResumeSession { .. } => {
+            "Signing this lets the suspended session below spend again."
+        }
+        StatementFacts::SignOfLife => {
+            "Signing this says that you are there, so that nothing pauses for want of a word from you."
         }
     }
 }

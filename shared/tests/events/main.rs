@@ -68,6 +68,11 @@ pub(crate) fn kind(body: &EventBody) -> &'static str {
         EventBody::AgentActivated { .. } => "agent-activated",
         EventBody::AgentStopped { .. } => "agent-stopped",
         EventBody::AgentTerminated { .. } => "agent-terminated",
+        EventBody::SessionSuspended { .. } => "session-suspended",
+        EventBody::SessionResumed { .. } => "session-resumed",
+        EventBody::AlarmRaised { .. } => "alarm-raised",
+        EventBody::OwnerAlive { .. } => "owner-alive",
+        EventBody::DenialNoted { .. } => "denial-noted",
     }
 }
 

@@ -15,9 +15,13 @@ use waiaas_shared::ids::{
 use waiaas_shared::intent::{Intent, IntentEnd, Wait};
 use waiaas_shared::keys::{AgentKey, KeyPath, OwnerKey};
 use waiaas_shared::owner_change::{KnownKey, NewKey, OwnerChange};
+use waiaas_shared::policy::alarm::{
+    Action, Alarm, Condition, Escalation, Remedy, Subject, Trigger,
+};
 use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient};
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::policy::limits::Counts;
+use waiaas_shared::policy::scope::Hours;
 use waiaas_shared::session::{Credential, SessionGrant, SessionLimit};
 use waiaas_shared::statement::text::{Quorum, StatementView, WalletFacts, compose};
 use waiaas_shared::statement::verify::Envelope;
@@ -380,7 +384,118 @@ fn facts_about_owners() -> Vec<(&'static str, StatementFacts)> {
             },
         ),
         ("retire", StatementFacts::Retire),
+        (
+            "resume-session",
+            StatementFacts::ResumeSession { session: session() },
+        ),
+        ("sign-of-life", StatementFacts::SignOfLife),
     ]
+}
+
+/// Events that nobody asked for, and what lifts them: an alarm has a file for each condition, and one for
+/// each other trigger.
+fn about_alarms() -> Vec<(String, EventBody)> {
+    let window = Millis::from_hours(1);
+    let hours = vec![Hours {
+        utc_offset: 540,
+        days: 0x1f,
+        from: 540,
+        to: 1080,
+    }];
+    let alarm = |condition, remedy| Trigger::Alarm(Alarm { condition, remedy });
+    let of_session = Subject::Session(session());
+    let of_wallet = Subject::Wallet(evm_wallet());
+    let raised = [
+        (
+            "",
+            alarm(
+                Condition::DenialsInARow { count: 10 },
+                Remedy::SuspendSession,
+            ),
+            of_session,
+        ),
+        (
+            "-signatures",
+            alarm(
+                Condition::Signatures { count: 100, window },
+                Remedy::PauseWallet,
+            ),
+            of_wallet,
+        ),
+        (
+            "-velocity",
+            alarm(Condition::Velocity { times: 5, window }, Remedy::Tell),
+            of_wallet,
+        ),
+        (
+            "-hours",
+            alarm(Condition::OutsideHours { hours }, Remedy::Kill),
+            of_wallet,
+        ),
+        (
+            "-open",
+            alarm(Condition::OpenPayments { count: 8 }, Remedy::Tell),
+            of_wallet,
+        ),
+        (
+            "-idle",
+            alarm(Condition::Idle { after: window }, Remedy::PauseWallet),
+            of_wallet,
+        ),
+        (
+            "-violation",
+            Trigger::Violation(Escalation {
+                code: Code::RecipientDenied,
+                action: Action::SuspendSession,
+            }),
+            of_session,
+        ),
+        (
+            "-dead-man",
+            Trigger::DeadMan {
+                after: Millis::from_hours(24 * 30),
+            },
+            Subject::Everything,
+        ),
+    ];
+    let mut samples: Vec<_> = raised
+        .into_iter()
+        .map(|(name, trigger, subject)| {
+            let body = EventBody::AlarmRaised {
+                trigger,
+                subject,
+                session: (subject != Subject::Everything).then(session),
+                observed: units(1 << 65),
+                asset: (name == "-velocity").then(|| evm().native_asset()),
+                mark: 300,
+            };
+            (format!("alarm-raised{name}"), body)
+        })
+        .collect();
+    let (signers, statement) = (vec![owner()], statement());
+    let others = [
+        EventBody::SessionSuspended { session: session() },
+        EventBody::SessionResumed {
+            session: session(),
+            statement,
+            signers: signers.clone(),
+        },
+        EventBody::OwnerAlive { statement, signers },
+        EventBody::DenialNoted {
+            session: session(),
+            body: hash(Domain::RequestBody, &[b"{}"]),
+            code: Code::DayLimit,
+        },
+    ];
+    samples.extend(others.map(|body| (kind(&body).to_owned(), body)));
+    samples.push((
+        "paused-by-alarm".to_owned(),
+        EventBody::Paused {
+            wallet: Some(evm_wallet()),
+            origin: Origin::Signer,
+        },
+    ));
+    samples
 }
 
 /// Events about owners: the change that is scheduled has a file for each of its kinds.
@@ -774,5 +889,6 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
         .chain(statements)
         .chain(about_owners())
         .chain(about_agents(&signers))
+        .chain(about_alarms())
         .collect()
 }

@@ -13,6 +13,7 @@ use waiaas_shared::intent::IntentView;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
+use waiaas_shared::time::Millis;
 use waiaas_shared::time::WallTime;
 use waiaas_shared::view::{OwnerView, SessionView, WalletView};
 
@@ -41,6 +42,8 @@ pub enum Ask {
     Owners(Reply<Vec<OwnerView>>),
     /// Canonical bytes of every binding document.
     Policy(Reply<Vec<Vec<u8>>>),
+    /// What the signer says of itself, signed by the log key.
+    Heartbeat(Reply<String>),
     /// Dry run.
     Decide(Box<SpendRequest>, Reply<Verdict>),
     /// Charge and sign, or let it wait.
@@ -114,6 +117,7 @@ impl Ask {
             | Self::Agents(..)
             | Self::Policy(..)
             | Self::Intents(..)
+            | Self::Heartbeat(..)
             | Self::Decide(..) => Lane::Read,
             _ => Lane::Command,
         }
@@ -147,6 +151,12 @@ pub struct Status {
     pub retired: bool,
     /// Changes of owners that wait.
     pub owner_changes: u32,
+    /// How long until everything pauses without a word from an owner; none if no policy says so.
+    pub dead_man_left: Option<Millis>,
+    /// Whether everything is paused for want of one.
+    pub dead_man_paused: bool,
+    /// Sessions that are suspended.
+    pub suspended: u32,
 }
 
 /// A page of events.

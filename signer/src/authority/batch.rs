@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use waiaas_shared::codec::to_canonical;
 use waiaas_shared::denial::{Code, Denial};
-use waiaas_shared::event::{Event, EventBody};
+use waiaas_shared::event::{Event, EventBody, Origin};
 use waiaas_shared::log::{Head, SignedHead, link};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Clocks;
@@ -91,6 +91,18 @@ impl<L: Ledger, S: System> Authority<L, S> {
         }
         let mut pending = Pending::default();
         let _nothing_to_answer = self.decide(&mut pending, &Command::EndExpired);
+        self.commit(pending)
+    }
+
+    /// Lets what time alone brings go off: the dead-man pause, wallets that are idle for too long.
+    pub(super) fn watch(&mut self) -> Result<(), Fatal> {
+        let brings =
+            self.unlocked() && self.observe().is_some_and(|now| self.state.has_alarms(now));
+        if !brings {
+            return Ok(());
+        }
+        let mut pending = Pending::default();
+        let _nothing_to_answer = self.decide(&mut pending, &Command::Watch);
         self.commit(pending)
     }
 
@@ -307,6 +319,14 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
                     self.state.place(&spend.idempotency, sequence);
                 }
+                // Nobody asked for it, so nobody's ask wipes the keys.
+                EventBody::Killed {
+                    origin: Origin::Signer,
+                    ..
+                } => {
+                    pending.wipe = true;
+                    pending.stops = true;
+                }
                 EventBody::TimeStated { wall, .. } => {
                     if let Some(clock) = &mut self.clock {
                         clock.state_time(*wall);
@@ -395,7 +415,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
             return Err(Fatal::Fold);
         };
         let signature = unlocked
-            .sign_head(head.note_text().as_bytes())
+            .sign_note(head.note_text().as_bytes())
             .map_err(|_| Fatal::Signing)?;
         Ok(SignedHead::new(head, &unlocked.log_public_key(), signature).to_string())
     }

@@ -189,6 +189,7 @@ pub(super) fn refuse(ask: Ask, code: Code) {
     let denial = || Denial::from(code);
     match ask {
         Ask::Status(reply) => drop(reply.send(Err(denial()))),
+        Ask::Heartbeat(reply) => drop(reply.send(Err(denial()))),
         Ask::Events(_, _, reply) => drop(reply.send(Err(denial()))),
         Ask::Remaining(_, reply) => drop(reply.send(Err(denial()))),
         Ask::Wallets(reply) => drop(reply.send(Err(denial()))),

@@ -140,6 +140,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
         }
         self.commands(taken.commands)?;
         self.end_expired()?;
+        self.watch()?;
         self.count_denials()
     }
 

@@ -3,7 +3,9 @@
 use waiaas_shared::codec::from_canonical;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::{Event, EventBody};
+use waiaas_shared::heartbeat::SignedHeartbeat;
 use waiaas_shared::ids::TransactionId;
+use waiaas_shared::time::Clocks;
 
 use super::ask::{Ask, EventsAnswer, Status, Verdict, refused};
 use super::locked::refuse;
@@ -24,7 +26,8 @@ impl<L: Ledger, S: System> Authority<L, S> {
             .as_ref()
             .map_or_else(crate::core::clock::zero, |clock| clock.clocks());
         match ask {
-            Ask::Status(reply) => drop(reply.send(Ok(self.status()))),
+            Ask::Status(reply) => drop(reply.send(Ok(self.status(now)))),
+            Ask::Heartbeat(reply) => drop(reply.send(self.heartbeat())),
             Ask::Events(after, max_bytes, reply) => {
                 let answer = self.ledger.read(after, max_bytes.min(EVENTS_BYTES));
                 let last = self.head.map_or(0, |head| head.sequence);
@@ -44,7 +47,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
         }
     }
 
-    fn status(&self) -> Status {
+    fn status(&self, now: Clocks) -> Status {
         let kill = self.state.kill();
         let killed = self.journal.killed();
         Status {
@@ -64,7 +67,28 @@ impl<L: Ledger, S: System> Authority<L, S> {
             unlock_failures: self.journal.failures(),
             retired: self.state.retired(),
             owner_changes: u32::try_from(self.state.owner_changes()).unwrap_or(u32::MAX),
+            dead_man_left: self.state.dead_man_left(now.run),
+            dead_man_paused: self.state.dead_man_paused(),
+            suspended: u32::try_from(self.state.suspended_sessions(now)).unwrap_or(u32::MAX),
         }
+    }
+
+    /// What the signer says of itself: signed afresh, and only while the log key is there.
+    fn heartbeat(&mut self) -> Result<String, Denial> {
+        let now = self.observe();
+        let (Vault::Open(_, unlocked), Some(head)) = (&self.vault, self.head) else {
+            return refused(match self.vault {
+                Vault::None => Code::NotInitialized,
+                _ if self.state.retired() => Code::Retired,
+                _ => Code::Locked,
+            });
+        };
+        let heartbeat = self.state.heartbeat(head, now.ok_or(Code::ClockClosed)?);
+        let signature = unlocked
+            .sign_note(heartbeat.note_text().as_bytes())
+            .map_err(|_| Code::SigningFault)?;
+        let log_key = unlocked.log_public_key();
+        Ok(SignedHeartbeat::new(heartbeat, &log_key, signature).to_string())
     }
 
     fn dry_run(&mut self, request: SpendRequest) -> Result<Verdict, Denial> {

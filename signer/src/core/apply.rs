@@ -20,6 +20,7 @@ use super::state::{
     Approval, BindingPolicy, Kill, KillPhase, Nonce, OpenIntent, OpenStatement, Session, State,
     Wallet,
 };
+use super::watch;
 
 /// Folds one event.
 pub fn apply(state: &mut State, event: &Event) {
@@ -361,6 +362,12 @@ pub fn apply(state: &mut State, event: &Event) {
             code: _,
             count: _,
         } => {}
+        // Folded with what the signer watches, below.
+        EventBody::SessionSuspended { .. }
+        | EventBody::SessionResumed { .. }
+        | EventBody::AlarmRaised { .. }
+        | EventBody::OwnerAlive { .. }
+        | EventBody::DenialNoted { .. } => {}
         EventBody::IntentOpened(intent) => open_intent(state, intent, event.clocks.budget),
         EventBody::IntentApproved {
             transaction,
@@ -388,6 +395,7 @@ pub fn apply(state: &mut State, event: &Event) {
             }
         }
     }
+    watch::fold(state, event);
 }
 
 /// Drops what can no longer matter, by the event's own clocks: an expiry once seen is durable.

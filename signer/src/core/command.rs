@@ -138,6 +138,8 @@ pub enum Command {
     },
     /// End waiting payments whose time ran out.
     EndExpired,
+    /// Let what time alone brings go off.
+    Watch,
     /// Refusals since the last such entry.
     CountDenials(Vec<(Option<SessionId>, Code, u32)>),
 }

@@ -397,6 +397,13 @@ pub(super) fn all_killed(state: &State) -> Vec<EventBody> {
     some_ended(state.intents.keys().copied().collect(), IntentEnd::Killed)
 }
 
+/// How many payments of a wallet wait.
+pub(super) fn waiting_of(state: &State, wallet: WalletId, now: Clocks) -> u64 {
+    let waiting = state.intents.values().filter(|open| !is_over(open, now));
+    let of_wallet = waiting.filter(|open| open.intent.wallet == wallet);
+    u64::try_from(of_wallet.count()).unwrap_or(u64::MAX)
+}
+
 fn some_ended(transactions: Vec<TransactionId>, cause: IntentEnd) -> Vec<EventBody> {
     if transactions.is_empty() {
         Vec::new()

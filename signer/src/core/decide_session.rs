@@ -18,10 +18,15 @@ pub(super) fn usable(state: &State, session: SessionId, now: Clocks) -> Result<&
         SessionState::Revoked => Err(Code::SessionRevoked),
         SessionState::Expired => Err(Code::SessionExpired),
         SessionState::Active if found.ends <= now.wall => Err(Code::SessionExpired),
+        SessionState::Active if state.watch.suspended.contains(&session) => {
+            Err(Code::SessionSuspended)
+        }
         SessionState::Active => {
             decide_agent::may_sign(state, &found.grant)?;
             Ok(found)
         }
+        // A suspension stands beside what a session is: a kill and its release do not lift it.
+        SessionState::Suspended => Err(Code::SessionSuspended),
     }
 }
 
@@ -58,6 +63,18 @@ pub(super) fn revoke(state: &State, session: SessionId, origin: Origin) -> Decis
                 outcome: Ok(Outcome::Done),
             }
         }
+    }
+}
+
+/// What must hold for a resumption, when drafted and again when carried out.
+pub(super) fn suspended(state: &State, session: SessionId) -> Result<(), Denial> {
+    let found = state.sessions.get(&session).ok_or(Code::SessionUnknown)?;
+    match found.state {
+        // One that the kill switch revoked may be restored, and is suspended then.
+        SessionState::Revoked if !found.killed => Err(Code::SessionRevoked.into()),
+        SessionState::Expired => Err(Code::SessionExpired.into()),
+        _ if state.watch.suspended.contains(&session) => Ok(()),
+        _ => Err(Code::NotSuspended.into()),
     }
 }
 

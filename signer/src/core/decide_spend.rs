@@ -25,7 +25,7 @@ use super::command::{
 };
 use super::decide_intent::Opening;
 use super::state::{KillPhase, Session, State, Wallet};
-use super::{Decision, decide_intent, decide_owner, decide_session, proof};
+use super::{Decision, decide_alarm, decide_intent, decide_owner, decide_session, proof};
 
 /// Judges an agent's payment; charges and orders the signature if it passes.
 pub(super) fn spend(state: &State, request: &SpendRequest, context: &Context) -> Decision {
@@ -36,7 +36,10 @@ pub(super) fn spend(state: &State, request: &SpendRequest, context: &Context) ->
             let events = if request.dry_run {
                 Vec::new()
             } else {
-                decide_session::expired_now(state, request.session, context.clocks)
+                let mut events =
+                    decide_session::expired_now(state, request.session, context.clocks);
+                events.extend(decide_alarm::refused(state, request, &denial, context));
+                events
             };
             Decision {
                 events,
@@ -157,7 +160,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
 }
 
 /// What the agent signed, if it did.
-fn signed_request(request: &SpendRequest) -> SignedRequest<'_> {
+pub(super) fn signed_request(request: &SpendRequest) -> SignedRequest<'_> {
     SignedRequest {
         request: Request {
             method: &request.method,

@@ -16,8 +16,8 @@ use waiaas_shared::time::Clocks;
 use super::command::{Context, Outcome, Rehearsal, Submission};
 use super::state::{KillPhase, OpenStatement, State};
 use super::{
-    Decision, decide_agent, decide_intent, decide_owner, decide_policy, decide_session,
-    decide_wallet,
+    Decision, decide_agent, decide_alarm, decide_intent, decide_owner, decide_policy,
+    decide_session, decide_wallet,
 };
 
 /// Writes a text for an owner to sign.
@@ -87,9 +87,6 @@ pub(super) fn check(state: &State, facts: &StatementFacts, now: Clocks) -> Resul
                 PolicyDocument::from_bytes(document).map_err(|_| Code::PolicyMalformed)?;
             if Some(document.epoch) != state.policy_epoch.checked_add(1) {
                 return Err(Code::PolicyEpoch.into());
-            }
-            if document.is_ahead() {
-                return Err(Code::Unsupported.into());
             }
         }
         StatementFacts::GrantSession { grant } => decide_session::grant_fits(state, grant, now)?,
@@ -183,6 +180,8 @@ pub(super) fn check(state: &State, facts: &StatementFacts, now: Clocks) -> Resul
         StatementFacts::RejectPayment { transaction } => {
             decide_intent::check(state, *transaction, false, now)?;
         }
+        StatementFacts::ResumeSession { session } => decide_session::suspended(state, *session)?,
+        StatementFacts::SignOfLife => {}
         // It names an entry of the log, which comes in beside it: `decide_credit`.
         StatementFacts::Credit { .. }
         | StatementFacts::Retire
@@ -262,6 +261,7 @@ pub(super) fn submit(
         StatementFacts::RejectPayment { transaction } => {
             decide_intent::reject(state, open, *transaction, submission, now)
         }
+        StatementFacts::SignOfLife => decide_alarm::alive(state, open, submission),
         facts => {
             let signers = decide_owner::quorum(state, open, &submission.signatures)?;
             check(state, facts, now)?;
@@ -330,6 +330,11 @@ fn by_quorum(
         },
         StatementFacts::ActivateAgent { agent } => EventBody::AgentActivated {
             agent: *agent,
+            statement,
+            signers,
+        },
+        StatementFacts::ResumeSession { session } => EventBody::SessionResumed {
+            session: *session,
             statement,
             signers,
         },

@@ -37,7 +37,7 @@ pub(super) fn kill(state: &State, origin: Origin) -> Decision {
         // Nothing is signed in this phase, and the keys that the owner's password opened serve its
         // release: a gateway that throws the switch again and again must not keep that from happening.
         let outcome = match origin {
-            Origin::Gateway => Outcome::Done,
+            Origin::Gateway | Origin::Signer => Outcome::Done,
             Origin::Admin => Outcome::WipeKeys,
         };
         return Decision {

@@ -9,6 +9,7 @@ mod apply_owner;
 pub mod clock;
 pub mod command;
 mod decide_agent;
+mod decide_alarm;
 mod decide_credit;
 mod decide_intent;
 mod decide_owner;
@@ -25,6 +26,7 @@ mod proof;
 pub mod state;
 mod view;
 mod wallet;
+mod watch;
 
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::{Event, EventBody};
@@ -136,6 +138,7 @@ pub fn decide(state: &State, command: &Command, context: &Context) -> Decision {
             origin,
         } => decide_intent::cancel(state, *transaction, *origin),
         Command::EndExpired => decide_intent::end_expired(state, context.clocks),
+        Command::Watch => decide_alarm::watch(state, context.clocks),
         Command::CountDenials(counted) => Decision {
             events: counted
                 .iter()
@@ -152,7 +155,8 @@ pub fn decide(state: &State, command: &Command, context: &Context) -> Decision {
 
 /// Decides a command and folds its events into the state, each with the context's clocks. What the
 /// daemon and the simulator both do for each command of a batch. Changes of owners whose time has come
-/// take effect before it; agents of which nothing waits any more end after it.
+/// take effect before it, and so does the dead-man pause; alarms go off with it; agents of which nothing waits
+/// any more end after it.
 pub fn step(
     state: &mut State,
     command: &Command,
@@ -170,7 +174,11 @@ pub fn step(
     while let Some(body) = decide_owner::due(state, context.clocks.run) {
         fold(state, body);
     }
-    let decision = decide(state, command, context);
+    for body in decide_alarm::due(state, command, context.clocks) {
+        fold(state, body);
+    }
+    let mut decision = decide(state, command, context);
+    decide_alarm::heed(state, &mut decision, context.clocks);
     for body in decision.events {
         fold(state, body);
     }

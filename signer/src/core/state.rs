@@ -27,6 +27,7 @@ use waiaas_shared::view::SessionState;
 use super::command::{Prior, Used};
 use super::owners::Owners;
 pub(super) use super::wallet::{Nonce, Wallet};
+use super::watch::Watch;
 
 /// Everything that the log says.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +55,7 @@ pub struct State {
     pub(super) uncommitted: BTreeMap<Digest, Used>,
     pub(super) journal: Digest,
     pub(super) unlock_failures: u32,
+    pub(super) watch: Watch,
 }
 
 /// The kill switch: global, durable, released only by an owner's signature and the password.
@@ -191,6 +193,7 @@ impl Default for State {
             uncommitted: BTreeMap::new(),
             journal: hash(Domain::Journal, &[]),
             unlock_failures: 0,
+            watch: Watch::default(),
         }
     }
 }

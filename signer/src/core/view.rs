@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::Code;
+use waiaas_shared::heartbeat::{Heartbeat, Kill, PAYMENTS_LIMIT, WaitingPayment};
 use waiaas_shared::ids::SessionId;
+use waiaas_shared::log::Head;
 use waiaas_shared::policy::evaluate::{Left, Now, Payment, left};
 use waiaas_shared::session::Credential;
 use waiaas_shared::time::Clocks;
@@ -14,7 +16,7 @@ use waiaas_shared::view::{
 };
 
 use super::decide_session;
-use super::state::{Nonce, Session, State};
+use super::state::{KillPhase, Nonce, Session, State};
 
 fn nonces(
     nonces: &BTreeMap<ChainId, Nonce>,
@@ -89,12 +91,72 @@ impl State {
             .collect()
     }
 
+    /// Sessions that could be used if they were not suspended.
+    #[must_use]
+    pub fn suspended_sessions(&self, now: Clocks) -> usize {
+        let suspended = self.watch.suspended.iter();
+        suspended
+            .filter(|id| {
+                decide_session::usable(self, **id, now).err() == Some(Code::SessionSuspended)
+            })
+            .count()
+    }
+
+    /// What the signer says of itself at `head`.
+    #[must_use]
+    pub fn heartbeat(&self, head: Head, now: Clocks) -> Heartbeat {
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let binding = self.binding(now.run).iter();
+        let waiting = self.intent_views(now);
+        let payments = waiting.iter().take(PAYMENTS_LIMIT).map(|view| {
+            let intent = &view.intent;
+            WaitingPayment {
+                transaction: intent.transaction,
+                wallet: intent.wallet,
+                tier: intent.tier(),
+                amount: intent.amount,
+                asset: intent.asset,
+                to: intent.to,
+                expires: intent.expires,
+            }
+        });
+        let suspended = self.suspended_sessions(now);
+        let usable = self.sessions.keys();
+        let usable = usable.filter(|id| decide_session::usable(self, **id, now).is_ok());
+        Heartbeat {
+            signer: head.signer,
+            clocks: now,
+            sequence: head.sequence,
+            hash: head.hash,
+            policy_epoch: self.policy_epoch,
+            policies: binding
+                .map(|policy| (policy.document.epoch, policy.document.digest()))
+                .collect(),
+            kill: match self.kill.phase {
+                KillPhase::Normal => Kill::Normal,
+                KillPhase::Activated => Kill::Activated,
+                KillPhase::Recovering => Kill::Recovering,
+            },
+            kill_epoch: self.kill.epoch,
+            frozen: self.frozen,
+            clock_closed: self.clock_closed,
+            dead_man: self.dead_man_left(now.run),
+            wallets: count(self.wallets.len()),
+            sessions: count(usable.count().saturating_add(suspended)),
+            suspended: count(suspended),
+            denials: self.watch.denials,
+            payments: payments.collect(),
+            waiting: count(waiting.len()),
+        }
+    }
+
     /// A session with what may still be spent under it.
     #[must_use]
     pub fn session_view(&self, id: SessionId, now: Clocks) -> Option<SessionView> {
         let session = self.sessions.get(&id)?;
         let state = match decide_session::usable(self, id, now) {
             Err(Code::SessionExpired) => SessionState::Expired,
+            Err(Code::SessionSuspended) => SessionState::Suspended,
             _ => session.state,
         };
         Some(SessionView {

@@ -242,6 +242,20 @@ impl<S: Stand> common::Server for Desk<S> {
         )
     }
 
+    async fn heartbeat(
+        self: Rc<Self>,
+        _: common::HeartbeatParams,
+        mut results: common::HeartbeatResults,
+    ) -> Result<(), Error> {
+        let _turn = self.link.page().await?;
+        let note = self
+            .ask(Ask::Heartbeat)
+            .await?
+            .map_err(|denial| exception(&denial))?;
+        results.get().set_note(&note);
+        Ok(())
+    }
+
     async fn cancel_intent(
         self: Rc<Self>,
         params: common::CancelIntentParams,

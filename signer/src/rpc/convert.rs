@@ -399,6 +399,10 @@ pub(super) fn write_status(status: &Status, builder: &mut types_capnp::status::B
     builder.set_unlock_failures(status.unlock_failures);
     builder.set_retired(status.retired);
     builder.set_owner_changes(status.owner_changes);
+    builder.set_has_dead_man(status.dead_man_left.is_some());
+    builder.set_dead_man_millis_left(status.dead_man_left.unwrap_or_default().millis());
+    builder.set_dead_man_paused(status.dead_man_paused);
+    builder.set_suspended_sessions(status.suspended);
 }
 
 /// A page of events: as many of them, from the first, as a frame holds.

@@ -241,7 +241,7 @@ fn no_key_byte_stands_outside_of_the_arena() {
         unlocked.sign_secp256k1(PATHS[1], &digest).unwrap();
     }
     rig.assert_clean("secp256k1 signatures");
-    unlocked.sign_head(&digest).unwrap();
+    unlocked.sign_note(&digest).unwrap();
     rig.assert_clean("a signed head");
     let mut room = rig.arena.take(PHRASE_MAX_BYTES).unwrap();
     unlocked.copy_phrase(&mut room).unwrap();

@@ -116,7 +116,7 @@ fn created_loaded_unlocked() {
         again.register(SOLANA).unwrap().account().to_string(),
         address
     );
-    assert_eq!(again.sign_head(b"note"), rig.unlocked.sign_head(b"note"));
+    assert_eq!(again.sign_note(b"note"), rig.unlocked.sign_note(b"note"));
     assert!(loaded.is_key(&rig.kek(b"first"), &rig.arena).unwrap());
     assert!(!loaded.is_key(&rig.kek(b"other"), &rig.arena).unwrap());
     assert!(matches!(

@@ -171,7 +171,7 @@ impl Unlocked {
     ///
     /// # Errors
     /// [`SignError::Fault`] alone.
-    pub fn sign_head(&self, note: &[u8]) -> Result<[u8; 64], SignError> {
+    pub fn sign_note(&self, note: &[u8]) -> Result<[u8; 64], SignError> {
         self.log_key.sign(note)
     }
 

@@ -136,5 +136,8 @@ fn status() -> Status {
         unlock_failures: 0,
         retired: false,
         owner_changes: 0,
+        dead_man_left: None,
+        dead_man_paused: false,
+        suspended: 0,
     }
 }

@@ -11,24 +11,33 @@ use crate::catalogue::SECTIONS;
 
 /// Attacks whose things are not built, or not all of them. An attack with a case here has a part that
 /// is still to come.
-pub(crate) const PENDING: &[(&str, &str)] = &[
-    (
-        "T10",
-        "`replaces`: a second try names the first and is charged again",
-    ),
-    (
-        "T13",
-        "heartbeat with what waits: withheld by the gateway, the owner's side raises an alarm",
-    ),
-    (
-        "P29",
-        "the dead-man option: no heartbeat of the owner for its days pauses",
-    ),
-];
+pub(crate) const PENDING: &[(&str, &str)] = &[(
+    "T10",
+    "`replaces`: a second try names the first and is charged again",
+)];
 
 /// Attacks, or parts of them, that only a clock in the test's hand can carry out: this program runs the
 /// real process. An attack with a case here has a part that is shown there.
 pub(crate) const ELSEWHERE: &[(&str, &[&str])] = &[
+    (
+        "P29",
+        &[
+            "signer/src/core/tests/dead_man.rs::invariant_16_without_a_word_from_an_owner_everything_pauses",
+            "signer/src/core/tests/dead_man.rs::invariant_16_the_dead_man_pause_needs_nobody_to_ask",
+            "signer/src/core/tests/dead_man.rs::invariant_11_the_dead_man_time_is_run_time",
+            "signer/src/core/tests/dead_man.rs::any_accepted_word_of_an_owner_counts_and_no_other",
+        ],
+    ),
+    // Prevented at the owner's side, by what the owner verifies there.
+    (
+        "T13",
+        &[
+            "signer/src/core/tests/alarm.rs::the_heartbeat_says_what_the_state_is",
+            "shared/src/heartbeat_tests.rs::the_payments_that_wait_are_all_named",
+            "shared/src/heartbeat_tests.rs::a_changed_heartbeat_does_not_verify",
+            "cli/src/witness.rs::a_heartbeat_counts_by_the_pinned_key_and_goes_on",
+        ],
+    ),
     (
         "P05",
         &[
@@ -75,7 +84,7 @@ pub(crate) const LIMITS: &[(&str, &str)] = &[
     ),
     (
         "an owner who was never told cannot cancel",
-        " (pending: T13)",
+        " (T13: a signed heartbeat names what waits, and one that is missing or old tells)",
     ),
     (
         "EVM signatures made before a kill stay valid, up to the outstanding cap",

@@ -139,6 +139,41 @@ async fn an_ended_session_is_refused_everywhere() {
     assert_eq!((status.as_u16(), code(&problem)), (401, "session_expired"));
 }
 
+/// A suspended session pays nothing, and may be read and stop what is its own.
+#[tokio::test]
+async fn a_suspended_session_pays_nothing_and_is_not_gone() {
+    let world = World::new().await;
+    world.signer.with(|inside| {
+        inside.sessions.get_mut(&bearer()).expect("there").state = SessionState::Suspended;
+    });
+    let sequence = world
+        .signer
+        .append(EventBody::SessionSuspended { session: bearer() });
+    world
+        .until(|world| world.app.feed().sequence >= sequence)
+        .await;
+    let (status, view) = world.get("/v1/session", bearer()).await;
+    assert_eq!(
+        (status.as_u16(), view["state"].as_str()),
+        (200, Some("suspended"))
+    );
+    let pay = Call::new(Method::POST, "/v1/transactions")
+        .token(&world.token(bearer()))
+        .header("idempotency-key", "suspended")
+        .json(&world.body());
+    let (status, problem) = world.call(pay).await;
+    assert_eq!(
+        (status.as_u16(), code(&problem)),
+        (403, "session_suspended")
+    );
+    assert_eq!(world.signer.count("sign"), 0);
+    let pause = Call::new(Method::POST, "/v1/pause")
+        .token(&world.token(bearer()))
+        .json(&json!({"wallet": wallet()}).to_string());
+    let (status, answer) = world.call(pause).await;
+    assert!(status.is_success(), "{answer}");
+}
+
 /// S01, S03, S04: a bound session's token alone changes nothing; nor does a signature of something else.
 #[tokio::test]
 async fn a_bound_session_needs_its_agents_signature() {

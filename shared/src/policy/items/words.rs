@@ -64,7 +64,9 @@ pub(in crate::policy) fn offset(minutes: i16) -> String {
     format!("{sign}{}", clock(minutes.unsigned_abs()))
 }
 
-pub(super) fn alarm_in_words(alarm: &Alarm) -> String {
+/// When an alarm goes off and what it does.
+#[must_use]
+pub fn alarm_in_words(alarm: &Alarm) -> String {
     let condition = match &alarm.condition {
         Condition::DenialsInARow { count } => format!("{count} refusals in a row"),
         Condition::Signatures { count, window } => {

@@ -2,7 +2,8 @@
 //! values. Used by `samples`.
 
 use super::samples::{
-    OWNER_ED25519, OWNER_EVM, RECIPIENT_EVM, Sample, TestView, first_policy, read, units, wallet_id,
+    OWNER_ED25519, OWNER_EVM, RECIPIENT_EVM, Sample, TestView, first_policy, read, session_id,
+    units, wallet_id,
 };
 use super::*;
 use crate::event::Charge;
@@ -141,5 +142,12 @@ pub(in crate::statement) fn owner_samples() -> Vec<Sample> {
             },
         ),
         sample("retire-signer", StatementFacts::Retire),
+        sample(
+            "resume-session",
+            StatementFacts::ResumeSession {
+                session: session_id(1),
+            },
+        ),
+        sample("sign-of-life", StatementFacts::SignOfLife),
     ]
 }

@@ -329,6 +329,10 @@ fn about_owners() -> impl Strategy<Value = StatementFacts> {
         any::<bool>().prop_map(|active| StatementFacts::RegisterAgent { active }),
         prop_oneof![Just(agent_id()), Just(AgentId::from_bytes([9; 16]))]
             .prop_map(|agent| StatementFacts::ActivateAgent { agent }),
+        (1_u8..4).prop_map(|session| StatementFacts::ResumeSession {
+            session: session_id(session),
+        }),
+        Just(StatementFacts::SignOfLife),
     ]
 }
 
@@ -739,6 +743,11 @@ fn assert_says(text: &str, facts: &StatementFacts, view: &TestView) {
             assert_eq!(fields.value::<AgentId>("Agent"), *agent);
             assert!(fields.0["Stage"].ends_with("then active"));
         }
+        StatementFacts::ResumeSession { session } => {
+            assert_eq!(fields.value::<SessionId>("Session"), *session);
+            assert_grant(&fields, "", &view.sessions[session], view);
+        }
+        StatementFacts::SignOfLife => assert_eq!(fields.0["Changes"], "nothing else"),
         about_owners => assert_owners(&fields, about_owners, view),
     }
 }

@@ -41,6 +41,7 @@ pub(crate) enum Asked {
     Pause(Option<WalletId>, Origin),
     Revoke(SessionId),
     Status,
+    Heartbeat,
     Remaining(SessionId),
     Events(u64),
 }
@@ -59,6 +60,7 @@ pub(crate) enum Answer {
     Signer(SignerId),
     Done,
     Status(Status),
+    Note(String),
     Remaining(Option<SessionView>),
     Events(EventsAnswer),
     Refused(Denial),
@@ -173,6 +175,7 @@ pub(crate) fn post(asked: Asked, arena: &SecretArena) -> (Ask, Poll) {
             Ask::Revoke(session, Origin::Gateway, reply)
         }),
         Asked::Status => both(Answer::Status, Ask::Status),
+        Asked::Heartbeat => both(Answer::Note, Ask::Heartbeat),
         Asked::Remaining(session) => {
             both(Answer::Remaining, |reply| Ask::Remaining(session, reply))
         }

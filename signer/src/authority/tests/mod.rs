@@ -1,5 +1,6 @@
 //! The authority's shell, one property at a time, on the simulated machine.
 
+mod alarms;
 mod lanes;
 mod locked;
 mod opening;

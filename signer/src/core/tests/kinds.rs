@@ -7,6 +7,8 @@ use waiaas_shared::denial::Code;
 use waiaas_shared::event::{Charge, EventBody, Origin};
 use waiaas_shared::ids::StatementId;
 use waiaas_shared::keys::KeyPath;
+use waiaas_shared::policy::alarm::{Alarm, Condition, Remedy};
+use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::statement::{GuardianStop, StatementFacts};
 
 use super::people::{Hand, account};
@@ -31,7 +33,14 @@ fn all_kinds() -> (World, Hand, Hand, Prior, Vec<Drafted>) {
     world.solana_wallet = world
         .wallet(Family::Solana, [2; 32], vec![solana()])
         .expect("a wallet");
-    world.adopt(&policy(1), true).expect("a policy");
+    let suspends = PolicyDocument {
+        alarms: vec![Alarm {
+            condition: Condition::DenialsInARow { count: 1 },
+            remedy: Remedy::SuspendSession,
+        }],
+        ..policy(1)
+    };
+    world.adopt(&suspends, true).expect("a policy");
     let one = Hand::first(&world);
     let second = world.add_owner(2, &[&one]);
     let third = world.add_owner(3, &[&one]);
@@ -49,6 +58,8 @@ fn all_kinds() -> (World, Hand, Hand, Prior, Vec<Drafted>) {
     };
     world.pays(world.bearer).expect("a payment");
     let place = world.events.len() - 1;
+    let too_much = world.request(world.bearer, "too-much", 900_000, RECIPIENT);
+    world.run(&Command::Spend(too_much)).expect_err("suspended");
     let EventBody::SpendCommitted(spend) = world.events[place].clone() else {
         panic!("a payment")
     };
@@ -141,6 +152,10 @@ fn all_kinds() -> (World, Hand, Hand, Prior, Vec<Drafted>) {
         },
         StatementFacts::RegisterAgent { active: true },
         StatementFacts::ActivateAgent { agent },
+        StatementFacts::ResumeSession {
+            session: world.bearer,
+        },
+        StatementFacts::SignOfLife,
     ];
     // A recovery is the one change that waits here, so that there is something to cancel.
     let mut waiting = Hand::new(8);
@@ -258,7 +273,7 @@ fn invariant_14_no_kinds_signature_passes_for_any_other_kind() {
             target.facts.heading()
         );
     }
-    assert_eq!(pairs, 23 * 22);
+    assert_eq!(pairs, 25 * 24);
 }
 
 /// What the new key signed for one kind enrols it as nothing else.

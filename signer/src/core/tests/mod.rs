@@ -2,8 +2,10 @@
 //! Solana and an EVM wallet on test networks, a policy, a key-bound and a bearer session.
 
 mod agents;
+mod alarm;
 mod approvals;
 mod credit;
+mod dead_man;
 mod intent;
 mod kinds;
 mod machine;
@@ -18,4 +20,5 @@ mod rotation;
 mod scopes;
 mod spend;
 mod stop;
+mod suspension;
 mod world;

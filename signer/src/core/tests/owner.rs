@@ -5,7 +5,6 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AccountId, ChainId, Family};
 use waiaas_shared::denial::Code;
 use waiaas_shared::event::{EventBody, Origin};
-use waiaas_shared::policy::alarm::{Action, Alarm, Condition, Escalation, Remedy};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::OwnerSignature;
 use waiaas_shared::time::Millis;
@@ -556,28 +555,4 @@ fn a_session_grant_keeps_to_the_policys_ceilings() {
         world.say(facts, true).map(drop),
         Err(vec![Code::SessionExpired])
     );
-}
-
-/// An owner never trusts in what this version does not do.
-#[test]
-fn invariant_08_a_policy_that_relies_on_what_is_not_built_is_refused() {
-    let mut world = World::new();
-    let mut ahead = [policy(2), policy(2), policy(2)];
-    let [dead_man, suspends, alarms] = &mut ahead;
-    dead_man.dead_man = Some(Millis::from_hours(24 * 30));
-    suspends.escalations = vec![Escalation {
-        code: Code::RecipientNotListed,
-        action: Action::SuspendSession,
-    }];
-    alarms.alarms = vec![Alarm {
-        condition: Condition::DenialsInARow { count: 10 },
-        remedy: Remedy::SuspendSession,
-    }];
-    for document in &ahead {
-        assert_eq!(
-            world.adopt(document, true).map(drop),
-            Err(vec![Code::Unsupported])
-        );
-    }
-    world.adopt(&policy(2), true).expect("without them");
 }

@@ -44,6 +44,9 @@ fn status_says_all_of_it() {
             unlock_failures: 2,
             retired: true,
             owner_changes: 4,
+            dead_man_left: None,
+            dead_man_paused: false,
+            suspended: 0,
         };
         reply
             .send(if refuses() {

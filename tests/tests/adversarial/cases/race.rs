@@ -134,11 +134,22 @@ fn cancel_races(rig: &mut Rig, random: &mut Random) -> Result<(usize, usize)> {
             }
         }
     }
+    ensure!(
+        paid > 0 && cancelled > 0,
+        "no race: {paid} paid, {cancelled} cancelled"
+    );
     Ok((paid, cancelled))
 }
 
 fn cancelled_in_a_race(rig: &mut Rig, payment: &Open, random: &mut Random) -> Result<bool> {
-    let (by_owner, micros) = (random.below(2) == 0, random.next() % 2500);
+    let by_owner = random.below(2) == 0;
+    // Who comes a moment later: nobody, the release, or the cancellation.
+    let moment = Duration::from_micros(random.next() % 2500);
+    let (release_waits, cancel_waits) = [
+        (Duration::ZERO, Duration::ZERO),
+        (moment, Duration::ZERO),
+        (Duration::ZERO, moment),
+    ][random.below(3)];
     let transaction = payment.transaction;
     let gateway = rig.gateway();
     let admin = &rig.owner().admin;
@@ -146,9 +157,12 @@ fn cancelled_in_a_race(rig: &mut Rig, payment: &Open, random: &mut Random) -> Re
     let (released, cancelled) = rig.block(async {
         let release = {
             let (gateway, unsigned) = (Rc::clone(&gateway), payment.unsigned.clone());
-            spawn_local(async move { gateway.release(transaction, &unsigned).await })
+            spawn_local(async move {
+                tokio::time::sleep(release_waits).await;
+                gateway.release(transaction, &unsigned).await
+            })
         };
-        tokio::time::sleep(Duration::from_micros(micros)).await;
+        tokio::time::sleep(cancel_waits).await;
         let cancelled = if by_owner {
             admin.cancel_intent(transaction).await
         } else {

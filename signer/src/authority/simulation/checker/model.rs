@@ -361,7 +361,13 @@ impl<'history> Model<'history> {
             | EventBody::SuspensionLifted { .. }
             | EventBody::Credited { .. }
             | EventBody::GuardianStopped { .. }
-            | EventBody::Retired { .. } => {
+            | EventBody::Retired { .. }
+            // Nor does any of its policies have an alarm.
+            | EventBody::SessionSuspended { .. }
+            | EventBody::SessionResumed { .. }
+            | EventBody::AlarmRaised { .. }
+            | EventBody::OwnerAlive { .. }
+            | EventBody::DenialNoted { .. } => {
                 return Err(Broken::Authority(at, "nobody asked for this"));
             }
         }

@@ -85,6 +85,11 @@ pub(super) fn kind(body: &EventBody) -> &'static str {
         EventBody::AgentActivated { .. } => "AgentActivated",
         EventBody::AgentStopped { .. } => "AgentStopped",
         EventBody::AgentTerminated { .. } => "AgentTerminated",
+        EventBody::SessionSuspended { .. } => "SessionSuspended",
+        EventBody::SessionResumed { .. } => "SessionResumed",
+        EventBody::AlarmRaised { .. } => "AlarmRaised",
+        EventBody::OwnerAlive { .. } => "OwnerAlive",
+        EventBody::DenialNoted { .. } => "DenialNoted",
     }
 }
 

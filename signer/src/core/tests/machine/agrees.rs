@@ -87,6 +87,7 @@ fn sessions(state: &State, book: &Book) -> Checked {
             SessionState::Active => Standing::Active,
             SessionState::Expired => Standing::Expired,
             SessionState::Revoked => Standing::Revoked,
+            SessionState::Suspended => return Err("nothing here suspends a session".into()),
         };
         same("session", standing, session.standing)?;
         same("by kill", known.killed, session.by_kill)?;
@@ -103,9 +104,9 @@ fn waiting(state: &State, book: &Book) -> Checked {
     let wall = book.now().wall;
     let open = state.statements.iter();
     let open = open.filter(|(_, one)| one.expires.millis() > wall);
-    let of_signer: BTreeSet<_> = open.map(|(id, _)| *id).collect();
+    let of_signer: BTreeSet<_> = open.map(|(id, one)| (*id, one.void)).collect();
     let drafts = book.drafts.iter().filter(|(_, one)| one.expires > wall);
-    let of_book: BTreeSet<_> = drafts.map(|(id, _)| *id).collect();
+    let of_book: BTreeSet<_> = drafts.map(|(id, one)| (*id, one.void)).collect();
     same("open statements", of_signer, of_book)?;
     let of_signer: Vec<_> = state
         .intents

@@ -86,6 +86,8 @@ pub(super) struct Draft {
     pub(super) facts: StatementFacts,
     pub(super) expires: u64,
     pub(super) origin: Origin,
+    /// A pause came after it: it is of no use, and keeps its place until its end.
+    pub(super) void: bool,
 }
 
 /// A payment that waits.

@@ -92,6 +92,7 @@ impl Owners {
 
 impl Book {
     /// Changes whose time has come take effect, in the order in which they were asked for, or are void.
+    /// Approvals that were not used count by who must sign from then on.
     pub(super) fn changes_due(&mut self) {
         let run = self.now().run;
         while let Some(place) = self
@@ -103,6 +104,13 @@ impl Book {
             let Pending { change, .. } = self.owners.pending.remove(place);
             if self.owners.misfit(&change).is_none() {
                 self.owners.make(&change);
+                for wait in self.waits.values_mut() {
+                    wait.approval.take_if(|(signers, _)| match &change {
+                        Change::Remove { owner } => signers.contains(owner),
+                        Change::Quorum(quorum) => signers.len() < *quorum,
+                        _ => false,
+                    });
+                }
             }
         }
     }
@@ -187,7 +195,8 @@ impl Book {
             None => self.frozen = true,
             Some(place) => self.wallets[place].paused = true,
         }
-        self.drafts
-            .retain(|_, draft| !matches!(draft.facts, StatementFacts::ReleasePause { .. }));
+        for draft in self.drafts.values_mut() {
+            draft.void |= matches!(draft.facts, StatementFacts::ReleasePause { .. });
+        }
     }
 }

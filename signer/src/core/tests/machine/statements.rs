@@ -227,6 +227,7 @@ impl Book {
             facts,
             expires,
             origin,
+            void: false,
         };
         self.drafts.insert(statement, draft);
     }
@@ -258,7 +259,7 @@ impl Book {
         let open = self
             .drafts
             .get(&statement)
-            .filter(|draft| draft.expires > wall);
+            .filter(|draft| draft.expires > wall && !draft.void);
         let Some(draft) = open else {
             expect.when(true, Code::StatementUnknown);
             expect.when(true, Code::StatementExpired);
