@@ -261,14 +261,8 @@ fn is_the_agents(state: &State, request: &SpendRequest, now: Clocks) -> bool {
         return false;
     }
     let signed = decide_spend::signed_request(request);
-    match proof::authenticate(session, request.session, &signed, proof::PAYMENT, now) {
-        Ok(None) => true,
-        Ok(Some(proof)) => {
-            let key = (request.session, proof.nonce);
-            !state.request_nonces.contains_key(&key)
-        }
-        Err(_) => false,
-    }
+    let proof = proof::authenticate(session, request.session, &signed, proof::PAYMENT, now);
+    proof.is_ok_and(|proof| proof::first_use(state, request.session, proof.as_ref()).is_ok())
 }
 
 /// Escalations of all binding documents that bring something besides the refusal, each once.
