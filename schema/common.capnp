@@ -42,7 +42,16 @@ interface Common {
   cancelIntent @12 (transaction :Text) -> (sequence :UInt64);
   # Ends a waiting payment for good.
 
-  heartbeat @13 () -> (note :Text);
+  agents @13 () -> (canonical :List(Data));
+  # Canonical AgentView of each agent.
+
+  suspendAgent @14 (agent :Text) -> (sequence :UInt64);
+  # Nothing is signed for its sessions. Activating it again takes a statement.
+
+  terminateAgent @15 (agent :Text) -> (sequence :UInt64);
+  # For good: terminated once nothing of it waits any more.
+
+  heartbeat @16 () -> (note :Text);
   # What the signer says of itself and of what waits, signed afresh by the log key (docs/log.md).
   # Refused while locked: the key is wiped.
 }

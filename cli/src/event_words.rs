@@ -178,6 +178,29 @@ pub(crate) fn words(body: &EventBody) -> (&'static str, String) {
         EventBody::DenialNoted { session, code, .. } => {
             ("DenialNoted", format!("{code}, {session}"))
         }
+        EventBody::SessionRenewed { session, ends, .. } => {
+            ("SessionRenewed", format!("{session}, until {ends}"))
+        }
+        EventBody::WalletClosed { wallet, .. } => ("WalletClosed", wallet.to_string()),
+        EventBody::WalletRotated {
+            wallet, account, ..
+        } => ("WalletRotated", format!("{wallet}, now {account}")),
+        EventBody::AgentRegistered { agent, stage, .. } => {
+            ("AgentRegistered", format!("{agent}, {stage}"))
+        }
+        EventBody::AgentActivated { agent, .. } => ("AgentActivated", agent.to_string()),
+        EventBody::AgentStopped {
+            agent,
+            stage,
+            origin,
+        } => (
+            "AgentStopped",
+            format!("{agent} is {stage}, {}", by(*origin)),
+        ),
+        EventBody::AgentTerminated { agent, sessions } => (
+            "AgentTerminated",
+            format!("{agent}; sessions revoked: {}", sessions.len()),
+        ),
         EventBody::DenialsCounted {
             session,
             code,
@@ -206,6 +229,7 @@ pub(crate) fn words(body: &EventBody) -> (&'static str, String) {
                 IntentEnd::Expired => "waited too long".to_owned(),
                 IntentEnd::SessionEnded => "the session ended".to_owned(),
                 IntentEnd::Killed => "the kill switch was thrown".to_owned(),
+                IntentEnd::WalletClosed => "the wallet was closed or moved to a new key".to_owned(),
             };
             ("IntentsEnded", format!("{}: {why}", list(transactions)))
         }
@@ -338,6 +362,7 @@ pub(crate) fn machine(sequence: u64, wall_millis: u64, body: &EventBody) -> Valu
     let (session, wallet, transaction) = match body {
         EventBody::SessionGranted { session, .. }
         | EventBody::SessionRevoked { session, .. }
+        | EventBody::SessionRenewed { session, .. }
         | EventBody::SessionExpired { session }
         | EventBody::SessionSuspended { session }
         | EventBody::SessionResumed { session, .. }
@@ -353,9 +378,10 @@ pub(crate) fn machine(sequence: u64, wall_millis: u64, body: &EventBody) -> Valu
         EventBody::Credited {
             session, wallet, ..
         } => (Some(*session), Some(*wallet), None),
-        EventBody::WalletCreated { wallet, .. } | EventBody::NonceAttested { wallet, .. } => {
-            (None, Some(*wallet), None)
-        }
+        EventBody::WalletCreated { wallet, .. }
+        | EventBody::WalletClosed { wallet, .. }
+        | EventBody::WalletRotated { wallet, .. }
+        | EventBody::NonceAttested { wallet, .. } => (None, Some(*wallet), None),
         EventBody::Paused { wallet, .. } | EventBody::PauseReleased { wallet, .. } => {
             (None, *wallet, None)
         }

@@ -16,6 +16,7 @@ pub(crate) mod policy;
 pub(crate) mod release;
 pub(crate) mod retire;
 pub(crate) mod session;
+pub(crate) mod session_bounds;
 pub(crate) mod start;
 pub(crate) mod statement;
 pub(crate) mod status;

@@ -119,7 +119,8 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::IntentNotReady
         | Code::IntentNotApproved
         | Code::IntentExpired
-        | Code::IntentDuplicate => StatusCode::CONFLICT,
+        | Code::IntentDuplicate
+        | Code::SessionRenewalEarly => StatusCode::CONFLICT,
         Code::IntentTooMany => StatusCode::TOO_MANY_REQUESTS,
         Code::RequestSignatureMissing
         | Code::RequestSignatureInvalid

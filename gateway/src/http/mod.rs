@@ -53,6 +53,7 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .route("/v1/session", get(sessions::show))
         .route("/v1/session/token", post(sessions::token))
+        .route("/v1/session/renew", post(sessions::renew))
         .route("/v1/session/revoke", post(sessions::revoke))
         .route("/v1/pause", post(stop::pause))
         .route("/v1/kill", post(stop::kill))

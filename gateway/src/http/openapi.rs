@@ -59,6 +59,7 @@ pub(super) struct TransferBody {
         transactions::cancel,
         sessions::show,
         sessions::token,
+        sessions::renew,
         sessions::revoke,
         stop::pause,
         stop::kill,

@@ -71,7 +71,7 @@ pub fn usable(session: &KnownSession, now: WallTime) -> Result<(), AuthenticateE
     match session.state {
         SessionState::Revoked => Err(AuthenticateError::Session(Code::SessionRevoked)),
         SessionState::Expired => Err(AuthenticateError::Session(Code::SessionExpired)),
-        SessionState::Active | SessionState::Suspended if session.grant.expires <= now => {
+        SessionState::Active | SessionState::Suspended if session.ends <= now => {
             Err(AuthenticateError::Session(Code::SessionExpired))
         }
         // It may still be read, and stop what is its own; what it may not is the pipeline's to say.

@@ -75,7 +75,11 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
                     at: event.clocks.wall,
                 });
             }
-            EventBody::WalletCreated { .. } => news.stale.wallets = true,
+            EventBody::WalletCreated { .. }
+            | EventBody::WalletClosed { .. }
+            | EventBody::WalletRotated { .. } => news.stale.wallets = true,
+            EventBody::AgentTerminated { sessions, .. } => news.stale.sessions.extend(sessions),
+            EventBody::AgentActivated { .. } => news.unlocked = true,
             EventBody::Paused { .. } => news.stale.wallets = true,
             EventBody::PauseReleased { .. } => {
                 news.stale.wallets = true;
@@ -92,6 +96,7 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
                 news.stale.wallets = true;
             }
             EventBody::SessionRevoked { session, .. }
+            | EventBody::SessionRenewed { session, .. }
             | EventBody::SessionExpired { session }
             | EventBody::SessionSuspended { session } => {
                 news.stale.sessions.push(session);
@@ -114,6 +119,8 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
             | EventBody::OwnerEnrolled { .. }
             | EventBody::StatementIssued { .. }
             | EventBody::SessionGranted { .. }
+            | EventBody::AgentRegistered { .. }
+            | EventBody::AgentStopped { .. }
             | EventBody::WithdrawalEnrolled { .. }
             | EventBody::OwnerChangeScheduled { .. }
             | EventBody::OwnerChangeCancelled { .. }
@@ -145,5 +152,9 @@ const fn end(cause: &IntentEnd) -> (Status, &'static str) {
         IntentEnd::Expired => (Status::Expired, "It waited too long."),
         IntentEnd::SessionEnded => (Status::Cancelled, "Its session has ended."),
         IntentEnd::Killed => (Status::Cancelled, "The kill switch was thrown."),
+        IntentEnd::WalletClosed => (
+            Status::Cancelled,
+            "Its wallet was closed, or moved to a new key.",
+        ),
     }
 }

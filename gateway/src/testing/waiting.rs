@@ -222,6 +222,7 @@ impl Inside {
             kept_until: intent.kept_until,
             request_nonce: None,
             submit: intent.submit,
+            from: None,
         })
     }
 

@@ -532,6 +532,7 @@ fn the_hardware_form_is_one_line() {
             "adopt-policy-later",
             "release-kill",
             "grant-session",
+            "grant-session-narrow",
         ]
         .contains(&sample.name);
         assert!(fits || long, "{}", sample.name);

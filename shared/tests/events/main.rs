@@ -8,6 +8,7 @@
     reason = "helpers of tests may be blunt"
 )]
 
+mod agents;
 mod samples;
 
 use std::collections::BTreeMap;
@@ -65,6 +66,13 @@ pub(crate) fn kind(body: &EventBody) -> &'static str {
         EventBody::AlarmRaised { .. } => "alarm-raised",
         EventBody::OwnerAlive { .. } => "owner-alive",
         EventBody::DenialNoted { .. } => "denial-noted",
+        EventBody::SessionRenewed { .. } => "session-renewed",
+        EventBody::WalletClosed { .. } => "wallet-closed",
+        EventBody::WalletRotated { .. } => "wallet-rotated",
+        EventBody::AgentRegistered { .. } => "agent-registered",
+        EventBody::AgentActivated { .. } => "agent-activated",
+        EventBody::AgentStopped { .. } => "agent-stopped",
+        EventBody::AgentTerminated { .. } => "agent-terminated",
     }
 }
 

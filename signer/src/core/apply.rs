@@ -1,5 +1,6 @@
 //! The fold: one event into the state. Total; evaluates no rule and reads no clock but the event's.
 
+use waiaas_shared::agent::AgentStage;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::event::{Event, EventBody, RequestNonce, Spend};
 use waiaas_shared::ids::SessionId;
@@ -59,24 +60,7 @@ pub fn apply(state: &mut State, event: &Event) {
             networks,
             first_nonce,
         } => {
-            let first = Nonce {
-                next: *first_nonce,
-                attested: *first_nonce,
-            };
-            let nonces = match path.family {
-                waiaas_shared::caip::Family::Solana => Default::default(),
-                waiaas_shared::caip::Family::Evm => {
-                    networks.iter().map(|network| (*network, first)).collect()
-                }
-            };
-            let created = Wallet {
-                path: *path,
-                account: *account,
-                networks: networks.clone(),
-                paused: false,
-                history: Default::default(),
-                nonces,
-            };
+            let created = Wallet::new(*path, *account, networks, *first_nonce);
             state.wallets.insert(*wallet, created);
         }
         EventBody::StatementIssued {
@@ -133,6 +117,8 @@ pub fn apply(state: &mut State, event: &Event) {
             }) = state.statements.remove(statement)
             {
                 let granted = Session {
+                    ends: grant.expires,
+                    renewals: 0,
                     grant,
                     usage: SessionUsage::default(),
                     history: Default::default(),
@@ -164,6 +150,75 @@ pub fn apply(state: &mut State, event: &Event) {
             // Outside limits (invariant 17): the owner's own way out takes nothing from what agents may spend.
             issue_nonce(state, spend);
             remember(state, spend, event.clocks.budget);
+        }
+        EventBody::SessionRenewed {
+            session,
+            ends,
+            request_nonce,
+        } => {
+            if let Some(session) = state.sessions.get_mut(session) {
+                session.ends = *ends;
+                session.renewals = session.renewals.saturating_add(1);
+            }
+            remember_nonce(state, *session, request_nonce.as_ref());
+        }
+        EventBody::WalletClosed {
+            wallet,
+            statement,
+            signers: _,
+        } => {
+            state.statements.remove(statement);
+            if let Some(wallet) = state.wallets.get_mut(wallet) {
+                wallet.closed = true;
+            }
+        }
+        EventBody::WalletRotated {
+            wallet,
+            path,
+            account,
+            first_nonce,
+            statement,
+            signers: _,
+        } => {
+            state.statements.remove(statement);
+            if let Some(wallet) = state.wallets.get_mut(wallet) {
+                wallet.rotate(*path, *account, *first_nonce, event.clocks.budget);
+            }
+        }
+        EventBody::AgentRegistered {
+            agent,
+            stage,
+            statement,
+            signers: _,
+        } => {
+            state.statements.remove(statement);
+            state.agents.insert(*agent, *stage);
+        }
+        EventBody::AgentActivated {
+            agent,
+            statement,
+            signers: _,
+        } => {
+            state.statements.remove(statement);
+            state.agents.insert(*agent, AgentStage::Active);
+        }
+        EventBody::AgentStopped {
+            agent,
+            stage,
+            origin: _,
+        } => {
+            state.agents.insert(*agent, *stage);
+            // One that was signed and kept back never undoes a later stop.
+            let void = StatementFacts::ActivateAgent { agent: *agent };
+            state.statements.retain(|_, open| open.facts != void);
+        }
+        EventBody::AgentTerminated { agent, sessions } => {
+            state.agents.insert(*agent, AgentStage::Terminated);
+            for id in sessions {
+                if let Some(session) = state.sessions.get_mut(id) {
+                    session.revoke();
+                }
+            }
         }
         EventBody::Paused { wallet, origin: _ } => {
             set_paused(state, *wallet, true);
@@ -408,12 +463,10 @@ fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
     remember(state, spend, at);
 }
 
-/// The nonce in the signed bytes is given: the next one is higher.
+/// The nonce in the signed bytes is given.
 fn issue_nonce(state: &mut State, spend: &Spend) {
-    let wallet = state.wallets.get_mut(&spend.wallet);
-    let nonce = wallet.and_then(|wallet| wallet.nonces.get_mut(&spend.chain));
-    if let (Some(nonce), Some(issued)) = (nonce, spend.nonce) {
-        nonce.next = nonce.next.max(issued.saturating_add(1));
+    if let Some(wallet) = state.wallets.get_mut(&spend.wallet) {
+        wallet.issue_nonce(spend);
     }
 }
 

@@ -21,7 +21,7 @@ use waiaas_shared::time::{Clocks, Millis, RunTime};
 
 use super::command::{Command, Context, Outcome, SpendRequest, Submission};
 use super::state::{KillPhase, OpenStatement, State};
-use super::{Decision, decide_intent, decide_owner, decide_session, decide_spend};
+use super::{Decision, decide_intent, decide_owner, decide_session, decide_spend, proof};
 
 /// Events of what goes off in one decision, and the strongest remedy among them.
 struct Raised<'a> {
@@ -260,14 +260,9 @@ fn is_the_agents(state: &State, request: &SpendRequest, now: Clocks) -> bool {
     if request.dry_run || again {
         return false;
     }
-    match decide_spend::authenticate(session, request, now) {
-        Ok(None) => true,
-        Ok(Some(proof)) => {
-            let key = (request.session, proof.nonce);
-            !state.request_nonces.contains_key(&key)
-        }
-        Err(_) => false,
-    }
+    let signed = decide_spend::signed_request(request);
+    let proof = proof::authenticate(session, request.session, &signed, proof::PAYMENT, now);
+    proof.is_ok_and(|proof| proof::first_use(state, request.session, proof.as_ref()).is_ok())
 }
 
 /// Escalations of all binding documents that bring something besides the refusal, each once.

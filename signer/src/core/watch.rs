@@ -172,6 +172,10 @@ fn is_word(state: &State, body: &EventBody) -> bool {
         | EventBody::SuspensionLifted { signers, .. }
         | EventBody::Credited { signers, .. }
         | EventBody::SessionResumed { signers, .. }
+        | EventBody::WalletClosed { signers, .. }
+        | EventBody::WalletRotated { signers, .. }
+        | EventBody::AgentRegistered { signers, .. }
+        | EventBody::AgentActivated { signers, .. }
         | EventBody::OwnerAlive { signers, .. } => active(signers),
         _ => false,
     }

@@ -411,6 +411,10 @@ const fn decision(body: &EventBody) -> Option<StatementId> {
         | EventBody::SuspensionLifted { statement, .. }
         | EventBody::Credited { statement, .. }
         | EventBody::Retired { statement, .. }
+        | EventBody::WalletClosed { statement, .. }
+        | EventBody::WalletRotated { statement, .. }
+        | EventBody::AgentRegistered { statement, .. }
+        | EventBody::AgentActivated { statement, .. }
         | EventBody::IntentsEnded {
             cause: IntentEnd::Rejected { statement, .. },
             ..
@@ -431,7 +435,11 @@ fn clean(rig: &Rig, new: &[Event]) -> Result<()> {
             EventBody::IntentOpened(_) => waiting += 1,
             EventBody::DenialsCounted { .. }
             | EventBody::IntentsEnded {
-                cause: IntentEnd::Expired | IntentEnd::SessionEnded | IntentEnd::Killed,
+                cause:
+                    IntentEnd::Expired
+                    | IntentEnd::SessionEnded
+                    | IntentEnd::Killed
+                    | IntentEnd::WalletClosed,
                 ..
             } => {}
             _ => others += 1,

@@ -124,6 +124,10 @@ impl Day {
             count: 500,
             expires: WallTime::from_millis(wall + 40 * 24 * HOUR),
             credential,
+            recipients: None,
+            operations: None,
+            renewal: None,
+            agent: None,
         };
         self.world.grant_session(grant).expect("a session")
     }

@@ -43,6 +43,7 @@ fn sound() -> History {
         amount: Amount::from_base_units(9),
         fee_ceiling: Amount::from_base_units(FEE),
         nonce: None,
+        from: None,
     };
     let (statement, text) = world.draft(facts.clone(), Origin::Admin).expect("a draft");
     world.remember(statement, facts, false);

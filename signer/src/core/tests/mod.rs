@@ -1,6 +1,7 @@
 //! The core against its invariants, each broken on purpose. A small world: one signer, one owner, a
 //! Solana and an EVM wallet on test networks, a policy, a key-bound and a bearer session.
 
+mod agents;
 mod alarm;
 mod approvals;
 mod credit;
@@ -14,6 +15,8 @@ mod owner_runs;
 mod owners;
 mod people;
 mod recovery;
+mod renewal;
+mod rotation;
 mod scopes;
 mod spend;
 mod stop;

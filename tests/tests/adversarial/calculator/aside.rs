@@ -19,6 +19,7 @@ impl Calculator {
             amount,
             fee_ceiling,
             nonce,
+            ..
         }) = self.owners.facts(statement)
         else {
             anyhow::bail!("no such statement");

@@ -118,6 +118,11 @@ impl Owners {
                 self.void(|facts| matches!(facts, StatementFacts::ReleasePause { .. }));
                 Ok(())
             }
+            EventBody::AgentStopped { agent, .. } => {
+                let activates = StatementFacts::ActivateAgent { agent: *agent };
+                self.void(|facts| *facts == activates);
+                Ok(())
+            }
             EventBody::OwnerChangeEffective { .. } | EventBody::OwnerChangeVoided { .. } => {
                 anyhow::bail!("72 hours cannot have passed here")
             }
@@ -155,6 +160,18 @@ impl Owners {
                 statement, signers, ..
             }
             | EventBody::Retired {
+                statement, signers, ..
+            }
+            | EventBody::WalletClosed {
+                statement, signers, ..
+            }
+            | EventBody::WalletRotated {
+                statement, signers, ..
+            }
+            | EventBody::AgentRegistered {
+                statement, signers, ..
+            }
+            | EventBody::AgentActivated {
                 statement, signers, ..
             } => self.by_owners(*statement, signers, wall),
             _ => Ok(()),

@@ -209,6 +209,8 @@ impl Wait {
             }
             IntentEnd::SessionEnded => ended.contains(&self.intent.session),
             IntentEnd::Killed => killed,
+            // No owner closes or rotates a wallet here.
+            IntentEnd::WalletClosed => false,
         };
         ensure!(sound, "{transaction} ended without a reason: {cause:?}");
         Ok(())

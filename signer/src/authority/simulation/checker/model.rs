@@ -222,6 +222,16 @@ impl<'history> Model<'history> {
             } => {
                 self.withdrawn(entry, *statement, spend)?;
             }
+            // No script asks for any of these yet.
+            EventBody::SessionRenewed { .. }
+            | EventBody::WalletClosed { .. }
+            | EventBody::WalletRotated { .. }
+            | EventBody::AgentRegistered { .. }
+            | EventBody::AgentActivated { .. }
+            | EventBody::AgentStopped { .. }
+            | EventBody::AgentTerminated { .. } => {
+                return Err(Broken::Authority(at, "an event that nobody asked for"));
+            }
             EventBody::Paused { wallet: None, .. } => self.gate.frozen = true,
             EventBody::Paused {
                 wallet: Some(wallet),

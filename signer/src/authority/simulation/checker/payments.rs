@@ -212,6 +212,7 @@ impl<'history> Model<'history> {
             amount,
             fee_ceiling,
             nonce,
+            ..
         } = facts
         else {
             return Err(Broken::Authority(at, "not a withdrawal"));

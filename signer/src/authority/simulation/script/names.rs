@@ -83,6 +83,13 @@ pub(super) fn kind(body: &EventBody) -> &'static str {
         EventBody::AlarmRaised { .. } => "AlarmRaised",
         EventBody::OwnerAlive { .. } => "OwnerAlive",
         EventBody::DenialNoted { .. } => "DenialNoted",
+        EventBody::SessionRenewed { .. } => "SessionRenewed",
+        EventBody::WalletClosed { .. } => "WalletClosed",
+        EventBody::WalletRotated { .. } => "WalletRotated",
+        EventBody::AgentRegistered { .. } => "AgentRegistered",
+        EventBody::AgentActivated { .. } => "AgentActivated",
+        EventBody::AgentStopped { .. } => "AgentStopped",
+        EventBody::AgentTerminated { .. } => "AgentTerminated",
     }
 }
 

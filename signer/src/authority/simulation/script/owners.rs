@@ -264,6 +264,7 @@ impl Script {
             amount: Amount::from_base_units(amount),
             fee_ceiling: Amount::from_base_units(fee),
             nonce,
+            from: None,
         };
         let (to, amount) = match self.random.below(10) {
             0 => (recipient(chain, 2), amount),

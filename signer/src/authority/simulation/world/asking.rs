@@ -95,6 +95,10 @@ impl World {
             count: 60,
             expires: WallTime::from_millis(wall.max(self.machine.borrow().reading.wall) + 40 * DAY),
             credential,
+            recipients: None,
+            operations: None,
+            renewal: None,
+            agent: None,
         }
     }
 

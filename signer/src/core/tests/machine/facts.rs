@@ -68,6 +68,7 @@ impl Run {
                     amount: Amount::from_base_units((*amount).into()),
                     fee_ceiling: Amount::from_base_units(30_000),
                     nonce: nonce.map(|beside| next.saturating_add_signed(beside)),
+                    from: None,
                 }
             }
             What::Attest {
@@ -163,6 +164,10 @@ impl Run {
                 0 => bearer(random.next()),
                 agent => bound_to(usize::from(agent == 2)),
             },
+            recipients: None,
+            operations: None,
+            renewal: None,
+            agent: None,
         }
     }
 }

@@ -49,6 +49,7 @@ fn own_approver(rig: &mut Rig, _: &Template) -> Result<String> {
         amount: Amount::from_base_units(1),
         fee_ceiling: Amount::from_base_units(LIMIT),
         nonce: None,
+        from: None,
     };
     let code = refusal(rig.draft(&facts))?;
     ensure!(code == Code::WithdrawalAddress, "{code}");

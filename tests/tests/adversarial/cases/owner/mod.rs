@@ -84,6 +84,7 @@ fn kinds(rig: &mut Rig) -> Result<Vec<StatementFacts>> {
             amount: Amount::from_base_units(1),
             fee_ceiling: Amount::from_base_units(LIMIT),
             nonce: None,
+            from: None,
         },
         StatementFacts::AttestNonce {
             wallet,

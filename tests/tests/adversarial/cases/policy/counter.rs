@@ -119,6 +119,7 @@ pub(in crate::cases) fn overrides(rig: &mut Rig) -> Result<String> {
         amount: units(each),
         fee_ceiling: units(FEE),
         nonce: None,
+        from: None,
     };
     let transfer = rig.to_evm(each);
     let unsigned = waiaas_tests::agent::unsigned(&transfer)?;
