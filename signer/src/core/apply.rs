@@ -357,13 +357,9 @@ pub fn apply(state: &mut State, event: &Event) {
             state.statements.clear();
             state.owners.pending.clear();
         }
-        EventBody::DenialsCounted {
-            session: _,
-            code: _,
-            count: _,
-        } => {}
         // Folded with what the signer watches, below.
-        EventBody::SessionSuspended { .. }
+        EventBody::DenialsCounted { .. }
+        | EventBody::SessionSuspended { .. }
         | EventBody::SessionResumed { .. }
         | EventBody::AlarmRaised { .. }
         | EventBody::OwnerAlive { .. }
