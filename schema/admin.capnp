@@ -10,8 +10,11 @@ interface Admin extends(Common.Common) {
   initialize @0 (password :Data) -> (signerId :Text, phrase :Data);
   # Creates keystore and log. `phrase` is a ticket with which the 24 words are taken once.
 
-  unlock @1 (password :Data, vouchForTimeOff :Bool) -> (violations :List(Types.Violation));
+  unlock @1 (password :Data, vouchForTimeOff :Bool, presentedHead :Text)
+      -> (violations :List(Types.Violation));
   # vouchForTimeOff: the time since the signer last ran counts for budgets (never for delays).
+  # presentedHead: the newest signed head that the owner kept, as a note; empty: none. A log that does
+  # not go through it unlocks with everything paused.
 
   lock @2 () -> ();
 
@@ -44,4 +47,8 @@ interface Admin extends(Common.Common) {
 
   suspendOwner @9 (password :Data, owner :Text) -> (result :Types.SubmitResult);
   # At once, with the password alone.
+
+  audit @10 () -> (sequence :UInt64, hash :Data, snapshots :UInt32, problems :List(Text));
+  # Folds the whole log once more, between other work, and compares the state and every snapshot that
+  # it names. Answers when it is done; no problems: everything is as the log says.
 }

@@ -94,6 +94,7 @@ struct Status {
   deadManMillisLeft @17 :UInt64; # until everything pauses without a word from an owner; 0: none, or passed
   deadManPaused @18 :Bool;    # everything is paused for want of one
   suspendedSessions @19 :UInt32; # sessions that an owner may resume
+  frozenBy @20 :List(Text);   # why everything is paused: asked, journal_lost, head_missed, recovered, kill_released
 }
 
 struct Event {

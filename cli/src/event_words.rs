@@ -158,6 +158,18 @@ pub(crate) fn words(body: &EventBody) -> (&'static str, String) {
             ("GuardianStopped", guardians.join(" "))
         }
         EventBody::Retired { .. } => ("Retired", "the log ends here".to_owned()),
+        EventBody::SnapshotTaken {
+            sequence, digest, ..
+        } => (
+            "SnapshotTaken",
+            format!("of the state after event {sequence}, digest {digest}"),
+        ),
+        EventBody::HeadMissed { sequence, hash, .. } => (
+            "HeadMissed",
+            format!(
+                "the log does not go through event {sequence} with hash {hash}, which the owner kept: everything is paused"
+            ),
+        ),
         EventBody::SessionRenewed { session, ends, .. } => {
             ("SessionRenewed", format!("{session}, until {ends}"))
         }

@@ -45,6 +45,16 @@ pub(crate) async fn connect(socket: &Path) -> Result<AdminClient, Failure> {
 impl Signer {
     /// Connects and checks.
     pub(crate) async fn connect(app: &App) -> Result<Self, Failure> {
+        let signer = Self::connect_unwitnessed(app).await?;
+        if !signer.status.head.is_empty() {
+            signer.pin.witness(&app.home, &signer.status.head)?;
+        }
+        Ok(signer)
+    }
+
+    /// Connects and checks who answers, not whether its log goes on from what was seen: for unlocking, at
+    /// which the signer itself compares.
+    pub(crate) async fn connect_unwitnessed(app: &App) -> Result<Self, Failure> {
         let client = reach(app).await?;
         let status = client.status().await.map_err(failed("no status"))?;
         let Some(signer) = status.signer else {
@@ -62,7 +72,7 @@ impl Signer {
                 .next("check `admin-socket` in config.toml"));
         }
         if !status.head.is_empty() {
-            pin.witness(&app.home, &status.head)?;
+            pin.verify(&status.head)?;
         }
         Ok(Self {
             client,

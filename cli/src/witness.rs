@@ -176,6 +176,15 @@ impl Pin {
         }
     }
 
+    /// Its note, for the signer to compare with its own log.
+    pub(crate) fn kept_note(&self, home: &Home) -> Result<Option<String>, Failure> {
+        let note = home.read(&home.head())?;
+        if let Some(note) = &note {
+            self.verify(note)?;
+        }
+        Ok(note)
+    }
+
     /// A log that does not continue what was seen.
     pub(crate) fn older(&self, home: &Home, seen: Head, now: Head) -> Failure {
         Failure::new(
@@ -187,8 +196,8 @@ impl Pin {
             seen.sequence, seen.hash, now.sequence, now.hash
         ))
         .next(format!(
-            "if you restored a backup on purpose, remove {} and look through the last payments; \
-                 if not, throw the kill switch",
+            "if you restored a backup on purpose, look through the last payments and remove {}, then \
+                 waiaas release pause --owner-key FILE; if not, throw the kill switch",
             home.head().display()
         ))
     }
@@ -313,6 +322,20 @@ mod tests {
         assert!(pin().heartbeat(&home, &kept, false).is_ok());
         let forked = signed(&key(), heartbeat(1, 3, 2));
         assert!(pin().heartbeat(&home, &forked, false).is_err());
+    }
+
+    /// What is presented at an unlock is the newest note that was seen, and nothing that is not one.
+    #[test]
+    fn the_kept_note_is_the_newest_that_was_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = home(&folder);
+        assert_eq!(pin().kept_note(&home).unwrap(), None);
+        pin().witness(&home, &note(3, 1)).unwrap();
+        pin().witness(&home, &note(5, 2)).unwrap();
+        pin().witness(&home, &note(4, 2)).unwrap_err();
+        assert_eq!(pin().kept_note(&home).unwrap(), Some(note(5, 2)));
+        home.write(&home.head(), b"a head\n").unwrap();
+        assert!(pin().kept_note(&home).is_err());
     }
 
     #[test]

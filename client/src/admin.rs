@@ -3,6 +3,7 @@
 
 use waiaas_shared::address::Account;
 use waiaas_shared::caip::{ChainId, Family};
+use waiaas_shared::digest::Digest;
 use waiaas_shared::ids::{OwnerId, SignerId, StatementId, WalletId};
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 
@@ -28,6 +29,19 @@ pub struct NewWallet {
     pub account: Account,
 }
 
+/// What the signer's fold of its whole log found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audited {
+    /// The newest event that was folded.
+    pub sequence: u64,
+    /// Its hash.
+    pub hash: Digest,
+    /// Snapshots that were compared.
+    pub snapshots: u32,
+    /// What is not as the log says; empty: everything is.
+    pub problems: Vec<String>,
+}
+
 impl AdminClient {
     /// Creates keystore and log under the password.
     ///
@@ -46,18 +60,45 @@ impl AdminClient {
     }
 
     /// Opens the keystore. `vouch_for_time_off`: the time since the signer last ran counts for budgets.
+    /// `presented`: the newest signed head that the owner kept, as a note; a log that does not go through
+    /// it unlocks with everything paused.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn unlock(&self, password: &Ticket, vouch_for_time_off: bool) -> Result<()> {
+    pub async fn unlock(
+        &self,
+        password: &Ticket,
+        vouch_for_time_off: bool,
+        presented: Option<&str>,
+    ) -> Result<()> {
         let mut request = self.own.unlock_request();
         request.get().set_password(password.as_bytes());
         request.get().set_vouch_for_time_off(vouch_for_time_off);
+        request
+            .get()
+            .set_presented_head(presented.unwrap_or_default());
         let response = request.send().promise.await?;
         match answer::denial(response.get()?.get_violations())? {
             None => Ok(()),
             Some(denial) => Err(ClientError::Denied(denial)),
         }
+    }
+
+    /// Folds the whole log once more in the signer, and compares. Takes as long as the log is long.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn audit(&self) -> Result<Audited> {
+        let response = self.own.audit_request().send().promise.await?;
+        let answer = response.get()?;
+        let hash = answer.get_hash().map_err(protocol)?;
+        let problems = answer.get_problems().map_err(protocol)?;
+        Ok(Audited {
+            sequence: answer.get_sequence(),
+            hash: Digest::from_bytes(hash.try_into().map_err(protocol)?),
+            snapshots: answer.get_snapshots(),
+            problems: problems.iter().map(answer::owned).collect::<Result<_>>()?,
+        })
     }
 
     /// Wipes the keys.

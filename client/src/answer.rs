@@ -55,6 +55,8 @@ pub struct SignerStatus {
     pub dead_man_paused: bool,
     /// Sessions that are suspended until an owner resumes them.
     pub suspended_sessions: u32,
+    /// Why everything is paused: `asked`, `journal_lost`, `head_missed`, `recovered`, `kill_released`.
+    pub frozen_by: Vec<String>,
 }
 
 /// A part of the log, to be verified with `waiaas_shared::log` before anything is believed.
@@ -227,6 +229,7 @@ fn refusal(list: capnp::Result<Violations<'_>>) -> ClientError {
 
 pub(crate) fn status(reader: status::Reader<'_>) -> Result<SignerStatus> {
     let sandbox = reader.get_sandbox().map_err(protocol)?;
+    let frozen_by = reader.get_frozen_by().map_err(protocol)?;
     Ok(SignerStatus {
         signer: parsed_if_any(reader.get_signer_id())?,
         unlocked: reader.get_unlocked(),
@@ -248,6 +251,7 @@ pub(crate) fn status(reader: status::Reader<'_>) -> Result<SignerStatus> {
             .then(|| Millis::from_millis(reader.get_dead_man_millis_left())),
         dead_man_paused: reader.get_dead_man_paused(),
         suspended_sessions: reader.get_suspended_sessions(),
+        frozen_by: frozen_by.iter().map(owned).collect::<Result<_>>()?,
     })
 }
 

@@ -13,7 +13,7 @@ pub mod path;
 mod remote;
 mod secret;
 
-pub use admin::{Initialized, NewWallet};
+pub use admin::{Audited, Initialized, NewWallet};
 pub use answer::{
     Drafted, EventPage, EventRecord, Paid, Renewed, SignedPayment, SignerStatus, Submitted,
     WouldAllow,

@@ -445,6 +445,7 @@ impl SignerPort for FakeSigner {
                 dead_man_left: None,
                 dead_man_paused: false,
                 suspended_sessions: 0,
+                frozen_by: Vec::new(),
             })
         })
     }

@@ -207,6 +207,8 @@ codes! {
     PhraseWrong = 191, "phrase_wrong", Stop, "These are not the 24 words of this signer.";
     RecoveryPending = 192, "recovery_pending", Stop, "A recovery waits already: cancel it first.";
     Retired = 193, "retired", Stop, "The signer was retired: its log has ended and nothing is signed.";
+    // Unlocking.
+    HeadSignature = 199, "head_signature", Stop, "The presented head is not one that this signer's log key signed.";
 }
 
 impl fmt::Display for Code {

@@ -30,6 +30,8 @@ pub enum Domain {
     Snapshot,
     /// Idempotency index: owner of the key and the key.
     Idempotency,
+    /// One entry of the index of payments and the digest before it.
+    PaymentIndex,
 }
 
 impl Domain {
@@ -46,6 +48,7 @@ impl Domain {
             Self::Effect => "waiaas/v1/effect",
             Self::Snapshot => "waiaas/v1/snapshot",
             Self::Idempotency => "waiaas/v1/idempotency",
+            Self::PaymentIndex => "waiaas/v1/payment-index",
         }
     }
 }

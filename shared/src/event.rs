@@ -479,6 +479,33 @@ pub enum EventBody {
         #[n(1)]
         signers: Vec<OwnerId>,
     },
+    /// The state after the event before this one was kept as a snapshot.
+    #[n(33)]
+    SnapshotTaken {
+        /// How the state is encoded.
+        #[n(0)]
+        version: u32,
+        /// The last event that it holds; this one is the next.
+        #[n(1)]
+        sequence: u64,
+        /// Digest of version, sequence, that event's hash, and the canonical state.
+        #[n(2)]
+        digest: Digest,
+    },
+    /// The owner presented a signed head that this log does not go through: everything is paused.
+    #[n(34)]
+    HeadMissed {
+        /// The presented head's last event.
+        #[n(0)]
+        sequence: u64,
+        /// Its hash.
+        #[n(1)]
+        hash: Digest,
+        /// The log key's signature over the presented note: proof that there was another log.
+        #[n(2)]
+        #[cbor(with = "minicbor::bytes")]
+        signature: Vec<u8>,
+    },
     /// A session was renewed inside of its grant's bounds; identifier, counters and grant stay.
     #[n(40)]
     SessionRenewed {

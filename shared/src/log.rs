@@ -110,6 +110,12 @@ impl SignedHead {
         Ok(self.head)
     }
 
+    /// The signature over the head's [`Head::note_text`].
+    #[must_use]
+    pub const fn signature(&self) -> &[u8; 64] {
+        &self.signed.signature
+    }
+
     /// The head as claimed, before any verification.
     #[must_use]
     pub const fn head_unverified(&self) -> Head {
@@ -240,6 +246,23 @@ impl Verifier {
         }
     }
 
+    /// Begins at a head that is only claimed: what follows shows whether a later head that the log key
+    /// signed goes through it, and with that everything that its hash binds.
+    #[must_use]
+    pub const fn after(head: Head, log_key: [u8; 32]) -> Self {
+        Self {
+            log_key,
+            head,
+            signed: 0,
+        }
+    }
+
+    /// The same log key, from a claimed head on.
+    #[must_use]
+    pub const fn continue_after(&self, head: Head) -> Self {
+        Self::after(head, self.log_key)
+    }
+
     /// Takes the next event.
     ///
     /// # Errors
@@ -352,6 +375,29 @@ mod tests {
     fn a_sound_log_verifies() {
         let (events, heads) = log();
         assert_eq!(check(&events, &heads).map(|head| head.sequence), Ok(3));
+    }
+
+    /// From a claimed head on, only the true one leads to the signed end.
+    #[test]
+    fn a_log_is_followed_from_a_claimed_head() {
+        let (events, heads) = log();
+        let key = *key().verifying_key().as_bytes();
+        let follow = |hash: Digest| {
+            let claimed = Head {
+                signer: signer(),
+                sequence: 1,
+                hash,
+            };
+            let mut verifier = Verifier::after(claimed, key);
+            assert!(verifier.finish().is_err(), "a claim is not a signed head");
+            for (sequence, body, hash) in &events[1..] {
+                verifier.event(*sequence, body, *hash)?;
+            }
+            verifier.signed_head(&heads[1])?;
+            verifier.finish()
+        };
+        assert_eq!(follow(events[0].2).map(|head| head.sequence), Ok(3));
+        assert_eq!(follow(Digest::from_bytes([9; 32])), Err(LogError::Chain(2)));
     }
 
     /// invariant_07_trace: every mutation of every record is seen.

@@ -175,10 +175,11 @@ const fn domain_text(domain: Domain) -> &'static str {
         Domain::Effect => "waiaas/v1/effect",
         Domain::Snapshot => "waiaas/v1/snapshot",
         Domain::Idempotency => "waiaas/v1/idempotency",
+        Domain::PaymentIndex => "waiaas/v1/payment-index",
     }
 }
 
-const DOMAINS: [Domain; 11] = [
+const DOMAINS: [Domain; 12] = [
     Domain::Identifier,
     Domain::Genesis,
     Domain::Event,
@@ -190,6 +191,7 @@ const DOMAINS: [Domain; 11] = [
     Domain::Effect,
     Domain::Snapshot,
     Domain::Idempotency,
+    Domain::PaymentIndex,
 ];
 
 #[test]

@@ -62,7 +62,7 @@ impl Owner {
     /// When the signer refuses.
     pub async fn unlock(&self) -> Result<()> {
         let ticket = self.admin.put_secret(PASSWORD).await?;
-        Ok(self.admin.unlock(&ticket, false).await?)
+        Ok(self.admin.unlock(&ticket, false, None).await?)
     }
 
     /// Enrols this owner's key, with withdrawal addresses.

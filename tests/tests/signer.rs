@@ -121,7 +121,7 @@ fn everything_survives_a_kill_minus_nine_and_replays_give_the_same_bytes() {
         let ticket = owner.admin.put_secret(b"wrong").await?;
         let refused = owner
             .admin
-            .unlock(&ticket, false)
+            .unlock(&ticket, false, None)
             .await
             .expect_err("a wrong password");
         ensure!(codes(&refused) == [Code::PasswordWrong], "{refused}");

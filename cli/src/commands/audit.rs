@@ -19,6 +19,7 @@ use waiaas_shared::keys::AgentKey;
 use waiaas_shared::log::Head;
 
 use crate::app::App;
+use crate::duration::counted;
 use crate::event_words::{machine, words};
 use crate::failure::{Exit, Failure};
 use crate::home::{cannot, create_new};
@@ -38,6 +39,9 @@ pub(crate) enum Command {
         /// An exported file instead of the running signer
         #[arg(long, value_name = "FILE")]
         from_file: Option<PathBuf>,
+        /// Also let the signer fold its whole log once more and compare state and snapshots with it
+        #[arg(long, conflicts_with = "from_file")]
+        state: bool,
     },
     /// Write the whole log to a new file: one JSON object a line, events and signed heads
     Export {
@@ -66,14 +70,22 @@ pub(crate) enum Command {
 /// Runs the command.
 pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
     match command {
-        Command::Verify { from_file: None } => {
+        Command::Verify {
+            from_file: None,
+            state,
+        } => {
             let signer = Signer::connect(app).await?;
             let head = follow(&app.home, &signer, |_| Ok(())).await?;
-            verified(app, &head)
+            let snapshots = match state {
+                true => Some(verify_state(&signer).await?),
+                false => None,
+            };
+            verified(app, &head, snapshots)
         }
         Command::Verify {
             from_file: Some(path),
-        } => verified(app, &verify_file(app, &path)?),
+            state: _,
+        } => verified(app, &verify_file(app, &path)?, None),
         Command::Export { file } => export(app, &file).await,
         Command::Show { after, last } => show(app, after, last).await,
         Command::Heartbeat(args) => heartbeat::run(app, args).await,
@@ -81,12 +93,36 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
     }
 }
 
-fn verified(app: &App, head: &Head) -> Result<(), Failure> {
-    let words = format!(
+/// The signer's own fold of its whole log: its state is that fold, and so was every snapshot that an event
+/// names. How many those are.
+async fn verify_state(signer: &Signer) -> Result<u32, Failure> {
+    let audited = signer.client.audit().await;
+    let audited = audited.map_err(failed("the signer did not fold its log"))?;
+    match audited.problems.as_slice() {
+        [] => Ok(audited.snapshots),
+        problems => Err(
+            Failure::new(Exit::Failure, "the signer's state is NOT what its log says")
+                .why(problems.join("; "))
+                .next("throw the kill switch, and look for who changed ledger.db"),
+        ),
+    }
+}
+
+fn verified(app: &App, head: &Head, snapshots: Option<u32>) -> Result<(), Failure> {
+    let mut words = format!(
         "The log verifies: {} events of {}, last hash {}",
         head.sequence, head.signer, head.hash
     );
-    let data = json!({ "verified": true, "signer": head.signer, "sequence": head.sequence, "hash": head.hash });
+    if let Some(snapshots) = snapshots {
+        words.push_str(&format!(
+            "\nThe signer's state is the fold of it, and so was each of {}",
+            counted(snapshots.into(), "snapshot")
+        ));
+    }
+    let data = json!({
+        "verified": true, "signer": head.signer, "sequence": head.sequence, "hash": head.hash,
+        "state": snapshots.is_some(), "snapshots": snapshots,
+    });
     app.output.data(words, &data)
 }
 

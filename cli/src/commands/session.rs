@@ -18,6 +18,7 @@ use waiaas_shared::view::{SessionState, SessionView};
 use zeroize::Zeroizing;
 
 use crate::app::App;
+use crate::commands::owner_change;
 use crate::commands::release::now;
 use crate::commands::session_bounds::BoundsArgs;
 use crate::duration;
@@ -125,18 +126,9 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
             )
         }
         Command::Resume { session, signing } => {
-            let signer = Signer::connect(app).await?;
             let facts = StatementFacts::ResumeSession { session };
-            let signed = signing.sign(&app.output, &signer, &facts).await?;
-            let submitted = signer
-                .client
-                .submit_statement(signed.statement, &signed.signatures)
-                .await
-                .map_err(failed("not resumed"))?;
-            app.output.data(
-                format!("{session} may spend again."),
-                &json!({ "session": session, "sequence": submitted.sequence }),
-            )
+            let done = format!("{session} may spend again.");
+            owner_change::at_once(app, &facts, &signing, None, done).await
         }
     }
 }

@@ -112,6 +112,10 @@ const fn way(facts: &StatementFacts) -> Way {
         | StatementFacts::CancelOwnerChange { .. }
         | StatementFacts::SuspendOwner { .. }
         | StatementFacts::Credit { .. }
+        | StatementFacts::CloseWallet { .. }
+        | StatementFacts::RotateWallet { .. }
+        | StatementFacts::RegisterAgent { .. }
+        | StatementFacts::ActivateAgent { .. }
         | StatementFacts::GuardianStop { .. } => Way::Alone,
         _ => Way::WithPassword,
     }
@@ -307,6 +311,8 @@ mod tests {
         ));
         let wallet = None;
         assert_eq!(way(&StatementFacts::ReleasePause { wallet }), Way::Alone);
+        let active = true;
+        assert_eq!(way(&StatementFacts::RegisterAgent { active }), Way::Alone);
         assert_eq!(way(&StatementFacts::Retire), Way::WithPassword);
         let quorum = 2;
         assert_eq!(

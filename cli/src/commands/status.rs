@@ -121,11 +121,7 @@ fn human(status: &SignerStatus) -> String {
             "paused           ",
             yes(
                 status.frozen,
-                if status.dead_man_paused {
-                    "EVERYTHING: no owner was heard of for too long"
-                } else {
-                    "EVERYTHING"
-                },
+                &format!("EVERYTHING: {}", why_paused(status)),
                 "no (single wallets: waiaas wallet list)",
             ),
         ),
@@ -177,6 +173,22 @@ fn dead_man(status: &SignerStatus) -> String {
     }
 }
 
+/// Every reason for the pause of everything, in words.
+fn why_paused(status: &SignerStatus) -> String {
+    let words = status.frozen_by.iter().map(|cause| match cause.as_str() {
+        "asked" if status.dead_man_paused => "no owner was heard of for too long",
+        "asked" => "it was asked for",
+        "journal_lost" => "the journal of what happened while locked was missing or changed",
+        "head_missed" => {
+            "the log does not go through a head that an owner kept (a restored backup?)"
+        }
+        "recovered" => "the owners were recovered",
+        "kill_released" => "the kill switch was released",
+        other => other,
+    });
+    words.collect::<Vec<_>>().join("; ")
+}
+
 fn machine(status: &SignerStatus) -> Value {
     json!({
         "signer": status.signer,
@@ -189,6 +201,7 @@ fn machine(status: &SignerStatus) -> Value {
         "dead_man_millis_left": status.dead_man_left.map(Millis::millis),
         "dead_man_paused": status.dead_man_paused,
         "suspended_sessions": status.suspended_sessions,
+        "frozen_by": status.frozen_by,
         "clock_closed": status.clock_closed,
         "policy_epoch": status.policy_epoch,
         "owner_changes": status.owner_changes,
@@ -250,7 +263,22 @@ mod tests {
             dead_man_left: None,
             dead_man_paused: false,
             suspended_sessions: 0,
+            frozen_by: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_pause_of_everything_says_why() {
+        let frozen = SignerStatus {
+            frozen: true,
+            frozen_by: vec!["asked".to_owned(), "head_missed".to_owned()],
+            ..status()
+        };
+        let said = human(&frozen);
+        assert!(
+            said.contains("EVERYTHING: it was asked for; the log does not"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -1,12 +1,15 @@
-//! `waiaas unlock`: the password opens the keystore, unless the log is not the one seen before.
+//! `waiaas unlock`: the password opens the keystore. The newest head that this home kept goes with it: a
+//! log that does not go through it is unlocked with everything paused.
 
 use serde_json::json;
+use waiaas_client::SignerStatus;
 
 use crate::app::App;
 use crate::duration::counted;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::prompt::PasswordArgs;
 use crate::signer::{Signer, failed};
+use crate::witness::Pin;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -20,7 +23,8 @@ pub(crate) struct Args {
 
 /// Runs the command.
 pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
-    let signer = Signer::connect(app).await?;
+    let signer = Signer::connect_unwitnessed(app).await?;
+    let kept = signer.pin.kept_note(&app.home)?;
     if signer.status.unlocked {
         return app.output.data(
             "The signer is unlocked already.",
@@ -36,13 +40,19 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
     let password = args.password.read(&app.output)?;
     let ticket = signer.put(&password).await?;
     drop(password);
-    let unlocked = signer.client.unlock(&ticket, args.vouch_time_off).await;
+    let unlocked = signer
+        .client
+        .unlock(&ticket, args.vouch_time_off, kept.as_deref())
+        .await;
     unlocked.map_err(failed("not unlocked"))?;
     let after = signer
         .client
         .status()
         .await
         .map_err(failed("unlocked; no status"))?;
+    if after.frozen_by.iter().any(|cause| cause == "head_missed") {
+        return Err(missed(app, &signer.pin, &after));
+    }
     let head = signer.pin.witness(&app.home, &after.head)?;
     let mut words = "Unlocked.".to_owned();
     if after.kill == "ACTIVATED" {
@@ -53,7 +63,30 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
         );
     }
     let data = json!({
-        "unlocked": true, "changed": true, "kill": after.kill, "frozen": after.frozen, "sequence": head.sequence,
+        "unlocked": true, "changed": true, "kill": after.kill, "frozen": after.frozen,
+        "frozen_by": after.frozen_by, "sequence": head.sequence,
     });
     app.output.data(words, &data)
+}
+
+/// Unlocked, and paused: the log is older than what this home saw, or another.
+fn missed(app: &App, pin: &Pin, status: &SignerStatus) -> Failure {
+    let seen = pin.last_seen(&app.home).ok().flatten();
+    let seen = seen.map_or_else(
+        || "a head that was presented".to_owned(),
+        |seen| format!("event {} with hash {}", seen.sequence, seen.hash),
+    );
+    Failure::new(
+        Exit::Failure,
+        "unlocked, but everything is PAUSED: the signer's log is not the one that was seen before",
+    )
+    .why(format!(
+        "it ends at event {} and does not go through {seen}",
+        status.sequence
+    ))
+    .next(format!(
+        "if you restored a backup on purpose, look through the last payments and remove {}, then \
+         waiaas release pause --owner-key FILE; if not, throw the kill switch",
+        app.home.head().display()
+    ))
 }

@@ -130,6 +130,9 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
             | EventBody::AlarmRaised { .. }
             | EventBody::OwnerAlive { .. }
             | EventBody::DenialNoted { .. }
+            | EventBody::SnapshotTaken { .. }
+            // Follows an `Unlocked`, which is read as everything stale.
+            | EventBody::HeadMissed { .. }
             | EventBody::DenialsCounted { .. } => {}
         }
     }

@@ -240,6 +240,8 @@ pub const fn by_agent(code: Code) -> bool {
                 | Code::SessionTotal
                 | Code::SessionCount
                 | Code::SessionSignOnly
+                | Code::SessionRecipient
+                | Code::SessionOperation
                 | Code::NetworkNotBound
                 | Code::AssetNotListed
                 | Code::TierNotAvailable

@@ -61,6 +61,8 @@ pub(crate) fn kind(body: &EventBody) -> &'static str {
         EventBody::Credited { .. } => "credited",
         EventBody::GuardianStopped { .. } => "guardian-stopped",
         EventBody::Retired { .. } => "retired",
+        EventBody::SnapshotTaken { .. } => "snapshot-taken",
+        EventBody::HeadMissed { .. } => "head-missed",
         EventBody::SessionRenewed { .. } => "session-renewed",
         EventBody::WalletClosed { .. } => "wallet-closed",
         EventBody::WalletRotated { .. } => "wallet-rotated",

@@ -6,7 +6,7 @@ use waiaas_shared::agent::AgentStage;
 use waiaas_shared::amount::{Amount, Decimals};
 use waiaas_shared::caip::{AccountId, ChainId, Family};
 use waiaas_shared::denial::Code;
-use waiaas_shared::digest::{Domain, hash};
+use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Charge, EventBody, Origin, RequestNonce, Spend};
 use waiaas_shared::ids::{
@@ -556,6 +556,16 @@ fn about_owners() -> Vec<(String, EventBody)> {
         EventBody::Retired {
             statement,
             signers: signers.clone(),
+        },
+        EventBody::SnapshotTaken {
+            version: 1,
+            sequence: 8_192,
+            digest: Digest::from_bytes([0x17; 32]),
+        },
+        EventBody::HeadMissed {
+            sequence: 9_000,
+            hash: Digest::from_bytes([0x18; 32]),
+            signature: vec![0x19; 64],
         },
     ];
     let mut samples = vec![

@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 use waiaas_shared::agent::AgentView;
 use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::denial::{Code, Denial};
+use waiaas_shared::digest::Digest;
 use waiaas_shared::event::Origin;
 use waiaas_shared::ids::{
     AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId,
@@ -19,6 +20,7 @@ use waiaas_shared::view::{OwnerView, SessionView, WalletView};
 
 use super::lanes::Lane;
 use crate::core::command::{AgentStop, Recovery, Rehearsal, RenewRequest, SpendRequest};
+use crate::core::state::Freeze;
 use crate::ledger::Page;
 use crate::sys::memory::LockedBytes;
 
@@ -84,8 +86,10 @@ pub enum Ask {
     CreateWallet(LockedBytes, Family, Vec<ChainId>, u64, Reply<WalletView>),
     /// Create keystore and log.
     Initialize(LockedBytes, Reply<Initialized>),
-    /// Open the keystore; whether the owner vouches for time off.
-    Unlock(LockedBytes, bool, Reply<()>),
+    /// Open the keystore.
+    Unlock(LockedBytes, UnlockWish, Reply<()>),
+    /// Fold the whole log once more and compare.
+    Audit(Reply<Audited>),
     /// Wipe the keys.
     Lock(Origin, Reply<()>),
     /// Throw the kill switch.
@@ -137,6 +141,8 @@ pub struct Status {
     pub kill_epoch: u64,
     /// Whether everything is paused.
     pub frozen: bool,
+    /// Why.
+    pub frozen_by: Vec<Freeze>,
     /// Whether a clock step closed signing.
     pub clock_closed: bool,
     /// Epoch of the newest policy.
@@ -157,6 +163,28 @@ pub struct Status {
     pub dead_man_paused: bool,
     /// Sessions that are suspended.
     pub suspended: u32,
+}
+
+/// What an owner says beside the password that opens the keystore.
+#[derive(Debug, Clone, Default)]
+pub struct UnlockWish {
+    /// The time since the signer last ran counts for budgets.
+    pub vouch: bool,
+    /// The newest head that the owner kept, as a note.
+    pub presented: Option<String>,
+}
+
+/// What an audit found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audited {
+    /// The newest event that was folded.
+    pub sequence: u64,
+    /// Its hash.
+    pub hash: Digest,
+    /// Snapshots that were compared.
+    pub snapshots: u32,
+    /// What is not as the log says; empty: everything is.
+    pub problems: Vec<String>,
 }
 
 /// A page of events.

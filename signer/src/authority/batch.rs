@@ -11,24 +11,26 @@ use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Clocks;
 
 use super::ask::{Ask, Drafted, Renewed, Reply, refused};
-use super::open::fold;
 use super::password::Purpose;
 use super::system::System;
 use super::{Authority, Fatal, Vault};
 use crate::core::clock::ClockKeeper;
 use crate::core::command::{Command, Context, Outcome, Release, Submission, Withdrawal};
 use crate::core::step;
-use crate::ledger::{Batch, Ledger, LedgerError, SpendIndex, StoredEvent};
+use crate::ledger::{Batch, Ledger, LedgerError, SpendIndex, StoredEvent, StoredSnapshot};
 
 /// Events decided and not yet durable, and the answers that wait for them.
 pub(super) struct Pending<L, S> {
     pub(super) events: Vec<StoredEvent>,
+    /// The same, for the fold of what is durable.
+    decided: Vec<Event>,
     spends: Vec<SpendIndex>,
     pub(super) answers: Vec<Answer<L, S>>,
     wipe: bool,
     /// Lock or kill: worth the reserve of disk.
     stops: bool,
     pub(super) clear_journal: bool,
+    snapshot: Option<StoredSnapshot>,
 }
 
 /// What is let out after the commit; `None`: the commit was refused.
@@ -38,11 +40,13 @@ impl<L, S> Default for Pending<L, S> {
     fn default() -> Self {
         Self {
             events: Vec::new(),
+            decided: Vec::new(),
             spends: Vec::new(),
             answers: Vec::new(),
             wipe: false,
             stops: false,
             clear_journal: false,
+            snapshot: None,
         }
     }
 }
@@ -51,6 +55,13 @@ impl<L, S> Pending<L, S> {
     /// The batch holds a stop.
     pub(super) const fn stop(&mut self) {
         self.stops = true;
+    }
+
+    /// The batch names this snapshot, in the event right after those that it holds; else it is not kept.
+    pub(super) fn keep(&mut self, snapshot: StoredSnapshot) {
+        let next = snapshot.sequence.checked_add(1);
+        let names = matches!(self.events.as_slice(), [only] if Some(only.sequence) == next);
+        self.snapshot = names.then_some(snapshot);
     }
 }
 
@@ -109,7 +120,8 @@ impl<L: Ledger, S: System> Authority<L, S> {
     fn command(&mut self, ask: Ask, pending: &mut Pending<L, S>) -> Result<(), Fatal> {
         match ask {
             Ask::Initialize(password, reply) => self.begin_initialize(password, reply),
-            Ask::Unlock(password, vouch, reply) => self.begin_unlock(password, vouch, reply),
+            Ask::Unlock(password, wish, reply) => self.begin_unlock(password, wish, reply),
+            Ask::Audit(reply) => self.begin_audit(reply),
             Ask::Derived(derived) => return self.derived(*derived, pending),
             other if !self.unlocked() => return self.while_locked(other),
             Ask::Sign(mut request, reply) => {
@@ -334,24 +346,28 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 }
                 _ => {}
             }
-            pending.spends.extend(SpendIndex::of(&event.body, sequence));
+            let entry = SpendIndex::of(&event.body, sequence, hash);
+            pending.spends.extend(entry);
             pending.events.push(StoredEvent {
                 sequence,
                 body,
                 hash,
             });
+            pending.decided.push(event);
         }
     }
 
     /// Makes the batch durable, then lets its answers out.
-    fn commit(&mut self, pending: Pending<L, S>) -> Result<(), Fatal> {
+    pub(super) fn commit(&mut self, pending: Pending<L, S>) -> Result<(), Fatal> {
         let Pending {
             events,
+            decided,
             spends,
             answers,
             wipe,
             stops,
             clear_journal,
+            snapshot,
         } = pending;
         let mut durable = Some(());
         if !events.is_empty() {
@@ -362,6 +378,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 head: note.clone(),
                 spends,
                 clear_journal,
+                snapshot,
             };
             let mut written = self.ledger.append(&batch);
             if stops && matches!(written, Err(LedgerError::Refused)) {
@@ -372,6 +389,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 Ok(()) => {
                     self.note = note;
                     self.state.committed();
+                    self.settle(&decided, &batch.events);
                     self.published.send_replace(head.sequence);
                 }
                 Err(LedgerError::Refused) if stops => {
@@ -380,7 +398,8 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 }
                 Err(LedgerError::Refused) => {
                     durable = None;
-                    self.reload()?;
+                    self.state = self.settled.folded.state.clone();
+                    self.head = self.settled.head;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -394,20 +413,14 @@ impl<L: Ledger, S: System> Authority<L, S> {
         Ok(())
     }
 
-    /// Nothing of the batch was written: the state is what the log says.
-    fn reload(&mut self) -> Result<(), Fatal> {
-        let (Vault::Open(keystore, _) | Vault::Locked(keystore)) = &self.vault else {
-            return Err(Fatal::Fold);
-        };
-        let identity = keystore.identity();
-        let (state, verifier, note) = fold(
-            &mut self.ledger,
-            identity.signer_id,
-            identity.log_public_key,
-        )
-        .map_err(|_| Fatal::Fold)?;
-        (self.state, self.head, self.note) = (state, Some(verifier.head()), note);
-        Ok(())
+    /// Folds what has become durable: the state that a refused commit goes back to.
+    fn settle(&mut self, decided: &[Event], stored: &[StoredEvent]) {
+        for (event, stored) in decided.iter().zip(stored) {
+            let folded = &mut self.settled.folded;
+            folded.take(event, stored.sequence, stored.hash);
+        }
+        self.settled.head = self.head;
+        self.snapshots.grown(stored);
     }
 
     fn sign_head(&self, head: Head) -> Result<String, Fatal> {

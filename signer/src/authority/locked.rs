@@ -218,6 +218,7 @@ pub(super) fn refuse(ask: Ask, code: Code) {
         }
         Ask::CreateWallet(_, _, _, _, reply) => drop(reply.send(Err(denial()))),
         Ask::Initialize(_, reply) => drop(reply.send(Err(denial()))),
+        Ask::Audit(reply) => drop(reply.send(Err(denial()))),
         Ask::Unlock(_, _, reply) | Ask::Lock(_, reply) => drop(reply.send(Err(denial()))),
         Ask::Derived(derived) => super::unlock::refuse_purpose(derived.purpose, code),
     }

@@ -3,14 +3,18 @@
 //! Synchronous; touches the ledger and the keystore and no socket. A panic here ends the process.
 
 pub mod ask;
+mod audit;
 mod batch;
 mod denials;
+mod fold;
+mod index;
 pub mod lanes;
 mod locked;
 mod open;
 pub mod password;
 mod query;
 mod release;
+mod snapshots;
 pub mod system;
 mod unlock;
 
@@ -20,9 +24,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use waiaas_shared::log::Head;
 
+use self::audit::Audit;
 use self::denials::Denials;
+use self::fold::Folded;
 use self::lanes::Lanes;
 use self::password::KdfQueue;
+use self::snapshots::Snapshots;
 use self::system::System;
 use crate::core::clock::ClockKeeper;
 use crate::core::state::State;
@@ -86,12 +93,24 @@ pub struct Authority<L, S> {
     kdf: KdfQueue,
     published: watch::Sender<u64>,
     vault: Vault,
+    /// What the batch that is being decided has led to so far.
     state: State,
+    settled: Settled,
     head: Option<Head>,
     note: String,
     clock: Option<ClockKeeper>,
     denials: Denials,
     journal: locked::Journal,
+    snapshots: Snapshots,
+    audit: Option<Box<Audit>>,
+}
+
+/// The fold of everything durable: where the state goes back to when a commit is refused, and what a
+/// snapshot encodes.
+#[derive(Debug, Clone, Default)]
+struct Settled {
+    folded: Folded,
+    head: Option<Head>,
 }
 
 /// What the authority is made of.
@@ -131,6 +150,11 @@ impl<L: Ledger, S: System> Authority<L, S> {
     pub fn turn(&mut self, deadline: Instant) -> Result<(), Fatal> {
         let wait = self.denials_wait().map(|wait| Instant::now() + wait);
         let deadline = wait.map_or(deadline, |due| due.min(deadline));
+        // An audit goes on between batches.
+        let deadline = self
+            .audit
+            .as_ref()
+            .map_or(deadline, |_| deadline.min(Instant::now()));
         let taken = self.lanes.take(deadline);
         if !taken.urgent.is_empty() {
             self.commands(taken.urgent)?;
@@ -141,7 +165,10 @@ impl<L: Ledger, S: System> Authority<L, S> {
         self.commands(taken.commands)?;
         self.end_expired()?;
         self.watch()?;
-        self.count_denials()
+        self.count_denials()?;
+        self.take_snapshot()?;
+        self.audit_further();
+        Ok(())
     }
 
     /// How long until counts of refusals are due; `None` if there is nothing that could be written now

@@ -1,27 +1,23 @@
-//! Opening: keystore header, the whole log verified and folded, the journal's start entry written.
-//! A missing, unreadable or broken part means closed, never "start from zero".
+//! Opening: keystore header, the log verified and folded (from a snapshot, or whole), the journal's start
+//! entry written. A missing, unreadable or broken part means closed, never "start from zero".
 
 use std::path::Path;
 
 use waiaas_shared::codec::from_canonical;
 use waiaas_shared::event::{Event, EventBody};
-use waiaas_shared::ids::SignerId;
-use waiaas_shared::log::{LogError, SignedHead, Verifier, genesis};
+use waiaas_shared::log::{LogError, Verifier, genesis};
 use waiaas_shared::time::WallTime;
 
 use super::denials::Denials;
+use super::fold::{self, Folded, KeptSnapshot, Opened};
 use super::locked::Journal;
+use super::snapshots::Snapshots;
 use super::system::System;
-use super::{Authority, Parts, Vault};
-use crate::core::apply::apply;
+use super::{Authority, Parts, Settled, Vault};
 use crate::core::clock::{ClockKeeper, Reading};
 use crate::core::journal::JournalEntry;
-use crate::core::state::State;
-use crate::ledger::{Ledger, LedgerError, SpendIndex};
+use crate::ledger::{Ledger, LedgerError};
 use crate::vault::{FileError, Keystore, KeystoreFolder, LoadError};
-
-/// Bytes of events read at once while folding.
-const FOLD_BYTES: usize = 4 * 1024 * 1024;
 
 /// Why the signer does not start.
 #[derive(Debug, thiserror::Error)]
@@ -55,41 +51,6 @@ pub enum OpenError {
     Clock,
 }
 
-/// Verifies and folds everything after the genesis.
-pub(super) fn fold<L: Ledger>(
-    ledger: &mut L,
-    signer: SignerId,
-    log_key: [u8; 32],
-) -> Result<(State, Verifier, String), OpenError> {
-    let mut state = State::default();
-    let mut verifier = Verifier::new(signer, log_key);
-    let mut note = String::new();
-    loop {
-        let page = ledger.read(verifier.head().sequence, FOLD_BYTES)?;
-        if page.events.is_empty() {
-            break;
-        }
-        let mut heads = page.heads.into_iter().peekable();
-        for stored in page.events {
-            verifier.event(stored.sequence, &stored.body, stored.hash)?;
-            if let Some((_, text)) = heads.next_if(|(sequence, _)| *sequence == stored.sequence) {
-                let signed: SignedHead = text.parse()?;
-                verifier.signed_head(&signed)?;
-                note = text;
-            }
-            let event: Event = from_canonical(&stored.body)
-                .map_err(|_| OpenError::UnknownEvent(stored.sequence))?;
-            apply(&mut state, &event);
-            if let Some(index) = SpendIndex::of(&event.body, stored.sequence) {
-                ledger.repair_index(&index)?;
-            }
-            state.committed();
-        }
-    }
-    verifier.finish()?;
-    Ok((state, verifier, note))
-}
-
 impl<L: Ledger, S: System> Authority<L, S> {
     /// Opens keystore and log.
     ///
@@ -109,8 +70,15 @@ impl<L: Ledger, S: System> Authority<L, S> {
         let keystore = load(&folder)?;
         let first = ledger.read(0, 1)?.events.into_iter().next();
         let empty = first.is_none();
-        let (vault, state, head, note, clock) = match keystore {
-            None if empty => (Vault::None, State::default(), None, String::new(), None),
+        let (vault, folded, head, note, clock, kept) = match keystore {
+            None if empty => (
+                Vault::None,
+                Folded::default(),
+                None,
+                String::new(),
+                None,
+                KeptSnapshot::default(),
+            ),
             None => return Err(OpenError::KeystoreMissing),
             Some(_) if empty => return Err(OpenError::LogMissing),
             Some(keystore) => {
@@ -125,22 +93,28 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 {
                     return Err(OpenError::Foreign);
                 }
-                let (state, verifier, note) =
-                    fold(&mut ledger, identity.signer_id, identity.log_public_key)?;
-                if state.signer() != Some(identity.signer_id) {
+                let genesis = Verifier::new(identity.signer_id, identity.log_public_key);
+                let Opened {
+                    folded,
+                    head,
+                    note,
+                    snapshot,
+                } = fold::open(&mut ledger, genesis)?;
+                if folded.state.signer() != Some(identity.signer_id) {
                     return Err(OpenError::Foreign);
                 }
-                let clock = ClockKeeper::start(state.clocks(), reading);
+                let clock = ClockKeeper::start(folded.state.clocks(), reading);
                 (
                     Vault::Locked(Box::new(keystore)),
-                    state,
-                    Some(verifier.head()),
+                    folded,
+                    Some(head),
                     note,
                     Some(clock),
+                    snapshot.unwrap_or_default(),
                 )
             }
         };
-        let mut journal = Journal::continue_from(state.journal(), &ledger.journal()?);
+        let mut journal = Journal::continue_from(folded.state.journal(), &ledger.journal()?);
         if head.is_some() {
             // The start entry; it also makes SQLite open everything that it will ever open.
             let entry = JournalEntry::Started {
@@ -158,12 +132,15 @@ impl<L: Ledger, S: System> Authority<L, S> {
             kdf,
             published,
             vault,
-            state,
+            state: folded.state.clone(),
+            settled: Settled { folded, head },
             head,
             note,
             clock,
             denials: Denials::default(),
             journal,
+            snapshots: Snapshots::after(kept),
+            audit: None,
         })
     }
 

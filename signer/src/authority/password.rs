@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::ids::{OwnerId, SignerId, StatementId};
+use waiaas_shared::log::SignedHead;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 use waiaas_shared::view::WalletView;
 
@@ -22,8 +23,9 @@ const WAITING_LIMIT: usize = 4;
 pub enum Purpose {
     /// A new keystore of this signer.
     Initialize(SignerId, Box<NewKeystore>, Reply<Initialized>),
-    /// Opening the keystore; whether the owner vouches for time off.
-    Unlock(bool, Reply<()>),
+    /// Opening the keystore; whether the owner vouches for time off, and the head that the owner kept,
+    /// which the log key signed.
+    Unlock(bool, Option<Box<SignedHead>>, Reply<()>),
     /// Enrolling an owner.
     Enrol(StatementId, Envelope, Vec<u8>, Reply<OwnerId>),
     /// Creating a wallet.
@@ -107,10 +109,9 @@ impl KdfWork {
         }
     }
 
-    /// Works off what waits now, on the caller's thread; whether there was anything. For tests, which
-    /// have no threads.
-    #[cfg(test)]
-    pub(crate) fn drain(&self, lanes: &Lanes, arena: &SecretArena) -> bool {
+    /// Works off what waits now, on the caller's thread; whether there was anything. For what has no
+    /// threads: tests and measurements.
+    pub fn drain(&self, lanes: &Lanes, arena: &SecretArena) -> bool {
         let mut worked = false;
         while let Ok(job) = self.0.try_recv() {
             work(job, lanes, arena);

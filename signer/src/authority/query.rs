@@ -1,5 +1,7 @@
 //! Reads, served from the state between batches: what they show is durable.
 
+use std::collections::BTreeSet;
+
 use waiaas_shared::codec::from_canonical;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::{Event, EventBody};
@@ -13,6 +15,7 @@ use super::system::System;
 use super::{Authority, Vault};
 use crate::core::command::{Command, Context, Outcome, Prior, SpendRequest, Used};
 use crate::core::decide;
+use crate::core::state::Freeze;
 use crate::ledger::{Ledger, LedgerError, StoredEvent};
 
 /// Most bytes of events in one answer.
@@ -60,6 +63,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
             },
             kill_epoch: kill.epoch,
             frozen: self.state.frozen() || self.journal.paused(),
+            frozen_by: self.frozen_by(),
             clock_closed: self.state.clock_closed(),
             policy_epoch: self.state.policy_epoch(),
             sequence: self.head.map_or(0, |head| head.sequence),
@@ -89,6 +93,13 @@ impl<L: Ledger, S: System> Authority<L, S> {
             .map_err(|_| Code::SigningFault)?;
         let log_key = unlocked.log_public_key();
         Ok(SignedHeartbeat::new(heartbeat, &log_key, signature).to_string())
+    }
+
+    /// Why everything is paused, or will be once the locked journal is taken in.
+    fn frozen_by(&self) -> Vec<Freeze> {
+        let mut causes: BTreeSet<Freeze> = self.state.frozen_by().collect();
+        causes.extend(self.journal.paused().then_some(Freeze::Asked));
+        causes.into_iter().collect()
     }
 
     fn dry_run(&mut self, request: SpendRequest) -> Result<Verdict, Denial> {
@@ -125,7 +136,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
         if let Some(uncommitted) = self.state.uncommitted(&key) {
             return Ok(Some(uncommitted.clone()));
         }
-        let stored = self.ledger.find_idempotency(&key)?;
+        let stored = self.by_key(&key)?;
         Ok(stored
             .and_then(|stored| used(&stored))
             .filter(|used| *used.idempotency() == key))
@@ -139,7 +150,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
         if let Some(uncommitted) = self.state.uncommitted_transaction(transaction) {
             return Ok(Some(Box::new(uncommitted.clone())));
         }
-        let stored = self.ledger.find_transaction(transaction)?;
+        let stored = self.by_name(transaction)?;
         Ok(stored.and_then(|stored| match used(&stored) {
             Some(Used::Paid(prior)) if prior.spend.transaction == transaction => Some(prior),
             _ => None,

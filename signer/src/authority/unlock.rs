@@ -5,17 +5,18 @@ use waiaas_shared::address::Account;
 use waiaas_shared::caip::Family;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::ids::SignerId;
-use waiaas_shared::log::{Head, genesis};
+use waiaas_shared::log::{Head, LogError, SignedHead, Verifier, genesis};
 use waiaas_shared::time::Millis;
 
-use super::ask::{Initialized, Reply, refused};
+use super::ask::{Initialized, Reply, UnlockWish, refused};
 use super::batch::Pending;
+use super::fold::goes_through;
 use super::password::{Derived, Purpose};
 use super::system::System;
 use super::{Authority, Fatal, Vault};
 use crate::core::command::{
-    Command, Context, DerivedKey, Outcome, Recovery, Rehearsal, Submission, UnlockFacts,
-    WalletRequest,
+    Command, Context, DerivedKey, MissedHead, Outcome, Recovery, Rehearsal, Submission,
+    UnlockFacts, WalletRequest,
 };
 use crate::ledger::Ledger;
 use crate::sys::memory::LockedBytes;
@@ -50,15 +51,31 @@ impl<L: Ledger, S: System> Authority<L, S> {
         }
     }
 
-    pub(super) fn begin_unlock(&mut self, password: LockedBytes, vouch: bool, reply: Reply<()>) {
+    pub(super) fn begin_unlock(
+        &mut self,
+        password: LockedBytes,
+        wish: UnlockWish,
+        reply: Reply<()>,
+    ) {
         let code = match &self.vault {
             Vault::None => Code::NotInitialized,
             // Its log has ended: no unlock is appended to it.
             _ if self.state.retired() => Code::Retired,
             Vault::Open(..) => Code::NotLocked,
-            Vault::Locked(_) => {
-                self.begin_password(password, Purpose::Unlock(vouch, reply));
-                return;
+            Vault::Locked(keystore) => {
+                let identity = keystore.identity();
+                let own = (identity.signer_id, identity.log_public_key);
+                let presented = wish.presented.as_deref();
+                match presented.map(|note| signed(note, own)).transpose() {
+                    Ok(presented) => {
+                        let presented = presented.map(Box::new);
+                        let purpose = Purpose::Unlock(wish.vouch, presented, reply);
+                        self.begin_password(password, purpose);
+                        return;
+                    }
+                    // Not a head of this log: whoever presents it is mistaken or was deceived.
+                    Err(_) => Code::HeadSignature,
+                }
             }
         };
         let _gone = reply.send(refused(code));
@@ -89,7 +106,9 @@ impl<L: Ledger, S: System> Authority<L, S> {
             Purpose::Initialize(signer, keystore, reply) => {
                 return self.initialize(signer, *keystore, &kek, pending, reply);
             }
-            Purpose::Unlock(vouch, reply) => return self.unlock(&kek, vouch, pending, reply),
+            Purpose::Unlock(vouch, presented, reply) => {
+                return self.unlock(&kek, (vouch, presented), pending, reply);
+            }
             _ => {}
         }
         // Every other purpose needs open keys and the same password again.
@@ -280,9 +299,10 @@ impl<L: Ledger, S: System> Authority<L, S> {
             sequence: 0,
             hash: first,
         });
+        self.settled.head = self.head;
         let outcome = self
             .decide_in(pending, &Command::Create { signer }, &context)
-            .and_then(|_| self.take_in_journal(pending, Millis::default(), &context));
+            .and_then(|_| self.take_in_journal(pending, Millis::default(), None, &context));
         self.later(pending, reply, outcome, move |_| {
             Some(Initialized { signer, phrase })
         });
@@ -292,7 +312,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
     fn unlock(
         &mut self,
         kek: &LockedBytes,
-        vouch: bool,
+        (vouch, presented): (bool, Option<Box<SignedHead>>),
         pending: &mut Pending<L, S>,
         reply: Reply<()>,
     ) -> Result<(), Fatal> {
@@ -340,8 +360,9 @@ impl<L: Ledger, S: System> Authority<L, S> {
             clock.vouch(vouched);
             context.clocks = clock.clocks();
         }
+        let missed = self.missed(presented.as_deref())?;
         let commands = self.journal_commands();
-        let outcome = self.take_in_journal(pending, vouched, &context);
+        let outcome = self.take_in_journal(pending, vouched, missed, &context);
         for command in commands {
             // A kill thrown while locked holds from here on; the keys that the owner's password just
             // opened stay, for nothing but its release and the log. All of these tighten; a session
@@ -359,10 +380,29 @@ impl<L: Ledger, S: System> Authority<L, S> {
         Ok(())
     }
 
+    /// The head that the owner presented, if the log is shorter or another (invariant 16).
+    fn missed(&mut self, presented: Option<&SignedHead>) -> Result<Option<MissedHead>, Fatal> {
+        let (Some(presented), Some(own)) = (presented, self.settled.head) else {
+            return Ok(None);
+        };
+        let (Vault::Open(keystore, _) | Vault::Locked(keystore)) = &self.vault else {
+            return Ok(None);
+        };
+        let head = presented.head_unverified();
+        let log_key = keystore.identity().log_public_key;
+        let from = Verifier::after(head, log_key);
+        let lies_on_the_way = goes_through(&mut self.ledger, from, own)?;
+        Ok((!lies_on_the_way).then(|| MissedHead {
+            head,
+            signature: *presented.signature(),
+        }))
+    }
+
     fn take_in_journal(
         &mut self,
         pending: &mut Pending<L, S>,
         vouched: Millis,
+        missed: Option<MissedHead>,
         context: &Context,
     ) -> Result<Outcome, Denial> {
         let facts = UnlockFacts {
@@ -370,6 +410,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
             vouched,
             failures: self.journal.failures(),
             journal_lost: self.journal.lost(),
+            missed,
         };
         let outcome = self.decide_in(pending, &Command::Unlocked(facts), context)?;
         pending.clear_journal = true;
@@ -386,11 +427,20 @@ impl<L: Ledger, S: System> Authority<L, S> {
     }
 }
 
+/// A presented note, if it is this signer's and the log key signed it.
+fn signed(note: &str, (signer, log_key): (SignerId, [u8; 32])) -> Result<SignedHead, LogError> {
+    let signed: SignedHead = note.parse()?;
+    match signed.verify(&log_key)? {
+        head if head.signer == signer => Ok(signed),
+        _ => Err(LogError::NoteSignature),
+    }
+}
+
 /// Answers whoever waits for a password's purpose.
 pub(super) fn refuse_purpose(purpose: Purpose, code: Code) {
     match purpose {
         Purpose::Initialize(_, _, reply) => drop(reply.send(refused(code))),
-        Purpose::Unlock(_, reply) => drop(reply.send(refused(code))),
+        Purpose::Unlock(_, _, reply) => drop(reply.send(refused(code))),
         Purpose::Enrol(_, _, _, reply) => drop(reply.send(refused(code))),
         Purpose::CreateWallet(_, _, _, reply) => drop(reply.send(refused(code))),
         Purpose::Submit(_, _, reply)

@@ -15,10 +15,11 @@ use waiaas_shared::time::BudgetTime;
 use waiaas_shared::view::SessionState;
 
 use super::apply_owner;
+use super::apply_stop::{freeze, set_wallet_paused, void_releases};
 use super::command::{Prior, Used};
 use super::state::{
-    Approval, BindingPolicy, Kill, KillPhase, Nonce, OpenIntent, OpenStatement, Session, State,
-    Wallet,
+    Approval, BindingPolicy, Freeze, Kill, KillPhase, Nonce, OpenIntent, OpenStatement, Session,
+    State, Wallet,
 };
 use super::watch;
 
@@ -37,8 +38,7 @@ pub fn apply(state: &mut State, event: &Event) {
             state.journal = *journal;
             state.unlock_failures = 0;
             if *journal_lost {
-                state.frozen = true;
-                void_releases(state);
+                freeze(state, Freeze::JournalLost);
             }
         }
         EventBody::Locked { origin: _ } => {}
@@ -220,17 +220,23 @@ pub fn apply(state: &mut State, event: &Event) {
                 }
             }
         }
-        EventBody::Paused { wallet, origin: _ } => {
-            set_paused(state, *wallet, true);
-            void_releases(state);
-        }
+        EventBody::Paused { wallet, origin: _ } => match wallet {
+            None => freeze(state, Freeze::Asked),
+            Some(wallet) => {
+                set_wallet_paused(state, *wallet, true);
+                void_releases(state);
+            }
+        },
         EventBody::PauseReleased {
             wallet,
             statement,
             signers: _,
         } => {
             state.statements.remove(statement);
-            set_paused(state, *wallet, false);
+            match wallet {
+                None => state.frozen.clear(),
+                Some(wallet) => set_wallet_paused(state, *wallet, false),
+            }
             if wallet.is_none() && state.kill.phase == KillPhase::Recovering {
                 state.kill.phase = KillPhase::Normal;
             }
@@ -257,7 +263,7 @@ pub fn apply(state: &mut State, event: &Event) {
         } => {
             state.statements.remove(statement);
             state.kill.phase = KillPhase::Recovering;
-            state.frozen = true;
+            state.frozen.insert(Freeze::KillReleased);
             for (id, session) in &mut state.sessions {
                 if session.killed && sessions.contains(id) {
                     session.state = SessionState::Active;
@@ -357,17 +363,23 @@ pub fn apply(state: &mut State, event: &Event) {
             state.statements.clear();
             state.owners.pending.clear();
         }
-        EventBody::DenialsCounted {
-            session: _,
-            code: _,
-            count: _,
-        } => {}
         // Folded with what the signer watches, below.
-        EventBody::SessionSuspended { .. }
+        EventBody::DenialsCounted { .. }
+        | EventBody::SessionSuspended { .. }
         | EventBody::SessionResumed { .. }
         | EventBody::AlarmRaised { .. }
         | EventBody::OwnerAlive { .. }
         | EventBody::DenialNoted { .. } => {}
+        EventBody::SnapshotTaken {
+            version: _,
+            sequence: _,
+            digest: _,
+        } => {}
+        EventBody::HeadMissed {
+            sequence: _,
+            hash: _,
+            signature: _,
+        } => freeze(state, Freeze::HeadMissed),
         EventBody::IntentOpened(intent) => open_intent(state, intent, event.clocks.budget),
         EventBody::IntentApproved {
             transaction,
@@ -480,24 +492,4 @@ fn remember(state: &mut State, spend: &Spend, at: BudgetTime) {
     };
     let used = Used::Paid(Box::new(prior));
     state.uncommitted.insert(spend.idempotency, used);
-}
-
-/// A stop voids every release that was written before it: one that was signed and kept back never
-/// undoes a later pause (invariants 14 and 16). It keeps its place until it expires: whoever drafts and
-/// pauses in turn must not write to the log without end.
-fn void_releases(state: &mut State) {
-    for open in state.statements.values_mut() {
-        open.void |= matches!(open.facts, StatementFacts::ReleasePause { .. });
-    }
-}
-
-fn set_paused(state: &mut State, wallet: Option<waiaas_shared::ids::WalletId>, paused: bool) {
-    match wallet {
-        None => state.frozen = paused,
-        Some(wallet) => {
-            if let Some(wallet) = state.wallets.get_mut(&wallet) {
-                wallet.paused = paused;
-            }
-        }
-    }
 }

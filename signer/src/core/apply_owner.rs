@@ -10,7 +10,7 @@ use waiaas_shared::statement::verify::Envelope;
 use waiaas_shared::time::{BudgetTime, RunTime};
 
 use super::owners::{Owner, count};
-use super::state::State;
+use super::state::{Freeze, State};
 
 /// The first owner, with the addresses that came along.
 pub(super) fn enrolled(
@@ -95,7 +95,7 @@ pub(super) fn effective(state: &mut State, change: StatementId) {
         state.owners.pending.clear();
         void_approvals(state, |_| true);
         state.statements.clear();
-        state.frozen = true;
+        state.frozen.insert(Freeze::Recovered);
     }
 }
 

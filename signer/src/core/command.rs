@@ -11,6 +11,7 @@ use waiaas_shared::ids::{
 };
 use waiaas_shared::intent::{Intent, IntentView};
 use waiaas_shared::keys::KeyPath;
+use waiaas_shared::log::Head;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::text::StatementText;
@@ -140,6 +141,8 @@ pub enum Command {
     EndExpired,
     /// Let what time alone brings go off.
     Watch,
+    /// The durable state was encoded as a snapshot: name it.
+    NameSnapshot(SnapshotName),
     /// Refusals since the last such entry.
     CountDenials(Vec<(Option<SessionId>, Code, u32)>),
 }
@@ -212,6 +215,28 @@ pub struct UnlockFacts {
     pub failures: u32,
     /// The journal was missing or broken.
     pub journal_lost: bool,
+    /// A head that the owner presented, if the log does not go through it.
+    pub missed: Option<MissedHead>,
+}
+
+/// A head that the log key signed and that this log does not go through.
+#[derive(Debug, Clone, Copy)]
+pub struct MissedHead {
+    /// How far that log went.
+    pub head: Head,
+    /// The log key's signature over it.
+    pub signature: [u8; 64],
+}
+
+/// What names a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotName {
+    /// How the state is encoded.
+    pub version: u32,
+    /// The last event that it holds.
+    pub sequence: u64,
+    /// Digest over all of it.
+    pub digest: Digest,
 }
 
 /// A new wallet.

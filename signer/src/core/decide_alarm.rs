@@ -261,14 +261,8 @@ fn is_the_agents(state: &State, request: &SpendRequest, now: Clocks) -> bool {
         return false;
     }
     let signed = decide_spend::signed_request(request);
-    match proof::authenticate(session, request.session, &signed, proof::PAYMENT, now) {
-        Ok(None) => true,
-        Ok(Some(proof)) => {
-            let key = (request.session, proof.nonce);
-            !state.request_nonces.contains_key(&key)
-        }
-        Err(_) => false,
-    }
+    let proof = proof::authenticate(session, request.session, &signed, proof::PAYMENT, now);
+    proof.is_ok_and(|proof| proof::first_use(state, request.session, proof.as_ref()).is_ok())
 }
 
 /// Escalations of all binding documents that bring something besides the refusal, each once.
@@ -311,7 +305,10 @@ pub(super) fn due(state: &State, command: &Command, now: Clocks) -> Vec<EventBod
         return Vec::new();
     };
     let silence = now.run.since(state.watch.heard);
-    if silence < after || state.frozen || state.kill.phase == KillPhase::Activated || state.retired
+    if silence < after
+        || state.frozen()
+        || state.kill.phase == KillPhase::Activated
+        || state.retired
     {
         return Vec::new();
     }
@@ -400,7 +397,7 @@ impl State {
 
     /// Whether everything is paused because no owner was heard of.
     #[must_use]
-    pub const fn dead_man_paused(&self) -> bool {
-        self.watch.silent && self.frozen
+    pub fn dead_man_paused(&self) -> bool {
+        self.watch.silent && self.frozen()
     }
 }

@@ -103,7 +103,7 @@ pub(super) fn check(state: &State, facts: &StatementFacts, now: Clocks) -> Resul
         }
         StatementFacts::ReleasePause { wallet } => {
             let paused = match wallet {
-                None => state.frozen,
+                None => state.frozen(),
                 Some(wallet) => state
                     .wallets
                     .get(wallet)

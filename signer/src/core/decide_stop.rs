@@ -10,14 +10,24 @@ use super::command::{Outcome, UnlockFacts};
 use super::state::{KillPhase, State};
 use super::{Decision, decide_intent};
 
-/// The password opened the keystore. A journal that was lost starts frozen (invariant 16).
+/// The password opened the keystore. After a journal that was lost, or beside a head that the owner kept
+/// and that this log does not go through, everything starts paused (invariant 16).
 pub(super) fn unlocked(_state: &State, facts: &UnlockFacts) -> Decision {
-    Decision::event(EventBody::Unlocked {
+    let mut decision = Decision::event(EventBody::Unlocked {
         journal: facts.journal,
         vouched: facts.vouched,
         failures: facts.failures,
         journal_lost: facts.journal_lost,
-    })
+    });
+    let missed = facts.missed.as_ref();
+    decision
+        .events
+        .extend(missed.map(|missed| EventBody::HeadMissed {
+            sequence: missed.head.sequence,
+            hash: missed.head.hash,
+            signature: missed.signature.to_vec(),
+        }));
+    decision
 }
 
 /// An unexplained step closes signing; once is enough.
@@ -56,7 +66,7 @@ pub(super) fn kill(state: &State, origin: Origin) -> Decision {
 
 pub(super) fn pause(state: &State, wallet: Option<WalletId>, origin: Origin) -> Decision {
     let paused = match wallet {
-        None => state.frozen,
+        None => state.frozen(),
         Some(id) => match state.wallets.get(&id) {
             None => return Decision::denied(Code::WalletUnknown),
             Some(wallet) => wallet.paused,

@@ -6,6 +6,7 @@
 
 pub mod apply;
 mod apply_owner;
+mod apply_stop;
 pub mod clock;
 pub mod command;
 mod decide_agent;
@@ -23,7 +24,9 @@ mod decide_wallet;
 pub mod journal;
 mod owners;
 mod proof;
+mod reads;
 pub mod state;
+mod stopped;
 mod view;
 mod wallet;
 mod watch;
@@ -139,6 +142,11 @@ pub fn decide(state: &State, command: &Command, context: &Context) -> Decision {
         } => decide_intent::cancel(state, *transaction, *origin),
         Command::EndExpired => decide_intent::end_expired(state, context.clocks),
         Command::Watch => decide_alarm::watch(state, context.clocks),
+        Command::NameSnapshot(name) => Decision::event(EventBody::SnapshotTaken {
+            version: name.version,
+            sequence: name.sequence,
+            digest: name.digest,
+        }),
         Command::CountDenials(counted) => Decision {
             events: counted
                 .iter()

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use minicbor::{Decode, Encode};
 use waiaas_shared::caip::AccountId;
 use waiaas_shared::denial::Code;
 use waiaas_shared::ids::{OwnerId, StatementId};
@@ -15,23 +16,32 @@ use waiaas_shared::statement::verify::Envelope;
 use waiaas_shared::time::RunTime;
 
 /// One owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Owner {
+    #[n(0)]
     pub(super) key: OwnerKey,
+    #[n(1)]
     pub(super) envelope: Envelope,
+    #[n(2)]
     pub(super) standing: Standing,
 }
 
 /// Everybody who may sign, and what is about to change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
 pub(super) struct Owners {
+    #[n(0)]
     pub(super) keys: BTreeMap<OwnerId, Owner>,
+    #[n(1)]
     pub(super) guardians: BTreeMap<OwnerId, NewKey>,
     /// How many owners must sign; nothing but a change of it ever lowers it, or a recovery.
+    #[n(2)]
     pub(super) quorum: u32,
     /// Addresses that withdrawals may go to.
+    #[n(3)]
     pub(super) withdrawals: BTreeSet<AccountId>,
     /// In the order in which they were asked for, which is that in which they take effect.
+    #[n(4)]
     pub(super) pending: Vec<PendingChange>,
 }
 

@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use minicbor::{Decode, Encode};
 use waiaas_shared::address::Account;
 use waiaas_shared::agent::AgentStage;
-use waiaas_shared::caip::{ChainId, Family};
+use waiaas_shared::caip::Family;
 use waiaas_shared::denial::Code;
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::Origin;
@@ -13,14 +14,13 @@ use waiaas_shared::ids::{
     AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId,
 };
 use waiaas_shared::intent::Intent;
-use waiaas_shared::keys::{KeyPath, OwnerKey};
-use waiaas_shared::owner_change::OwnerChange;
+use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::document::PolicyDocument;
-use waiaas_shared::policy::history::{History, SessionHistory, WalletHistory};
+use waiaas_shared::policy::history::SessionHistory;
 use waiaas_shared::policy::windows::Usage;
 use waiaas_shared::session::{SessionGrant, SessionUsage};
 use waiaas_shared::statement::StatementFacts;
-use waiaas_shared::statement::text::{Quorum, StatementText, StatementView, WalletFacts};
+use waiaas_shared::statement::text::StatementText;
 use waiaas_shared::time::{Clocks, RunTime, WallTime};
 use waiaas_shared::view::SessionState;
 
@@ -29,73 +29,101 @@ use super::owners::Owners;
 pub(super) use super::wallet::{Nonce, Wallet};
 use super::watch::Watch;
 
+pub use super::stopped::{Freeze, Kill, KillPhase};
+
+/// How a snapshot encodes the state: the version after every change of these types, or of what one of
+/// their fields means. `core/tests/snapshot.rs` shows when that is. No bytes are read of another version.
+pub const STATE_VERSION: u32 = 1;
+
 /// Everything that the log says.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
 pub struct State {
+    #[n(0)]
     pub(super) signer: Option<SignerId>,
+    #[n(1)]
     pub(super) clocks: Clocks,
+    #[n(2)]
     pub(super) clock_closed: bool,
+    #[n(3)]
     pub(super) kill: Kill,
-    pub(super) frozen: bool,
+    /// Why everything is paused; empty: it is not.
+    #[n(4)]
+    pub(super) frozen: BTreeSet<Freeze>,
     /// The log has ended for good.
+    #[n(5)]
     pub(super) retired: bool,
+    #[n(6)]
     pub(super) owners: Owners,
+    #[n(7)]
     pub(super) wallets: BTreeMap<WalletId, Wallet>,
+    #[n(8)]
     pub(super) policies: Vec<BindingPolicy>,
+    #[n(9)]
     pub(super) policy_epoch: u64,
+    #[n(10)]
     pub(super) sessions: BTreeMap<SessionId, Session>,
+    #[n(17)]
     pub(super) agents: BTreeMap<AgentId, AgentStage>,
+    #[n(11)]
     pub(super) statements: BTreeMap<StatementId, OpenStatement>,
+    #[n(12)]
     pub(super) intents: BTreeMap<TransactionId, OpenIntent>,
     /// Entries of payments that an owner credited, each once.
+    #[n(13)]
     pub(super) credited: BTreeSet<u64>,
+    #[n(14)]
     pub(super) request_nonces: BTreeMap<(SessionId, String), WallTime>,
     /// Idempotency keys used in the batch that is being decided: the ledger's index does not know them
-    /// yet.
+    /// yet. Empty whenever a snapshot is taken.
+    #[cbor(skip)]
     pub(super) uncommitted: BTreeMap<Digest, Used>,
+    #[n(15)]
     pub(super) journal: Digest,
+    #[n(16)]
     pub(super) unlock_failures: u32,
+    /// What the signer watches by itself.
+    #[n(18)]
     pub(super) watch: Watch,
 }
 
-/// The kill switch: global, durable, released only by an owner's signature and the password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kill {
-    /// Where it stands.
-    pub phase: KillPhase,
-    /// How often it was thrown.
-    pub epoch: u64,
-}
-
-/// Where the kill switch stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KillPhase {
-    /// Not thrown.
-    Normal,
-    /// Thrown: nothing is signed.
-    Activated,
-    /// Released: everything paused until the owner resumes; withdrawals are open.
-    Recovering,
-}
-
-impl KillPhase {
-    /// The name on the wire and on screens.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Normal => "NORMAL",
-            Self::Activated => "ACTIVATED",
-            Self::Recovering => "RECOVERING",
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
 pub(super) struct BindingPolicy {
+    #[n(0)]
+    #[cbor(with = "document")]
     pub(super) document: std::sync::Arc<PolicyDocument>,
+    #[n(1)]
     pub(super) matures: RunTime,
     /// Who signed it.
+    #[n(2)]
     pub(super) signers: Vec<OwnerId>,
+}
+
+/// A document inside of the encoded state: its canonical bytes.
+mod document {
+    use std::sync::Arc;
+
+    use minicbor::encode::Write;
+    use minicbor::{Decoder, Encoder};
+    use waiaas_shared::policy::document::PolicyDocument;
+
+    pub(super) fn encode<C, W: Write>(
+        document: &Arc<PolicyDocument>,
+        encoder: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        encoder.bytes(&document.to_bytes()).map(|_| ())
+    }
+
+    pub(super) fn decode<'b, C>(
+        decoder: &mut Decoder<'b>,
+        _: &mut C,
+    ) -> Result<Arc<PolicyDocument>, minicbor::decode::Error> {
+        PolicyDocument::from_bytes(decoder.bytes()?)
+            .map(Arc::new)
+            .map_err(|_| minicbor::decode::Error::message("not a policy document"))
+    }
 }
 
 impl BindingPolicy {
@@ -113,35 +141,50 @@ impl BindingPolicy {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
 pub(super) struct Session {
+    #[n(0)]
     pub(super) grant: SessionGrant,
+    #[n(1)]
     pub(super) usage: SessionUsage,
+    #[n(2)]
     pub(super) history: SessionHistory,
+    #[n(3)]
     pub(super) state: SessionState,
     /// Revoked by the kill switch: its release may restore it.
+    #[n(4)]
     pub(super) killed: bool,
     /// Waiting payments that it opened, for their number in an hour.
+    #[n(5)]
     pub(super) opened: Usage,
     /// Who granted it.
+    #[n(6)]
     pub(super) signers: Vec<OwnerId>,
     /// When it ends unless it is renewed again.
+    #[n(7)]
     pub(super) ends: WallTime,
     /// How often it was renewed.
+    #[n(8)]
     pub(super) renewals: u32,
 }
 
 /// A payment that waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
 pub(super) struct OpenIntent {
+    #[n(0)]
     pub(super) intent: Intent,
+    #[n(1)]
     pub(super) approval: Option<Approval>,
 }
 
 /// The owners' signatures on a waiting payment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Approval {
+    #[n(0)]
     pub(super) signers: Vec<OwnerId>,
+    #[n(1)]
     pub(super) until: RunTime,
 }
 
@@ -158,13 +201,19 @@ impl Session {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
 pub(super) struct OpenStatement {
+    #[n(0)]
     pub(super) facts: StatementFacts,
+    #[n(1)]
     pub(super) text: StatementText,
+    #[n(2)]
     pub(super) expires: WallTime,
+    #[n(3)]
     pub(super) origin: Origin,
     /// A later stop took its meaning: nobody carries it out, and it keeps its place until it expires.
+    #[n(4)]
     pub(super) void: bool,
 }
 
@@ -178,7 +227,7 @@ impl Default for State {
                 phase: KillPhase::Normal,
                 epoch: 0,
             },
-            frozen: false,
+            frozen: BTreeSet::new(),
             retired: false,
             owners: Owners::default(),
             wallets: BTreeMap::new(),
@@ -225,8 +274,13 @@ impl State {
 
     /// Whether everything is paused.
     #[must_use]
-    pub const fn frozen(&self) -> bool {
-        self.frozen
+    pub fn frozen(&self) -> bool {
+        !self.frozen.is_empty()
+    }
+
+    /// Why everything is paused.
+    pub fn frozen_by(&self) -> impl Iterator<Item = Freeze> {
+        self.frozen.iter().copied()
     }
 
     /// Whether a clock step closed signing.
@@ -239,6 +293,12 @@ impl State {
     #[must_use]
     pub const fn retired(&self) -> bool {
         self.retired
+    }
+
+    /// Whether a change of owners takes effect before the next decision.
+    #[must_use]
+    pub fn has_due_change(&self, now: Clocks) -> bool {
+        self.owners.due(now.run).is_some()
     }
 
     /// Changes of owners that wait.
@@ -371,7 +431,7 @@ impl State {
         match self.kill.phase {
             KillPhase::Activated => Some(Code::Killed),
             _ if self.clock_closed => Some(Code::ClockClosed),
-            _ if self.frozen => Some(Code::Frozen),
+            _ if self.frozen() => Some(Code::Frozen),
             _ => None,
         }
     }
@@ -383,78 +443,5 @@ impl State {
             Used::Paid(prior) if prior.spend.transaction == transaction => Some(prior.as_ref()),
             _ => None,
         })
-    }
-}
-
-impl History for State {
-    fn wallet(&self, wallet: WalletId) -> Option<&WalletHistory> {
-        self.wallets.get(&wallet).map(|wallet| &wallet.history)
-    }
-
-    fn session(&self, session: SessionId) -> Option<&SessionHistory> {
-        self.sessions.get(&session).map(|session| &session.history)
-    }
-
-    fn wallets(&self) -> Box<dyn Iterator<Item = (WalletId, &WalletHistory)> + '_> {
-        let wallets = self.wallets.iter();
-        Box::new(wallets.map(|(id, wallet)| (*id, &wallet.history)))
-    }
-}
-
-impl StatementView for State {
-    fn wallet(&self, wallet: WalletId) -> Option<WalletFacts> {
-        let wallet = self.wallets.get(&wallet)?;
-        Some(WalletFacts {
-            account: wallet.account,
-            networks: wallet.networks.clone(),
-            former: wallet.former.iter().map(|key| key.account).collect(),
-        })
-    }
-
-    fn agent(&self, agent: AgentId) -> Option<AgentStage> {
-        self.agents.get(&agent).copied()
-    }
-
-    fn newest_policy(&self) -> Option<&PolicyDocument> {
-        let sound = self.policies.iter().rev().find(|policy| !policy.is_void());
-        sound.map(|policy| policy.document.as_ref())
-    }
-
-    fn wallets_on(&self, chain: ChainId) -> usize {
-        self.wallets
-            .values()
-            .filter(|wallet| wallet.networks.contains(&chain))
-            .count()
-    }
-
-    fn session(&self, session: SessionId) -> Option<&SessionGrant> {
-        self.sessions.get(&session).map(|session| &session.grant)
-    }
-
-    fn intent(&self, transaction: TransactionId) -> Option<&Intent> {
-        self.intents.get(&transaction).map(|open| &open.intent)
-    }
-
-    fn policy_epoch(&self) -> u64 {
-        self.policy_epoch
-    }
-
-    fn quorum(&self) -> Quorum {
-        Quorum {
-            needed: self.owners.quorum,
-            owners: self.owners.active(),
-        }
-    }
-
-    fn owner_key(&self, owner: OwnerId) -> Option<OwnerKey> {
-        self.owners.keys.get(&owner).map(|owner| owner.key)
-    }
-
-    fn guardian_key(&self, guardian: OwnerId) -> Option<OwnerKey> {
-        self.owners.guardians.get(&guardian).map(|known| known.key)
-    }
-
-    fn pending(&self, statement: StatementId) -> Option<&OwnerChange> {
-        self.owners.waiting(statement).map(|waits| &waits.change)
     }
 }

@@ -138,7 +138,7 @@ impl State {
                 KillPhase::Recovering => Kill::Recovering,
             },
             kill_epoch: self.kill.epoch,
-            frozen: self.frozen,
+            frozen: self.frozen(),
             clock_closed: self.clock_closed,
             dead_man: self.dead_man_left(now.run),
             wallets: count(self.wallets.len()),

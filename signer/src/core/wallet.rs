@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use minicbor::{Decode, Encode};
 use waiaas_shared::address::Account;
 use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::denial::Code;
@@ -11,27 +12,41 @@ use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::history::WalletHistory;
 use waiaas_shared::time::BudgetTime;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
 pub(super) struct Wallet {
+    #[n(0)]
     pub(super) path: KeyPath,
+    #[n(1)]
     pub(super) account: Account,
+    #[n(2)]
     pub(super) networks: Vec<ChainId>,
+    #[n(3)]
     pub(super) paused: bool,
+    #[n(4)]
     pub(super) history: WalletHistory,
+    #[n(5)]
     pub(super) nonces: BTreeMap<ChainId, Nonce>,
     /// Nothing is signed for it but withdrawals.
+    #[n(6)]
     pub(super) closed: bool,
     /// Keys that it had before; nothing is signed with them but withdrawals.
+    #[n(7)]
     pub(super) former: Vec<FormerKey>,
     /// When it last got a new key: what was charged until then was signed with another one.
+    #[n(8)]
     pub(super) rotated: Option<BudgetTime>,
 }
 
 /// A key that a wallet had before a rotation. It stays this wallet's for ever (invariant 7).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
 pub(super) struct FormerKey {
+    #[n(0)]
     pub(super) path: KeyPath,
+    #[n(1)]
     pub(super) account: Account,
+    #[n(2)]
     pub(super) nonces: BTreeMap<ChainId, Nonce>,
 }
 
@@ -114,9 +129,11 @@ impl Wallet {
 }
 
 /// Nonces of one wallet on one EVM chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Nonce {
+    #[n(0)]
     pub(super) next: u64,
+    #[n(1)]
     pub(super) attested: u64,
 }
 

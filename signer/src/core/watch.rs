@@ -77,7 +77,9 @@ pub(super) fn fold(state: &mut State, event: &Event) {
             watch.suspended.insert(*session);
             // One that was written before never undoes this suspension (invariants 14 and 16).
             let resumes = StatementFacts::ResumeSession { session: *session };
-            state.statements.retain(|_, open| open.facts != resumes);
+            for open in state.statements.values_mut() {
+                open.void |= open.facts == resumes;
+            }
         }
         EventBody::SessionResumed {
             session, statement, ..
@@ -170,6 +172,10 @@ fn is_word(state: &State, body: &EventBody) -> bool {
         | EventBody::SuspensionLifted { signers, .. }
         | EventBody::Credited { signers, .. }
         | EventBody::SessionResumed { signers, .. }
+        | EventBody::WalletClosed { signers, .. }
+        | EventBody::WalletRotated { signers, .. }
+        | EventBody::AgentRegistered { signers, .. }
+        | EventBody::AgentActivated { signers, .. }
         | EventBody::OwnerAlive { signers, .. } => active(signers),
         _ => false,
     }

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use waiaas_shared::digest::Digest;
 use waiaas_shared::ids::TransactionId;
 
-use super::{Batch, Ledger, LedgerError, Page, SpendIndex, StoredEvent};
+use super::{
+    Batch, Ledger, LedgerError, Page, SNAPSHOTS_KEPT, SpendIndex, StoredEvent, StoredSnapshot,
+};
 use crate::core::journal::JournalRow;
 
 /// How an append fails.
@@ -25,8 +26,8 @@ pub enum Fault {
 pub struct MemoryLedger {
     events: Vec<StoredEvent>,
     heads: Vec<(u64, String)>,
-    idempotency: BTreeMap<Digest, u64>,
-    transactions: BTreeMap<TransactionId, u64>,
+    index: BTreeMap<(u16, u64), SpendIndex>,
+    snapshots: Vec<StoredSnapshot>,
     journal: Vec<JournalRow>,
     faults: VecDeque<Fault>,
     unreadable: bool,
@@ -64,8 +65,8 @@ impl MemoryLedger {
             events: &mut self.events,
             heads: &mut self.heads,
             journal: &mut self.journal,
-            idempotency: &mut self.idempotency,
-            transactions: &mut self.transactions,
+            index: &mut self.index,
+            snapshots: &mut self.snapshots,
         }
     }
 
@@ -77,19 +78,19 @@ impl MemoryLedger {
         }
     }
 
-    fn at(&self, sequence: u64) -> Option<StoredEvent> {
-        let place = usize::try_from(sequence.checked_sub(1)?).ok()?;
-        self.events.get(place).cloned()
-    }
-
     fn write(&mut self, batch: &Batch) {
         self.events.extend(batch.events.iter().cloned());
         if let Some(last) = batch.events.last() {
             self.heads.push((last.sequence, batch.head.clone()));
         }
-        for spend in &batch.spends {
-            self.idempotency.insert(spend.idempotency, spend.sequence);
-            self.transactions.insert(spend.transaction, spend.sequence);
+        let rows = batch.spends.iter();
+        self.index
+            .extend(rows.map(|row| ((row.bucket(), row.sequence), *row)));
+        if let Some(snapshot) = &batch.snapshot {
+            self.snapshots.push(snapshot.clone());
+            let kept = usize::try_from(SNAPSHOTS_KEPT).unwrap_or(usize::MAX);
+            let gone = self.snapshots.len().saturating_sub(kept);
+            self.snapshots.drain(..gone);
         }
         if batch.clear_journal {
             self.journal.clear();
@@ -104,8 +105,8 @@ pub(crate) struct StoredParts<'ledger> {
     pub(crate) events: &'ledger mut Vec<StoredEvent>,
     pub(crate) heads: &'ledger mut Vec<(u64, String)>,
     pub(crate) journal: &'ledger mut Vec<JournalRow>,
-    pub(crate) idempotency: &'ledger mut BTreeMap<Digest, u64>,
-    pub(crate) transactions: &'ledger mut BTreeMap<TransactionId, u64>,
+    pub(crate) index: &'ledger mut BTreeMap<(u16, u64), SpendIndex>,
+    pub(crate) snapshots: &'ledger mut Vec<StoredSnapshot>,
 }
 
 impl Ledger for MemoryLedger {
@@ -145,31 +146,53 @@ impl Ledger for MemoryLedger {
         Ok(page)
     }
 
-    fn find_idempotency(
-        &mut self,
-        idempotency: &Digest,
-    ) -> Result<Option<StoredEvent>, LedgerError> {
+    fn event(&mut self, sequence: u64) -> Result<Option<StoredEvent>, LedgerError> {
         self.readable()?;
-        Ok(self
-            .idempotency
-            .get(idempotency)
-            .and_then(|sequence| self.at(*sequence)))
+        // Rows are found by their number, as in a database.
+        let place = self
+            .events
+            .binary_search_by_key(&sequence, |event| event.sequence);
+        Ok(place.ok().and_then(|place| self.events.get(place).cloned()))
     }
 
-    fn find_transaction(
-        &mut self,
-        transaction: TransactionId,
-    ) -> Result<Option<StoredEvent>, LedgerError> {
+    fn index_bucket(&mut self, bucket: u16) -> Result<Vec<SpendIndex>, LedgerError> {
         self.readable()?;
-        Ok(self
-            .transactions
-            .get(&transaction)
-            .and_then(|sequence| self.at(*sequence)))
+        let rows = self.index.range((bucket, 0)..=(bucket, u64::MAX));
+        Ok(rows.map(|(_, row)| *row).collect())
     }
 
-    fn repair_index(&mut self, spend: &SpendIndex) -> Result<(), LedgerError> {
-        self.idempotency.insert(spend.idempotency, spend.sequence);
-        self.transactions.insert(spend.transaction, spend.sequence);
+    fn index_of(&mut self, transaction: TransactionId) -> Result<Option<SpendIndex>, LedgerError> {
+        self.readable()?;
+        let rows = self.index.values();
+        let of_it = rows.filter(|row| row.transaction == transaction);
+        Ok(of_it.max_by_key(|row| row.sequence).copied())
+    }
+
+    fn index_rows(&mut self) -> Result<u64, LedgerError> {
+        Ok(u64::try_from(self.index.len()).unwrap_or(u64::MAX))
+    }
+
+    fn clear_index(&mut self) -> Result<(), LedgerError> {
+        self.index.clear();
+        Ok(())
+    }
+
+    fn add_index(&mut self, rows: &[SpendIndex]) -> Result<(), LedgerError> {
+        let keyed = rows.iter().map(|row| ((row.bucket(), row.sequence), *row));
+        self.index.extend(keyed);
+        Ok(())
+    }
+
+    fn snapshot_before(&mut self, before: u64) -> Result<Option<StoredSnapshot>, LedgerError> {
+        self.readable()?;
+        let mut newest_first = self.snapshots.iter().rev();
+        Ok(newest_first
+            .find(|snapshot| snapshot.sequence < before)
+            .cloned())
+    }
+
+    fn forget_snapshots(&mut self) -> Result<(), LedgerError> {
+        self.snapshots.clear();
         Ok(())
     }
 

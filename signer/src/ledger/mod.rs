@@ -2,12 +2,14 @@
 //! memory (with injected faults) for the simulator. It judges nothing; chain and heads are made and
 //! verified outside of it.
 
+pub mod index;
 pub mod memory;
 pub mod sqlite;
 
 use waiaas_shared::digest::Digest;
-use waiaas_shared::event::EventBody;
 use waiaas_shared::ids::TransactionId;
+
+pub use self::index::SpendIndex;
 
 use crate::core::journal::JournalRow;
 
@@ -22,36 +24,22 @@ pub struct StoredEvent {
     pub hash: Digest,
 }
 
-/// Where a payment stands in the log; derived from it and checked against it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SpendIndex {
-    /// Owner of the idempotency key, and the key.
-    pub idempotency: Digest,
-    /// The payment.
-    pub transaction: TransactionId,
-    /// Its event.
+/// A snapshot as it is kept: a cache, believed only if an event of the log names its digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredSnapshot {
+    /// How the state is encoded.
+    pub version: u32,
+    /// The last event that it holds.
     pub sequence: u64,
+    /// That event's hash.
+    pub hash: Digest,
+    /// The canonical state.
+    pub body: Vec<u8>,
 }
 
-impl SpendIndex {
-    /// The entry of an event that uses an idempotency key. The event that signs a payment takes the
-    /// place of the one that let it wait.
-    #[must_use]
-    pub fn of(body: &EventBody, sequence: u64) -> Option<Self> {
-        let (idempotency, transaction) = match body {
-            EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
-                (spend.idempotency, spend.transaction)
-            }
-            EventBody::IntentOpened(intent) => (intent.idempotency, intent.transaction),
-            _ => return None,
-        };
-        Some(Self {
-            idempotency,
-            transaction,
-            sequence,
-        })
-    }
-}
+/// Snapshots that are kept: should the newest be damaged, the one before it is less to fold than the
+/// whole log.
+pub const SNAPSHOTS_KEPT: u32 = 2;
 
 /// What one commit makes durable: all of it or nothing.
 #[derive(Debug, Clone)]
@@ -64,6 +52,8 @@ pub struct Batch {
     pub spends: Vec<SpendIndex>,
     /// The locked journal was taken in: forget its rows.
     pub clear_journal: bool,
+    /// A snapshot that one of the events names; the oldest of those kept goes.
+    pub snapshot: Option<StoredSnapshot>,
 }
 
 /// A part of the log.
@@ -110,29 +100,54 @@ pub trait Ledger {
     /// [`LedgerError`].
     fn read(&mut self, after: u64, max_bytes: usize) -> Result<Page, LedgerError>;
 
-    /// The event of the payment that used this idempotency key.
+    /// One event.
     ///
     /// # Errors
     /// [`LedgerError`].
-    fn find_idempotency(
-        &mut self,
-        idempotency: &Digest,
-    ) -> Result<Option<StoredEvent>, LedgerError>;
+    fn event(&mut self, sequence: u64) -> Result<Option<StoredEvent>, LedgerError>;
 
-    /// The event of this payment.
+    /// All rows of one bucket of the index, in the order of the log. As they are stored: what they say
+    /// counts only beside the fold's digest of the bucket.
     ///
     /// # Errors
     /// [`LedgerError`].
-    fn find_transaction(
-        &mut self,
-        transaction: TransactionId,
-    ) -> Result<Option<StoredEvent>, LedgerError>;
+    fn index_bucket(&mut self, bucket: u16) -> Result<Vec<SpendIndex>, LedgerError>;
 
-    /// Makes sure that the index has exactly this entry for the payment: the log is the truth.
+    /// The newest row of this payment: a hint at its bucket.
     ///
     /// # Errors
     /// [`LedgerError`].
-    fn repair_index(&mut self, spend: &SpendIndex) -> Result<(), LedgerError>;
+    fn index_of(&mut self, transaction: TransactionId) -> Result<Option<SpendIndex>, LedgerError>;
+
+    /// How many rows the index has.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn index_rows(&mut self) -> Result<u64, LedgerError>;
+
+    /// Removes every row of the index, to write it anew from the log.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn clear_index(&mut self) -> Result<(), LedgerError>;
+
+    /// Adds rows to the index.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn add_index(&mut self, rows: &[SpendIndex]) -> Result<(), LedgerError>;
+
+    /// The newest snapshot of an event before `before`.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn snapshot_before(&mut self, before: u64) -> Result<Option<StoredSnapshot>, LedgerError>;
+
+    /// Removes every snapshot: the next start folds the whole log.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn forget_snapshots(&mut self) -> Result<(), LedgerError>;
 
     /// Rows of the locked journal, oldest first.
     ///

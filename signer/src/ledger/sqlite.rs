@@ -10,7 +10,9 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 use waiaas_shared::digest::Digest;
 use waiaas_shared::ids::TransactionId;
 
-use super::{Batch, Ledger, LedgerError, Page, SpendIndex, StoredEvent};
+use super::{
+    Batch, Ledger, LedgerError, Page, SNAPSHOTS_KEPT, SpendIndex, StoredEvent, StoredSnapshot,
+};
 use crate::core::journal::JournalRow;
 
 /// The database's file in the state folder.
@@ -19,17 +21,26 @@ pub const FILE_NAME: &str = "ledger.db";
 const RESERVE_NAME: &str = "ledger.reserve";
 const RESERVE_BYTES: usize = 1024 * 1024;
 /// `PRAGMA user_version` of this layout.
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
 
 const SCHEMA: &str = "
 CREATE TABLE event (sequence INTEGER PRIMARY KEY, body BLOB NOT NULL, hash BLOB NOT NULL) STRICT;
 CREATE TABLE head (sequence INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT;
-CREATE TABLE spend (
-    idempotency BLOB PRIMARY KEY, transaction_id BLOB NOT NULL UNIQUE, sequence INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
 CREATE TABLE journal (place INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL, hash BLOB NOT NULL) STRICT;
-PRAGMA user_version = 1;
 ";
+/// What is made from the log: the index, and snapshots.
+const SCHEMA_DERIVED: &str = "
+CREATE TABLE spend (
+    bucket INTEGER NOT NULL, sequence INTEGER NOT NULL, idempotency BLOB NOT NULL,
+    transaction_id BLOB NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (bucket, sequence)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX spend_transaction ON spend (transaction_id, sequence);
+CREATE TABLE snapshot (
+    sequence INTEGER PRIMARY KEY, version INTEGER NOT NULL, hash BLOB NOT NULL, body BLOB NOT NULL
+) STRICT;
+PRAGMA user_version = 2;
+";
+const INSERT_SPEND: &str = "INSERT INTO spend VALUES (?1, ?2, ?3, ?4, ?5)";
 
 /// The daemon's ledger.
 #[derive(Debug)]
@@ -67,7 +78,15 @@ impl SqliteLedger {
             .map_err(|error| unreadable(&error))?;
         match version {
             0 => connection
-                .execute_batch(&format!("BEGIN EXCLUSIVE; {SCHEMA} COMMIT;"))
+                .execute_batch(&format!(
+                    "BEGIN EXCLUSIVE; {SCHEMA} {SCHEMA_DERIVED} COMMIT;"
+                ))
+                .map_err(|error| unreadable(&error))?,
+            // The log is the same; its index is written anew by the fold that follows.
+            1 => connection
+                .execute_batch(&format!(
+                    "BEGIN EXCLUSIVE; DROP TABLE spend; {SCHEMA_DERIVED} COMMIT;"
+                ))
                 .map_err(|error| unreadable(&error))?,
             LAYOUT => {}
             _ => return Err(LedgerError::Damaged),
@@ -117,31 +136,28 @@ impl SqliteLedger {
                 let mut head = transaction.prepare_cached("INSERT INTO head VALUES (?1, ?2)")?;
                 head.execute(params![number(last.sequence), batch.head])?;
             }
-            let mut spend =
-                transaction.prepare_cached("INSERT OR REPLACE INTO spend VALUES (?1, ?2, ?3)")?;
-            for index in &batch.spends {
-                spend.execute(params![
-                    index.idempotency.as_bytes(),
-                    index.transaction.as_bytes(),
-                    number(index.sequence)
-                ])?;
+            insert_rows(&transaction, &batch.spends)?;
+            if let Some(snapshot) = &batch.snapshot {
+                transaction.execute(
+                    "INSERT INTO snapshot VALUES (?1, ?2, ?3, ?4)",
+                    params![
+                        number(snapshot.sequence),
+                        snapshot.version,
+                        snapshot.hash.as_bytes(),
+                        snapshot.body
+                    ],
+                )?;
+                transaction.execute(
+                    "DELETE FROM snapshot WHERE sequence NOT IN
+                     (SELECT sequence FROM snapshot ORDER BY sequence DESC LIMIT ?1)",
+                    [SNAPSHOTS_KEPT],
+                )?;
             }
             if batch.clear_journal {
                 transaction.execute("DELETE FROM journal", [])?;
             }
         }
         Ok(transaction)
-    }
-
-    fn event(&mut self, query: &str, key: &[u8]) -> Result<Option<StoredEvent>, LedgerError> {
-        let mut statement = self
-            .connection
-            .prepare_cached(query)
-            .map_err(|error| unreadable(&error))?;
-        statement
-            .query_row([key], stored)
-            .optional()
-            .map_err(|error| unreadable(&error))
     }
 }
 
@@ -189,53 +205,83 @@ impl Ledger for SqliteLedger {
         Ok(page)
     }
 
-    fn find_idempotency(
-        &mut self,
-        idempotency: &Digest,
-    ) -> Result<Option<StoredEvent>, LedgerError> {
-        self.event(
-            "SELECT event.sequence, body, hash FROM spend JOIN event USING (sequence) WHERE idempotency = ?1",
-            idempotency.as_bytes(),
-        )
+    fn event(&mut self, sequence: u64) -> Result<Option<StoredEvent>, LedgerError> {
+        let query = "SELECT sequence, body, hash FROM event WHERE sequence = ?1";
+        self.connection
+            .prepare_cached(query)
+            .and_then(|mut statement| statement.query_row([number(sequence)], stored).optional())
+            .map_err(|error| unreadable(&error))
     }
 
-    fn find_transaction(
-        &mut self,
-        transaction: TransactionId,
-    ) -> Result<Option<StoredEvent>, LedgerError> {
-        self.event(
-            "SELECT event.sequence, body, hash FROM spend JOIN event USING (sequence) WHERE transaction_id = ?1",
-            transaction.as_bytes(),
-        )
+    fn index_bucket(&mut self, bucket: u16) -> Result<Vec<SpendIndex>, LedgerError> {
+        let query = "SELECT sequence, idempotency, transaction_id, hash FROM spend
+                     WHERE bucket = ?1 ORDER BY sequence";
+        self.connection
+            .prepare_cached(query)
+            .and_then(|mut statement| statement.query_map([bucket], index_row)?.collect())
+            .map_err(|error| unreadable(&error))
     }
 
-    fn repair_index(&mut self, spend: &SpendIndex) -> Result<(), LedgerError> {
-        let known: Option<i64> = self
-            .connection
-            .prepare_cached(
-                "SELECT sequence FROM spend WHERE idempotency = ?1 AND transaction_id = ?2",
-            )
-            .and_then(|mut query| {
-                query
-                    .query_row(
-                        params![spend.idempotency.as_bytes(), spend.transaction.as_bytes()],
-                        |row| row.get(0),
-                    )
+    fn index_of(&mut self, transaction: TransactionId) -> Result<Option<SpendIndex>, LedgerError> {
+        let query = "SELECT sequence, idempotency, transaction_id, hash FROM spend
+                     WHERE transaction_id = ?1 ORDER BY sequence DESC LIMIT 1";
+        self.connection
+            .prepare_cached(query)
+            .and_then(|mut statement| {
+                statement
+                    .query_row([transaction.as_bytes()], index_row)
                     .optional()
             })
-            .map_err(|error| unreadable(&error))?;
-        if known == Some(number(spend.sequence)) {
-            return Ok(());
-        }
+            .map_err(|error| unreadable(&error))
+    }
+
+    fn index_rows(&mut self) -> Result<u64, LedgerError> {
         self.connection
-            .execute(
-                "INSERT OR REPLACE INTO spend VALUES (?1, ?2, ?3)",
-                params![
-                    spend.idempotency.as_bytes(),
-                    spend.transaction.as_bytes(),
-                    number(spend.sequence)
-                ],
-            )
+            .query_row("SELECT count(*) FROM spend", [], |row| {
+                sequence(row.get(0)?)
+            })
+            .map_err(|error| unreadable(&error))
+    }
+
+    fn clear_index(&mut self) -> Result<(), LedgerError> {
+        self.connection
+            .execute("DELETE FROM spend", [])
+            .map(|_| ())
+            .map_err(|error| unreadable(&error))
+    }
+
+    fn add_index(&mut self, rows: &[SpendIndex]) -> Result<(), LedgerError> {
+        let mut added = || {
+            let transaction = self.connection.transaction()?;
+            insert_rows(&transaction, rows)?;
+            transaction.commit()
+        };
+        added().map_err(|error: rusqlite::Error| unreadable(&error))
+    }
+
+    fn snapshot_before(&mut self, before: u64) -> Result<Option<StoredSnapshot>, LedgerError> {
+        let query = "SELECT sequence, version, hash, body FROM snapshot
+                     WHERE sequence < ?1 ORDER BY sequence DESC LIMIT 1";
+        self.connection
+            .prepare_cached(query)
+            .and_then(|mut statement| {
+                statement
+                    .query_row([number(before)], |row| {
+                        Ok(StoredSnapshot {
+                            sequence: sequence(row.get(0)?)?,
+                            version: row.get(1)?,
+                            hash: Digest::from_bytes(row.get(2)?),
+                            body: row.get(3)?,
+                        })
+                    })
+                    .optional()
+            })
+            .map_err(|error| unreadable(&error))
+    }
+
+    fn forget_snapshots(&mut self) -> Result<(), LedgerError> {
+        self.connection
+            .execute("DELETE FROM snapshot", [])
             .map(|_| ())
             .map_err(|error| unreadable(&error))
     }
@@ -277,6 +323,32 @@ impl Ledger for SqliteLedger {
     }
 }
 
+fn insert_rows(
+    transaction: &rusqlite::Transaction<'_>,
+    rows: &[SpendIndex],
+) -> rusqlite::Result<()> {
+    let mut spend = transaction.prepare_cached(INSERT_SPEND)?;
+    for row in rows {
+        spend.execute(params![
+            row.bucket(),
+            number(row.sequence),
+            row.idempotency.as_bytes(),
+            row.transaction.as_bytes(),
+            row.hash.as_bytes()
+        ])?;
+    }
+    Ok(())
+}
+
+fn index_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<SpendIndex> {
+    Ok(SpendIndex {
+        sequence: sequence(row.get(0)?)?,
+        idempotency: Digest::from_bytes(row.get(1)?),
+        transaction: TransactionId::from_bytes(row.get(2)?),
+        hash: Digest::from_bytes(row.get(3)?),
+    })
+}
+
 fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredEvent> {
     Ok(StoredEvent {
         sequence: sequence(row.get(0)?)?,
@@ -315,70 +387,5 @@ fn unreadable(error: &rusqlite::Error) -> LedgerError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn event(sequence: u64) -> StoredEvent {
-        StoredEvent {
-            sequence,
-            body: vec![1; 10],
-            hash: Digest::from_bytes([9; 32]),
-        }
-    }
-
-    fn batch(from: u64, to: u64) -> Batch {
-        Batch {
-            events: (from..=to).map(event).collect(),
-            head: format!("note {to}"),
-            spends: vec![SpendIndex {
-                idempotency: Digest::from_bytes([u8::try_from(to).expect("small"); 32]),
-                transaction: TransactionId::from_bytes([u8::try_from(to).expect("small"); 16]),
-                sequence: to,
-            }],
-            clear_journal: false,
-        }
-    }
-
-    #[test]
-    fn batches_come_back_as_written_after_reopening() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut ledger = SqliteLedger::open(folder.path()).expect("opens");
-        ledger.append(&batch(1, 2)).expect("appends");
-        ledger.append(&batch(3, 3)).expect("appends");
-        assert!(matches!(
-            SqliteLedger::open(folder.path()),
-            Err(LedgerError::InUse)
-        ));
-        drop(ledger);
-        let mut ledger = SqliteLedger::open(folder.path()).expect("opens again");
-        let page = ledger.read(0, 1_000_000).expect("reads");
-        assert_eq!(page.events, [event(1), event(2), event(3)]);
-        assert_eq!(
-            page.heads,
-            [(2, "note 2".to_owned()), (3, "note 3".to_owned())]
-        );
-        assert_eq!(ledger.read(0, 1).expect("reads").events.len(), 1);
-        let found = ledger
-            .find_idempotency(&Digest::from_bytes([3; 32]))
-            .expect("reads");
-        assert_eq!(found, Some(event(3)));
-        let found = ledger
-            .find_transaction(TransactionId::from_bytes([2; 16]))
-            .expect("reads");
-        assert_eq!(found, Some(event(2)));
-    }
-
-    #[test]
-    fn a_refused_batch_leaves_nothing() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut ledger = SqliteLedger::open(folder.path()).expect("opens");
-        ledger.append(&batch(1, 2)).expect("appends");
-        // The same sequence again: refused by the primary key before the commit.
-        assert!(matches!(
-            ledger.append(&batch(2, 5)),
-            Err(LedgerError::Refused)
-        ));
-        assert_eq!(ledger.read(0, 1_000_000).expect("reads").events.len(), 2);
-        ledger.append(&batch(3, 3)).expect("goes on");
-    }
-}
+#[path = "sqlite_tests.rs"]
+mod tests;

@@ -10,7 +10,7 @@ use waiaas_shared::denial::{Code, Denial};
 use super::convert::{self, known, parsed};
 use super::desk::{AtAdmin, Desk, Stand as _, exception};
 use super::secret_slots::{Direction, SlotError};
-use crate::authority::ask::Ask;
+use crate::authority::ask::{Ask, UnlockWish};
 use crate::core::command::{Recovery, Rehearsal};
 use crate::sys::memory::LockedBytes;
 
@@ -59,20 +59,19 @@ impl admin::Server for Desk<AtAdmin> {
         params: admin::UnlockParams,
         mut results: admin::UnlockResults,
     ) -> Result<(), Error> {
-        let (password, vouches) = {
+        let (password, wish) = {
             let params = params.get()?;
             known::<admin::unlock_params::Builder<'_>>(params)?;
-            (
-                self.secret(params.get_password()?),
-                params.get_vouch_for_time_off(),
-            )
+            let note = params.get_presented_head()?.to_str()?;
+            let wish = UnlockWish {
+                vouch: params.get_vouch_for_time_off(),
+                presented: (!note.is_empty()).then(|| note.to_owned()),
+            };
+            (self.secret(params.get_password()?), wish)
         };
         drop(params);
         let answer = match password {
-            Ok(password) => {
-                self.ask(|reply| Ask::Unlock(password, vouches, reply))
-                    .await?
-            }
+            Ok(password) => self.ask(|reply| Ask::Unlock(password, wish, reply)).await?,
             Err(denial) => Err(denial),
         };
         if let Err(denial) = answer {
@@ -326,6 +325,25 @@ impl admin::Server for Desk<AtAdmin> {
             &answer.map(|sequence| (sequence, None)),
             results.get().init_result(),
         );
+        Ok(())
+    }
+
+    async fn audit(
+        self: Rc<Self>,
+        _: admin::AuditParams,
+        mut results: admin::AuditResults,
+    ) -> Result<(), Error> {
+        let answer = self.ask(Ask::Audit).await?;
+        let audited = answer.map_err(|denial| exception(&denial))?;
+        let mut results = results.get();
+        results.set_sequence(audited.sequence);
+        results.set_hash(audited.hash.as_bytes());
+        results.set_snapshots(audited.snapshots);
+        let problems = u32::try_from(audited.problems.len()).unwrap_or(u32::MAX);
+        let mut list = results.init_problems(problems);
+        for (place, problem) in (0..problems).zip(&audited.problems) {
+            list.set(place, problem);
+        }
         Ok(())
     }
 }

@@ -403,6 +403,11 @@ pub(super) fn write_status(status: &Status, builder: &mut types_capnp::status::B
     builder.set_dead_man_millis_left(status.dead_man_left.unwrap_or_default().millis());
     builder.set_dead_man_paused(status.dead_man_paused);
     builder.set_suspended_sessions(status.suspended);
+    let causes = u32::try_from(status.frozen_by.len()).unwrap_or(0);
+    let mut list = builder.reborrow().init_frozen_by(causes);
+    for (place, cause) in (0..causes).zip(&status.frozen_by) {
+        list.set(place, cause.as_str());
+    }
 }
 
 /// A page of events: as many of them, from the first, as a frame holds.

@@ -129,6 +129,7 @@ fn status() -> Status {
         kill: "NORMAL",
         kill_epoch: 0,
         frozen: false,
+        frozen_by: Vec::new(),
         clock_closed: false,
         policy_epoch: 0,
         sequence: 100,

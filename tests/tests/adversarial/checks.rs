@@ -434,6 +434,7 @@ fn clean(rig: &Rig, new: &[Event]) -> Result<()> {
             EventBody::SpendCommitted(_) => paid += 1,
             EventBody::IntentOpened(_) => waiting += 1,
             EventBody::DenialsCounted { .. }
+            | EventBody::SnapshotTaken { .. }
             | EventBody::IntentsEnded {
                 cause:
                     IntentEnd::Expired

@@ -4,14 +4,13 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use waiaas_shared::digest::Digest;
 use waiaas_shared::ids::TransactionId;
 
 use crate::authority::system::System;
 use crate::core::clock::Reading;
 use crate::core::journal::JournalRow;
 use crate::ledger::memory::MemoryLedger;
-use crate::ledger::{Batch, Ledger, LedgerError, Page, SpendIndex, StoredEvent};
+use crate::ledger::{Batch, Ledger, LedgerError, Page, SpendIndex, StoredEvent, StoredSnapshot};
 use crate::model::random::Random;
 use crate::vault::{Entropy, EntropyError};
 
@@ -186,16 +185,36 @@ impl Ledger for Disk {
         self.0.borrow_mut().read(after, max_bytes)
     }
 
-    fn find_idempotency(&mut self, key: &Digest) -> Result<Option<StoredEvent>, LedgerError> {
-        self.0.borrow_mut().find_idempotency(key)
+    fn event(&mut self, sequence: u64) -> Result<Option<StoredEvent>, LedgerError> {
+        self.0.borrow_mut().event(sequence)
     }
 
-    fn find_transaction(&mut self, id: TransactionId) -> Result<Option<StoredEvent>, LedgerError> {
-        self.0.borrow_mut().find_transaction(id)
+    fn index_bucket(&mut self, bucket: u16) -> Result<Vec<SpendIndex>, LedgerError> {
+        self.0.borrow_mut().index_bucket(bucket)
     }
 
-    fn repair_index(&mut self, spend: &SpendIndex) -> Result<(), LedgerError> {
-        self.0.borrow_mut().repair_index(spend)
+    fn index_of(&mut self, id: TransactionId) -> Result<Option<SpendIndex>, LedgerError> {
+        self.0.borrow_mut().index_of(id)
+    }
+
+    fn index_rows(&mut self) -> Result<u64, LedgerError> {
+        self.0.borrow_mut().index_rows()
+    }
+
+    fn clear_index(&mut self) -> Result<(), LedgerError> {
+        self.0.borrow_mut().clear_index()
+    }
+
+    fn add_index(&mut self, rows: &[SpendIndex]) -> Result<(), LedgerError> {
+        self.0.borrow_mut().add_index(rows)
+    }
+
+    fn snapshot_before(&mut self, before: u64) -> Result<Option<StoredSnapshot>, LedgerError> {
+        self.0.borrow_mut().snapshot_before(before)
+    }
+
+    fn forget_snapshots(&mut self) -> Result<(), LedgerError> {
+        self.0.borrow_mut().forget_snapshots()
     }
 
     fn journal(&mut self) -> Result<Vec<JournalRow>, LedgerError> {

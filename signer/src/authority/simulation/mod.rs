@@ -43,6 +43,8 @@ fn is_no_idle_run(counts: &BTreeMap<String, u64>) {
         "ended by a fault",
         "started",
         "grown up",
+        "SnapshotTaken",
+        "started from a snapshot",
         "SpendCommitted",
         "Withdrawn",
         "PolicyAdopted",

@@ -11,7 +11,9 @@ use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 use waiaas_shared::view::{SessionView, WalletView};
 
-use crate::authority::ask::{Ask, Drafted, EventsAnswer, Paid, Reply, Signed, Status, Verdict};
+use crate::authority::ask::{
+    Ask, Audited, Drafted, EventsAnswer, Paid, Reply, Signed, Status, UnlockWish, Verdict,
+};
 use crate::core::command::{Recovery, SpendRequest};
 use crate::sys::memory::{LockedBytes, SecretArena};
 use crate::vault::testing::locked;
@@ -36,6 +38,9 @@ pub(crate) enum Asked {
     CreateWallet(bool, Family, Vec<ChainId>),
     Initialize,
     Unlock(bool, bool),
+    /// With a head that the owner kept.
+    Present(bool, String),
+    Audit,
     Lock,
     Kill(Origin),
     Pause(Option<WalletId>, Origin),
@@ -61,6 +66,7 @@ pub(crate) enum Answer {
     Done,
     Status(Status),
     Note(String),
+    Audited(Audited),
     Remaining(Option<SessionView>),
     Events(EventsAnswer),
     Refused(Denial),
@@ -164,8 +170,25 @@ pub(crate) fn post(asked: Asked, arena: &SecretArena) -> (Ask, Poll) {
         ),
         Asked::Unlock(right, vouch) => both(
             |()| Answer::Done,
-            |reply| Ask::Unlock(password(arena, right), vouch, reply),
+            |reply| {
+                let wish = UnlockWish {
+                    vouch,
+                    presented: None,
+                };
+                Ask::Unlock(password(arena, right), wish, reply)
+            },
         ),
+        Asked::Present(right, note) => both(
+            |()| Answer::Done,
+            |reply| {
+                let wish = UnlockWish {
+                    vouch: false,
+                    presented: Some(note),
+                };
+                Ask::Unlock(password(arena, right), wish, reply)
+            },
+        ),
+        Asked::Audit => both(Answer::Audited, Ask::Audit),
         Asked::Lock => both(|()| Answer::Done, |reply| Ask::Lock(Origin::Admin, reply)),
         Asked::Kill(origin) => both(Answer::Sequence, |reply| Ask::Kill(origin, reply)),
         Asked::Pause(wallet, origin) => {

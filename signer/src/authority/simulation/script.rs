@@ -76,7 +76,9 @@ impl Drop for Script {
 /// Runs one seed to its end and judges it.
 pub(crate) fn run(seed: u64, steps: u64) -> Script {
     let mut random = Random::new(seed);
-    let world = World::new(random.next(), random.once_in(2));
+    let mut world = World::new(random.next(), random.once_in(2));
+    // Half of the runs take snapshots, and start from them, wherever it falls.
+    world.take_snapshots((seed % 2 == 1).then_some(2 + seed % 29));
     let mut script = Script {
         seed,
         world,
@@ -243,6 +245,7 @@ impl Script {
                         | EventBody::OwnerChangeEffective { .. }
                         | EventBody::SessionExpired { .. }
                         | EventBody::ClockStepped { .. }
+                        | EventBody::SnapshotTaken { .. }
                         | EventBody::IntentsEnded {
                             cause: IntentEnd::Expired | IntentEnd::SessionEnded,
                             ..
@@ -509,6 +512,9 @@ impl Script {
             .collect();
         for kind in kinds {
             self.count(kind);
+        }
+        for _ in 0..self.world.from_snapshots {
+            self.count("started from a snapshot");
         }
         if self.world.history.entries.iter().any(|entry| matches!(&entry.event.body, EventBody::WalletCreated { networks, .. } if networks.contains(&MAIN))) {
             self.count("grown up");

@@ -87,6 +87,10 @@ pub(crate) struct World {
     pub(crate) turn: u64,
     pub(crate) life: u64,
     folded: State,
+    /// Events from one snapshot to the next, in processes started from now on; none: as shipped.
+    snapshot_every: Option<u64>,
+    /// How many processes started from one.
+    pub(crate) from_snapshots: u64,
     pub(crate) requests: u64,
     /// Why the last process ended, if it did by itself.
     pub(crate) fatal: Option<Fatal>,
@@ -129,6 +133,8 @@ impl World {
             turn: 0,
             life: 0,
             folded: State::default(),
+            snapshot_every: None,
+            from_snapshots: 0,
             requests: 0,
             fatal: None,
         }
@@ -243,9 +249,19 @@ impl World {
             kdf: queue,
             published: tokio::sync::watch::channel(0).0,
         })?;
+        self.from_snapshots += u64::from(signer.snapshots.newest().sequence > 0);
         (self.signer, self.lanes, self.kdf) = (Some(signer), lanes, kdf);
+        self.take_snapshots(self.snapshot_every);
         self.fatal = None;
         Ok(())
+    }
+
+    /// Takes a snapshot after so many events, from now on and in every later process; none: as shipped.
+    pub(crate) fn take_snapshots(&mut self, every: Option<u64>) {
+        self.snapshot_every = every;
+        if let (Some(signer), Some(events)) = (&mut self.signer, every) {
+            signer.snapshots.set_every(events);
+        }
     }
 
     /// Ends the process, as a crash does.
@@ -295,6 +311,11 @@ impl World {
                 assert!(
                     signer.state == self.folded,
                     "the state is not the fold of the log"
+                );
+                // Where a refused commit goes back to, and what a snapshot holds.
+                assert!(
+                    signer.settled.folded.state == self.folded,
+                    "what is settled is not the fold of the log"
                 );
                 if let Some(head) = signer.head.filter(|head| head.sequence > 0) {
                     self.history.heads.push((head.sequence, head.hash));
@@ -392,7 +413,9 @@ impl World {
                     );
                 }
             }
-            if self.signer.is_none() || !self.kdf.drain(&self.lanes, &self.arena) {
+            let Some(signer) = &self.signer else { break };
+            let audits = signer.audit.is_some();
+            if !self.kdf.drain(&self.lanes, &self.arena) && !audits {
                 break;
             }
         }

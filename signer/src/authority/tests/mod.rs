@@ -5,6 +5,8 @@ mod lanes;
 mod locked;
 mod opening;
 mod owners;
+mod presented;
+mod snapshots;
 mod storage;
 
 use waiaas_shared::denial::Code;

@@ -2,7 +2,9 @@
 //! index is only a cache.
 
 use waiaas_shared::denial::Code;
+use waiaas_shared::digest::Digest;
 use waiaas_shared::event::Origin;
+use waiaas_shared::ids::TransactionId;
 use waiaas_shared::log::LogError;
 
 use super::super::OpenError;
@@ -10,6 +12,7 @@ use super::super::simulation::machine::Passing;
 use super::super::simulation::post::{Answer, Asked};
 use super::super::simulation::world::{DAY, HOUR, World, rule_of, starting_policy, write_keystore};
 use super::{FEE, bearer, pay, payment, refused, restart, unlock};
+use crate::ledger::SpendIndex;
 use crate::ledger::memory::MemoryLedger;
 use crate::model::people::{EVM, MAIN};
 use crate::vault::FILE_NAME;
@@ -197,16 +200,29 @@ fn a_log_rolled_back_over_a_start_and_an_unlock_is_frozen() {
 #[test]
 fn a_lost_or_false_index_is_repaired_and_nothing_is_signed_twice() {
     type Tamper = fn(&mut MemoryLedger);
-    let cases: [Tamper; 3] = [
-        |ledger| ledger.parts().idempotency.clear(),
+    let cases: [Tamper; 5] = [
+        |ledger| ledger.parts().index.clear(),
         |ledger| {
-            ledger
-                .parts()
-                .idempotency
-                .values_mut()
-                .for_each(|sequence| *sequence = 1)
+            ledger.parts().index.pop_first().expect("a row");
         },
-        |ledger| ledger.parts().transactions.clear(),
+        |ledger| {
+            let rows = ledger.parts().index.values_mut();
+            rows.for_each(|row| row.sequence = 1);
+        },
+        |ledger| {
+            let rows = ledger.parts().index.values_mut();
+            rows.for_each(|row| row.transaction = TransactionId::from_bytes([7; 16]));
+        },
+        // A row for a key that nobody used, in a bucket of its own.
+        |ledger| {
+            let row = SpendIndex {
+                idempotency: Digest::from_bytes([255; 32]),
+                transaction: TransactionId::from_bytes([7; 16]),
+                sequence: 1,
+                hash: Digest::from_bytes([7; 32]),
+            };
+            ledger.parts().index.insert((row.bucket(), 1), row);
+        },
     ];
     for tamper in cases {
         let mut world = World::new(1, false);

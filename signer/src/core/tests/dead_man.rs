@@ -96,6 +96,7 @@ fn invariant_11_the_dead_man_time_survives_restarts_and_an_unlock_is_a_word() {
         vouched: Millis::default(),
         failures: 0,
         journal_lost: false,
+        missed: None,
     };
     world.run(&Command::Unlocked(facts)).expect("unlocked");
     assert_eq!(world.state.dead_man_left(world.clocks.run), Some(DAY));

@@ -38,7 +38,7 @@ pub(super) fn waiting_policy(epoch: u64) -> PolicyDocument {
     document
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     let mut world = World::new();
     world
         .adopt(&waiting_policy(2), true)
@@ -57,7 +57,7 @@ pub(super) fn codes(outcome: Result<Outcome, Vec<Code>>) -> Vec<Code> {
     outcome.map(drop).expect_err("it must be refused")
 }
 
-fn delayed(world: &mut World, key: &str) -> TransactionId {
+pub(super) fn delayed(world: &mut World, key: &str) -> TransactionId {
     waiting(world.bearer_pay(key, DELAYED)).intent.transaction
 }
 

@@ -18,6 +18,7 @@ mod recovery;
 mod renewal;
 mod rotation;
 mod scopes;
+mod snapshot;
 mod spend;
 mod stop;
 mod suspension;

@@ -318,6 +318,7 @@ fn invariant_17_a_retired_signer_does_nothing_for_ever() {
         vouched: Millis::default(),
         failures: 0,
         journal_lost: true,
+        missed: None,
     };
     for command in [
         Command::Spend(request),

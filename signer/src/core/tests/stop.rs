@@ -2,13 +2,15 @@
 
 use waiaas_shared::denial::Code;
 use waiaas_shared::digest::Digest;
-use waiaas_shared::event::Origin;
+use waiaas_shared::event::{EventBody, Origin};
+use waiaas_shared::ids::SignerId;
+use waiaas_shared::log::Head;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::{Millis, WallTime};
 
 use super::world::World;
-use crate::core::command::{Command, Outcome, UnlockFacts};
-use crate::core::state::KillPhase;
+use crate::core::command::{Command, MissedHead, Outcome, Submission, UnlockFacts};
+use crate::core::state::{Freeze, KillPhase};
 
 const KILL: Command = Command::Kill(Origin::Gateway);
 
@@ -163,6 +165,7 @@ fn invariant_16_a_lost_journal_unlocks_into_frozen() {
         vouched: Millis::default(),
         failures: 0,
         journal_lost,
+        missed: None,
     };
     world
         .run(&Command::Unlocked(facts(false)))
@@ -175,6 +178,53 @@ fn invariant_16_a_lost_journal_unlocks_into_frozen() {
         world.bearer_pay("b", 1000).map(drop),
         Err(vec![Code::Frozen])
     );
+}
+
+#[test]
+fn invariant_16_a_head_that_the_log_misses_unlocks_into_frozen() {
+    let mut world = World::new();
+    let release = StatementFacts::ReleasePause { wallet: None };
+    let draft = world.draft(release.clone(), Origin::Gateway);
+    assert!(draft.is_err(), "nothing is paused");
+    let facts = UnlockFacts {
+        journal: Digest::from_bytes([3; 32]),
+        vouched: Millis::default(),
+        failures: 0,
+        journal_lost: false,
+        missed: Some(MissedHead {
+            head: Head {
+                signer: SignerId::from_bytes([5; 16]),
+                sequence: 900,
+                hash: Digest::from_bytes([9; 32]),
+            },
+            signature: [8; 64],
+        }),
+    };
+    world.run(&Command::Unlocked(facts)).expect("unlocked");
+    let recorded = EventBody::HeadMissed {
+        sequence: 900,
+        hash: Digest::from_bytes([9; 32]),
+        signature: vec![8; 64],
+    };
+    assert_eq!(world.events.last(), Some(&recorded));
+    assert!(world.state.frozen_by().eq([Freeze::HeadMissed]));
+    let paid = world.bearer_pay("a", 1000).map(drop);
+    assert_eq!(paid, Err(vec![Code::Frozen]));
+    // A release of before is void; only one that an owner signs now resumes.
+    let (early, text) = world
+        .draft(release.clone(), Origin::Gateway)
+        .expect("drafted");
+    world.run(&Command::Unlocked(facts)).expect("unlocked");
+    let submission = Submission {
+        statement: early,
+        signatures: vec![world.signature(&text)],
+        origin: Origin::Gateway,
+        with_password: false,
+    };
+    assert!(world.run(&Command::Submit(submission)).is_err());
+    world.say(release, false).expect("resumed");
+    assert!(!world.state.frozen());
+    world.bearer_pay("a", 1000).expect("signed");
 }
 
 #[test]

@@ -128,6 +128,7 @@ impl World {
             apply(&mut folded, &read);
         }
         assert_eq!(folded, self.state, "the log alone gives the same state");
+        self.is_its_snapshot();
         self.events
             .extend(events.into_iter().map(|event| event.body));
         outcome.map_err(|denial| {
@@ -140,6 +141,15 @@ impl World {
     }
 
     /// The batch is durable: only the ledger knows its payments now.
+    /// Encoded and read back the state is the same, so that from any point on a snapshot and what follows
+    /// give what the whole log gives.
+    fn is_its_snapshot(&self) {
+        let mut state = self.state.clone();
+        state.committed();
+        let read: Result<State, _> = from_canonical(&to_canonical(&state));
+        assert_eq!(read.as_ref(), Ok(&state), "a snapshot is another state");
+    }
+
     pub(super) fn commit(&mut self) {
         self.state.committed();
     }

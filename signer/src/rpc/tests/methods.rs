@@ -22,6 +22,7 @@ use waiaas_shared::view::{OwnerView, Remaining, SessionState, SessionView};
 use super::super::*;
 use super::rig::*;
 use crate::authority::ask::{Ask, Drafted, EventsAnswer, Paid, Status, Verdict};
+use crate::core::state::Freeze;
 use crate::ledger::{Page, StoredEvent};
 
 #[test]
@@ -37,6 +38,7 @@ fn status_says_all_of_it() {
             kill: "ACTIVATED",
             kill_epoch: 3,
             frozen: true,
+            frozen_by: vec![Freeze::Asked, Freeze::HeadMissed],
             clock_closed: true,
             policy_epoch: 5,
             sequence: 77,
@@ -65,6 +67,7 @@ fn status_says_all_of_it() {
         );
         assert!(status.unlocked && status.frozen && status.clock_closed);
         assert_eq!((status.retired, status.owner_changes), (true, 4));
+        assert_eq!(status.frozen_by, ["asked", "head_missed"]);
         assert_eq!(
             (
                 status.sequence,

@@ -44,9 +44,10 @@ fn passwords_go_in_and_the_phrase_comes_out_through_locked_memory() {
                     })
                     .unwrap();
             }
-            Ask::Unlock(password, vouched, reply) => {
+            Ask::Unlock(password, wish, reply) => {
                 good(&password);
-                assert!(vouched);
+                assert!(wish.vouch);
+                assert_eq!(wish.presented.as_deref(), Some("a note"));
                 reply
                     .send(if refuse(1) {
                         Err(code(Code::PasswordWrong))
@@ -126,9 +127,12 @@ fn passwords_go_in_and_the_phrase_comes_out_through_locked_memory() {
             code(Code::AlreadyInitialized)
         );
 
-        client.unlock(&password().await, true).await.unwrap();
+        client
+            .unlock(&password().await, true, Some("a note"))
+            .await
+            .unwrap();
         assert_eq!(
-            denied(client.unlock(&password().await, true).await),
+            denied(client.unlock(&password().await, true, Some("a note")).await),
             code(Code::PasswordWrong)
         );
         client.lock().await.unwrap();
@@ -181,14 +185,14 @@ fn a_ticket_is_good_once_and_a_password_never_comes_out_again() {
             client.take_secret(&ticket).await,
             Err(ClientError::SecretRefused)
         ));
-        client.unlock(&ticket, false).await.unwrap();
+        client.unlock(&ticket, false, None).await.unwrap();
         assert_eq!(
-            denied(client.unlock(&ticket, false).await),
+            denied(client.unlock(&ticket, false, None).await),
             code(Code::SecretUnknown)
         );
         let made_up = Ticket::from_bytes([0; 16]);
         assert_eq!(
-            denied(client.unlock(&made_up, false).await),
+            denied(client.unlock(&made_up, false, None).await),
             code(Code::SecretUnknown)
         );
 
@@ -225,7 +229,7 @@ fn secrets_have_no_way_over_the_gateways_socket() {
         let ticket = Ticket::from_bytes([0; 16]);
         // No such method there: the interface is not the admin's.
         for refused in [
-            client.unlock(&ticket, false).await.map(|_| ()),
+            client.unlock(&ticket, false, None).await.map(|_| ()),
             client.initialize(&ticket).await.map(|_| ()),
             client.lock().await,
             client

@@ -345,7 +345,8 @@ impl<'history> Model<'history> {
                 }
                 self.withdrawals.insert(*account, effective.millis());
             }
-            EventBody::DenialsCounted { .. } => {}
+            EventBody::DenialsCounted { .. } | EventBody::SnapshotTaken { .. } => {}
+            EventBody::HeadMissed { .. } => self.gate.frozen = true,
             // An address that was enrolled takes effect: no sooner than was announced.
             EventBody::OwnerChangeEffective { .. } => {
                 let run = clocks.run.millis();

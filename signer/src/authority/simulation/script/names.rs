@@ -78,6 +78,8 @@ pub(super) fn kind(body: &EventBody) -> &'static str {
         EventBody::Credited { .. } => "Credited",
         EventBody::GuardianStopped { .. } => "GuardianStopped",
         EventBody::Retired { .. } => "Retired",
+        EventBody::SnapshotTaken { .. } => "SnapshotTaken",
+        EventBody::HeadMissed { .. } => "HeadMissed",
         EventBody::SessionRenewed { .. } => "SessionRenewed",
         EventBody::WalletClosed { .. } => "WalletClosed",
         EventBody::WalletRotated { .. } => "WalletRotated",

@@ -87,7 +87,8 @@ fn sessions(state: &State, book: &Book) -> Checked {
             SessionState::Active => Standing::Active,
             SessionState::Expired => Standing::Expired,
             SessionState::Revoked => Standing::Revoked,
-            SessionState::Suspended => return Err("nothing here suspends a session".into()),
+            // Only a view says so: a suspension stands beside what a session is.
+            SessionState::Suspended => return Err("a session of another kind".into()),
         };
         same("session", standing, session.standing)?;
         same("by kill", known.killed, session.by_kill)?;

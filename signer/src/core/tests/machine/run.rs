@@ -282,6 +282,13 @@ impl Run {
     fn restart(&mut self, off: u64, stepped: i64, vouch: bool, journal_lost: bool) -> Checked {
         self.state.committed();
         self.batch = false;
+        // The process goes on with what a snapshot says: the same state.
+        let read: State = from_canonical(&to_canonical(&self.state))
+            .map_err(|error| format!("the snapshot: {error}"))?;
+        if read != self.state {
+            return Err("the snapshot is another state".to_owned());
+        }
+        self.state = read;
         self.book.time.pass(Passing::Stepped(stepped));
         let last = self.book.last;
         self.book.time.restart(last, off);
@@ -303,6 +310,7 @@ impl Run {
             vouched: Millis::from_millis(off),
             failures: 0,
             journal_lost,
+            missed: None,
         };
         self.accepted(&Command::Unlocked(facts))?;
         if journal_lost {
