@@ -73,7 +73,7 @@ MUTANTS = [
     ("approvals outlive a new policy", CORE + "apply.rs", "!matches!(facts, StatementFacts::ApprovePayment { .. })", "true"),
     ("a credit twice", CORE + "apply.rs", "state.credited.insert(*sequence);", "if !@ { state.credited.insert(*sequence); }"),
     ("a credit above its charge", CORE + "decide_credit.rs", "given.amount <= charge.amount", "true"),
-    ("a pause leaves its releases", CORE + "apply.rs", "set_paused(state, *wallet, true);\n            void_releases(state);", "set_paused(state, *wallet, true);\n            if !@ { void_releases(state); }"),
+    ("a pause leaves its releases", CORE + "apply.rs", "set_wallet_paused(state, *wallet, true);\n                void_releases(state);", "set_wallet_paused(state, *wallet, true);\n                if !@ { void_releases(state); }"),
     ("statements while killed", CORE + "decide_statement.rs", "state.kill.phase == KillPhase::Activated && !releases", "false"),
     ("one owner is a quorum", CORE + "decide_owner.rs", "signers.len() < count(state.owners.quorum)", "signers.is_empty()"),
     ("one key twice is two", CORE + "decide_owner.rs", "signers.dedup();", "if !@ { signers.dedup(); }"),
