@@ -7,7 +7,7 @@ use waiaas_shared::caip::{AccountId, ChainId, Family};
 use waiaas_shared::denial::Code;
 use waiaas_shared::digest::{Domain, hash};
 use waiaas_shared::effect::Effect;
-use waiaas_shared::event::{Charge, EventBody, Origin, RequestNonce, Spend};
+use waiaas_shared::event::{Charge, EventBody, Origin, Replaces, RequestNonce, Spend};
 use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
 use waiaas_shared::intent::{Intent, IntentEnd, Wait};
 use waiaas_shared::keys::{AgentKey, KeyPath, OwnerKey};
@@ -162,6 +162,14 @@ fn spend() -> Spend {
             expires: wall().after(Millis::from_secs(120)),
         }),
         submit: true,
+        replaces: None,
+    }
+}
+
+fn replaces() -> Replaces {
+    Replaces {
+        transaction: TransactionId::from_bytes(bytes(0x51)),
+        tries: 1,
     }
 }
 
@@ -222,6 +230,7 @@ fn intent() -> Intent {
         }),
         submit: true,
         first_payment: true,
+        replaces: None,
     }
 }
 
@@ -714,6 +723,20 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
                 },
                 request_nonce: None,
                 ..intent()
+            }),
+        ),
+        (
+            "intent-opened-replaces",
+            EventBody::IntentOpened(Intent {
+                replaces: Some(replaces()),
+                ..intent()
+            }),
+        ),
+        (
+            "spend-committed-replaces",
+            EventBody::SpendCommitted(Spend {
+                replaces: Some(replaces()),
+                ..spend()
             }),
         ),
         (

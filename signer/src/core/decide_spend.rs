@@ -23,7 +23,7 @@ use super::command::{
 };
 use super::decide_intent::Opening;
 use super::state::{KillPhase, Session, State, Wallet};
-use super::{Decision, decide_intent, decide_owner, decide_session};
+use super::{Decision, decide_intent, decide_owner, decide_replace, decide_session};
 
 /// The route whose signature makes a payment.
 const PAYMENT_METHOD: &str = "POST";
@@ -103,6 +103,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
     }
     let newest = state.binding(now.run).last().ok_or(Code::PolicyMissing)?;
     let asked = body.resolve(&newest.document)?;
+    let replaces = decide_replace::replaces(state, request, &body, &asked)?;
     let transaction = proposed(wallet, body.network, &request.unsigned)?;
     if !does_exactly(&transaction, &asked) {
         return Err(Code::BodyMismatch.into());
@@ -137,6 +138,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
             kept_until: session.grant.expires,
             request_nonce: proof,
             submit: body.submit,
+            replaces,
         };
         return decide_intent::open(state, opening, &verdict, context);
     }
@@ -156,6 +158,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         kept_until: session.grant.expires,
         request_nonce: proof,
         submit: body.submit,
+        replaces,
     };
     Ok(signed(
         wallet,
@@ -462,6 +465,7 @@ pub(super) fn withdraw(
         kept_until: open.expires,
         request_nonce: None,
         submit: false,
+        replaces: None,
     };
     let statement = withdrawal.statement;
     Ok(signed(wallet, transaction, spend, None, |spend| {

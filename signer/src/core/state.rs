@@ -42,6 +42,8 @@ pub struct State {
     pub(super) intents: BTreeMap<TransactionId, OpenIntent>,
     /// Entries of payments that an owner credited, each once.
     pub(super) credited: BTreeSet<u64>,
+    /// Payments that a later one replaces, each with that one: it waits or was signed.
+    pub(super) replaced: BTreeMap<TransactionId, TransactionId>,
     pub(super) request_nonces: BTreeMap<(SessionId, String), WallTime>,
     /// Idempotency keys used in the batch that is being decided: the ledger's index does not know them
     /// yet.
@@ -191,6 +193,7 @@ impl Default for State {
             statements: BTreeMap::new(),
             intents: BTreeMap::new(),
             credited: BTreeSet::new(),
+            replaced: BTreeMap::new(),
             request_nonces: BTreeMap::new(),
             uncommitted: BTreeMap::new(),
             journal: hash(Domain::Journal, &[]),

@@ -44,10 +44,6 @@ pub(crate) const PENDING: &[(&str, &str)] = &[
         "a durable nonce in the bytes that release a waiting payment",
     ),
     (
-        "T10",
-        "`replaces`: a second try names the first and is charged again",
-    ),
-    (
         "T11",
         "approvals: one approved payment released fifty times with fresh blockhashes, signed once",
     ),

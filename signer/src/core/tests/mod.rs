@@ -9,6 +9,7 @@ mod owner_runs;
 mod owners;
 mod people;
 mod recovery;
+mod replace;
 mod scopes;
 mod spend;
 mod stop;
