@@ -26,8 +26,8 @@ pub(crate) fn words(report: &Report) -> String {
     if report.left_out > 0 {
         let _infallible = writeln!(
             text,
-            "{} older ones are not listed: --limit",
-            report.left_out
+            "Not listed: {}. --limit lists more.",
+            counted(report.left_out, "older payment")
         );
     }
     text
@@ -77,7 +77,7 @@ fn remarks(text: &mut String, report: &Report) {
     if !report.rules.is_empty() {
         let rules = report.rules.iter().take(RULES);
         let named: Vec<_> = rules
-            .map(|(rule, count)| format!("{} ({count})", rule.as_str()))
+            .map(|frequent| format!("{} ({})", frequent.rule.as_str(), frequent.payments))
             .collect();
         let _infallible = writeln!(text, "Most often because of: {}.", named.join(", "));
     }
@@ -104,8 +104,12 @@ fn remarks(text: &mut String, report: &Report) {
             .collect();
         let _infallible = writeln!(
             text,
-            "Refused were {} ({}): the log has their number only, so whether they would pass is not known.",
-            counted(refused, "request"),
+            "{} refused ({}): the log has their number only, so whether they would pass is not known.",
+            if refused == 1 {
+                "1 request was".to_owned()
+            } else {
+                format!("{refused} requests were")
+            },
             codes.join(", ")
         );
     }

@@ -33,8 +33,8 @@ notify-up-to = "2"
 delay-up-to = "5"
 approve-up-to = "10"
 per-transaction = "10"
-hour = "20"
-day = "20"
+hour = "25"
+day = "25"
 week = "40"
 month = "80"
 fee-ceiling = "0.001"
@@ -51,7 +51,7 @@ const PROPOSED: [(&str, &str); 6] = [
     ("delay-up-to = \"5\"", "delay-up-to = \"2\""),
     ("approve-up-to = \"10\"", "approve-up-to = \"8\""),
     ("per-transaction = \"10\"", "per-transaction = \"8\""),
-    ("hour = \"20\"\nday = \"20\"", "hour = \"9\"\nday = \"9\""),
+    ("hour = \"25\"\nday = \"25\"", "hour = \"9\"\nday = \"9\""),
 ];
 
 const HOSTING: &str = "7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2";

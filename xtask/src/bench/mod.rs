@@ -44,16 +44,19 @@ pub(crate) struct Bench {
     /// Write the figures as JSON to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Only what policy costs: one judgement and a replay; needs no chain and no process
+    /// Only what policy costs: one judgement and a replay; needs no chain
     #[arg(long)]
     policy: bool,
+    /// With --policy: the `waiaas` whose replay is measured as well
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    command: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Bench, interrupt: &Interrupt) -> Result<()> {
     if arguments.policy {
         let mut progress = Progress::new(1);
         progress.step("policy");
-        let figures = json!({ "policy": policy::measure()? });
+        let figures = json!({ "policy": policy::measure(arguments.command.as_deref())? });
         progress.note(serde_json::to_string_pretty(&figures)?);
         if let Some(file) = &arguments.json {
             std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
@@ -273,7 +276,7 @@ impl Stage {
                 "signer": micros(self.running.signer_start) / 1000.0,
                 "gateway": micros(self.running.gateway_start) / 1000.0,
             },
-            "policy": policy::measure()?,
+            "policy": policy::measure(Some(self.home.command(&[]).get_program().as_ref()))?,
             "ratios": {
                 "sign_only_p50_to_sum_of_parts": { "value": alone.p50_us / parts, "target_at_most": 2.0 },
                 "syncs_per_signature_at_64": { "value": syncs_per_signature, "target_at_most": 0.125 },

@@ -10,7 +10,7 @@ mod row;
 use std::collections::BTreeMap;
 
 use self::past::Past;
-pub use self::report::{Counts, Day, Report};
+pub use self::report::{Counts, Day, Frequent, Report};
 pub use self::row::{Broken, Decision, Difference, Ending, Fate, Row, Rule};
 use super::document::PolicyDocument;
 use super::evaluate::{Charges, Now, Payment, Verdict, evaluate};

@@ -35,7 +35,7 @@ pub struct Report {
     /// Requests that were refused, by the first rule that they broke: the log holds their number only.
     pub refused: BTreeMap<Code, u64>,
     /// Rules by the payments that they would have held up, most first.
-    pub rules: Vec<(Rule, u64)>,
+    pub rules: Vec<Frequent>,
     /// The day (UTC) on which most payments would have been held up.
     pub worst_day: Option<Day>,
     /// The newest of the payments that would have been decided differently, in the log's order.
@@ -84,6 +84,15 @@ impl Counts {
             .saturating_add(self.asks)
             .saturating_add(self.waits)
     }
+}
+
+/// How often a rule would have held payments up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Frequent {
+    /// Which rule.
+    pub rule: Rule,
+    /// How many payments.
+    pub payments: u64,
 }
 
 /// A day of UTC.
@@ -181,9 +190,12 @@ impl Report {
     pub(super) fn finish(&mut self) {
         self.rows = std::mem::take(&mut self.kept).into();
         self.rows.sort_by_key(|row| row.sequence);
-        self.rules = std::mem::take(&mut self.by_rule).into_iter().collect();
+        let rules = std::mem::take(&mut self.by_rule).into_iter();
+        self.rules = rules
+            .map(|(rule, payments)| Frequent { rule, payments })
+            .collect();
         self.rules
-            .sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+            .sort_by_key(|frequent| std::cmp::Reverse(frequent.payments));
         let days = std::mem::take(&mut self.days).into_values();
         // Of equal days the newest.
         self.worst_day = days

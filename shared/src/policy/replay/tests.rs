@@ -310,7 +310,10 @@ fn a_tighter_document_tells_what_it_holds_up() {
     assert_eq!(worst.begins.millis(), MONDAY + 48 * HOUR);
     assert_eq!(
         report.rules.first(),
-        Some(&(Rule::Broken(Code::PerTransactionLimit), 3))
+        Some(&Frequent {
+            rule: Rule::Broken(Code::PerTransactionLimit),
+            payments: 3
+        })
     );
     let refused = report.rows.last().expect("the last one");
     assert_eq!(refused.would, None);
@@ -450,7 +453,8 @@ fn a_stranger_is_refused_and_refusals_are_counted_only() {
     assert_eq!(report.counts.denied, 6);
     assert_eq!(report.refused.get(&Code::DayLimit), Some(&9));
     let rule = Rule::Broken(Code::RecipientNotListed);
-    assert_eq!(report.rules.first(), Some(&(rule, 6)));
+    let most = report.rules.first().map(|most| (most.rule, most.payments));
+    assert_eq!(most, Some((rule, 6)));
 }
 
 #[test]
