@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::failure::{Exit, Failure};
@@ -94,7 +95,7 @@ impl<'a> Daemon<'a> {
             })?;
         let pid = i32::try_from(child.id())
             .map_err(|_| Failure::internal("a process id beyond 31 bits"))?;
-        // A child that ended at once has no start time left; the caller sees its end.
+        // If it is gone already, the caller sees its end.
         if let Some(known) = Known::of(pid) {
             self.home.write(&self.pid_file(), known.text().as_bytes())?;
         }
@@ -156,7 +157,7 @@ impl<'a> Daemon<'a> {
             }
         }
         let since = Instant::now();
-        while Known::of(known.pid).as_ref() == Some(&known) {
+        while !ended(&pidfd)? {
             if since.elapsed() > END_PATIENCE {
                 return Err(Failure::new(
                     Exit::Failure,
@@ -192,7 +193,7 @@ impl<'a> Daemon<'a> {
         let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else {
             return Ok(None);
         };
-        if Known::of(known.pid).as_ref() == Some(&known) {
+        if Known::of(known.pid).as_ref() == Some(&known) && !ended(&pidfd)? {
             Ok(Some((known, pidfd)))
         } else {
             Ok(None)
@@ -213,21 +214,29 @@ impl<'a> Daemon<'a> {
     }
 }
 
+/// Whether the whole process has ended: its last thread too, and with it every lock it held. What /proc shows of
+/// its first thread says nothing of the others.
+fn ended(pidfd: &rustix::fd::OwnedFd) -> Result<bool, Failure> {
+    let mut fds = [PollFd::new(pidfd, PollFlags::IN)];
+    match poll(&mut fds, Some(&Timespec::default())) {
+        Ok(readable) => Ok(readable > 0),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(error) => Err(Failure::internal(format!(
+            "a pidfd cannot be polled: {error}"
+        ))),
+    }
+}
+
 impl Known {
-    /// The process with this id now; none if there is none, or only its remains.
+    /// The process with this id now; none if there is none.
     fn of(pid: i32) -> Option<Self> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
         // The name in parentheses may hold anything, also parentheses.
         let (_, fields) = stat.rsplit_once(") ")?;
-        let mut fields = fields.split(' ');
-        let state = fields.next()?;
-        if matches!(state, "Z" | "X") {
-            return None;
-        }
         Some(Self {
             pid,
-            started: fields.nth(18)?.parse().ok()?,
+            started: fields.split(' ').nth(19)?.parse().ok()?,
             boot: boot.trim().to_owned(),
         })
     }
@@ -289,6 +298,34 @@ mod tests {
         assert!(!child.wait().unwrap().success(), "ended by the signal");
         assert_eq!(daemon.running().unwrap(), None);
         assert!(!run(daemon.stop()).unwrap());
+    }
+
+    /// A process lives as long as its last thread: until then it holds its locks, and a successor would not start.
+    #[test]
+    fn it_has_not_ended_before_its_last_thread_has() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let home = home(&folder);
+        let daemon = Daemon::new(&home, "signer");
+        let path = folder.path().join("program");
+        // exit(2), the system call, ends the calling thread alone.
+        let program = "#!/usr/bin/env python3\n\
+            import ctypes, platform, threading, time\n\
+            threading.Thread(target=time.sleep, args=(60,)).start()\n\
+            ctypes.CDLL(None).syscall(93 if platform.machine() == 'aarch64' else 60, 0)\n";
+        std::fs::write(&path, program).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let mut child = daemon.start(&path, Path::new("/dev/null")).unwrap();
+        let stat = format!("/proc/{}/stat", child.id());
+        let until = Instant::now() + Duration::from_secs(30);
+        while !std::fs::read_to_string(&stat).unwrap().contains(") Z ") {
+            assert!(Instant::now() < until, "its first thread does not end");
+            std::thread::sleep(LOOK_EVERY);
+        }
+        assert_eq!(daemon.running().unwrap(), i32::try_from(child.id()).ok());
+        assert!(run(daemon.stop()).unwrap());
+        assert_eq!(daemon.running().unwrap(), None);
+        assert!(!child.wait().unwrap().success(), "ended by the signal");
     }
 
     /// A pid file that was left behind names a stranger: it is neither reported nor signalled.

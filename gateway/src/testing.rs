@@ -609,6 +609,8 @@ pub(crate) struct FakeChain {
     pub(crate) simulation: Mutex<Option<ChainError>>,
     pub(crate) simulated: AtomicU64,
     pub(crate) prepared: AtomicU64,
+    /// Seconds between two sendings; at once if zero.
+    pub(crate) resend: AtomicU64,
 }
 
 impl FakeChain {
@@ -648,11 +650,12 @@ impl ChainPort for FakeChain {
 
     fn pace(&self) -> Pace {
         let quick = Duration::from_millis(1);
+        let resend = Duration::from_secs(self.resend.load(Ordering::SeqCst)).max(quick);
         Pace {
             look: quick,
             look_slowest: quick,
-            resend: quick,
-            resend_slowest: quick,
+            resend,
+            resend_slowest: resend,
         }
     }
 

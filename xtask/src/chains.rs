@@ -19,6 +19,8 @@ use crate::tools;
 const READY: Duration = Duration::from_secs(60);
 /// An airdrop confirms within two slots.
 const CONFIRMED: Duration = Duration::from_secs(30);
+/// A pool that still holds the next transaction back after this time will not let it go.
+const STUCK: Duration = Duration::from_secs(2);
 /// How often a waiting loop asks again.
 const POLL: Duration = Duration::from_millis(20);
 
@@ -103,6 +105,50 @@ impl Anvil {
         self.rpc
             .call("anvil_setBalance", json!([address, format!("{wei:#x}")]))?;
         Ok(())
+    }
+
+    /// The next nonce of `address`, at the newest block.
+    ///
+    /// # Errors
+    /// When the chain refuses or does not answer.
+    pub fn next_nonce(&self, address: &str) -> Result<u128> {
+        quantity(
+            &self
+                .rpc
+                .call("eth_getTransactionCount", json!([address, "latest"]))?,
+        )
+    }
+
+    /// Empties the pool if it is stuck, and says whether it was.
+    ///
+    /// A transaction that arrives while a block with the one before it is made may be queued for ever: the pool
+    /// looked up the nonce before that block, and was told of the block before it had the transaction. It refuses
+    /// the same bytes a second time, and everything behind them waits (anvil 1.7; about once in 6,000 transactions
+    /// that arrive together). No other node does so.
+    ///
+    /// # Errors
+    /// When the chain refuses or does not answer.
+    pub fn unstick(&self, address: &str) -> Result<bool> {
+        let held_back = || -> Result<Option<u128>> {
+            let next = self.next_nonce(address)?;
+            let pool = self.rpc.call("txpool_content", json!([]))?;
+            let queued = pool.get("queued").and_then(Value::as_object);
+            let mut senders = queued.into_iter().flatten();
+            let nonces = senders
+                .find(|(sender, _)| sender.eq_ignore_ascii_case(address))
+                .and_then(|(_, nonces)| nonces.as_object());
+            let held = nonces.is_some_and(|nonces| nonces.contains_key(&next.to_string()));
+            Ok(held.then_some(next))
+        };
+        let Some(next) = held_back()? else {
+            return Ok(false);
+        };
+        thread::sleep(STUCK);
+        if held_back()? != Some(next) {
+            return Ok(false);
+        }
+        self.rpc.call("anvil_dropAllTransactions", json!([]))?;
+        Ok(true)
     }
 
     /// The balance of `address` in wei, at the newest block.

@@ -47,8 +47,8 @@ impl Pace {
 pub struct Watch {
     /// When it was first sent.
     pub first_sent: Duration,
-    /// When it was last sent.
-    pub last_sent: Duration,
+    /// When it was last sent; none if this process has not sent it.
+    pub last_sent: Option<Duration>,
 }
 
 /// The next step.
@@ -79,7 +79,9 @@ pub fn next_step(pace: &Pace, watch: &Watch, landing: Option<&Landing>, now: Dur
         return Step::LookAfter(look);
     }
     let resend = (age / 4).clamp(pace.resend, pace.resend_slowest.max(pace.resend));
-    let left = resend.saturating_sub(now.saturating_sub(watch.last_sent));
+    let left = watch.last_sent.map_or(Duration::ZERO, |last| {
+        resend.saturating_sub(now.saturating_sub(last))
+    });
     if left.is_zero() {
         Step::Resend
     } else {
@@ -104,7 +106,7 @@ mod tests {
     fn at(first_sent: u64, last_sent: u64, landing: Option<&Landing>, now: u64) -> Step {
         let watch = Watch {
             first_sent: Duration::from_millis(first_sent),
-            last_sent: Duration::from_millis(last_sent),
+            last_sent: Some(Duration::from_millis(last_sent)),
         };
         next_step(&PACE, &watch, landing, Duration::from_millis(now))
     }
@@ -152,6 +154,19 @@ mod tests {
         for landing in [None, Some(&Landing::Pending)] {
             assert!(matches!(at(0, 0, landing, 1_000_000), Step::LookAfter(_)));
         }
+    }
+
+    /// The pace is for what was sent: after a restart, what no node knows leaves at once.
+    #[test]
+    fn what_this_process_never_sent_is_sent_at_once() {
+        let watch = Watch {
+            first_sent: Duration::ZERO,
+            last_sent: None,
+        };
+        let step = |landing| next_step(&PACE, &watch, landing, Duration::from_millis(1));
+        assert_eq!(step(Some(&Landing::Unknown)), Step::Resend);
+        assert_eq!(step(Some(&Landing::Pending)), look_after(500));
+        assert_eq!(step(None), look_after(500));
     }
 
     #[test]

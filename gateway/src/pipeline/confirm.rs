@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::status::Status;
@@ -32,6 +32,7 @@ use recover::{again, obtain, validity};
 /// Payments in the log that this process did not send itself are taken up after this time: whoever
 /// asked for them is given the chance to.
 const GRACE: Duration = Duration::from_secs(3);
+const RETRY_FIRST: Duration = Duration::from_millis(250);
 const RETRY_LAST: Duration = Duration::from_secs(30);
 
 /// Lets a signed payment out: to the chain, or to the agent that sends it itself.
@@ -246,12 +247,14 @@ async fn follow(
     let just_sent = payment.progress.status == Status::Submitted && raw.is_some();
     let mut watch = Watch {
         first_sent: Duration::ZERO,
-        last_sent: Duration::ZERO,
+        last_sent: None,
     };
     if just_sent {
-        watch.last_sent = age;
+        watch.last_sent = Some(age);
         sleep(pace.look).await;
     }
+    let mut signer = app.tracker.signer_changes();
+    let mut withheld = RETRY_FIRST;
     loop {
         let landing = look(app, chain, &name, &validity).await;
         let now = age.saturating_add(started.elapsed());
@@ -267,13 +270,21 @@ async fn follow(
                 if raw.is_none() {
                     raw = again(app, &payment).await;
                 }
-                if let Some(raw) = &raw
-                    && let Err(error) = send(app, chain, &mut payment, raw).await
-                {
-                    tracing::info!(transaction = %payment.facts.id, %error, "not sent");
+                match &raw {
+                    Some(raw) => {
+                        if let Err(error) = send(app, chain, &mut payment, raw).await {
+                            tracing::info!(transaction = %payment.facts.id, %error, "not sent");
+                        }
+                        watch.last_sent = Some(age.saturating_add(started.elapsed()));
+                        pace.look
+                    }
+                    // Nothing was sent: as soon as the signer gives bytes, they are.
+                    None => {
+                        let _ = timeout(withheld, signer.changed()).await;
+                        withheld = withheld.saturating_mul(2).min(RETRY_LAST);
+                        Duration::ZERO
+                    }
                 }
-                watch.last_sent = age.saturating_add(started.elapsed());
-                pace.look
             }
         };
         sleep(pause).await;

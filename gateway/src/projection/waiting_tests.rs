@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use waiaas_shared::denial::Code;
 use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::intent::IntentEnd;
@@ -269,4 +270,28 @@ async fn nothing_is_released_on_the_word_of_a_faulty_log() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(world.signer.count("release"), 0);
     assert!(world.chain.sent().is_empty());
+}
+
+/// A payment whose bytes the node forgot and a locked signer holds back: the pace between two sendings is for what
+/// was sent, so they leave as soon as the signer gives them.
+#[test]
+fn bytes_that_were_held_back_are_sent_once_they_are_there() {
+    let mut rest = life(async {
+        let world = World::new().await;
+        let (status, paid) = world.pay("k", &world.body()).await;
+        assert_eq!(status.as_u16(), 201, "{paid}");
+        Rest::of(&world)
+    });
+    rest.chain = Arc::new(FakeChain::default());
+    rest.chain.resend.store(3600, Ordering::SeqCst);
+    rest.signer.set(Mood::Denies(Code::Locked.into()));
+    life(async {
+        let world = rest.world().await;
+        world
+            .until(|world| world.signer.count("signed_transaction") > 1)
+            .await;
+        assert!(rest.chain.sent().is_empty());
+        rest.signer.set(Mood::Fine);
+        world.until(|_| rest.chain.sent().len() == 1).await;
+    });
 }

@@ -2,14 +2,13 @@
 //! has, and until when the chain accepts them. Called by the stage that follows payments.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::{Code, Next};
 use waiaas_shared::status::Status;
 
-use super::advance;
+use super::{RETRY_FIRST, RETRY_LAST, advance};
 use crate::app::App;
 use crate::chain::{ChainText, Validity};
 use crate::chain_port::ChainPort;
@@ -19,8 +18,6 @@ use crate::pipeline::Refusal;
 use crate::projection::store::{self, Change};
 use crate::signer_client::SignerError;
 
-const RETRY_FIRST: Duration = Duration::from_millis(250);
-const RETRY_LAST: Duration = Duration::from_secs(30);
 /// No Solana slot is shorter. A bound for the age of a blockhash whose own slot was not kept.
 const SLOT_SHORTEST_MILLIS: u64 = 200;
 /// Slots of slack in the same bound.
