@@ -70,6 +70,8 @@ async fn a_try_that_was_cancelled_replaces_nothing() {
         (status.as_u16(), &second["replaces"]),
         (202, &first["transaction"])
     );
+    // Asking for it by name waits until the log has told of it.
+    assert_eq!(read(&world, &second).await["status"], "QUEUED");
     assert_eq!(
         read(&world, &first).await["replaced_by"],
         second["transaction"]
