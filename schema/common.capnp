@@ -41,4 +41,13 @@ interface Common {
 
   cancelIntent @12 (transaction :Text) -> (sequence :UInt64);
   # Ends a waiting payment for good.
+
+  agents @13 () -> (canonical :List(Data));
+  # Canonical AgentView of each agent.
+
+  suspendAgent @14 (agent :Text) -> (sequence :UInt64);
+  # Nothing is signed for its sessions. Activating it again takes a statement.
+
+  terminateAgent @15 (agent :Text) -> (sequence :UInt64);
+  # For good: terminated once nothing of it waits any more.
 }

@@ -18,4 +18,8 @@ interface Gateway extends(Common.Common) {
   release @3 (transaction :Text, unsigned :Data) -> (outcome :Types.Outcome);
   # Signs a payment whose wait is over: fresh bytes (EVM: nonce 0) of the same effect, judged again as
   # if it were new.
+
+  renewSession @4 (request :Types.SessionRequest) -> (result :Types.RenewResult);
+  # Moves a session's end inside of the bounds that its owner signed. A session that is bound to an
+  # agent's key needs the agent's signature over `POST /v1/session/renew`.
 }

@@ -25,6 +25,28 @@ struct SpendRequest {
   unsigned @8 :Data;          # proposed transaction; EVM: nonce 0
 }
 
+struct SessionRequest {
+  # An agent's request about its session as it came over HTTP.
+  session @0 :Text;
+  method @1 :Text;            # components of the signature base, RFC 9421 section 2.2
+  path @2 :Text;
+  query @3 :Text;             # with its leading "?", RFC 9421 section 2.2.7
+  idempotencyKey @4 :Text;
+  body @5 :Data;              # raw, as signed
+  signatureInput @6 :Text;    # empty for a bearer session
+  signature @7 :Text;         # empty for a bearer session
+}
+
+struct RenewResult {
+  union {
+    renewed :group {
+      sequence @0 :UInt64;
+      endsUnixMillis @1 :UInt64; # when the session ends now
+    }
+    denied @2 :List(Violation);
+  }
+}
+
 struct Outcome {
   transaction @0 :Text;       # TransactionId; empty if refused before one was given
   sequence @1 :UInt64;        # event that committed the spend; 0 if none

@@ -40,6 +40,13 @@ pub(crate) const KINDS: &[(&str, &str)] = &[
     ("Credited", "payments"),
     ("GuardianStopped", "stops"),
     ("Retired", "signer"),
+    ("SessionRenewed", "sessions"),
+    ("WalletClosed", "signer"),
+    ("WalletRotated", "signer"),
+    ("AgentRegistered", "sessions"),
+    ("AgentActivated", "sessions"),
+    ("AgentStopped", "stops"),
+    ("AgentTerminated", "sessions"),
 ];
 
 /// What an event names.
@@ -56,12 +63,16 @@ pub(crate) fn about(body: &EventBody) -> About {
     match body {
         EventBody::SessionGranted { session, .. }
         | EventBody::SessionRevoked { session, .. }
+        | EventBody::SessionRenewed { session, .. }
         | EventBody::SessionExpired { session } => about.session = Some(*session),
         EventBody::DenialsCounted { session, .. } => about.session = *session,
         EventBody::Credited {
             session, wallet, ..
         } => (about.session, about.wallet) = (Some(*session), Some(*wallet)),
-        EventBody::WalletCreated { wallet, .. } | EventBody::NonceAttested { wallet, .. } => {
+        EventBody::WalletCreated { wallet, .. }
+        | EventBody::WalletClosed { wallet, .. }
+        | EventBody::WalletRotated { wallet, .. }
+        | EventBody::NonceAttested { wallet, .. } => {
             about.wallet = Some(*wallet);
         }
         EventBody::Paused { wallet, .. } | EventBody::PauseReleased { wallet, .. } => {

@@ -156,6 +156,29 @@ pub(crate) fn words(body: &EventBody, names: &Names) -> (&'static str, String) {
             ("GuardianStopped", guardians.join(" "))
         }
         EventBody::Retired { .. } => ("Retired", "the log ends here".to_owned()),
+        EventBody::SessionRenewed { session, ends, .. } => {
+            ("SessionRenewed", format!("{session}, until {ends}"))
+        }
+        EventBody::WalletClosed { wallet, .. } => ("WalletClosed", wallet.to_string()),
+        EventBody::WalletRotated {
+            wallet, account, ..
+        } => ("WalletRotated", format!("{wallet}, now {account}")),
+        EventBody::AgentRegistered { agent, stage, .. } => {
+            ("AgentRegistered", format!("{agent}, {stage}"))
+        }
+        EventBody::AgentActivated { agent, .. } => ("AgentActivated", agent.to_string()),
+        EventBody::AgentStopped {
+            agent,
+            stage,
+            origin,
+        } => (
+            "AgentStopped",
+            format!("{agent} is {stage}, {}", by(*origin)),
+        ),
+        EventBody::AgentTerminated { agent, sessions } => (
+            "AgentTerminated",
+            format!("{agent}; sessions revoked: {}", sessions.len()),
+        ),
         EventBody::DenialsCounted {
             session,
             code,
@@ -184,6 +207,7 @@ pub(crate) fn words(body: &EventBody, names: &Names) -> (&'static str, String) {
                 IntentEnd::Expired => "waited too long".to_owned(),
                 IntentEnd::SessionEnded => "the session ended".to_owned(),
                 IntentEnd::Killed => "the kill switch was thrown".to_owned(),
+                IntentEnd::WalletClosed => "the wallet was closed or moved to a new key".to_owned(),
             };
             ("IntentsEnded", format!("{}: {why}", list(transactions)))
         }

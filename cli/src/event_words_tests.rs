@@ -44,6 +44,7 @@ fn spend() -> Spend {
         kept_until: WallTime::from_millis(0),
         request_nonce: None,
         submit: false,
+        from: None,
         replaces: Some(Replaces {
             transaction: TransactionId::from_bytes([4; 16]),
             tries: 1,

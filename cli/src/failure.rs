@@ -15,6 +15,8 @@ pub(crate) enum Exit {
     Locked = 3,
     /// The signer or the gateway refused, with its reasons.
     Denied = 5,
+    /// Not carried out: it waits for a signature that is made elsewhere.
+    Pending = 6,
     /// Wrong arguments.
     Usage = 64,
     /// Signer, gateway or chain node cannot be reached.

@@ -13,11 +13,13 @@ mod event_words;
 mod failure;
 mod home;
 mod http;
+mod keystore_v3;
 mod log_file;
 mod log_reader;
 mod names;
 mod output;
 mod owner_key;
+mod pasted;
 mod pen;
 mod policy_words;
 mod prompt;
@@ -25,6 +27,8 @@ mod replay_words;
 mod rest;
 mod secret;
 mod signer;
+mod signing_key;
+mod signing_page;
 mod statement;
 mod table;
 mod witness;
@@ -38,7 +42,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed, 3 signer locked, 5 refused with reasons, 64 wrong arguments, \
+Exit codes: 0 done, 1 failed, 3 signer locked, 5 refused with reasons, 6 waits for a signature, 64 wrong arguments, \
 69 not running or not reachable, 70 internal, 77 permission, 78 configuration, 130 interrupted.
 Data in ~/.waiaas; WAIAAS_HOME moves it. Passwords are asked for, or read with --password-fd N; \
 never from an argument or a variable.";
@@ -81,6 +85,9 @@ enum Command {
     /// Guardians: keys that may stop and nothing else
     #[command(subcommand)]
     Guardian(commands::guardian::Command),
+    /// Statements that were drafted and are signed elsewhere, and the page for browser wallets
+    #[command(subcommand)]
+    Statement(commands::statement::Command),
     /// Wallets
     #[command(subcommand)]
     Wallet(commands::wallet::Command),
@@ -165,6 +172,7 @@ async fn dispatch(command: Command, app: &App) -> Result<(), Failure> {
         Command::Release(command) => commands::release::run(app, command).await,
         Command::Owner(command) => commands::owner::run(app, command).await,
         Command::Guardian(command) => commands::guardian::run(app, command).await,
+        Command::Statement(command) => commands::statement::run(app, command).await,
         Command::Wallet(command) => commands::wallet::run(app, command).await,
         Command::Policy(command) => commands::policy::run(app, command).await,
         Command::Session(command) => commands::session::run(app, command).await,
@@ -195,7 +203,10 @@ mod tests {
         fn look(command: &clap::Command) {
             for argument in command.get_arguments() {
                 let name = argument.get_id().as_str();
-                assert!(!name.contains("pass") || name == "password_fd", "{name}");
+                assert!(
+                    !name.contains("pass") || name.ends_with("password_fd"),
+                    "{name}"
+                );
                 assert!(!name.contains("phrase") || name == "phrase_fd", "{name}");
                 assert!(argument.get_env().is_none(), "{name}");
             }

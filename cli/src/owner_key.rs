@@ -32,38 +32,18 @@ impl KeyFile {
 
     /// Reads a file that nobody else can read.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let mut file = std::fs::File::open(path).map_err(|error| cannot("read", path, &error))?;
-        let facts = file
-            .metadata()
-            .map_err(|error| cannot("read", path, &error))?;
-        if facts.mode() & 0o077 != 0 {
-            return Err(Failure::new(
-                Exit::Permission,
-                format!("{} is open to others", path.display()),
-            )
-            .why("a private key must be readable for its owner alone")
-            .next(format!("chmod 600 {}", path.display())));
-        }
-        let wrong = || {
+        let text = read_private(path, FILE_LIMIT_BYTES)?;
+        text.and_then(|text| Self::parse(&text)).ok_or_else(|| {
             Failure::new(
                 Exit::Configuration,
                 format!("{} is not a key file", path.display()),
             )
             .why("it must be a JSON array of 64 numbers, as `solana-keygen` writes it")
-        };
-        if facts.len() > FILE_LIMIT_BYTES {
-            return Err(wrong());
-        }
-        // With its capacity from the start, the text is never copied to a larger place.
-        let mut text = Zeroizing::new(String::with_capacity(2048));
-        (&mut file)
-            .take(FILE_LIMIT_BYTES)
-            .read_to_string(&mut text)
-            .map_err(|_| wrong())?;
-        Self::parse(&text).ok_or_else(wrong)
+        })
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// The key of such a file's text.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let inner = text.trim().strip_prefix('[')?.strip_suffix(']')?;
         let mut pair = Zeroizing::new([0; 64]);
         let mut numbers = inner.split(',');
@@ -114,6 +94,29 @@ impl fmt::Debug for KeyFile {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("KeyFile")
     }
+}
+
+/// The text of a private key's file, which nobody else may be able to read; nothing if it is longer than
+/// any such file, or no text. With its capacity from the start, it is never copied to a larger place.
+pub(crate) fn read_private(path: &Path, limit: u64) -> Result<Option<Zeroizing<String>>, Failure> {
+    let failed = |error: std::io::Error| cannot("read", path, &error);
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let facts = file.metadata().map_err(failed)?;
+    if facts.mode() & 0o077 != 0 {
+        return Err(Failure::new(
+            Exit::Permission,
+            format!("{} is open to others", path.display()),
+        )
+        .why("a private key must be readable for its owner alone")
+        .next(format!("chmod 600 {}", path.display())));
+    }
+    if facts.len() > limit {
+        return Ok(None);
+    }
+    let room = usize::try_from(limit).unwrap_or_default();
+    let mut text = Zeroizing::new(String::with_capacity(room.saturating_add(64)));
+    let read = (&mut file).take(limit).read_to_string(&mut text);
+    Ok(read.is_ok().then_some(text))
 }
 
 /// Digits of a byte, without a string of their own.

@@ -5,6 +5,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::termios::{
@@ -50,6 +51,19 @@ impl PasswordArgs {
         let password = from_descriptor(number)?;
         password.check_new()?;
         Ok(password)
+    }
+}
+
+/// The password of an owner's keystore file. Whoever made the file chose its form: whatever bytes were
+/// typed are tried.
+pub(crate) fn file_password(
+    path: &Path,
+    descriptor: Option<u32>,
+    output: &Output,
+) -> Result<Secret, Failure> {
+    match descriptor {
+        Some(number) => from_descriptor(number),
+        None => ask_hidden(output, &format!("Password of {}: ", path.display())),
     }
 }
 
@@ -167,9 +181,11 @@ fn next_byte(source: BorrowedFd<'_>) -> Result<Option<u8>, Failure> {
 /// Asks on the terminal, with echo off.
 fn ask_hidden(output: &Output, question: &str) -> Result<Secret, Failure> {
     if !output.is_interactive() {
-        return Err(Failure::usage("nobody can be asked for the password")
-            .why("stdin or stderr is not a terminal")
-            .next("give --password-fd N, as in `waiaas ... --password-fd 3 3<file`"));
+        return Err(
+            Failure::usage(format!("nobody can be asked: {}", question.trim_end()))
+                .why("stdin or stderr is not a terminal")
+                .next("give it by descriptor, as in `waiaas ... --password-fd 3 3<file`; --owner-password-fd, --key-password-fd and --guardian-password-fd for keystore files"),
+        );
     }
     let stdin = io::stdin();
     let quiet = Quiet::begin(stdin.as_fd())?;

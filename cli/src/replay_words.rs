@@ -153,6 +153,7 @@ const fn fate(row: &Row) -> &'static str {
         Fate::Ended(Ending::Expired) => ", expired",
         Fate::Ended(Ending::SessionEnded) => ", its session ended",
         Fate::Ended(Ending::Killed) => ", killed",
+        Fate::Ended(Ending::WalletClosed) => ", its wallet was closed",
     }
 }
 

@@ -130,6 +130,7 @@ impl Log {
             kept_until: WallTime::from_millis(0),
             request_nonce: None,
             submit: true,
+            from: None,
             replaces: None,
         };
         self.push(minutes, EventBody::SpendCommitted(spend));
@@ -192,6 +193,10 @@ fn log(bound: &PolicyDocument) -> Vec<Event> {
         count: 9,
         expires: WallTime::from_millis(u64::MAX),
         credential: Credential::AgentKey(AgentKey::from_bytes([7; 32])),
+        recipients: None,
+        operations: None,
+        renewal: None,
+        agent: None,
     };
     let statement = log.drafted(2, StatementFacts::GrantSession { grant });
     let granted = EventBody::SessionGranted {

@@ -26,6 +26,8 @@ pub(crate) struct Signer {
     pub(crate) status: SignerStatus,
     /// What this home knows of it.
     pub(crate) pin: Pin,
+    /// Where the gateway serves its signing page.
+    pub(crate) gateway_url: String,
 }
 
 /// Connects and nothing else: what stops something asks no more than this.
@@ -66,6 +68,7 @@ impl Signer {
             client,
             status,
             pin,
+            gateway_url: app.config.gateway_url.clone(),
         })
     }
 

@@ -1,43 +1,55 @@
 //! An owner's signature over the signer's own text: draft, check that the text is about what was asked
-//! and comes from the pinned signer, show it whole, ask, sign (here with a key file, or elsewhere with
-//! the owner's wallet). Nothing else is ever signed for an owner.
+//! and comes from the pinned signer, show it whole, ask, sign (here with a key from a file, or elsewhere
+//! with the owner's wallet). Nothing else is ever signed for an owner. One group of arguments for every
+//! command that takes an owner's signature.
 
 mod check;
 
 use std::path::PathBuf;
 
-use waiaas_shared::ids::{OwnerId, StatementId};
+use serde_json::json;
+use waiaas_shared::digest::Digest;
+use waiaas_shared::ids::{OwnerId, SignerId, StatementId};
 use waiaas_shared::keys::OwnerKey;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 use waiaas_shared::view::OwnerView;
 
-use self::check::check;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::owner_key::KeyFile;
-use crate::pen::Pen;
+use crate::pen::{Elsewhere, Pen};
 use crate::signer::{Signer, failed};
+use crate::signing_key::SigningKey;
+use crate::signing_page::link;
 
 /// How an owner signs.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct SigningArgs {
-    /// Sign with this Ed25519 key file (a JSON array of 64 numbers); repeat it for each owner
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["envelope", "text_out"])]
-    owner_key: Vec<PathBuf>,
+    /// Sign with this key's file: an Ed25519 key file (a JSON array of 64 numbers) or an Ethereum keystore
+    /// (version 3); repeat it for each owner
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["envelope", "text_out", "draft"])]
+    pub(crate) owner_key: Vec<PathBuf>,
+    /// Read a keystore's password from this open file descriptor instead of asking; repeat it for each
+    /// keystore
+    #[arg(long, value_name = "N", requires = "owner_key")]
+    pub(crate) owner_password_fd: Vec<u32>,
     /// Sign elsewhere, as this owner (if there is only one: that one), repeated for each; the
     /// signatures are read from stdin, a line each
-    #[arg(long, value_name = "OWNER")]
-    owner: Vec<OwnerId>,
-    /// How the wallet wraps the text: ed25519-plain, ed25519-offchain-v0, ed25519-offchain-v1, eip191
-    #[arg(long, value_name = "NAME", value_parser = envelope)]
-    envelope: Option<Envelope>,
+    #[arg(long, value_name = "OWNER", conflicts_with = "draft")]
+    pub(crate) owner: Vec<OwnerId>,
+    /// How the wallet must have wrapped the text: ed25519-plain, ed25519-offchain-v0,
+    /// ed25519-offchain-v1, eip191; without it that is found from the signature
+    #[arg(long, value_name = "NAME", value_parser = envelope, conflicts_with = "draft")]
+    pub(crate) envelope: Option<Envelope>,
     /// Write the exact text to this new file, for a wallet that signs elsewhere
-    #[arg(long, value_name = "FILE")]
-    text_out: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", conflicts_with = "draft")]
+    pub(crate) text_out: Option<PathBuf>,
+    /// Print the text and end with 6: it is signed elsewhere and handed in with `waiaas statement submit`
+    #[arg(long)]
+    pub(crate) draft: bool,
     /// Sign without being asked; the text is still shown on stderr
     #[arg(long)]
-    yes: bool,
+    pub(crate) yes: bool,
 }
 
 /// Reads the name of an envelope.
@@ -56,10 +68,76 @@ pub(crate) fn envelope(text: &str) -> Result<Envelope, String> {
 pub(crate) struct SignedStatement {
     /// Which statement.
     pub(crate) statement: StatementId,
-    /// Its text, for a new key that signs it too.
-    pub(crate) text: String,
+    /// The draft, for a new key that signs it too.
+    pub(crate) draft: Draft,
     /// The signatures over its text.
     pub(crate) signatures: Vec<OwnerSignature>,
+}
+
+/// A text that the signer wrote, checked to be the one that was asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    /// Which statement.
+    pub(crate) statement: StatementId,
+    /// Exactly what is signed.
+    pub(crate) text: String,
+    /// As recomputed here from what was asked; the text's last line has the same.
+    pub(crate) digest: Digest,
+}
+
+impl Draft {
+    /// Checks a text against what was asked.
+    pub(crate) fn check(
+        text: String,
+        statement: StatementId,
+        signer: SignerId,
+        facts: &StatementFacts,
+    ) -> Result<Self, Failure> {
+        let digest = check::check(&text, statement, signer, facts).map_err(|flaw| {
+            Failure::internal("the signer's text is not the one that was asked for")
+                .why(flaw)
+                .next("do not sign it; compare `waiaas --version` with the signer's in `waiaas status`")
+        })?;
+        Ok(Self {
+            statement,
+            text,
+            digest,
+        })
+    }
+
+    /// Shows the text byte for byte, and the digest. Whoever calls has found it to be a statement's text.
+    pub(crate) fn show(&self, output: &Output) {
+        let rule = "-".repeat(72);
+        output.say(format!(
+            "{rule}\n{}\n{rule}\nDigest, recomputed here from what was asked: {}",
+            self.text, self.digest
+        ));
+    }
+
+    /// Prints it for a wallet elsewhere. The command was not carried out, and ends so.
+    fn leave(self, output: &Output, gateway_url: &str) -> Failure {
+        let submit = format!(
+            "waiaas statement submit {} --signature SIGNATURE",
+            self.statement
+        );
+        let page = link(gateway_url, &self.text);
+        let data = json!({
+            "statement": self.statement,
+            "text": self.text,
+            "digest": self.digest.to_string(),
+            "page": page,
+            "submit": submit,
+        });
+        match output.data(&self.text, &data) {
+            Err(failure) => failure,
+            Ok(()) => Failure::new(Exit::Pending, "drafted, nothing is changed yet")
+                .why(format!("{} waits for its signature, for an hour", self.statement))
+                .next(format!(
+                    "sign exactly this text, in a browser wallet by\n{page}\nor in your own copy of that page \
+                     (waiaas statement page FILE); then: {submit}"
+                )),
+        }
+    }
 }
 
 /// Who may sign, and how: an owner or a guardian.
@@ -84,31 +162,22 @@ impl From<&OwnerView> for Signatory {
 }
 
 impl SigningArgs {
-    /// Key files and identifiers of those who sign, for commands that name them otherwise.
-    pub(crate) const fn new(
-        owner_key: Vec<PathBuf>,
-        owner: Vec<OwnerId>,
-        envelope: Option<Envelope>,
-        text_out: Option<PathBuf>,
-        yes: bool,
-    ) -> Self {
-        Self {
-            owner_key,
-            owner,
-            envelope,
-            text_out,
-            yes,
-        }
-    }
-
-    /// How many owners sign.
+    /// How many owners sign; with a draft nobody does yet, and whoever hands it in is told.
     pub(crate) fn signers(&self) -> usize {
+        if self.draft {
+            return usize::MAX;
+        }
         self.owner_key.len().saturating_add(self.owner.len()).max(1)
     }
 
-    /// Whether signing needs no question.
-    pub(crate) const fn yes(&self) -> bool {
-        self.yes
+    /// For what is not handed in by `waiaas statement submit`.
+    pub(crate) fn refuse_draft(&self, because: &str) -> Result<(), Failure> {
+        match self.draft {
+            false => Ok(()),
+            true => Err(Failure::usage("this is signed while the command waits")
+                .why(because)
+                .next("leave --draft out, and paste the signature when it is asked for")),
+        }
     }
 
     /// Has the signer write the statement's text, and the owners sign it.
@@ -135,12 +204,16 @@ impl SigningArgs {
         facts: &StatementFacts,
         known: &[Signatory],
     ) -> Result<SignedStatement, Failure> {
-        let hands = self.hands(known)?;
-        let (statement, text) = draft(signer, facts).await?;
-        let signatures = self.signatures(output, &hands, &text)?;
+        if self.draft {
+            let draft = draft(signer, facts).await?;
+            return Err(draft.leave(output, &signer.gateway_url));
+        }
+        let hands = self.hands(output, known, &signer.gateway_url)?;
+        let draft = draft(signer, facts).await?;
+        let signatures = self.signatures(output, &hands, &draft)?;
         Ok(SignedStatement {
-            statement,
-            text,
+            statement: draft.statement,
+            draft,
             signatures,
         })
     }
@@ -149,38 +222,46 @@ impl SigningArgs {
     pub(crate) fn sign_text_if_any(
         &self,
         output: &Output,
-        text: &str,
+        signer: &Signer,
+        draft: &Draft,
         known: &[Signatory],
     ) -> Result<Vec<OwnerSignature>, Failure> {
         if self.owner_key.is_empty() && self.owner.is_empty() {
             return Ok(Vec::new());
         }
-        self.signatures(output, &self.hands(known)?, text)
+        let hands = self.hands(output, known, &signer.gateway_url)?;
+        self.signatures(output, &hands, draft)
     }
 
     fn signatures(
         &self,
         output: &Output,
         hands: &[Hand],
-        text: &str,
+        draft: &Draft,
     ) -> Result<Vec<OwnerSignature>, Failure> {
         hands
             .iter()
             .map(|hand| {
+                let made = hand.pen.sign(output, draft, self.yes)?;
                 Ok(OwnerSignature {
                     owner: hand.id,
-                    envelope: hand.pen.envelope,
-                    signature: hand.pen.sign(output, text, self.yes)?,
+                    envelope: made.envelope,
+                    signature: made.signature,
                 })
             })
             .collect()
     }
 
     /// Who signs, and how.
-    fn hands(&self, known: &[Signatory]) -> Result<Vec<Hand>, Failure> {
+    fn hands(
+        &self,
+        output: &Output,
+        known: &[Signatory],
+        gateway_url: &str,
+    ) -> Result<Vec<Hand>, Failure> {
         let mut hands = Vec::new();
-        for path in &self.owner_key {
-            let key = KeyFile::read(path)?;
+        let keys = SigningKey::read_all(&self.owner_key, &self.owner_password_fd, output)?;
+        for (path, key) in self.owner_key.iter().zip(keys) {
             let signatory = known
                 .iter()
                 .find(|known| known.key == key.owner())
@@ -194,7 +275,7 @@ impl SigningArgs {
                 })?;
             hands.push(Hand {
                 id: signatory.id,
-                pen: Pen::of_file(key),
+                pen: Pen::Here(key),
             });
         }
         let named = match (self.owner.as_slice(), known) {
@@ -223,12 +304,13 @@ impl SigningArgs {
             let text_out = self.text_out.clone().filter(|_| hands.is_empty());
             hands.push(Hand {
                 id: signatory.id,
-                pen: Pen {
+                pen: Pen::Elsewhere(Elsewhere {
                     key: signatory.key,
-                    envelope: self.envelope.unwrap_or(signatory.envelope),
-                    file: None,
+                    usual: signatory.envelope,
+                    envelope: self.envelope,
                     text_out,
-                },
+                    gateway_url: gateway_url.to_owned(),
+                }),
             });
         }
         Ok(hands)
@@ -241,30 +323,32 @@ struct Hand {
 }
 
 /// Has the signer write a text, and checks that it is the text for these facts.
-pub(crate) async fn draft(
-    signer: &Signer,
-    facts: &StatementFacts,
-) -> Result<(StatementId, String), Failure> {
+pub(crate) async fn draft(signer: &Signer, facts: &StatementFacts) -> Result<Draft, Failure> {
     let drafted = signer
         .client
         .draft_statement(facts)
         .await
         .map_err(failed("no text to sign was written"))?;
-    check(&drafted.text, drafted.statement, signer.pin.signer, facts).map_err(|flaw| {
-        Failure::internal("the signer's text is not the one that was asked for")
-            .why(flaw)
-            .next("do not sign it; compare `waiaas --version` with the signer's in `waiaas status`")
-    })?;
-    Ok((drafted.statement, drafted.text))
+    Draft::check(drafted.text, drafted.statement, signer.pin.signer, facts)
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::owner_key::KeyFile;
 
     /// The golden file ends with a line feed, the text does not.
-    const TEXT: &str =
+    pub(crate) const TEXT: &str =
         include_str!("../../shared/tests/golden/statements/release-pause.txt").trim_ascii_end();
+
+    /// A draft of this text, without any check.
+    pub(crate) fn draft_of(text: &str) -> Draft {
+        Draft {
+            statement: StatementId::from_bytes([0x22; 16]),
+            text: text.to_owned(),
+            digest: Digest::from_bytes([0; 32]),
+        }
+    }
 
     /// Each signs the same text, with a file or elsewhere, in one go.
     #[test]
@@ -283,34 +367,44 @@ mod tests {
                 envelope: Envelope::Ed25519Plain,
             });
         }
-        let signing = |files: &[PathBuf], owners: Vec<OwnerId>| {
-            SigningArgs::new(files.to_vec(), owners, None, Some("text".into()), true)
+        let signing = |files: &[PathBuf], owners: Vec<OwnerId>| SigningArgs {
+            owner_key: files.to_vec(),
+            owner: owners,
+            text_out: Some("text".into()),
+            yes: true,
+            ..SigningArgs::default()
+        };
+        let output = Output::new(false);
+        let hands = |signing: &SigningArgs, known: &[Signatory]| {
+            signing.hands(&output, known, "http://127.0.0.1:3100")
         };
         let two = signing(&files[..2], Vec::new());
-        let output = Output::new(false);
-        let hands = two.hands(&known).unwrap();
-        let signed = two.signatures(&output, &hands, TEXT).unwrap();
+        let pens = hands(&two, &known).unwrap();
+        let signed = two.signatures(&output, &pens, &draft_of(TEXT)).unwrap();
         let owners: Vec<_> = signed.iter().map(|signature| signature.owner).collect();
         assert_eq!((two.signers(), owners), (2, vec![known[0].id, known[1].id]));
         assert_ne!(signed[0].signature, signed[1].signature);
         let mixed = signing(&files[..1], vec![known[2].id]);
         assert_eq!(
-            (mixed.signers(), mixed.hands(&known).unwrap().len()),
+            (mixed.signers(), hands(&mixed, &known).unwrap().len()),
             (2, 2)
         );
         let elsewhere = signing(&[], vec![known[0].id, known[2].id]);
-        let hands = elsewhere.hands(&known).unwrap();
-        let written = hands.iter().filter(|hand| hand.pen.text_out.is_some());
+        let pens = hands(&elsewhere, &known).unwrap();
+        let written = pens.iter().filter(|hand| match &hand.pen {
+            Pen::Elsewhere(elsewhere) => elsewhere.text_out.is_some(),
+            Pen::Here(_) => false,
+        });
         assert_eq!(
-            (hands.len(), written.count()),
+            (pens.len(), written.count()),
             (2, 1),
             "the text is written once"
         );
-        assert!(signing(&files[2..], Vec::new()).hands(&known[..2]).is_err());
+        assert!(hands(&signing(&files[2..], Vec::new()), &known[..2]).is_err());
         let nobody = signing(&[], Vec::new());
-        assert!(nobody.hands(&known).is_err(), "which of three?");
+        assert!(hands(&nobody, &known).is_err(), "which of three?");
         assert_eq!(
-            (nobody.signers(), nobody.hands(&known[..1]).unwrap().len()),
+            (nobody.signers(), hands(&nobody, &known[..1]).unwrap().len()),
             (1, 1)
         );
     }

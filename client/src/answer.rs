@@ -3,7 +3,7 @@
 
 use capnp::struct_list;
 use waiaas_schema::types_capnp::{
-    draft, event_page, outcome, status, submit_result, verdict, violation,
+    draft, event_page, outcome, renew_result, status, submit_result, verdict, violation,
 };
 use waiaas_shared::amount::Amount;
 use waiaas_shared::codec::from_canonical;
@@ -12,7 +12,7 @@ use waiaas_shared::digest::Digest;
 use waiaas_shared::ids::{SignerId, StatementId, TransactionId};
 use waiaas_shared::intent::IntentView;
 use waiaas_shared::policy::evaluate::Tier;
-use waiaas_shared::time::Millis;
+use waiaas_shared::time::{Millis, WallTime};
 
 use crate::{ClientError, Result};
 
@@ -113,6 +113,15 @@ pub struct SignedPayment {
     pub tier: Tier,
     /// Whether these are the bytes of an earlier answer; nothing was charged again.
     pub replay: bool,
+}
+
+/// A session that was renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Renewed {
+    /// The event that renewed it.
+    pub sequence: u64,
+    /// When it ends now.
+    pub ends: WallTime,
 }
 
 /// A dry run that passes.
@@ -302,6 +311,16 @@ pub(crate) fn drafted(reader: draft::Reader<'_>) -> Result<Drafted> {
             text: owned(issued.get_text())?,
         }),
         draft::Denied(list) => Err(refusal(list)),
+    }
+}
+
+pub(crate) fn renewed(reader: renew_result::Reader<'_>) -> Result<Renewed> {
+    match reader.which().map_err(protocol)? {
+        renew_result::Renewed(renewed) => Ok(Renewed {
+            sequence: renewed.get_sequence(),
+            ends: WallTime::from_millis(renewed.get_ends_unix_millis()),
+        }),
+        renew_result::Denied(list) => Err(refusal(list)),
     }
 }
 

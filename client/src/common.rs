@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use capnp::struct_list;
 use waiaas_schema::types_capnp::owner_signature;
+use waiaas_shared::agent::AgentView;
 use waiaas_shared::codec::{from_canonical, to_canonical};
-use waiaas_shared::ids::{SessionId, StatementId, TransactionId, WalletId};
+use waiaas_shared::ids::{AgentId, SessionId, StatementId, TransactionId, WalletId};
 use waiaas_shared::intent::IntentView;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::OwnerSignature;
@@ -140,6 +141,38 @@ impl<S: Socket> Client<S> {
     pub async fn revoke_session(&self, session: SessionId) -> Result<u64> {
         let mut request = self.common.revoke_session_request();
         request.get().set_session(session.to_string());
+        Ok(request.send().promise.await?.get()?.get_sequence())
+    }
+
+    /// Every agent.
+    ///
+    /// # Errors
+    /// [`crate::ClientError`].
+    pub async fn agents(&self) -> Result<Vec<AgentView>> {
+        let response = self.common.agents_request().send().promise.await?;
+        let list = response.get()?.get_canonical().map_err(protocol)?;
+        list.iter()
+            .map(|view| from_canonical(view.map_err(protocol)?).map_err(protocol))
+            .collect()
+    }
+
+    /// Suspends an agent; the event's number.
+    ///
+    /// # Errors
+    /// [`crate::ClientError`].
+    pub async fn suspend_agent(&self, agent: AgentId) -> Result<u64> {
+        let mut request = self.common.suspend_agent_request();
+        request.get().set_agent(agent.to_string());
+        Ok(request.send().promise.await?.get()?.get_sequence())
+    }
+
+    /// Begins an agent's end; the event's number.
+    ///
+    /// # Errors
+    /// [`crate::ClientError`].
+    pub async fn terminate_agent(&self, agent: AgentId) -> Result<u64> {
+        let mut request = self.common.terminate_agent_request();
+        request.get().set_agent(agent.to_string());
         Ok(request.send().promise.await?.get()?.get_sequence())
     }
 

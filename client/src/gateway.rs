@@ -1,9 +1,10 @@
-//! What `gateway.sock` offers alone: an agent's payment, judged or signed, and its bytes once more.
+//! What `gateway.sock` offers alone: an agent's payment, judged or signed, its bytes once more, and the
+//! renewal of a session.
 
 use waiaas_schema::types_capnp::spend_request;
 use waiaas_shared::ids::{SessionId, TransactionId};
 
-use crate::answer::{self, Paid, SignedPayment, WouldAllow, protocol};
+use crate::answer::{self, Paid, Renewed, SignedPayment, WouldAllow, protocol};
 use crate::{GatewayClient, Result};
 
 /// An agent's request as it came over HTTP, and the bytes proposed for it.
@@ -43,7 +44,47 @@ impl SpendRequest {
     }
 }
 
+/// An agent's request about its session as it came over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRequest {
+    /// Which session.
+    pub session: SessionId,
+    /// `@method` of the HTTP request (RFC 9421 section 2.2).
+    pub method: String,
+    /// `@path`.
+    pub path: String,
+    /// `@query`, with its leading `?`.
+    pub query: String,
+    /// The agent's key for this request.
+    pub idempotency_key: String,
+    /// Raw body, as signed.
+    pub body: Vec<u8>,
+    /// `Signature-Input`; empty for a bearer session.
+    pub signature_input: String,
+    /// `Signature`; empty for a bearer session.
+    pub signature: String,
+}
+
 impl GatewayClient {
+    /// Renews a session inside of the bounds that its owner signed.
+    ///
+    /// # Errors
+    /// [`crate::ClientError`], `Denied` among them.
+    pub async fn renew_session(&self, asked: &SessionRequest) -> Result<Renewed> {
+        let mut request = self.own.renew_session_request();
+        let mut builder = request.get().init_request();
+        builder.set_session(asked.session.to_string());
+        builder.set_method(&asked.method);
+        builder.set_path(&asked.path);
+        builder.set_query(&asked.query);
+        builder.set_idempotency_key(&asked.idempotency_key);
+        builder.set_body(&asked.body);
+        builder.set_signature_input(&asked.signature_input);
+        builder.set_signature(&asked.signature);
+        let response = request.send().promise.await?;
+        answer::renewed(response.get()?.get_result().map_err(protocol)?)
+    }
+
     /// Dry run: what `sign` would decide now; nothing is reserved and no request signature is needed.
     ///
     /// # Errors

@@ -15,10 +15,11 @@ mod secret;
 
 pub use admin::{Initialized, NewWallet};
 pub use answer::{
-    Drafted, EventPage, EventRecord, Paid, SignedPayment, SignerStatus, Submitted, WouldAllow,
+    Drafted, EventPage, EventRecord, Paid, Renewed, SignedPayment, SignerStatus, Submitted,
+    WouldAllow,
 };
 pub use connect::{AdminClient, AdminSocket, Client, GatewayClient, GatewaySocket, Socket};
-pub use gateway::SpendRequest;
+pub use gateway::{SessionRequest, SpendRequest};
 pub use remote::Remote;
 pub use secret::{SECRET_LIMIT_BYTES, Ticket};
 

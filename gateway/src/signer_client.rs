@@ -11,8 +11,8 @@ use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use waiaas_client::{
-    ClientError, EventPage, GatewayClient, GatewaySocket, Paid, Remote, SignedPayment,
-    SignerStatus, SpendRequest, WouldAllow,
+    ClientError, EventPage, GatewayClient, GatewaySocket, Paid, Remote, Renewed, SessionRequest,
+    SignedPayment, SignerStatus, SpendRequest, WouldAllow,
 };
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::ids::{SessionId, TransactionId, WalletId};
@@ -111,6 +111,8 @@ pub trait SignerPort: Send + Sync + fmt::Debug {
     fn signed_transaction(&self, transaction: TransactionId) -> Answer<SignedPayment>;
     /// Pause a wallet, or everything.
     fn pause(&self, wallet: Option<WalletId>) -> Answer<u64>;
+    /// Renew a session.
+    fn renew_session(&self, request: SessionRequest) -> Answer<Renewed>;
     /// Revoke a session.
     fn revoke_session(&self, session: SessionId) -> Answer<u64>;
     /// Throw the kill switch.
@@ -226,6 +228,10 @@ impl SignerPort for SocketSigner {
 
     fn pause(&self, wallet: Option<WalletId>) -> Answer<u64> {
         self.call(move |client| async move { client.pause(wallet).await })
+    }
+
+    fn renew_session(&self, request: SessionRequest) -> Answer<Renewed> {
+        self.call(move |client| async move { client.renew_session(&request).await })
     }
 
     fn revoke_session(&self, session: SessionId) -> Answer<u64> {

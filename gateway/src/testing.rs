@@ -17,7 +17,8 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
 use waiaas_client::{
-    EventPage, EventRecord, Paid, SignedPayment, SignerStatus, SpendRequest, WouldAllow,
+    EventPage, EventRecord, Paid, Renewed, SessionRequest, SignedPayment, SignerStatus,
+    SpendRequest, WouldAllow,
 };
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::{Amount, Decimals};
@@ -145,10 +146,17 @@ fn view(id: SessionId, credential: Credential) -> SessionView {
             count: 100,
             expires: WallTime::from_millis(NOON + 30 * 24 * 3_600_000),
             credential,
+            recipients: None,
+            operations: None,
+            renewal: None,
+            agent: None,
         },
         usage: SessionUsage::default(),
         state: SessionState::Active,
         remaining: Vec::new(),
+        ends: WallTime::from_millis(NOON + 30 * 24 * 3_600_000),
+        renewals: 0,
+        stage: None,
     }
 }
 
@@ -176,6 +184,7 @@ pub(crate) struct Inside {
     bodies: HashMap<Digest, Digest>,
     pub(crate) calls: Vec<&'static str>,
     pub(crate) signed: Vec<SpendRequest>,
+    pub(crate) renewals: Vec<SessionRequest>,
     /// What the payments asked for from now on wait for.
     pub(crate) waits: Waits,
     /// Milliseconds of the DELAY clock.
@@ -211,6 +220,7 @@ impl FakeSigner {
                 bodies: HashMap::new(),
                 calls: Vec::new(),
                 signed: Vec::new(),
+                renewals: Vec::new(),
                 waits: Waits::default(),
                 run: 0,
                 kept: Vec::new(),
@@ -363,6 +373,7 @@ impl Inside {
             kept_until: WallTime::from_millis(u64::MAX),
             request_nonce: None,
             submit: body.submit,
+            from: None,
             replaces: body.replaces.map(|transaction| Replaces {
                 transaction,
                 tries: 1,
@@ -489,6 +500,8 @@ impl SignerPort for FakeSigner {
                 networks: vec![chain_id()],
                 paused: false,
                 nonces: Vec::new(),
+                closed: false,
+                former: Vec::new(),
             };
             let foreign = WalletId::from_bytes([6; 16]);
             Ok(vec![
@@ -567,6 +580,21 @@ impl SignerPort for FakeSigner {
                 origin: Origin::Gateway,
             },
         )
+    }
+
+    fn renew_session(&self, request: SessionRequest) -> Answer<Renewed> {
+        self.with(|inside| inside.renewals.push(request.clone()));
+        self.answer("renew", move |inside| {
+            let view = inside.sessions.get_mut(&request.session);
+            let view = view.ok_or(Code::SessionUnknown)?;
+            let renewal = view.grant.renewal.ok_or(Code::SessionNotRenewable)?;
+            view.ends = renewal.until;
+            view.renewals += 1;
+            Ok(Renewed {
+                sequence: 77,
+                ends: renewal.until,
+            })
+        })
     }
 
     fn revoke_session(&self, session: SessionId) -> Answer<u64> {

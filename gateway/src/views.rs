@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use waiaas_shared::ids::{SessionId, WalletId};
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::session::SessionGrant;
+use waiaas_shared::time::WallTime;
 use waiaas_shared::view::{SessionState, WalletView};
 
 use crate::signer_client::{SignerError, SignerPort};
@@ -31,6 +32,8 @@ pub struct KnownSession {
     pub grant: SessionGrant,
     /// Whether it could be used when it was read.
     pub state: SessionState,
+    /// When it ends unless it is renewed.
+    pub ends: WallTime,
 }
 
 /// Every wallet, in the signer's order.
@@ -128,6 +131,7 @@ impl Views {
             id,
             grant: view.grant,
             state: view.state,
+            ends: view.ends,
         });
         self.keep(generation, |kept| {
             if kept.sessions.len() >= SESSIONS {

@@ -107,6 +107,12 @@ codes! {
     SessionTotal = 46, "session_total", PayLess, "More than the session has left.";
     SessionCount = 47, "session_count", AskOwner, "The session has made all its transactions.";
     SessionSignOnly = 48, "session_sign_only", AskOwner, "Policy does not let EVM transactions be signed without sending.";
+    SessionRecipient = 200, "session_recipient", AskOwner, "The session does not let this recipient receive.";
+    SessionOperation = 201, "session_operation", AskOwner, "The session does not cover what the transaction does.";
+    SessionNotRenewable = 202, "session_not_renewable", AskOwner, "The session's grant allows no renewal.";
+    SessionRenewalCount = 203, "session_renewal_count", AskOwner, "The session was renewed as often as its grant allows.";
+    SessionRenewalEnd = 204, "session_renewal_end", AskOwner, "The session ends at its absolute end already: no renewal leads beyond it.";
+    SessionRenewalEarly = 205, "session_renewal_early", Wait, "The session was renewed a short while ago: half of a renewal's time must pass first.";
 
     // Wallets.
     WalletUnknown = 60, "wallet_unknown", Stop, "No such wallet.";
@@ -114,6 +120,13 @@ codes! {
     NonceNotAttested = 62, "nonce_not_attested", AskOwner, "The owner has not attested this wallet's first nonce on this chain.";
     NonceNotZero = 63, "nonce_not_zero", Stop, "Unsigned EVM bytes carry nonce 0: the signer issues nonces.";
     KeyKnown = 64, "key_known", Stop, "This public key belongs to a wallet already.";
+    WalletClosed = 210, "wallet_closed", Stop, "The wallet, or the key that it had then, is closed: only the owner's withdrawals are signed for it.";
+
+    // Agents.
+    AgentUnknown = 211, "agent_unknown", Stop, "No such agent.";
+    AgentNotActive = 212, "agent_not_active", AskOwner, "The session's agent is registered and not active yet: an owner signature activates it.";
+    AgentSuspended = 213, "agent_suspended", AskOwner, "The session's agent is suspended: an owner signature activates it again.";
+    AgentTerminated = 214, "agent_terminated", Stop, "The agent is terminating or terminated: nothing is signed for it any more.";
 
     // Policy.
     PolicyMissing = 80, "policy_missing", AskOwner, "No policy is adopted: everything is denied.";

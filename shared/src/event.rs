@@ -6,12 +6,13 @@
 use minicbor::{Decode, Encode};
 
 use crate::address::Account;
+use crate::agent::AgentStage;
 use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId, ChainId};
 use crate::denial::Code;
 use crate::digest::Digest;
 use crate::effect::Effect;
-use crate::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use crate::ids::{AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
 use crate::intent::{Intent, IntentEnd};
 use crate::keys::{KeyPath, OwnerKey};
 use crate::owner_change::OwnerChange;
@@ -474,6 +475,106 @@ pub enum EventBody {
         #[n(1)]
         signers: Vec<OwnerId>,
     },
+    /// A session was renewed inside of its grant's bounds; identifier, counters and grant stay.
+    #[n(40)]
+    SessionRenewed {
+        /// Which.
+        #[n(0)]
+        session: SessionId,
+        /// When it ends now.
+        #[n(1)]
+        ends: WallTime,
+        /// The request signature's nonce, of a session that is bound to an agent's key.
+        #[n(2)]
+        request_nonce: Option<RequestNonce>,
+    },
+    /// A `CloseWallet` statement was signed.
+    #[n(41)]
+    WalletClosed {
+        /// Which.
+        #[n(0)]
+        wallet: WalletId,
+        /// The statement.
+        #[n(1)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(2)]
+        signers: Vec<OwnerId>,
+    },
+    /// A `RotateWallet` statement was signed: the wallet has a new key, and the old one is closed.
+    #[n(42)]
+    WalletRotated {
+        /// Which.
+        #[n(0)]
+        wallet: WalletId,
+        /// Where the new key comes from; given once.
+        #[n(1)]
+        path: KeyPath,
+        /// Its address.
+        #[n(2)]
+        account: Account,
+        /// Its first nonce on each EVM network.
+        #[n(3)]
+        first_nonce: u64,
+        /// The statement.
+        #[n(4)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(5)]
+        signers: Vec<OwnerId>,
+    },
+    /// A `RegisterAgent` statement was signed.
+    #[n(43)]
+    AgentRegistered {
+        /// The new agent.
+        #[n(0)]
+        agent: AgentId,
+        /// Created, or active at once.
+        #[n(1)]
+        stage: AgentStage,
+        /// The statement.
+        #[n(2)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(3)]
+        signers: Vec<OwnerId>,
+    },
+    /// An `ActivateAgent` statement was signed.
+    #[n(44)]
+    AgentActivated {
+        /// Which.
+        #[n(0)]
+        agent: AgentId,
+        /// The statement.
+        #[n(1)]
+        statement: StatementId,
+        /// Who signed.
+        #[n(2)]
+        signers: Vec<OwnerId>,
+    },
+    /// An agent was suspended, or is terminating.
+    #[n(45)]
+    AgentStopped {
+        /// Which.
+        #[n(0)]
+        agent: AgentId,
+        /// Its new stage.
+        #[n(1)]
+        stage: AgentStage,
+        /// Who asked.
+        #[n(2)]
+        origin: Origin,
+    },
+    /// Nothing of a terminating agent waits any more: it is terminated, and its sessions are revoked.
+    #[n(46)]
+    AgentTerminated {
+        /// Which.
+        #[n(0)]
+        agent: AgentId,
+        /// Its sessions that could have been used again.
+        #[n(1)]
+        sessions: Vec<SessionId>,
+    },
 }
 
 /// A payment as it was charged.
@@ -526,8 +627,11 @@ pub struct Spend {
     /// Whether the gateway was asked to send it.
     #[n(14)]
     pub submit: bool,
-    /// The earlier payment that it replaces, if any.
+    /// The wallet's former address that pays: a withdrawal after a rotation. None: its own.
     #[n(15)]
+    pub from: Option<Account>,
+    /// The earlier payment that it replaces, if any.
+    #[n(16)]
     pub replaces: Option<Replaces>,
 }
 

@@ -143,6 +143,8 @@ identifiers! {
     SessionId = "session";
     /// One requested transaction: the gateway's transaction and the signer's intent share it.
     TransactionId = "tx";
+    /// One agent, to which sessions may belong.
+    AgentId = "agent";
     /// One text that the signer wrote for an owner to sign; used once.
     StatementId = "statement";
 }

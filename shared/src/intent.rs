@@ -125,6 +125,9 @@ pub enum IntentEnd {
     /// The kill switch was thrown.
     #[n(4)]
     Killed,
+    /// Its wallet was closed, or moved to a new key.
+    #[n(5)]
+    WalletClosed,
 }
 
 impl Intent {

@@ -47,6 +47,27 @@ const fn default_submit() -> bool {
     true
 }
 
+/// A request that says nothing but which signer is meant: `POST /v1/session/renew`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignerRequest {
+    /// The signer that the agent means; no other may serve the request.
+    pub signer: SignerId,
+}
+
+impl SignerRequest {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// [`Code::BodyTooLarge`], or [`Code::BodyMalformed`] for anything that is not exactly this shape.
+    pub fn parse(body: &[u8]) -> Result<Self, Code> {
+        if body.len() > BODY_LIMIT_BYTES {
+            return Err(Code::BodyTooLarge);
+        }
+        serde_json::from_slice(body).map_err(|_| Code::BodyMalformed)
+    }
+}
+
 /// What a request asks for, with names and units resolved by a policy document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transfer {

@@ -1,18 +1,26 @@
 //! Session grants: what an owner lets one agent do, and the judgement of a payment by them. The
 //! signer registers grants and counts; a gateway's token only points at one.
 
+mod constraints;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode};
 
 use crate::amount::Amount;
-use crate::caip::AssetId;
+use crate::caip::{AccountId, AssetId, ChainId};
 use crate::denial::{Code, Violation};
 use crate::digest::Digest;
-use crate::ids::WalletId;
+use crate::effect::Effect;
+use crate::ids::{AgentId, WalletId};
 use crate::keys::AgentKey;
+use crate::policy::document::PolicyDocument;
 use crate::policy::evaluate::Charges;
 use crate::time::WallTime;
+
+pub use self::constraints::{Operation, RENEWAL_LEAST, RENEWALS_LIMIT, Renewal, SessionRecipients};
 
 /// How a request proves that it belongs to the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -38,12 +46,24 @@ pub struct SessionGrant {
     /// Most transactions in its whole life.
     #[n(2)]
     pub count: u32,
-    /// Absolute end, on the upper-bound clock.
+    /// Its end unless it is renewed, on the upper-bound clock.
     #[n(3)]
     pub expires: WallTime,
     /// How requests prove that they belong to it.
     #[n(4)]
     pub credential: Credential,
+    /// Who may receive; none: whom policy lets.
+    #[n(5)]
+    pub recipients: Option<SessionRecipients>,
+    /// What a payment may do; sorted, each once, at least one. None: transfers.
+    #[n(6)]
+    pub operations: Option<Vec<Operation>>,
+    /// How far it may be renewed; none: not at all.
+    #[n(7)]
+    pub renewal: Option<Renewal>,
+    /// The agent that it belongs to; none: only itself.
+    #[n(8)]
+    pub agent: Option<AgentId>,
 }
 
 /// Limits of one asset, in base units, fees included.
@@ -92,6 +112,31 @@ impl SessionGrant {
                 .is_sorted_by(|one, other| one.asset < other.asset)
             && limits_rise
             && self.count > 0
+            && self
+                .recipients
+                .as_ref()
+                .is_none_or(SessionRecipients::is_well_formed)
+            && self.operations.as_ref().is_none_or(|operations| {
+                !operations.is_empty() && operations.is_sorted_by(|one, other| one < other)
+            })
+            && self
+                .renewal
+                .is_none_or(|renewal| renewal.is_well_formed(self.expires))
+    }
+
+    /// The end that no renewal moves.
+    #[must_use]
+    pub fn absolute_end(&self) -> WallTime {
+        self.renewal.map_or(self.expires, |renewal| renewal.until)
+    }
+
+    /// Whether a payment may do this.
+    #[must_use]
+    pub fn allows(&self, operation: Operation) -> bool {
+        match &self.operations {
+            Some(operations) => operations.contains(&operation),
+            None => operation.is_transfer(),
+        }
     }
 
     /// The limits of an asset.
@@ -138,6 +183,36 @@ impl SessionGrant {
             {
                 let left = limit.total.remaining_after(before);
                 violations.push(Violation::limit(Code::SessionTotal, *asset, *charge, left));
+            }
+        }
+        violations
+    }
+
+    /// Every constraint on operations and recipients that a payment breaks under these binding
+    /// documents; empty if none.
+    #[must_use]
+    pub fn narrowed<'a>(
+        &self,
+        chain: ChainId,
+        effects: &[Effect],
+        documents: impl Iterator<Item = &'a PolicyDocument> + Clone,
+    ) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        let mut operations = effects
+            .iter()
+            .filter_map(|effect| Operation::of(effect, chain));
+        if !operations.all(|operation| self.allows(operation)) {
+            violations.push(Violation::of(Code::SessionOperation));
+        }
+        if let Some(recipients) = &self.recipients {
+            let mut receivers = effects.iter().filter_map(Effect::recipient);
+            let all = receivers.all(|to| {
+                // What cannot be an account of the chain is in no list.
+                AccountId::new(chain, to)
+                    .is_ok_and(|account| recipients.allow(account, documents.clone()))
+            });
+            if !all {
+                violations.push(Violation::of(Code::SessionRecipient));
             }
         }
         violations

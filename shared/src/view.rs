@@ -3,6 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use crate::address::Account;
+use crate::agent::AgentStage;
 use crate::amount::Amount;
 use crate::caip::{AccountId, ChainId};
 use crate::ids::{OwnerId, SessionId, WalletId};
@@ -10,7 +11,7 @@ use crate::keys::{KeyPath, OwnerKey};
 use crate::owner_change::{NewKey, PendingChange, Standing};
 use crate::session::{SessionGrant, SessionUsage};
 use crate::statement::verify::Envelope;
-use crate::time::RunTime;
+use crate::time::{RunTime, WallTime};
 
 /// One wallet.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -33,6 +34,27 @@ pub struct WalletView {
     pub paused: bool,
     /// Nonces by EVM network.
     #[n(5)]
+    pub nonces: Vec<NonceView>,
+    /// Whether it is closed: only withdrawals are signed for it.
+    #[n(6)]
+    pub closed: bool,
+    /// The keys it had before; withdrawals alone are signed with them.
+    #[n(7)]
+    pub former: Vec<FormerKey>,
+}
+
+/// A key that a wallet had before a rotation.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct FormerKey {
+    /// Where it comes from.
+    #[n(0)]
+    pub path: KeyPath,
+    /// Its address.
+    #[n(1)]
+    pub account: Account,
+    /// Its nonces by EVM network.
+    #[n(2)]
     pub nonces: Vec<NonceView>,
 }
 
@@ -105,6 +127,15 @@ pub struct SessionView {
     /// What may still be spent now, under session and policy together, by wallet and asset.
     #[n(4)]
     pub remaining: Vec<Remaining>,
+    /// When it ends unless it is renewed again.
+    #[n(5)]
+    pub ends: WallTime,
+    /// How often it was renewed.
+    #[n(6)]
+    pub renewals: u32,
+    /// The stage of the agent that it belongs to; none: it belongs to none.
+    #[n(7)]
+    pub stage: Option<AgentStage>,
 }
 
 /// Whether a session can be used.

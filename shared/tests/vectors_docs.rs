@@ -13,7 +13,9 @@ use waiaas_shared::caip::{AccountId, AssetId, ChainId, Family};
 use waiaas_shared::codec::{from_canonical, to_canonical};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::Event;
-use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use waiaas_shared::ids::{
+    AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId,
+};
 use waiaas_shared::keys::AgentKey;
 use waiaas_shared::log::{LogError, SignedHead, Verifier};
 use waiaas_shared::session::SessionLimit;
@@ -62,7 +64,8 @@ fn identifier(prefix: &str, text: &str) -> Option<[u8; 16]> {
         OwnerId,
         SessionId,
         TransactionId,
-        StatementId
+        StatementId,
+        AgentId
     )
 }
 
@@ -85,7 +88,8 @@ fn written(prefix: &str, bytes: &[u8], counter: Option<u32>) -> String {
         OwnerId,
         SessionId,
         TransactionId,
-        StatementId
+        StatementId,
+        AgentId
     )
 }
 

@@ -4,6 +4,8 @@ pub mod authority;
 pub mod config;
 pub mod core;
 pub mod ledger;
+#[cfg(test)]
+mod model;
 pub mod rpc;
 pub mod sandbox;
 pub mod sys;

@@ -31,6 +31,8 @@ KINDS = {
     24: "owner_change_scheduled", 25: "owner_change_cancelled",
     26: "owner_change_effective", 27: "owner_change_voided", 28: "owner_suspended", 29: "suspension_lifted",
     30: "credited", 31: "guardian_stopped", 32: "retired",
+    40: "session_renewed", 41: "wallet_closed", 42: "wallet_rotated", 43: "agent_registered", 44: "agent_activated",
+    45: "agent_stopped", 46: "agent_terminated",
 }
 
 

@@ -74,6 +74,10 @@ pub fn grant(
         count: 100_000,
         expires: now().after(Millis::from_hours(24)),
         credential: Credential::AgentKey(AgentKey::from_bytes(key.verifying_key().to_bytes())),
+        recipients: None,
+        operations: None,
+        renewal: None,
+        agent: None,
     }
 }
 

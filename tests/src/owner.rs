@@ -11,7 +11,7 @@ use waiaas_shared::amount::{Amount, Decimals};
 use waiaas_shared::caip::{AccountId, ChainId, Family};
 use waiaas_shared::codec::from_canonical;
 use waiaas_shared::event::{Event, EventBody};
-use waiaas_shared::ids::{OwnerId, SessionId};
+use waiaas_shared::ids::{OwnerId, SessionId, StatementId};
 use waiaas_shared::keys::OwnerKey;
 use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient};
 use waiaas_shared::session::SessionGrant;
@@ -109,10 +109,22 @@ impl Owner {
     pub async fn say(&self, facts: &StatementFacts) -> Result<Submitted> {
         let drafted = self.admin.draft_statement(facts).await?;
         let signatures = [self.signature(&drafted.text)?];
+        self.submit(drafted.statement, &signatures).await
+    }
+
+    /// Submits signatures over a statement, with the password.
+    ///
+    /// # Errors
+    /// When the signer refuses.
+    pub async fn submit(
+        &self,
+        statement: StatementId,
+        signatures: &[OwnerSignature],
+    ) -> Result<Submitted> {
         let ticket = self.admin.put_secret(PASSWORD).await?;
         Ok(self
             .admin
-            .submit_with_password(&ticket, drafted.statement, &signatures)
+            .submit_with_password(&ticket, statement, signatures)
             .await?)
     }
 

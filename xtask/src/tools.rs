@@ -20,6 +20,9 @@ pub mod surfnet;
 
 /// Where npm puts the EVM chain.
 const ANVIL: &str = "node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil";
+/// Prints the first browser that is installed: the one without a window, or any Chromium.
+const BROWSER_LOOKUP: &str = "command -v chromium-headless-shell || command -v chromium || \
+                              command -v chromium-browser || command -v google-chrome";
 /// Said of everything that is looked up and not there.
 const HOW: &str = "run `cargo xtask fetch-tools`";
 
@@ -84,6 +87,24 @@ pub fn python() -> Result<Command> {
     let mut command = Command::new(folder.join("venv/bin/python"));
     command.arg("-I");
     Ok(command)
+}
+
+/// A Chromium that runs without a window (or the one `WAIAAS_CHROMIUM` names).
+///
+/// # Errors
+/// When none is installed.
+pub fn chromium() -> Result<PathBuf> {
+    if let Some(given) = env::var_os("WAIAAS_CHROMIUM") {
+        return Ok(given.into());
+    }
+    let found = Command::new("sh")
+        .args(["-c", BROWSER_LOOKUP])
+        .stdin(Stdio::null())
+        .output()
+        .context("sh cannot be run")?;
+    let path = String::from_utf8(found.stdout).context("a path of text")?;
+    ensure!(found.status.success(), "no Chromium is installed: {HOW}");
+    Ok(path.trim_end().into())
 }
 
 /// Installs the JavaScript packages, anvil among them, unless they are there.

@@ -57,18 +57,26 @@ pub(crate) enum Command {
 /// How a guardian signs.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct GuardianArgs {
-    /// Sign with this guardian's Ed25519 key file
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["guardian_envelope", "text_out"])]
+    /// Sign with this guardian's key's file: an Ed25519 key file or an Ethereum keystore (version 3)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["guardian_envelope", "text_out", "draft"])]
     guardian_key: Vec<PathBuf>,
+    /// Read a keystore's password from this open file descriptor instead of asking; repeat it for each
+    /// keystore
+    #[arg(long, value_name = "N", requires = "guardian_key")]
+    guardian_password_fd: Vec<u32>,
     /// Sign elsewhere, as this guardian; the signature is read from stdin
-    #[arg(long, value_name = "GUARDIAN")]
+    #[arg(long, value_name = "GUARDIAN", conflicts_with = "draft")]
     guardian: Vec<OwnerId>,
-    /// How the wallet wraps the text: ed25519-plain, ed25519-offchain-v0, ed25519-offchain-v1, eip191
-    #[arg(long, value_name = "NAME", value_parser = envelope)]
+    /// How the wallet must have wrapped the text: ed25519-plain, ed25519-offchain-v0,
+    /// ed25519-offchain-v1, eip191; without it that is found from the signature
+    #[arg(long, value_name = "NAME", value_parser = envelope, conflicts_with = "draft")]
     guardian_envelope: Option<Envelope>,
     /// Write the exact text to this new file, for a wallet that signs elsewhere
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "draft")]
     text_out: Option<PathBuf>,
+    /// Print the text and end with 6: it is signed elsewhere and handed in with `waiaas statement submit`
+    #[arg(long)]
+    draft: bool,
     /// Sign without being asked; the text is still shown on stderr
     #[arg(long)]
     yes: bool,
@@ -76,13 +84,15 @@ pub(crate) struct GuardianArgs {
 
 impl From<GuardianArgs> for SigningArgs {
     fn from(args: GuardianArgs) -> Self {
-        Self::new(
-            args.guardian_key,
-            args.guardian,
-            args.guardian_envelope,
-            args.text_out,
-            args.yes,
-        )
+        Self {
+            owner_key: args.guardian_key,
+            owner_password_fd: args.guardian_password_fd,
+            owner: args.guardian,
+            envelope: args.guardian_envelope,
+            text_out: args.text_out,
+            draft: args.draft,
+            yes: args.yes,
+        }
     }
 }
 

@@ -7,7 +7,6 @@ use serde_json::json;
 use waiaas_shared::address::Account;
 use waiaas_shared::caip::AccountId;
 use waiaas_shared::ids::{OwnerId, StatementId};
-use waiaas_shared::keys::OwnerKey;
 use waiaas_shared::owner_change::Standing;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::Envelope;
@@ -18,7 +17,6 @@ use crate::commands::owner_change::{self, NewKeyArgs};
 use crate::duration::counted;
 use crate::failure::Failure;
 use crate::owner_key::KeyFile;
-use crate::pen::Pen;
 use crate::prompt::{PasswordArgs, PhraseArgs};
 use crate::signer::{Signer, failed};
 use crate::statement::{SigningArgs, draft, envelope};
@@ -77,7 +75,7 @@ pub(crate) enum Command {
         /// Whose key
         suspended: OwnerId,
         /// With the password instead of another owner's signature
-        #[arg(long, conflicts_with_all = ["owner_key", "owner", "envelope", "text_out", "yes"])]
+        #[arg(long, conflicts_with_all = ["owner_key", "owner_password_fd", "owner", "envelope", "text_out", "draft", "yes"])]
         without_signature: bool,
         #[command(flatten)]
         signing: SigningArgs,
@@ -118,13 +116,17 @@ pub(crate) enum Command {
 /// Which key, and how it signs.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EnrolArgs {
-    /// The key's file
+    /// The key's file: an Ed25519 key file or an Ethereum keystore (version 3)
     #[arg(long, value_name = "FILE", required_unless_present = "address", conflicts_with_all = ["address", "envelope", "text_out"])]
     key_file: Option<PathBuf>,
+    /// Read the keystore's password from this open file descriptor instead of asking
+    #[arg(long, value_name = "N", requires = "key_file")]
+    key_password_fd: Option<u32>,
     /// The key's address, of a wallet that signs elsewhere (Solana or EVM); the signature is read from stdin
     #[arg(long, value_name = "ADDRESS")]
     address: Option<Account>,
-    /// How that wallet wraps the text: ed25519-plain, ed25519-offchain-v0, ed25519-offchain-v1, eip191
+    /// How that wallet must have wrapped the text: ed25519-plain, ed25519-offchain-v0,
+    /// ed25519-offchain-v1, eip191; without it that is found from the signature
     #[arg(long, value_name = "NAME", value_parser = envelope)]
     envelope: Option<Envelope>,
     /// Write the exact text to this new file, for a wallet that signs elsewhere
@@ -234,41 +236,34 @@ fn keygen(app: &App, out: Option<PathBuf>) -> Result<(), Failure> {
 }
 
 async fn enrol(app: &App, args: EnrolArgs) -> Result<(), Failure> {
-    let pen = match (args.key_file, args.address) {
-        (Some(path), _) => Pen::of_file(KeyFile::read(&path)?),
-        (None, Some(address)) => {
-            let (key, usual) = match address {
-                Account::Solana(address) => (OwnerKey::Ed25519(address), Envelope::Ed25519Plain),
-                Account::Evm(address) => (OwnerKey::Secp256k1(address), Envelope::Eip191),
-            };
-            Pen {
-                key,
-                envelope: args.envelope.unwrap_or(usual),
-                file: None,
-                text_out: args.text_out,
-            }
-        }
-        (None, None) => return Err(Failure::usage("give --key-file or --address")),
-    };
+    let pen = owner_change::pen(
+        app,
+        args.key_file,
+        args.key_password_fd,
+        args.address,
+        args.envelope,
+        args.text_out,
+    )?;
     let signer = Signer::connect(app).await?;
+    let key = pen.key();
     let facts = StatementFacts::EnrolOwner {
-        key: pen.key,
+        key,
         withdrawals: args.withdraw_to,
     };
-    let (statement, text) = draft(&signer, &facts).await?;
-    let signature = pen.sign(&app.output, &text, args.yes)?;
+    let draft = draft(&signer, &facts).await?;
+    let made = pen.sign(&app.output, &draft, args.yes)?;
     let password = args.password.read(&app.output)?;
     let ticket = signer.put(&password).await?;
     drop(password);
     let owner = signer
         .client
-        .enrol_owner(&ticket, statement, pen.envelope, &signature)
+        .enrol_owner(&ticket, draft.statement, made.envelope, &made.signature)
         .await
         .map_err(failed("not enrolled"))?;
-    let words = format!("{owner} is an owner, with key {}", pen.key);
+    let words = format!("{owner} is an owner, with key {key}");
     app.output.data(
         words,
-        &json!({ "owner": owner, "key": pen.key.to_string(), "envelope": pen.envelope.as_str() }),
+        &json!({ "owner": owner, "key": key.to_string(), "envelope": made.envelope.as_str() }),
     )
 }
 

@@ -16,10 +16,10 @@ use waiaas_shared::view::OwnerView;
 use crate::app::App;
 use crate::duration;
 use crate::failure::Failure;
-use crate::owner_key::KeyFile;
-use crate::pen::Pen;
+use crate::pen::{Elsewhere, Pen, usual_envelope};
 use crate::prompt::{PasswordArgs, PhraseArgs};
 use crate::signer::{Signer, failed};
+use crate::signing_key::SigningKey;
 use crate::statement::{Signatory, SigningArgs, draft, envelope};
 
 /// How long every change waits.
@@ -28,35 +28,58 @@ pub(crate) const WAITS: &str = "after 72 hours of the signer's running time";
 /// A key that is to be registered.
 #[derive(Debug, clap::Args)]
 pub(crate) struct NewKeyArgs {
-    /// The new key's file
+    /// The new key's file: an Ed25519 key file or an Ethereum keystore (version 3)
     #[arg(long, value_name = "FILE", required_unless_present = "address", conflicts_with_all = ["address", "key_envelope"])]
     key_file: Option<PathBuf>,
+    /// Read that keystore's password from this open file descriptor instead of asking
+    #[arg(long, value_name = "N", requires = "key_file")]
+    key_password_fd: Option<u32>,
     /// The new key's address, of a wallet that signs elsewhere (Solana or EVM)
     #[arg(long, value_name = "ADDRESS")]
     address: Option<Account>,
-    /// How that wallet wraps the text: ed25519-plain, ed25519-offchain-v0, ed25519-offchain-v1, eip191
+    /// How that wallet must have wrapped the text: ed25519-plain, ed25519-offchain-v0,
+    /// ed25519-offchain-v1, eip191; without it that is found from the signature
     #[arg(long, value_name = "NAME", value_parser = envelope)]
     key_envelope: Option<Envelope>,
 }
 
 impl NewKeyArgs {
-    pub(crate) fn pen(self) -> Result<Pen, Failure> {
-        let address = match (self.key_file, self.address) {
-            (Some(path), _) => return Ok(Pen::of_file(KeyFile::read(&path)?)),
-            (None, Some(address)) => address,
-            (None, None) => return Err(Failure::usage("give --key-file or --address")),
-        };
-        let (key, usual) = match address {
-            Account::Solana(address) => (OwnerKey::Ed25519(address), Envelope::Ed25519Plain),
-            Account::Evm(address) => (OwnerKey::Secp256k1(address), Envelope::Eip191),
-        };
-        Ok(Pen {
-            key,
-            envelope: self.key_envelope.unwrap_or(usual),
-            file: None,
-            text_out: None,
-        })
+    fn pen(self, app: &App) -> Result<Pen, Failure> {
+        pen(
+            app,
+            self.key_file,
+            self.key_password_fd,
+            self.address,
+            self.key_envelope,
+            None,
+        )
     }
+}
+
+/// How a key that is to be registered signs: with its file, or in a wallet elsewhere.
+pub(crate) fn pen(
+    app: &App,
+    file: Option<PathBuf>,
+    password_fd: Option<u32>,
+    address: Option<Account>,
+    envelope: Option<Envelope>,
+    text_out: Option<PathBuf>,
+) -> Result<Pen, Failure> {
+    let key = match (file, address) {
+        (Some(path), _) => {
+            return SigningKey::read(&path, password_fd, &app.output).map(Pen::Here);
+        }
+        (None, Some(Account::Solana(address))) => OwnerKey::Ed25519(address),
+        (None, Some(Account::Evm(address))) => OwnerKey::Secp256k1(address),
+        (None, None) => return Err(Failure::usage("give --key-file or --address")),
+    };
+    Ok(Pen::Elsewhere(Elsewhere {
+        usual: usual_envelope(&key),
+        key,
+        envelope,
+        text_out,
+        gateway_url: app.config.gateway_url.clone(),
+    }))
 }
 
 /// Registers a new key: `facts` names the kind. The answer names the identifier.
@@ -67,12 +90,14 @@ pub(crate) async fn register(
     signing: &SigningArgs,
     password: PasswordArgs,
 ) -> Result<(), Failure> {
-    let pen = new.pen()?;
+    signing.refuse_draft("the new key signs beside the owners")?;
+    let pen = new.pen(app)?;
+    let key = pen.key();
     let signer = Signer::connect(app).await?;
-    let signed = signing.sign(&app.output, &signer, &facts(pen.key)).await?;
+    let signed = signing.sign(&app.output, &signer, &facts(key)).await?;
     app.output
         .say("Now the new key itself signs the same text.");
-    let signature = pen.sign(&app.output, &signed.text, signing.yes())?;
+    let made = pen.sign(&app.output, &signed.draft, signing.yes)?;
     let password = password.read(&app.output)?;
     let ticket = signer.put(&password).await?;
     drop(password);
@@ -82,16 +107,16 @@ pub(crate) async fn register(
             &ticket,
             signed.statement,
             &signed.signatures,
-            pen.envelope,
-            &signature,
+            made.envelope,
+            &made.signature,
         )
         .await
         .map_err(failed("not registered"))?;
     let words = format!(
-        "{id}, key {}, is registered {WAITS}. Until then: waiaas owner cancel {}",
-        pen.key, signed.statement
+        "{id}, key {key}, is registered {WAITS}. Until then: waiaas owner cancel {}",
+        signed.statement
     );
-    let data = json!({ "id": id, "key": pen.key.to_string(), "change": signed.statement });
+    let data = json!({ "id": id, "key": key.to_string(), "change": signed.statement });
     app.output.data(words, &data)
 }
 
@@ -182,12 +207,14 @@ pub(crate) async fn recover(
     phrase: PhraseArgs,
     password: PasswordArgs,
 ) -> Result<(), Failure> {
-    let pen = new.pen()?;
+    guardians.refuse_draft("phrase and password go with the new key's signature")?;
+    let pen = new.pen(app)?;
+    let key = pen.key();
     let signer = Signer::connect(app).await?;
     let known = guardians_of(&owners(&signer).await?);
-    let (statement, text) = draft(&signer, &StatementFacts::RecoverOwners { key: pen.key }).await?;
-    let signature = pen.sign(&app.output, &text, guardians.yes())?;
-    let witnesses = guardians.sign_text_if_any(&app.output, &text, &known)?;
+    let draft = draft(&signer, &StatementFacts::RecoverOwners { key }).await?;
+    let made = pen.sign(&app.output, &draft, guardians.yes)?;
+    let witnesses = guardians.sign_text_if_any(&app.output, &signer, &draft, &known)?;
     let phrase = phrase.read(&app.output)?;
     let phrase_ticket = signer.put(&phrase).await?;
     drop(phrase);
@@ -199,17 +226,16 @@ pub(crate) async fn recover(
         .recover_owners(
             &password_ticket,
             &phrase_ticket,
-            statement,
-            (pen.envelope, &signature),
+            draft.statement,
+            (made.envelope, &made.signature),
             &witnesses,
         )
         .await
         .map_err(failed("the recovery was not begun"))?;
     let words = format!(
-        "{} becomes the only owner {WAITS}, unless an owner who is not suspended, or a guardian, cancels.",
-        pen.key
+        "{key} becomes the only owner {WAITS}, unless an owner who is not suspended, or a guardian, cancels."
     );
-    let data = json!({ "change": statement, "sequence": submitted.sequence });
+    let data = json!({ "change": draft.statement, "sequence": submitted.sequence });
     app.output.data(words, &data)
 }
 

@@ -11,7 +11,7 @@ use waiaas_shared::event::{Event, EventBody};
 use waiaas_shared::ids::{SessionId, WalletId};
 use waiaas_shared::keys::AgentKey;
 use waiaas_shared::policy::document::PolicyDocument;
-use waiaas_shared::session::{Credential, SessionGrant, SessionLimit};
+use waiaas_shared::session::{Credential, SessionGrant, SessionLimit, SessionRecipients};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::{Millis, WallTime};
 use waiaas_shared::view::{SessionState, SessionView};
@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::app::App;
 use crate::commands::release::now;
+use crate::commands::session_bounds::BoundsArgs;
 use crate::duration;
 use crate::failure::{Exit, Failure};
 use crate::log_reader::{Part, follow};
@@ -65,8 +66,10 @@ pub(crate) struct GrantArgs {
     #[arg(long, value_name = "BASE58", value_parser = agent_key, required_unless_present = "bearer", conflicts_with = "bearer")]
     agent_key: Option<AgentKey>,
     /// A secret instead of a key, shown once: whoever has it, or controls the gateway, can spend the limits
-    #[arg(long)]
+    #[arg(long, conflicts_with = "draft")]
     bearer: bool,
+    #[command(flatten)]
+    bounds: BoundsArgs,
     #[command(flatten)]
     signing: SigningArgs,
 }
@@ -135,17 +138,23 @@ async fn grant(app: &App, args: GrantArgs) -> Result<(), Failure> {
         (None, None) => return Err(Failure::usage("give --agent-key or --bearer")),
     };
     // Whole seconds, as the owner's text shows them.
-    let expires = now().after(args.expires).millis() / 1000 * 1000;
+    let now = now();
+    let expires = now.after(args.expires).millis() / 1000 * 1000;
     let grant = SessionGrant {
         wallets,
         limits,
         count: args.count,
         expires: WallTime::from_millis(expires),
         credential,
+        recipients: None,
+        operations: None,
+        renewal: None,
+        agent: None,
     };
+    let grant = args.bounds.narrow(grant, now);
     if !grant.is_well_formed() {
         return Err(Failure::usage("the grant contradicts itself")
-            .why("each limit's total must be at least its single amount, --count at least 1, and lists have 16 entries at most"));
+            .why("each limit's total must be at least its single amount, --count at least 1, lists have 16 entries at most, --renew-for is at least 1 minute, and --lifetime longer than --expires"));
     }
     let facts = StatementFacts::GrantSession {
         grant: grant.clone(),
@@ -267,7 +276,7 @@ async fn list(app: &App) -> Result<(), Failure> {
             state(view.state).to_owned(),
             credential(&view.grant.credential),
             format!("{} of {}", view.usage.count, view.grant.count),
-            view.grant.expires.to_string(),
+            view.ends.to_string(),
         ]);
         rows.push(machine(&view));
     }
@@ -300,13 +309,32 @@ fn human(view: &SessionView, policy: Option<&PolicyDocument>) -> String {
         ("session     ", view.session.to_string()),
         ("state       ", state(view.state).to_owned()),
         ("credential  ", credential(&view.grant.credential)),
-        ("ends        ", view.grant.expires.to_string()),
+        ("ends        ", view.ends.to_string()),
         (
             "payments    ",
             format!("{} of {}", view.usage.count, view.grant.count),
         ),
         ("wallets     ", wallets.join(" ")),
     ]);
+    if let (Some(agent), Some(stage)) = (view.grant.agent, view.stage) {
+        words.push_str(&format!("agent        {agent}, {stage}\n"));
+    }
+    if let Some(renewal) = view.grant.renewal {
+        words.push_str(&format!(
+            "renewal      for {} each, {} of {} used, never beyond {}\n",
+            duration::words(renewal.extends.millis()),
+            view.renewals,
+            renewal.count,
+            renewal.until,
+        ));
+    }
+    if let Some(named) = &view.grant.recipients {
+        words.push_str(&format!("recipients   {}\n", recipients(named).join(" ")));
+    }
+    if let Some(operations) = &view.grant.operations {
+        let names: Vec<_> = operations.iter().map(|known| known.as_str()).collect();
+        words.push_str(&format!("operations   {}\n", names.join(" ")));
+    }
     let amount = |asset: AssetId, amount: Amount| shown(asset, amount, policy);
     for limit in &view.grant.limits {
         let spent = view
@@ -334,6 +362,13 @@ fn human(view: &SessionView, policy: Option<&PolicyDocument>) -> String {
         ));
     }
     words
+}
+
+/// Contacts with their sign, then accounts.
+fn recipients(named: &SessionRecipients) -> Vec<String> {
+    let contacts = named.contacts.iter().map(|name| format!("@{name}"));
+    let accounts = named.accounts.iter().map(ToString::to_string);
+    contacts.chain(accounts).collect()
 }
 
 /// An amount in its unit, or in base units where the unit is not known.
@@ -376,7 +411,19 @@ fn machine(view: &SessionView) -> Value {
         "wallets": view.grant.wallets,
         "count": view.grant.count,
         "used_count": view.usage.count,
-        "expires_unix_millis": view.grant.expires.millis(),
+        "expires_unix_millis": view.ends.millis(),
+        "renewal": view.grant.renewal.map(|renewal| json!({
+            "extends_millis": renewal.extends.millis(),
+            "absolute_end_unix_millis": renewal.until.millis(),
+            "used": view.renewals,
+            "allowed": renewal.count,
+        })),
+        "agent": view.grant.agent,
+        "agent_stage": view.stage,
+        "recipients": view.grant.recipients.as_ref().map(recipients),
+        "operations": view.grant.operations.as_ref().map(|operations| {
+            operations.iter().map(|known| known.as_str()).collect::<Vec<_>>()
+        }),
         "limits": view.grant.limits.iter().map(|limit| json!({
             "asset": limit.asset,
             "per_transaction_base": limit.per_transaction,

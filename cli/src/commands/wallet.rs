@@ -1,7 +1,9 @@
-//! `waiaas wallet`: new wallets, what there is, and the attestation of an EVM wallet's next nonce.
+//! `waiaas wallet`: new wallets, what there is, the attestation of an EVM wallet's next nonce, a new key
+//! in place of a wallet's own, and a wallet's end.
 
 use serde_json::json;
 use waiaas_shared::caip::{ChainId, Family};
+use waiaas_shared::event::EventBody;
 use waiaas_shared::ids::WalletId;
 use waiaas_shared::statement::StatementFacts;
 
@@ -31,6 +33,25 @@ pub(crate) enum Command {
     },
     /// Show the wallets
     List,
+    /// Close a wallet for good: only withdrawals pay from it afterwards
+    Close {
+        /// Which wallet
+        #[arg(long, value_name = "WALLET")]
+        wallet: WalletId,
+        #[command(flatten)]
+        signing: SigningArgs,
+    },
+    /// Move a wallet to a new key: the old address is closed, sessions, rules and what was spent stay
+    Rotate {
+        /// Which wallet
+        #[arg(long, value_name = "WALLET")]
+        wallet: WalletId,
+        /// EVM: the first nonce of the new address; 0 for a key that never sent, as every new one
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        first_nonce: u64,
+        #[command(flatten)]
+        signing: SigningArgs,
+    },
     /// State an EVM wallet's next nonce: starts its cap on outstanding value afresh
     AttestNonce {
         /// Which wallet
@@ -79,6 +100,24 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
             app.output.data(words, &data)
         }
         Command::List => list(app).await,
+        Command::Close { wallet, signing } => {
+            let signer = Signer::connect(app).await?;
+            let facts = StatementFacts::CloseWallet { wallet };
+            let signed = signing.sign(&app.output, &signer, &facts).await?;
+            let submitted = signer
+                .client
+                .submit_statement(signed.statement, &signed.signatures)
+                .await;
+            let sequence = submitted.map_err(failed("not closed"))?.sequence;
+            let words = format!("{wallet} is closed. What it holds: waiaas withdraw");
+            let data = json!({ "wallet": wallet, "sequence": sequence });
+            app.output.data(words, &data)
+        }
+        Command::Rotate {
+            wallet,
+            first_nonce,
+            signing,
+        } => rotate(app, wallet, first_nonce, signing).await,
         Command::AttestNonce {
             wallet,
             network,
@@ -105,6 +144,41 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
     }
 }
 
+async fn rotate(
+    app: &App,
+    wallet: WalletId,
+    first_nonce: u64,
+    signing: SigningArgs,
+) -> Result<(), Failure> {
+    let signer = Signer::connect(app).await?;
+    let facts = StatementFacts::RotateWallet {
+        wallet,
+        first_nonce,
+    };
+    let signed = signing.sign(&app.output, &signer, &facts).await?;
+    let submitted = signer
+        .client
+        .submit_statement(signed.statement, &signed.signatures)
+        .await;
+    let sequence = submitted.map_err(failed("not rotated"))?.sequence;
+    let account = match signer.event(sequence).await? {
+        EventBody::WalletRotated {
+            account, statement, ..
+        } if statement == signed.statement => account,
+        _ => {
+            return Err(
+                Failure::internal("rotated, and the log tells another event")
+                    .next("waiaas wallet list"),
+            );
+        }
+    };
+    let words = format!(
+        "{account}\n{wallet} pays from it now. What the old address holds: waiaas withdraw --from"
+    );
+    let data = json!({ "wallet": wallet, "account": account, "sequence": sequence });
+    app.output.data(words, &data)
+}
+
 async fn list(app: &App) -> Result<(), Failure> {
     let signer = Signer::connect(app).await?;
     let wallets = signer
@@ -124,9 +198,23 @@ async fn list(app: &App) -> Result<(), Failure> {
             view.wallet.to_string(),
             view.account.to_string(),
             networks.join(" "),
-            if view.paused { "paused" } else { "open" }.to_owned(),
+            match (view.closed, view.paused) {
+                (true, _) => "CLOSED",
+                (false, true) => "paused",
+                (false, false) => "open",
+            }
+            .to_owned(),
             nonces.join(" "),
         ]);
+        for key in &view.former {
+            table.row([
+                String::new(),
+                key.account.to_string(),
+                String::new(),
+                "old address, CLOSED".to_owned(),
+                String::new(),
+            ]);
+        }
     }
     let words = if table.is_empty() {
         "No wallet yet. Next: waiaas wallet create --family solana --network solana:localnet"
@@ -141,6 +229,11 @@ async fn list(app: &App) -> Result<(), Failure> {
             "path": view.path.to_string(),
             "networks": view.networks,
             "paused": view.paused,
+            "closed": view.closed,
+            "former": view.former.iter().map(|key| json!({
+                "account": key.account,
+                "path": key.path.to_string(),
+            })).collect::<Vec<_>>(),
             "nonces": view.nonces.iter().map(|nonce| json!({
                 "network": nonce.chain,
                 "next": nonce.next,

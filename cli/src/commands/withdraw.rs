@@ -40,6 +40,9 @@ pub(crate) struct Args {
     /// The most that the chain may take, in its own coin's unit
     #[arg(long, value_name = "DECIMAL")]
     fee_ceiling: String,
+    /// From an address that the wallet had before `wallet rotate`
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<Account>,
     /// EVM: use this issued nonce again, at or above the attested one
     #[arg(long, value_name = "N")]
     nonce: Option<u64>,
@@ -77,6 +80,8 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
                 .next(format!("--asset {}", chain.native_asset())),
         );
     }
+    args.signing
+        .refuse_draft("blockhash or fees are looked up once the owner has signed")?;
     let signer = Signer::connect(app).await?;
     let wallets = signer
         .client
@@ -90,6 +95,7 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
             Failure::new(Exit::Failure, format!("no wallet {}", args.wallet))
                 .next("waiaas wallet list")
         })?;
+    let payer = payer(wallet, args.from)?;
     let policy = signer.newest_policy().await?;
     let places = decimals(args.asset, policy.as_ref())
         .ok_or_else(|| Failure::usage(format!("the decimals of {} are not known", args.asset)))?;
@@ -107,8 +113,8 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
     let costs = Costs::find(&args, chain, node.as_ref()).await?;
     costs.check(fee_ceiling)?;
     if let Some(node) = &node {
-        check_balance(node, wallet, amount, costs).await?;
-        check_nonce(node, wallet, chain, args.nonce).await?;
+        check_balance(node, &payer, amount, costs).await?;
+        check_nonce(node, &payer, chain, args.nonce).await?;
     }
     let facts = StatementFacts::Withdraw {
         wallet: args.wallet,
@@ -117,12 +123,13 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
         amount,
         fee_ceiling,
         nonce: args.nonce,
+        from: args.from.filter(|account| *account != wallet.account),
     };
     let signed = args.signing.sign(&app.output, &signer, &facts).await?;
     // Fresh after the owner took their time.
     let costs = Costs::find(&args, chain, node.as_ref()).await?;
     costs.check(fee_ceiling)?;
-    let unsigned = costs.build(chain, wallet.account, args.to, amount)?;
+    let unsigned = costs.build(chain, payer.account, args.to, amount)?;
     let submitted = signer
         .client
         .withdraw(signed.statement, &signed.signatures, &unsigned)
@@ -171,6 +178,27 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
         )),
         _ => Ok(()),
     }
+}
+
+/// The wallet as the key that pays: its own, or one that it had before.
+fn payer(wallet: &WalletView, from: Option<Account>) -> Result<WalletView, Failure> {
+    let Some(account) = from.filter(|account| *account != wallet.account) else {
+        return Ok(wallet.clone());
+    };
+    let former = wallet.former.iter().find(|key| key.account == account);
+    let former = former.ok_or_else(|| {
+        Failure::new(
+            Exit::Failure,
+            format!("{account} was never an address of {}", wallet.wallet),
+        )
+        .next("waiaas wallet list")
+    })?;
+    Ok(WalletView {
+        path: former.path,
+        account,
+        nonces: former.nonces.clone(),
+        ..wallet.clone()
+    })
 }
 
 /// A transaction that nothing pays for would only leave a nonce that nothing follows.

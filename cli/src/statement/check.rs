@@ -35,13 +35,13 @@ pub(super) enum Flaw {
 }
 
 /// The kind, the signer, the statement, the digest over header and facts, the document's digest of a
-/// policy, and which payment: all computed here from what was asked.
+/// policy, and which payment: all computed here from what was asked. Gives the digest as computed.
 pub(super) fn check(
     text: &str,
     statement: StatementId,
     signer: SignerId,
     facts: &StatementFacts,
-) -> Result<(), Flaw> {
+) -> Result<Digest, Flaw> {
     if text.lines().next() != Some(format!("WAIaaS {}", facts.heading()).as_str()) {
         return Err(Flaw::Heading);
     }
@@ -93,7 +93,7 @@ pub(super) fn check(
             return Err(Flaw::Payment);
         }
     }
-    Ok(())
+    Ok(stated)
 }
 
 fn value<'a>(line: &'a str, name: &str) -> Result<&'a str, Flaw> {
@@ -134,7 +134,14 @@ mod tests {
     #[test]
     fn the_signers_text_for_what_was_asked_passes() {
         let (statement, signer) = ids(TEXT);
-        assert_eq!(check(TEXT, statement, signer, &facts()), Ok(()));
+        let stated = TEXT
+            .lines()
+            .last()
+            .unwrap()
+            .strip_prefix("Digest: ")
+            .unwrap();
+        let digest = check(TEXT, statement, signer, &facts()).unwrap();
+        assert_eq!(digest.to_string(), stated);
     }
 
     #[test]
@@ -201,7 +208,7 @@ mod tests {
                     digest(&header, &facts)
                 )
             };
-            let judged = |shown: &str| check(&text(shown), statement, signer, &facts);
+            let judged = |shown: &str| check(&text(shown), statement, signer, &facts).map(drop);
             assert_eq!(judged(&format!("Payment request: {transaction}")), Ok(()));
             for shown in [
                 format!("Payment request: {other}"),

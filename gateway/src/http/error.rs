@@ -123,6 +123,7 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::IntentNotApproved
         | Code::IntentExpired
         | Code::IntentDuplicate
+        | Code::SessionRenewalEarly
         | Code::ReplacesTaken
         | Code::ReplacesCredited
         | Code::PaymentReplaced => StatusCode::CONFLICT,

@@ -9,6 +9,7 @@ mod json;
 pub mod openapi;
 pub mod server;
 mod sessions;
+mod sign;
 mod stop;
 pub mod token;
 mod transactions;
@@ -36,6 +37,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/health", get(health::alive))
         .route("/ready", get(health::ready))
         .route("/openapi.json", get(openapi::document))
+        .route("/sign", get(sign::signing_page))
         .route("/v1/status", get(health::status))
         .route("/v1/wallets", get(wallets::list))
         .route("/v1/wallets/{wallet}/balances", get(wallets::balances))
@@ -51,6 +53,7 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .route("/v1/session", get(sessions::show))
         .route("/v1/session/token", post(sessions::token))
+        .route("/v1/session/renew", post(sessions::renew))
         .route("/v1/session/revoke", post(sessions::revoke))
         .route("/v1/pause", post(stop::pause))
         .route("/v1/kill", post(stop::kill))

@@ -9,7 +9,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::auth::Public;
-use super::{health, sessions, stop, transactions, wallets};
+use super::{health, sessions, sign, stop, transactions, wallets};
 
 /// The body of a payment, for its description only: it is read by `waiaas_shared::request`.
 #[derive(Debug, ToSchema)]
@@ -62,9 +62,11 @@ pub(super) struct TransferBody {
         transactions::cancel,
         sessions::show,
         sessions::token,
+        sessions::renew,
         sessions::revoke,
         stop::pause,
         stop::kill,
+        sign::signing_page,
         document
     ),
     modifiers(&Schemes)

@@ -9,11 +9,13 @@ use rusqlite::params;
 use serde::Serialize;
 use subtle::ConstantTimeEq as _;
 use utoipa::ToSchema;
+use waiaas_client::{Renewed, SessionRequest};
+use waiaas_shared::agent::AgentStage;
 use waiaas_shared::denial::Code;
 use waiaas_shared::digest::{Domain, hash};
 use waiaas_shared::ids::SessionId;
 use waiaas_shared::request_signature::{Parameters, VerifiedRequest};
-use waiaas_shared::session::Credential;
+use waiaas_shared::session::{Credential, Operation};
 use waiaas_shared::time::WallTime;
 use waiaas_shared::view::SessionView;
 
@@ -64,8 +66,25 @@ pub(super) struct SessionJson {
     agent_key: Option<String>,
     /// Wallets that it covers.
     wallets: Vec<String>,
-    /// Its end (RFC 3339).
+    /// Its end, unless it is renewed (RFC 3339).
     expires_at: String,
+    /// How it may be renewed, if at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renewal: Option<Renewable>,
+    /// The agent that it belongs to, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<String>,
+    /// The agent's stage: `created`, `active`, `suspended`, `terminating` or `terminated`; payments are
+    /// signed in `active` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent_stage: Option<&'static str>,
+    /// Only these may receive, if the grant names any: contacts of the policy as `@name`, accounts
+    /// (CAIP-10).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipients: Option<Vec<String>>,
+    /// Only this may be done, if the grant names any: `native-transfer` today.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operations: Option<Vec<&'static str>>,
     /// Transactions made and allowed, over its whole life.
     transactions_used: u32,
     /// The most in its whole life.
@@ -74,6 +93,38 @@ pub(super) struct SessionJson {
     limits: Vec<Limit>,
     /// What may still be spent now, under session and policy together.
     remaining: Vec<Left>,
+}
+
+/// How far a session may be renewed without its owner.
+#[derive(Debug, Serialize, ToSchema)]
+struct Renewable {
+    /// Seconds that one renewal lasts, from its request on.
+    extends_seconds: u64,
+    /// The end that no renewal moves (RFC 3339).
+    absolute_end: String,
+    /// Renewals so far.
+    used: u32,
+    /// The most in its whole life.
+    allowed: u32,
+}
+
+/// A session that was renewed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RenewedJson {
+    /// Its identifier; it stays the same, and so do its counters.
+    session: String,
+    /// Its end now (RFC 3339).
+    expires_at: String,
+    /// Number of the event in the signer's log.
+    sequence: u64,
+}
+
+/// Which signer is meant.
+#[derive(Debug, serde::Deserialize, ToSchema)]
+#[expect(dead_code, reason = "describes the body, which the signer reads")]
+pub(super) struct RenewBody {
+    /// The signer that granted the session.
+    signer: String,
 }
 
 /// A session's limit of one asset, in base units, fees included.
@@ -247,7 +298,24 @@ impl SessionJson {
             credential,
             agent_key,
             wallets: view.grant.wallets.iter().map(ToString::to_string).collect(),
-            expires_at: rfc3339(view.grant.expires),
+            expires_at: rfc3339(view.ends),
+            renewal: view.grant.renewal.map(|renewal| Renewable {
+                extends_seconds: renewal.extends.millis() / 1000,
+                absolute_end: rfc3339(renewal.until),
+                used: view.renewals,
+                allowed: renewal.count,
+            }),
+            agent: view.grant.agent.map(|agent| agent.to_string()),
+            agent_stage: view.stage.map(AgentStage::as_str),
+            recipients: view.grant.recipients.as_ref().map(|named| {
+                let contacts = named.contacts.iter().map(|name| format!("@{name}"));
+                let accounts = named.accounts.iter().map(ToString::to_string);
+                contacts.chain(accounts).collect()
+            }),
+            operations: view.grant.operations.as_ref().map(|operations| {
+                let names = operations.iter().copied();
+                names.map(Operation::as_str).collect()
+            }),
             transactions_used: view.usage.count,
             transactions_allowed: view.grant.count,
             limits: view
@@ -280,6 +348,42 @@ impl SessionJson {
                 .collect(),
         }
     }
+}
+
+/// Renew this session inside of the bounds that its owner signed. The signer decides; identifier,
+/// limits and counters stay.
+#[utoipa::path(post, path = "/v1/session/renew", tag = "session", request_body = RenewBody,
+    responses((status = 200, description = "Renewed", body = RenewedJson),
+        (status = "default", description = "Refused", body = ProblemBody, content_type = "application/problem+json")),
+    security(("session_token" = []), ("session_token" = [], "agent_signature" = [])))]
+pub(super) async fn renew(
+    State(app): State<Arc<App>>,
+    signed: SignedSession,
+) -> Result<Json<RenewedJson>, Problem> {
+    if signed.request.query != "?" {
+        return Err(GatewayCode::QueryMalformed.into());
+    }
+    let SignedSession { session, request } = signed;
+    let asked = SessionRequest {
+        session: session.id,
+        method: request.method,
+        path: request.path,
+        query: request.query,
+        idempotency_key: request.idempotency_key,
+        body: request.body.to_vec(),
+        signature_input: request.signature_input,
+        signature: request.signature,
+    };
+    let Renewed { sequence, ends } = app.signer.renew_session(asked).await?;
+    app.views.forget(&Stale {
+        sessions: vec![session.id],
+        ..Stale::default()
+    });
+    Ok(Json(RenewedJson {
+        session: session.id.to_string(),
+        expires_at: rfc3339(ends),
+        sequence,
+    }))
 }
 
 /// End this session. It cannot be undone; the owner can grant another.

@@ -7,5 +7,6 @@ mod guard;
 mod payments;
 mod replaces;
 mod sessions;
+mod sign;
 mod sockets;
 mod waiting;

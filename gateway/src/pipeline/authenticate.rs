@@ -71,7 +71,7 @@ pub fn usable(session: &KnownSession, now: WallTime) -> Result<(), AuthenticateE
     match session.state {
         SessionState::Revoked => Err(AuthenticateError::Session(Code::SessionRevoked)),
         SessionState::Expired => Err(AuthenticateError::Session(Code::SessionExpired)),
-        SessionState::Active if session.grant.expires <= now => {
+        SessionState::Active if session.ends <= now => {
             Err(AuthenticateError::Session(Code::SessionExpired))
         }
         SessionState::Active => Ok(()),

@@ -181,6 +181,10 @@ fn static_rules(
     let sums = charges(&effects)?;
     let unused = SessionUsage::default();
     violations.extend(session.grant.violations(asked.body.wallet, &sums, &unused));
+    let narrowed = session
+        .grant
+        .narrowed(asked.body.network, &effects, documents.iter());
+    violations.extend(narrowed);
     Denial::from_violations(violations).map_or(Ok(()), Err)
 }
 

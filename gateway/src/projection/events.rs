@@ -75,7 +75,11 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
                     at: event.clocks.wall,
                 });
             }
-            EventBody::WalletCreated { .. } => news.stale.wallets = true,
+            EventBody::WalletCreated { .. }
+            | EventBody::WalletClosed { .. }
+            | EventBody::WalletRotated { .. } => news.stale.wallets = true,
+            EventBody::AgentTerminated { sessions, .. } => news.stale.sessions.extend(sessions),
+            EventBody::AgentActivated { .. } => news.unlocked = true,
             EventBody::Paused { .. } => news.stale.wallets = true,
             EventBody::PauseReleased { .. } => {
                 news.stale.wallets = true;
@@ -91,7 +95,9 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
                 news.stale.sessions.push(session);
                 news.stale.wallets = true;
             }
-            EventBody::SessionRevoked { session, .. } | EventBody::SessionExpired { session } => {
+            EventBody::SessionRevoked { session, .. }
+            | EventBody::SessionRenewed { session, .. }
+            | EventBody::SessionExpired { session } => {
                 news.stale.sessions.push(session);
             }
             EventBody::Unlocked { .. }
@@ -107,6 +113,8 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
             | EventBody::OwnerEnrolled { .. }
             | EventBody::StatementIssued { .. }
             | EventBody::SessionGranted { .. }
+            | EventBody::AgentRegistered { .. }
+            | EventBody::AgentStopped { .. }
             | EventBody::WithdrawalEnrolled { .. }
             | EventBody::OwnerChangeScheduled { .. }
             | EventBody::OwnerChangeCancelled { .. }
@@ -132,5 +140,9 @@ const fn end(cause: &IntentEnd) -> (Status, &'static str) {
         IntentEnd::Expired => (Status::Expired, "It waited too long."),
         IntentEnd::SessionEnded => (Status::Cancelled, "Its session has ended."),
         IntentEnd::Killed => (Status::Cancelled, "The kill switch was thrown."),
+        IntentEnd::WalletClosed => (
+            Status::Cancelled,
+            "Its wallet was closed, or moved to a new key.",
+        ),
     }
 }

@@ -226,6 +226,7 @@ impl Inside {
             kept_until: intent.kept_until,
             request_nonce: None,
             submit: intent.submit,
+            from: None,
             replaces: intent.replaces,
         })
     }

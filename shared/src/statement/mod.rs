@@ -10,7 +10,7 @@ use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId, ChainId};
 use crate::event::Charge;
-use crate::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use crate::ids::{AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
 use crate::keys::OwnerKey;
 use crate::session::SessionGrant;
 use crate::time::{Millis, WallTime};
@@ -89,6 +89,9 @@ pub enum StatementFacts {
         /// EVM: an issued nonce to use again, at or above the attested one; none: the next.
         #[n(5)]
         nonce: Option<u64>,
+        /// An address of the wallet before a rotation; none: its own.
+        #[n(6)]
+        from: Option<Account>,
     },
     /// Attests the next nonce of a wallet on an EVM chain; never lowers it.
     #[n(6)]
@@ -221,6 +224,38 @@ pub enum StatementFacts {
     /// Ends the signer and its log for good.
     #[n(22)]
     Retire,
+    /// Closes a wallet for good: nothing is signed for it any more but withdrawals.
+    #[n(35)]
+    CloseWallet {
+        /// Which.
+        #[n(0)]
+        wallet: WalletId,
+    },
+    /// Moves a wallet to a new key and closes the old one: sessions, rules, pools and what was spent
+    /// stay with the wallet.
+    #[n(36)]
+    RotateWallet {
+        /// Which.
+        #[n(0)]
+        wallet: WalletId,
+        /// The new address's first nonce on each EVM network; 0 on Solana.
+        #[n(1)]
+        first_nonce: u64,
+    },
+    /// Registers an agent. No name: nothing personal stands in the log.
+    #[n(37)]
+    RegisterAgent {
+        /// Whether it is active at once; else it is created and waits for its activation.
+        #[n(0)]
+        active: bool,
+    },
+    /// Lets an agent that is created or suspended spend.
+    #[n(38)]
+    ActivateAgent {
+        /// Which.
+        #[n(0)]
+        agent: AgentId,
+    },
 }
 
 /// What a guardian may stop.
@@ -269,6 +304,10 @@ impl StatementFacts {
             Self::RemoveGuardian { .. } => "REMOVE GUARDIAN",
             Self::GuardianStop { .. } => "GUARDIAN STOP",
             Self::Retire => "RETIRE SIGNER",
+            Self::CloseWallet { .. } => "CLOSE WALLET",
+            Self::RotateWallet { .. } => "ROTATE WALLET",
+            Self::RegisterAgent { .. } => "REGISTER AGENT",
+            Self::ActivateAgent { .. } => "ACTIVATE AGENT",
         }
     }
 

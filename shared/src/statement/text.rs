@@ -3,6 +3,9 @@
 //! a line, what it does in the first lines, everything in full; what does not fit is refused, never
 //! shortened. Called by the signer's core. docs/statements.md lists kinds and fields.
 
+#[cfg(test)]
+pub(super) mod agent_samples;
+mod agents;
 mod lines;
 #[cfg(test)]
 pub(super) mod owner_samples;
@@ -13,23 +16,26 @@ mod policy;
 mod properties;
 #[cfg(test)]
 pub(super) mod samples;
+mod session;
 mod unit;
 
 use self::lines::Lines;
+use self::session::grant;
 use self::unit::Unit;
 use super::{StatementFacts, StatementHeader};
 use crate::address::Account;
+use crate::agent::AgentStage;
 use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId, ChainId};
 use crate::codec::to_canonical;
 use crate::denial::Code;
 use crate::digest::{Digest, Domain, hash};
-use crate::ids::{OwnerId, SessionId, StatementId, TransactionId, WalletId};
+use crate::ids::{AgentId, OwnerId, SessionId, StatementId, TransactionId, WalletId};
 use crate::intent::Intent;
 use crate::keys::OwnerKey;
 use crate::owner_change::OwnerChange;
 use crate::policy::document::PolicyDocument;
-use crate::session::{Credential, SessionGrant};
+use crate::session::SessionGrant;
 
 pub(super) use self::lines::is_statement_text;
 
@@ -55,6 +61,8 @@ pub struct WalletFacts {
     pub account: Account,
     /// The networks that it is bound to.
     pub networks: Vec<ChainId>,
+    /// Its addresses before a rotation: closed, except for withdrawals.
+    pub former: Vec<Account>,
 }
 
 /// What a text needs to know of the signer's state. The same state and statement give the same text.
@@ -65,6 +73,8 @@ pub trait StatementView {
     fn newest_policy(&self) -> Option<&PolicyDocument>;
     /// How many wallets are bound to this chain.
     fn wallets_on(&self, chain: ChainId) -> usize;
+    /// The stage of an agent.
+    fn agent(&self, agent: AgentId) -> Option<AgentStage>;
     /// The grant of a session, also of a revoked one.
     fn session(&self, session: SessionId) -> Option<&SessionGrant>;
     /// A waiting payment.
@@ -138,12 +148,14 @@ pub fn compose(
             amount,
             fee_ceiling,
             nonce,
+            from,
         } => {
             let payment = Payment {
                 asset: *asset,
                 to: *to,
                 amount: *amount,
                 fee_ceiling: *fee_ceiling,
+                from: *from,
             };
             withdraw(&mut lines, *wallet, &payment, *nonce, view)?;
         }
@@ -179,6 +191,10 @@ pub fn compose(
         | StatementFacts::RemoveGuardian { .. }
         | StatementFacts::GuardianStop { .. }
         | StatementFacts::Retire => owners::write(&mut lines, facts, view)?,
+        StatementFacts::CloseWallet { .. }
+        | StatementFacts::RotateWallet { .. }
+        | StatementFacts::RegisterAgent { .. }
+        | StatementFacts::ActivateAgent { .. } => agents::write(&mut lines, facts, view)?,
     }
     lines.field("Policy epoch", header.policy_epoch);
     lines.field("Signer", header.signer);
@@ -259,6 +275,18 @@ const fn purpose(facts: &StatementFacts) -> &'static str {
         StatementFacts::Retire => {
             "Signing this ends this signer and its log for good. Nothing is signed afterwards."
         }
+        StatementFacts::CloseWallet { .. } => {
+            "Signing this closes a wallet for good. No agent pays from it any more; what it holds stays yours to withdraw."
+        }
+        StatementFacts::RotateWallet { .. } => {
+            "Signing this moves a wallet to a new key, and closes the old one for good."
+        }
+        StatementFacts::RegisterAgent { .. } => {
+            "Signing this registers an agent, to which sessions can then be granted."
+        }
+        StatementFacts::ActivateAgent { .. } => {
+            "Signing this lets the agent below spend again, within the sessions that were granted to it."
+        }
     }
 }
 
@@ -273,55 +301,6 @@ fn enrol_owner(lines: &mut Lines, key: &OwnerKey, withdrawals: &[AccountId]) -> 
         lines.field("Withdrawal addresses", "none");
     }
     lines.list("Withdrawal address", withdrawals);
-    Ok(())
-}
-
-/// `whose` stands before each field name: empty, or which session of several.
-fn grant(
-    lines: &mut Lines,
-    whose: &str,
-    grant: &SessionGrant,
-    view: &dyn StatementView,
-) -> Result<(), Code> {
-    if !grant.is_well_formed() {
-        return Err(Code::StatementMalformed);
-    }
-    // Who can spend stands before what: a bearer session is the greater risk.
-    match grant.credential {
-        Credential::AgentKey(key) => lines.field(&format!("{whose}Agent key"), key),
-        Credential::Bearer(_) => lines.field(
-            &format!("{whose}Credential"),
-            "BEARER: anyone who holds the secret, or controls the gateway, can spend this",
-        ),
-    }
-    let limits: Vec<_> = grant
-        .limits
-        .iter()
-        .map(|limit| {
-            let unit = Unit::of(limit.asset, view.newest_policy());
-            format!(
-                "{}, {} a transaction, {} in all",
-                limit.asset,
-                unit.amount(limit.per_transaction),
-                unit.amount(limit.total)
-            )
-        })
-        .collect();
-    lines.list(&format!("{whose}Limit"), &limits);
-    lines.field(
-        &format!("{whose}Transactions"),
-        format_args!("{} at most", grant.count),
-    );
-    lines.field(&format!("{whose}Ends"), grant.expires);
-    let wallets: Vec<_> = grant
-        .wallets
-        .iter()
-        .map(|id| {
-            let facts = view.wallet(*id).ok_or(Code::WalletUnknown)?;
-            Ok(format!("{id}, {}", facts.account))
-        })
-        .collect::<Result<_, Code>>()?;
-    lines.list(&format!("{whose}Wallet"), &wallets);
     Ok(())
 }
 
@@ -350,6 +329,8 @@ struct Payment {
     to: Account,
     amount: Amount,
     fee_ceiling: Amount,
+    /// A former address of the wallet.
+    from: Option<Account>,
 }
 
 fn withdraw(
@@ -383,7 +364,19 @@ fn withdraw(
         None if on_evm => lines.field("Nonce", "the next one"),
         None => {}
     }
-    let facts = wallet(lines, from, view)?;
+    let facts = view.wallet(from).ok_or(Code::WalletUnknown)?;
+    match payment.from {
+        None => {
+            wallet(lines, from, view)?;
+        }
+        Some(former) => {
+            if !facts.former.contains(&former) {
+                return Err(Code::WalletUnknown);
+            }
+            lines.field("Wallet", from);
+            lines.field("From its old address", former);
+        }
+    }
     require_network(&facts, chain)
 }
 

@@ -61,7 +61,7 @@ fn the_document_shows_the_golden_files() {
         .collect();
     headings.sort_unstable();
     headings.dedup();
-    assert_eq!(headings.len(), 23, "a sample of each kind");
+    assert_eq!(headings.len(), 27, "a sample of each kind");
     for heading in headings {
         let shown = samples()
             .iter()
@@ -385,6 +385,7 @@ fn units_come_from_the_policy_and_else_from_the_chain() {
         amount: units(1_500_000),
         fee_ceiling: units(1),
         nonce: None,
+        from: None,
     };
     let amount = |policy: Option<PolicyDocument>, asset: &str| {
         let view = TestView::new(policy);

@@ -164,14 +164,27 @@ pub fn verify(
     signature: &[u8],
 ) -> Result<(), EnvelopeError> {
     let payload = payload(text.as_str(), envelope, key)?;
-    let valid = match key {
-        OwnerKey::Ed25519(address) => ed25519(&payload, address.as_bytes(), signature),
-        OwnerKey::Secp256k1(address) => recover(&payload, signature) == Some(*address),
-    };
-    if valid {
+    if holds(&payload, key, signature) {
         Ok(())
     } else {
         Err(EnvelopeError::Signature)
+    }
+}
+
+/// The envelope in which this key signed this text, if it did. For the command line, which has a text
+/// from a socket and a signature that somebody pasted, and wants to know before anything is handed in;
+/// the signer never asks.
+#[must_use]
+pub fn envelope_of(text: &str, key: &OwnerKey, signature: &[u8]) -> Option<Envelope> {
+    Envelope::ALL.into_iter().find(|envelope| {
+        payload(text, *envelope, key).is_ok_and(|payload| holds(&payload, key, signature))
+    })
+}
+
+fn holds(payload: &[u8], key: &OwnerKey, signature: &[u8]) -> bool {
+    match key {
+        OwnerKey::Ed25519(address) => ed25519(payload, address.as_bytes(), signature),
+        OwnerKey::Secp256k1(address) => recover(payload, signature) == Some(*address),
     }
 }
 

@@ -164,6 +164,24 @@ fn no_signature_serves_twice() {
     }
 }
 
+/// What the command line finds out about a pasted signature is what the signer will verify.
+#[test]
+fn the_envelope_is_found_from_the_signature() {
+    let (text, signatures) = signed("release-pause");
+    let (other, _) = signed("release-pause-wallet");
+    for (envelope, signature) in &signatures {
+        for key in [solana_key(), evm_key()] {
+            let own = (key == key_for(*envelope)).then_some(*envelope);
+            assert_eq!(envelope_of(text.as_str(), &key, signature), own);
+            assert_eq!(envelope_of(other.as_str(), &key, signature), None);
+        }
+        assert_eq!(
+            envelope_of("Pay everything", &key_for(*envelope), signature),
+            None
+        );
+    }
+}
+
 /// P04 and P12: the text that was signed is the text that counts, to the bit.
 #[test]
 fn every_flipped_bit_of_the_text_is_refused() {
@@ -514,6 +532,7 @@ fn the_hardware_form_is_one_line() {
             "adopt-policy-later",
             "release-kill",
             "grant-session",
+            "grant-session-narrow",
         ]
         .contains(&sample.name);
         assert!(fits || long, "{}", sample.name);

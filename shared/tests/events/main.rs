@@ -8,6 +8,7 @@
     reason = "helpers of tests may be blunt"
 )]
 
+mod agents;
 mod samples;
 
 use std::collections::BTreeMap;
@@ -60,6 +61,13 @@ pub(crate) fn kind(body: &EventBody) -> &'static str {
         EventBody::Credited { .. } => "credited",
         EventBody::GuardianStopped { .. } => "guardian-stopped",
         EventBody::Retired { .. } => "retired",
+        EventBody::SessionRenewed { .. } => "session-renewed",
+        EventBody::WalletClosed { .. } => "wallet-closed",
+        EventBody::WalletRotated { .. } => "wallet-rotated",
+        EventBody::AgentRegistered { .. } => "agent-registered",
+        EventBody::AgentActivated { .. } => "agent-activated",
+        EventBody::AgentStopped { .. } => "agent-stopped",
+        EventBody::AgentTerminated { .. } => "agent-terminated",
     }
 }
 

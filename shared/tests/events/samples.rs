@@ -2,13 +2,16 @@
 //! here. Used by `main`.
 
 use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
+use waiaas_shared::agent::AgentStage;
 use waiaas_shared::amount::{Amount, Decimals};
 use waiaas_shared::caip::{AccountId, ChainId, Family};
 use waiaas_shared::denial::Code;
 use waiaas_shared::digest::{Domain, hash};
 use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Charge, EventBody, Origin, Replaces, RequestNonce, Spend};
-use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use waiaas_shared::ids::{
+    AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId,
+};
 use waiaas_shared::intent::{Intent, IntentEnd, Wait};
 use waiaas_shared::keys::{AgentKey, KeyPath, OwnerKey};
 use waiaas_shared::owner_change::{KnownKey, NewKey, OwnerChange};
@@ -21,13 +24,14 @@ use waiaas_shared::statement::verify::Envelope;
 use waiaas_shared::statement::{GuardianStop, StatementFacts, StatementHeader};
 use waiaas_shared::time::{BudgetTime, Millis, RunTime, WallTime};
 
+use crate::agents::about_agents;
 use crate::kind;
 
-fn bytes(first: u8) -> [u8; 16] {
+pub(crate) fn bytes(first: u8) -> [u8; 16] {
     [first; 16]
 }
 
-fn statement() -> StatementId {
+pub(crate) fn statement() -> StatementId {
     StatementId::from_bytes(bytes(0x10))
 }
 
@@ -35,19 +39,19 @@ fn owner() -> OwnerId {
     OwnerId::from_bytes(bytes(0x20))
 }
 
-fn evm_wallet() -> WalletId {
+pub(crate) fn evm_wallet() -> WalletId {
     WalletId::from_bytes(bytes(0x30))
 }
 
-fn solana_wallet() -> WalletId {
+pub(crate) fn solana_wallet() -> WalletId {
     WalletId::from_bytes(bytes(0x31))
 }
 
-fn session() -> SessionId {
+pub(crate) fn session() -> SessionId {
     SessionId::from_bytes(bytes(0x40))
 }
 
-fn evm() -> ChainId {
+pub(crate) fn evm() -> ChainId {
     ChainId::Evm(31_337)
 }
 
@@ -55,7 +59,7 @@ fn solana() -> ChainId {
     "solana:localnet".parse().unwrap()
 }
 
-fn evm_account() -> Account {
+pub(crate) fn evm_account() -> Account {
     Account::Evm(EvmAddress::from_bytes([0xa1; 20]))
 }
 
@@ -63,7 +67,7 @@ fn solana_account() -> Account {
     Account::Solana(SolanaAddress::from_bytes([0xb2; 32]))
 }
 
-fn units(units: u128) -> Amount {
+pub(crate) fn units(units: u128) -> Amount {
     Amount::from_base_units(units)
 }
 
@@ -110,7 +114,7 @@ fn document() -> PolicyDocument {
     document
 }
 
-fn grant() -> SessionGrant {
+pub(crate) fn grant() -> SessionGrant {
     let limit = |chain: ChainId| SessionLimit {
         asset: chain.native_asset(),
         per_transaction: units(20),
@@ -124,6 +128,10 @@ fn grant() -> SessionGrant {
         count: 100,
         expires: wall().after(Millis::from_hours(24)),
         credential: Credential::AgentKey(AgentKey::from_bytes([0xc3; 32])),
+        recipients: None,
+        operations: None,
+        renewal: None,
+        agent: None,
     };
     assert!(grant.is_well_formed());
     grant
@@ -162,6 +170,7 @@ fn spend() -> Spend {
             expires: wall().after(Millis::from_secs(120)),
         }),
         submit: true,
+        from: None,
         replaces: None,
     }
 }
@@ -173,7 +182,7 @@ fn replaces() -> Replaces {
     }
 }
 
-fn withdrawal() -> Spend {
+pub(crate) fn withdrawal() -> Spend {
     Spend {
         session: None,
         wallet: solana_wallet(),
@@ -203,7 +212,7 @@ fn withdrawal() -> Spend {
     }
 }
 
-fn transaction() -> TransactionId {
+pub(crate) fn transaction() -> TransactionId {
     spend().transaction
 }
 
@@ -247,7 +256,12 @@ impl StatementView for View {
         Some(WalletFacts {
             account,
             networks: vec![network],
+            former: vec![Account::Evm(EvmAddress::from_bytes([0xa7; 20]))],
         })
+    }
+
+    fn agent(&self, _: AgentId) -> Option<AgentStage> {
+        Some(AgentStage::Suspended)
     }
 
     fn newest_policy(&self) -> Option<&PolicyDocument> {
@@ -513,6 +527,7 @@ fn facts() -> Vec<(&'static str, StatementFacts)> {
                 amount: units(9),
                 fee_ceiling: units(5),
                 nonce: Some(6),
+                from: None,
             },
         ),
         (
@@ -545,7 +560,7 @@ fn facts() -> Vec<(&'static str, StatementFacts)> {
     ]
 }
 
-fn issued(facts: StatementFacts) -> EventBody {
+pub(crate) fn issued(facts: StatementFacts) -> EventBody {
     let header = StatementHeader {
         signer: SignerId::from_bytes(bytes(0x01)),
         statement: statement(),
@@ -781,5 +796,6 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
         .chain(more.into_iter().map(|(name, body)| (name.to_owned(), body)))
         .chain(statements)
         .chain(about_owners())
+        .chain(about_agents(&signers))
         .collect()
 }

@@ -2,18 +2,22 @@
 //! only: Cap'n Proto readers never travel further than the rpc threads.
 
 use tokio::sync::oneshot;
+use waiaas_shared::agent::AgentView;
 use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::Origin;
-use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use waiaas_shared::ids::{
+    AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId,
+};
 use waiaas_shared::intent::IntentView;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
+use waiaas_shared::time::WallTime;
 use waiaas_shared::view::{OwnerView, SessionView, WalletView};
 
 use super::lanes::Lane;
-use crate::core::command::{Recovery, Rehearsal, SpendRequest};
+use crate::core::command::{AgentStop, Recovery, Rehearsal, RenewRequest, SpendRequest};
 use crate::ledger::Page;
 use crate::sys::memory::LockedBytes;
 
@@ -31,6 +35,8 @@ pub enum Ask {
     Remaining(SessionId, Reply<Option<SessionView>>),
     /// Every wallet.
     Wallets(Reply<Vec<WalletView>>),
+    /// Every agent.
+    Agents(Reply<Vec<AgentView>>),
     /// Every owner.
     Owners(Reply<Vec<OwnerView>>),
     /// Canonical bytes of every binding document.
@@ -41,6 +47,10 @@ pub enum Ask {
     Sign(Box<SpendRequest>, Reply<Paid>),
     /// Sign a payment that waited, with fresh bytes.
     Release(TransactionId, Vec<u8>, Reply<Signed>),
+    /// Renew a session.
+    Renew(Box<RenewRequest>, Reply<Renewed>),
+    /// Suspend an agent, or begin its end.
+    StopAgent(AgentId, AgentStop, Origin, Reply<u64>),
     /// End a waiting payment.
     CancelIntent(TransactionId, Origin, Reply<u64>),
     /// Everything that waits.
@@ -94,12 +104,14 @@ impl Ask {
             | Self::Pause(..)
             | Self::Revoke(..)
             | Self::CancelIntent(..)
+            | Self::StopAgent(..)
             | Self::Lock(..) => Lane::Urgent,
             Self::Status(..)
             | Self::Events(..)
             | Self::Remaining(..)
             | Self::Wallets(..)
             | Self::Owners(..)
+            | Self::Agents(..)
             | Self::Policy(..)
             | Self::Intents(..)
             | Self::Decide(..) => Lane::Read,
@@ -153,6 +165,15 @@ pub struct Verdict {
     pub tier: Tier,
     /// Worst-case fee, base units of the native asset.
     pub fee: waiaas_shared::amount::Amount,
+}
+
+/// A renewed session.
+#[derive(Debug, Clone, Copy)]
+pub struct Renewed {
+    /// The event that renewed it.
+    pub sequence: u64,
+    /// When it ends now.
+    pub ends: WallTime,
 }
 
 /// What came of a payment request that was not refused.

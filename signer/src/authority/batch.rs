@@ -10,7 +10,7 @@ use waiaas_shared::log::{Head, SignedHead, link};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Clocks;
 
-use super::ask::{Ask, Drafted, Reply, refused};
+use super::ask::{Ask, Drafted, Renewed, Reply, refused};
 use super::open::fold;
 use super::password::Purpose;
 use super::system::System;
@@ -104,8 +104,9 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 request.used = self.used_by(&request)?;
                 request.replaced = self.replaced_by(&request)?;
                 let session = request.session;
+                let before = pending.events.len();
                 let outcome = self.decide(pending, &Command::Spend(*request));
-                self.pay_later(pending, session, outcome, reply);
+                self.pay_later(pending, session, (before, outcome), reply);
             }
             Ask::Release(transaction, unsigned, reply) => {
                 let prior = self.payment(transaction)?;
@@ -209,6 +210,24 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 let outcome = self.decide(pending, &command);
                 pending.stops = true;
                 self.answer_sequence(pending, reply, outcome);
+            }
+            Ask::StopAgent(agent, stop, origin, reply) => {
+                let command = Command::StopAgent {
+                    agent,
+                    stop,
+                    origin,
+                };
+                let outcome = self.decide(pending, &command);
+                pending.stops = true;
+                self.answer_sequence(pending, reply, outcome);
+            }
+            Ask::Renew(request, reply) => {
+                let outcome = self.decide(pending, &Command::Renew(*request));
+                let sequence = self.head.map_or(0, |head| head.sequence);
+                self.later(pending, reply, outcome, move |outcome| match outcome {
+                    Outcome::Renewed(ends) => Some(Renewed { sequence, ends }),
+                    _ => None,
+                });
             }
             Ask::Revoke(session, origin, reply) => {
                 let outcome = self.decide(pending, &Command::RevokeSession { session, origin });
@@ -390,14 +409,20 @@ impl<L: Ledger, S: System> Authority<L, S> {
     ) -> Result<(), Fatal> {
         // A guardian's kill is worth the reserve of disk as everybody's is.
         let stops = self.state.only_stops(submission.statement);
-        let command = match self.state.credit_of(submission.statement) {
-            Some(transaction) => Command::Credit {
+        let credited = self.state.credit_of(submission.statement);
+        let rotated = self.state.rotation_of(submission.statement);
+        let command = match (credited, rotated) {
+            (Some(transaction), _) => Ok(Command::Credit {
                 submission,
                 entry: self.payment(transaction)?,
-            },
-            None => Command::Submit(submission),
+            }),
+            (None, Some(family)) => self
+                .next_key(family)
+                .map(|key| Command::Rotate { submission, key })
+                .ok_or(Denial::from(Code::SigningFault)),
+            (None, None) => Ok(Command::Submit(submission)),
         };
-        let outcome = self.decide(pending, &command);
+        let outcome = command.and_then(|command| self.decide(pending, &command));
         pending.wipe |= matches!(outcome, Ok(Outcome::WipeKeys));
         pending.stops |= stops && outcome.is_ok();
         self.answer_sequence(pending, reply, outcome);

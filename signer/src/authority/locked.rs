@@ -193,6 +193,8 @@ pub(super) fn refuse(ask: Ask, code: Code) {
         Ask::Remaining(_, reply) => drop(reply.send(Err(denial()))),
         Ask::Wallets(reply) => drop(reply.send(Err(denial()))),
         Ask::Owners(reply) => drop(reply.send(Err(denial()))),
+        Ask::Agents(reply) => drop(reply.send(Err(denial()))),
+        Ask::Renew(_, reply) => drop(reply.send(Err(denial()))),
         Ask::Policy(reply) => drop(reply.send(Err(denial()))),
         Ask::Decide(_, reply) => drop(reply.send(Err(denial()))),
         Ask::Intents(reply) => drop(reply.send(Err(denial()))),
@@ -205,6 +207,7 @@ pub(super) fn refuse(ask: Ask, code: Code) {
         | Ask::Kill(_, reply)
         | Ask::Pause(_, _, reply)
         | Ask::CancelIntent(_, _, reply)
+        | Ask::StopAgent(_, _, _, reply)
         | Ask::Revoke(_, _, reply) => drop(reply.send(Err(denial()))),
         Ask::Enrol(_, _, _, _, reply) | Ask::Register(_, _, _, reply) => {
             drop(reply.send(Err(denial())));

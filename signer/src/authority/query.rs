@@ -36,6 +36,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 drop(reply.send(Ok(self.state.session_view(session, now))))
             }
             Ask::Wallets(reply) => drop(reply.send(Ok(self.state.wallet_views()))),
+            Ask::Agents(reply) => drop(reply.send(Ok(self.state.agent_views()))),
             Ask::Owners(reply) => drop(reply.send(Ok(self.state.owner_views(now)))),
             Ask::Policy(reply) => drop(reply.send(Ok(self.state.binding_documents(now)))),
             Ask::Intents(reply) => drop(reply.send(Ok(self.state.intent_views(now)))),

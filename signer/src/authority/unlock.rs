@@ -2,6 +2,7 @@
 //! password itself goes to the kdf thread; what comes back is decided here.
 
 use waiaas_shared::address::Account;
+use waiaas_shared::caip::Family;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::ids::SignerId;
 use waiaas_shared::log::{Head, genesis};
@@ -13,7 +14,8 @@ use super::password::{Derived, Purpose};
 use super::system::System;
 use super::{Authority, Fatal, Vault};
 use crate::core::command::{
-    Command, Context, Outcome, Recovery, Rehearsal, Submission, UnlockFacts, WalletRequest,
+    Command, Context, DerivedKey, Outcome, Recovery, Rehearsal, Submission, UnlockFacts,
+    WalletRequest,
 };
 use crate::ledger::Ledger;
 use crate::sys::memory::LockedBytes;
@@ -152,17 +154,9 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 self.answer_sequence(pending, reply, outcome);
             }
             Purpose::CreateWallet(family, networks, first_nonce, reply) => {
-                let path = self.state.next_path(family);
-                let account = match &mut self.vault {
-                    Vault::Open(_, unlocked) => unlocked.register(path).ok().map(|key| match key {
-                        PublicKey::Ed25519(address) => Account::Solana(address),
-                        PublicKey::Secp256k1 { address, .. } => Account::Evm(address),
-                    }),
-                    _ => None,
-                };
-                let outcome = match account {
+                let outcome = match self.next_key(family) {
                     None => refused(Code::SigningFault),
-                    Some(account) => {
+                    Some(DerivedKey { path, account }) => {
                         let request = WalletRequest {
                             path,
                             account,
@@ -181,6 +175,19 @@ impl<L: Ledger, S: System> Authority<L, S> {
             Purpose::Initialize(..) | Purpose::Unlock(..) => {}
         }
         Ok(())
+    }
+
+    /// The next key of a family, ready to sign; nothing is given away by deriving it.
+    pub(super) fn next_key(&mut self, family: Family) -> Option<DerivedKey> {
+        let path = self.state.next_path(family);
+        let Vault::Open(_, unlocked) = &mut self.vault else {
+            return None;
+        };
+        let account = match unlocked.register(path).ok()? {
+            PublicKey::Ed25519(address) => Account::Solana(address),
+            PublicKey::Secp256k1 { address, .. } => Account::Evm(address),
+        };
+        Some(DerivedKey { path, account })
     }
 
     /// The phrase is compared where it lies, in locked memory, and wiped.

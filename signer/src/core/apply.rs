@@ -1,5 +1,6 @@
 //! The fold: one event into the state. Total; evaluates no rule and reads no clock but the event's.
 
+use waiaas_shared::agent::AgentStage;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::event::{Event, EventBody, Replaces, RequestNonce, Spend};
 use waiaas_shared::ids::{SessionId, TransactionId};
@@ -58,24 +59,7 @@ pub fn apply(state: &mut State, event: &Event) {
             networks,
             first_nonce,
         } => {
-            let first = Nonce {
-                next: *first_nonce,
-                attested: *first_nonce,
-            };
-            let nonces = match path.family {
-                waiaas_shared::caip::Family::Solana => Default::default(),
-                waiaas_shared::caip::Family::Evm => {
-                    networks.iter().map(|network| (*network, first)).collect()
-                }
-            };
-            let created = Wallet {
-                path: *path,
-                account: *account,
-                networks: networks.clone(),
-                paused: false,
-                history: Default::default(),
-                nonces,
-            };
+            let created = Wallet::new(*path, *account, networks, *first_nonce);
             state.wallets.insert(*wallet, created);
         }
         EventBody::StatementIssued {
@@ -91,6 +75,7 @@ pub fn apply(state: &mut State, event: &Event) {
                 text: text.clone(),
                 expires: *expires,
                 origin: *origin,
+                void: false,
             };
             state.statements.insert(*statement, open);
         }
@@ -131,6 +116,8 @@ pub fn apply(state: &mut State, event: &Event) {
             }) = state.statements.remove(statement)
             {
                 let granted = Session {
+                    ends: grant.expires,
+                    renewals: 0,
                     grant,
                     usage: SessionUsage::default(),
                     history: Default::default(),
@@ -162,6 +149,75 @@ pub fn apply(state: &mut State, event: &Event) {
             // Outside limits (invariant 17): the owner's own way out takes nothing from what agents may spend.
             issue_nonce(state, spend);
             remember(state, spend, event.clocks.budget);
+        }
+        EventBody::SessionRenewed {
+            session,
+            ends,
+            request_nonce,
+        } => {
+            if let Some(session) = state.sessions.get_mut(session) {
+                session.ends = *ends;
+                session.renewals = session.renewals.saturating_add(1);
+            }
+            remember_nonce(state, *session, request_nonce.as_ref());
+        }
+        EventBody::WalletClosed {
+            wallet,
+            statement,
+            signers: _,
+        } => {
+            state.statements.remove(statement);
+            if let Some(wallet) = state.wallets.get_mut(wallet) {
+                wallet.closed = true;
+            }
+        }
+        EventBody::WalletRotated {
+            wallet,
+            path,
+            account,
+            first_nonce,
+            statement,
+            signers: _,
+        } => {
+            state.statements.remove(statement);
+            if let Some(wallet) = state.wallets.get_mut(wallet) {
+                wallet.rotate(*path, *account, *first_nonce, event.clocks.budget);
+            }
+        }
+        EventBody::AgentRegistered {
+            agent,
+            stage,
+            statement,
+            signers: _,
+        } => {
+            state.statements.remove(statement);
+            state.agents.insert(*agent, *stage);
+        }
+        EventBody::AgentActivated {
+            agent,
+            statement,
+            signers: _,
+        } => {
+            state.statements.remove(statement);
+            state.agents.insert(*agent, AgentStage::Active);
+        }
+        EventBody::AgentStopped {
+            agent,
+            stage,
+            origin: _,
+        } => {
+            state.agents.insert(*agent, *stage);
+            // One that was signed and kept back never undoes a later stop.
+            let void = StatementFacts::ActivateAgent { agent: *agent };
+            state.statements.retain(|_, open| open.facts != void);
+        }
+        EventBody::AgentTerminated { agent, sessions } => {
+            state.agents.insert(*agent, AgentStage::Terminated);
+            for id in sessions {
+                if let Some(session) = state.sessions.get_mut(id) {
+                    session.revoke();
+                }
+            }
         }
         EventBody::Paused { wallet, origin: _ } => {
             set_paused(state, *wallet, true);
@@ -412,12 +468,10 @@ fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
     remember(state, spend, at);
 }
 
-/// The nonce in the signed bytes is given: the next one is higher.
+/// The nonce in the signed bytes is given.
 fn issue_nonce(state: &mut State, spend: &Spend) {
-    let wallet = state.wallets.get_mut(&spend.wallet);
-    let nonce = wallet.and_then(|wallet| wallet.nonces.get_mut(&spend.chain));
-    if let (Some(nonce), Some(issued)) = (nonce, spend.nonce) {
-        nonce.next = nonce.next.max(issued.saturating_add(1));
+    if let Some(wallet) = state.wallets.get_mut(&spend.wallet) {
+        wallet.issue_nonce(spend);
     }
 }
 
@@ -434,10 +488,12 @@ fn remember(state: &mut State, spend: &Spend, at: BudgetTime) {
 }
 
 /// A stop voids every release that was written before it: one that was signed and kept back never
-/// undoes a later pause (invariants 14 and 16).
+/// undoes a later pause (invariants 14 and 16). It keeps its place until it expires: whoever drafts and
+/// pauses in turn must not write to the log without end.
 fn void_releases(state: &mut State) {
-    let keep = |facts: &StatementFacts| !matches!(facts, StatementFacts::ReleasePause { .. });
-    state.statements.retain(|_, open| keep(&open.facts));
+    for open in state.statements.values_mut() {
+        open.void |= matches!(open.facts, StatementFacts::ReleasePause { .. });
+    }
 }
 
 fn set_paused(state: &mut State, wallet: Option<waiaas_shared::ids::WalletId>, paused: bool) {

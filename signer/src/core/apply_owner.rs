@@ -9,7 +9,7 @@ use waiaas_shared::owner_change::{OwnerChange, PendingChange, Standing};
 use waiaas_shared::statement::verify::Envelope;
 use waiaas_shared::time::{BudgetTime, RunTime};
 
-use super::owners::Owner;
+use super::owners::{Owner, count};
 use super::state::State;
 
 /// The first owner, with the addresses that came along.
@@ -70,6 +70,16 @@ pub(super) fn effective(state: &mut State, change: StatementId) {
     };
     voided(state, change);
     state.owners.make(&pending.change);
+    // What owners approved and nobody released yet counts by who must sign now: the payment waits again.
+    match &pending.change {
+        OwnerChange::RemoveOwner(known) => {
+            void_approvals(state, |signers| signers.contains(&known.id));
+        }
+        OwnerChange::SetQuorum { quorum } => {
+            void_approvals(state, |signers| signers.len() < count(*quorum));
+        }
+        _ => {}
+    }
     if pending.change.is_recovery() {
         let now = state.clocks.run;
         for policy in &mut state.policies {

@@ -6,7 +6,9 @@ use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::Code;
 use waiaas_shared::digest::Digest;
 use waiaas_shared::event::{Origin, Spend};
-use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use waiaas_shared::ids::{
+    AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId,
+};
 use waiaas_shared::intent::{Intent, IntentView};
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::evaluate::Tier;
@@ -57,6 +59,24 @@ pub enum Command {
         session: SessionId,
         /// Who asks.
         origin: Origin,
+    },
+    /// Suspend an agent, or begin its end.
+    StopAgent {
+        /// Which.
+        agent: AgentId,
+        /// Which of the two.
+        stop: AgentStop,
+        /// Who asks.
+        origin: Origin,
+    },
+    /// Renew a session inside of its bounds.
+    Renew(RenewRequest),
+    /// Move a wallet to a new key: owners signed.
+    Rotate {
+        /// What owners signed.
+        submission: Submission,
+        /// The next key of the wallet's family.
+        key: DerivedKey,
     },
     /// Bind a fresh key to its networks; came over `admin.sock` with the password.
     CreateWallet(WalletRequest),
@@ -132,11 +152,51 @@ impl Command {
             Self::Kill(_)
                 | Self::Pause { .. }
                 | Self::RevokeSession { .. }
+                | Self::StopAgent { .. }
                 | Self::CancelIntent { .. }
                 | Self::SuspendOwner { .. }
                 | Self::Lock(_)
         )
     }
+}
+
+/// What tightens an agent's stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentStop {
+    /// Until an owner activates it again.
+    Suspend,
+    /// For good.
+    Terminate,
+}
+
+/// A key that the vault derived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DerivedKey {
+    /// The next index of its family, as [`super::State::next_path`] gave it.
+    pub path: KeyPath,
+    /// Its address.
+    pub account: Account,
+}
+
+/// A request to renew a session, as it came over HTTP.
+#[derive(Debug, Clone)]
+pub struct RenewRequest {
+    /// Which.
+    pub session: SessionId,
+    /// `@method` of the HTTP request.
+    pub method: String,
+    /// `@path`.
+    pub path: String,
+    /// `@query`.
+    pub query: String,
+    /// The agent's key for this request.
+    pub idempotency_key: String,
+    /// Raw body.
+    pub body: Vec<u8>,
+    /// `Signature-Input`; empty for a bearer session.
+    pub signature_input: String,
+    /// `Signature`; empty for a bearer session.
+    pub signature: String,
 }
 
 /// What an unlock takes in.
@@ -323,6 +383,8 @@ pub enum Outcome {
     Owner(OwnerId),
     /// A new session.
     Session(SessionId),
+    /// A session that was renewed, until then.
+    Renewed(WallTime),
     /// The kill switch was thrown: wipe the keys.
     WipeKeys,
     /// Sign and let out.

@@ -17,7 +17,7 @@ use waiaas_shared::time::{Clocks, WallTime};
 use super::Decision;
 use super::command::{Context, Outcome, Release, Submission};
 use super::state::{OpenIntent, OpenStatement, State};
-use super::{decide_owner, decide_session, decide_spend};
+use super::{decide_agent, decide_owner, decide_session, decide_spend};
 
 /// Payments of one session that may wait at once.
 const SESSION_LIMIT: usize = 16;
@@ -193,9 +193,7 @@ fn signed(
         .wallets
         .get(&intent.wallet)
         .ok_or(Code::WalletUnknown)?;
-    if wallet.paused {
-        return Err(Code::WalletPaused.into());
-    }
+    wallet.may_pay()?;
     if let Wait::Delay { ready } = intent.wait
         && ready > now.run
     {
@@ -267,10 +265,11 @@ fn signed(
         kept_until: intent.kept_until,
         request_nonce: intent.request_nonce.clone(),
         submit: intent.submit,
+        from: None,
         replaces: intent.replaces,
     };
     Ok(decide_spend::signed(
-        wallet,
+        wallet.path,
         transaction,
         spend,
         None,
@@ -303,6 +302,11 @@ pub(super) fn check(
     let waits_for_owners = matches!(open.intent.wait, Wait::Approval { .. });
     if approves && (!waits_for_owners || open.approval.is_some()) {
         return Err(Code::StatementMismatch.into());
+    }
+    // It could never be released.
+    let session = state.sessions.get(&open.intent.session);
+    if approves && let Some(session) = session {
+        decide_agent::may_be_granted(state, &session.grant)?;
     }
     Ok(())
 }
@@ -378,6 +382,17 @@ pub(super) fn session_ended(state: &State, session: SessionId) -> Vec<EventBody>
         .map(|(id, _)| *id)
         .collect();
     some_ended(of_session, IntentEnd::SessionEnded)
+}
+
+/// The end of everything that waits to be paid from a wallet.
+pub(super) fn wallet_closed(state: &State, wallet: WalletId) -> Vec<EventBody> {
+    let of_wallet = state
+        .intents
+        .iter()
+        .filter(|(_, open)| open.intent.wallet == wallet)
+        .map(|(id, _)| *id)
+        .collect();
+    some_ended(of_wallet, IntentEnd::WalletClosed)
 }
 
 /// The end of everything that waits.

@@ -3,13 +3,13 @@
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::ids::SessionId;
-use waiaas_shared::session::{Credential, SessionGrant};
+use waiaas_shared::session::{Credential, Operation, SessionGrant};
 use waiaas_shared::time::Clocks;
 use waiaas_shared::view::SessionState;
 
 use super::command::Outcome;
 use super::state::{Session, State};
-use super::{Decision, decide_intent};
+use super::{Decision, decide_agent, decide_intent};
 
 /// The session, if it may be used now.
 pub(super) fn usable(state: &State, session: SessionId, now: Clocks) -> Result<&Session, Code> {
@@ -17,8 +17,11 @@ pub(super) fn usable(state: &State, session: SessionId, now: Clocks) -> Result<&
     match found.state {
         SessionState::Revoked => Err(Code::SessionRevoked),
         SessionState::Expired => Err(Code::SessionExpired),
-        SessionState::Active if found.grant.expires <= now.wall => Err(Code::SessionExpired),
-        SessionState::Active => Ok(found),
+        SessionState::Active if found.ends <= now.wall => Err(Code::SessionExpired),
+        SessionState::Active => {
+            decide_agent::may_sign(state, &found.grant)?;
+            Ok(found)
+        }
     }
 }
 
@@ -66,16 +69,27 @@ pub(super) fn grant_fits(state: &State, grant: &SessionGrant, now: Clocks) -> Re
     if grant.expires <= now.wall {
         return Err(Code::SessionExpired.into());
     }
-    if grant
-        .wallets
-        .iter()
-        .any(|wallet| !state.wallets.contains_key(wallet))
-    {
-        return Err(Code::WalletUnknown.into());
+    for wallet in &grant.wallets {
+        let known = state.wallets.get(wallet).ok_or(Code::WalletUnknown)?;
+        if known.closed {
+            return Err(Code::WalletClosed.into());
+        }
+    }
+    decide_agent::may_be_granted(state, grant)?;
+    let operations = grant.operations.iter().flatten();
+    if operations.copied().any(Operation::is_ahead) {
+        return Err(Code::Unsupported.into());
     }
     let binding = state.binding(now.run);
-    if binding.is_empty() {
-        return Err(Code::PolicyMissing.into());
+    let newest = binding.last().ok_or(Code::PolicyMissing)?;
+    // A contact that the owner's text could not show.
+    let mut contacts = grant.recipients.iter().flat_map(|named| &named.contacts);
+    let known = |name: &String| {
+        let mut known = newest.document.recipients.iter();
+        known.any(|known| known.name == *name)
+    };
+    if !contacts.all(known) {
+        return Err(Code::RecipientNotListed.into());
     }
     let bearer = matches!(grant.credential, Credential::Bearer(_));
     for policy in binding {

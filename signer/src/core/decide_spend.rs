@@ -2,20 +2,22 @@
 //! session, the agent's own signature, idempotency, nonces. Charge, make durable, sign, in that
 //! order: a spend's event is the charge, its signature is an effect of it.
 
+use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::effect::Effect;
-use waiaas_shared::event::{Charge, EventBody, RequestNonce, Spend};
+use waiaas_shared::event::{Charge, EventBody, Spend};
 use waiaas_shared::ids::TransactionId;
+use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::evaluate::{Charges, Now, Payment, Tier, Verdict, charges, evaluate};
 use waiaas_shared::policy::history::{Charged, History, Without};
 use waiaas_shared::request::{Transfer, TransferRequest, is_idempotency_key};
-use waiaas_shared::request_signature::{self, SignedRequest};
+use waiaas_shared::request_signature::{Request, SignedRequest};
 use waiaas_shared::session::{Credential, SessionGrant, SessionUsage};
 use waiaas_shared::statement::StatementFacts;
-use waiaas_shared::time::{Clocks, Millis, WallTime};
+use waiaas_shared::time::Clocks;
 use waiaas_shared::transaction::{DecodedTransaction, decode};
 
 use super::command::{
@@ -23,13 +25,7 @@ use super::command::{
 };
 use super::decide_intent::Opening;
 use super::state::{KillPhase, Session, State, Wallet};
-use super::{Decision, decide_intent, decide_owner, decide_replace, decide_session};
-
-/// The route whose signature makes a payment.
-const PAYMENT_METHOD: &str = "POST";
-const PAYMENT_PATH: &str = "/v1/transactions";
-/// How far a request signature's creation time may lie from the signer's time, either way.
-const SKEW: Millis = Millis::from_secs(120);
+use super::{Decision, decide_intent, decide_owner, decide_replace, decide_session, proof};
 
 /// Judges an agent's payment; charges and orders the signature if it passes.
 pub(super) fn spend(state: &State, request: &SpendRequest, context: &Context) -> Decision {
@@ -64,7 +60,8 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         if !is_idempotency_key(&request.idempotency_key) {
             return Err(Code::IdempotencyKeyInvalid.into());
         }
-        let proof = authenticate(session, request, now)?;
+        let signed = signed_request(request);
+        let proof = proof::authenticate(session, request.session, &signed, proof::PAYMENT, now)?;
         let idempotency = state.idempotency(request.session, &request.idempotency_key);
         let idempotency = idempotency.ok_or(Code::SessionUnknown)?;
         // A payment that already used the key: the same body gives the same bytes again, another
@@ -82,22 +79,14 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
                 Used::Waited(intent) => decide_intent::again(state, intent, now),
             };
         }
-        if let Some(proof) = &proof
-            && state
-                .request_nonces
-                .contains_key(&(request.session, proof.nonce.clone()))
-        {
-            return Err(Code::RequestNonceReused.into());
-        }
+        proof::first_use(state, request.session, proof.as_ref())?;
         Some((idempotency, proof))
     };
     if let Some(code) = state.stopped() {
         return Err(code.into());
     }
     let wallet = state.wallets.get(&body.wallet).ok_or(Code::WalletUnknown)?;
-    if wallet.paused {
-        return Err(Code::WalletPaused.into());
-    }
+    wallet.may_pay()?;
     if !wallet.networks.contains(&body.network) {
         return Err(Code::NetworkNotBound.into());
     }
@@ -135,7 +124,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
             policy_epoch: newest.document.epoch,
             idempotency,
             body: body_digest,
-            kept_until: session.grant.expires,
+            kept_until: session.grant.absolute_end(),
             request_nonce: proof,
             submit: body.submit,
             replaces,
@@ -155,13 +144,14 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         nonce: transaction.account_nonce(),
         idempotency,
         body: body_digest,
-        kept_until: session.grant.expires,
+        kept_until: session.grant.absolute_end(),
         request_nonce: proof,
         submit: body.submit,
+        from: None,
         replaces,
     };
     Ok(signed(
-        wallet,
+        wallet.path,
         transaction,
         spend,
         None,
@@ -169,9 +159,24 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
     ))
 }
 
+/// What the agent signed, if it did.
+fn signed_request(request: &SpendRequest) -> SignedRequest<'_> {
+    SignedRequest {
+        request: Request {
+            method: &request.method,
+            path: &request.path,
+            query: &request.query,
+            body: &request.body,
+            idempotency_key: &request.idempotency_key,
+        },
+        signature_input: &request.signature_input,
+        signature: &request.signature,
+    }
+}
+
 /// One committed payment and the order to sign it.
 pub(super) fn signed(
-    wallet: &Wallet,
+    path: KeyPath,
     transaction: DecodedTransaction,
     spend: Spend,
     replay_of: Option<u64>,
@@ -182,7 +187,7 @@ pub(super) fn signed(
         tier: spend.tier,
         replay_of,
     };
-    let order = SigningOrder::new(wallet.path, transaction, sealed);
+    let order = SigningOrder::new(path, transaction, sealed);
     let events = if replay_of.is_some() {
         Vec::new()
     } else {
@@ -192,50 +197,6 @@ pub(super) fn signed(
         events,
         outcome: Ok(Outcome::Sign(Box::new(order))),
     }
-}
-
-/// The proof that the agent itself asked (invariant 18); nothing for a bearer session.
-fn authenticate(
-    session: &Session,
-    request: &SpendRequest,
-    now: Clocks,
-) -> Result<Option<RequestNonce>, Denial> {
-    let Credential::AgentKey(key) = &session.grant.credential else {
-        return Ok(None);
-    };
-    if request.signature.is_empty() || request.signature_input.is_empty() {
-        return Err(Code::RequestSignatureMissing.into());
-    }
-    // The agent signed a payment and nothing else: a signature made for another route (a dry run has
-    // the same body) never becomes one.
-    if request.method != PAYMENT_METHOD || request.path != PAYMENT_PATH {
-        return Err(Code::RequestSignatureInvalid.into());
-    }
-    let signed = SignedRequest {
-        request: request_signature::Request {
-            method: &request.method,
-            path: &request.path,
-            query: &request.query,
-            body: &request.body,
-            idempotency_key: &request.idempotency_key,
-        },
-        signature_input: &request.signature_input,
-        signature: &request.signature,
-    };
-    let verified =
-        request_signature::verify(&signed, key).map_err(|_| Code::RequestSignatureInvalid)?;
-    if verified.session != request.session {
-        return Err(Code::RequestSignatureInvalid.into());
-    }
-    let created = WallTime::from_millis(verified.created_seconds.saturating_mul(1000));
-    let apart = created.since(now.wall).max(now.wall.since(created));
-    if apart > SKEW {
-        return Err(Code::RequestTimeSkew.into());
-    }
-    Ok(Some(RequestNonce {
-        nonce: verified.nonce.as_str().to_owned(),
-        expires: created.after(SKEW),
-    }))
 }
 
 /// The proposed bytes, decoded; on an EVM chain with the signer's own nonce written into them.
@@ -329,6 +290,8 @@ pub(super) fn judge_all(
         }
     }
     violations.extend(grant.violations(payment.wallet, &sums, usage));
+    let documents = binding.iter().map(|policy| policy.document.as_ref());
+    violations.extend(grant.narrowed(payment.chain, payment.effects, documents));
     match Denial::from_violations(violations) {
         Some(denial) => Err(denial),
         None => strictest.ok_or(Code::PolicyMissing.into()),
@@ -350,9 +313,11 @@ fn replay(state: &State, prior: &Prior, context: &Context) -> Result<Decision, D
     if wallet.paused {
         return Err(Code::WalletPaused.into());
     }
-    let transaction = decode(spend.chain, wallet.account, &spend.unsigned)
-        .map_err(|_| Code::TransactionUndecodable)?;
+    let (path, account) = key_of(wallet, prior)?;
+    let transaction =
+        decode(spend.chain, account, &spend.unsigned).map_err(|_| Code::TransactionUndecodable)?;
     if let Some(id) = spend.session {
+        wallet.may_pay()?;
         let session = decide_session::usable(state, id, now)?;
         let sums: Charges = spend
             .charges
@@ -382,12 +347,25 @@ fn replay(state: &State, prior: &Prior, context: &Context) -> Result<Decision, D
         }
     }
     Ok(signed(
-        wallet,
+        path,
         transaction,
         spend.clone(),
         Some(prior.sequence),
         EventBody::SpendCommitted,
     ))
+}
+
+/// The key that signed a payment. EVM bytes do not name their sender: what was charged before the
+/// wallet got its present key must not be signed with this one, which would pay a second time.
+fn key_of(wallet: &Wallet, prior: &Prior) -> Result<(KeyPath, Account), Code> {
+    match prior.spend.from {
+        Some(account) => {
+            let former = wallet.former(account).ok_or(Code::WalletClosed)?;
+            Ok((former.path, former.account))
+        }
+        None if wallet.rotated.is_some_and(|at| prior.charged_at <= at) => Err(Code::WalletClosed),
+        None => Ok((wallet.path, wallet.account)),
+    }
 }
 
 /// The bytes of a committed payment, asked for by its name.
@@ -411,6 +389,7 @@ pub(super) fn withdraw(
         amount,
         fee_ceiling,
         nonce,
+        from,
     } = &open.facts
     else {
         return Err(Code::StatementMismatch.into());
@@ -425,13 +404,20 @@ pub(super) fn withdraw(
         return Err(Code::NetworkNotBound.into());
     }
     decide_owner::withdrawal_open(state, chain, *to, now)?;
-    let mut transaction = decode(chain, wallet.account, &withdrawal.unsigned)
-        .map_err(|_| Code::TransactionUndecodable)?;
+    let (path, account, nonces) = match from {
+        None => (wallet.path, wallet.account, &wallet.nonces),
+        Some(account) => {
+            let former = wallet.former(*account).ok_or(Code::WalletUnknown)?;
+            (former.path, former.account, &former.nonces)
+        }
+    };
+    let mut transaction =
+        decode(chain, account, &withdrawal.unsigned).map_err(|_| Code::TransactionUndecodable)?;
     transaction
         .require_zero_nonce()
         .map_err(|_| Code::NonceNotZero)?;
     if matches!(chain, ChainId::Evm(_)) {
-        let known = wallet.nonces.get(&chain).ok_or(Code::NonceNotAttested)?;
+        let known = nonces.get(&chain).ok_or(Code::NonceNotAttested)?;
         let issued = nonce.unwrap_or(known.next);
         if issued < known.attested || issued > known.next {
             return Err(Code::NonceLower.into());
@@ -465,10 +451,11 @@ pub(super) fn withdraw(
         kept_until: open.expires,
         request_nonce: None,
         submit: false,
+        from: *from,
         replaces: None,
     };
     let statement = withdrawal.statement;
-    Ok(signed(wallet, transaction, spend, None, |spend| {
+    Ok(signed(path, transaction, spend, None, |spend| {
         EventBody::Withdrawn {
             statement,
             signers,

@@ -2,10 +2,11 @@
 //! only with signatures over the signer's own text (invariants 13, 14); what the password must
 //! accompany is refused without it. Who may sign is `decide_owner`'s.
 
+use waiaas_shared::agent::AgentStage;
 use waiaas_shared::caip::Family;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::{EventBody, Origin};
-use waiaas_shared::ids::{OwnerId, SessionId, StatementId};
+use waiaas_shared::ids::{AgentId, OwnerId, SessionId, StatementId};
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::statement::text::compose;
 use waiaas_shared::statement::verify::verify;
@@ -14,7 +15,10 @@ use waiaas_shared::time::Clocks;
 
 use super::command::{Context, Outcome, Rehearsal, Submission};
 use super::state::{KillPhase, OpenStatement, State};
-use super::{Decision, decide_intent, decide_owner, decide_policy, decide_session};
+use super::{
+    Decision, decide_agent, decide_intent, decide_owner, decide_policy, decide_session,
+    decide_wallet,
+};
 
 /// Writes a text for an owner to sign.
 pub(super) fn draft(
@@ -112,11 +116,20 @@ pub(super) fn check(state: &State, facts: &StatementFacts, now: Clocks) -> Resul
                 return Err(Code::NotPaused.into());
             }
         }
+        StatementFacts::CloseWallet { wallet } => decide_wallet::check_open(state, *wallet)?,
+        StatementFacts::RotateWallet {
+            wallet,
+            first_nonce,
+        } => decide_wallet::check_rotation(state, *wallet, *first_nonce)?,
+        StatementFacts::ActivateAgent { agent } => {
+            decide_agent::may_be_activated(state, *agent)?;
+        }
         StatementFacts::Withdraw {
             wallet,
             asset,
             to,
             nonce,
+            from,
             ..
         } => {
             let found = state.wallets.get(wallet).ok_or(Code::WalletUnknown)?;
@@ -125,6 +138,9 @@ pub(super) fn check(state: &State, facts: &StatementFacts, now: Clocks) -> Resul
             }
             if nonce.is_some() && asset.chain().family() != Family::Evm {
                 return Err(Code::StatementMalformed.into());
+            }
+            if from.is_some_and(|account| found.former(account).is_none()) {
+                return Err(Code::WalletUnknown.into());
             }
             decide_owner::withdrawal_open(state, asset.chain(), *to, now)?;
         }
@@ -168,7 +184,9 @@ pub(super) fn check(state: &State, facts: &StatementFacts, now: Clocks) -> Resul
             decide_intent::check(state, *transaction, false, now)?;
         }
         // It names an entry of the log, which comes in beside it: `decide_credit`.
-        StatementFacts::Credit { .. } | StatementFacts::Retire => {}
+        StatementFacts::Credit { .. }
+        | StatementFacts::Retire
+        | StatementFacts::RegisterAgent { .. } => {}
     }
     Ok(())
 }
@@ -182,6 +200,7 @@ pub(super) fn open(
     let open = state
         .statements
         .get(&statement)
+        .filter(|open| !open.void)
         .ok_or(Code::StatementUnknown)?;
     if open.expires <= now.wall {
         Err(Code::StatementExpired.into())
@@ -219,7 +238,7 @@ pub(super) fn enrol(
 }
 
 /// Carries out what owners signed. What brings more than signatures has a door of its own: enrolments
-/// and withdrawals, new keys, recoveries, credits.
+/// and withdrawals, new keys of owners and wallets, recoveries, credits.
 pub(super) fn submit(
     state: &State,
     submission: &Submission,
@@ -293,6 +312,24 @@ fn by_quorum(
         }
         StatementFacts::ReleasePause { wallet } => EventBody::PauseReleased {
             wallet: *wallet,
+            statement,
+            signers,
+        },
+        StatementFacts::CloseWallet { wallet } => {
+            return Ok(decide_wallet::close(state, *wallet, statement, signers));
+        }
+        StatementFacts::RegisterAgent { active } => EventBody::AgentRegistered {
+            agent: AgentId::derive(&context.entropy, 0),
+            stage: if *active {
+                AgentStage::Active
+            } else {
+                AgentStage::Created
+            },
+            statement,
+            signers,
+        },
+        StatementFacts::ActivateAgent { agent } => EventBody::AgentActivated {
+            agent: *agent,
             statement,
             signers,
         },

@@ -1,5 +1,7 @@
-//! The decision over a new wallet: a fresh key, bound to its networks for ever (invariant 7). Called
-//! with the password, over `admin.sock`.
+//! Decisions over a wallet's key: a fresh one, bound to its networks for ever (invariant 7); its end; a
+//! new one in its place. A wallet that gets a new key stays the same wallet: identifier, sessions,
+//! rules, pools and everything that was charged remain, so that no rotation brings a fresh budget
+//! (invariant 9), and the old key stays this wallet's, for withdrawals alone.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +9,12 @@ use waiaas_shared::address::Account;
 use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::EventBody;
-use waiaas_shared::ids::WalletId;
+use waiaas_shared::ids::{OwnerId, StatementId, WalletId};
+use waiaas_shared::statement::StatementFacts;
 
-use super::Decision;
-use super::command::{Context, Outcome, WalletRequest};
-use super::state::State;
+use super::command::{Context, DerivedKey, Outcome, Submission, WalletRequest};
+use super::state::{KillPhase, State};
+use super::{Decision, decide_intent, decide_owner};
 
 /// A wallet is bound to its networks at creation; a Solana wallet to exactly one (invariant 7).
 pub(super) fn create_wallet(
@@ -38,10 +41,7 @@ pub(super) fn create_wallet(
         return Err(Code::NetworkNotBound.into());
     }
     if request.path != state.next_path(family)
-        || state
-            .wallets
-            .values()
-            .any(|wallet| wallet.account == request.account)
+        || state.keys().any(|(_, account)| account == request.account)
     {
         return Err(Code::KeyKnown.into());
     }
@@ -56,5 +56,95 @@ pub(super) fn create_wallet(
     Ok(Decision {
         events: vec![event],
         outcome: Ok(Outcome::Wallet(wallet)),
+    })
+}
+
+/// What must hold for the end of a wallet or its key, when drafted and again when carried out.
+pub(super) fn check_open(state: &State, wallet: WalletId) -> Result<(), Denial> {
+    let known = state.wallets.get(&wallet).ok_or(Code::WalletUnknown)?;
+    if known.closed {
+        Err(Code::WalletClosed.into())
+    } else {
+        Ok(())
+    }
+}
+
+/// What must hold for a rotation.
+pub(super) fn check_rotation(
+    state: &State,
+    wallet: WalletId,
+    first_nonce: u64,
+) -> Result<(), Denial> {
+    check_open(state, wallet)?;
+    let known = state.wallets.get(&wallet).ok_or(Code::WalletUnknown)?;
+    // Solana has no account nonces.
+    if known.path.family == Family::Solana && first_nonce != 0 {
+        return Err(Code::StatementMalformed.into());
+    }
+    Ok(())
+}
+
+/// Nothing is signed for it any more but withdrawals: final.
+pub(super) fn close(
+    state: &State,
+    wallet: WalletId,
+    statement: StatementId,
+    signers: Vec<OwnerId>,
+) -> Decision {
+    let mut decision = Decision {
+        events: decide_intent::wallet_closed(state, wallet),
+        outcome: Ok(Outcome::Done),
+    };
+    decision.events.push(EventBody::WalletClosed {
+        wallet,
+        statement,
+        signers,
+    });
+    decision
+}
+
+/// The wallet goes on with a key that was never given before.
+pub(super) fn rotate(
+    state: &State,
+    submission: &Submission,
+    key: &DerivedKey,
+    context: &Context,
+) -> Result<Decision, Denial> {
+    let open = decide_owner::open(state, submission.statement, context.clocks)?;
+    let StatementFacts::RotateWallet {
+        wallet,
+        first_nonce,
+    } = open.facts
+    else {
+        return Err(Code::StatementMismatch.into());
+    };
+    let signers = decide_owner::quorum(state, open, &submission.signatures)?;
+    check_rotation(state, wallet, first_nonce)?;
+    if state.kill.phase == KillPhase::Activated {
+        return Err(Code::Killed.into());
+    }
+    let family = state.wallets.get(&wallet).map(|known| known.path.family);
+    let account_fits = matches!(
+        (family, key.account),
+        (Some(Family::Solana), Account::Solana(_)) | (Some(Family::Evm), Account::Evm(_))
+    );
+    if !account_fits
+        || Some(key.path) != family.map(|family| state.next_path(family))
+        || state.keys().any(|(_, account)| account == key.account)
+    {
+        return Err(Code::KeyKnown.into());
+    }
+    let mut events = decide_intent::wallet_closed(state, wallet);
+    events.push(EventBody::WalletRotated {
+        wallet,
+        path: key.path,
+        account: key.account,
+        first_nonce,
+        statement: submission.statement,
+        signers,
+    });
+    Ok(Decision {
+        events,
+        outcome: Ok(Outcome::Done),
     })
 }

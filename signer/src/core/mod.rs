@@ -8,10 +8,12 @@ pub mod apply;
 mod apply_owner;
 pub mod clock;
 pub mod command;
+mod decide_agent;
 mod decide_credit;
 mod decide_intent;
 mod decide_owner;
 mod decide_policy;
+mod decide_renewal;
 mod decide_replace;
 mod decide_session;
 mod decide_spend;
@@ -20,13 +22,15 @@ mod decide_stop;
 mod decide_wallet;
 pub mod journal;
 mod owners;
+mod proof;
 pub mod state;
 mod view;
+mod wallet;
 
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::{Event, EventBody};
 
-pub use self::command::{Command, Context, Outcome, Sealed, SigningOrder};
+pub use self::command::{AgentStop, Command, Context, Outcome, Sealed, SigningOrder};
 pub use self::state::State;
 
 /// What a command leads to: events to be made durable first, then the outcome. A refusal may carry
@@ -88,6 +92,18 @@ pub fn decide(state: &State, command: &Command, context: &Context) -> Decision {
         Command::RevokeSession { session, origin } => {
             decide_session::revoke(state, *session, *origin)
         }
+        Command::StopAgent {
+            agent,
+            stop,
+            origin,
+        } => match stop {
+            AgentStop::Suspend => decide_agent::suspend(state, *agent, *origin),
+            AgentStop::Terminate => decide_agent::terminate(state, *agent, *origin),
+        },
+        Command::Renew(request) => decide_renewal::renew(state, request, context),
+        Command::Rotate { submission, key } => {
+            decide_wallet::rotate(state, submission, key, context).into()
+        }
         Command::CreateWallet(request) => {
             decide_wallet::create_wallet(state, request, context).into()
         }
@@ -137,7 +153,7 @@ pub fn decide(state: &State, command: &Command, context: &Context) -> Decision {
 
 /// Decides a command and folds its events into the state, each with the context's clocks. What the
 /// daemon and the simulator both do for each command of a batch. Changes of owners whose time has come
-/// take effect before it.
+/// take effect before it; agents of which nothing waits any more end after it.
 pub fn step(
     state: &mut State,
     command: &Command,
@@ -157,6 +173,9 @@ pub fn step(
     }
     let decision = decide(state, command, context);
     for body in decision.events {
+        fold(state, body);
+    }
+    while let Some(body) = decide_agent::finished(state) {
         fold(state, body);
     }
     (events, decision.outcome)

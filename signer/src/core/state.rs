@@ -4,10 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use waiaas_shared::address::Account;
+use waiaas_shared::agent::AgentStage;
 use waiaas_shared::caip::{ChainId, Family};
+use waiaas_shared::denial::Code;
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::Origin;
-use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use waiaas_shared::ids::{
+    AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId,
+};
 use waiaas_shared::intent::Intent;
 use waiaas_shared::keys::{KeyPath, OwnerKey};
 use waiaas_shared::owner_change::OwnerChange;
@@ -22,6 +26,7 @@ use waiaas_shared::view::SessionState;
 
 use super::command::{Prior, Used};
 use super::owners::Owners;
+pub(super) use super::wallet::{Nonce, Wallet};
 
 /// Everything that the log says.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +43,7 @@ pub struct State {
     pub(super) policies: Vec<BindingPolicy>,
     pub(super) policy_epoch: u64,
     pub(super) sessions: BTreeMap<SessionId, Session>,
+    pub(super) agents: BTreeMap<AgentId, AgentStage>,
     pub(super) statements: BTreeMap<StatementId, OpenStatement>,
     pub(super) intents: BTreeMap<TransactionId, OpenIntent>,
     /// Entries of payments that an owner credited, each once.
@@ -84,23 +90,6 @@ impl KillPhase {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wallet {
-    pub(super) path: KeyPath,
-    pub(super) account: Account,
-    pub(super) networks: Vec<ChainId>,
-    pub(super) paused: bool,
-    pub(super) history: WalletHistory,
-    pub(super) nonces: BTreeMap<ChainId, Nonce>,
-}
-
-/// Nonces of one wallet on one EVM chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Nonce {
-    pub(super) next: u64,
-    pub(super) attested: u64,
-}
-
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct BindingPolicy {
     pub(super) document: std::sync::Arc<PolicyDocument>,
@@ -136,6 +125,10 @@ pub(super) struct Session {
     pub(super) opened: Usage,
     /// Who granted it.
     pub(super) signers: Vec<OwnerId>,
+    /// When it ends unless it is renewed again.
+    pub(super) ends: WallTime,
+    /// How often it was renewed.
+    pub(super) renewals: u32,
 }
 
 /// A payment that waits.
@@ -171,6 +164,8 @@ pub(super) struct OpenStatement {
     pub(super) text: StatementText,
     pub(super) expires: WallTime,
     pub(super) origin: Origin,
+    /// A later stop took its meaning: nobody carries it out, and it keeps its place until it expires.
+    pub(super) void: bool,
 }
 
 impl Default for State {
@@ -190,6 +185,7 @@ impl Default for State {
             policies: Vec::new(),
             policy_epoch: 0,
             sessions: BTreeMap::new(),
+            agents: BTreeMap::new(),
             statements: BTreeMap::new(),
             intents: BTreeMap::new(),
             credited: BTreeSet::new(),
@@ -267,6 +263,17 @@ impl State {
         }
     }
 
+    /// The family of the wallet that an open statement rotates: the authority derives its next key.
+    #[must_use]
+    pub fn rotation_of(&self, statement: StatementId) -> Option<Family> {
+        match self.statements.get(&statement)?.facts {
+            StatementFacts::RotateWallet { wallet, .. } => {
+                Some(self.wallets.get(&wallet)?.path.family)
+            }
+            _ => None,
+        }
+    }
+
     /// Epoch of the newest adopted policy; 0: none.
     #[must_use]
     pub const fn policy_epoch(&self) -> u64 {
@@ -287,18 +294,20 @@ impl State {
 
     /// Key paths of all wallets, for the vault to make ready.
     pub fn key_paths(&self) -> impl Iterator<Item = KeyPath> {
-        self.wallets.values().map(|wallet| wallet.path)
+        self.keys().map(|(path, _)| path)
+    }
+
+    /// Every key of every wallet, former ones too.
+    pub(super) fn keys(&self) -> impl Iterator<Item = (KeyPath, Account)> {
+        self.wallets.values().flat_map(Wallet::keys)
     }
 
     /// The next key path of a family: indexes are given once, in order (invariant 7).
     #[must_use]
     pub fn next_path(&self, family: Family) -> KeyPath {
-        let given = self
-            .wallets
-            .values()
-            .filter(|wallet| wallet.path.family == family);
+        let given = self.key_paths().filter(|path| path.family == family);
         let index = given
-            .map(|wallet| wallet.path.index.saturating_add(1))
+            .map(|path| path.index.saturating_add(1))
             .max()
             .unwrap_or(0);
         KeyPath { family, index }
@@ -326,7 +335,7 @@ impl State {
     pub(super) fn releases_wait(&self) -> bool {
         self.statements
             .values()
-            .any(|open| matches!(open.facts, StatementFacts::ReleasePause { .. }))
+            .any(|open| !open.void && matches!(open.facts, StatementFacts::ReleasePause { .. }))
     }
 
     /// Whether anything waits.
@@ -358,8 +367,7 @@ impl State {
     }
 
     /// Whether a payment could be signed at all now; the code of what stops it.
-    pub(super) fn stopped(&self) -> Option<waiaas_shared::denial::Code> {
-        use waiaas_shared::denial::Code;
+    pub(super) fn stopped(&self) -> Option<Code> {
         match self.kill.phase {
             KillPhase::Activated => Some(Code::Killed),
             _ if self.clock_closed => Some(Code::ClockClosed),
@@ -399,7 +407,12 @@ impl StatementView for State {
         Some(WalletFacts {
             account: wallet.account,
             networks: wallet.networks.clone(),
+            former: wallet.former.iter().map(|key| key.account).collect(),
         })
+    }
+
+    fn agent(&self, agent: AgentId) -> Option<AgentStage> {
+        self.agents.get(&agent).copied()
     }
 
     fn newest_policy(&self) -> Option<&PolicyDocument> {

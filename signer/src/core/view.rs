@@ -1,14 +1,35 @@
 //! What the core shows of its state. Reads only; the amounts here inform, they never judge.
 
+use std::collections::BTreeMap;
+
+use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::Code;
 use waiaas_shared::ids::SessionId;
 use waiaas_shared::policy::evaluate::{Left, Now, Payment, left};
 use waiaas_shared::session::Credential;
 use waiaas_shared::time::Clocks;
-use waiaas_shared::view::{NonceView, OwnerView, Remaining, SessionState, SessionView, WalletView};
+use waiaas_shared::view::{
+    FormerKey, NonceView, OwnerView, Remaining, SessionState, SessionView, WalletView,
+};
 
 use super::decide_session;
-use super::state::{Session, State};
+use super::state::{Nonce, Session, State};
+
+fn nonces(
+    nonces: &BTreeMap<ChainId, Nonce>,
+    outstanding: impl Fn(ChainId) -> Amount,
+) -> Vec<NonceView> {
+    nonces
+        .iter()
+        .map(|(chain, nonce)| NonceView {
+            chain: *chain,
+            next: nonce.next,
+            attested: nonce.attested,
+            outstanding: outstanding(*chain),
+        })
+        .collect()
+}
 
 impl State {
     /// Every wallet.
@@ -22,14 +43,16 @@ impl State {
                 account: wallet.account,
                 networks: wallet.networks.clone(),
                 paused: wallet.paused,
-                nonces: wallet
-                    .nonces
+                nonces: nonces(&wallet.nonces, |chain| wallet.history.outstanding(chain)),
+                closed: wallet.closed,
+                former: wallet
+                    .former
                     .iter()
-                    .map(|(chain, nonce)| NonceView {
-                        chain: *chain,
-                        next: nonce.next,
-                        attested: nonce.attested,
-                        outstanding: wallet.history.outstanding(*chain),
+                    .map(|key| FormerKey {
+                        path: key.path,
+                        account: key.account,
+                        // What was signed with it counts for the wallet.
+                        nonces: nonces(&key.nonces, |_| Amount::ZERO),
                     })
                     .collect(),
             })
@@ -71,9 +94,8 @@ impl State {
     pub fn session_view(&self, id: SessionId, now: Clocks) -> Option<SessionView> {
         let session = self.sessions.get(&id)?;
         let state = match decide_session::usable(self, id, now) {
-            Ok(_) => SessionState::Active,
             Err(Code::SessionExpired) => SessionState::Expired,
-            Err(_) => SessionState::Revoked,
+            _ => session.state,
         };
         Some(SessionView {
             session: id,
@@ -81,6 +103,12 @@ impl State {
             usage: session.usage.clone(),
             state,
             remaining: self.remaining(id, session, now),
+            ends: session.ends,
+            renewals: session.renewals,
+            stage: session
+                .grant
+                .agent
+                .and_then(|agent| self.agents.get(&agent).copied()),
         })
     }
 

@@ -12,6 +12,7 @@ use waiaas_shared::codec::to_canonical;
 use super::convert::{self, Unfit, known, parsed, parsed_if_any};
 use super::desk::{Desk, Stand, exception};
 use crate::authority::ask::Ask;
+use crate::core::AgentStop;
 
 /// The longest wait for the next event.
 const WAIT_LIMIT: Duration = Duration::from_secs(30);
@@ -254,6 +255,62 @@ impl<S: Stand> common::Server for Desk<S> {
         drop(params);
         let answer = self
             .ask(|reply| Ask::CancelIntent(transaction, S::ORIGIN, reply))
+            .await?;
+        results
+            .get()
+            .set_sequence(answer.map_err(|denial| exception(&denial))?);
+        Ok(())
+    }
+
+    async fn agents(
+        self: Rc<Self>,
+        _: common::AgentsParams,
+        mut results: common::AgentsResults,
+    ) -> Result<(), Error> {
+        let _turn = self.link.page().await?;
+        let views = self
+            .ask(Ask::Agents)
+            .await?
+            .map_err(|denial| exception(&denial))?;
+        write_list(
+            &views.iter().map(to_canonical).collect::<Vec<_>>(),
+            |length| results.get().init_canonical(length),
+        )
+    }
+
+    async fn suspend_agent(
+        self: Rc<Self>,
+        params: common::SuspendAgentParams,
+        mut results: common::SuspendAgentResults,
+    ) -> Result<(), Error> {
+        let agent = {
+            let params = params.get()?;
+            known::<common::suspend_agent_params::Builder<'_>>(params)?;
+            parsed(params.get_agent()?, "agent")?
+        };
+        drop(params);
+        let answer = self
+            .ask(|reply| Ask::StopAgent(agent, AgentStop::Suspend, S::ORIGIN, reply))
+            .await?;
+        results
+            .get()
+            .set_sequence(answer.map_err(|denial| exception(&denial))?);
+        Ok(())
+    }
+
+    async fn terminate_agent(
+        self: Rc<Self>,
+        params: common::TerminateAgentParams,
+        mut results: common::TerminateAgentResults,
+    ) -> Result<(), Error> {
+        let agent = {
+            let params = params.get()?;
+            known::<common::terminate_agent_params::Builder<'_>>(params)?;
+            parsed(params.get_agent()?, "agent")?
+        };
+        drop(params);
+        let answer = self
+            .ask(|reply| Ask::StopAgent(agent, AgentStop::Terminate, S::ORIGIN, reply))
             .await?;
         results
             .get()

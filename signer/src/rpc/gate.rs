@@ -197,10 +197,10 @@ impl Gate {
     }
 }
 
-/// Whether the method stops something: kill, pause, revokeSession, lock.
+/// Whether the method stops something: kill, pause, revokeSession, suspendAgent, terminateAgent, lock.
 fn stops(interface: u64, method: u16) -> bool {
     match interface {
-        common_capnp::common::Client::TYPE_ID => matches!(method, 8..=10),
+        common_capnp::common::Client::TYPE_ID => matches!(method, 8..=10 | 14..=15),
         admin_capnp::admin::Client::TYPE_ID => method == 2,
         _ => false,
     }

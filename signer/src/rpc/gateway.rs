@@ -1,4 +1,5 @@
-//! The methods of `gateway.sock` alone: an agent's payment, judged or signed, and its bytes once more.
+//! The methods of `gateway.sock` alone: an agent's payment, judged or signed, its bytes once more, and
+//! the renewal of a session.
 
 use std::rc::Rc;
 
@@ -78,6 +79,29 @@ impl gateway::Server for Desk<AtGateway> {
             Err(code) => Err(code.into()),
         };
         convert::write_outcome(&answer, results.get().init_outcome());
+        Ok(())
+    }
+
+    async fn renew_session(
+        self: Rc<Self>,
+        params: gateway::RenewSessionParams,
+        mut results: gateway::RenewSessionResults,
+    ) -> Result<(), Error> {
+        let request = {
+            let params = params.get()?;
+            known::<gateway::renew_session_params::Builder<'_>>(params)?;
+            convert::renewal(params.get_request()?)
+        };
+        drop(params);
+        let answer = match request {
+            Ok(request) => {
+                self.ask(|reply| Ask::Renew(Box::new(request), reply))
+                    .await?
+            }
+            Err(Unfit::Denied(denial)) => Err(denial),
+            Err(Unfit::Malformed(malformed)) => return Err(malformed.into()),
+        };
+        convert::write_renewed(&answer, results.get().init_result());
         Ok(())
     }
 

@@ -5,8 +5,8 @@
 //! |---|---|
 //! | O1 | no secret in anything that came out or was written |
 //! | O2 | worst cases of all signatures within every binding document, by the second calculator |
-//! | O3 | nothing that has to wait was signed, no policy matured early, no clock ran ahead |
-//! | O4 | each owner decision was issued, and used once |
+//! | O3 | what has to wait waited, by the log and by this program's clock; no clock ran ahead |
+//! | O4 | each owner decision was issued, in time, used once, and truly signed by the owner's key |
 //! | O5 | epochs, nonces, clocks and the log never go back |
 //! | O6 | nothing left between an acknowledged kill and its release |
 //! | O7 | each signature has its record in a log that verifies and goes through the kept heads |
@@ -23,15 +23,20 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use waiaas_shared::address::Account;
 use waiaas_shared::event::{Event, EventBody, Spend};
+use waiaas_shared::ids::StatementId;
+use waiaas_shared::intent::{IntentEnd, Wait};
+use waiaas_shared::statement::verify::Envelope;
 
 use crate::bytes::{keccak, trimmed, verified};
 use crate::calculator::{Calculator, account_bytes};
 use crate::chain::Log;
-use crate::rig::Rig;
+use crate::rig::{Rig, owner_payload};
 use crate::secrets::Secrets;
 
 /// The slowest honest payment that counts as being served, on a machine that does other work too.
 const SERVED_WITHIN: Duration = Duration::from_secs(5);
+/// Two readings of a clock of milliseconds.
+const ROUNDING: Duration = Duration::from_millis(2);
 /// What the signer's clocks may be ahead of this program's: rounding.
 const CLOCK_SLACK: u64 = 200;
 
@@ -44,6 +49,9 @@ pub(crate) struct Checks {
     left: BTreeMap<String, Vec<u8>>,
     read: usize,
     captured: usize,
+    /// Releases and events that the checks have gone over, and events before the rig's first case.
+    waited: usize,
+    decided: usize,
     /// The waiting and the budget clock when the rig started.
     clocks: Option<(u64, u64)>,
 }
@@ -63,9 +71,12 @@ impl Checks {
             left: BTreeMap::new(),
             read: 0,
             captured: 0,
+            waited: 0,
+            decided: 0,
             clocks: None,
         };
         checks.follow(rig)?;
+        checks.decided = checks.log.events.len();
         let newest = checks.log.events.last().context("a log")?.clocks;
         checks.clocks = Some((newest.run.millis(), newest.budget.millis()));
         Ok(checks)
@@ -106,6 +117,8 @@ impl Checks {
         check("O10", self.same_bytes(rig));
         check("O6", stopped(rig));
         check("O3", self.clocks_keep_time(rig));
+        check("O3", self.waited(rig));
+        check("O4", self.truly_signed(rig));
         check("O8", alive(rig));
         match self.follow(rig) {
             Ok(_) => {}
@@ -116,6 +129,7 @@ impl Checks {
         failures.append(&mut self.calculator.failures);
         rig.record.accepted = 0;
         rig.record.paid = 0;
+        rig.record.waiting = 0;
         rig.record.unanswered = 0;
         rig.record.raws.clear();
         failures
@@ -264,6 +278,71 @@ impl Checks {
         Ok(())
     }
 
+    /// By this program's own clock: from when a payment was asked for until it had left, the signer
+    /// ran at least as long as its delay. What the log says of the delay, the calculator judges.
+    fn waited(&mut self, rig: &Rig) -> Result<()> {
+        let delays: BTreeMap<_, _> = self
+            .log
+            .events
+            .iter()
+            .filter_map(|event| match &event.body {
+                EventBody::IntentOpened(intent) => match intent.wait {
+                    Wait::Delay { ready } => Some((intent.transaction, ready.since(intent.opened))),
+                    Wait::Approval { .. } => None,
+                },
+                _ => None,
+            })
+            .collect();
+        for release in rig.record.releases.iter().skip(self.waited) {
+            let transaction = release.signed.transaction;
+            let asked = rig.record.opened.get(&transaction);
+            if let (Some(delay), Some(asked)) = (delays.get(&transaction), asked) {
+                let delay = Duration::from_millis(delay.millis());
+                let passed = release.answered.saturating_sub(*asked) + ROUNDING;
+                ensure!(
+                    passed >= delay,
+                    "{transaction} left after {passed:?} of {delay:?}"
+                );
+            }
+        }
+        self.waited = rig.record.releases.len();
+        Ok(())
+    }
+
+    /// The log keeps no signatures: whatever counts there as an owner's decision since the rig began,
+    /// the owner's key must have signed that very text.
+    fn truly_signed(&mut self, rig: &Rig) -> Result<()> {
+        let texts: BTreeMap<_, _> = self
+            .log
+            .events
+            .iter()
+            .filter_map(|event| match &event.body {
+                EventBody::StatementIssued {
+                    statement, text, ..
+                } => Some((*statement, text.as_str())),
+                _ => None,
+            })
+            .collect();
+        let signed = rig.record.owner_signed.borrow();
+        for event in self.log.events.iter().skip(self.decided) {
+            let Some(statement) = decision(&event.body) else {
+                continue;
+            };
+            let text = texts.get(&statement).context("a text")?;
+            let forms = Envelope::ALL.into_iter().filter_map(|envelope| {
+                let payload = owner_payload(text, envelope);
+                payload.ok()
+            });
+            let mut forms = forms.filter(|form| signed.contains(form));
+            ensure!(
+                forms.next().is_some(),
+                "{statement} counts, and the owner never signed it"
+            );
+        }
+        self.decided = self.log.events.len();
+        Ok(())
+    }
+
     fn no_secret(&mut self, rig: &Rig) -> Result<()> {
         let captured = rig.record.captured.get(self.captured..).unwrap_or_default();
         let found = self.secrets.within(captured);
@@ -315,14 +394,54 @@ fn with_nonce(proposed: &[u8], nonce: u64) -> Result<Vec<u8>> {
     Ok([vec![2], prefix(0xc0, payload.len()), payload].concat())
 }
 
-/// O9: every new event was caused by something that was accepted.
+/// The statement that owners signed for an event.
+const fn decision(body: &EventBody) -> Option<StatementId> {
+    match body {
+        EventBody::PolicyAdopted { statement, .. }
+        | EventBody::SessionGranted { statement, .. }
+        | EventBody::Withdrawn { statement, .. }
+        | EventBody::PauseReleased { statement, .. }
+        | EventBody::KillReleased { statement, .. }
+        | EventBody::NonceAttested { statement, .. }
+        | EventBody::TimeStated { statement, .. }
+        | EventBody::WithdrawalEnrolled { statement, .. }
+        | EventBody::IntentApproved { statement, .. }
+        | EventBody::OwnerChangeScheduled { statement, .. }
+        | EventBody::OwnerChangeCancelled { statement, .. }
+        | EventBody::SuspensionLifted { statement, .. }
+        | EventBody::Credited { statement, .. }
+        | EventBody::Retired { statement, .. }
+        | EventBody::WalletClosed { statement, .. }
+        | EventBody::WalletRotated { statement, .. }
+        | EventBody::AgentRegistered { statement, .. }
+        | EventBody::AgentActivated { statement, .. }
+        | EventBody::IntentsEnded {
+            cause: IntentEnd::Rejected { statement, .. },
+            ..
+        } => Some(*statement),
+        EventBody::OwnerSuspended { statement, .. } => *statement,
+        _ => None,
+    }
+}
+
+/// O9: every new event was caused by something that was accepted, or by time; the calculator judges
+/// whether the time had come.
 fn clean(rig: &Rig, new: &[Event]) -> Result<()> {
     let record = &rig.record;
-    let (mut paid, mut others) = (0, 0);
+    let (mut paid, mut waiting, mut others) = (0, 0, 0);
     for event in new {
-        match event.body {
+        match &event.body {
             EventBody::SpendCommitted(_) => paid += 1,
-            EventBody::DenialsCounted { .. } => {}
+            EventBody::IntentOpened(_) => waiting += 1,
+            EventBody::DenialsCounted { .. }
+            | EventBody::IntentsEnded {
+                cause:
+                    IntentEnd::Expired
+                    | IntentEnd::SessionEnded
+                    | IntentEnd::Killed
+                    | IntentEnd::WalletClosed,
+                ..
+            } => {}
             _ => others += 1,
         }
     }
@@ -331,6 +450,13 @@ fn clean(rig: &Rig, new: &[Event]) -> Result<()> {
         (record.paid..=most).contains(&paid),
         "{paid} payments charged, {} signed, {} without an answer",
         record.paid,
+        record.unanswered
+    );
+    let most = record.waiting + record.unanswered;
+    ensure!(
+        (record.waiting..=most).contains(&waiting),
+        "{waiting} payments opened, {} waited, {} without an answer",
+        record.waiting,
         record.unanswered
     );
     ensure!(

@@ -13,129 +13,47 @@ use crate::catalogue::SECTIONS;
 /// is still to come.
 pub(crate) const PENDING: &[(&str, &str)] = &[
     (
-        "T01",
-        "waiting payments: open one of DELAY size, ask for its release at once, at half time, one \
-             millisecond early by the signer's own clock; each refused, then held back by O3",
-    ),
-    (
-        "T02",
-        "waiting payments: the same fields in the request that opens or releases one",
-    ),
-    (
-        "T03",
-        "waiting payments: restart during the wait; the time left never shrinks over the time off",
-    ),
-    (
-        "T04",
-        "waiting payments: release with bytes whose effect differs in recipient, amount, asset, or \
-             whose fee is above the ceiling; equal effect with a fresh blockhash passes",
-    ),
-    (
-        "T05",
-        "waiting payments: open up to the cap, let all mature, release all together; charged at \
-             signing, within every window, the rest refused or expired",
-    ),
-    (
-        "T06",
-        "cumulative tiers: parts that add up to DELAY size must wait",
-    ),
-    (
-        "T07",
-        "a durable nonce in the bytes that release a waiting payment",
-    ),
-    (
-        "T11",
-        "approvals: one approved payment released fifty times with fresh blockhashes, signed once",
-    ),
-    (
         "T13",
         "heartbeat with what waits: withheld by the gateway, the owner's side raises an alarm",
-    ),
-    (
-        "T15",
-        "waiting payments: cancel races with release; after an acknowledged cancel no signature",
-    ),
-    (
-        "P01",
-        "approvals: the same forgeries over an approval's text",
-    ),
-    (
-        "P02",
-        "approvals: one approval for two releases, at once, behind a restart",
-    ),
-    (
-        "P03",
-        "approvals: A's approval for B of equal amount, other wallet, chain, signer",
-    ),
-    (
-        "P04",
-        "approvals: each bit of an approval's text and of its binding fields",
-    ),
-    (
-        "P06",
-        "owner removal and suspension: a decision of a suspended owner, or from before a policy's \
-             epoch, releases nothing",
-    ),
-    (
-        "P07",
-        "quorum of two: the same key twice, two envelopes of one key, a second form of its signature",
-    ),
-    (
-        "P09",
-        "approval and rejection as two more kinds in the matrix",
-    ),
-    (
-        "P10",
-        "approval and rejection: each before the other and both at once; denial is final",
-    ),
-    (
-        "P11",
-        "approvals: long reasons, look-alike recipients; the text states all effects",
-    ),
-    (
-        "P12",
-        "approvals: a small payment's text shown, a large one's submitted",
-    ),
-    (
-        "P14",
-        "enrolment of a further owner by quorum, password and 72 hours",
-    ),
-    (
-        "P15",
-        "approvals: a thousand open at once are capped, identical ones merged",
-    ),
-    ("P18", "pools: leaving and joining a pool sheds nothing"),
-    (
-        "P19",
-        "approvals: an approved payment is charged and clears no counter",
-    ),
-    (
-        "P25",
-        "ceiling prices in a policy: only the owner's price is used, in USD limits",
-    ),
-    (
-        "P26",
-        "approval and login texts as two more kinds in the matrix of forged releases",
     ),
     (
         "P29",
         "the dead-man option: no heartbeat of the owner for its days pauses",
     ),
-    (
-        "P36",
-        "intents in the gateway's older database: unknown to the signer, cancelled there, or expired",
-    ),
 ];
 
-/// Attacks that only a clock in the test's hand can carry out: this program runs the real process.
-pub(crate) const ELSEWHERE: &[(&str, &[&str])] = &[(
-    "P05",
-    &[
-        "signer/src/core/tests/owner.rs::invariant_14_a_statement_is_used_once_and_expires",
-        "signer/src/core/tests/stop.rs::invariant_11_a_clock_step_closes_signing_until_the_owner_states_the_time",
-        "signer/src/core/clock.rs::invariant_11_a_wall_step_closes_and_moves_no_lower_bound",
-    ],
-)];
+/// Attacks, or parts of them, that only a clock in the test's hand can carry out: this program runs the
+/// real process. An attack with a case here has a part that is shown there.
+pub(crate) const ELSEWHERE: &[(&str, &[&str])] = &[
+    (
+        "P05",
+        &[
+            "signer/src/core/tests/owner.rs::invariant_14_a_statement_is_used_once_and_expires",
+            "signer/src/core/tests/stop.rs::invariant_11_a_clock_step_closes_signing_until_the_owner_states_the_time",
+            "signer/src/core/clock.rs::invariant_11_a_wall_step_closes_and_moves_no_lower_bound",
+        ],
+    ),
+    (
+        "P06",
+        &[
+            "signer/src/core/tests/approvals.rs::invariant_17_an_approval_goes_with_an_owner_who_is_removed",
+            "signer/src/core/tests/approvals.rs::invariant_17_an_approval_counts_by_the_quorum_of_its_release",
+        ],
+    ),
+    (
+        "P07",
+        &[
+            "signer/src/core/tests/owners.rs::invariant_14_a_quorum_counts_distinct_registered_keys",
+            "signer/src/core/tests/intent.rs::invariant_14_an_approval_takes_as_many_owners_as_must_sign",
+        ],
+    ),
+    (
+        "P14",
+        &[
+            "signer/src/core/tests/owners.rs::invariant_17_a_new_owner_takes_rehearsal_quorum_password_and_72_hours",
+        ],
+    ),
+];
 
 /// What SECURITY.md states and nothing here prevents, with the case that shows it.
 pub(crate) const LIMITS: &[(&str, &str)] = &[

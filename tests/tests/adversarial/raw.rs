@@ -312,6 +312,22 @@ pub(crate) fn payment(question: u32, method: u16, spend: &SpendRequest) -> Vec<u
     )
 }
 
+/// `release` of a payment that waited.
+pub(crate) fn release(question: u32, transaction: TransactionId, unsigned: &[u8]) -> Vec<u8> {
+    call(
+        question,
+        gateway_capnp::gateway::Client::TYPE_ID,
+        3,
+        |call| {
+            let params = call.init_params().get_content();
+            let mut params =
+                params.init_as::<gateway_capnp::gateway::release_params::Builder<'_>>();
+            params.set_transaction(transaction.to_string());
+            params.set_unsigned(unsigned);
+        },
+    )
+}
+
 /// SplitMix64: the same mutations in every run.
 #[derive(Debug)]
 pub(crate) struct Random(pub(crate) u64);

@@ -8,13 +8,15 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use waiaas_shared::caip::ChainId;
+use waiaas_tests::stage::EVM;
 
 use crate::cases::{self, Case};
 use crate::catalogue::{POSITION, SECTIONS, Section};
 use crate::checks::Checks;
 use crate::pending::{self, ELSEWHERE, LIMITS, PENDING};
 use crate::rig::Rig;
-use crate::stand::{Cast, Home, set_up};
+use crate::stand::{Cast, Home, MAIN, set_up};
 
 /// What became of one attack.
 #[derive(Debug)]
@@ -29,18 +31,37 @@ enum Verdict {
 pub(crate) struct Template {
     pub(crate) home: Home,
     pub(crate) cast: Cast,
+    test_networks: OnceCell<Box<Template>>,
 }
 
 impl Template {
+    /// With one wallet on a main network: what loosens has to wait.
     pub(crate) fn new() -> Result<Self> {
+        Self::on(MAIN)
+    }
+
+    /// All wallets on test networks: each policy holds, and earlier ones end, at once.
+    pub(crate) fn on_test_networks(&self) -> Result<&Self> {
+        if let Some(made) = self.test_networks.get() {
+            return Ok(made);
+        }
+        let made = Box::new(Self::on(EVM)?);
+        Ok(self.test_networks.get_or_init(|| made))
+    }
+
+    fn on(network: ChainId) -> Result<Self> {
         let home = Home::new()?;
         let signer = home.start()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let cast = tokio::task::LocalSet::new().block_on(&runtime, set_up(&home))?;
+        let cast = tokio::task::LocalSet::new().block_on(&runtime, set_up(&home, network))?;
         drop(signer);
-        Ok(Self { home, cast })
+        Ok(Self {
+            home,
+            cast,
+            test_networks: OnceCell::new(),
+        })
     }
 
     pub(crate) fn rig(&self) -> Result<Rig> {
@@ -213,6 +234,10 @@ fn print_rows(rows: &[(&'static str, Verdict)]) {
         let _ = writeln!(out, "{id:<4} {POSITION:<20} {claim:<6} {word}: {title}");
         if !said.is_empty() {
             let _ = writeln!(out, "{:<32} {said}", "");
+        }
+        let cased = !matches!(verdict, Verdict::Elsewhere(_));
+        for (_, tests) in ELSEWHERE.iter().filter(|(other, _)| other == id && cased) {
+            let _ = writeln!(out, "{:<32} in part shown by: {}", "", tests.join(", "));
         }
         for (_, missing) in PENDING.iter().filter(|(pending, _)| pending == id) {
             let _ = writeln!(out, "{:<32} pending: {missing}", "");

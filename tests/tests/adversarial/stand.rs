@@ -11,11 +11,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 use waiaas_client::NewWallet;
+use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::digest::{Domain, hash};
 use waiaas_shared::ids::SessionId;
-use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::document::{AssetRule, PolicyDocument};
 use waiaas_shared::session::{Credential, SessionGrant};
+use waiaas_shared::time::Millis;
 use waiaas_tests::agent::{Agent, grant, key};
 use waiaas_tests::owner::{Owner, policy, rule};
 use waiaas_tests::stage::{EVM, EVM_TO, LIMIT, SOLANA_TO, account, solana};
@@ -30,6 +32,18 @@ pub(crate) const GATEWAY_UID: u32 = 64_002;
 pub(crate) const STRANGER_UID: u32 = 64_003;
 /// Window limits of the first policy, base units.
 pub(crate) const WINDOW: u128 = LIMIT * 10;
+/// Tiers of the first policy on both chains, base units: signed at once up to the second, then after
+/// [`DELAY`], then by the owner's approval, up to [`LIMIT`].
+pub(crate) const INSTANT_UP_TO: u128 = LIMIT / 100;
+pub(crate) const NOTIFY_UP_TO: u128 = LIMIT / 50;
+pub(crate) const DELAY_UP_TO: u128 = LIMIT / 20;
+/// Amounts that wait for their time, and for the owner.
+pub(crate) const DELAYED: u128 = LIMIT / 25;
+pub(crate) const ASKED: u128 = LIMIT / 10;
+/// Most that a fee may be.
+pub(crate) const FEE_CEILING: u128 = LIMIT / 1000;
+/// How long DELAY waits by the first policy.
+pub(crate) const DELAY: Duration = Duration::from_millis(800);
 /// A main network: as long as one wallet is bound to it, policies wait to mature.
 pub(crate) const MAIN: ChainId = ChainId::Evm(1);
 /// How long a start may take on a busy machine.
@@ -44,7 +58,7 @@ pub(crate) struct Cast {
     /// Another of each, of which only `other` may spend.
     pub(crate) other_evm: NewWallet,
     pub(crate) other_solana: NewWallet,
-    /// On the main network, without a rule.
+    /// On the main network, without a rule; where all networks are for tests, another on the local one.
     pub(crate) main: NewWallet,
     /// An agent with its key, for the first two wallets.
     pub(crate) agent: Agent,
@@ -205,8 +219,8 @@ pub(crate) fn as_user<T>(uid: u32, action: impl FnOnce() -> T) -> Result<T> {
     Ok(result)
 }
 
-/// Sets a signer up, from nothing: owner, wallets, policy, sessions.
-pub(crate) async fn set_up(home: &Home) -> Result<Cast> {
+/// Sets a signer up, from nothing: owner, wallets, policy, sessions. `network`: of the fifth wallet.
+pub(crate) async fn set_up(home: &Home, network: ChainId) -> Result<Cast> {
     let mut owner = Owner::connect(&home.admin_socket()).await?;
     let phrase = owner.initialize().await?;
     owner
@@ -216,7 +230,7 @@ pub(crate) async fn set_up(home: &Home) -> Result<Cast> {
     let solana_wallet = owner.wallet(Family::Solana, solana()).await?;
     let other_evm = owner.wallet(Family::Evm, EVM).await?;
     let other_solana = owner.wallet(Family::Solana, solana()).await?;
-    let main = owner.wallet(Family::Evm, MAIN).await?;
+    let main = owner.wallet(Family::Evm, network).await?;
     let policy = first_policy();
     owner.adopt(&policy).await?;
     let signer = owner.admin.status().await?.signer.context("a signer")?;
@@ -254,10 +268,22 @@ pub(crate) async fn set_up(home: &Home) -> Result<Cast> {
     })
 }
 
-/// The policy of the beginning: both local chains, one recipient on each.
+/// The policy of the beginning: both local chains, one recipient on each, all four tiers.
 pub(crate) fn first_policy() -> PolicyDocument {
-    policy(
-        vec![rule(EVM, LIMIT, WINDOW), rule(solana(), LIMIT, WINDOW)],
-        &[account(EVM, EVM_TO), account(solana(), SOLANA_TO)],
-    )
+    let units = Amount::from_base_units;
+    let tiers = |chain| AssetRule {
+        instant_up_to: units(INSTANT_UP_TO),
+        notify_up_to: units(NOTIFY_UP_TO),
+        delay_up_to: units(DELAY_UP_TO),
+        fee_ceiling: Some(units(FEE_CEILING)),
+        ..rule(chain, LIMIT, WINDOW)
+    };
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    PolicyDocument {
+        delay: Millis::from_millis(millis(DELAY)),
+        ..policy(
+            vec![tiers(EVM), tiers(solana())],
+            &[account(EVM, EVM_TO), account(solana(), SOLANA_TO)],
+        )
+    }
 }

@@ -140,6 +140,10 @@ impl<'a> Log<'a> {
                 count: u32::MAX,
                 expires: WallTime::from_millis(u64::MAX),
                 credential: Credential::AgentKey(AgentKey::from_bytes([number; 32])),
+                recipients: None,
+                operations: None,
+                renewal: None,
+                agent: None,
             };
             log.draft(statement, StatementFacts::GrantSession { grant })?;
             log.push(EventBody::SessionGranted {
@@ -359,6 +363,7 @@ impl<'a> Log<'a> {
                 expires: self.clocks().wall.after(Millis::from_secs(120)),
             }),
             submit: true,
+            from: None,
             replaces: None,
         };
         self.push(EventBody::SpendCommitted(spend));

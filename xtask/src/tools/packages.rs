@@ -1,4 +1,4 @@
-//! What has to come from the operating system: a C toolchain, Node and Python. Missing packages are installed
+//! What has to come from the operating system: a C toolchain, Node, Python and a browser. Missing packages are installed
 //! where that is possible without asking (Debian's apt, as root); elsewhere the error names them all at once.
 //! Called by the commands before they install anything else.
 
@@ -31,6 +31,11 @@ const NEEDS: &[Need] = &[
     needed(
         &["python3", "-c", "import ensurepip, venv"],
         &["python3", "python3-venv"],
+    ),
+    // Drives the signing page: nothing smaller shows that its policy lets its own script run and no other.
+    needed(
+        &["sh", "-c", super::BROWSER_LOOKUP],
+        &["chromium-headless-shell"],
     ),
     // Only the test that regenerates the schema's code wants it, and that test says so where it is missing.
     Need {

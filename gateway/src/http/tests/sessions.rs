@@ -3,6 +3,8 @@
 use axum::http::Method;
 use ed25519_dalek::SigningKey;
 use serde_json::json;
+use waiaas_shared::session::Renewal;
+use waiaas_shared::time::Millis;
 
 use crate::testing::{Call, SECRET, World, bearer, bound, code, session, wallet};
 
@@ -101,6 +103,100 @@ async fn a_proof_is_not_accepted_again_after_a_restart() {
         (status.as_u16(), code(&problem)),
         (401, "request_nonce_reused")
     );
+}
+
+/// The request goes to the signer as it came; the gateway decides nothing but who asks.
+#[tokio::test]
+async fn a_renewal_is_passed_on_and_shown() {
+    let world = World::new().await;
+    let target = "/v1/session/renew";
+    let body = json!({"signer": world.signer.id()}).to_string();
+    let (token, shown) = (world.token(bearer()), || world.get("/v1/session", bearer()));
+    let post = |body: &str| {
+        Call::new(Method::POST, target)
+            .token(&token)
+            .header("idempotency-key", "renew-1")
+            .json(body)
+    };
+    // The grant allows none.
+    let (status, problem) = world.call(post(&body)).await;
+    assert_eq!(
+        (status.as_u16(), code(&problem)),
+        (403, "session_not_renewable"),
+        "{problem}"
+    );
+    assert_eq!(shown().await.1.get("renewal"), None);
+    let until = world.signer.with(|inside| {
+        inside.renewals.clear();
+        let mut until = None;
+        for view in inside.sessions.values_mut() {
+            let renewal = Renewal {
+                extends: Millis::from_hours(12),
+                until: view.grant.expires.after(Millis::from_hours(48)),
+                count: 4,
+            };
+            view.grant.renewal = Some(renewal);
+            until = Some(renewal.until);
+        }
+        until.expect("sessions")
+    });
+    let (_, before) = shown().await;
+    assert_eq!(before["renewal"]["used"], 0);
+    assert_eq!(before["renewal"]["extends_seconds"], 12 * 3600);
+    assert_ne!(before["expires_at"], before["renewal"]["absolute_end"]);
+    let (status, renewed) = world.call(post(&body)).await;
+    assert_eq!(status.as_u16(), 200, "{renewed}");
+    assert_eq!(renewed["session"], json!(bearer()));
+    assert_eq!(renewed["expires_at"], json!(crate::clock::rfc3339(until)));
+    let (_, after) = shown().await;
+    assert_eq!(after["expires_at"], renewed["expires_at"]);
+    assert_eq!(after["renewal"]["used"], 1);
+    let passed = world.signer.with(|inside| inside.renewals.clone());
+    assert_eq!(passed.len(), 1);
+    assert_eq!(
+        (passed[0].method.as_str(), passed[0].path.as_str()),
+        ("POST", target)
+    );
+    assert_eq!(passed[0].body, body.as_bytes());
+    assert_eq!(passed[0].idempotency_key, "renew-1");
+
+    // A bound session's signature travels along; without it nothing is asked.
+    let bound_token = world.token(bound());
+    let unsigned = Call::new(Method::POST, target)
+        .token(&bound_token)
+        .json(&body);
+    let (status, problem) = world.call(unsigned).await;
+    assert_eq!(
+        (status.as_u16(), code(&problem)),
+        (401, "request_signature_missing")
+    );
+    let signed = world
+        .signed(target, "nonce-nonce-nonce-0", &body)
+        .token(&bound_token)
+        .json(&body);
+    assert_eq!(world.call(signed).await.0.as_u16(), 200);
+    let passed = world.signer.with(|inside| inside.renewals.clone());
+    assert_eq!(passed.len(), 2);
+    assert!(passed[1].signature_input.contains("nonce-nonce-nonce-0"));
+    assert!(!passed[1].signature.is_empty());
+
+    // A payment's signature does not get past the gateway either.
+    let elsewhere = world
+        .signed("/v1/transactions", "nonce-nonce-nonce-1", &body)
+        .header("x-note", "moved");
+    let moved = elsewhere.token(&bound_token).json(&body);
+    let (mut parts, moved_body) = moved.into_parts();
+    parts.uri = target.parse().expect("a path");
+    let moved = axum::http::Request::from_parts(parts, moved_body);
+    let (status, problem) = world.call(moved).await;
+    assert_eq!(
+        (status.as_u16(), code(&problem)),
+        (401, "request_signature_invalid")
+    );
+    let query = Call::new(Method::POST, &format!("{target}?wait=1"))
+        .token(&token)
+        .json(&body);
+    assert_eq!(world.call(query).await.0.as_u16(), 400);
 }
 
 #[tokio::test]

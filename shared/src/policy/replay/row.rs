@@ -73,6 +73,8 @@ pub enum Ending {
     SessionEnded,
     /// The kill switch was thrown.
     Killed,
+    /// Its wallet was closed or moved to a new key.
+    WalletClosed,
 }
 
 /// A rule, as statistics and tables name it.
@@ -199,6 +201,7 @@ impl Fate {
             IntentEnd::Expired => Ending::Expired,
             IntentEnd::SessionEnded => Ending::SessionEnded,
             IntentEnd::Killed => Ending::Killed,
+            IntentEnd::WalletClosed => Ending::WalletClosed,
         })
     }
 }

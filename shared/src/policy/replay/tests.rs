@@ -100,6 +100,10 @@ impl Log {
             count: 100,
             expires: WallTime::from_millis(u64::MAX),
             credential: Credential::AgentKey(AgentKey::from_bytes([1; 32])),
+            recipients: None,
+            operations: None,
+            renewal: None,
+            agent: None,
         };
         let statement = self.drafted(StatementFacts::GrantSession { grant });
         self.push(EventBody::SessionGranted {
@@ -145,6 +149,7 @@ impl Log {
             kept_until: WallTime::from_millis(0),
             request_nonce: None,
             submit: true,
+            from: None,
             replaces: None,
         }))
     }

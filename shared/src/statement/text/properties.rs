@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::agent_samples::agent_id;
 use super::owner_samples::{change_id, owner_id};
 use super::samples::*;
 use super::*;
@@ -17,7 +18,9 @@ use crate::intent::Wait;
 use crate::keys::AgentKey;
 use crate::policy::document::{AssetRule, MATURITY_LONGEST, Recipient};
 use crate::policy::limits::Counts;
-use crate::session::SessionLimit;
+use crate::session::{
+    Credential, Operation, RENEWAL_LEAST, Renewal, SessionLimit, SessionRecipients,
+};
 use crate::statement::{GuardianStop, TEXT_LIMIT};
 use crate::time::{Millis, WallTime};
 
@@ -129,6 +132,39 @@ fn any_policy(epoch: u64) -> impl Strategy<Value = PolicyDocument> {
     )
 }
 
+type Narrowing = (
+    Option<SessionRecipients>,
+    Option<Vec<Operation>>,
+    Option<(Millis, Millis, u32)>,
+    Option<AgentId>,
+);
+
+/// Constraints beside the limits, mostly well formed.
+fn any_narrowing() -> impl Strategy<Value = Narrowing> {
+    let contacts = prop::sample::subsequence(vec!["data", "hosting", "hosting-2"], 0..=3);
+    let recipients = (
+        contacts,
+        prop::collection::btree_set(any_account_id(), 0..4),
+    )
+        .prop_map(|(contacts, accounts)| SessionRecipients {
+            contacts: contacts.into_iter().map(str::to_owned).collect(),
+            accounts: accounts.into_iter().collect(),
+        });
+    let operations = prop::sample::subsequence(Operation::ALL.to_vec(), 0..=5);
+    let renewal =
+        (0_u64..1 << 40, 0_u64..1 << 40, 0_u32..20_000).prop_map(|(extends, later, count)| {
+            let extends = Millis::from_millis(extends.saturating_add(RENEWAL_LEAST.millis()));
+            (extends, Millis::from_millis(later), count)
+        });
+    let agent = prop_oneof![4 => Just(agent_id()), 1 => Just(AgentId::from_bytes([9; 16]))];
+    (
+        prop::option::of(recipients),
+        prop::option::of(operations),
+        prop::option::of(renewal),
+        prop::option::of(agent),
+    )
+}
+
 fn any_grant() -> impl Strategy<Value = SessionGrant> {
     let limit =
         (any_asset(), any_amount(), any_amount()).prop_map(|(asset, one, other)| SessionLimit {
@@ -147,19 +183,31 @@ fn any_grant() -> impl Strategy<Value = SessionGrant> {
         any::<u32>(),
         any_time(),
         credential,
+        any_narrowing(),
     )
-        .prop_map(|(wallets, mut limits, count, expires, credential)| {
-            limits.sort_by_key(|limit| limit.asset);
-            limits.dedup_by_key(|limit| limit.asset);
-            let wallets = wallets.into_iter().map(wallet_id).collect();
-            SessionGrant {
-                wallets,
-                limits,
-                count,
-                expires,
-                credential,
-            }
-        })
+        .prop_map(
+            |(wallets, mut limits, count, expires, credential, narrowing)| {
+                let (recipients, operations, renewal, agent) = narrowing;
+                limits.sort_by_key(|limit| limit.asset);
+                limits.dedup_by_key(|limit| limit.asset);
+                let wallets = wallets.into_iter().map(wallet_id).collect();
+                SessionGrant {
+                    wallets,
+                    limits,
+                    count,
+                    expires,
+                    credential,
+                    recipients,
+                    operations,
+                    renewal: renewal.map(|(extends, later, count)| Renewal {
+                        extends,
+                        until: expires.after(later),
+                        count,
+                    }),
+                    agent,
+                }
+            },
+        )
 }
 
 fn any_facts() -> impl Strategy<Value = StatementFacts> {
@@ -188,6 +236,7 @@ fn any_facts() -> impl Strategy<Value = StatementFacts> {
                     amount,
                     fee_ceiling,
                     nonce,
+                    from: None,
                 },
             )
         });
@@ -268,6 +317,18 @@ fn about_owners() -> impl Strategy<Value = StatementFacts> {
         ]
         .prop_map(|stop| StatementFacts::GuardianStop { stop }),
         Just(StatementFacts::Retire),
+        (1_u8..5).prop_map(|number| StatementFacts::CloseWallet {
+            wallet: wallet_id(number)
+        }),
+        ((1_u8..5).prop_map(wallet_id), any::<u64>()).prop_map(|(wallet, first_nonce)| {
+            StatementFacts::RotateWallet {
+                wallet,
+                first_nonce,
+            }
+        }),
+        any::<bool>().prop_map(|active| StatementFacts::RegisterAgent { active }),
+        prop_oneof![Just(agent_id()), Just(AgentId::from_bytes([9; 16]))]
+            .prop_map(|agent| StatementFacts::ActivateAgent { agent }),
     ]
 }
 
@@ -355,10 +416,7 @@ fn assert_grant(fields: &Fields<'_>, whose: &str, grant: &SessionGrant, view: &T
         fields.0[format!("{whose}Transactions").as_str()],
         format!("{} at most", grant.count)
     );
-    assert_eq!(
-        fields.0[format!("{whose}Ends").as_str()],
-        grant.expires.to_string()
-    );
+    assert_narrowing(fields, whose, grant);
     let (key, bearer) = (format!("{whose}Agent key"), format!("{whose}Credential"));
     match grant.credential {
         Credential::AgentKey(agent) => {
@@ -370,6 +428,46 @@ fn assert_grant(fields: &Fields<'_>, whose: &str, grant: &SessionGrant, view: &T
             assert!(!fields.0.contains_key(key.as_str()));
         }
     }
+}
+
+fn assert_narrowing(fields: &Fields<'_>, whose: &str, grant: &SessionGrant) {
+    let field = |name: &str| fields.0.get(format!("{whose}{name}").as_str()).copied();
+    let ends = field("Ends").expect("an end");
+    match grant.renewal {
+        None => {
+            assert_eq!(ends, grant.expires.to_string());
+            assert_eq!((field("Renewal"), field("Absolute end")), (None, None));
+        }
+        Some(renewal) => {
+            assert_eq!(ends, format!("{}, unless renewed", grant.expires));
+            let words = field("Renewal").expect("renewable");
+            assert!(words.ends_with(&format!(", {} at most", renewal.count)));
+            let end = field("Absolute end").expect("renewable");
+            assert!(end.starts_with(&format!("{}, ", renewal.until)));
+        }
+    }
+    assert_eq!(
+        field("Agent"),
+        grant.agent.map(|id| id.to_string()).as_deref()
+    );
+    let operations = fields.list(&format!("{whose}Operation"));
+    assert_eq!(
+        operations.len(),
+        grant.operations.as_ref().map_or(0, Vec::len)
+    );
+    let shown = fields.list(&format!("{whose}Only recipient"));
+    let (contacts, accounts): (Vec<_>, Vec<_>) =
+        shown.into_iter().partition(|line| line.starts_with('@'));
+    let contacts: Vec<_> = contacts
+        .iter()
+        .map(|line| line[1..].split_once(' ').expect("words").0.to_owned())
+        .collect();
+    let accounts: Vec<AccountId> = accounts.iter().map(|line| read(line)).collect();
+    let named = grant.recipients.clone().unwrap_or(SessionRecipients {
+        contacts: vec![],
+        accounts: vec![],
+    });
+    assert_eq!((contacts, accounts), (named.contacts, named.accounts));
 }
 
 fn assert_policy(fields: &Fields<'_>, bytes: &[u8], view: &TestView) {
@@ -516,6 +614,7 @@ fn assert_says(text: &str, facts: &StatementFacts, view: &TestView) {
             amount,
             fee_ceiling,
             nonce,
+            from,
         } => {
             let native = asset.chain().native_asset();
             assert_eq!(
@@ -536,7 +635,14 @@ fn assert_says(text: &str, facts: &StatementFacts, view: &TestView) {
                 (None, ChainId::Solana(_)) => None,
             };
             assert_eq!(fields.0.get("Nonce").copied(), shown.as_deref());
-            assert_wallet(*wallet);
+            match from {
+                None => assert_wallet(*wallet),
+                Some(from) => {
+                    assert_eq!(fields.value::<WalletId>("Wallet"), *wallet);
+                    let shown: Account = fields.value("From its old address");
+                    assert_eq!(shown, *from);
+                }
+            }
         }
         StatementFacts::AttestNonce {
             wallet,
@@ -606,6 +712,32 @@ fn assert_says(text: &str, facts: &StatementFacts, view: &TestView) {
                 assert_eq!(amount_of(shown, decimals), given.amount);
                 assert!(shown.contains(&format!(" base units of {}", given.asset)));
             }
+        }
+        StatementFacts::CloseWallet { wallet } => {
+            assert_wallet(*wallet);
+            assert_eq!(fields.0["Afterwards"], "only WITHDRAW pays from it");
+            assert_eq!(fields.0["Undone by"], "nothing");
+        }
+        StatementFacts::RotateWallet {
+            wallet,
+            first_nonce,
+        } => {
+            let facts = &view.wallets[wallet];
+            assert_eq!(fields.value::<WalletId>("Wallet"), *wallet);
+            assert_eq!(fields.value::<Account>("Old address"), facts.account);
+            if matches!(facts.account, Account::Evm(_)) {
+                let shown: u64 = fields.value("First nonce of the new address");
+                assert_eq!(shown, *first_nonce);
+            }
+            assert!(fields.0["Kept"].contains("no limit begins afresh"));
+            assert_eq!(fields.0["Undone by"], "nothing");
+        }
+        StatementFacts::RegisterAgent { active } => {
+            assert_eq!(fields.0["Stage"].starts_with("active"), *active);
+        }
+        StatementFacts::ActivateAgent { agent } => {
+            assert_eq!(fields.value::<AgentId>("Agent"), *agent);
+            assert!(fields.0["Stage"].ends_with("then active"));
         }
         about_owners => assert_owners(&fields, about_owners, view),
     }

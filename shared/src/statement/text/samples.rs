@@ -11,7 +11,7 @@ use crate::intent::Wait;
 use crate::keys::AgentKey;
 use crate::policy::document::{AssetRule, Recipient};
 use crate::policy::limits::Counts;
-use crate::session::SessionLimit;
+use crate::session::{Credential, SessionLimit};
 use crate::time::{Millis, RunTime, WallTime};
 
 pub(in crate::statement) const RECIPIENT_SOLANA: &str =
@@ -55,6 +55,10 @@ pub(in crate::statement) struct TestView {
 impl StatementView for TestView {
     fn wallet(&self, wallet: WalletId) -> Option<WalletFacts> {
         self.wallets.get(&wallet).cloned()
+    }
+
+    fn agent(&self, agent: AgentId) -> Option<AgentStage> {
+        (agent == agent_samples::agent_id()).then_some(AgentStage::Suspended)
     }
 
     fn newest_policy(&self) -> Option<&PolicyDocument> {
@@ -105,10 +109,12 @@ impl TestView {
         let solana = |number: u8| WalletFacts {
             account: Account::Solana(crate::address::SolanaAddress::from_bytes([number; 32])),
             networks: vec![read("solana:localnet")],
+            former: vec![],
         };
         let evm = WalletFacts {
             account: read("0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"),
             networks: vec![read("eip155:1"), read("eip155:31337")],
+            former: vec![read("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")],
         };
         Self {
             wallets: BTreeMap::from([
@@ -248,6 +254,10 @@ pub(in crate::statement) fn agent_grant() -> SessionGrant {
         count: 40,
         expires: WallTime::from_millis(1_795_512_600_000),
         credential: Credential::AgentKey(key),
+        recipients: None,
+        operations: None,
+        renewal: None,
+        agent: None,
     }
 }
 
@@ -262,6 +272,10 @@ pub(in crate::statement) fn bearer_grant() -> SessionGrant {
         count: 8,
         expires: WallTime::from_millis(1_795_339_800_000),
         credential: Credential::Bearer(hash(Domain::SessionSecret, &[b"a secret"])),
+        recipients: None,
+        operations: None,
+        renewal: None,
+        agent: None,
     }
 }
 
@@ -421,6 +435,7 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
                 amount: units(500_000_000),
                 fee_ceiling: units(10_000),
                 nonce: None,
+                from: None,
             },
         ),
         sample(
@@ -433,6 +448,7 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
                 amount: units(1_250_000_000_000_000_000),
                 fee_ceiling: units(420_000_000_000_000),
                 nonce: Some(7),
+                from: None,
             },
         ),
         sample(
@@ -486,5 +502,6 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
         ),
     ];
     samples.extend(owner_samples::owner_samples());
+    samples.extend(agent_samples::agent_samples());
     samples
 }

@@ -1,6 +1,6 @@
 //! The second calculator: judges a whole history by the rules of the design, with plain numbers, exact
-//! sliding windows and its own reading of the bytes. It shares no code with the product's policy,
-//! windows, decoders, decisions or fold; it never looks into the signer.
+//! sliding windows (`model`) and its own reading of the bytes. It shares no code with the product's
+//! policy, windows, decoders, decisions or fold; it never looks into the signer.
 
 mod model;
 mod payments;
@@ -19,19 +19,17 @@ use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::session::{Credential, SessionGrant};
 use waiaas_shared::statement::StatementFacts;
 
-use super::decoder::{Decoded, read, read_signed};
-use super::history::{Acked, Entry, History, PolicyNumbers, Release, Seen, Stamp};
+use crate::model::binding::{Adopted, binding, judge_all};
+use crate::model::charges::{Charge, Charges};
+use crate::model::decoder::{Decoded, read, read_signed};
+use crate::model::policy::{Asking as Judged, Moment as Clock};
+
+use super::history::{Acked, Entry, History, Release, Seen, Stamp};
 
 use self::model::Model;
 use self::releases::{left, shown};
 
-const HOUR: u64 = 3_600_000;
-const WINDOWS: [(&str, u64); 4] = [
-    ("hour", HOUR),
-    ("day", 24 * HOUR),
-    ("week", 7 * 24 * HOUR),
-    ("month", 30 * 24 * HOUR),
-];
+use crate::model::HOUR;
 
 /// A rule that does not hold, with the event's sequence (or the release's) and the rule's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +113,7 @@ struct Gate {
     dead: BTreeSet<SessionId>,
     /// The life of the process in which keys are open.
     open: Option<u64>,
-    policies: Vec<(Arc<PolicyNumbers>, u64)>,
+    policies: Vec<Adopted>,
     /// Wall clock of the last event, and run clock at the start of this life.
     wall: u64,
     run: u64,
@@ -130,16 +128,5 @@ impl Gate {
             () if self.paused.contains(&wallet) => Some("wallet paused"),
             () => None,
         }
-    }
-
-    /// The newest matured document and all after it.
-    fn binding(&self, run: u64) -> &[(Arc<PolicyNumbers>, u64)] {
-        let mut first = 0;
-        for (place, (_, matures)) in self.policies.iter().enumerate() {
-            if *matures <= run {
-                first = place;
-            }
-        }
-        &self.policies[first..]
     }
 }

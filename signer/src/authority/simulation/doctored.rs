@@ -4,15 +4,16 @@
 use waiaas_shared::amount::Amount;
 use waiaas_shared::digest::Digest;
 use waiaas_shared::event::{EventBody, Origin, Spend};
+use waiaas_shared::policy::document::{AssetRule, PolicyDocument};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::{BudgetTime, RunTime, WallTime};
 
 use super::checker::{Broken, check};
-use super::history::{Ack, Acked, History, PolicyNumbers, Release, Seen};
+use super::history::{Ack, Acked, History, Release, Seen};
 use super::machine::Passing;
-use super::people::{EVM, FEE, account, body_digest, recipient, solana, unsigned};
 use super::post::{Answer, Asked};
-use super::world::{HOUR, World};
+use super::world::{HOUR, World, rule_of};
+use crate::model::people::{EVM, FEE, account, body_digest, recipient, solana, unsigned};
 
 /// The hour's limit spent to the unit in three payments, one in between on the other chain, one
 /// replay, one withdrawal. The revocation before them is a place to put something else.
@@ -42,6 +43,7 @@ fn sound() -> History {
         amount: Amount::from_base_units(9),
         fee_ceiling: Amount::from_base_units(FEE),
         nonce: None,
+        from: None,
     };
     let (statement, text) = world.draft(facts.clone(), Origin::Admin).expect("a draft");
     world.remember(statement, facts, false);
@@ -88,9 +90,18 @@ fn instead(history: &mut History, body: EventBody) {
         .retain(|ack| !matches!(ack.what, Acked::Revoke(_)));
 }
 
-fn policy(history: &mut History) -> &mut PolicyNumbers {
+fn policy(history: &mut History) -> &mut PolicyDocument {
     let policy = history.policies.values_mut().next().expect("one policy");
     std::sync::Arc::make_mut(policy)
+}
+
+/// The rule of the EVM chain's coin.
+fn rule(history: &mut History) -> &mut AssetRule {
+    rule_of(policy(history), EVM)
+}
+
+const fn units(amount: u128) -> Amount {
+    Amount::from_base_units(amount)
 }
 
 fn ack(history: &mut History, what: Acked) {
@@ -160,70 +171,70 @@ fn what_exceeds_a_limit_by_one_unit_is_seen() {
         (
             "hour, by the payment",
             one_unit_more,
-            broken!(Limit, "hour"),
+            broken!(Limit, "hour_limit"),
         ),
         (
             "hour",
-            |history| policy(history).assets.get_mut(&EVM).unwrap().windows[0] -= 1,
-            broken!(Limit, "hour"),
+            |history| rule(history).hour = units(999_999),
+            broken!(Limit, "hour_limit"),
         ),
         (
             "day",
-            |history| policy(history).assets.get_mut(&EVM).unwrap().windows[1] = 999_999,
-            broken!(Limit, "day"),
+            |history| rule(history).day = units(999_999),
+            broken!(Limit, "day_limit"),
         ),
         (
             "week",
-            |history| policy(history).assets.get_mut(&EVM).unwrap().windows[2] = 999_999,
-            broken!(Limit, "week"),
+            |history| rule(history).week = units(999_999),
+            broken!(Limit, "week_limit"),
         ),
         (
             "month",
-            |history| policy(history).assets.get_mut(&EVM).unwrap().windows[3] = 999_999,
-            broken!(Limit, "month"),
+            |history| rule(history).month = units(999_999),
+            broken!(Limit, "month_limit"),
         ),
         (
             "one",
-            |history| {
-                policy(history)
-                    .assets
-                    .get_mut(&EVM)
-                    .unwrap()
-                    .per_transaction = 399_999
-            },
-            broken!(Limit, "per transaction"),
+            |history| rule(history).per_transaction = units(399_999),
+            broken!(Limit, "per_transaction_limit"),
         ),
         (
             "tier",
-            |history| policy(history).assets.get_mut(&EVM).unwrap().notify_up_to = 399_999,
-            broken!(Limit, "per transaction"),
+            |history| rule(history).approve_up_to = units(399_999),
+            broken!(Limit, "tier_not_available"),
+        ),
+        (
+            "wait",
+            |history| rule(history).notify_up_to = units(399_999),
+            broken!(Limit, "tier"),
         ),
         (
             "fee",
-            |history| policy(history).assets.get_mut(&EVM).unwrap().fee_ceiling = Some(FEE - 1),
-            broken!(Limit, "fee"),
+            |history| rule(history).fee_ceiling = Some(units(FEE - 1)),
+            broken!(Limit, "fee_ceiling"),
         ),
         (
             "count",
-            |history| policy(history).assets.get_mut(&EVM).unwrap().day_count = Some(2),
-            broken!(Limit, "day count"),
+            |history| rule(history).counts.day = Some(2),
+            broken!(Limit, "day_count"),
         ),
         (
             "outstanding",
-            |history| policy(history).assets.get_mut(&EVM).unwrap().outstanding = Some(999_999),
-            broken!(Limit, "outstanding"),
+            |history| rule(history).outstanding = Some(units(999_999)),
+            broken!(Limit, "outstanding_cap"),
         ),
         (
             "asset",
             |history| {
-                policy(history).assets.remove(&solana());
+                let native = solana().native_asset();
+                policy(history).assets.retain(|rule| rule.asset != native);
             },
-            broken!(Limit, "asset not listed"),
+            broken!(Limit, "asset_not_listed"),
         ),
         (
             "recipient",
             |history| policy(history).recipients.clear(),
-            broken!(Limit, "recipient"),
+            broken!(Limit, "recipient_not_listed"),
         ),
     ]);
 }

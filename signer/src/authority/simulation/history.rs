@@ -9,6 +9,7 @@ use waiaas_shared::caip::ChainId;
 use waiaas_shared::digest::Digest;
 use waiaas_shared::event::Event;
 use waiaas_shared::ids::{SessionId, StatementId, WalletId};
+use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::statement::StatementFacts;
 
 /// The order in which answers left: turn of the loop, then place in it.
@@ -25,8 +26,8 @@ pub(crate) struct History {
     pub(crate) heads: Vec<(u64, Digest)>,
     /// What the owner signed.
     pub(crate) said: BTreeMap<StatementId, Said>,
-    /// Numbers of each policy document that was ever proposed, by its bytes.
-    pub(crate) policies: BTreeMap<Vec<u8>, Arc<PolicyNumbers>>,
+    /// Each policy document that was ever proposed, by its bytes, as whoever wrote it meant it.
+    pub(crate) policies: BTreeMap<Vec<u8>, Arc<PolicyDocument>>,
     /// What agents signed: session, idempotency digest, body digest.
     pub(crate) agents_signed: BTreeSet<(SessionId, Digest, Digest)>,
     /// What request bodies ask for.
@@ -117,26 +118,4 @@ pub(crate) struct Asking {
     pub(crate) chain: ChainId,
     pub(crate) to: Vec<u8>,
     pub(crate) amount: u128,
-}
-
-/// A policy in plain numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PolicyNumbers {
-    pub(crate) epoch: u64,
-    pub(crate) maturity: u64,
-    pub(crate) assets: BTreeMap<ChainId, AssetNumbers>,
-    pub(crate) recipients: BTreeSet<(ChainId, Vec<u8>)>,
-}
-
-/// Limits of one chain's native asset, base units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct AssetNumbers {
-    pub(crate) per_transaction: u128,
-    /// Hour, day, week, month.
-    pub(crate) windows: [u128; 4],
-    pub(crate) day_count: Option<u32>,
-    pub(crate) instant_up_to: u128,
-    pub(crate) notify_up_to: u128,
-    pub(crate) fee_ceiling: Option<u128>,
-    pub(crate) outstanding: Option<u128>,
 }

@@ -7,12 +7,12 @@ use std::rc::Rc;
 use waiaas_shared::digest::Digest;
 use waiaas_shared::ids::TransactionId;
 
-use super::random::Random;
 use crate::authority::system::System;
 use crate::core::clock::Reading;
 use crate::core::journal::JournalRow;
 use crate::ledger::memory::MemoryLedger;
 use crate::ledger::{Batch, Ledger, LedgerError, Page, SpendIndex, StoredEvent};
+use crate::model::random::Random;
 use crate::vault::{Entropy, EntropyError};
 
 const TEN_MINUTES: u64 = 600_000;

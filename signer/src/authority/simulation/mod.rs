@@ -6,23 +6,21 @@
 //! One seed, with its trace: `WAIAAS_SEEDS=42 cargo test -p waiaas-signer --lib -- --ignored one_seed`.
 
 mod checker;
-mod decoder;
+mod day;
 mod doctored;
 mod history;
 pub(super) mod machine;
-pub(super) mod people;
 pub(super) mod post;
-mod random;
 mod script;
 pub(super) mod world;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::model::seeds;
+
 /// Steps of one run.
 const STEPS: u64 = 60;
-/// Names the seeds of the runs that are asked for by hand: `from-to` (without `to`), or one.
-const SEEDS: &str = "WAIAAS_SEEDS";
 
 /// Runs seeds and sums up what happened in them.
 fn run(seeds: Range<u64>) -> BTreeMap<String, u64> {
@@ -33,15 +31,6 @@ fn run(seeds: Range<u64>) -> BTreeMap<String, u64> {
         }
     }
     counts
-}
-
-fn asked_for() -> Range<u64> {
-    let text = std::env::var(SEEDS).expect("WAIAAS_SEEDS=from-to, or one seed");
-    let number = |text: &str| text.parse::<u64>().expect("a number");
-    match text.split_once('-') {
-        Some((from, to)) => number(from)..number(to),
-        None => number(&text)..number(&text) + 1,
-    }
 }
 
 /// Runs that exercise nothing would pass as well: everything here must have happened often.
@@ -70,6 +59,15 @@ fn is_no_idle_run(counts: &BTreeMap<String, u64>) {
         "TimeStated",
         "NonceAttested",
         "DenialsCounted",
+        "waits",
+        "IntentOpened",
+        "IntentApproved",
+        "IntentsEnded",
+        "intent_not_ready",
+        "intent_not_approved",
+        "cool_down",
+        "payment_count",
+        "outside_hours",
         "storage_full",
         "hour_limit",
         "day_limit",
@@ -136,14 +134,14 @@ fn a_seed_is_the_whole_run() {
 #[test]
 #[ignore = "runs the seeds that WAIAAS_SEEDS names: minutes for thousands"]
 fn more_seeds() {
-    let counts = run(asked_for());
+    let counts = run(seeds());
     eprintln!("{counts:#?}");
 }
 
 #[test]
 #[ignore = "shows one run, named by WAIAAS_SEEDS, step by step"]
 fn one_seed() {
-    let seed = asked_for().start;
+    let seed = seeds().start;
     for line in script::run(seed, STEPS).trace() {
         eprintln!("{line}");
     }

@@ -25,6 +25,8 @@ pub(crate) enum Asked {
     Sign(Box<SpendRequest>),
     Decide(Box<SpendRequest>),
     Resend(TransactionId),
+    Release(TransactionId, Vec<u8>),
+    Cancel(TransactionId, Origin),
     Withdraw(StatementId, Vec<OwnerSignature>, Vec<u8>),
     Draft(StatementFacts, Origin),
     Submit(StatementId, Vec<OwnerSignature>, Origin, Option<bool>),
@@ -48,7 +50,7 @@ pub(crate) enum Asked {
 pub(crate) enum Answer {
     Signed(Signed),
     /// Accepted, and waits.
-    Waiting,
+    Waiting(TransactionId),
     Verdict(Verdict),
     Drafted(Drafted),
     Sequence(u64),
@@ -98,7 +100,7 @@ fn channel<T: 'static>(wrap: fn(T) -> Answer) -> (Reply<T>, Poll) {
 fn paid(paid: Paid) -> Answer {
     match paid {
         Paid::Signed(signed) => Answer::Signed(signed),
-        Paid::Waiting(..) => Answer::Waiting,
+        Paid::Waiting(view, _) => Answer::Waiting(view.intent.transaction),
     }
 }
 
@@ -116,6 +118,12 @@ pub(crate) fn post(asked: Asked, arena: &SecretArena) -> (Ask, Poll) {
         Asked::Sign(request) => both(paid, |reply| Ask::Sign(request, reply)),
         Asked::Decide(request) => both(Answer::Verdict, |reply| Ask::Decide(request, reply)),
         Asked::Resend(id) => both(Answer::Signed, |reply| Ask::SignedTransaction(id, reply)),
+        Asked::Release(id, unsigned) => {
+            both(Answer::Signed, |reply| Ask::Release(id, unsigned, reply))
+        }
+        Asked::Cancel(id, origin) => both(Answer::Sequence, |reply| {
+            Ask::CancelIntent(id, origin, reply)
+        }),
         Asked::Withdraw(statement, signatures, unsigned) => both(Answer::Signed, |reply| {
             Ask::Withdraw(statement, signatures, unsigned, reply)
         }),

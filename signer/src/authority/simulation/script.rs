@@ -5,6 +5,8 @@
 mod names;
 mod owners;
 mod payments;
+mod policies;
+mod waiting;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +16,8 @@ use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::denial::Code;
 use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::ids::{SessionId, StatementId, TransactionId};
+use waiaas_shared::intent::IntentEnd;
+use waiaas_shared::policy::document::{PolicyDocument, Recipient, UsdPrice};
 use waiaas_shared::session::Credential;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::OwnerSignature;
@@ -21,19 +25,19 @@ use waiaas_shared::time::{Millis, WallTime};
 use waiaas_shared::view::SessionState;
 
 use super::checker::check;
-use super::history::PolicyNumbers;
+use super::history::Asking;
 use super::machine::Passing;
-use super::people::{
-    EVM, FEE, MAIN, account, bearer, bytes, key_bound, owner_public, recipient, sign_text, solana,
-    stranger_key, unsigned,
-};
 use super::post::{Answer, Asked};
-use super::random::Random;
-use super::world::{DAY, HOUR, Session, World, starting_policy};
+use super::world::{DAY, HOUR, Session, World, rule_of, starting_policy, starting_rule};
 use crate::authority::OpenError;
 use crate::core::command::SpendRequest;
 use crate::core::state::KillPhase;
 use crate::ledger::memory::Fault;
+use crate::model::people::{
+    EVM, FEE, MAIN, account, bearer, key_bound, owner_public, recipient, sign_text, solana,
+    stranger_key, unsigned,
+};
+use crate::model::random::Random;
 
 use self::names::{kind, name, request_of, short};
 
@@ -45,6 +49,8 @@ pub(crate) struct Script {
     trace: Vec<String>,
     sent: Vec<(Session, SpendRequest)>,
     transactions: Vec<TransactionId>,
+    /// Payments that were accepted and waited: what was asked for.
+    waiting: Vec<(TransactionId, Asking)>,
     /// Signed statements that were not handed in yet, or were already.
     prepared: Vec<(StatementId, Vec<OwnerSignature>)>,
     texts: Vec<(StatementId, StatementFacts, String)>,
@@ -78,12 +84,16 @@ pub(crate) fn run(seed: u64, steps: u64) -> Script {
         trace: Vec::new(),
         sent: Vec::new(),
         transactions: Vec::new(),
+        waiting: Vec::new(),
         prepared: Vec::new(),
         texts: Vec::new(),
         keys: 0,
         faulty: false,
         counts: BTreeMap::new(),
     };
+    if script.random.once_in(2) {
+        script.begin_with_waits();
+    }
     for _ in 0..steps {
         script.step();
     }
@@ -122,7 +132,8 @@ impl Script {
             self.new_session();
         } else {
             match self.random.below(100) {
-                0..=44 => self.burst(),
+                0..=38 => self.burst(),
+                39..=44 => self.wait(),
                 45..=47 => self.squeeze(),
                 48..=53 => self.read(),
                 54..=63 => self.owner(),
@@ -204,6 +215,10 @@ impl Script {
             for code in answer.codes() {
                 self.count(code.as_str());
             }
+            if let (Answer::Waiting(transaction), Some(request)) = (answer, &request) {
+                self.count("waits");
+                self.accepted(*transaction, request);
+            }
             if let Answer::Signed(signed) = answer {
                 self.count(if signed.replay { "replayed" } else { "signed" });
                 self.transactions.push(signed.transaction);
@@ -228,6 +243,10 @@ impl Script {
                         | EventBody::OwnerChangeEffective { .. }
                         | EventBody::SessionExpired { .. }
                         | EventBody::ClockStepped { .. }
+                        | EventBody::IntentsEnded {
+                            cause: IntentEnd::Expired | IntentEnd::SessionEnded,
+                            ..
+                        }
                 );
                 assert!(harmless, "a refusal left {:?}", entry.event.body);
             }

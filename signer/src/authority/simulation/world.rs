@@ -19,22 +19,14 @@ use waiaas_shared::event::{Event, EventBody, Origin};
 use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, WalletId};
 use waiaas_shared::log::{SignedHead, Verifier};
 use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient};
-use waiaas_shared::policy::limits::Counts;
 use waiaas_shared::session::{Credential, SessionGrant, SessionLimit};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 use waiaas_shared::time::{Millis, WallTime};
 
-use super::history::{
-    Ack, Acked, Asking, AssetNumbers, Entry, History, Moment, PolicyNumbers, Release, Said, Seen,
-};
+use super::history::{Ack, Acked, Asking, Entry, History, Moment, Release, Said, Seen};
 use super::machine::{Disk, Machine, Passing, SimulatedSystem};
-use super::people::{
-    EVM, MAIN, account, agent_key, bearer, body_digest, bytes, idempotency, key_bound, owner_key,
-    owner_public, recipient, sign_request, sign_text, solana, unsigned,
-};
 use super::post::{Answer, Asked, Poll, post};
-use super::random::Random;
 use crate::authority::lanes::Lanes;
 use crate::authority::password::{KdfWork, queue};
 use crate::authority::{Authority, Fatal, OpenError, Parts};
@@ -44,12 +36,16 @@ use crate::core::command::SpendRequest;
 use crate::core::state::State;
 use crate::ledger::Ledger;
 use crate::ledger::memory::MemoryLedger;
+use crate::model::people::{
+    EVM, MAIN, account, agent_key, bearer, body_digest, bytes, idempotency, key_bound, owner_key,
+    owner_public, recipient, sign_request, sign_text, solana, unsigned,
+};
+use crate::model::random::Random;
 use crate::sys::memory::SecretArena;
 use crate::vault::FILE_NAME;
 use crate::vault::testing::arena;
 
-use self::policies::document;
-pub(crate) use self::policies::starting_policy;
+pub(crate) use self::policies::{rule_of, starting_policy, starting_rule};
 use self::record::note;
 
 pub(crate) const NOW: u64 = 1_800_000_000_000;
@@ -144,7 +140,23 @@ impl World {
         static TEST: OnceLock<Base> = OnceLock::new();
         static GROWN_UP: OnceLock<Base> = OnceLock::new();
         let cell = if grown_up { &GROWN_UP } else { &TEST };
-        let base = cell.get_or_init(|| Self::set_up(grown_up));
+        let base = cell.get_or_init(|| {
+            let mut world = Self::set_up(grown_up, &starting_policy());
+            for credential in [key_bound(), key_bound(), bearer(1), bearer(2)] {
+                let grant = world.grant(credential);
+                world.grant_session(grant).expect("a session");
+            }
+            world.as_base()
+        });
+        Self::begun(seed, base)
+    }
+
+    /// Owner and wallets, one of them on a main network, this policy, and no session yet.
+    pub(crate) fn with_policy(seed: u64, policy: &PolicyDocument) -> Self {
+        Self::begun(seed, &Self::set_up(true, policy).as_base())
+    }
+
+    fn begun(seed: u64, base: &Base) -> Self {
         let mut world = Self::blank(seed);
         *world.disk.0.borrow_mut() = base.ledger.clone();
         write_keystore(&world.folder, &base.keystore);
@@ -165,7 +177,7 @@ impl World {
         world
     }
 
-    fn set_up(grown_up: bool) -> Base {
+    fn set_up(grown_up: bool, policy: &PolicyDocument) -> Self {
         let mut world = Self::blank(u64::from(grown_up));
         world.open().expect("an empty folder");
         let Answer::Signer(signer) = world.one(Asked::Initialize) else {
@@ -193,23 +205,20 @@ impl World {
         let solana_wallet = wallet(Family::Solana, vec![solana()]);
         (world.known.evm, world.known.evm_address) = evm;
         (world.known.solana, world.known.solana_address) = solana_wallet;
-        let policy = starting_policy();
-        world.adopt(&policy, Some(true)).expect("the first policy");
-        for credential in [key_bound(), key_bound(), bearer(1), bearer(2)] {
-            let grant = world.grant(credential);
-            world.grant_session(grant).expect("a session");
-        }
-        let keystore = std::fs::read(world.folder.path().join(FILE_NAME)).expect("a keystore");
-        let ledger = world.disk.0.borrow().clone();
-        let machine = world.machine.borrow();
+        world.adopt(policy, Some(true)).expect("the first policy");
+        world
+    }
+
+    fn as_base(&self) -> Base {
+        let keystore = std::fs::read(self.folder.path().join(FILE_NAME)).expect("a keystore");
         Base {
-            ledger,
+            ledger: self.disk.0.borrow().clone(),
             keystore,
-            history: world.history.clone(),
-            known: world.known.clone(),
-            reading: machine.reading,
-            turn: world.turn,
-            life: world.life,
+            history: self.history.clone(),
+            known: self.known.clone(),
+            reading: self.machine.borrow().reading,
+            turn: self.turn,
+            life: self.life,
         }
     }
 

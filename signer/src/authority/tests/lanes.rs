@@ -11,11 +11,11 @@ use waiaas_shared::ids::{SessionId, StatementId, TransactionId};
 use super::super::ask::Ask;
 use super::super::lanes::Lanes;
 use super::super::simulation::machine::Passing;
-use super::super::simulation::people::solana;
 use super::super::simulation::post::{Answer, Asked};
 use super::super::simulation::world::World;
 use super::{bearer, pay, payment, refused};
 use crate::ledger::memory::Fault;
+use crate::model::people::solana;
 
 fn payments(world: &mut World, count: u32) -> Vec<Asked> {
     (0..count)

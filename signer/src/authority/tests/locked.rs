@@ -286,7 +286,7 @@ fn guessing_fills_no_disk() {
 fn wrong_passwords_fail_alike() {
     let mut world = World::new(1, false);
     let facts = StatementFacts::EnrolWithdrawal {
-        account: super::super::simulation::people::account(super::EVM, 1),
+        account: crate::model::people::account(super::EVM, 1),
     };
     let (statement, text) = world.draft(facts, Origin::Admin).expect("a draft");
     let signatures = vec![world.signature(&text)];

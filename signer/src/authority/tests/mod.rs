@@ -8,9 +8,9 @@ mod storage;
 
 use waiaas_shared::denial::Code;
 
-use super::simulation::people::{EVM, FEE};
 use super::simulation::post::{Answer, Asked};
 use super::simulation::world::{Session, World};
+use crate::model::people::{EVM, FEE};
 
 /// A payment of `amount` wei, its fee of [`FEE`] beside it, as a bearer session asks for it.
 fn payment(world: &mut World, key: &str, amount: u128) -> Asked {

@@ -7,11 +7,11 @@ use waiaas_shared::log::LogError;
 
 use super::super::OpenError;
 use super::super::simulation::machine::Passing;
-use super::super::simulation::people::{EVM, MAIN};
 use super::super::simulation::post::{Answer, Asked};
-use super::super::simulation::world::{DAY, HOUR, World, starting_policy, write_keystore};
+use super::super::simulation::world::{DAY, HOUR, World, rule_of, starting_policy, write_keystore};
 use super::{FEE, bearer, pay, payment, refused, restart, unlock};
 use crate::ledger::memory::MemoryLedger;
+use crate::model::people::{EVM, MAIN};
 use crate::vault::FILE_NAME;
 
 #[test]
@@ -279,8 +279,11 @@ fn vouching_moves_budgets_and_never_maturity() {
     let mut world = World::new(1, true);
     let mut tight = starting_policy();
     tight.epoch = 2;
-    let limits = tight.assets.get_mut(&EVM).expect("listed");
-    (limits.per_transaction, limits.notify_up_to) = (200_000, 200_000);
+    let rule = rule_of(&mut tight, EVM);
+    rule.per_transaction = waiaas_shared::amount::Amount::from_base_units(200_000);
+    rule.approve_up_to = rule.per_transaction;
+    rule.delay_up_to = rule.per_transaction;
+    rule.notify_up_to = rule.per_transaction;
     let mut loose = starting_policy();
     loose.epoch = 3;
     world.adopt(&tight, None).expect("tighter");

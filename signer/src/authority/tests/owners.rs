@@ -9,11 +9,11 @@ use waiaas_shared::view::SessionState;
 
 use super::super::Vault;
 use super::super::simulation::machine::Passing;
-use super::super::simulation::people::{EVM, FEE, owner_public, sign_text, stranger_key};
 use super::super::simulation::post::{Answer, Asked};
 use super::super::simulation::world::World;
 use super::{bearer, pay, refused, restart, unlock};
 use crate::core::command::{Recovery, Rehearsal};
+use crate::model::people::{EVM, FEE, owner_public, sign_text, stranger_key};
 use crate::vault::PHRASE_MAX_BYTES;
 
 const HOUR: u64 = 3_600_000;

@@ -21,10 +21,10 @@ const fn minutes(number: u64) -> Millis {
 
 /// A payment of this many wei, fee included, waits 15 minutes; ten times as much asks the owner.
 const DELAYED: u128 = 150_000 - FEE;
-const ASKING: u128 = 300_000 - FEE;
+pub(super) const ASKING: u128 = 300_000 - FEE;
 
 /// INSTANT to 50,000, NOTIFY to 100,000, DELAY (15 minutes) to 200,000, APPROVAL to 500,000.
-fn waiting_policy(epoch: u64) -> PolicyDocument {
+pub(super) fn waiting_policy(epoch: u64) -> PolicyDocument {
     let mut document = policy(epoch);
     for rule in &mut document.assets {
         rule.instant_up_to = Amount::from_base_units(50_000);
@@ -53,7 +53,7 @@ fn waiting(outcome: Result<Outcome, Vec<Code>>) -> IntentView {
     }
 }
 
-fn codes(outcome: Result<Outcome, Vec<Code>>) -> Vec<Code> {
+pub(super) fn codes(outcome: Result<Outcome, Vec<Code>>) -> Vec<Code> {
     outcome.map(drop).expect_err("it must be refused")
 }
 
@@ -61,11 +61,11 @@ fn delayed(world: &mut World, key: &str) -> TransactionId {
     waiting(world.bearer_pay(key, DELAYED)).intent.transaction
 }
 
-fn asking(world: &mut World, key: &str, amount: u128) -> TransactionId {
+pub(super) fn asking(world: &mut World, key: &str, amount: u128) -> TransactionId {
     waiting(world.bearer_pay(key, amount)).intent.transaction
 }
 
-fn release(
+pub(super) fn release(
     world: &mut World,
     transaction: TransactionId,
     amount: u128,

@@ -6,11 +6,12 @@ use waiaas_shared::caip::Family;
 use waiaas_shared::denial::Code;
 use waiaas_shared::event::{Charge, EventBody, Origin};
 use waiaas_shared::ids::StatementId;
+use waiaas_shared::keys::KeyPath;
 use waiaas_shared::statement::{GuardianStop, StatementFacts};
 
 use super::people::{Hand, account};
 use super::world::{EVM, FEE, RECIPIENT, STRANGER, World, evm_recipient, policy, solana, unsigned};
-use crate::core::command::{Command, Prior, Recovery, Submission, Withdrawal};
+use crate::core::command::{Command, DerivedKey, Prior, Recovery, Submission, Withdrawal};
 
 struct Drafted {
     facts: StatementFacts,
@@ -36,6 +37,16 @@ fn all_kinds() -> (World, Hand, Hand, Prior, Vec<Drafted>) {
     let third = world.add_owner(3, &[&one]);
     let guardian = world.add_guardian(5, &[&one]);
     world.bearer = world.grant_as(&[&one]).expect("a session");
+    world
+        .say_as(
+            StatementFacts::RegisterAgent { active: false },
+            &[&one],
+            false,
+        )
+        .expect("an agent");
+    let Some(EventBody::AgentRegistered { agent, .. }) = world.events.last().cloned() else {
+        panic!("an agent")
+    };
     world.pays(world.bearer).expect("a payment");
     let place = world.events.len() - 1;
     let EventBody::SpendCommitted(spend) = world.events[place].clone() else {
@@ -79,6 +90,7 @@ fn all_kinds() -> (World, Hand, Hand, Prior, Vec<Drafted>) {
             amount: Amount::from_base_units(1000),
             fee_ceiling: Amount::from_base_units(FEE),
             nonce: None,
+            from: None,
         },
         StatementFacts::AttestNonce {
             wallet: world.evm_wallet,
@@ -120,6 +132,15 @@ fn all_kinds() -> (World, Hand, Hand, Prior, Vec<Drafted>) {
             key: new.owner_key(),
         },
         StatementFacts::Retire,
+        StatementFacts::CloseWallet {
+            wallet: world.evm_wallet,
+        },
+        StatementFacts::RotateWallet {
+            wallet: world.evm_wallet,
+            first_nonce: 0,
+        },
+        StatementFacts::RegisterAgent { active: true },
+        StatementFacts::ActivateAgent { agent },
     ];
     // A recovery is the one change that waits here, so that there is something to cancel.
     let mut waiting = Hand::new(8);
@@ -189,6 +210,16 @@ fn crossed(
             rehearsal: new.rehearsal(target.statement, &target.text),
             submission,
         },
+        StatementFacts::RotateWallet { .. } => Command::Rotate {
+            submission,
+            key: DerivedKey {
+                path: KeyPath {
+                    family: Family::Evm,
+                    index: 1,
+                },
+                account: account(STRANGER).account(),
+            },
+        },
         StatementFacts::Credit { .. } => Command::Credit {
             submission,
             entry: Some(Box::new(entry.clone())),
@@ -227,7 +258,7 @@ fn invariant_14_no_kinds_signature_passes_for_any_other_kind() {
             target.facts.heading()
         );
     }
-    assert_eq!(pairs, 19 * 18);
+    assert_eq!(pairs, 23 * 22);
 }
 
 /// What the new key signed for one kind enrols it as nothing else.

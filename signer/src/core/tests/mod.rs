@@ -1,15 +1,21 @@
 //! The core against its invariants, each broken on purpose. A small world: one signer, one owner, a
 //! Solana and an EVM wallet on test networks, a policy, a key-bound and a bearer session.
 
+mod agents;
+mod approvals;
 mod credit;
 mod intent;
 mod kinds;
+mod machine;
+mod maturity;
 mod owner;
 mod owner_runs;
 mod owners;
 mod people;
 mod recovery;
+mod renewal;
 mod replace;
+mod rotation;
 mod scopes;
 mod spend;
 mod stop;

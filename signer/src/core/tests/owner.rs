@@ -511,6 +511,7 @@ fn invariant_17_a_withdrawal_does_exactly_what_was_signed() {
         amount: Amount::from_base_units(1000),
         fee_ceiling: Amount::from_base_units(fee),
         nonce: None,
+        from: None,
     };
     let (exact, low_fee) = (facts(FEE), facts(FEE - 1));
     for (facts, amount, to) in [

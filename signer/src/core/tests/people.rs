@@ -256,6 +256,7 @@ impl World {
             amount: Amount::from_base_units(amount),
             fee_ceiling: Amount::from_base_units(FEE),
             nonce: None,
+            from: None,
         };
         let (statement, text) = self.draft(facts, Origin::Admin)?;
         self.run(&Command::Withdraw(Withdrawal {

@@ -279,3 +279,41 @@ fn invariant_16_a_gateway_that_kills_again_does_not_hold_up_the_release() {
         )
         .expect("released");
 }
+
+/// A gateway that drafts a release and pauses again, in turn, writes no log without end: a release that
+/// a pause voided keeps its place until it expires.
+#[test]
+fn invariant_16_pausing_again_and_again_frees_no_place_for_statements() {
+    for wallet in [None, Some(World::new().evm_wallet)] {
+        let mut world = World::new();
+        let pause = Command::Pause {
+            wallet,
+            origin: Origin::Gateway,
+        };
+        world.run(&pause).expect("paused");
+        let events = world.events.len();
+        let (mut drafted, mut refused) = (0, 0);
+        for _ in 0..100 {
+            let facts = StatementFacts::ReleasePause { wallet };
+            match world.draft(facts, Origin::Gateway) {
+                Ok(_) => drafted += 1,
+                Err(codes) => {
+                    assert_eq!(codes, vec![Code::StatementTooMany]);
+                    refused += 1;
+                }
+            }
+            world.run(&pause).expect("paused already");
+        }
+        assert_eq!((drafted, refused), (16, 84));
+        assert!(world.events.len() - events <= 32, "{drafted} drafts");
+        // The owner's own places are free, and an hour later the gateway's are too.
+        world
+            .say(StatementFacts::ReleasePause { wallet }, false)
+            .expect("the owner resumes");
+        world.run(&pause).expect("paused");
+        world.pass(Millis::from_hours(1));
+        world
+            .draft(StatementFacts::ReleasePause { wallet }, Origin::Gateway)
+            .expect("a place");
+    }
+}

@@ -269,6 +269,10 @@ impl World {
             count: 50,
             expires: self.clocks.wall.after(Millis::from_hours(24 * 40)),
             credential,
+            recipients: None,
+            operations: None,
+            renewal: None,
+            agent: None,
         }
     }
 
@@ -327,6 +331,7 @@ impl World {
             amount: Amount::from_base_units(amount),
             fee_ceiling: Amount::from_base_units(FEE),
             nonce: None,
+            from: None,
         };
         let (statement, text) = self.draft(facts, Origin::Admin)?;
         let signatures = vec![self.signature(&text)];

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use waiaas_client::{ClientError, GatewaySocket, SpendRequest};
+use waiaas_shared::agent::AgentStage;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::AssetId;
 use waiaas_shared::denial::Code;
@@ -167,6 +168,10 @@ fn views_arrive_as_they_left() {
             count: 9,
             expires: WallTime::from_millis(1),
             credential: Credential::Bearer(Digest::from_bytes([1; 32])),
+            recipients: None,
+            operations: None,
+            renewal: None,
+            agent: None,
         },
         usage: SessionUsage::default(),
         state: SessionState::Expired,
@@ -177,6 +182,9 @@ fn views_arrive_as_they_left() {
             window: Amount::ZERO,
             session: Amount::MAX,
         }],
+        ends: WallTime::from_millis(2),
+        renewals: 1,
+        stage: Some(AgentStage::Suspended),
     };
     let owner = OwnerView {
         owner: OwnerId::from_bytes([8; 16]),

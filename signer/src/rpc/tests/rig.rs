@@ -15,7 +15,7 @@ use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 use waiaas_shared::time::Millis;
-use waiaas_shared::view::WalletView;
+use waiaas_shared::view::{FormerKey, WalletView};
 
 use super::super::*;
 use crate::authority::ask::{Ask, Signed};
@@ -137,6 +137,15 @@ pub(super) fn wallet() -> WalletView {
         networks: vec!["solana:localnet".parse().unwrap()],
         paused: true,
         nonces: Vec::new(),
+        closed: true,
+        former: vec![FormerKey {
+            path: KeyPath {
+                family: Family::Solana,
+                index: 2,
+            },
+            account: account(),
+            nonces: Vec::new(),
+        }],
     }
 }
 

@@ -1,4 +1,4 @@
-//! The log: hidden, changed, flooded, faked, starved, cut short (P30 to P36).
+//! The log: hidden, changed, flooded, faked (P30 to P33).
 
 use std::io::Write as _;
 use std::path::Path;
@@ -12,28 +12,20 @@ use serde_json::{Value, json};
 use waiaas_client::SpendRequest;
 use waiaas_shared::denial::Code;
 use waiaas_shared::ids::{SessionId, TransactionId};
+use waiaas_shared::statement::StatementFacts;
 
 use super::{Case, case};
 use crate::checks::Checks;
-use crate::raw::{Random, Wire, bootstrap, payment};
+use crate::raw::{Wire, bootstrap};
 use crate::rig::{Rig, refusal};
 use crate::runner::Template;
-use crate::stand::Home;
 
 pub(super) const CASES: &[Case] = &[
     case("P30", no_hand_on_the_log),
     case("P31", changed_copies),
     case("P32", buried),
     case("P33", faked_entries),
-    case("P34", full_disk),
-    case("P35", crash_loop),
-    case("P36", older_gateway),
 ];
-
-/// Ends in one run of the loop; each costs a start and a password.
-const ENDS: u64 = 5;
-/// The small disk.
-const DISK: u64 = 8 * 1024 * 1024;
 
 fn no_hand_on_the_log(rig: &mut Rig, _: &Template) -> Result<String> {
     let before = rig.status()?;
@@ -225,9 +217,31 @@ fn buried(rig: &mut Rig, _: &Template) -> Result<String> {
             .is_some_and(|event| event.sequence == signed.sequence),
         "it is buried"
     );
+    let (rounds, written) = drafted_and_paused(rig)?;
+    rig.use_up("statements are open, a wallet is paused");
     Ok(format!(
-        "{asked} refusals left {grown} events; the signature's record is where it was"
+        "{rounds} texts and pauses in turn wrote {written} events; {asked} refusals left {grown} events; the signature's record is where it was"
     ))
+}
+
+/// What is accepted and leads nowhere, again and again: a pause voids the text that would release it,
+/// and frees no place for another. How many rounds, and how many events they left.
+fn drafted_and_paused(rig: &mut Rig) -> Result<(usize, u64)> {
+    let wallet = Some(rig.cast.main.wallet);
+    let facts = StatementFacts::ReleasePause { wallet };
+    let before = rig.status()?.sequence;
+    let rounds = 100;
+    for _ in 0..rounds {
+        rig.block(rig.gateway().pause(wallet))?;
+        rig.record.accepted += 1;
+        if let Err(error) = rig.draft(&facts) {
+            let code = refusal::<()>(Err(error))?;
+            ensure!(code == Code::StatementTooMany, "{code}");
+        }
+    }
+    let written = rig.status()?.sequence - before;
+    ensure!(written <= 40, "{written} events of {rounds} rounds");
+    Ok((rounds, written))
 }
 
 /// The same transfer with an amount that can be built.
@@ -326,105 +340,8 @@ fn faked_entries(rig: &mut Rig, _: &Template) -> Result<String> {
     ))
 }
 
-fn full_disk(rig: &mut Rig, template: &Template) -> Result<String> {
-    let home = Home::on_small_disk(&template.home, DISK)?;
-    let small = Rig::start(home, template.cast.clone())?;
-    let said = Template::aside(small, filled)?;
-    // The signers on other disks were served all the while.
-    rig.status()?;
-    Ok(said)
-}
-
-/// Fills the disk until it refuses, but for so many bytes.
-fn fill(path: &Path, spare: u64) -> Result<()> {
-    let mut file = std::fs::File::create(path)?;
-    let mut length = 0_u64;
-    while file.write_all(&[0; 4096]).is_ok() {
-        length += 4096;
-    }
-    file.set_len(length.saturating_sub(spare))?;
-    Ok(())
-}
-
-fn filled(rig: &mut Rig) -> Result<String> {
-    let ballast = rig.home.state().join("ballast");
-    fill(&ballast, 128 * 1024)?;
-    let (mut signed, mut refused) = (0, 0);
-    while refused <= 20 {
-        let transfer = rig.to_evm(1 + signed);
-        let request = rig.request(&transfer)?;
-        match rig.send(&request) {
-            Ok(_) => signed += 1,
-            Err(error) => {
-                let code = refusal::<()>(Err(error))?;
-                ensure!(code == Code::StorageFull, "{code}");
-                refused += 1;
-            }
-        }
-        ensure!(signed < 2000, "the disk never fills");
-    }
-    ensure!(!rig.ended()?, "the signer ended");
-    std::fs::remove_file(&ballast)?;
-    let transfer = rig.to_evm(1);
-    rig.pay(&transfer).context("with room again")?;
-    // Full once more: a kill finds its reserve.
-    fill(&ballast, 0)?;
-    rig.kill().context("a kill on a full disk")?;
-    ensure!(rig.status()?.kill == "ACTIVATED");
-    std::fs::remove_file(&ballast)?;
-    rig.use_up("killed");
-    Ok(format!(
-        "{signed} signed before it was full, {refused} refused without a record; it recovered; a kill found room"
-    ))
-}
-
-fn crash_loop(rig: &mut Rig, _: &Template) -> Result<String> {
-    let mut random = Random(35);
-    let (mut charged, mut open): (u64, Vec<SpendRequest>) = (0, Vec::new());
-    for _ in 0..ENDS {
-        let mut wire = Wire::introduced(&rig.home.gateway_socket())?;
-        let mut bytes = Vec::new();
-        for question in 1..=100 {
-            let transfer = if question % 2 == 0 {
-                rig.to_evm(1)
-            } else {
-                rig.to_solana(1)
-            };
-            let request = rig.request(&transfer)?;
-            bytes.extend(payment(question, 1, &request));
-            open.push(request);
-        }
-        ensure!(wire.push(&bytes, Duration::from_secs(5)));
-        std::thread::sleep(Duration::from_micros(random.next() % 30_000));
-        rig.crash();
-        rig.record.captured.extend(&wire.captured);
-        rig.resume()?;
-        // Each is asked again until it is answered, and again: one payment, the same bytes.
-        let mut again = Vec::new();
-        for request in open.drain(..) {
-            again.push(rig.agent().sign(request)?);
-        }
-        let first = rig.send_all(&again)?;
-        let mut once_more = Vec::new();
-        for request in again {
-            once_more.push(rig.agent().sign(request)?);
-        }
-        for (one, other) in first.into_iter().zip(rig.send_all(&once_more)?) {
-            let (one, other) = (one?, other?);
-            ensure!(
-                one.raw == other.raw && other.replay,
-                "two forms of one payment"
-            );
-            charged += u64::from(one.replay);
-            rig.record.paid += u64::from(one.replay);
-        }
-    }
-    Ok(format!(
-        "{ENDS} ends among 100 payments each: {charged} were charged before the end, none twice"
-    ))
-}
-
-fn older_gateway(rig: &mut Rig, _: &Template) -> Result<String> {
+/// Sessions that an older gateway remembers, and payments that never were.
+pub(super) fn older_sessions(rig: &mut Rig) -> Result<()> {
     let before = rig.status()?;
     let gateway = rig.gateway();
     for number in 0..50_u8 {
@@ -441,8 +358,7 @@ fn older_gateway(rig: &mut Rig, _: &Template) -> Result<String> {
     let transfer = rig.to_evm(1);
     let old = rig.invented(&transfer)?;
     rig.send(&old)?;
-    rig.block(gateway.revoke_session(rig.cast.bearer))?;
-    rig.record.accepted += 1;
+    rig.revoke(rig.cast.bearer)?;
     let mut attempts = vec![("its old request".to_owned(), old.clone())];
     attempts.push((
         "a new one".to_owned(),
@@ -464,5 +380,5 @@ fn older_gateway(rig: &mut Rig, _: &Template) -> Result<String> {
     rig.refuse("behind a restart", request, &[Code::SessionRevoked])?;
     ensure!(rig.status()?.sequence > before.sequence);
     rig.use_up("the bearer session is revoked");
-    Ok("50 unknown payments and sessions; a revoked session stays revoked".to_owned())
+    Ok(())
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 
 use super::frames::{descriptors_open, resident_kib};
+use super::waiting::asked_at_once;
 use super::{Case, case};
 use crate::raw::{Random, Wire, bootstrap, events, payment, status};
 use crate::rig::Rig;
@@ -158,7 +159,8 @@ fn cut_connections(rig: &mut Rig, _: &Template) -> Result<String> {
         ensure!(second.sequence == first.sequence, "charged twice");
     }
     ensure!(charged_before > 0, "no cut came after a decision");
+    let agreed = asked_at_once(rig)?;
     Ok(format!(
-        "{CUTS} cuts, {charged_before} of them behind the charge: one payment each"
+        "{CUTS} cuts, {charged_before} of them behind the charge: one payment each; {agreed} answers at once about 4 payments that wait agreed"
     ))
 }

@@ -10,10 +10,12 @@ use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 use waiaas_tests::agent::key;
 use waiaas_tests::stage::EVM;
 
+use super::waiting::{approval, open, rejection};
 use super::{Case, case};
 use crate::raw::{Answer, Random, Wire, kill, payment};
 use crate::rig::{Rig, owner_key, refusal};
 use crate::runner::Template;
+use crate::stand::ASKED;
 
 pub(super) const CASES: &[Case] = &[
     case("P26", forged_releases),
@@ -21,6 +23,8 @@ pub(super) const CASES: &[Case] = &[
     case("P29", the_kills_two_ways),
 ];
 
+/// A login in the form that owners' wallets sign for websites.
+const LOGIN: &[u8] = b"example.com wants you to sign in with your Solana account:\n";
 /// Ends at random instants in one run; each costs a start of its own.
 const ENDS: u64 = 8;
 
@@ -40,6 +44,13 @@ fn forged_releases(rig: &mut Rig, _: &Template) -> Result<String> {
     };
     let earlier = rig.draft(&resume)?;
     let earlier_signature = rig.owner_signature(&earlier.text)?;
+    // And an approval, and what else the owner's key signs in its life.
+    let transfer = rig.to_evm(ASKED);
+    let asked = open(rig, &transfer)?;
+    let approved = rig.draft(&approval(asked.transaction))?;
+    let approval_signature = rig.owner_signature(&approved.text)?;
+    let kept = rig.draft(&rejection(asked.transaction))?;
+    let rejection_signature = rig.owner_signature(&kept.text)?;
     let code = refusal(rig.draft(&release(1, rig)))?;
     ensure!(
         code == Code::KillNotActive,
@@ -90,6 +101,30 @@ fn forged_releases(rig: &mut Rig, _: &Template) -> Result<String> {
             }],
         ),
         ("a statement from before", vec![earlier_signature.clone()]),
+        ("an approval", vec![approval_signature.clone()]),
+        ("a rejection", vec![rejection_signature]),
+        (
+            "a login on Solana",
+            vec![rig.signature_by(&owner_key(), LOGIN)?],
+        ),
+        (
+            "a login on Ethereum",
+            vec![rig.signature_by(
+                &owner_key(),
+                &[&b"\x19Ethereum Signed Message:\n60"[..], LOGIN].concat(),
+            )?],
+        ),
+        (
+            "a release of the next epoch",
+            vec![rig.owner_signature(&text.replace("Kill epoch: 1", "Kill epoch: 2"))?],
+        ),
+        (
+            "another signer's release",
+            vec![rig.owner_signature(&text.replace(
+                &rig.cast.agent.signer.to_string(),
+                &waiaas_shared::ids::SignerId::from_bytes([3; 16]).to_string(),
+            ))?],
+        ),
         (
             "another kind's heading",
             vec![rig.owner_signature(&text.replace("RELEASE KILL SWITCH", "RELEASE PAUSE"))?],
@@ -115,11 +150,19 @@ fn forged_releases(rig: &mut Rig, _: &Template) -> Result<String> {
         tried += 1;
     }
     // Each other kind that can be written now, signed by the owner, against the release; and the other way.
-    let code = refusal(rig.submit(earlier.statement, &[earlier_signature]))?;
-    ensure!(
-        [Code::Killed, Code::StatementUnknown].contains(&code),
-        "{code}"
-    );
+    for (statement, signature) in [
+        (earlier.statement, earlier_signature),
+        (approved.statement, approval_signature),
+    ] {
+        let code = refusal(rig.submit(statement, &[signature]))?;
+        ensure!(
+            [Code::Killed, Code::StatementUnknown].contains(&code),
+            "{code}"
+        );
+        tried += 1;
+    }
+    let unknown = [Code::IntentUnknown];
+    rig.unreleased("killed", asked.transaction, &asked.unsigned, &unknown)?;
     for facts in [
         resume,
         StatementFacts::GrantSession {

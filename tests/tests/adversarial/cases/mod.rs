@@ -2,6 +2,7 @@
 //! line what came of it; an error means that the attack got further than it may.
 
 mod audit;
+mod disk;
 mod evm;
 mod flood;
 mod frames;
@@ -15,6 +16,7 @@ mod second_try;
 mod solana;
 mod time;
 mod users;
+mod waiting;
 
 use anyhow::Result;
 
@@ -42,13 +44,19 @@ pub(crate) const ALL: &[&[Case]] = &[
     requests::CASES,
     users::CASES,
     time::CASES,
+    waiting::delay::CASES,
+    waiting::release::CASES,
+    waiting::approval::CASES,
     race::CASES,
     owner::forgery::CASES,
+    owner::hiding::CASES,
     owner::text::CASES,
+    owner::enrol::CASES,
     policy::document::CASES,
     policy::counter::CASES,
     kill::CASES,
     audit::CASES,
+    disk::CASES,
     solana::message::CASES,
     solana::token::CASES,
     solana::program::CASES,
@@ -60,6 +68,11 @@ pub(crate) const ALL: &[&[Case]] = &[
 /// The case of an attack.
 pub(crate) fn of(id: &str) -> Option<&'static Case> {
     ALL.iter().copied().flatten().find(|case| case.id == id)
+}
+
+/// Lets the first policy's delay pass.
+pub(crate) fn mature() {
+    waiting::mature();
 }
 
 /// Makes a recorded Solana payment a large one: the second calculator must see that.

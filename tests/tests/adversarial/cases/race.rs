@@ -6,15 +6,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use tokio::task::spawn_local;
-use waiaas_client::SpendRequest;
+use waiaas_client::{ClientError, SignedPayment, SpendRequest};
 use waiaas_shared::amount::Amount;
+use waiaas_shared::denial::Code;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_tests::stage::EVM;
 
+use super::waiting::{Open, invent, mature, open, open_other};
 use super::{Case, case};
 use crate::raw::{Answer, Random, Wire, kill, payment};
-use crate::rig::{Rig, at_once};
+use crate::rig::{Rig, refusal};
 use crate::runner::Template;
+use crate::stand::DELAYED;
 
 pub(super) const CASES: &[Case] = &[
     case("T15", stop_races),
@@ -41,9 +44,7 @@ fn burst(
         let ask = |requests: &[SpendRequest]| {
             let tasks = requests.iter().cloned().map(|request| {
                 let gateway = Rc::clone(&gateway);
-                spawn_local(
-                    async move { (gateway.sign(&request).await.and_then(at_once), request) },
-                )
+                spawn_local(async move { (gateway.sign(&request).await, request) })
             });
             tasks.collect::<Vec<_>>()
         };
@@ -102,9 +103,170 @@ fn stop_races(rig: &mut Rig, _: &Template) -> Result<String> {
             wallet: Some(wallet),
         })?;
     }
+    let mut random = Random(15);
+    let (paid, cancelled) = cancel_races(rig, &mut random)?;
+    let stopped = stops_of_what_waits(rig)?;
+    rig.use_up("sessions are revoked");
     Ok(format!(
-        "{STOPS} pauses in bursts: {before} signed before, none after"
+        "{STOPS} pauses in bursts: {before} signed before, none after; {} cancellations against releases: {paid} paid before, {cancelled} never; {stopped} matured payments behind a pause and a revocation, none left",
+        paid + cancelled
     ))
+}
+
+/// A cancellation and a release of one matured payment in the same moment, over either socket: one of
+/// them holds. How many were paid, and how many not.
+fn cancel_races(rig: &mut Rig, random: &mut Random) -> Result<(usize, usize)> {
+    let (mut paid, mut cancelled) = (0, 0);
+    for _ in 0..2 {
+        let mut waiting = Vec::new();
+        for number in 0..16 {
+            let transfer = rig.to_evm(DELAYED + number);
+            waiting.push(open(rig, &transfer)?);
+            waiting.push(invent(rig, &transfer)?);
+            waiting.push(open_other(rig, DELAYED + number)?);
+        }
+        mature();
+        for payment in &waiting {
+            if cancelled_in_a_race(rig, payment, random)? {
+                cancelled += 1;
+            } else {
+                paid += 1;
+            }
+        }
+    }
+    Ok((paid, cancelled))
+}
+
+fn cancelled_in_a_race(rig: &mut Rig, payment: &Open, random: &mut Random) -> Result<bool> {
+    let (by_owner, micros) = (random.below(2) == 0, random.next() % 2500);
+    let transaction = payment.transaction;
+    let gateway = rig.gateway();
+    let admin = &rig.owner().admin;
+    let requested = Instant::now();
+    let (released, cancelled) = rig.block(async {
+        let release = {
+            let (gateway, unsigned) = (Rc::clone(&gateway), payment.unsigned.clone());
+            spawn_local(async move { gateway.release(transaction, &unsigned).await })
+        };
+        tokio::time::sleep(Duration::from_micros(micros)).await;
+        let cancelled = if by_owner {
+            admin.cancel_intent(transaction).await
+        } else {
+            gateway.cancel_intent(transaction).await
+        };
+        Ok::<_, anyhow::Error>((release.await?, cancelled))
+    })?;
+    rig.record.accepted += u64::from(cancelled.is_ok());
+    rig.note_release(&payment.unsigned, requested, &released);
+    let again = rig.release(transaction, &payment.unsigned);
+    if cancelled.is_ok() {
+        let code = refusal(again).context("behind a cancellation")?;
+        ensure!(code == Code::IntentUnknown, "{code}");
+        let code = refusal(released).context("beside a cancellation")?;
+        ensure!(code == Code::IntentUnknown, "{code}");
+        return Ok(true);
+    }
+    let code = refusal(cancelled)?;
+    ensure!(code == Code::IntentUnknown, "{code}");
+    let first = released.context("neither paid nor cancelled")?;
+    ensure!(again?.raw == first.raw, "two forms of one payment");
+    Ok(false)
+}
+
+/// Releases in a burst with a stop in its middle; how many left before it, and how many of what was
+/// asked for after its answer.
+fn release_burst(
+    rig: &mut Rig,
+    early: Vec<Open>,
+    late: Vec<Open>,
+    middle: impl AsyncFnOnce() -> Result<()>,
+) -> Result<(usize, usize)> {
+    let gateway = rig.gateway();
+    let requested = Instant::now();
+    let (before, after) = rig.block(async {
+        let ask = |open: Vec<Open>| {
+            let tasks = open.into_iter().map(|open| {
+                let gateway = Rc::clone(&gateway);
+                spawn_local(async move {
+                    let answer = gateway.release(open.transaction, &open.unsigned).await;
+                    (answer, open)
+                })
+            });
+            tasks.collect::<Vec<_>>()
+        };
+        let tasks = ask(early);
+        tokio::task::yield_now().await;
+        middle().await?;
+        let late = ask(late);
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        for task in tasks {
+            before.push(task.await?);
+        }
+        for task in late {
+            after.push(task.await?);
+        }
+        Ok::<_, anyhow::Error>((before, after))
+    })?;
+    for (answer, open) in before.iter().chain(&after) {
+        rig.note_release(&open.unsigned, requested, answer);
+    }
+    let signed = |answers: &[(Result<SignedPayment, ClientError>, Open)]| {
+        answers.iter().filter(|(answer, _)| answer.is_ok()).count()
+    };
+    Ok((signed(&before), signed(&after)))
+}
+
+fn matured(rig: &mut Rig, count: u128) -> Result<Vec<Open>> {
+    let mut waiting = Vec::new();
+    for number in 0..count {
+        let transfer = rig.to_solana(DELAYED + number);
+        waiting.push(open(rig, &transfer)?);
+    }
+    mature();
+    Ok(waiting)
+}
+
+/// A pause and a revocation in bursts of releases: nothing that was asked for after the answer leaves,
+/// now or once the owner has resumed.
+fn stops_of_what_waits(rig: &mut Rig) -> Result<usize> {
+    let mut stopped = 0;
+    let wallet = rig.cast.solana.wallet;
+    let session = rig.cast.agent.session;
+    for revoked in [false, true] {
+        let mut early = matured(rig, 8)?;
+        let late = early.split_off(4);
+        let gateway = rig.gateway();
+        let stop = async move || {
+            if revoked {
+                gateway.revoke_session(session).await?;
+            } else {
+                gateway.pause(Some(wallet)).await?;
+            }
+            Ok(())
+        };
+        let (_, afterwards) = release_burst(rig, early, late.clone(), stop)?;
+        rig.record.accepted += 1;
+        ensure!(afterwards == 0, "{afterwards} left after the stop");
+        for one in &late {
+            let stops = [
+                Code::WalletPaused,
+                Code::IntentUnknown,
+                Code::SessionRevoked,
+            ];
+            rig.unreleased("stopped", one.transaction, &one.unsigned, &stops)?;
+            stopped += 1;
+        }
+        if !revoked {
+            rig.say(&StatementFacts::ReleasePause {
+                wallet: Some(wallet),
+            })?;
+            // A pause is no end: what waited may leave now, once.
+            for one in &late {
+                rig.release(one.transaction, &one.unsigned)?;
+            }
+        }
+    }
+    Ok(stopped)
 }
 
 fn tightening_races(rig: &mut Rig, _: &Template) -> Result<String> {
@@ -142,9 +304,37 @@ fn tightening_races(rig: &mut Rig, _: &Template) -> Result<String> {
         );
         before += signed;
     }
+    // The same against what has waited: the documents of the moment of signing count.
+    let mut early = matured(rig, 8)?;
+    let late = early.split_off(4);
+    let tighter = rig.next_policy(|document| {
+        for rule in &mut document.assets {
+            let most = Amount::from_base_units(DELAYED - 1);
+            (rule.per_transaction, rule.approve_up_to) =
+                (most.min(rule.per_transaction), most.min(rule.approve_up_to));
+            rule.delay_up_to = most.min(rule.delay_up_to);
+        }
+    })?;
+    let drafted = rig.draft(&StatementFacts::AdoptPolicy {
+        document: tighter.to_bytes(),
+    })?;
+    let signature = rig.owner_signature(&drafted.text)?;
+    let gateway = rig.gateway();
+    let adopt = async move || {
+        gateway
+            .submit_statement(drafted.statement, &[signature])
+            .await?;
+        Ok(())
+    };
+    let (released, afterwards) = release_burst(rig, early, late, adopt)?;
+    rig.record.accepted += 1;
+    ensure!(
+        afterwards == 0,
+        "{afterwards} released under the earlier policy"
+    );
     rig.use_up("the policy was tightened");
     Ok(format!(
-        "{TIGHTENINGS} tightenings in bursts: {before} signed before, none after; the log by the second calculator"
+        "{TIGHTENINGS} tightenings in bursts: {before} signed before, none after; {released} matured payments released before another, none after; the log by the second calculator"
     ))
 }
 

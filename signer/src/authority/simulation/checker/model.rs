@@ -1,5 +1,8 @@
 //! The second fold: what a log means, event by event, and whether each was allowed to be written.
 
+use waiaas_shared::intent::Intent;
+
+use super::payments::clock;
 use super::*;
 
 pub(super) struct Granted {
@@ -13,7 +16,6 @@ pub(super) struct Granted {
 pub(super) struct Nonces {
     pub(super) next: u64,
     pub(super) attested: u64,
-    pub(super) outstanding: u128,
 }
 
 pub(super) struct Holder {
@@ -28,13 +30,6 @@ pub(super) struct Waiting {
     approved_until: Option<u64>,
 }
 
-pub(super) struct Charged {
-    pub(super) at: u64,
-    pub(super) wallet: WalletId,
-    pub(super) chain: ChainId,
-    pub(super) amount: u128,
-}
-
 pub(super) struct Model<'history> {
     pub(super) history: &'history History,
     pub(super) gate: Gate,
@@ -47,7 +42,7 @@ pub(super) struct Model<'history> {
     pub(super) sessions: BTreeMap<SessionId, Granted>,
     /// Until when a request's nonce may not come again.
     pub(super) request_nonces: BTreeMap<(SessionId, &'history str), u64>,
-    pub(super) charged: Vec<Charged>,
+    pub(super) charges: Charges,
     pub(super) waiting: BTreeMap<TransactionId, Waiting>,
     pub(super) keys: BTreeSet<Digest>,
     pub(super) unlocked_in: u64,
@@ -70,7 +65,7 @@ impl<'history> Model<'history> {
             wallets: BTreeMap::new(),
             sessions: BTreeMap::new(),
             request_nonces: BTreeMap::new(),
-            charged: Vec::new(),
+            charges: Charges::default(),
             waiting: BTreeMap::new(),
             keys: BTreeSet::new(),
             unlocked_in: 0,
@@ -120,7 +115,6 @@ impl<'history> Model<'history> {
                 let first = Nonces {
                     next: *first_nonce,
                     attested: *first_nonce,
-                    outstanding: 0,
                 };
                 let evm = matches!(account, Account::Evm(_));
                 let holder = Holder {
@@ -182,6 +176,7 @@ impl<'history> Model<'history> {
                 self.gate.dead.insert(*session);
             }
             EventBody::IntentOpened(intent) => {
+                self.long_enough(entry, intent)?;
                 let waiting = Waiting {
                     wait: intent.wait,
                     approved_until: None,
@@ -226,6 +221,16 @@ impl<'history> Model<'history> {
                 statement, spend, ..
             } => {
                 self.withdrawn(entry, *statement, spend)?;
+            }
+            // No script asks for any of these yet.
+            EventBody::SessionRenewed { .. }
+            | EventBody::WalletClosed { .. }
+            | EventBody::WalletRotated { .. }
+            | EventBody::AgentRegistered { .. }
+            | EventBody::AgentActivated { .. }
+            | EventBody::AgentStopped { .. }
+            | EventBody::AgentTerminated { .. } => {
+                return Err(Broken::Authority(at, "an event that nobody asked for"));
             }
             EventBody::Paused { wallet: None, .. } => self.gate.frozen = true,
             EventBody::Paused {
@@ -310,8 +315,8 @@ impl<'history> Model<'history> {
                 *nonces = Nonces {
                     next: *next,
                     attested: *next,
-                    outstanding: 0,
                 };
+                self.charges.attested(*wallet, *chain);
             }
             EventBody::TimeStated {
                 wall, statement, ..
@@ -421,7 +426,25 @@ impl<'history> Model<'history> {
         Ok(vouched)
     }
 
-    /// The facts that an owner signed for an open statement, which is used up now.
+    /// A payment waits as long, and for as many owners, as every binding document asks for (O3, O4).
+    fn long_enough(&self, entry: &Entry, intent: &Intent) -> Result<(), Broken> {
+        let at = entry.sequence;
+        let now = clock(entry);
+        let bound = binding(&self.gate.policies, now.run);
+        let judged = judged_of(intent)?;
+        // Neither the delay nor the quorum depends on the fee, which comes with the bytes.
+        let said = judge_all(bound, &judged, &self.charges, None, now);
+        match intent.wait {
+            Wait::Delay { ready } if ready.millis() < now.run + said.delay => {
+                Err(Broken::Authority(at, "a delay that is too short"))
+            }
+            Wait::Approval { quorum } if quorum < said.quorum => {
+                Err(Broken::Authority(at, "an approval by too few"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A payment that had to wait did (O3), or owners approved it (O4).
     fn waited(&mut self, entry: &Entry, spend: &Spend) -> Result<(), Broken> {
         let at = entry.sequence;
@@ -446,6 +469,7 @@ impl<'history> Model<'history> {
         }
     }
 
+    /// The facts that an owner signed for an open statement, which is used up now.
     pub(super) fn said(
         &mut self,
         entry: &Entry,
@@ -483,9 +507,9 @@ impl<'history> Model<'history> {
         let StatementFacts::AdoptPolicy { document } = facts else {
             return Err(Broken::Authority(at, "not a policy"));
         };
-        let numbers = self.history.policies.get(document);
-        let numbers = numbers.ok_or(Broken::Authority(at, "a policy that nobody wrote"))?;
-        if numbers.epoch != epoch || epoch != self.epoch + 1 {
+        let document = self.history.policies.get(document);
+        let document = document.ok_or(Broken::Authority(at, "a policy that nobody wrote"))?;
+        if document.epoch != epoch || epoch != self.epoch + 1 {
             return Err(Broken::Monotone(at, "policy epoch"));
         }
         let run = entry.event.clocks.run.millis();
@@ -494,24 +518,40 @@ impl<'history> Model<'history> {
             .wallets
             .values()
             .any(|wallet| wallet.networks.iter().any(real));
-        let longest = self
-            .gate
-            .binding(run)
+        let longest = binding(&self.gate.policies, run)
             .iter()
-            .map(|(policy, _)| policy.maturity)
+            .map(|one| one.document.maturity.millis())
             .max();
+        let longest = longest.filter(|_| !self.gate.policies.is_empty());
         let delay = match longest {
             None if with_password => 0,
             None => return Err(Broken::Authority(at, "first policy without password")),
             Some(_) if !grown_up => 0,
-            Some(longest) if with_password => longest.min(HOUR),
+            Some(_) if with_password => HOUR,
             Some(longest) => longest,
         };
         if matures < run + delay {
             return Err(Broken::Authority(at, "matures too soon"));
         }
         self.epoch = epoch;
-        self.gate.policies.push((Arc::clone(numbers), matures));
+        self.gate.policies.push(Adopted {
+            document: Arc::clone(document),
+            matures: Some(matures),
+            signers: Vec::new(),
+        });
         Ok(())
     }
+}
+
+fn judged_of(intent: &Intent) -> Result<Judged, Broken> {
+    let to = AccountId::new(intent.asset.chain(), intent.to);
+    Ok(Judged {
+        wallet: intent.wallet,
+        session: intent.session,
+        bearer: false,
+        to: to.map_err(|_| Broken::Bytes(0, "recipient"))?,
+        amount: intent.amount.base_units(),
+        fee: 0,
+        submit: intent.submit,
+    })
 }

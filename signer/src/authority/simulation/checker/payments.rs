@@ -1,6 +1,11 @@
 //! Payments and withdrawals against everything that could forbid them.
 
-use super::model::{Charged, Model};
+use super::model::Model;
+use waiaas_shared::address::{EvmAddress, SolanaAddress};
+use waiaas_shared::amount::Amount;
+use waiaas_shared::policy::document::PolicyDocument;
+
+use super::super::history::Asking;
 use super::*;
 
 impl<'history> Model<'history> {
@@ -49,7 +54,8 @@ impl<'history> Model<'history> {
         }
         let total = decoded.amount + decoded.fee;
         self.within_session(entry, spend, total)?;
-        self.within_policy(entry, spend, &decoded)?;
+        let judged = self.judged(spend, asked, &decoded)?;
+        self.within_policy(entry, spend, &judged)?;
         if let Some((_, nonce)) = decoded.evm {
             let holder = self.wallets.get_mut(&spend.wallet);
             let nonces = holder.and_then(|holder| holder.nonces.get_mut(&spend.chain));
@@ -58,15 +64,34 @@ impl<'history> Model<'history> {
                 return Err(Broken::Monotone(at, "nonce"));
             }
             nonces.next += 1;
-            nonces.outstanding += total;
         }
-        self.charged.push(Charged {
+        let native = spend.chain.native_asset();
+        let to = account(spend, asked)?;
+        self.charges.add(Charge {
             at: entry.event.clocks.budget.millis(),
             wallet: spend.wallet,
-            chain: spend.chain,
-            amount: total,
+            session: spend.session.ok_or(Broken::Session(at, "none"))?,
+            took: vec![(native, total)],
+            paid: (native, to, decoded.amount),
+            credited: false,
         });
         Ok(())
+    }
+
+    fn judged(&self, spend: &Spend, asked: &Asking, decoded: &Decoded) -> Result<Judged, Broken> {
+        let session = spend.session.ok_or(Broken::Session(0, "none"))?;
+        let granted = self.sessions.get(&session);
+        let bearer = granted
+            .is_some_and(|granted| matches!(granted.grant.credential, Credential::Bearer(_)));
+        Ok(Judged {
+            wallet: spend.wallet,
+            session,
+            bearer,
+            to: account(spend, asked)?,
+            amount: decoded.amount,
+            fee: decoded.fee,
+            submit: spend.submit,
+        })
     }
 
     pub(super) fn stopped(&self, entry: &Entry, wallet: WalletId) -> Result<(), Broken> {
@@ -143,56 +168,29 @@ impl<'history> Model<'history> {
         }
     }
 
+    /// Every binding document, by the second account of the rules: nothing is certainly broken, and the
+    /// tier is no lower than they ask for.
     pub(super) fn within_policy(
         &self,
         entry: &Entry,
         spend: &Spend,
-        decoded: &Decoded,
+        judged: &Judged,
     ) -> Result<(), Broken> {
         let at = entry.sequence;
-        let now = entry.event.clocks;
-        let binding = self.gate.binding(now.run.millis());
-        let total = decoded.amount + decoded.fee;
-        let Some((newest, _)) = binding.last() else {
+        let now = clock(entry);
+        let bound = binding(&self.gate.policies, now.run);
+        let Some(newest) = bound.last() else {
             return Err(Broken::Limit(at, "no policy"));
         };
-        if newest.epoch != spend.policy_epoch {
+        if newest.document.epoch != spend.policy_epoch {
             return Err(Broken::Monotone(at, "policy epoch of a payment"));
         }
-        for (policy, _) in binding {
-            by_itself(policy, spend.chain, decoded).map_err(|why| Broken::Limit(at, why))?;
-            let Some(limits) = policy.assets.get(&spend.chain) else {
-                continue;
-            };
-            let earlier = |length: u64| {
-                let from = now.budget.millis().saturating_sub(length);
-                self.charged.iter().filter(move |charged| {
-                    charged.at >= from
-                        && charged.wallet == spend.wallet
-                        && charged.chain == spend.chain
-                })
-            };
-            for ((name, length), limit) in WINDOWS.into_iter().zip(limits.windows) {
-                let sum: u128 = earlier(length).map(|charged| charged.amount).sum();
-                if sum + total > limit {
-                    return Err(Broken::Limit(at, name));
-                }
-            }
-            let most = limits.day_count.map_or(usize::MAX, |most| most as usize);
-            if earlier(24 * HOUR).count() >= most {
-                return Err(Broken::Limit(at, "day count"));
-            }
-            let outstanding = self
-                .wallets
-                .get(&spend.wallet)
-                .and_then(|holder| holder.nonces.get(&spend.chain))
-                .map_or(0, |nonces| nonces.outstanding);
-            if limits
-                .outstanding
-                .is_some_and(|cap| outstanding + total > cap)
-            {
-                return Err(Broken::Limit(at, "outstanding"));
-            }
+        let said = judge_all(bound, judged, &self.charges, None, now);
+        if let Some(code) = said.must.first() {
+            return Err(Broken::Limit(at, code.as_str()));
+        }
+        if spend.tier.max(Tier::Notify) < said.tier.0 {
+            return Err(Broken::Limit(at, "tier"));
         }
         Ok(())
     }
@@ -214,6 +212,7 @@ impl<'history> Model<'history> {
             amount,
             fee_ceiling,
             nonce,
+            ..
         } = facts
         else {
             return Err(Broken::Authority(at, "not a withdrawal"));
@@ -253,23 +252,57 @@ impl<'history> Model<'history> {
     }
 }
 
+/// Who is paid, as the request names it.
+fn account(spend: &Spend, asked: &Asking) -> Result<AccountId, Broken> {
+    let to = match spend.chain {
+        ChainId::Solana(_) => {
+            let bytes = asked.to.as_slice().try_into().ok();
+            bytes.map(|bytes| Account::Solana(SolanaAddress::from_bytes(bytes)))
+        }
+        ChainId::Evm(_) => {
+            let bytes = asked.to.as_slice().try_into().ok();
+            bytes.map(|bytes| Account::Evm(EvmAddress::from_bytes(bytes)))
+        }
+    };
+    let to = to.and_then(|to| AccountId::new(spend.chain, to).ok());
+    to.ok_or(Broken::Bytes(0, "recipient"))
+}
+
+pub(super) const fn clock(entry: &Entry) -> Clock {
+    let clocks = entry.event.clocks;
+    Clock {
+        wall: clocks.wall.millis(),
+        run: clocks.run.millis(),
+        budget: clocks.budget.millis(),
+    }
+}
+
 /// The rules of one document that look at the payment alone.
 pub(super) fn by_itself(
-    policy: &PolicyNumbers,
+    policy: &PolicyDocument,
     chain: ChainId,
     decoded: &Decoded,
 ) -> Result<(), &'static str> {
-    let limits = policy.assets.get(&chain).ok_or("asset not listed")?;
+    let mut rules = policy.assets.iter();
+    let rule = rules.find(|rule| rule.asset == chain.native_asset());
+    let rule = rule.ok_or("asset_not_listed")?;
     let total = decoded.amount + decoded.fee;
-    if total > limits.per_transaction || total > limits.notify_up_to {
-        return Err("per transaction");
+    if total > rule.per_transaction.base_units() {
+        return Err("per_transaction_limit");
     }
-    if decoded.fee > limits.fee_ceiling.unwrap_or(0) {
-        return Err("fee");
+    if total > rule.approve_up_to.base_units() {
+        return Err("tier_not_available");
     }
-    if policy.recipients.contains(&(chain, decoded.to.clone())) {
+    if decoded.fee > rule.fee_ceiling.map_or(0, Amount::base_units) {
+        return Err("fee_ceiling");
+    }
+    let mut contacts = policy.recipients.iter();
+    let known = contacts.any(|known| {
+        known.account.chain() == chain && address(&known.account.account()) == decoded.to
+    });
+    if known || policy.recipients_open {
         Ok(())
     } else {
-        Err("recipient")
+        Err("recipient_not_listed")
     }
 }

@@ -128,8 +128,8 @@ pub(super) fn again(
         return Err(Broken::Session(at, "expired"));
     }
     let run = gate.run + release.moment.run;
-    for (policy, _) in gate.binding(run) {
-        by_itself(policy, spend.chain, decoded).map_err(|why| Broken::Limit(at, why))?;
+    for one in binding(&gate.policies, run) {
+        by_itself(&one.document, spend.chain, decoded).map_err(|why| Broken::Limit(at, why))?;
     }
     Ok(())
 }

@@ -78,6 +78,13 @@ pub(super) fn kind(body: &EventBody) -> &'static str {
         EventBody::Credited { .. } => "Credited",
         EventBody::GuardianStopped { .. } => "GuardianStopped",
         EventBody::Retired { .. } => "Retired",
+        EventBody::SessionRenewed { .. } => "SessionRenewed",
+        EventBody::WalletClosed { .. } => "WalletClosed",
+        EventBody::WalletRotated { .. } => "WalletRotated",
+        EventBody::AgentRegistered { .. } => "AgentRegistered",
+        EventBody::AgentActivated { .. } => "AgentActivated",
+        EventBody::AgentStopped { .. } => "AgentStopped",
+        EventBody::AgentTerminated { .. } => "AgentTerminated",
     }
 }
 

@@ -135,19 +135,20 @@ impl Script {
     /// at once, what loosens must wait where wallets are on a main network.
     pub(super) fn squeeze(&mut self) {
         let chain = self.chain();
-        let start = starting_policy();
         let mut policy = self.newest();
         policy.epoch += 1;
-        policy.maturity = DAY;
-        let numbers = policy.assets.entry(chain).or_insert(start.assets[&chain]);
-        numbers.per_transaction = numbers.windows[0].min(30_000);
-        numbers.notify_up_to = numbers.per_transaction;
-        numbers.instant_up_to = 0;
+        policy.maturity = Millis::from_millis(DAY);
+        let rule = rule_of(&mut policy, chain);
+        rule.per_transaction = rule.hour.min(Amount::from_base_units(30_000));
+        rule.approve_up_to = rule.per_transaction;
+        rule.delay_up_to = rule.per_transaction;
+        rule.notify_up_to = rule.per_transaction;
+        rule.instant_up_to = Amount::ZERO;
         let facts = self.world.policy_facts(&policy);
         if self.owner_says(facts, None) {
             self.burst();
             policy.epoch += 1;
-            policy.assets.insert(chain, start.assets[&chain]);
+            *rule_of(&mut policy, chain) = starting_rule(chain);
             let facts = self.world.policy_facts(&policy);
             let password = self.random.once_in(2).then_some(true);
             self.owner_says(facts, password);
@@ -239,88 +240,6 @@ impl Script {
             .map_or(0, |signer| signer.state.kill().epoch)
     }
 
-    /// The policy that was adopted last.
-    pub(super) fn newest(&self) -> PolicyNumbers {
-        let history = &self.world.history;
-        let mut statements = history.entries.iter().rev();
-        let adopted = statements.find_map(|entry| match &entry.event.body {
-            EventBody::PolicyAdopted { statement, .. } => history.said.get(statement),
-            _ => None,
-        });
-        match adopted.map(|said| &said.facts) {
-            Some(StatementFacts::AdoptPolicy { document }) => {
-                PolicyNumbers::clone(&history.policies[document])
-            }
-            _ => starting_policy(),
-        }
-    }
-
-    /// Some policy, tighter or looser than the last, in at most eight points: more must be split.
-    pub(super) fn policy(&mut self) -> PolicyNumbers {
-        let mut policy = self.newest();
-        policy.epoch += if self.random.once_in(10) {
-            self.random.below(3)
-        } else {
-            1
-        };
-        if self.random.once_in(4) {
-            let maturities = [0, HOUR, DAY, 2 * DAY];
-            policy.maturity = self.random.pick(&maturities).unwrap_or(DAY);
-        }
-        let chain = self.chain();
-        let start = starting_policy();
-        let mut numbers = policy
-            .assets
-            .get(&chain)
-            .copied()
-            .unwrap_or(start.assets[&chain]);
-        if self.random.once_in(2) {
-            let mut window = numbers.per_transaction;
-            for (limit, most) in numbers
-                .windows
-                .iter_mut()
-                .zip([1_000_000, 1_500_000, 3_000_000, 9_000_000])
-            {
-                window += u128::from(self.random.below(most));
-                *limit = window;
-            }
-        } else {
-            let most = u64::try_from(numbers.windows[0])
-                .unwrap_or(u64::MAX)
-                .min(900_000);
-            let per_transaction = self.random.between(most.min(25_000), most);
-            let notify_up_to = self.random.between(per_transaction / 2, per_transaction);
-            numbers.per_transaction = per_transaction.into();
-            numbers.notify_up_to = notify_up_to.into();
-            numbers.instant_up_to = self.random.below(notify_up_to).into();
-        }
-        match self.random.below(6) {
-            0 => {
-                let few = u32::try_from(self.random.between(3, 40)).expect("small");
-                numbers.day_count = self.random.once_in(2).then_some(few);
-            }
-            1 => {
-                let fees = [Some(21_000), Some(50_000), Some(20_999), None];
-                numbers.fee_ceiling = self.random.pick(&fees).flatten();
-            }
-            2 if chain == EVM => {
-                numbers.outstanding = Some(self.random.between(300_000, 3_000_000).into());
-            }
-            _ => {}
-        }
-        policy.assets.insert(chain, numbers);
-        if self.random.once_in(15) {
-            policy.assets.remove(&chain);
-        }
-        if self.random.once_in(5) {
-            let listed = (chain, bytes(&recipient(chain, 1)));
-            if !policy.recipients.remove(&listed) {
-                policy.recipients.insert(listed);
-            }
-        }
-        policy
-    }
-
     pub(super) fn chain(&mut self) -> ChainId {
         if self.random.once_in(2) {
             EVM
@@ -345,6 +264,7 @@ impl Script {
             amount: Amount::from_base_units(amount),
             fee_ceiling: Amount::from_base_units(fee),
             nonce,
+            from: None,
         };
         let (to, amount) = match self.random.below(10) {
             0 => (recipient(chain, 2), amount),
@@ -412,27 +332,6 @@ impl Script {
                 }
             }
             Err(answer) => self.say(format!("not granted: {}", short(&answer))),
-        }
-    }
-
-    /// Back to the starting policy, in documents of few points each.
-    pub(super) fn loosen(&mut self) {
-        let start = starting_policy();
-        for chain in [EVM, solana()] {
-            for part in 0..3 {
-                let mut policy = self.newest();
-                policy.epoch += 1;
-                policy.maturity = DAY;
-                let goal = start.assets[&chain];
-                let numbers = policy.assets.entry(chain).or_insert(goal);
-                match part {
-                    0 => numbers.windows = goal.windows,
-                    1 => *numbers = goal,
-                    _ => policy.recipients.clone_from(&start.recipients),
-                }
-                let facts = self.world.policy_facts(&policy);
-                self.expect(facts, Some(true));
-            }
         }
     }
 

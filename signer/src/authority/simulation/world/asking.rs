@@ -58,15 +58,15 @@ impl World {
 
     pub(crate) fn adopt(
         &mut self,
-        policy: &PolicyNumbers,
+        policy: &PolicyDocument,
         password: Option<bool>,
     ) -> Result<u64, Box<Answer>> {
         let facts = self.policy_facts(policy);
         self.say(facts, password)
     }
 
-    pub(crate) fn policy_facts(&mut self, policy: &PolicyNumbers) -> StatementFacts {
-        let document = document(policy).to_bytes();
+    pub(crate) fn policy_facts(&mut self, policy: &PolicyDocument) -> StatementFacts {
+        let document = policy.to_bytes();
         self.history
             .policies
             .insert(document.clone(), Arc::new(policy.clone()));
@@ -95,6 +95,10 @@ impl World {
             count: 60,
             expires: WallTime::from_millis(wall.max(self.machine.borrow().reading.wall) + 40 * DAY),
             credential,
+            recipients: None,
+            operations: None,
+            renewal: None,
+            agent: None,
         }
     }
 

@@ -13,7 +13,7 @@ pub(super) fn note(
 ) {
     // What stops is served before reads, those before commands.
     let lane = match asked {
-        Asked::Kill(_) | Asked::Pause(..) | Asked::Revoke(_) | Asked::Lock => 0,
+        Asked::Kill(_) | Asked::Pause(..) | Asked::Revoke(_) | Asked::Cancel(..) | Asked::Lock => 0,
         Asked::Status | Asked::Remaining(_) | Asked::Events(_) | Asked::Decide(_) => 1,
         _ => 2,
     };

@@ -145,10 +145,14 @@ fn calls_of(signatures: &[&str]) -> Vec<(String, Vec<u8>)> {
     let thief = [0xbb; 20];
     let mut payloads = Vec::new();
     for signature in signatures {
-        for amount in [vec![5], vec![0xff; 32], vec![]] {
+        // For a stranger and for the listed recipient, exact, without end and for nothing.
+        for (whom, amount) in [thief.to_vec(), to()]
+            .into_iter()
+            .flat_map(|whom| [vec![5], vec![0xff; 32], vec![]].map(|amount| (whom.clone(), amount)))
+        {
             let data = [
                 selector(signature),
-                word(&thief),
+                word(&whom),
                 word(&amount),
                 word(&to()),
                 word(&[0x60]),

@@ -70,17 +70,21 @@ fn delegations(rig: &mut Rig, _: &Template) -> Result<String> {
 
 /// Bodies and bytes of typed data: there is no door for it, so every one is refused whole.
 fn no_such_body(rig: &mut Rig, bodies: &[serde_json::Value]) -> Result<usize> {
+    let texts: Vec<_> = bodies.iter().map(ToString::to_string).collect();
+    no_such_text(rig, &texts)
+}
+
+fn no_such_text(rig: &mut Rig, texts: &[String]) -> Result<usize> {
     let mut attempts = Vec::new();
-    for body in bodies {
+    for text in texts {
         for path in ["/v1/transactions", "/v1/messages"] {
             let transfer = rig.to_evm(VALUE);
-            let text = body.to_string();
             attempts.push((
                 text.clone(),
                 SpendRequest {
                     path: path.to_owned(),
                     body: text.clone().into_bytes(),
-                    unsigned: text.into_bytes(),
+                    unsigned: text.clone().into_bytes(),
                     ..rig.invented(&transfer)?
                 },
             ));
@@ -128,7 +132,25 @@ fn typed_data(rig: &mut Rig, _: &Template) -> Result<String> {
         }
     }
     bodies.push(json!({"typed_data": vec![0; 10_000]}));
-    let count = no_such_body(rig, &bodies)?;
+    let mut count = no_such_body(rig, &bodies)?;
+    // What no value can hold: keys twice, one inside the honest body, nesting without end, numbers that
+    // are none.
+    let transfer = rig.to_evm(VALUE);
+    let honest = String::from_utf8(rig.invented(&transfer)?.body)?;
+    let texts: Vec<String> = [
+        r#"{"primaryType":"Mail","primaryType":"Permit"}"#.to_owned(),
+        r#"{"domain":{"chainId":1,"chainId":31337}}"#.to_owned(),
+        r#"{"message":{"value":1e400}}"#.to_owned(),
+        r#"{"message":{"value":0x10}}"#.to_owned(),
+        r#"{"message":"\ud800"}"#.to_owned(),
+        honest.replacen('{', r#"{"typed_data":{},"#, 1),
+        honest.replacen('{', r#"{"amount_base":"1","#, 1),
+        format!("{honest}{honest}"),
+        format!("{}{}", "[".repeat(5000), "]".repeat(5000)),
+        format!("{}1{}", "{\"a\":".repeat(5000), "}".repeat(5000)),
+    ]
+    .into();
+    count += no_such_text(rig, &texts)?;
     let domain_hash = keccak(domain.to_string().as_bytes());
     let said = deny(
         rig,

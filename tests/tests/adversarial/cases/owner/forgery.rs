@@ -7,10 +7,12 @@ use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 use waiaas_tests::agent::key;
 use waiaas_tests::stage::EVM;
 
-use super::{REFUSED, drafts, refuse, refuse_all};
+use super::{KINDS, REFUSED, drafts, refuse, refuse_all};
+use crate::cases::waiting::{approval, invent, open, open_other, tighten};
 use crate::cases::{Case, case};
 use crate::rig::{Rig, owner_key, owner_payload, refusal};
 use crate::runner::Template;
+use crate::stand::ASKED;
 
 pub(in crate::cases) const CASES: &[Case] = &[
     case("P01", without_the_key),
@@ -25,7 +27,8 @@ pub(in crate::cases) const CASES: &[Case] = &[
 fn without_the_key(rig: &mut Rig, _: &Template) -> Result<String> {
     let honest_owner = rig.owner_id()?;
     let mut tried = 0;
-    for (facts, drafted) in drafts(rig)? {
+    let drafted = drafts(rig)?;
+    for (facts, drafted) in &drafted {
         let text = drafted.text.as_bytes();
         let made = |signature: Vec<u8>, envelope| OwnerSignature {
             owner: honest_owner,
@@ -56,14 +59,23 @@ fn without_the_key(rig: &mut Rig, _: &Template) -> Result<String> {
         ensure!(refuse(rig, "a stranger", drafted.statement, &[stranger])? == Code::OwnerUnknown);
         tried += 1;
     }
+    // Without a signature nothing was approved: what asks is not released.
+    for view in rig.intents()? {
+        let transfer = rig.to_evm(view.intent.amount.base_units());
+        let unsigned = waiaas_tests::agent::unsigned(&transfer)?;
+        let not_approved = [Code::IntentNotApproved];
+        rig.unreleased("forged", view.intent.transaction, &unsigned, &not_approved)?;
+        tried += 1;
+    }
     rig.use_up("statements are open, a wallet is paused");
     Ok(format!(
-        "{tried} made-up signatures over 6 kinds of statement refused"
+        "{tried} made-up signatures over {KINDS} kinds of statement refused"
     ))
 }
 
 fn used_twice(rig: &mut Rig, _: &Template) -> Result<String> {
     let mut used = Vec::new();
+    let (mut approved, mut rejected) = (None, None);
     for (facts, drafted) in drafts(rig)? {
         let signature = rig.owner_signature(&drafted.text)?;
         // What has a door of its own, or needs the password, is not carried out here at all.
@@ -74,14 +86,42 @@ fn used_twice(rig: &mut Rig, _: &Template) -> Result<String> {
                 ensure!(REFUSED.contains(&code), "{}: {code}", facts.heading());
             }
         }
+        match facts {
+            StatementFacts::ApprovePayment { transaction } => approved = Some(transaction),
+            StatementFacts::RejectPayment { transaction } => rejected = Some(transaction),
+            _ => {}
+        }
     }
-    ensure!(used.len() >= 4, "only {} were carried out", used.len());
+    ensure!(used.len() >= 7, "only {} were carried out", used.len());
+    let (approved, rejected) = approved.zip(rejected).context("both decisions")?;
+    let waiting = rig.intents()?;
+    let view = waiting
+        .iter()
+        .find(|view| view.intent.transaction == approved);
+    let amount = view.context("it waits")?.intent.amount.base_units();
+    let unsigned = waiaas_tests::agent::unsigned(&rig.to_evm(amount))?;
+    // One approval for many releases, at once: one signature, whose bytes come again.
+    let releases = vec![(approved, unsigned.clone()); 24];
+    let mut left: Option<waiaas_client::SignedPayment> = None;
     let mut tried = 0;
     for restart in [false, true] {
         if restart {
             rig.crash();
             rig.resume()?;
         }
+        for answer in rig.release_all(&releases)? {
+            let signed = answer.context("an approved payment")?;
+            match &left {
+                None => ensure!(!signed.replay, "a replay of nothing"),
+                Some(left) => ensure!(
+                    signed.replay && signed.raw == left.raw && signed.sequence == left.sequence,
+                    "two signatures for one approval"
+                ),
+            }
+            left.get_or_insert(signed);
+        }
+        let unknown = [Code::IntentUnknown];
+        rig.unreleased("a rejected one", rejected, &unsigned, &unknown)?;
         for (heading, statement, signature) in &used {
             let code = refuse(rig, heading, *statement, std::slice::from_ref(signature))?;
             ensure!(code == Code::StatementUnknown, "{heading}: {code}");
@@ -90,7 +130,7 @@ fn used_twice(rig: &mut Rig, _: &Template) -> Result<String> {
     }
     rig.use_up("the policy was loosened by its owner");
     Ok(format!(
-        "{} statements carried out once; {tried} second tries refused, also behind a restart",
+        "{} statements carried out once; {tried} second tries refused, and one approval asked 48 times is one signature, also behind a restart",
         used.len()
     ))
 }
@@ -140,6 +180,7 @@ fn another_ones(rig: &mut Rig, template: &Template) -> Result<String> {
         )?;
         tried += 1;
     }
+    tried += crossed_approvals(rig)?;
     // Another signer: the same text with another signer's name, signed by the owner's true key.
     let name = rig.cast.agent.signer.to_string();
     let foreign = waiaas_shared::ids::SignerId::from_bytes([3; 16]).to_string();
@@ -154,18 +195,99 @@ fn another_ones(rig: &mut Rig, template: &Template) -> Result<String> {
     let signature = rig.owner_signature(&first.text)?;
     let code = refuse(&mut copy, "a copy's", first.statement, &[signature])?;
     ensure!(code == Code::StatementUnknown, "{code}");
-    tried += 2;
+    // An approval of this signer's, for a payment of equal kind at its copy.
+    let transfer = rig.to_evm(ASKED + 7);
+    let here = open(rig, &transfer)?;
+    let there = open(&mut copy, &transfer)?;
+    let drafted = rig.draft(&approval(here.transaction))?;
+    let signature = rig.owner_signature(&drafted.text)?;
+    let drafted = copy.draft(&approval(there.transaction))?;
+    refuse(
+        &mut copy,
+        "another signer's approval",
+        drafted.statement,
+        &[signature],
+    )?;
+    let not_approved = [Code::IntentNotApproved];
+    copy.unreleased(
+        "at the copy",
+        there.transaction,
+        &there.unsigned,
+        &not_approved,
+    )?;
+    let unknown = [Code::IntentUnknown];
+    copy.unreleased("by its name", here.transaction, &here.unsigned, &unknown)?;
+    tried += 5;
     rig.use_up("statements are open");
     Ok(format!("{tried} crossings refused"))
 }
 
+/// Every pair of payments that are alike but for one thing: the approval of one approves no other.
+fn crossed_approvals(rig: &mut Rig) -> Result<usize> {
+    let (evm, solana) = (rig.to_evm(ASKED), rig.to_solana(ASKED));
+    let more = rig.to_evm(ASKED + 1);
+    let open = [
+        ("a payment", open(rig, &evm)?),
+        ("of another session", invent(rig, &evm)?),
+        ("of another wallet", open_other(rig, ASKED)?),
+        ("on another chain", open(rig, &solana)?),
+        ("of another amount", open(rig, &more)?),
+    ];
+    let mut drafted = Vec::new();
+    for (what, payment) in &open {
+        let draft = rig.draft(&approval(payment.transaction))?;
+        let signature = rig.owner_signature(&draft.text)?;
+        drafted.push((what, payment, draft.statement, signature));
+    }
+    let mut tried = 0;
+    for (what, _, statement, _) in &drafted {
+        for (other, payment, of, signature) in &drafted {
+            if of != statement {
+                let said = format!("{other} for {what}");
+                refuse(rig, &said, *statement, std::slice::from_ref(signature))?;
+                let not_approved = [Code::IntentNotApproved];
+                rig.unreleased(&said, payment.transaction, &payment.unsigned, &not_approved)?;
+                tried += 1;
+            }
+        }
+    }
+    // Approved, one of them is released, with its own bytes only.
+    let [(_, first, statement, signature), (_, other, ..), ..] = &drafted[..] else {
+        anyhow::bail!("payments");
+    };
+    rig.submit(*statement, std::slice::from_ref(signature))?;
+    let not_approved = [Code::IntentNotApproved];
+    rig.unreleased(
+        "its twin",
+        other.transaction,
+        &first.unsigned,
+        &not_approved,
+    )?;
+    rig.release(first.transaction, &first.unsigned)?;
+    Ok(tried + 1)
+}
+
 fn every_bit(rig: &mut Rig, _: &Template) -> Result<String> {
+    let transfer = rig.to_evm(ASKED);
+    let asked = open(rig, &transfer)?;
     let attest = StatementFacts::AttestNonce {
         wallet: rig.cast.evm.wallet,
         chain: EVM,
         next: 5000,
     };
-    let drafted = rig.draft(&attest)?;
+    let mut tried = 0;
+    for facts in [attest, approval(asked.transaction)] {
+        tried += every_bit_of(rig, &facts)?;
+    }
+    rig.release(asked.transaction, &asked.unsigned)
+        .context("approved by the true signature")?;
+    Ok(format!(
+        "{tried} single bits of texts and signatures refused, then the true ones passed"
+    ))
+}
+
+fn every_bit_of(rig: &mut Rig, facts: &StatementFacts) -> Result<usize> {
+    let drafted = rig.draft(facts)?;
     let honest = rig.owner_signature(&drafted.text)?;
     let mut attempts = Vec::new();
     for bit in 0..drafted.text.len() * 8 {
@@ -185,9 +307,7 @@ fn every_bit(rig: &mut Rig, _: &Template) -> Result<String> {
     let tried = refuse_all(rig, drafted.statement, attempts)?;
     // The unchanged one passes: the others were not refused for something else.
     rig.submit(drafted.statement, &[honest])?;
-    Ok(format!(
-        "{tried} single bits of text and signature refused, then the true one passed"
-    ))
+    Ok(tried)
 }
 
 fn counted_twice(rig: &mut Rig, _: &Template) -> Result<String> {
@@ -215,7 +335,63 @@ fn counted_twice(rig: &mut Rig, _: &Template) -> Result<String> {
         anyhow::bail!("another event");
     };
     ensure!(signers.len() == 1, "{} signers", signers.len());
-    Ok("16 signatures of one owner counted as one".to_owned())
+    let tried = quorum_of_two(rig)?;
+    rig.use_up("the policy asks two owners");
+    Ok(format!(
+        "16 signatures of one owner counted as one; {tried} ways to be two owners with one key refused"
+    ))
+}
+
+/// A policy that asks two owners, and one owner's key in every form that it has.
+fn quorum_of_two(rig: &mut Rig) -> Result<usize> {
+    tighten(rig, |document| document.approval.quorum = 2)?;
+    let transfer = rig.to_evm(ASKED);
+    let asked = open(rig, &transfer)?;
+    let drafted = rig.draft(&approval(asked.transaction))?;
+    let honest = rig.owner_signature(&drafted.text)?;
+    let mut forms = vec![honest.clone()];
+    for envelope in [Envelope::Ed25519OffchainV0, Envelope::Ed25519OffchainV1] {
+        let signature = owner_payload(&drafted.text, envelope)
+            .and_then(|bytes| rig.signature_by(&owner_key(), &bytes));
+        forms.extend(signature.map(|signature| OwnerSignature {
+            envelope,
+            ..signature
+        }));
+    }
+    ensure!(forms.len() >= 2, "no second form fits the text");
+    let mut renamed = honest.clone();
+    renamed.owner = waiaas_shared::ids::OwnerId::from_bytes([1; 16]);
+    let mut attempts = vec![
+        ("once", vec![honest.clone()], Code::QuorumMissing),
+        ("twice", vec![honest.clone(); 2], Code::QuorumMissing),
+        ("in all its forms", forms.clone(), Code::QuorumMissing),
+        (
+            "in all its forms, many times",
+            forms.iter().cycle().take(16).cloned().collect(),
+            Code::QuorumMissing,
+        ),
+        (
+            "under another name",
+            vec![honest.clone(), renamed],
+            Code::OwnerUnknown,
+        ),
+    ];
+    // A second form of the numbers: the scalar and the group's order, the point's sign.
+    for place in [31, 63] {
+        let mut bent = honest.clone();
+        if let Some(byte) = bent.signature.get_mut(place) {
+            *byte ^= 0x80;
+        }
+        attempts.push(("bent", vec![honest.clone(), bent], Code::StatementSignature));
+    }
+    let tried = attempts.len();
+    for (what, signatures, code) in attempts {
+        let given = refusal(rig.submit(drafted.statement, &signatures))?;
+        ensure!(given == code, "{what}: {given}");
+        let not_approved = [Code::IntentNotApproved];
+        rig.unreleased(what, asked.transaction, &asked.unsigned, &not_approved)?;
+    }
+    Ok(tried)
 }
 
 fn weak_forms(rig: &mut Rig, _: &Template) -> Result<String> {

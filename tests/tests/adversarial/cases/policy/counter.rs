@@ -1,4 +1,4 @@
-//! Counters across changes, and what no rule mentions (P18, P19, P23 to P25).
+//! Counters across changes, and what no rule mentions (P18, P23 to P25).
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
@@ -9,6 +9,7 @@ use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Millis;
 use waiaas_tests::stage::{EVM, LIMIT};
 
+use super::pool::{pools_shed_nothing, prices_of_the_owner};
 use super::{limit, units};
 use crate::cases::solana::{Draft, no_op_messages};
 use crate::cases::time::FEE;
@@ -18,7 +19,6 @@ use crate::runner::Template;
 
 pub(in crate::cases) const CASES: &[Case] = &[
     case("P18", changes_clear_nothing),
-    case("P19", overrides_clear_nothing),
     case("P23", nothing_named),
     case("P24", vacuous),
     case("P25", prices),
@@ -42,7 +42,7 @@ fn spend_up(rig: &mut Rig, amount: u128) -> Result<u32> {
     }
 }
 
-fn changes_clear_nothing(rig: &mut Rig, _: &Template) -> Result<String> {
+fn changes_clear_nothing(rig: &mut Rig, template: &Template) -> Result<String> {
     let each = 1_000_000_000_000_000;
     let charge = each + FEE;
     let tighter = rig.next_policy(|document| limit(document, charge, charge * 5))?;
@@ -96,13 +96,15 @@ fn changes_clear_nothing(rig: &mut Rig, _: &Template) -> Result<String> {
         &[Code::HourLimit, Code::AssetNotListed],
     )?;
     rig.use_up("the window is used up");
+    let pools = Template::aside(template.on_test_networks()?.rig()?, pools_shed_nothing)?;
     Ok(format!(
-        "{paid} payments filled the hour; {} changes freed nothing",
+        "{paid} payments filled the hour; {} changes freed nothing; {pools}",
         tried + 2
     ))
 }
 
-fn overrides_clear_nothing(rig: &mut Rig, _: &Template) -> Result<String> {
+/// What owners may do beside limits opens nothing for an agent.
+pub(in crate::cases) fn overrides(rig: &mut Rig) -> Result<String> {
     let each = 1_000_000_000_000_000;
     let charge = each + FEE;
     let tighter = rig.next_policy(|document| limit(document, charge, charge * 3))?;
@@ -117,20 +119,14 @@ fn overrides_clear_nothing(rig: &mut Rig, _: &Template) -> Result<String> {
         amount: units(each),
         fee_ceiling: units(FEE),
         nonce: None,
+        from: None,
     };
     let transfer = rig.to_evm(each);
     let unsigned = waiaas_tests::agent::unsigned(&transfer)?;
-    let owner = rig.owner();
-    let withdrawn = rig.block(async {
-        let drafted = owner.admin.draft_statement(&facts).await?;
-        let signature = owner.signature(&drafted.text)?;
-        Ok::<_, anyhow::Error>(
-            owner
-                .admin
-                .withdraw(drafted.statement, &[signature], &unsigned)
-                .await?,
-        )
-    })?;
+    let admin = &rig.owner().admin;
+    let drafted = rig.block(admin.draft_statement(&facts))?;
+    let signature = rig.owner_signature(&drafted.text)?;
+    let withdrawn = rig.block(admin.withdraw(drafted.statement, &[signature], &unsigned))?;
     rig.record.accepted += 2;
     ensure!(!withdrawn.raw.is_empty());
     let request = rig.request(&transfer)?;
@@ -195,7 +191,7 @@ fn vacuous(rig: &mut Rig, _: &Template) -> Result<String> {
     Ok(format!("{count} transactions without a transfer refused"))
 }
 
-fn prices(rig: &mut Rig, _: &Template) -> Result<String> {
+fn prices(rig: &mut Rig, template: &Template) -> Result<String> {
     let transfer = rig.to_evm(LIMIT);
     let honest = rig.invented(&transfer)?;
     let body: Value = serde_json::from_slice(&honest.body)?;
@@ -228,8 +224,9 @@ fn prices(rig: &mut Rig, _: &Template) -> Result<String> {
         honest,
         &[Code::PerTransactionLimit],
     )?;
+    let owners = Template::aside(template.on_test_networks()?.rig()?, prices_of_the_owner)?;
     Ok(format!(
-        "{} prices and units in requests refused; limits are in base units",
+        "{} prices and units in requests refused; {owners}",
         attempts.len()
     ))
 }

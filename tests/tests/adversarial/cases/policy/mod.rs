@@ -2,6 +2,7 @@
 
 pub(super) mod counter;
 pub(super) mod document;
+mod pool;
 
 use waiaas_shared::amount::Amount;
 use waiaas_shared::policy::document::PolicyDocument;

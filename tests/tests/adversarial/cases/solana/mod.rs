@@ -284,3 +284,62 @@ pub(super) fn enlarge(message: &mut [u8]) -> Result<u128> {
     amount.copy_from_slice(&large.to_le_bytes());
     Ok(crate::bytes::read_solana(message)?.total() + u128::from(u64::MAX))
 }
+
+/// The same message with this amount in every transfer of [`AMOUNT`].
+pub(super) fn with_amount(mut message: Vec<u8>, amount: u128) -> Result<Vec<u8>> {
+    let (from, to) = (lamports(AMOUNT), lamports(u64::try_from(amount)?));
+    for place in 0..message.len().saturating_sub(from.len()) {
+        if let Some(found) = message.get_mut(place..place + from.len())
+            && *found == from
+        {
+            found.copy_from_slice(&to);
+        }
+    }
+    Ok(message)
+}
+
+/// Messages that hold a transfer of this amount to the recipient, and do something else as well or
+/// instead.
+pub(super) fn something_else(rig: &Rig, amount: u128) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut drafts = vec![
+        Draft::memo(rig),
+        Draft::two_transfers(rig),
+        Draft::token(rig, 12),
+        Draft::new(
+            rig,
+            "the transfer twice",
+            &[],
+            &[SYSTEM],
+            vec![instruction(2, &[0, 1], lamports(AMOUNT))],
+        ),
+        Draft::beside(rig, "a stake", STAKE, vec![2, 0, 0, 0]),
+        Draft::beside(rig, "a token account", ASSOCIATED, vec![1]),
+    ];
+    let mut stranger = Draft::honest(rig).called("to a stranger");
+    if let Some(recipient) = stranger.message.keys.get_mut(1) {
+        *recipient = thief(0);
+    }
+    let mut foreign = Draft::honest(rig).called("from a stranger");
+    if let Some(payer) = foreign.message.keys.first_mut() {
+        *payer = thief(0);
+    }
+    let mut other = Draft::honest(rig).called("from the other wallet");
+    if let Some(payer) = other.message.keys.first_mut() {
+        *payer = account_bytes(rig.cast.other_solana.account)
+            .try_into()
+            .unwrap_or_default();
+    }
+    drafts.extend([stranger, foreign, other]);
+    let price = |micro: u64| [&[3][..], &micro.to_le_bytes()].concat();
+    drafts.push(Draft::new(
+        rig,
+        "the highest price",
+        &[],
+        &[SYSTEM, COMPUTE_BUDGET],
+        vec![instruction(3, &[], price(u64::MAX))],
+    ));
+    drafts
+        .into_iter()
+        .map(|draft| Ok((draft.name, with_amount(draft.message.bytes(), amount)?)))
+        .collect()
+}

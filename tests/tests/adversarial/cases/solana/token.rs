@@ -135,9 +135,7 @@ fn token_accounts(rig: &mut Rig, _: &Template) -> Result<String> {
 fn mints(rig: &mut Rig, _: &Template) -> Result<String> {
     let mut drafts = Vec::new();
     // Extensions of mints and accounts, with each of their own sub-instructions.
-    for extension in [
-        26_u8, 27, 28, 29, 30, 31, 33, 34, 36, 37, 38, 39, 40, 41, 42, 43, 44,
-    ] {
+    for extension in 22..=48_u8 {
         for inner in 0..6_u8 {
             let data = [
                 &[extension, inner][..],

@@ -71,6 +71,43 @@ pub(crate) fn sign_text(key: &SigningKey, text: &str) -> Vec<u8> {
     key.sign(&bytes).to_bytes().to_vec()
 }
 
+/// What a gateway chooses of a transfer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// Wei for each gas, or steps of the compute price.
+    pub(crate) price: u64,
+    pub(crate) salt: u64,
+    pub(crate) nonce: u64,
+}
+
+/// One step of the compute price, micro-lamports.
+const STEP: u64 = 100_000_000;
+
+/// The worst fee at a price: 21,000 gas, or 450 compute units beside the signature.
+pub(crate) fn fee(chain: ChainId, price: u64) -> u128 {
+    match chain {
+        ChainId::Evm(_) => FEE * u128::from(price),
+        ChainId::Solana(_) => {
+            5000 + (450 * u128::from(STEP) * u128::from(price - 1)).div_ceil(1_000_000)
+        }
+    }
+}
+
+/// An unsigned transfer at a price, as a gateway proposes it; the fee second.
+pub(crate) fn transfer(
+    chain: ChainId,
+    from: &Account,
+    to: &Account,
+    amount: u128,
+    terms: Terms,
+) -> (Vec<u8>, u128) {
+    let micro_lamports = STEP * (terms.price - 1);
+    (
+        unsigned_at(chain, from, to, amount, terms, micro_lamports),
+        fee(chain, terms.price),
+    )
+}
+
 /// An unsigned transfer from `from`, as a gateway proposes it; the fee second.
 pub(crate) fn unsigned(
     chain: ChainId,
@@ -79,33 +116,50 @@ pub(crate) fn unsigned(
     amount: u128,
     salt: u64,
 ) -> (Vec<u8>, u128) {
+    let price = salt % 3 * 10_000;
+    let terms = Terms {
+        price: 1,
+        salt,
+        nonce: 0,
+    };
+    let fee = match chain {
+        ChainId::Evm(_) => FEE,
+        ChainId::Solana(_) => 5000 + (450 * u128::from(price)).div_ceil(1_000_000),
+    };
+    (unsigned_at(chain, from, to, amount, terms, price), fee)
+}
+
+fn unsigned_at(
+    chain: ChainId,
+    from: &Account,
+    to: &Account,
+    amount: u128,
+    terms: Terms,
+    micro_lamports: u64,
+) -> Vec<u8> {
     match (chain, from, to) {
-        (ChainId::Evm(chain_id), _, Account::Evm(to)) => {
-            let transaction = waiaas_shared::evm::UnsignedTransaction {
-                chain_id,
-                nonce: 0,
-                max_priority_fee_per_gas: 1,
-                max_fee_per_gas: 1,
-                gas_limit: 21_000,
-                to: *to,
-                value: amount,
-            };
-            (transaction.encode(), FEE)
+        (ChainId::Evm(chain_id), _, Account::Evm(to)) => waiaas_shared::evm::UnsignedTransaction {
+            chain_id,
+            nonce: terms.nonce,
+            max_priority_fee_per_gas: 1,
+            max_fee_per_gas: terms.price.into(),
+            gas_limit: 21_000,
+            to: *to,
+            value: amount,
         }
+        .encode(),
         (ChainId::Solana(_), Account::Solana(from), Account::Solana(to)) => {
             let mut blockhash = [5; 32];
-            blockhash[..8].copy_from_slice(&salt.to_be_bytes());
-            let price = salt % 3 * 10_000;
+            blockhash[..8].copy_from_slice(&terms.salt.to_be_bytes());
             let request = build::TransferRequest {
                 from: *from,
                 to: *to,
                 lamports: u64::try_from(amount).expect("script amounts are small"),
                 blockhash,
                 compute_unit_limit: 450,
-                micro_lamports_per_compute_unit: price,
+                micro_lamports_per_compute_unit: micro_lamports,
             };
-            let fee = 5000 + (450 * u128::from(price)).div_ceil(1_000_000);
-            (build::transfer(&request).expect("can be signed"), fee)
+            build::transfer(&request).expect("can be signed")
         }
         _ => panic!("of one family"),
     }

@@ -1,6 +1,9 @@
 //! The checks, checked: each is given something wrong and must see it. Without this a check that
 //! never fails would look like one that holds.
 
+mod documents;
+mod waiting;
+
 use anyhow::{Context as _, Result, ensure};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::Code;
@@ -20,6 +23,7 @@ pub(crate) fn all() -> Result<()> {
     let template = Template::new()?;
     let mut rig = template.rig()?;
     let mut checks = Checks::new(&rig)?;
+    let ways = waiting::honest(&mut rig)?;
     for amount in 1..4 {
         let transfer = rig.to_evm(amount);
         rig.pay(&transfer)?;
@@ -32,8 +36,10 @@ pub(crate) fn all() -> Result<()> {
     ensure!(failures.is_empty(), "an honest end: {failures:?}");
     secrets(&rig)?;
     limits(&checks.log.events)?;
+    waiting::faults(&checks.log.events, ways)?;
     the_chain(&rig)?;
     signed_bytes(&rig)?;
+    waiting::doctored(&mut rig)?;
     doctored(&mut rig)
 }
 

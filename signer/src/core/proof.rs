@@ -1,0 +1,85 @@
+//! The proof that the agent itself asked (invariant 18): its HTTP Message Signature over this very
+//! route, young, and used once. Each route is a domain of its own: what was signed for one never serves
+//! another. Called by the decisions over payments and renewals.
+
+use waiaas_shared::denial::{Code, Denial};
+use waiaas_shared::event::RequestNonce;
+use waiaas_shared::ids::SessionId;
+use waiaas_shared::request_signature::{self, SignedRequest};
+use waiaas_shared::session::Credential;
+use waiaas_shared::time::{Clocks, Millis, WallTime};
+
+use super::state::{Session, State};
+
+/// How far a request signature's creation time may lie from the signer's time, either way.
+const SKEW: Millis = Millis::from_secs(120);
+
+/// What a signature is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Route {
+    method: &'static str,
+    path: &'static str,
+}
+
+/// The route whose signature makes a payment.
+pub(super) const PAYMENT: Route = Route {
+    method: "POST",
+    path: "/v1/transactions",
+};
+/// The route whose signature renews a session.
+pub(super) const RENEWAL: Route = Route {
+    method: "POST",
+    path: "/v1/session/renew",
+};
+
+/// The nonce of the agent's signature; nothing for a bearer session.
+pub(super) fn authenticate(
+    session: &Session,
+    id: SessionId,
+    signed: &SignedRequest<'_>,
+    route: Route,
+    now: Clocks,
+) -> Result<Option<RequestNonce>, Denial> {
+    let Credential::AgentKey(key) = &session.grant.credential else {
+        return Ok(None);
+    };
+    if signed.signature.is_empty() || signed.signature_input.is_empty() {
+        return Err(Code::RequestSignatureMissing.into());
+    }
+    // The agent signed for this route and nothing else: a dry run has the same body as a payment.
+    if signed.request.method != route.method || signed.request.path != route.path {
+        return Err(Code::RequestSignatureInvalid.into());
+    }
+    let verified =
+        request_signature::verify(signed, key).map_err(|_| Code::RequestSignatureInvalid)?;
+    if verified.session != id {
+        return Err(Code::RequestSignatureInvalid.into());
+    }
+    let created = WallTime::from_millis(verified.created_seconds.saturating_mul(1000));
+    let apart = created.since(now.wall).max(now.wall.since(created));
+    if apart > SKEW {
+        return Err(Code::RequestTimeSkew.into());
+    }
+    Ok(Some(RequestNonce {
+        nonce: verified.nonce.as_str().to_owned(),
+        expires: created.after(SKEW),
+    }))
+}
+
+/// A signature counts once, on whatever route.
+pub(super) fn first_use(
+    state: &State,
+    session: SessionId,
+    proof: Option<&RequestNonce>,
+) -> Result<(), Denial> {
+    match proof {
+        Some(proof)
+            if state
+                .request_nonces
+                .contains_key(&(session, proof.nonce.clone())) =>
+        {
+            Err(Code::RequestNonceReused.into())
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,260 @@
+//! What the signer must know, kept a second time: plain lists, changed by what was observed to happen
+//! and by nothing that the product derived.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use waiaas_shared::address::Account;
+use waiaas_shared::caip::{AccountId, AssetId, ChainId};
+use waiaas_shared::event::Origin;
+use waiaas_shared::ids::{OwnerId, SessionId, StatementId, TransactionId, WalletId};
+use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::session::{Credential, SessionGrant};
+use waiaas_shared::statement::StatementFacts;
+
+use super::time::Time;
+use crate::model::binding::{Adopted, binding};
+use crate::model::charges::Charges;
+use crate::model::policy::{Asking, Moment};
+
+/// Everything.
+#[derive(Debug, Clone)]
+pub(super) struct Book {
+    pub(super) time: Time,
+    /// Clocks of the last event.
+    pub(super) last: Moment,
+    pub(super) closed: bool,
+    pub(super) frozen: bool,
+    pub(super) kill: Kill,
+    pub(super) kill_epoch: u64,
+    pub(super) wallets: Vec<Wallet>,
+    pub(super) adopted: Vec<Adopted>,
+    pub(super) sessions: Vec<Session>,
+    pub(super) drafts: BTreeMap<StatementId, Draft>,
+    pub(super) waits: BTreeMap<TransactionId, Wait>,
+    pub(super) charges: Charges,
+    pub(super) paid: BTreeMap<TransactionId, Paid>,
+    /// What an idempotency key was used for.
+    pub(super) keys: BTreeMap<(Holder, String), (Vec<u8>, TransactionId)>,
+    /// Until when a request's nonce is remembered at least.
+    pub(super) request_nonces: BTreeMap<(SessionId, String), u64>,
+    pub(super) owners: Owners,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kill {
+    Normal,
+    Activated,
+    Recovering,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Wallet {
+    pub(super) id: WalletId,
+    pub(super) account: Account,
+    pub(super) chain: ChainId,
+    pub(super) networks: Vec<ChainId>,
+    pub(super) paused: bool,
+    /// Next and attested nonce on `chain`, if it is an EVM chain.
+    pub(super) nonces: Option<(u64, u64)>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Session {
+    pub(super) id: SessionId,
+    pub(super) grant: SessionGrant,
+    pub(super) spent: BTreeMap<AssetId, u128>,
+    pub(super) count: u32,
+    pub(super) standing: Standing,
+    /// Only the kill switch revoked it.
+    pub(super) by_kill: bool,
+    /// Budget clock at each wait that it opened.
+    pub(super) opened: Vec<u64>,
+    pub(super) signers: Vec<OwnerId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Active,
+    Revoked,
+    Expired,
+}
+
+/// An open statement.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    pub(super) facts: StatementFacts,
+    pub(super) expires: u64,
+    pub(super) origin: Origin,
+}
+
+/// A payment that waits.
+#[derive(Debug, Clone)]
+pub(super) struct Wait {
+    pub(super) asking: Asking,
+    pub(super) fee_ceiling: u128,
+    /// Run clock; none: it waits for owners.
+    pub(super) ready: Option<u64>,
+    pub(super) quorum: u8,
+    pub(super) opened: u64,
+    /// Upper-bound clock.
+    pub(super) expires: u64,
+    pub(super) release_within: u64,
+    pub(super) approval: Option<(Vec<OwnerId>, u64)>,
+}
+
+impl Wait {
+    pub(super) const fn tier(&self) -> Tier {
+        match self.ready {
+            Some(_) => Tier::Delay,
+            None => Tier::Approval,
+        }
+    }
+
+    /// Whether its time ran out.
+    pub(super) fn is_over(&self, now: Moment) -> bool {
+        let until = match (self.ready, &self.approval) {
+            (Some(ready), _) => Some(ready + self.release_within),
+            (None, Some((_, until))) => Some(*until),
+            (None, None) => None,
+        };
+        now.wall >= self.expires || until.is_some_and(|until| now.run >= until)
+    }
+}
+
+/// A payment that was signed.
+#[derive(Debug, Clone)]
+pub(super) struct Paid {
+    pub(super) asking: Asking,
+    pub(super) charge: usize,
+    pub(super) bytes: Vec<u8>,
+    pub(super) tier: Tier,
+    pub(super) sequence: u64,
+    pub(super) credited: bool,
+}
+
+/// Whose an idempotency key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Holder {
+    Agent([u8; 32]),
+    Session(SessionId),
+}
+
+/// Who may sign.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Owners {
+    /// By identifier: which of the test's keys, and whether it may sign.
+    pub(super) keys: BTreeMap<OwnerId, (usize, bool)>,
+    pub(super) quorum: usize,
+    pub(super) withdrawals: BTreeSet<AccountId>,
+    pub(super) pending: Vec<Pending>,
+}
+
+/// A change of owners that waits.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    pub(super) statement: StatementId,
+    pub(super) change: Change,
+    pub(super) effective: u64,
+    pub(super) signers: Vec<OwnerId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Change {
+    Add { owner: OwnerId, key: usize },
+    Remove { owner: OwnerId },
+    Quorum(usize),
+    Address(AccountId),
+}
+
+impl Session {
+    pub(super) const fn bearer(&self) -> bool {
+        matches!(self.grant.credential, Credential::Bearer(_))
+    }
+
+    pub(super) fn holder(&self) -> Holder {
+        match &self.grant.credential {
+            Credential::AgentKey(key) => Holder::Agent(*key.as_bytes()),
+            Credential::Bearer(_) => Holder::Session(self.id),
+        }
+    }
+
+    /// Whether it may be used at `wall`.
+    pub(super) fn is_usable(&self, wall: u64) -> bool {
+        self.standing == Standing::Active && wall < self.grant.expires.millis()
+    }
+}
+
+impl Book {
+    pub(super) const fn now(&self) -> Moment {
+        self.time.now
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.adopted.len() as u64
+    }
+
+    pub(super) fn binding(&self) -> &[Adopted] {
+        binding(&self.adopted, self.now().run)
+    }
+
+    pub(super) fn newest(&self) -> Option<&PolicyDocument> {
+        self.binding().last().map(|one| one.document.as_ref())
+    }
+
+    pub(super) fn session(&self, id: SessionId) -> Option<&Session> {
+        self.sessions.iter().find(|session| session.id == id)
+    }
+
+    pub(super) fn session_mut(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.sessions.iter_mut().find(|session| session.id == id)
+    }
+
+    pub(super) fn wallet(&self, id: WalletId) -> &Wallet {
+        let mut wallets = self.wallets.iter();
+        wallets
+            .find(|wallet| wallet.id == id)
+            .expect("a wallet of the book")
+    }
+
+    pub(super) fn wallet_mut(&mut self, id: WalletId) -> &mut Wallet {
+        let mut wallets = self.wallets.iter_mut();
+        wallets
+            .find(|wallet| wallet.id == id)
+            .expect("a wallet of the book")
+    }
+
+    pub(super) fn used(&self, holder: Holder, key: &str) -> Option<&(Vec<u8>, TransactionId)> {
+        self.keys.get(&(holder, key.to_owned()))
+    }
+
+    /// The waits of a session end.
+    pub(super) fn end_session(&mut self, id: SessionId) {
+        self.waits.retain(|_, wait| wait.asking.session != id);
+    }
+
+    /// Moments on the run clock at which something changes.
+    pub(super) fn moments(&self) -> Vec<u64> {
+        let now = self.now();
+        let mut found = Vec::new();
+        for wait in self.waits.values() {
+            let until = wait.approval.iter().map(|(_, until)| *until);
+            let ready = wait.ready.into_iter();
+            found.extend(ready.clone().chain(until));
+            found.extend(ready.map(|ready| ready + wait.release_within));
+            found.push(now.run + wait.expires.saturating_sub(now.wall));
+        }
+        found.extend(self.adopted.iter().filter_map(|one| one.matures));
+        found.extend(self.owners.pending.iter().map(|one| one.effective));
+        let leaving = self.charges.leaving(now.budget);
+        found.extend(leaving.iter().map(|at| now.run + at - now.budget));
+        let ends = self.drafts.values().map(|draft| draft.expires);
+        let expiries = self.sessions.iter().map(|one| one.grant.expires.millis());
+        let walls = ends.chain(expiries).filter(|at| *at > now.wall);
+        found.extend(walls.map(|at| now.run + at - now.wall));
+        found.retain(|at| *at >= now.run);
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}

@@ -1,0 +1,325 @@
+//! The next step, by chance, with a leaning towards what is deep: service comes back after a stop, what
+//! waits is approved and released, and time runs to where something changes.
+
+use super::book::{Book, Kill, Standing};
+use super::setup::say;
+use super::step::{Again, Door, Forged, Pay, Say, Size, Spoilt, Step, What};
+use super::time::Passing;
+use crate::model::random::Random;
+use crate::model::{DAY, HOUR, MINUTE};
+
+fn place(random: &mut Random) -> usize {
+    usize::try_from(random.below(64)).expect("small")
+}
+
+fn some<T: Copy>(random: &mut Random, of: &[T]) -> T {
+    random.pick(of).expect("not empty")
+}
+
+pub(super) fn next(random: &mut Random, book: &Book) -> Step {
+    if random.once_in(3)
+        && let Some(step) = heal(random, book)
+    {
+        return step;
+    }
+    let asks = book
+        .waits
+        .values()
+        .any(|wait| wait.ready.is_none() && wait.approval.is_none());
+    if asks && random.once_in(5) {
+        return said(random, What::Approve { which: 0 }, true);
+    }
+    match random.below(100) {
+        0..=44 => Step::Pay(pay(random)),
+        45..=49 => Step::Again {
+            which: place(random),
+            how: some(
+                random,
+                &[
+                    Again::Exactly,
+                    Again::SignedAnew,
+                    Again::SignedAnew,
+                    Again::OtherBody,
+                    Again::OtherSession,
+                ],
+            ),
+        },
+        50 | 51 => Step::Resend {
+            which: place(random),
+        },
+        52..=58 => Step::Release {
+            which: place(random),
+            price: some(random, &[1, 1, 1, 2, 3]),
+            spoilt: if random.once_in(5) {
+                spoilt(random)
+            } else {
+                Spoilt::Not
+            },
+        },
+        59 | 60 => Step::Cancel {
+            which: place(random),
+            admin: random.once_in(2),
+        },
+        61 => Step::EndExpired,
+        62..=77 => {
+            let what = what(random);
+            said(random, what, false)
+        }
+        78 | 79 => Step::HandIn {
+            which: place(random),
+            door: door(random, false),
+        },
+        80..=90 => passing(random),
+        91 | 92 => Step::Restart {
+            off: some(random, &[0, MINUTE, HOUR, DAY, 8 * DAY, 29 * DAY, 31 * DAY]),
+            stepped: if random.once_in(6) {
+                some(random, &[-300_000, -1_200_000])
+            } else {
+                0
+            },
+            vouch: random.once_in(2),
+            journal_lost: random.once_in(8),
+        },
+        93 => Step::Kill {
+            admin: random.once_in(2),
+        },
+        94 | 95 => Step::Pause {
+            wallet: random.once_in(2).then(|| place(random)),
+            admin: random.once_in(2),
+        },
+        96 => Step::Revoke {
+            session: place(random),
+        },
+        97 if random.once_in(2) => Step::Suspend {
+            owner: place(random),
+        },
+        98 => Step::Batch(random.once_in(2)),
+        99 if random.once_in(3) => Step::Lock,
+        _ => {
+            let what = What::Adopt {
+                seed: random.next(),
+                epoch: 0,
+            };
+            said(random, what, true)
+        }
+    }
+}
+
+/// What an owner does to get service back.
+fn heal(random: &mut Random, book: &Book) -> Option<Step> {
+    let quorum = book.owners.quorum;
+    if book.owners.of(true).len() < quorum {
+        return Some(say(
+            What::Lift {
+                which: place(random),
+            },
+            1,
+        ));
+    }
+    if book.kill == Kill::Activated {
+        let sessions = random.next();
+        return Some(say(What::ReleaseKill { sessions, epoch: 0 }, quorum));
+    }
+    if book.closed {
+        let beside = i64::try_from(random.below(1000)).expect("small");
+        return Some(say(What::StateTime { beside }, quorum));
+    }
+    if book.frozen {
+        return Some(say(What::ReleasePause { wallet: None }, quorum));
+    }
+    if let Some(wallet) = book.wallets.iter().position(|wallet| wallet.paused) {
+        let wallet = Some(wallet);
+        return Some(say(What::ReleasePause { wallet }, quorum));
+    }
+    let wall = book.now().wall;
+    let usable = book
+        .sessions
+        .iter()
+        .filter(|session| session.is_usable(wall));
+    let active = |session: &&super::book::Session| session.standing == Standing::Active;
+    if usable.filter(active).count() < 2 {
+        let seed = random.next();
+        return Some(say(What::Grant { seed }, quorum));
+    }
+    None
+}
+
+fn pay(random: &mut Random) -> Pay {
+    Pay {
+        session: place(random),
+        wallet: if random.once_in(2) { 0 } else { place(random) },
+        to: some(random, &[0, 0, 0, 0, 1, 1, 2, 3]),
+        by_name: random.once_in(5),
+        size: match random.below(8) {
+            0..=2 => Size::Plain(random.between(1, 60_000)),
+            3 => Size::Plain(random.between(1, 400_000)),
+            4 => Size::Plain(some(random, &[0, 1, 99_999, 229_000, 479_000])),
+            _ => Size::Edge {
+                which: place(random),
+                beside: some(random, &[-1, 0, 0, 0, 1]),
+            },
+        },
+        price: some(random, &[1, 1, 1, 1, 2, 3]),
+        submit: !random.once_in(12),
+        dry_run: random.once_in(20),
+        spoilt: if random.once_in(8) {
+            spoilt(random)
+        } else {
+            Spoilt::Not
+        },
+    }
+}
+
+fn spoilt(random: &mut Random) -> Spoilt {
+    some(
+        random,
+        &[
+            Spoilt::OtherRecipient,
+            Spoilt::OtherAmount,
+            Spoilt::TrailingByte,
+            Spoilt::NonceOne,
+            Spoilt::OtherSigner,
+            Spoilt::UnknownSession,
+            Spoilt::OtherNetwork,
+            Spoilt::NoSignature,
+            Spoilt::OtherSignature,
+            Spoilt::OtherPath,
+            Spoilt::OldSignature(120),
+            Spoilt::OldSignature(121),
+            Spoilt::UsedNonce,
+        ],
+    )
+}
+
+fn passing(random: &mut Random) -> Step {
+    match random.below(14) {
+        0..=6 => Step::PassTo {
+            which: place(random),
+            beside: some(random, &[-1, 0, 0, 1]),
+        },
+        7 => Step::Pass(Passing::Running(random.below(MINUTE))),
+        8 => Step::Pass(Passing::Running(some(
+            random,
+            &[MINUTE, 15 * MINUTE, HOUR, DAY],
+        ))),
+        9 => Step::Pass(Passing::Running(random.below(3 * DAY))),
+        10 => Step::Pass(Passing::Running(some(
+            random,
+            &[3 * DAY, 7 * DAY, 30 * DAY],
+        ))),
+        11 | 12 => Step::Pass(Passing::Suspended(random.below(2 * DAY))),
+        _ => Step::Pass(Passing::Stepped(some(
+            random,
+            &[
+                300_000,
+                -300_000,
+                600_000,
+                600_001,
+                -600_001,
+                86_400_000 * 3,
+            ],
+        ))),
+    }
+}
+
+fn what(random: &mut Random) -> What {
+    match random.below(24) {
+        0..=5 => What::Adopt {
+            seed: random.next(),
+            epoch: if random.once_in(10) {
+                some(random, &[-1, 1])
+            } else {
+                0
+            },
+        },
+        6 | 7 => What::Grant {
+            seed: random.next(),
+        },
+        8 => What::ReleaseKill {
+            sessions: random.next(),
+            epoch: some(random, &[0, 0, -1, 1]),
+        },
+        9 => What::ReleasePause {
+            wallet: random.once_in(2).then(|| place(random)),
+        },
+        10 | 11 => What::Withdraw {
+            wallet: place(random),
+            to: some(random, &[0, 0, 0, 1, 2]),
+            amount: random.between(1, 5_000_000),
+            nonce: random.once_in(2).then(|| some(random, &[-2, -1, 0, 1])),
+            spoilt: if random.once_in(4) {
+                spoilt(random)
+            } else {
+                Spoilt::Not
+            },
+        },
+        12 => What::Attest {
+            wallet: place(random),
+            beside: some(random, &[-1, 0, 0, 1, 3]),
+        },
+        13 => What::StateTime {
+            beside: some(random, &[-1, 0, 60_000]),
+        },
+        14 => What::EnrolAddress {
+            to: some(random, &[0, 1, 2]),
+        },
+        15 => What::Approve {
+            which: place(random),
+        },
+        16 => What::Reject {
+            which: place(random),
+        },
+        17 => What::AddOwner { key: place(random) },
+        18 => What::RemoveOwner {
+            which: place(random),
+        },
+        19 => What::SetQuorum {
+            quorum: some(random, &[0, 1, 2, 3]),
+        },
+        20 => What::CancelChange {
+            which: place(random),
+        },
+        21 => What::SuspendOwner {
+            which: place(random),
+        },
+        22 => What::Lift {
+            which: place(random),
+        },
+        _ => What::Credit {
+            which: place(random),
+            part: some(random, &[4, 4, 2, 1, 0, 5]),
+        },
+    }
+}
+
+fn said(random: &mut Random, what: What, well: bool) -> Step {
+    Step::Say(Say {
+        what,
+        draft_admin: !random.once_in(3),
+        keep: random.once_in(8) && !well,
+        door: door(random, well),
+    })
+}
+
+fn door(random: &mut Random, well: bool) -> Door {
+    Door {
+        admin: !random.once_in(3),
+        password: random.once_in(2),
+        first: place(random),
+        count: some(random, &[1, 2, 2, 2, 3]),
+        forged: if random.once_in(7) && !well {
+            some(
+                random,
+                &[
+                    Forged::BitFlipped,
+                    Forged::Doubled,
+                    Forged::ByStranger,
+                    Forged::WithFormer,
+                    Forged::OverAnotherText,
+                ],
+            )
+        } else {
+            Forged::Not
+        },
+    }
+}

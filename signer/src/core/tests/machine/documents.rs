@@ -1,0 +1,358 @@
+//! Policies by chance: a first one, and what an owner could make of it, in few points each, since an
+//! owner is asked to read every loosening.
+
+use waiaas_shared::amount::{Amount, Decimals};
+use waiaas_shared::caip::ChainId;
+use waiaas_shared::denial::Code;
+use waiaas_shared::ids::{SessionId, WalletId};
+use waiaas_shared::policy::alarm::{Action, Escalation};
+use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient, UsdPrice};
+use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::policy::limits::{Counts, Cumulative, Limits};
+use waiaas_shared::policy::scope::{AssetLimits, Hours, Pool, Scope, ScopeRule};
+use waiaas_shared::policy::windows::Window;
+use waiaas_shared::time::Millis;
+
+use crate::model::people::{EVM, account, solana};
+use crate::model::random::Random;
+use crate::model::{DAY, HOUR, MINUTE};
+
+/// What a document may name.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    pub(super) wallets: Vec<WalletId>,
+    pub(super) sessions: Vec<SessionId>,
+}
+
+const fn units(amount: u64) -> Amount {
+    Amount::from_base_units(amount as u128)
+}
+
+fn some<T: Copy>(random: &mut Random, of: &[T]) -> T {
+    random.pick(of).expect("not empty")
+}
+
+/// Amounts that do not fall.
+fn rising<const N: usize>(random: &mut Random, of: &[u64]) -> [Amount; N] {
+    let mut picked = [0; N];
+    picked.fill_with(|| some(random, of));
+    picked.sort_unstable();
+    picked.map(units)
+}
+
+/// The policy that a run begins with: wide, with what one kind of run is about.
+pub(super) fn first(kind: u64, names: &Names) -> PolicyDocument {
+    let mut random = Random::new(kind);
+    let chains = [solana(), EVM];
+    let assets = chains.map(|chain| {
+        let evm = chain == EVM;
+        AssetRule {
+            per_transaction: units(500_000),
+            hour: units(1_000_000),
+            day: units(1_500_000),
+            week: units(2_500_000),
+            month: units(5_000_000),
+            instant_up_to: units(60_000),
+            notify_up_to: units(120_000),
+            delay_up_to: units(250_000),
+            approve_up_to: units(500_000),
+            fee_ceiling: Some(units(50_000)),
+            outstanding: evm.then_some(units(4_000_000)),
+            price: Some(UsdPrice(2_500_000)),
+            ..AssetRule::closed(
+                chain.native_asset(),
+                "COIN",
+                Decimals::new(5).expect("in range"),
+            )
+        }
+    });
+    let contacts = chains
+        .into_iter()
+        .flat_map(|chain| [0, 1].map(|which| (chain, which)));
+    let mut document = PolicyDocument {
+        assets: assets.to_vec(),
+        recipients: contacts
+            .map(|(chain, which)| contact(chain, which))
+            .collect(),
+        pools: vec![Pool {
+            name: "ops".to_owned(),
+            wallets: names.wallets.iter().take(2).copied().collect(),
+        }],
+        ..PolicyDocument::closed(1)
+    };
+    for _ in 0..kind % 4 {
+        change(&mut document, names, &mut random);
+    }
+    document.sort();
+    document
+}
+
+fn contact(chain: ChainId, which: u8) -> Recipient {
+    Recipient {
+        account: account(chain, which),
+        name: format!("contact-{which}"),
+    }
+}
+
+/// The next document, in one or two points.
+pub(super) fn next(
+    before: &PolicyDocument,
+    epoch: u64,
+    names: &Names,
+    seed: u64,
+) -> PolicyDocument {
+    let mut random = Random::new(seed);
+    let mut document = before.clone();
+    document.epoch = epoch;
+    for _ in 0..random.between(1, 2) {
+        change(&mut document, names, &mut random);
+    }
+    document.sort();
+    document
+}
+
+fn change(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
+    let asset = usize::from(random.once_in(2)) % document.assets.len().max(1);
+    match random.below(22) {
+        0 => document.maturity = Millis::from_millis(some(random, &[0, HOUR, DAY, 2 * DAY])),
+        1 => {
+            document.delay = Millis::from_millis(some(random, &[0, MINUTE, 15 * MINUTE, 2 * HOUR]));
+        }
+        2 => {
+            document.approval.quorum = some(random, &[1, 1, 2]);
+            document.approval.lifetime =
+                Millis::from_millis(some(random, &[10 * MINUTE, 12 * HOUR, 4 * DAY]));
+        }
+        3 => document.release_within = Millis::from_millis(some(random, &[MINUTE, HOUR, 4 * DAY])),
+        4 => document.recipients_open = random.once_in(2),
+        5 => {
+            document.first_payment = some(random, &[None, Some(Tier::Delay), Some(Tier::Approval)])
+        }
+        6 => {
+            let denied = account(some(random, &[EVM, solana()]), 3);
+            if document.denied.contains(&denied) {
+                document.denied.clear();
+            } else {
+                document.denied.push(denied);
+            }
+        }
+        7 => {
+            let entry = contact(some(random, &[EVM, solana()]), 1);
+            let known = document.recipients.iter().any(|one| *one == entry);
+            if known {
+                document.recipients.retain(|one| *one != entry);
+                for scope in &mut document.scopes {
+                    scope.recipients = None;
+                }
+                let empty = |scope: &ScopeRule| *scope == ScopeRule::new(scope.scope.clone());
+                document.scopes.retain(|scope| !empty(scope));
+            } else {
+                document.recipients.push(entry);
+            }
+        }
+        8 => {
+            let code = some(
+                random,
+                &[
+                    Code::PerTransactionLimit,
+                    Code::HourLimit,
+                    Code::DayLimit,
+                    Code::RecipientNotListed,
+                    Code::UsdLimit,
+                    Code::HourCount,
+                ],
+            );
+            if document.escalations.iter().any(|one| one.code == code) {
+                document.escalations.retain(|one| one.code != code);
+            } else {
+                let action = some(random, &[Action::Ask, Action::Ask, Action::Tell]);
+                document.escalations.push(Escalation { code, action });
+            }
+        }
+        9..=14 => {
+            if let Some(rule) = document.assets.get_mut(asset) {
+                asset_rule(rule, random);
+            }
+        }
+        15 if random.once_in(4) && document.scopes.is_empty() && document.assets.len() > 1 => {
+            document.assets.remove(asset);
+        }
+        _ => scope(document, names, random),
+    }
+}
+
+fn asset_rule(rule: &mut AssetRule, random: &mut Random) {
+    const SMALL: [u64; 7] = [0, 25_000, 60_000, 100_000, 150_000, 250_000, 500_000];
+    match random.below(8) {
+        0 | 1 => {
+            let [instant, notify, delay, approve] = rising(random, &SMALL);
+            rule.instant_up_to = instant;
+            rule.notify_up_to = notify.min(rule.per_transaction);
+            rule.instant_up_to = rule.instant_up_to.min(rule.notify_up_to);
+            rule.delay_up_to = delay.min(rule.per_transaction);
+            rule.approve_up_to = approve.min(rule.per_transaction);
+        }
+        2 | 3 => {
+            let windows = [500_000, 700_000, 1_000_000, 1_400_000, 2_000_000, 6_000_000];
+            let [hour, day, week, month] = rising(random, &windows);
+            (rule.hour, rule.day, rule.week, rule.month) = (hour, day, week, month);
+        }
+        4 => {
+            let [hour, day, week, month] = small_counts(random);
+            rule.counts = Counts {
+                hour,
+                day,
+                week,
+                month,
+            };
+        }
+        5 => rule.cumulative = cumulative(random, 600_000),
+        6 => {
+            rule.recipient = some(random, &[false, true, true]).then(|| limits(random, 300_000));
+        }
+        _ => {
+            rule.fee_ceiling = some(random, &[None, Some(21_000), Some(20_999), Some(50_000)])
+                .map(units)
+                .or(Some(units(60_000)).filter(|_| random.once_in(2)));
+            if rule.outstanding.is_some() {
+                rule.outstanding = Some(units(some(random, &[300_000, 800_000, 4_000_000])));
+                rule.sign_only = random.once_in(2);
+            }
+            rule.price =
+                some(random, &[None, Some(2_500_000), Some(1), Some(3_333_333)]).map(UsdPrice);
+        }
+    }
+}
+
+fn small_counts(random: &mut Random) -> [Option<u32>; 4] {
+    let mut picked = [2, 3, 4, 6].map(|most| {
+        let count = u32::try_from(random.between(1, most)).expect("small");
+        (random.once_in(2)).then_some(count)
+    });
+    // Present counts rise.
+    let mut floor = 0;
+    for count in picked.iter_mut().flatten() {
+        *count = (*count).max(floor);
+        floor = *count;
+    }
+    picked
+}
+
+fn cumulative(random: &mut Random, most: u64) -> Vec<Cumulative> {
+    let window = some(
+        random,
+        &[Window::Hour, Window::Day, Window::Week, Window::Month],
+    );
+    let tier = some(random, &[Tier::Notify, Tier::Delay, Tier::Approval]);
+    let above = units(random.below(most));
+    let entry = Cumulative {
+        window,
+        above,
+        tier,
+    };
+    if random.once_in(4) {
+        Vec::new()
+    } else {
+        vec![entry]
+    }
+}
+
+/// Some limits, in base units or in millionths of a dollar.
+fn limits(random: &mut Random, scale: u64) -> Limits {
+    let steps = [scale / 4, scale / 2, scale, scale * 2, scale * 3];
+    let mut limits = Limits::default();
+    match random.below(5) {
+        0 => limits.per_transaction = Some(units(some(random, &steps))),
+        1 => {
+            let [hour, day] = rising(random, &steps);
+            (limits.hour, limits.day) = (Some(hour), Some(day));
+        }
+        2 => {
+            let [week, month] = rising(random, &steps);
+            (limits.week, limits.month) = (Some(week), Some(month));
+        }
+        3 => {
+            let [notify, delay] = rising(random, &steps);
+            limits.notify_up_to = Some(notify);
+            limits.delay_up_to = Some(delay);
+        }
+        _ => limits.cumulative = cumulative(random, scale * 2),
+    }
+    if random.once_in(3) {
+        limits.counts.day = Some(u32::try_from(random.between(1, 5)).expect("small"));
+    }
+    if limits == Limits::default() {
+        limits.counts.hour = Some(3);
+    }
+    limits
+}
+
+fn scope(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
+    let scopes = [
+        Scope::Global,
+        Scope::Pool("ops".to_owned()),
+        Scope::Wallet(some(random, &names.wallets)),
+        Scope::EverySession,
+        Scope::BearerSessions,
+        names
+            .sessions
+            .first()
+            .map_or(Scope::Global, |id| Scope::Session(*id)),
+    ];
+    let place = usize::try_from(random.below(6)).expect("small");
+    let wanted = scopes[place].clone();
+    let known = document.scopes.iter().position(|rule| rule.scope == wanted);
+    if let Some(known) = known
+        && random.once_in(2)
+    {
+        document.scopes.remove(known);
+        return;
+    }
+    let mut rule = known.map_or_else(
+        || ScopeRule::new(wanted.clone()),
+        |known| document.scopes.remove(known),
+    );
+    let assets: Vec<_> = document.assets.iter().map(|rule| rule.asset).collect();
+    match random.below(9) {
+        0..=2 => {
+            if let Some(asset) = random.pick(&assets) {
+                let limits = limits(random, 400_000);
+                rule.limits = vec![AssetLimits { asset, limits }];
+            }
+        }
+        3 | 4 => rule.usd = Some(limits(random, 8_000_000)),
+        5 => {
+            rule.networks = Some(vec![some(random, &[EVM, solana()])]);
+        }
+        6 => {
+            rule.recipients = document
+                .recipients
+                .iter()
+                .any(|one| one.name == "contact-0")
+                .then(|| vec!["contact-0".to_owned()]);
+        }
+        7 => {
+            let from = some(random, &[0, 480, 720]);
+            let to = some(random, &[960, 1320, 1440]);
+            rule.hours = Some(vec![Hours {
+                utc_offset: some(random, &[0, 540, -300]),
+                days: some(random, &[0x7f, 0x1f, 0x60]),
+                from,
+                to,
+            }]);
+        }
+        _ => match random.below(3) {
+            0 => {
+                rule.cool_down = Some(Millis::from_millis(some(
+                    random,
+                    &[1_000, MINUTE, 2 * HOUR],
+                )));
+            }
+            1 => rule.delay = Some(Millis::from_millis(some(random, &[MINUTE, HOUR, 3 * HOUR]))),
+            _ => rule.first_payment = Some(some(random, &[Tier::Delay, Tier::Approval])),
+        },
+    }
+    if rule != ScopeRule::new(wanted) {
+        document.scopes.push(rule);
+    }
+}

@@ -1,0 +1,222 @@
+//! The core as a state machine against a small model of its own (`book`): random sequences of commands,
+//! signed by real keys, each foreseen by the model, carried out by the core, and compared in full. A
+//! sequence is one seed; one that fails prints it, with the shortest list of steps that still fails.
+//!
+//! More of them: `cargo xtask simulate --sequences 1000000`. One by hand:
+//! `WAIAAS_SEEDS=42 cargo test -p waiaas-signer --lib -- --ignored more_sequences`.
+
+mod agrees;
+mod book;
+mod choose;
+mod documents;
+mod expect;
+mod facts;
+mod hands;
+mod owners;
+mod payments;
+mod requests;
+mod run;
+mod says;
+mod setup;
+mod shrink;
+mod statements;
+mod step;
+mod stops;
+mod time;
+mod waits;
+mod wanted;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use self::run::Checked;
+use self::setup::world;
+use self::shrink::shrink;
+use self::step::Step;
+use crate::model::random::Random;
+
+/// Runs one seed to its end; the steps that were taken come back either way.
+fn sequence(seed: u64, counts: &mut BTreeMap<&'static str, u64>) -> (Vec<Step>, Checked) {
+    let mut random = Random::new(seed);
+    let mut steps = Vec::new();
+    let mut run = || -> Checked {
+        let mut run = world(seed)?;
+        for _ in 0..random.between(16, 44) {
+            let step = choose::next(&mut random, &run.book);
+            steps.push(step.clone());
+            run.step(&step)?;
+        }
+        run.folds()?;
+        for (what, count) in run.counts {
+            *counts.entry(what).or_default() += count;
+        }
+        Ok(())
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(&mut run));
+    let outcome = outcome.unwrap_or_else(|_| Err("a panic".to_owned()));
+    (steps, outcome)
+}
+
+/// Runs seeds; fails at the first sequence that does not hold.
+fn run(seeds: Range<u64>) -> BTreeMap<&'static str, u64> {
+    let mut counts = BTreeMap::new();
+    for seed in seeds {
+        let (steps, outcome) = sequence(seed, &mut counts);
+        if let Err(why) = outcome {
+            eprintln!("sequence {seed} failed after {} steps: {why}", steps.len());
+            let (steps, why) = shrink(seed, steps);
+            eprintln!(
+                "shortest list of steps that still fails, in world {}:",
+                seed % setup::WORLDS
+            );
+            for step in &steps {
+                eprintln!("    {step:?}");
+            }
+            panic!("sequence {seed}: {why}");
+        }
+    }
+    counts
+}
+
+/// Sequences that exercise nothing would pass as well.
+fn is_no_idle_run(counts: &BTreeMap<&'static str, u64>) {
+    for what in [
+        "INSTANT",
+        "NOTIFY",
+        "DELAY",
+        "APPROVAL",
+        "opened",
+        "replayed",
+        "cancelled",
+        "killed",
+        "paused",
+        "revoked",
+        "suspended",
+        "restarted",
+        "ADOPT POLICY",
+        "GRANT SESSION",
+        "RELEASE KILL SWITCH",
+        "RELEASE PAUSE",
+        "WITHDRAW",
+        "ATTEST NONCE",
+        "STATE TIME",
+        "ENROL WITHDRAWAL ADDRESS",
+        "APPROVE PAYMENT",
+        "REJECT PAYMENT",
+        "ADD OWNER",
+        "REMOVE OWNER",
+        "SET QUORUM",
+        "CANCEL OWNER CHANGE",
+        "SUSPEND OWNER",
+        "LIFT SUSPENSION",
+        "CREDIT",
+        "hour_limit",
+        "day_limit",
+        "week_limit",
+        "month_limit",
+        "hour_count",
+        "day_count",
+        "week_count",
+        "month_count",
+        "per_transaction_limit",
+        "recipient_limit",
+        "recipient_count",
+        "recipient_denied",
+        "recipient_not_listed",
+        "recipient_not_allowed",
+        "network_not_allowed",
+        "asset_not_listed",
+        "usd_limit",
+        "usd_price_missing",
+        "payment_count",
+        "outside_hours",
+        "cool_down",
+        "fee_ceiling",
+        "outstanding_cap",
+        "tier_not_available",
+        "tier_raised",
+        "session_total",
+        "session_per_transaction",
+        "session_count",
+        "session_wallet",
+        "session_asset",
+        "session_sign_only",
+        "session_revoked",
+        "session_expired",
+        "session_above_ceiling",
+        "idempotency_conflict",
+        "request_nonce_reused",
+        "request_signature_invalid",
+        "request_signature_missing",
+        "request_time_skew",
+        "intent_not_ready",
+        "intent_not_approved",
+        "intent_expired",
+        "intent_closed",
+        "intent_duplicate",
+        "payment_credited",
+        "credit_used",
+        "credit_mismatch",
+        "killed",
+        "frozen",
+        "clock_closed",
+        "wallet_paused",
+        "policy_epoch",
+        "admin_only",
+        "quorum_missing",
+        "owner_suspended",
+        "owner_itself",
+        "statement_signature",
+        "withdrawal_address",
+        "nonce_lower",
+    ] {
+        let count = counts.get(what).copied().unwrap_or(0);
+        assert!(count > 0, "{what} never happened: {counts:#?}");
+    }
+}
+
+#[test]
+fn sequences_agree_with_the_model_first_quarter() {
+    is_no_idle_run(&run(0..2500));
+}
+
+#[test]
+fn sequences_agree_with_the_model_second_quarter() {
+    is_no_idle_run(&run(2500..5000));
+}
+
+#[test]
+fn sequences_agree_with_the_model_third_quarter() {
+    is_no_idle_run(&run(5000..7500));
+}
+
+#[test]
+fn sequences_agree_with_the_model_fourth_quarter() {
+    is_no_idle_run(&run(7500..10_000));
+}
+
+#[test]
+#[ignore = "runs the sequences that WAIAAS_SEEDS names: `cargo xtask simulate --sequences`"]
+fn more_sequences() {
+    let seeds = crate::model::seeds();
+    let all = seeds.end - seeds.start;
+    let began = Instant::now();
+    let mut counts = BTreeMap::new();
+    let mut from = seeds.start;
+    while from < seeds.end {
+        let to = (from + 10_000).min(seeds.end);
+        for (what, count) in run(from..to) {
+            *counts.entry(what).or_insert(0) += count;
+        }
+        from = to;
+        let done = from - seeds.start;
+        let seconds = began.elapsed().as_secs();
+        eprintln!(
+            "{done} of {all} sequences hold, up to seed {}, after {seconds} s",
+            from - 1
+        );
+    }
+    eprintln!("{counts:#?}");
+}

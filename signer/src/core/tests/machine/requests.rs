@@ -1,0 +1,439 @@
+//! Payments of a run: what is asked and proposed, and what was observed of it.
+
+use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::ChainId;
+use waiaas_shared::event::{EventBody, Origin, Spend};
+use waiaas_shared::ids::{SessionId, TransactionId};
+use waiaas_shared::intent::Intent;
+use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::request_signature::{self, Parameters};
+
+use super::book::{Paid, Wait};
+use super::hands::agent;
+use super::payments::Request;
+use super::run::{Checked, Run, SIGNER, Sent};
+use super::step::{Again, Pay, Spoilt};
+use super::wanted::{Wanted, propose, spoilt_as};
+use crate::core::command::{Command, Outcome, SigningOrder, SpendRequest};
+use crate::model::binding::Said;
+use crate::model::charges::Charge;
+use crate::model::decoder;
+use crate::model::people::{bytes, recipient};
+use crate::model::policy::Asking;
+
+impl Run {
+    pub(super) fn pay(&mut self, pay: &Pay) -> Checked {
+        self.look()?;
+        let session = &self.book.sessions[pay.session % self.book.sessions.len()];
+        let (session, bound) = (session.id, !session.bearer());
+        let wallet = pay.wallet % self.book.wallets.len();
+        let chain = self.book.wallets[wallet].chain;
+        let price = pay.price;
+        let mut wanted = Wanted {
+            session,
+            wallet,
+            to: pay.to,
+            by_name: pay.by_name,
+            amount: 0,
+            fee: crate::model::people::fee(chain, price),
+            submit: pay.submit,
+        };
+        self.book.size(pay, &mut wanted);
+        let number = self.sent.len() as u64;
+        let spoilt = spoilt_as(pay.spoilt, chain);
+        let (unsigned, fee) = propose(&self.book, &wanted, price, number, spoilt);
+        if fee != wanted.fee {
+            return Err(format!("a fee of {fee}, not {}", wanted.fee));
+        }
+        let signer = if spoilt == Spoilt::OtherSigner {
+            waiaas_shared::ids::SignerId::from_bytes([6; 16])
+        } else {
+            SIGNER
+        };
+        let to = if wanted.by_name {
+            format!("@contact-{}", wanted.to)
+        } else {
+            recipient(chain, wanted.to).to_string()
+        };
+        let body = format!(
+            r#"{{"signer":"{signer}","wallet":"{}","network":"{chain}","to":"{to}","amount_base":"{}","submit":{}}}"#,
+            self.book.wallets[wallet].id, wanted.amount, wanted.submit,
+        );
+        let session = if spoilt == Spoilt::UnknownSession {
+            SessionId::from_bytes([9; 16])
+        } else {
+            session
+        };
+        let key = format!("key-{number}");
+        let proposed = SpendRequest {
+            session,
+            method: "POST".to_owned(),
+            path: "/v1/transactions".to_owned(),
+            query: "?".to_owned(),
+            idempotency_key: key.clone(),
+            body: body.clone().into_bytes(),
+            signature_input: String::new(),
+            signature: String::new(),
+            unsigned,
+            used: None,
+            replaced: None,
+            dry_run: pay.dry_run,
+        };
+        let request = Request {
+            session,
+            key,
+            body: body.into_bytes(),
+            asking: self.book.resolve(&wanted),
+            spoilt,
+            signed: None,
+            dry_run: pay.dry_run,
+        };
+        let mut sent = Sent {
+            wanted,
+            request,
+            proposed,
+        };
+        if bound && spoilt != Spoilt::NoSignature {
+            self.sign_as_agent(&mut sent, spoilt)?;
+        }
+        self.sent.push(sent.clone());
+        self.ask(sent)
+    }
+
+    /// Signs as the agent of the session, as of now or spoilt.
+    fn sign_as_agent(&mut self, sent: &mut Sent, spoilt: Spoilt) -> Checked {
+        let session = self.book.session(sent.wanted.session).ok_or("a session")?;
+        let place = usize::from(session.grant.credential != super::hands::bound_to(0));
+        let key = agent(place + usize::from(spoilt == Spoilt::OtherSignature));
+        let now = self.book.now().wall / 1000;
+        let created = match spoilt {
+            Spoilt::OldSignature(seconds) => now.saturating_sub(seconds),
+            _ => now,
+        };
+        let before = self
+            .sent
+            .iter()
+            .rev()
+            .find_map(|sent| sent.request.signed.clone());
+        let nonce = match (spoilt, before) {
+            (Spoilt::UsedNonce, Some((nonce, _))) => nonce,
+            _ => format!(
+                "nonce-{:016}",
+                self.sequence() * 1000 + self.sent.len() as u64
+            ),
+        };
+        let parsed = nonce.parse().map_err(|_| "a nonce")?;
+        let parameters = Parameters::new(created, parsed, sent.request.session)
+            .map_err(|error| error.to_string())?;
+        let path = if spoilt == Spoilt::OtherPath {
+            "/v1/transactions/dry-run"
+        } else {
+            &sent.proposed.path
+        };
+        let parts = request_signature::Request {
+            method: &sent.proposed.method,
+            path,
+            query: &sent.proposed.query,
+            body: &sent.proposed.body,
+            idempotency_key: &sent.proposed.idempotency_key,
+        };
+        use ed25519_dalek::Signer as _;
+        let sign = |base: &[u8]| key.sign(base).to_bytes();
+        let fields = request_signature::sign_request(&parts, &parameters, sign)
+            .map_err(|error| error.to_string())?;
+        sent.proposed.signature_input = fields.signature_input;
+        sent.proposed.signature = fields.signature;
+        sent.request.signed = Some((nonce, created));
+        Ok(())
+    }
+
+    pub(super) fn again(&mut self, which: usize, how: Again) -> Checked {
+        let sent = self.sent.get(which % self.sent.len().max(1)).cloned();
+        let Some(mut sent) = sent else {
+            return Ok(());
+        };
+        self.look()?;
+        sent.request.asking = self.book.resolve(&sent.wanted);
+        match how {
+            Again::Exactly => {}
+            Again::SignedAnew => self.sign_again(&mut sent)?,
+            Again::OtherBody => {
+                let text = String::from_utf8(sent.request.body).map_err(|it| it.to_string())?;
+                let other = text.replacen(r#""submit""#, r#""reason":"again","submit""#, 1);
+                sent.request.body = other.clone().into_bytes();
+                sent.proposed.body = other.into_bytes();
+                self.sign_again(&mut sent)?;
+            }
+            Again::OtherSession => {
+                let other = &self.book.sessions[which % self.book.sessions.len()];
+                let id = other.id;
+                sent.wanted.session = id;
+                sent.request.session = id;
+                sent.proposed.session = id;
+                sent.request.asking = self.book.resolve(&sent.wanted);
+                sent.request.signed = None;
+                (sent.proposed.signature, sent.proposed.signature_input) =
+                    (String::new(), String::new());
+                self.sign_again(&mut sent)?;
+            }
+        }
+        self.ask(sent)
+    }
+
+    fn sign_again(&mut self, sent: &mut Sent) -> Checked {
+        let session = self.book.session(sent.request.session);
+        if session.is_some_and(|session| !session.bearer()) {
+            sent.wanted.session = sent.request.session;
+            self.sign_as_agent(sent, Spoilt::Not)?;
+            if matches!(
+                sent.request.spoilt,
+                Spoilt::OtherSignature | Spoilt::OtherPath | Spoilt::NoSignature
+            ) {
+                sent.request.spoilt = Spoilt::Not;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a request and takes in what came of it.
+    fn ask(&mut self, sent: Sent) -> Checked {
+        let Sent {
+            wanted,
+            request,
+            mut proposed,
+        } = sent;
+        let (expect, said) = self.book.expect_request(&request);
+        let idempotency = self.state.idempotency(request.session, &request.key);
+        proposed.used = idempotency.and_then(|digest| self.used(&digest));
+        let (events, outcome) = self.foreseen(&Command::Spend(proposed), &expect)?;
+        let holder = self.book.holder(request.session);
+        match (outcome, events.as_slice()) {
+            (None, _) => {
+                // What was credited is refused before its session is looked at.
+                let used = self.book.used(holder, &request.key);
+                let credited = used.and_then(|(_, name)| self.book.paid.get(name));
+                let credited = credited.is_some_and(|paid| paid.credited);
+                if !request.dry_run && !credited {
+                    self.book.see_expiry(request.session);
+                }
+                Ok(())
+            }
+            (Some(Outcome::WouldSign { tier, fee }), []) if request.dry_run => {
+                let said = said.ok_or("a dry run of what was made before")?;
+                within(tier, &said)?;
+                same("fee", fee.base_units(), wanted.fee)
+            }
+            (Some(Outcome::Sign(order)), []) => {
+                let known = self.book.used(holder, &request.key);
+                let (_, transaction) = known.ok_or("signed without a record")?;
+                self.again_signed(*transaction, &order)
+            }
+            (Some(Outcome::Waiting(view)), []) => {
+                let known = self.book.used(holder, &request.key);
+                let (_, transaction) = known.ok_or("waits without a record")?;
+                same("waiting", view.intent.transaction, *transaction)
+            }
+            (Some(Outcome::Sign(order)), [EventBody::SpendCommitted(spend)]) => {
+                let said = said.ok_or("charged twice")?;
+                within(spend.tier, &said)?;
+                if spend.tier > Tier::Notify {
+                    return Err(format!("{:?} was signed at once", spend.tier));
+                }
+                let asking = request.asking.clone().map_err(|code| format!("{code:?}"))?;
+                self.remember_request(&request, spend.transaction);
+                self.signed(&order, spend, asking)
+            }
+            (Some(Outcome::Waiting(_)), [EventBody::IntentOpened(intent)]) => {
+                let said = said.ok_or("opened twice")?;
+                within(intent.tier(), &said)?;
+                let asking = request.asking.clone().map_err(|code| format!("{code:?}"))?;
+                self.remember_request(&request, intent.transaction);
+                self.opened(intent, &asking, &said)
+            }
+            (outcome, events) => Err(format!("{outcome:?} with {events:?}")),
+        }
+    }
+
+    fn remember_request(&mut self, request: &Request, transaction: TransactionId) {
+        let holder = self.book.holder(request.session);
+        let key = (holder, request.key.clone());
+        self.book
+            .keys
+            .insert(key, (request.body.clone(), transaction));
+        if let Some((nonce, created)) = &request.signed {
+            let bound = self.book.session(request.session);
+            if bound.is_some_and(|session| !session.bearer()) {
+                let nonce = (request.session, nonce.clone());
+                let until = created * 1000 + 2 * crate::model::MINUTE;
+                self.book.request_nonces.insert(nonce, until);
+            }
+        }
+    }
+
+    /// A payment that was charged: exactly what was asked, with the signer's own nonce.
+    pub(super) fn signed(
+        &mut self,
+        order: &SigningOrder,
+        spend: &Spend,
+        asking: Asking,
+    ) -> Checked {
+        let wallet = self.book.wallet(asking.wallet).clone();
+        same("wallet", spend.wallet, asking.wallet)?;
+        same("session", spend.session, Some(asking.session))?;
+        same(
+            "epoch",
+            spend.policy_epoch,
+            self.book.newest().map_or(0, |one| one.epoch),
+        )?;
+        let charges: Vec<_> = spend
+            .charges
+            .iter()
+            .map(|one| (one.asset, one.amount))
+            .collect();
+        let total = Amount::from_base_units(asking.total());
+        same("charges", charges, vec![(asking.asset(), total)])?;
+        let due = wallet.nonces.map(|(next, _)| next);
+        same("nonce", spend.nonce, due)?;
+        does(&wallet.account, &spend.unsigned, &asking, due)?;
+        same(
+            "bytes",
+            order.transaction().bytes(),
+            spend.unsigned.as_slice(),
+        )?;
+        same("a replay", order.sealed().replay_of, None)?;
+        if let Some((next, _)) = &mut self.book.wallet_mut(asking.wallet).nonces {
+            *next += 1;
+        }
+        let at = self.book.now().budget;
+        let charge = self.book.charges.add(Charge {
+            at,
+            wallet: asking.wallet,
+            session: asking.session,
+            took: vec![(asking.asset(), asking.total())],
+            paid: (asking.asset(), asking.to, asking.amount),
+            credited: false,
+        });
+        let session = self.book.session_mut(asking.session).ok_or("a session")?;
+        session.count += 1;
+        *session.spent.entry(asking.asset()).or_default() += asking.total();
+        let paid = Paid {
+            asking,
+            charge,
+            bytes: spend.unsigned.clone(),
+            tier: spend.tier,
+            sequence: self.sequence(),
+            credited: false,
+        };
+        if self.book.paid.insert(spend.transaction, paid).is_some() {
+            return Err("one name, two signatures".to_owned());
+        }
+        self.names_of_payments
+            .retain(|one| *one != spend.transaction);
+        self.names_of_payments.push(spend.transaction);
+        self.count(spend.tier.as_str());
+        Ok(())
+    }
+
+    /// The same bytes once more, and nothing charged.
+    pub(super) fn again_signed(
+        &mut self,
+        transaction: TransactionId,
+        order: &SigningOrder,
+    ) -> Checked {
+        let paid = self
+            .book
+            .paid
+            .get(&transaction)
+            .ok_or("signed without a record")?;
+        same("bytes", order.transaction().bytes(), paid.bytes.as_slice())?;
+        same("replay of", order.sealed().replay_of, Some(paid.sequence))?;
+        same("name", order.sealed().transaction, transaction)?;
+        self.count("replayed");
+        Ok(())
+    }
+
+    /// A payment that waits as every binding document asks for.
+    fn opened(&mut self, intent: &Intent, asking: &Asking, said: &Said) -> Checked {
+        let now = self.book.now();
+        let fee_ceiling = self.book.fee_ceiling(asking);
+        let delays = intent.tier() == Tier::Delay;
+        let wait = Wait {
+            asking: *asking,
+            fee_ceiling,
+            ready: delays.then_some(now.run + said.delay),
+            quorum: said.quorum,
+            opened: now.run,
+            expires: now.wall + said.lifetime + if delays { said.delay } else { 0 },
+            release_within: said.release_within,
+            approval: None,
+        };
+        let expected = match wait.ready {
+            Some(ready) => waiaas_shared::intent::Wait::Delay {
+                ready: waiaas_shared::time::RunTime::from_millis(ready),
+            },
+            None => waiaas_shared::intent::Wait::Approval {
+                quorum: wait.quorum,
+            },
+        };
+        same("wait", intent.wait, expected)?;
+        same("end", intent.expires.millis(), wait.expires)?;
+        same(
+            "release",
+            intent.release_within.millis(),
+            wait.release_within,
+        )?;
+        same("fee ceiling", intent.fee_ceiling.base_units(), fee_ceiling)?;
+        same("first payment", intent.first_payment, said.first_payment)?;
+        let effect = (intent.asset, bytes(&intent.to), intent.amount.base_units());
+        let asked = (asking.asset(), bytes(&asking.to.account()), asking.amount);
+        same("effect", effect, asked)?;
+        self.book.waits.insert(intent.transaction, wait);
+        let session = self.book.session_mut(asking.session).ok_or("a session")?;
+        session.opened.push(now.budget);
+        self.names_of_payments.push(intent.transaction);
+        self.count("opened");
+        Ok(())
+    }
+}
+
+pub(super) const fn origin(admin: bool) -> Origin {
+    if admin {
+        Origin::Admin
+    } else {
+        Origin::Gateway
+    }
+}
+
+fn within(tier: Tier, said: &Said) -> Checked {
+    if said.tier.0 <= tier && tier <= said.tier.1 {
+        Ok(())
+    } else {
+        Err(format!("{tier:?}, expected {:?}", said.tier))
+    }
+}
+
+pub(super) fn same<T: PartialEq + std::fmt::Debug>(what: &str, signer: T, book: T) -> Checked {
+    if signer == book {
+        Ok(())
+    } else {
+        Err(format!("{what}: {signer:?}, expected {book:?}"))
+    }
+}
+
+/// The bytes, read a second time.
+pub(super) fn does(
+    from: &waiaas_shared::address::Account,
+    unsigned: &[u8],
+    asking: &Asking,
+    nonce: Option<u64>,
+) -> Checked {
+    let read = decoder::read(&bytes(from), unsigned).ok_or("bytes that nobody can read")?;
+    same("recipient", read.to, bytes(&asking.to.account()))?;
+    same("amount", read.amount, asking.amount)?;
+    same("fee", read.fee, asking.fee)?;
+    let chain = match asking.chain() {
+        ChainId::Evm(id) => nonce.map(|nonce| (id, nonce)),
+        ChainId::Solana(_) => None,
+    };
+    same("chain and nonce", read.evm, chain)
+}

@@ -1,0 +1,138 @@
+//! Payments of a run that wait or were signed: the bytes once more, fresh bytes, and the end of a wait.
+
+use waiaas_shared::denial::Code;
+use waiaas_shared::event::EventBody;
+
+use super::book::Wait;
+use super::expect::Expect;
+use super::requests::{origin, same};
+use super::run::{Checked, Run};
+use super::step::Spoilt;
+use super::wanted::{Wanted, propose, spoilt_as};
+use crate::core::command::{Command, Outcome, Release};
+use crate::model::people::bytes;
+use crate::model::policy::Asking;
+
+impl Run {
+    pub(super) fn resend(&mut self, which: usize) -> Checked {
+        let names = &self.names_of_payments;
+        let Some(transaction) = names.get(which % names.len().max(1)).copied() else {
+            return Ok(());
+        };
+        let Some(prior) = self.prior(transaction) else {
+            return Ok(());
+        };
+        self.look()?;
+        let expect = self.book.expect_replay(transaction);
+        let (_, outcome) = self.foreseen(&Command::Resend(prior), &expect)?;
+        match outcome {
+            Some(Outcome::Sign(order)) => self.again_signed(transaction, &order),
+            None => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    pub(super) fn release(&mut self, which: usize, price: u64, spoilt: Spoilt) -> Checked {
+        let names = &self.names_of_payments;
+        let Some(transaction) = names.get(which % names.len().max(1)).copied() else {
+            return Ok(());
+        };
+        self.look()?;
+        let prior = self.prior(transaction);
+        let release = |unsigned| {
+            Command::Release(Release {
+                transaction,
+                unsigned,
+                prior: prior.clone(),
+            })
+        };
+        let Some(wait) = self.book.waits.get(&transaction).cloned() else {
+            // It was signed, or it ended.
+            let mut expect = self.book.expect_replay(transaction);
+            if prior.is_none() {
+                expect = Expect::default();
+                expect.when(true, Code::IntentUnknown);
+            }
+            let (_, outcome) = self.foreseen(&release(Vec::new()), &expect)?;
+            return match outcome {
+                Some(Outcome::Sign(order)) => self.again_signed(transaction, &order),
+                None => Ok(()),
+                other => Err(format!("{other:?}")),
+            };
+        };
+        let chain = wait.asking.chain();
+        let wanted = self.wanted_of(&wait)?;
+        let spoilt = match spoilt_as(spoilt, chain) {
+            kept @ (Spoilt::OtherRecipient
+            | Spoilt::OtherAmount
+            | Spoilt::TrailingByte
+            | Spoilt::NonceOne
+            | Spoilt::OtherNetwork) => kept,
+            _ => Spoilt::Not,
+        };
+        let (unsigned, fee) = propose(&self.book, &wanted, price, 77, spoilt);
+        let over = wait.is_over(self.book.now());
+        let expect = self.book.expect_release(&wait, fee, spoilt);
+        let (events, outcome) = self.foreseen(&release(unsigned), &expect)?;
+        match (outcome, events.as_slice()) {
+            (None, _) => {
+                if over {
+                    self.book.waits.remove(&transaction);
+                } else {
+                    self.book.see_expiry(wait.asking.session);
+                }
+                Ok(())
+            }
+            (Some(Outcome::Sign(order)), [EventBody::SpendCommitted(spend)]) => {
+                same("name", spend.transaction, transaction)?;
+                same("tier", spend.tier, wait.tier())?;
+                self.book.waits.remove(&transaction);
+                self.signed(&order, spend, Asking { fee, ..wait.asking })
+            }
+            (outcome, events) => Err(format!("{outcome:?} with {events:?}")),
+        }
+    }
+
+    fn wanted_of(&self, wait: &Wait) -> Checked<Wanted> {
+        let mut wallets = self.book.wallets.iter();
+        let wallet = wallets.position(|wallet| wallet.id == wait.asking.wallet);
+        let to = bytes(&wait.asking.to.account())[0] - 40;
+        Ok(Wanted {
+            session: wait.asking.session,
+            wallet: wallet.ok_or("a wallet")?,
+            to,
+            by_name: false,
+            amount: wait.asking.amount,
+            fee: 0,
+            submit: wait.asking.submit,
+        })
+    }
+
+    pub(super) fn cancel(&mut self, which: usize, admin: bool) -> Checked {
+        let names = &self.names_of_payments;
+        let Some(transaction) = names.get(which % names.len().max(1)).copied() else {
+            return Ok(());
+        };
+        self.look()?;
+        let mut expect = Expect::default();
+        let waits = self.book.waits.contains_key(&transaction);
+        expect.when(!waits, Code::IntentUnknown);
+        let command = Command::CancelIntent {
+            transaction,
+            origin: origin(admin),
+        };
+        if self.foreseen(&command, &expect)?.1.is_some() {
+            self.book.waits.remove(&transaction);
+            self.count("cancelled");
+        }
+        Ok(())
+    }
+
+    pub(super) fn end_expired(&mut self) -> Checked {
+        self.look()?;
+        self.accepted(&Command::EndExpired)?;
+        let now = self.book.now();
+        self.book.waits.retain(|_, wait| !wait.is_over(now));
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! A wallet in the state: its key, the keys it had before, nonces and history. A wallet that gets a new
+//! key stays the same wallet; a key that was its own stays its own for ever (invariant 7).
+
+use std::collections::BTreeMap;
+
+use waiaas_shared::address::Account;
+use waiaas_shared::caip::{ChainId, Family};
+use waiaas_shared::denial::Code;
+use waiaas_shared::event::Spend;
+use waiaas_shared::keys::KeyPath;
+use waiaas_shared::policy::history::WalletHistory;
+use waiaas_shared::time::BudgetTime;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wallet {
+    pub(super) path: KeyPath,
+    pub(super) account: Account,
+    pub(super) networks: Vec<ChainId>,
+    pub(super) paused: bool,
+    pub(super) history: WalletHistory,
+    pub(super) nonces: BTreeMap<ChainId, Nonce>,
+    /// Nothing is signed for it but withdrawals.
+    pub(super) closed: bool,
+    /// Keys that it had before; nothing is signed with them but withdrawals.
+    pub(super) former: Vec<FormerKey>,
+    /// When it last got a new key: what was charged until then was signed with another one.
+    pub(super) rotated: Option<BudgetTime>,
+}
+
+/// A key that a wallet had before a rotation. It stays this wallet's for ever (invariant 7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FormerKey {
+    pub(super) path: KeyPath,
+    pub(super) account: Account,
+    pub(super) nonces: BTreeMap<ChainId, Nonce>,
+}
+
+impl Wallet {
+    /// A wallet that just came to be.
+    pub(super) fn new(
+        path: KeyPath,
+        account: Account,
+        networks: &[ChainId],
+        first_nonce: u64,
+    ) -> Self {
+        Self {
+            path,
+            account,
+            networks: networks.to_vec(),
+            paused: false,
+            history: WalletHistory::default(),
+            nonces: first_nonces(first_nonce, path.family, networks),
+            closed: false,
+            former: Vec::new(),
+            rotated: None,
+        }
+    }
+
+    /// Whether payments may be signed for it.
+    pub(super) const fn may_pay(&self) -> Result<(), Code> {
+        if self.closed {
+            Err(Code::WalletClosed)
+        } else if self.paused {
+            Err(Code::WalletPaused)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The key of one of its former addresses.
+    pub(super) fn former(&self, account: Account) -> Option<&FormerKey> {
+        self.former.iter().find(|key| key.account == account)
+    }
+
+    /// It goes on with another key: what was charged remains, nonces begin afresh.
+    pub(super) fn rotate(
+        &mut self,
+        path: KeyPath,
+        account: Account,
+        first_nonce: u64,
+        at: BudgetTime,
+    ) {
+        let fresh = first_nonces(first_nonce, path.family, &self.networks);
+        self.former.push(FormerKey {
+            path: self.path,
+            account: self.account,
+            nonces: std::mem::replace(&mut self.nonces, fresh),
+        });
+        (self.path, self.account) = (path, account);
+        self.rotated = Some(at);
+    }
+
+    /// The nonce in the signed bytes is given: the next one is higher.
+    pub(super) fn issue_nonce(&mut self, spend: &Spend) {
+        let nonces = match spend.from {
+            None => Some(&mut self.nonces),
+            Some(account) => {
+                let mut former = self.former.iter_mut();
+                let former = former.find(|key| key.account == account);
+                former.map(|key| &mut key.nonces)
+            }
+        };
+        let nonce = nonces.and_then(|nonces| nonces.get_mut(&spend.chain));
+        if let (Some(nonce), Some(issued)) = (nonce, spend.nonce) {
+            nonce.next = nonce.next.max(issued.saturating_add(1));
+        }
+    }
+
+    /// Every key that is or was its own.
+    pub(super) fn keys(&self) -> impl Iterator<Item = (KeyPath, Account)> {
+        let own = std::iter::once((self.path, self.account));
+        own.chain(self.former.iter().map(|key| (key.path, key.account)))
+    }
+}
+
+/// Nonces of one wallet on one EVM chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Nonce {
+    pub(super) next: u64,
+    pub(super) attested: u64,
+}
+
+/// The first nonces that an owner attests for a new key.
+fn first_nonces(first: u64, family: Family, networks: &[ChainId]) -> BTreeMap<ChainId, Nonce> {
+    let first = Nonce {
+        next: first,
+        attested: first,
+    };
+    match family {
+        Family::Solana => BTreeMap::new(),
+        Family::Evm => networks.iter().map(|network| (*network, first)).collect(),
+    }
+}

@@ -1,0 +1,192 @@
+//! Every charge there ever was, one by one, and exact sums over them. The product counts in buckets and
+//! rounds against the spender, so a sum here has two bounds: what the window certainly holds, and what
+//! one bucket more could still hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use waiaas_shared::caip::{AccountId, AssetId, ChainId};
+use waiaas_shared::ids::{SessionId, WalletId};
+
+use super::{DAY, HOUR, MINUTE};
+
+/// Windows by their place: length, and how much longer a charge may count at most.
+pub(crate) const WINDOWS: [(u64, u64); 4] = [
+    (HOUR, MINUTE),
+    (DAY, 15 * MINUTE),
+    (7 * DAY, HOUR),
+    (30 * DAY, 4 * HOUR),
+];
+
+/// The least and the most that something can be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    pub(crate) least: u128,
+    pub(crate) most: u128,
+}
+
+impl Bounds {
+    pub(crate) const fn exactly(value: u128) -> Self {
+        Self {
+            least: value,
+            most: value,
+        }
+    }
+
+    pub(crate) const fn plus(self, other: Self) -> Self {
+        Self {
+            least: self.least + other.least,
+            most: self.most + other.most,
+        }
+    }
+
+    pub(crate) fn map(self, of: impl Fn(u128) -> u128) -> Self {
+        Self {
+            least: of(self.least),
+            most: of(self.most),
+        }
+    }
+}
+
+/// One payment as it was charged.
+#[derive(Debug, Clone)]
+pub(crate) struct Charge {
+    /// Budget clock.
+    pub(crate) at: u64,
+    pub(crate) wallet: WalletId,
+    pub(crate) session: SessionId,
+    /// What it took of each asset, fee included, less what was credited.
+    pub(crate) took: Vec<(AssetId, u128)>,
+    /// What one account received at most, and of what.
+    pub(crate) paid: (AssetId, AccountId, u128),
+    /// A credit takes it out of its assets' counts, not out of the count of payments.
+    pub(crate) credited: bool,
+}
+
+/// All charges, the oldest first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Charges {
+    list: Vec<Charge>,
+    /// Value signed on each EVM chain since its nonce was attested.
+    outstanding: BTreeMap<(WalletId, ChainId), u128>,
+}
+
+impl Charges {
+    pub(crate) fn add(&mut self, charge: Charge) -> usize {
+        for (asset, amount) in &charge.took {
+            let chain = asset.chain();
+            if matches!(chain, ChainId::Evm(_)) && *asset == chain.native_asset() {
+                *self.outstanding.entry((charge.wallet, chain)).or_default() += amount;
+            }
+        }
+        self.list.push(charge);
+        self.list.len() - 1
+    }
+
+    pub(crate) fn attested(&mut self, wallet: WalletId, chain: ChainId) {
+        self.outstanding.remove(&(wallet, chain));
+    }
+
+    pub(crate) fn outstanding(&self, wallet: WalletId, chain: ChainId) -> u128 {
+        let sum = self.outstanding.get(&(wallet, chain));
+        sum.copied().unwrap_or_default()
+    }
+
+    /// A payment counts as never made, as far as its amounts go.
+    pub(crate) fn credit(&mut self, place: usize, amounts: &[(AssetId, u128)]) {
+        let charge = &mut self.list[place];
+        charge.credited = true;
+        for (asset, given) in amounts {
+            for (of, amount) in &mut charge.took {
+                if of == asset {
+                    *amount -= given;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn get(&self, place: usize) -> &Charge {
+        &self.list[place]
+    }
+
+    /// Charges that `of` picks, but for one.
+    fn picked<'a>(
+        &'a self,
+        without: Option<usize>,
+        of: &'a dyn Fn(&Charge) -> bool,
+    ) -> impl Iterator<Item = &'a Charge> {
+        let all = self.list.iter().enumerate();
+        all.filter(move |(place, charge)| Some(*place) != without && of(charge))
+            .map(|(_, charge)| charge)
+    }
+
+    /// Bounds of a sum over the window that ends now; a charge at its very edge still counts.
+    pub(crate) fn sum(
+        &self,
+        window: usize,
+        now: u64,
+        without: Option<usize>,
+        of: &dyn Fn(&Charge) -> bool,
+        value: &dyn Fn(&Charge) -> u128,
+    ) -> Bounds {
+        let (length, longer) = WINDOWS[window];
+        let mut bounds = Bounds::default();
+        for charge in self.picked(without, of) {
+            let age = now - charge.at;
+            if age <= length {
+                bounds.least += value(charge);
+            }
+            if age < length + longer {
+                bounds.most += value(charge);
+            }
+        }
+        bounds
+    }
+
+    /// When the newest of them was charged.
+    pub(crate) fn last(&self, without: Option<usize>, of: &dyn Fn(&Charge) -> bool) -> Option<u64> {
+        self.picked(without, of).map(|charge| charge.at).max()
+    }
+
+    /// Which assets were ever charged, by wallet or over all of them.
+    pub(crate) fn kinds(
+        &self,
+        of: &dyn Fn(&Charge) -> bool,
+        by_wallet: bool,
+    ) -> BTreeSet<(Option<WalletId>, AssetId)> {
+        let kinds = self.picked(None, of).flat_map(|charge| {
+            let wallet = by_wallet.then_some(charge.wallet);
+            charge.took.iter().map(move |(asset, _)| (wallet, *asset))
+        });
+        kinds.collect()
+    }
+
+    /// Whether the wallet ever paid this account.
+    pub(crate) fn has_paid(&self, wallet: WalletId, to: AccountId) -> bool {
+        let mut all = self.list.iter();
+        all.any(|charge| charge.wallet == wallet && charge.paid.1 == to)
+    }
+
+    /// Moments at which a charge leaves a window, at the earliest and at the latest.
+    pub(crate) fn leaving(&self, now: u64) -> Vec<u64> {
+        let newest = self.list.iter().rev().take(4);
+        let moments = newest.flat_map(|charge| {
+            WINDOWS
+                .iter()
+                .flat_map(|(length, longer)| [charge.at + length, charge.at + length + longer])
+        });
+        moments.filter(|moment| *moment > now).collect()
+    }
+}
+
+impl Charge {
+    pub(crate) fn of(&self, asset: AssetId) -> u128 {
+        let took = self.took.iter().filter(|(of, _)| *of == asset);
+        took.map(|(_, amount)| amount).sum()
+    }
+
+    /// Whether it counts as a payment in the asset.
+    pub(crate) fn counts(&self, asset: AssetId) -> u128 {
+        let named = self.took.iter().any(|(of, _)| *of == asset);
+        u128::from(named && !self.credited)
+    }
+}

@@ -1,0 +1,59 @@
+//! What owners do beside limits: withdrawals, and credits of what was charged.
+
+use anyhow::{Context as _, Result, ensure};
+use waiaas_shared::caip::AccountId;
+use waiaas_shared::event::{Charge, Spend};
+use waiaas_shared::ids::StatementId;
+use waiaas_shared::statement::StatementFacts;
+
+use super::{Calculator, account_bytes, outflow};
+
+impl Calculator {
+    pub(super) fn withdrawal(&mut self, statement: StatementId, spend: &Spend) -> Result<()> {
+        let (account, _) = self.wallets.get(&spend.wallet).context("a wallet")?;
+        let outflow = outflow(*account, &spend.unsigned)?;
+        let Some(StatementFacts::Withdraw {
+            wallet,
+            asset,
+            to,
+            amount,
+            fee_ceiling,
+            nonce,
+            ..
+        }) = self.owners.facts(statement)
+        else {
+            anyhow::bail!("no such statement");
+        };
+        let to = AccountId::new(asset.chain(), *to)?.account();
+        ensure!(
+            *wallet == spend.wallet && asset.chain() == spend.chain,
+            "another wallet"
+        );
+        ensure!(
+            outflow.transfers == [(account_bytes(to), amount.base_units())],
+            "another effect"
+        );
+        ensure!(outflow.fee <= fee_ceiling.base_units(), "a higher fee");
+        if nonce.is_none() {
+            self.next_nonce(spend, outflow.nonce)?;
+        }
+        Ok(())
+    }
+
+    /// An owner gave back what one entry was charged.
+    pub(super) fn credit(&mut self, sequence: u64, amounts: &[Charge]) -> Result<()> {
+        ensure!(self.credited.insert(sequence), "credited twice");
+        let mut charged = self.charged.iter_mut();
+        let one = charged
+            .find(|one| one.sequence == sequence)
+            .context("a credit of nothing")?;
+        for given in amounts {
+            ensure!(given.asset == one.chain.native_asset(), "another asset");
+            one.amount = one
+                .amount
+                .checked_sub(given.amount.base_units())
+                .context("more than was charged")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,304 @@
+//! What one document says of one payment, by this program's own reading of it: whether it may be at
+//! all, and what it has to wait for. What it does not know it refuses to judge, so that no rule of a
+//! case's policy goes unseen.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::ChainId;
+use waiaas_shared::event::Spend;
+use waiaas_shared::ids::{SessionId, WalletId};
+use waiaas_shared::policy::document::{AssetRule, PolicyDocument};
+use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::policy::limits::Limits;
+use waiaas_shared::policy::scope::{Scope, ScopeRule};
+use waiaas_shared::policy::windows::Window;
+use waiaas_shared::session::{Credential, SessionGrant};
+
+use super::{Charged, HOUR, account_bytes};
+use crate::bytes::Outflow;
+
+const WINDOWS: [(Window, u64); 4] = [
+    (Window::Hour, 1),
+    (Window::Day, 24),
+    (Window::Week, 168),
+    (Window::Month, 720),
+];
+
+/// A payment before one document.
+pub(super) struct Case<'a> {
+    pub(super) document: &'a PolicyDocument,
+    pub(super) spend: &'a Spend,
+    pub(super) outflow: &'a Outflow,
+    pub(super) grant: &'a SessionGrant,
+    pub(super) session: SessionId,
+    pub(super) charged: &'a [Charged],
+    /// With this payment.
+    pub(super) outstanding: u128,
+    /// On the budget clock.
+    pub(super) now: u64,
+}
+
+/// What documents ask of a payment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Demand {
+    pub(super) tier: Tier,
+    /// Milliseconds on the waiting clock.
+    pub(super) delay: u64,
+    pub(super) quorum: u8,
+}
+
+impl Default for Demand {
+    fn default() -> Self {
+        Self {
+            tier: Tier::Instant,
+            delay: 0,
+            quorum: 1,
+        }
+    }
+}
+
+impl Demand {
+    pub(super) fn strictest(self, other: Self) -> Self {
+        Self {
+            tier: self.tier.max(other.tier),
+            delay: self.delay.max(other.delay),
+            quorum: self.quorum.max(other.quorum),
+        }
+    }
+}
+
+/// The document's word; an error where the payment must not be.
+pub(super) fn demand(case: &Case<'_>) -> Result<Demand> {
+    let document = case.document;
+    let native = case.spend.chain.native_asset();
+    ensure!(
+        document.escalations.is_empty() && document.calls.is_empty(),
+        "a rule that is not judged here"
+    );
+    let rule = document.asset(native).context("a rule")?;
+    let mut asks = Demand {
+        tier: Tier::Instant,
+        delay: document.delay.millis(),
+        quorum: document.approval.quorum,
+    };
+    let own = |one: &&Charged| one.wallet == case.spend.wallet && one.chain == case.spend.chain;
+    let amounts = |one: &Charged| Ok(one.amount);
+    Sums::new(case, own, &amounts).judge(&of_rule(rule), case.outflow.total(), &mut asks)?;
+    costs(case, rule)?;
+    recipients(case, rule, &mut asks)?;
+    for rule in &document.scopes {
+        scope(case, rule, &mut asks)?;
+    }
+    Ok(asks)
+}
+
+fn of_rule(rule: &AssetRule) -> Limits {
+    Limits {
+        per_transaction: Some(rule.per_transaction),
+        hour: Some(rule.hour),
+        day: Some(rule.day),
+        week: Some(rule.week),
+        month: Some(rule.month),
+        counts: rule.counts,
+        instant_up_to: Some(rule.instant_up_to),
+        notify_up_to: Some(rule.notify_up_to),
+        delay_up_to: Some(rule.delay_up_to),
+        approve_up_to: Some(rule.approve_up_to),
+        cumulative: rule.cumulative.clone(),
+    }
+}
+
+/// Earlier charges that count together, in one unit.
+struct Sums<'a> {
+    now: u64,
+    parts: Vec<&'a Charged>,
+    amount: &'a dyn Fn(&Charged) -> Result<u128>,
+}
+
+impl<'a> Sums<'a> {
+    fn new(
+        case: &Case<'a>,
+        counts: impl FnMut(&&Charged) -> bool,
+        amount: &'a dyn Fn(&Charged) -> Result<u128>,
+    ) -> Self {
+        Self {
+            now: case.now,
+            parts: case.charged.iter().filter(counts).collect(),
+            amount,
+        }
+    }
+
+    fn within(&self, hours: u64) -> impl Iterator<Item = &&Charged> {
+        let now = self.now;
+        self.parts
+            .iter()
+            .filter(move |one| one.at + hours * HOUR > now)
+    }
+
+    fn judge(&self, limits: &Limits, amount: u128, asks: &mut Demand) -> Result<()> {
+        let above = |most: Option<Amount>| most.is_some_and(|most| amount > most.base_units());
+        ensure!(!above(limits.per_transaction), "per transaction");
+        ensure!(!above(limits.approve_up_to), "above every threshold");
+        for (tier, threshold) in [
+            (Tier::Notify, limits.instant_up_to),
+            (Tier::Delay, limits.notify_up_to),
+            (Tier::Approval, limits.delay_up_to),
+        ] {
+            if above(threshold) {
+                asks.tier = asks.tier.max(tier);
+            }
+        }
+        for (window, hours) in WINDOWS {
+            let mut sum = amount;
+            for one in self.within(hours) {
+                sum = sum.checked_add((self.amount)(one)?).context("a sum")?;
+            }
+            let most = limits.window(window);
+            ensure!(
+                most.is_none_or(|most| sum <= most.base_units()),
+                "{hours} hours: {sum}"
+            );
+            let count = self.within(hours).count();
+            let most = limits.counts.window(window);
+            ensure!(
+                most.is_none_or(|most| count < usize::try_from(most).unwrap_or(usize::MAX)),
+                "{count} in {hours} hours"
+            );
+            let entries = limits.cumulative.iter();
+            for entry in entries.filter(|entry| entry.window == window) {
+                if sum > entry.above.base_units() {
+                    asks.tier = asks.tier.max(entry.tier);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn costs(case: &Case<'_>, rule: &AssetRule) -> Result<()> {
+    let ceiling = rule.fee_ceiling.context("a fee ceiling")?;
+    ensure!(
+        case.outflow.fee <= ceiling.base_units(),
+        "the fee's ceiling"
+    );
+    if let Some(cap) = rule.outstanding {
+        ensure!(case.outstanding <= cap.base_units(), "outstanding");
+    }
+    if matches!(case.spend.chain, ChainId::Evm(_)) && !case.spend.submit {
+        ensure!(rule.sign_only, "signed without being sent");
+    }
+    Ok(())
+}
+
+fn recipients(case: &Case<'_>, rule: &AssetRule, asks: &mut Demand) -> Result<()> {
+    let (document, spend) = (case.document, case.spend);
+    for (to, amount) in &case.outflow.transfers {
+        let is = |account: &waiaas_shared::caip::AccountId| {
+            account.chain() == spend.chain && account_bytes(account.account()) == *to
+        };
+        ensure!(!document.denied.iter().any(is), "a denied recipient");
+        let listed = document.recipients.iter().any(|known| is(&known.account));
+        ensure!(listed || document.recipients_open, "an unlisted recipient");
+        let paid = |one: &&Charged| {
+            one.wallet == spend.wallet
+                && one.chain == spend.chain
+                && one.transfers.iter().any(|(paid, _)| paid == to)
+        };
+        if !case.charged.iter().any(|one| paid(&one)) {
+            let scopes = document.scopes.iter();
+            let of_scopes = scopes
+                .filter(|rule| holds(case, &rule.scope))
+                .filter_map(|rule| rule.first_payment);
+            for tier in of_scopes.chain(document.first_payment) {
+                asks.tier = asks.tier.max(tier);
+            }
+        }
+        if let Some(limits) = &rule.recipient {
+            let received = |one: &Charged| {
+                let received = one.transfers.iter().filter(|(paid, _)| paid == to);
+                Ok(received.map(|(_, amount)| amount).sum())
+            };
+            Sums::new(case, paid, &received).judge(limits, *amount, asks)?;
+        }
+    }
+    Ok(())
+}
+
+fn bearer(grant: &SessionGrant) -> bool {
+    matches!(grant.credential, Credential::Bearer(_))
+}
+
+fn pool<'a>(document: &'a PolicyDocument, name: &str) -> &'a [WalletId] {
+    let named = document.pools.iter().find(|pool| pool.name == name);
+    named.map_or(&[], |pool| &pool.wallets)
+}
+
+fn holds(case: &Case<'_>, scope: &Scope) -> bool {
+    match scope {
+        Scope::Global | Scope::EverySession => true,
+        Scope::Pool(name) => pool(case.document, name).contains(&case.spend.wallet),
+        Scope::Wallet(wallet) => *wallet == case.spend.wallet,
+        Scope::Session(session) => *session == case.session,
+        Scope::BearerSessions => bearer(case.grant),
+    }
+}
+
+/// Whether an earlier charge counts towards a scope's sums.
+fn counts(case: &Case<'_>, scope: &Scope, one: &Charged) -> bool {
+    match scope {
+        Scope::Global => true,
+        Scope::Pool(name) => pool(case.document, name).contains(&one.wallet),
+        Scope::Wallet(wallet) => *wallet == one.wallet,
+        Scope::EverySession | Scope::Session(_) | Scope::BearerSessions => {
+            one.session == case.session
+        }
+    }
+}
+
+fn scope(case: &Case<'_>, rule: &ScopeRule, asks: &mut Demand) -> Result<()> {
+    if !holds(case, &rule.scope) {
+        return Ok(());
+    }
+    if rule.networks.is_some()
+        || rule.assets.is_some()
+        || rule.recipients.is_some()
+        || rule.hours.is_some()
+        || rule.cool_down.is_some()
+    {
+        bail!("a rule that is not judged here");
+    }
+    asks.delay = asks.delay.max(rule.delay.map_or(0, |delay| delay.millis()));
+    let chain = case.spend.chain;
+    let native = chain.native_asset();
+    if let Some(entry) = rule.limits.iter().find(|entry| entry.asset == native) {
+        let own = |one: &&Charged| one.chain == chain && counts(case, &rule.scope, one);
+        let amounts = |one: &Charged| Ok(one.amount);
+        Sums::new(case, own, &amounts).judge(&entry.limits, case.outflow.total(), asks)?;
+    }
+    if let Some(limits) = &rule.usd {
+        let all = |one: &&Charged| counts(case, &rule.scope, one);
+        let worth = |one: &Charged| worth(case.document, one.chain, one.amount);
+        let amount = worth_of(case)?;
+        Sums::new(case, all, &worth).judge(limits, amount, asks)?;
+    }
+    Ok(())
+}
+
+fn worth_of(case: &Case<'_>) -> Result<u128> {
+    worth(case.document, case.spend.chain, case.outflow.total())
+}
+
+/// Millionths of a US dollar by the document's own ceiling price, rounded down: never more than the
+/// product may count.
+fn worth(document: &PolicyDocument, chain: ChainId, amount: u128) -> Result<u128> {
+    let rule = document.asset(chain.native_asset()).context("a rule")?;
+    let price = rule.price.context("a price")?.0;
+    let unit = 10_u128.pow(rule.decimals.places().into());
+    let whole = (amount / unit).checked_mul(price.into());
+    let part = (amount % unit)
+        .checked_mul(price.into())
+        .map_or(0, |part| part / unit);
+    whole
+        .and_then(|whole| whole.checked_add(part))
+        .context("a worth")
+}

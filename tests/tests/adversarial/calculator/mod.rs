@@ -1,0 +1,456 @@
+//! The second calculator: what every signature took at worst, read from its bytes, against every
+//! document that bound when it was made, and what it had to wait for. Exact sums over exact windows;
+//! none of the product's decoders, windows or evaluation. The product rounds against the spender, so
+//! what it lets through must always pass here.
+
+mod aside;
+mod limits;
+mod owners;
+mod waiting;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result, ensure};
+use waiaas_shared::address::Account;
+use waiaas_shared::caip::ChainId;
+use waiaas_shared::digest::Digest;
+use waiaas_shared::event::{Event, EventBody, Spend};
+use waiaas_shared::ids::{SessionId, StatementId, TransactionId, WalletId};
+use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::session::SessionGrant;
+use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::time::Clocks;
+
+use self::limits::{Case, Demand, demand};
+use self::owners::Owners;
+use self::waiting::Waits;
+use crate::bytes::{Outflow, read_evm, read_solana};
+
+const HOUR: u64 = 3_600_000;
+
+/// A charge as this calculator counts it.
+#[derive(Debug, Clone)]
+struct Charged {
+    sequence: u64,
+    transaction: TransactionId,
+    wallet: WalletId,
+    chain: ChainId,
+    session: SessionId,
+    at: u64,
+    amount: u128,
+    transfers: Vec<(Vec<u8>, u128)>,
+}
+
+/// A document, with when earlier ones stop binding; never, if it was voided.
+#[derive(Debug)]
+struct Adopted {
+    matures: Option<u64>,
+    document: PolicyDocument,
+}
+
+/// What the log has said so far.
+#[derive(Debug, Default)]
+pub(crate) struct Calculator {
+    sequence: u64,
+    owners: Owners,
+    waits: Waits,
+    documents: Vec<Adopted>,
+    sessions: BTreeMap<SessionId, SessionGrant>,
+    /// Sessions that were revoked or expired; and those that a kill ended, which its release may restore.
+    ended: BTreeSet<SessionId>,
+    by_kill: BTreeSet<SessionId>,
+    wallets: BTreeMap<WalletId, (Account, Vec<ChainId>)>,
+    paused: BTreeSet<WalletId>,
+    nonces: BTreeMap<(WalletId, ChainId), u64>,
+    outstanding: BTreeMap<(WalletId, ChainId), u128>,
+    charged: Vec<Charged>,
+    credited: BTreeSet<u64>,
+    /// Idempotency keys of which a payment came: one each, waiting or not.
+    asked: BTreeMap<Digest, TransactionId>,
+    /// Between a kill and its release; between a pause of everything and its end; between a clock's
+    /// step and the owner's word on the time.
+    killed: bool,
+    frozen: bool,
+    closed: bool,
+    kill_epoch: u64,
+    last_run: u64,
+    /// What does not hold, with the check it belongs to.
+    pub(crate) failures: Vec<String>,
+}
+
+/// The worst case of unsigned bytes.
+pub(crate) fn outflow(account: Account, unsigned: &[u8]) -> Result<Outflow> {
+    match account {
+        Account::Solana(_) => read_solana(unsigned),
+        Account::Evm(_) => read_evm(unsigned),
+    }
+}
+
+/// The chain's own bytes of an account.
+pub(crate) fn account_bytes(account: Account) -> Vec<u8> {
+    match account {
+        Account::Solana(address) => address.as_bytes().to_vec(),
+        Account::Evm(address) => address.as_bytes().to_vec(),
+    }
+}
+
+impl Calculator {
+    fn fail(&mut self, check: &str, what: impl std::fmt::Display) {
+        self.failures.push(format!("{check}: {what}"));
+    }
+
+    fn must(&mut self, check: &str, result: Result<()>) {
+        if let Err(broken) = result {
+            self.fail(check, format!("event {}: {broken:#}", self.sequence));
+        }
+    }
+
+    /// Takes the next event of the log.
+    pub(crate) fn take(&mut self, event: &Event) {
+        self.sequence += 1;
+        let run = event.clocks.run.millis();
+        if run < self.last_run {
+            self.fail("O5", "the waiting clock went back");
+        }
+        self.last_run = run;
+        let decided = self.owners.take(&event.body, event.clocks.wall.millis());
+        self.must("O4", decided);
+        match &event.body {
+            EventBody::IntentOpened(intent) => {
+                let result = self.opened(intent, event.clocks);
+                self.must("O3", result);
+            }
+            EventBody::IntentApproved {
+                transaction,
+                statement,
+                signers,
+                until,
+            } => {
+                let says = matches!(self.owners.facts(*statement),
+                    Some(StatementFacts::ApprovePayment { transaction: said }) if said == transaction);
+                let quorum = self.owners.quorum();
+                let result = if says && !self.killed {
+                    let until = until.millis();
+                    self.waits
+                        .approved(*transaction, signers, quorum, until, run)
+                } else {
+                    Err(anyhow::anyhow!("{transaction}: another decision"))
+                };
+                self.must("O4", result);
+            }
+            EventBody::IntentsEnded {
+                transactions,
+                cause,
+            } => {
+                let result = transactions.iter().try_for_each(|transaction| {
+                    let wait = self.waits.ended(*transaction)?;
+                    wait.may_end(cause, event.clocks, self.killed, &self.ended, &self.owners)
+                });
+                self.must("O9", result);
+            }
+            EventBody::SpendCommitted(spend) => {
+                let result = self.spend(spend, event.clocks);
+                self.must("O2", result);
+            }
+            EventBody::Withdrawn {
+                statement, spend, ..
+            } => {
+                let result = self.withdrawal(*statement, spend);
+                self.must("O4", result);
+            }
+            EventBody::Credited {
+                sequence, amounts, ..
+            } => {
+                let result = self.credit(*sequence, amounts);
+                self.must("O4", result);
+            }
+            body => self.state(body, run),
+        }
+    }
+
+    /// What changes who may spend how much.
+    fn state(&mut self, body: &EventBody, run: u64) {
+        match body {
+            EventBody::WalletCreated {
+                wallet,
+                account,
+                networks,
+                first_nonce,
+                ..
+            } => {
+                self.wallets.insert(*wallet, (*account, networks.clone()));
+                for network in networks {
+                    self.nonces.insert((*wallet, *network), *first_nonce);
+                }
+            }
+            EventBody::PolicyAdopted {
+                statement,
+                epoch,
+                matures,
+                ..
+            } => self.adopted(*statement, *epoch, matures.millis(), run),
+            EventBody::SessionGranted {
+                session, statement, ..
+            } => match self.owners.facts(*statement) {
+                Some(StatementFacts::GrantSession { grant }) => {
+                    self.sessions.insert(*session, grant.clone());
+                }
+                _ => self.fail("O4", "a session without its grant"),
+            },
+            EventBody::SessionRevoked { session, .. } | EventBody::SessionExpired { session } => {
+                self.ended.insert(*session);
+            }
+            EventBody::OwnerSuspended {
+                owner,
+                policies,
+                sessions,
+                ..
+            } => {
+                self.ended.extend(sessions);
+                self.waits.void(*owner);
+                for adopted in &mut self.documents {
+                    if policies.contains(&adopted.document.epoch) {
+                        adopted.matures = None;
+                    }
+                }
+            }
+            EventBody::NonceAttested {
+                wallet,
+                chain,
+                next,
+                ..
+            } => {
+                self.outstanding.remove(&(*wallet, *chain));
+                let before = self.nonces.insert((*wallet, *chain), *next);
+                if before.is_some_and(|before| *next < before) {
+                    self.fail("O5", "an attestation lowered a nonce");
+                }
+            }
+            EventBody::Killed { epoch, .. } => {
+                if *epoch <= self.kill_epoch {
+                    self.fail("O5", "the kill epoch did not rise");
+                }
+                (self.killed, self.kill_epoch) = (true, *epoch);
+                let ended = &self.ended;
+                let sessions = self.sessions.keys().copied();
+                self.by_kill
+                    .extend(sessions.filter(|session| !ended.contains(session)));
+            }
+            EventBody::KillReleased {
+                statement,
+                epoch,
+                sessions,
+                ..
+            } => {
+                let said = matches!(self.owners.facts(*statement),
+                    Some(StatementFacts::ReleaseKill { epoch: said, .. }) if said == epoch);
+                if !said || *epoch != self.kill_epoch || self.waits.any() {
+                    self.fail("O6", "a release without its statement, or with what waited");
+                }
+                if sessions.iter().any(|session| !self.by_kill.remove(session)) {
+                    self.fail("O6", "a session came back that the kill had not ended");
+                }
+                self.ended.append(&mut self.by_kill);
+                // The owner resumes by a statement of its own.
+                (self.killed, self.frozen) = (false, true);
+            }
+            EventBody::Paused { wallet: None, .. } => self.frozen = true,
+            EventBody::Paused {
+                wallet: Some(wallet),
+                ..
+            } => {
+                self.paused.insert(*wallet);
+            }
+            EventBody::PauseReleased { wallet: None, .. } => self.frozen = false,
+            EventBody::PauseReleased {
+                wallet: Some(wallet),
+                ..
+            } => {
+                self.paused.remove(wallet);
+            }
+            EventBody::ClockStepped { .. } => self.closed = true,
+            EventBody::TimeStated { .. } => self.closed = false,
+            _ => {}
+        }
+    }
+
+    fn adopted(&mut self, statement: StatementId, epoch: u64, matures: u64, run: u64) {
+        let Some(StatementFacts::AdoptPolicy { document }) = self.owners.facts(statement) else {
+            return self.fail("O4", "a policy without its statement");
+        };
+        let Ok(document) = PolicyDocument::from_bytes(document) else {
+            return self.fail("O2", "a policy that cannot be read");
+        };
+        let newest = self.documents.last();
+        let before = newest.map_or(0, |adopted| adopted.document.epoch);
+        if epoch != document.epoch || epoch != before + 1 {
+            self.fail("O5", format!("policy epoch {epoch} after {before}"));
+        }
+        // Test networks only, or the first: at once. Else an hour at least, with the password.
+        let main = self
+            .wallets
+            .values()
+            .any(|(_, networks)| networks.iter().any(|network| !network.is_test_network()));
+        if main && before > 0 && matures < run + HOUR {
+            self.fail("O3", format!("policy {epoch} matures within the hour"));
+        }
+        self.owners.policy_changed();
+        self.documents.push(Adopted {
+            matures: Some(matures),
+            document,
+        });
+    }
+
+    /// A document binds until a later one has matured.
+    fn binding(&self, run: u64) -> impl Iterator<Item = &PolicyDocument> {
+        let matured = |adopted: &Adopted| adopted.matures.is_some_and(|matures| matures <= run);
+        let newest = self.documents.iter().rposition(matured);
+        let binding = self.documents.iter().skip(newest.unwrap_or(0));
+        binding.map(|adopted| &adopted.document)
+    }
+
+    /// Whether anything of this session and wallet may be let through now.
+    fn open_to(&self, session: SessionId, wallet: WalletId, wall: u64) -> Result<&SessionGrant> {
+        let stopped = self.killed || self.frozen || self.closed || self.paused.contains(&wallet);
+        ensure!(!stopped, "although stopped (O6)");
+        let ended = self.ended.contains(&session) || self.by_kill.contains(&session);
+        ensure!(!ended, "of an ended session (O6)");
+        let grant = self.sessions.get(&session).context("a granted session")?;
+        ensure!(grant.expires.millis() > wall, "of an expired session (O6)");
+        ensure!(grant.wallets.contains(&wallet), "the session's wallet");
+        Ok(grant)
+    }
+
+    fn opened(&mut self, intent: &waiaas_shared::intent::Intent, clocks: Clocks) -> Result<()> {
+        self.open_to(intent.session, intent.wallet, clocks.wall.millis())?;
+        let asked = self.asked.insert(intent.idempotency, intent.transaction);
+        ensure!(asked.is_none(), "one request opened two payments (O4)");
+        ensure!(!self.documents.is_empty(), "no policy bound");
+        let mut waits = std::mem::take(&mut self.waits);
+        let binding: Vec<_> = self.binding(clocks.run.millis()).collect();
+        let opened = waits.open(intent, clocks, &binding);
+        self.waits = waits;
+        opened
+    }
+
+    fn spend(&mut self, spend: &Spend, clocks: Clocks) -> Result<()> {
+        let (run, budget) = (clocks.run.millis(), clocks.budget.millis());
+        let session = spend.session.context("a session")?;
+        let grant = self
+            .open_to(session, spend.wallet, clocks.wall.millis())?
+            .clone();
+        let (account, networks) = self.wallets.get(&spend.wallet).context("a wallet")?.clone();
+        ensure!(networks.contains(&spend.chain), "a network of the wallet");
+        let outflow = outflow(account, &spend.unsigned)?;
+        let total = outflow.total();
+        let charged: Vec<_> = spend
+            .charges
+            .iter()
+            .map(|charge| (charge.asset, charge.amount.base_units()))
+            .collect();
+        ensure!(
+            charged == [(spend.chain.native_asset(), total)],
+            "charged {charged:?} for {total}"
+        );
+        self.next_nonce(spend, outflow.nonce)?;
+        self.session_allows(session, &grant, spend.chain, total)?;
+        let key = (spend.wallet, spend.chain);
+        let outstanding = self.outstanding.get(&key).copied().unwrap_or(0) + total;
+        let mut asks = Demand::default();
+        let mut bound = 0;
+        for document in self.binding(run) {
+            asks = asks.strictest(demand(&Case {
+                document,
+                spend,
+                outflow: &outflow,
+                grant: &grant,
+                session,
+                charged: &self.charged,
+                outstanding,
+                now: budget,
+            })?);
+            bound += 1;
+        }
+        ensure!(bound > 0, "no policy bound");
+        let again = self
+            .charged
+            .iter()
+            .any(|one| one.transaction == spend.transaction);
+        ensure!(!again, "signed twice (O4)");
+        let asked = self.asked.insert(spend.idempotency, spend.transaction);
+        ensure!(
+            asked.is_none_or(|asked| asked == spend.transaction),
+            "one request made two payments (O4)"
+        );
+        match self.waits.take(spend.transaction)? {
+            Some(wait) => wait.release(spend, &outflow, &asks, clocks, &self.owners)?,
+            None => {
+                ensure!(
+                    asks.tier <= Tier::Notify,
+                    "not at once: {:?} (O3)",
+                    asks.tier
+                );
+                ensure!(
+                    (asks.tier..=Tier::Notify).contains(&spend.tier),
+                    "recorded as {:?}",
+                    spend.tier
+                );
+            }
+        }
+        self.outstanding.insert(key, outstanding);
+        self.charged.push(Charged {
+            sequence: self.sequence,
+            transaction: spend.transaction,
+            wallet: spend.wallet,
+            chain: spend.chain,
+            session,
+            at: budget,
+            amount: total,
+            transfers: outflow.transfers,
+        });
+        Ok(())
+    }
+
+    fn session_allows(
+        &self,
+        session: SessionId,
+        grant: &SessionGrant,
+        chain: ChainId,
+        total: u128,
+    ) -> Result<()> {
+        let asset = chain.native_asset();
+        let limit = grant.limit(asset).context("the session's asset")?;
+        let own = || self.charged.iter().filter(|one| one.session == session);
+        let so_far: u128 = own()
+            .filter(|one| one.chain == chain)
+            .map(|one| one.amount)
+            .sum();
+        ensure!(
+            total <= limit.per_transaction.base_units(),
+            "the session's size"
+        );
+        ensure!(
+            so_far + total <= limit.total.base_units(),
+            "the session's total"
+        );
+        ensure!(
+            own().count() < usize::try_from(grant.count)?,
+            "the session's count"
+        );
+        Ok(())
+    }
+
+    fn next_nonce(&mut self, spend: &Spend, nonce: Option<u64>) -> Result<()> {
+        ensure!(nonce == spend.nonce, "another nonce than recorded");
+        if let Some(nonce) = nonce {
+            let next = self
+                .nonces
+                .get_mut(&(spend.wallet, spend.chain))
+                .context("a nonce")?;
+            ensure!(*next == nonce, "nonce {nonce}, not {next} (O5)");
+            *next += 1;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,221 @@
+//! Statements and who signed them, as the log tells: each was issued, signed in time by as many
+//! different owners as it takes, and used once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result, ensure};
+use waiaas_shared::event::EventBody;
+use waiaas_shared::ids::{OwnerId, StatementId};
+use waiaas_shared::intent::IntentEnd;
+use waiaas_shared::statement::StatementFacts;
+
+/// A text that was written.
+#[derive(Debug)]
+struct Issued {
+    facts: StatementFacts,
+    expires: u64,
+    used: bool,
+    /// A later policy voids what was read under an earlier one.
+    void: bool,
+}
+
+/// Everybody who may sign, and everything that they may sign.
+#[derive(Debug, Default)]
+pub(super) struct Owners {
+    issued: BTreeMap<StatementId, Issued>,
+    /// Owners, with whether they are suspended.
+    keys: BTreeMap<OwnerId, bool>,
+}
+
+impl Owners {
+    /// What a statement says.
+    pub(super) fn facts(&self, statement: StatementId) -> Option<&StatementFacts> {
+        self.issued.get(&statement).map(|issued| &issued.facts)
+    }
+
+    /// How many owners must sign: nothing here lives long enough to change it.
+    pub(super) const fn quorum(&self) -> usize {
+        1
+    }
+
+    pub(super) fn active(&self, owner: &OwnerId) -> bool {
+        self.keys.get(owner) == Some(&false)
+    }
+
+    /// Approvals that were written under an earlier policy are of no use any more.
+    pub(super) fn policy_changed(&mut self) {
+        self.void(|facts| matches!(facts, StatementFacts::ApprovePayment { .. }));
+    }
+
+    fn void(&mut self, of: impl Fn(&StatementFacts) -> bool) {
+        for issued in self.issued.values_mut() {
+            issued.void |= of(&issued.facts);
+        }
+    }
+
+    /// Judges the statement behind an event, if there is one.
+    pub(super) fn take(&mut self, body: &EventBody, wall: u64) -> Result<()> {
+        match body {
+            EventBody::StatementIssued {
+                statement,
+                facts,
+                expires,
+                ..
+            } => {
+                let issued = Issued {
+                    facts: facts.clone(),
+                    expires: expires.millis(),
+                    used: false,
+                    void: false,
+                };
+                let before = self.issued.insert(*statement, issued);
+                ensure!(before.is_none(), "{statement} was issued twice");
+                Ok(())
+            }
+            EventBody::OwnerEnrolled {
+                owner, statement, ..
+            } => {
+                ensure!(self.keys.is_empty(), "a second first owner");
+                self.keys.insert(*owner, false);
+                self.used(*statement, wall)
+            }
+            EventBody::OwnerSuspended {
+                owner,
+                statement,
+                signers,
+                ..
+            } => {
+                self.keys.insert(*owner, true);
+                // What was signed before it, and could loosen, is void.
+                self.void(|facts| !only_stops(facts));
+                match statement {
+                    Some(statement) => self.by_any(*statement, signers, wall),
+                    None => Ok(()),
+                }
+            }
+            EventBody::SuspensionLifted {
+                owner,
+                statement,
+                signers,
+            } => {
+                self.by_owners(*statement, signers, wall)?;
+                self.keys.insert(*owner, false);
+                Ok(())
+            }
+            EventBody::IntentsEnded {
+                cause: IntentEnd::Rejected { statement, signers },
+                ..
+            }
+            | EventBody::OwnerChangeCancelled {
+                statement, signers, ..
+            } => self.by_any(*statement, signers, wall),
+            // What was signed and kept back never undoes a later stop.
+            EventBody::Killed { .. } => {
+                self.void(|_| true);
+                Ok(())
+            }
+            EventBody::Paused { .. } => {
+                self.void(|facts| matches!(facts, StatementFacts::ReleasePause { .. }));
+                Ok(())
+            }
+            EventBody::AgentStopped { agent, .. } => {
+                let activates = StatementFacts::ActivateAgent { agent: *agent };
+                self.void(|facts| *facts == activates);
+                Ok(())
+            }
+            EventBody::OwnerChangeEffective { .. } | EventBody::OwnerChangeVoided { .. } => {
+                anyhow::bail!("72 hours cannot have passed here")
+            }
+            EventBody::PolicyAdopted {
+                statement, signers, ..
+            }
+            | EventBody::SessionGranted {
+                statement, signers, ..
+            }
+            | EventBody::Withdrawn {
+                statement, signers, ..
+            }
+            | EventBody::PauseReleased {
+                statement, signers, ..
+            }
+            | EventBody::KillReleased {
+                statement, signers, ..
+            }
+            | EventBody::NonceAttested {
+                statement, signers, ..
+            }
+            | EventBody::TimeStated {
+                statement, signers, ..
+            }
+            | EventBody::WithdrawalEnrolled {
+                statement, signers, ..
+            }
+            | EventBody::OwnerChangeScheduled {
+                statement, signers, ..
+            }
+            | EventBody::IntentApproved {
+                statement, signers, ..
+            }
+            | EventBody::Credited {
+                statement, signers, ..
+            }
+            | EventBody::Retired {
+                statement, signers, ..
+            }
+            | EventBody::WalletClosed {
+                statement, signers, ..
+            }
+            | EventBody::WalletRotated {
+                statement, signers, ..
+            }
+            | EventBody::AgentRegistered {
+                statement, signers, ..
+            }
+            | EventBody::AgentActivated {
+                statement, signers, ..
+            } => self.by_owners(*statement, signers, wall),
+            _ => Ok(()),
+        }
+    }
+
+    fn used(&mut self, statement: StatementId, wall: u64) -> Result<()> {
+        let issued = self.issued.get_mut(&statement);
+        let issued = issued.with_context(|| format!("{statement} was never issued"))?;
+        ensure!(issued.expires > wall, "{statement} had expired");
+        ensure!(!issued.void, "{statement} was void");
+        ensure!(!issued.used, "{statement} was used twice");
+        issued.used = true;
+        Ok(())
+    }
+
+    fn by_any(&mut self, statement: StatementId, signers: &[OwnerId], wall: u64) -> Result<()> {
+        self.used(statement, wall)?;
+        let known = signers.iter().all(|owner| self.keys.contains_key(owner));
+        ensure!(known && !signers.is_empty(), "{statement}: by no owner");
+        Ok(())
+    }
+
+    fn by_owners(&mut self, statement: StatementId, signers: &[OwnerId], wall: u64) -> Result<()> {
+        self.used(statement, wall)?;
+        let distinct: BTreeSet<_> = signers.iter().collect();
+        ensure!(
+            distinct.len() == signers.len() && distinct.len() >= self.quorum(),
+            "{statement}: {} of {} owners",
+            distinct.len(),
+            signers.len()
+        );
+        let all = signers.iter().all(|owner| self.active(owner));
+        ensure!(all, "{statement}: by somebody who is no owner now");
+        Ok(())
+    }
+}
+
+fn only_stops(facts: &StatementFacts) -> bool {
+    matches!(
+        facts,
+        StatementFacts::RejectPayment { .. }
+            | StatementFacts::CancelOwnerChange { .. }
+            | StatementFacts::SuspendOwner { .. }
+            | StatementFacts::GuardianStop { .. }
+    )
+}

@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""Proves that the signer's model test can fail: each mutant is a mistake that somebody could make in the
+product, and the random sequences of `core/tests/machine` must find it.
+
+    python3 tools/mutants/mutants.py [--sequences N] [--target FOLDER] [NUMBER ...]
+
+A copy of the sources gets every mutant at once, each behind a switch that a variable of the environment
+turns on, so that one build serves all of them. The checkout is not touched. Prints how many sequences each
+took; ends with 1 if one was not found, or if the sequences do not hold without any.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RULE = "shared/src/policy/rule/"
+CORE = "signer/src/core/"
+
+# What goes wrong, where, the product's text (once in its file), and the text with the mistake: there `@`
+# is true while the mutant is on. A mistake without `@` is an expression that stands for the product's.
+MUTANTS = [
+    ("per-transaction limit, one unit", RULE + "amounts.rs", "sum > *limit", "sum.base_units() > limit.base_units() + 1"),
+    ("window limit, one unit", RULE + "amounts.rs", "total <= limit", "total.base_units() <= limit.base_units() + 1"),
+    ("approve-up-to forgotten", RULE + "tiers.rs", "sum > *most", "false"),
+    ("thresholds, one unit", RULE + "tiers.rs", "sum > threshold", "sum.base_units() > threshold.base_units() + 1"),
+    ("cumulative tier, one unit", RULE + "tiers.rs", "total > entry.above", "total.base_units() > entry.above.base_units() + 1"),
+    ("cumulative tier without this payment", RULE + "tiers.rs", "measure.spent(entry.window, now).checked_add(sum)", "Some(measure.spent(entry.window, now))"),
+    ("delay-up-to forgotten", RULE + "tiers.rs", "above(limits.delay_up_to)", "false"),
+    ("counts, one payment", RULE + "counts.rs", "count >= most", "count > most"),
+    ("fee ceiling forgotten", RULE + "costs.rs", "total > ceiling", "false"),
+    ("outstanding cap forgotten", RULE + "costs.rs", "total.is_none_or(|total| total > cap)", "false"),
+    ("sign-only without leave", RULE + "costs.rs", "!case.payment.submit && !leave", "false"),
+    ("denied recipients may receive", RULE + "recipients.rs", "case.document.denies(*account)", "false"),
+    ("no payment is a first one", RULE + "recipients.rs", "!case.wallet.is_some_and(|wallet| wallet.has_paid(*account))", "false"),
+    ("global scope counts one wallet", RULE + "scopes.rs", "Self::Wallets(history.wallets().map(|(_, wallet)| wallet).collect())", "Self::Wallets(case.wallet.into_iter().collect())"),
+    ("bearer scope forgotten", RULE + "scopes.rs", "payment.bearer", "false"),
+    ("scope's delay forgotten", RULE + "scopes.rs", "findings.delay.max(rule.delay.unwrap_or_default())", "findings.delay"),
+    ("cool-down, one millisecond", RULE + "times.rs", "passed < pause", "passed.millis() + 1 < pause.millis()"),
+    ("hours forgotten", RULE + "times.rs", "!hours.iter().any(|hours| hours.contain(now))", "false"),
+    ("networks of a scope forgotten", RULE + "lists.rs", "networks.binary_search(&case.payment.chain).is_err()", "false"),
+    ("fees are not charged", "shared/src/policy/evaluate.rs", "sum.checked_add(effect.amount()).ok_or(Code::Overflow)", "if effect.is_cost() { Ok(*sum) } else { sum.checked_add(effect.amount()).ok_or(Code::Overflow) }"),
+    ("document's delay forgotten", "shared/src/policy/evaluate.rs", "findings.delay.max(document.delay)", "findings.delay"),
+    ("the mildest tier wins", "shared/src/policy/evaluate.rs", "self.tier.max(other.tier)", "self.tier.min(other.tier)"),
+    ("the shortest delay wins", "shared/src/policy/evaluate.rs", "self.delay.max(other.delay)", "self.delay.min(other.delay)"),
+    ("every violation only asks", "shared/src/policy/evaluate.rs", "findings.violations.iter().any(|broken| !asks(broken.code))", "false"),
+    ("a charge leaves a bucket early", "shared/src/policy/windows.rs", "end(window, bucket.index) > kept_from", "end(window, bucket.index) > kept_from.saturating_add(window.bucket())"),
+    ("recipients' charges forgotten", "shared/src/policy/history.rs", "usage.charge(at, amount);", "if !@ { usage.charge(at, amount); }"),
+    ("session count, one payment", "shared/src/session.rs", "usage.count >= self.count", "usage.count > self.count"),
+    ("session total forgotten", "shared/src/session.rs", "total > limit.total", "false"),
+    ("session's charges forgotten", CORE + "apply.rs", "session.history.charge(at, &charges);", "if !@ { session.history.charge(at, &charges); }"),
+    ("maturity is not waited for", CORE + "decide_policy.rs", "    } else {\n        longest\n    };", "    } else if @ {\n        Millis::default()\n    } else {\n        longest\n    };"),
+    ("the newest document alone binds", CORE + "state.rs", "policy.matures <= now)", "policy.matures <= now || @)"),
+    ("a delay is not waited for", CORE + "decide_intent.rs", "= intent.wait\n        && ready > now.run", "= intent.wait\n        && !@\n        && ready > now.run"),
+    ("a longer delay adopted meanwhile is ignored", CORE + "decide_intent.rs", "verdict.tier == Tier::Delay && ready > now.run", "false"),
+    ("an approval is not needed", CORE + "decide_intent.rs", "approved < usize::from(quorum)", "false"),
+    ("waits never end", CORE + "decide_intent.rs", "open.intent.expires <= now.wall", "false"),
+    ("another effect is released", CORE + "decide_intent.rs", "!decide_spend::does_exactly(&transaction, &intent.transfer())", "false"),
+    ("a dearer fee is released", CORE + "decide_intent.rs", "transaction.fee_max() > intent.fee_ceiling", "false"),
+    ("kill and pause ignored at release", CORE + "decide_intent.rs", "state.stopped()", "state.stopped().filter(|_| false)"),
+    ("kill and pause ignored at replay", CORE + "decide_spend.rs", "let spend = &prior.spend;\n    if let Some(code) = state.stopped()", "let spend = &prior.spend;\n    if let Some(code) = state.stopped().filter(|_| !@)"),
+    ("a raised tier ignored at replay", CORE + "decide_spend.rs", "verdict.tier > spend.tier.max(Tier::Notify)", "false"),
+    ("a request's nonce twice", CORE + "decide_spend.rs", ".contains_key(&(request.session, proof.nonce.clone()))", ".contains_key(&(request.session, proof.nonce.clone()))\n            && !@"),
+    ("an idempotency key for another body", CORE + "decide_spend.rs", "*used.body() != body_digest", "false"),
+    ("request signatures do not age", CORE + "decide_spend.rs", "apart > SKEW", "false"),
+    ("a withdrawal ahead of the nonces", CORE + "decide_spend.rs", "issued < known.attested || issued > known.next", "issued < known.attested"),
+    ("a nonce given twice", CORE + "apply.rs", "nonce.next = nonce.next.max(issued.saturating_add(1));", "if !@ { nonce.next = nonce.next.max(issued.saturating_add(1)); }"),
+    ("kill leaves sessions", CORE + "apply.rs", "session.killed = true;", "session.killed = true;\n                    if @ { session.state = SessionState::Active; }"),
+    ("approvals outlive a new policy", CORE + "apply.rs", "!matches!(facts, StatementFacts::ApprovePayment { .. })", "true"),
+    ("a credit twice", CORE + "apply.rs", "state.credited.insert(*sequence);", "if !@ { state.credited.insert(*sequence); }"),
+    ("a credit above its charge", CORE + "decide_credit.rs", "given.amount <= charge.amount", "true"),
+    ("a pause leaves its releases", CORE + "apply.rs", "set_paused(state, *wallet, true);\n            void_releases(state);", "set_paused(state, *wallet, true);\n            if !@ { void_releases(state); }"),
+    ("statements while killed", CORE + "decide_statement.rs", "state.kill.phase == KillPhase::Activated && !releases", "false"),
+    ("one owner is a quorum", CORE + "decide_owner.rs", "signers.len() < count(state.owners.quorum)", "signers.is_empty()"),
+    ("one key twice is two", CORE + "decide_owner.rs", "signers.dedup();", "if !@ { signers.dedup(); }"),
+    ("changes of owners do not wait", CORE + "decide_owner.rs", "        change,\n        effective: now.run.after(DELAY),", "        change,\n        effective: if @ { now.run } else { now.run.after(DELAY) },"),
+    ("a suspension leaves approvals", CORE + "apply_owner.rs", "void_approvals(state, |signers| signers.contains(&owner));", "if !@ { void_approvals(state, |signers| signers.contains(&owner)); }"),
+    ("a session at its end", CORE + "decide_session.rs", "found.grant.expires <= now.wall", "found.grant.expires < now.wall"),
+    ("grants above the ceiling", CORE + "decide_session.rs", "limit.per_transaction > ceiling", "false"),
+    ("suspend counts for delays", CORE + "clock.rs", "run: self.clocks.run.after(Millis::from_millis(ran)),", "run: self.clocks.run.after(Millis::from_millis(if @ { passed } else { ran })),"),
+    ("clock steps are not seen", CORE + "clock.rs", "reading.wall.abs_diff(expected) > STEP_WHILE_RUNNING.millis()", "false"),
+]
+
+SWITCH = """
+/// Whether a mutant is on.
+#[doc(hidden)]
+pub fn mutant(number: u32) -> bool {
+    static ON: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
+    let on = || std::env::var("WAIAAS_MUTANT").ok().and_then(|text| text.parse().ok());
+    *ON.get_or_init(|| on().unwrap_or(0)) == number
+}
+"""
+
+
+def copy(folder):
+    """The checkout's own files, with every mutant behind its switch."""
+    shutil.rmtree(folder, ignore_errors=True)
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True)
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    with open(folder / "shared/src/lib.rs", "a", encoding="utf-8") as library:
+        library.write(SWITCH)
+    for number, (what, name, before, after) in enumerate(MUTANTS, 1):
+        path = folder / name
+        text = path.read_text(encoding="utf-8")
+        if text.count(before) != 1:
+            sys.exit(f"{what}: its place in {name} is there {text.count(before)} times")
+        crate = "crate" if name.startswith("shared/") else "waiaas_shared"
+        switch = f"{crate}::mutant({number})"
+        if "@" in after:
+            changed = after.replace("@", switch)
+        else:
+            changed = f"(if {switch} {{ {after} }} else {{ {before} }})"
+        path.write_text(text.replace(before, changed), encoding="utf-8")
+
+
+def build(folder, target):
+    """The test program."""
+    command = ["cargo", "test", "--locked", "--package", "waiaas-signer", "--lib", "--no-run"]
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(target)}
+    built = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    found = re.search(r"Executable .*\((.*)\)", built.stderr)
+    if built.returncode != 0 or not found:
+        sys.exit(built.stderr)
+    return folder / found.group(1)
+
+
+def run(program, folder, number, sequences):
+    """The sequence that finds a mutant, or none."""
+    environment = {**os.environ, "WAIAAS_MUTANT": str(number), "WAIAAS_SEEDS": f"0-{sequences}", "RUST_BACKTRACE": "0"}
+    command = [program, "--ignored", "machine::more_sequences", "--nocapture"]
+    done = subprocess.run(command, cwd=folder / "signer", env=environment, capture_output=True, text=True)
+    found = re.search(r"^sequence (\d+) failed", done.stderr, re.MULTILINE)
+    if not found and done.returncode != 0:
+        sys.exit(done.stdout + done.stderr)
+    return int(found.group(1)) if found else None
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--sequences", type=int, default=10_000)
+    arguments.add_argument("--target", type=pathlib.Path, default=ROOT / "target/mutants")
+    arguments.add_argument("numbers", type=int, nargs="*")
+    given = arguments.parse_args()
+    folder = given.target / "source"
+    copy(folder)
+    program = build(folder, given.target)
+    missed = 0
+    if run(program, folder, 0, min(given.sequences, 1000)) is not None:
+        sys.exit("the sequences fail without a mutant")
+    for number, (what, name, _, _) in enumerate(MUTANTS, 1):
+        if given.numbers and number not in given.numbers:
+            continue
+        found = run(program, folder, number, given.sequences)
+        missed += found is None
+        took = "NOT FOUND" if found is None else f"found after {found + 1:5} sequences"
+        print(f"{number:3} {took:28} {what} ({name})", flush=True)
+    sys.exit(1 if missed else 0)
+
+
+if __name__ == "__main__":
+    main()
