@@ -20,12 +20,10 @@ const LISTED: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
 const STRANGER: &str = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359";
 const WALLET: WalletId = WalletId::from_bytes([1; 16]);
 const SESSION: SessionId = SessionId::from_bytes([2; 16]);
-/// A Monday, 00:00 UTC.
 const MONDAY: u64 = 1_795_392_000_000;
 const HOUR: u64 = 3_600_000;
 const FEE: u128 = 1;
 
-/// A log that grows; time passes as the test says.
 #[derive(Default)]
 struct Log {
     events: Vec<Event>,
@@ -34,7 +32,6 @@ struct Log {
 }
 
 impl Log {
-    /// One whose first document binds at once.
     fn under(document: &PolicyDocument) -> Self {
         let mut log = Self::default();
         log.adopt(document, 0);
