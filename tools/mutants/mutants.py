@@ -48,7 +48,7 @@ MUTANTS = [
     ("the mildest tier wins", "shared/src/policy/evaluate.rs", "self.tier.max(other.tier)", "self.tier.min(other.tier)"),
     ("the shortest delay wins", "shared/src/policy/evaluate.rs", "self.delay.max(other.delay)", "self.delay.min(other.delay)"),
     ("every violation only asks", "shared/src/policy/evaluate.rs", "findings.violations.iter().any(|broken| !asks(broken.code))", "false"),
-    ("a charge leaves a bucket early", "shared/src/policy/windows.rs", "end(window, bucket.index) > kept_from", "end(window, bucket.index) > kept_from.saturating_add(window.bucket())"),
+    ("a charge leaves a bucket early", "shared/src/policy/windows.rs", "now.millis() < window.length().millis() || end(window, bucket.index) > kept_from", "now.millis() < window.length().millis() || end(window, bucket.index) > kept_from.saturating_add(window.bucket())"),
     ("recipients' charges forgotten", "shared/src/policy/history.rs", "usage.charge(at, amount);", "if !@ { usage.charge(at, amount); }"),
     ("session count, one payment", "shared/src/session.rs", "usage.count >= self.count", "usage.count > self.count"),
     ("session total forgotten", "shared/src/session.rs", "total > limit.total", "false"),
@@ -64,22 +64,22 @@ MUTANTS = [
     ("kill and pause ignored at release", CORE + "decide_intent.rs", "state.stopped()", "state.stopped().filter(|_| false)"),
     ("kill and pause ignored at replay", CORE + "decide_spend.rs", "let spend = &prior.spend;\n    if let Some(code) = state.stopped()", "let spend = &prior.spend;\n    if let Some(code) = state.stopped().filter(|_| !@)"),
     ("a raised tier ignored at replay", CORE + "decide_spend.rs", "verdict.tier > spend.tier.max(Tier::Notify)", "false"),
-    ("a request's nonce twice", CORE + "decide_spend.rs", ".contains_key(&(request.session, proof.nonce.clone()))", ".contains_key(&(request.session, proof.nonce.clone()))\n            && !@"),
+    ("a request's nonce twice", CORE + "proof.rs", ".contains_key(&(session, proof.nonce.clone())) =>", ".contains_key(&(session, proof.nonce.clone()))\n                && !@ =>"),
     ("an idempotency key for another body", CORE + "decide_spend.rs", "*used.body() != body_digest", "false"),
-    ("request signatures do not age", CORE + "decide_spend.rs", "apart > SKEW", "false"),
+    ("request signatures do not age", CORE + "proof.rs", "apart > SKEW", "false"),
     ("a withdrawal ahead of the nonces", CORE + "decide_spend.rs", "issued < known.attested || issued > known.next", "issued < known.attested"),
-    ("a nonce given twice", CORE + "apply.rs", "nonce.next = nonce.next.max(issued.saturating_add(1));", "if !@ { nonce.next = nonce.next.max(issued.saturating_add(1)); }"),
+    ("a nonce given twice", CORE + "wallet.rs", "nonce.next = nonce.next.max(issued.saturating_add(1));", "if !@ { nonce.next = nonce.next.max(issued.saturating_add(1)); }"),
     ("kill leaves sessions", CORE + "apply.rs", "session.killed = true;", "session.killed = true;\n                    if @ { session.state = SessionState::Active; }"),
     ("approvals outlive a new policy", CORE + "apply.rs", "!matches!(facts, StatementFacts::ApprovePayment { .. })", "true"),
     ("a credit twice", CORE + "apply.rs", "state.credited.insert(*sequence);", "if !@ { state.credited.insert(*sequence); }"),
     ("a credit above its charge", CORE + "decide_credit.rs", "given.amount <= charge.amount", "true"),
-    ("a pause leaves its releases", CORE + "apply.rs", "set_paused(state, *wallet, true);\n            void_releases(state);", "set_paused(state, *wallet, true);\n            if !@ { void_releases(state); }"),
+    ("a pause leaves its releases", CORE + "apply.rs", "set_wallet_paused(state, *wallet, true);\n                void_releases(state);", "set_wallet_paused(state, *wallet, true);\n                if !@ { void_releases(state); }"),
     ("statements while killed", CORE + "decide_statement.rs", "state.kill.phase == KillPhase::Activated && !releases", "false"),
     ("one owner is a quorum", CORE + "decide_owner.rs", "signers.len() < count(state.owners.quorum)", "signers.is_empty()"),
     ("one key twice is two", CORE + "decide_owner.rs", "signers.dedup();", "if !@ { signers.dedup(); }"),
     ("changes of owners do not wait", CORE + "decide_owner.rs", "        change,\n        effective: now.run.after(DELAY),", "        change,\n        effective: if @ { now.run } else { now.run.after(DELAY) },"),
     ("a suspension leaves approvals", CORE + "apply_owner.rs", "void_approvals(state, |signers| signers.contains(&owner));", "if !@ { void_approvals(state, |signers| signers.contains(&owner)); }"),
-    ("a session at its end", CORE + "decide_session.rs", "found.grant.expires <= now.wall", "found.grant.expires < now.wall"),
+    ("a session at its end", CORE + "decide_session.rs", "found.ends <= now.wall", "found.ends < now.wall"),
     ("grants above the ceiling", CORE + "decide_session.rs", "limit.per_transaction > ceiling", "false"),
     ("suspend counts for delays", CORE + "clock.rs", "run: self.clocks.run.after(Millis::from_millis(ran)),", "run: self.clocks.run.after(Millis::from_millis(if @ { passed } else { ran })),"),
     ("clock steps are not seen", CORE + "clock.rs", "reading.wall.abs_diff(expected) > STEP_WHILE_RUNNING.millis()", "false"),
@@ -135,11 +135,18 @@ def run(program, folder, number, sequences):
     """The sequence that finds a mutant, or none."""
     environment = {**os.environ, "WAIAAS_MUTANT": str(number), "WAIAAS_SEEDS": f"0-{sequences}", "RUST_BACKTRACE": "0"}
     command = [program, "--ignored", "machine::more_sequences", "--nocapture"]
-    done = subprocess.run(command, cwd=folder / "signer", env=environment, capture_output=True, text=True)
-    found = re.search(r"^sequence (\d+) failed", done.stderr, re.MULTILINE)
-    if not found and done.returncode != 0:
-        sys.exit(done.stdout + done.stderr)
-    return int(found.group(1)) if found else None
+    with subprocess.Popen(command, cwd=folder / "signer", env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as test:
+        said = []
+        for line in test.stderr:
+            found = re.match(r"sequence (\d+) failed", line)
+            if found:
+                # It would go on to cut its steps down.
+                test.kill()
+                return int(found.group(1))
+            said.append(line)
+    if test.returncode != 0:
+        sys.exit("".join(said))
+    return None
 
 
 def main():

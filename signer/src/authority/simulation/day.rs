@@ -362,11 +362,7 @@ fn a_day_of_the_starter_policy() {
     let starter = day.adopted.last().expect("one").document.as_ref().clone();
     let mut strict = starter.clone();
     strict.epoch += 1;
-    for rule in strict
-        .assets
-        .iter_mut()
-        .filter(|rule| rule.symbol == "USDC")
-    {
+    for rule in &mut strict.assets {
         rule.per_transaction = rule.per_transaction.min(Amount::from_base_units(2 * UNIT));
         rule.approve_up_to = rule.approve_up_to.min(rule.per_transaction);
         rule.delay_up_to = rule.delay_up_to.min(rule.per_transaction);

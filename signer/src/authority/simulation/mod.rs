@@ -68,8 +68,6 @@ fn is_no_idle_run(counts: &BTreeMap<String, u64>) {
         "intent_not_ready",
         "intent_not_approved",
         "cool_down",
-        "payment_count",
-        "outside_hours",
         "storage_full",
         "hour_limit",
         "day_limit",

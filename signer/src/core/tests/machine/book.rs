@@ -248,8 +248,15 @@ impl Book {
         }
         found.extend(self.adopted.iter().filter_map(|one| one.matures));
         found.extend(self.owners.pending.iter().map(|one| one.effective));
-        let leaving = self.charges.leaving(now.budget);
-        found.extend(leaving.iter().map(|at| now.run + at - now.budget));
+        let mut budgets = self.charges.leaving(now.budget);
+        let last = self.charges.last(None, &|_| true);
+        for scope in self.binding().iter().flat_map(|one| &one.document.scopes) {
+            // Where a pause between two payments ends.
+            let pause = scope.cool_down.zip(last);
+            budgets.extend(pause.map(|(pause, last)| last + pause.millis()));
+        }
+        budgets.retain(|at| *at > now.budget);
+        found.extend(budgets.iter().map(|at| now.run + at - now.budget));
         let ends = self.drafts.values().map(|draft| draft.expires);
         let expiries = self.sessions.iter().map(|one| one.grant.expires.millis());
         let walls = ends.chain(expiries).filter(|at| *at > now.wall);

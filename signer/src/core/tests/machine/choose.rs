@@ -1,8 +1,10 @@
 //! The next step, by chance, with a leaning towards what is deep: service comes back after a stop, what
 //! waits is approved and released, and time runs to where something changes.
 
+use waiaas_shared::statement::StatementFacts;
+
 use super::book::{Book, Kill, Standing};
-use super::setup::say;
+use super::setup::{say, well};
 use super::step::{Again, Door, Forged, Pay, Say, Size, Spoilt, Step, What};
 use super::time::Passing;
 use crate::model::random::Random;
@@ -124,12 +126,26 @@ fn heal(random: &mut Random, book: &Book) -> Option<Step> {
         let beside = i64::try_from(random.below(1000)).expect("small");
         return Some(say(What::StateTime { beside }, quorum));
     }
-    if book.frozen {
-        return Some(say(What::ReleasePause { wallet: None }, quorum));
-    }
-    if let Some(wallet) = book.wallets.iter().position(|wallet| wallet.paused) {
-        let wallet = Some(wallet);
-        return Some(say(What::ReleasePause { wallet }, quorum));
+    let paused = book.wallets.iter().position(|wallet| wallet.paused);
+    if book.frozen || paused.is_some() {
+        let wallet = if book.frozen { None } else { paused };
+        // One that is kept back, and a pause after it.
+        let mut kept = book.drafts.values();
+        let kept = kept
+            .any(|draft| !draft.void && matches!(draft.facts, StatementFacts::ReleasePause { .. }));
+        return Some(match random.below(5) {
+            0 if kept => Step::Pause {
+                wallet,
+                admin: true,
+            },
+            0 => Step::Say(Say {
+                what: What::ReleasePause { wallet },
+                draft_admin: true,
+                keep: true,
+                door: well(quorum),
+            }),
+            _ => say(What::ReleasePause { wallet }, quorum),
+        });
     }
     let wall = book.now().wall;
     let usable = book

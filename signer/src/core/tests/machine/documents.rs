@@ -59,6 +59,15 @@ pub(super) fn first(kind: u64, names: &Names) -> PolicyDocument {
             fee_ceiling: Some(units(50_000)),
             outstanding: evm.then_some(units(4_000_000)),
             price: Some(UsdPrice(2_500_000)),
+            cumulative: if kind.is_multiple_of(3) {
+                vec![Cumulative {
+                    window: Window::Day,
+                    above: units(300_000),
+                    tier: Tier::Approval,
+                }]
+            } else {
+                Vec::new()
+            },
             ..AssetRule::closed(
                 chain.native_asset(),
                 "COIN",
@@ -138,7 +147,7 @@ fn change(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
         }
         7 => {
             let entry = contact(some(random, &[EVM, solana()]), 1);
-            let known = document.recipients.iter().any(|one| *one == entry);
+            let known = document.recipients.contains(&entry);
             if known {
                 document.recipients.retain(|one| *one != entry);
                 for scope in &mut document.scopes {

@@ -239,14 +239,14 @@ impl Run {
                 if spend.tier > Tier::Notify {
                     return Err(format!("{:?} was signed at once", spend.tier));
                 }
-                let asking = request.asking.clone().map_err(|code| format!("{code:?}"))?;
+                let asking = request.asking.map_err(|code| format!("{code:?}"))?;
                 self.remember_request(&request, spend.transaction);
                 self.signed(&order, spend, asking)
             }
             (Some(Outcome::Waiting(_)), [EventBody::IntentOpened(intent)]) => {
                 let said = said.ok_or("opened twice")?;
                 within(intent.tier(), &said)?;
-                let asking = request.asking.clone().map_err(|code| format!("{code:?}"))?;
+                let asking = request.asking.map_err(|code| format!("{code:?}"))?;
                 self.remember_request(&request, intent.transaction);
                 self.opened(intent, &asking, &said)
             }

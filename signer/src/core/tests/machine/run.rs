@@ -26,6 +26,8 @@ use crate::core::step;
 use crate::model::policy::Moment;
 
 pub(super) type Checked<T = ()> = Result<T, String>;
+/// What came of a command: its outcome, or the codes of its refusal.
+type Came = Result<Outcome, BTreeSet<Code>>;
 
 pub(super) const SIGNER: SignerId = SignerId::from_bytes([5; 16]);
 
@@ -166,10 +168,7 @@ impl Run {
     }
 
     /// One command; the events it left behind those that close the clock or are due by themselves.
-    pub(super) fn command(
-        &mut self,
-        command: &Command,
-    ) -> Checked<(Vec<EventBody>, Result<Outcome, BTreeSet<Code>>)> {
+    pub(super) fn command(&mut self, command: &Command) -> Checked<(Vec<EventBody>, Came)> {
         let context = self.context();
         if self.keeper.stepped() && !self.state.clock_closed() && self.state.created() {
             let seen = self.keeper.seen();

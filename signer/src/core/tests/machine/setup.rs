@@ -26,7 +26,7 @@ use crate::model::people::{EVM, MAIN, account, solana};
 pub(super) const WORLDS: u64 = 16;
 
 pub(super) fn world(seed: u64) -> Checked<Run> {
-    static MADE: [OnceLock<Checked<Run>>; WORLDS as usize] = [const { OnceLock::new() }; 16];
+    static MADE: [OnceLock<Checked<Run>>; 16] = [const { OnceLock::new() }; 16];
     let place = usize::try_from(seed % WORLDS).expect("few");
     MADE[place].get_or_init(|| make(seed % WORLDS)).clone()
 }
