@@ -4,14 +4,17 @@ use serde_json::{Value, json};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::AssetId;
 use waiaas_shared::effect::Effect;
-use waiaas_shared::event::{EventBody, Origin, Spend};
+use waiaas_shared::event::{EventBody, Origin, Replaces, Spend};
 use waiaas_shared::ids::SessionId;
 use waiaas_shared::intent::{Intent, IntentEnd, Wait};
 use waiaas_shared::policy::alarm::{Condition, Subject, Trigger};
 use waiaas_shared::policy::items::alarm_in_words as in_words;
 
+use crate::event_about::About;
+use crate::names::Names;
+
 /// The kind's name and one line about the event.
-pub(crate) fn words(body: &EventBody) -> (&'static str, String) {
+pub(crate) fn words(body: &EventBody, names: &Names) -> (&'static str, String) {
     match body {
         EventBody::Created { signer } => ("Created", signer.to_string()),
         EventBody::Unlocked {
@@ -80,8 +83,8 @@ pub(crate) fn words(body: &EventBody) -> (&'static str, String) {
             ("SessionRevoked", format!("{session}, {}", by(*origin)))
         }
         EventBody::SessionExpired { session } => ("SessionExpired", session.to_string()),
-        EventBody::SpendCommitted(spend) => ("SpendCommitted", payment(spend)),
-        EventBody::Withdrawn { spend, .. } => ("Withdrawn", payment(spend)),
+        EventBody::SpendCommitted(spend) => ("SpendCommitted", payment(spend, names)),
+        EventBody::Withdrawn { spend, .. } => ("Withdrawn", payment(spend, names)),
         EventBody::Paused { wallet, origin } => {
             let what = wallet.map_or_else(|| "everything".to_owned(), |wallet| wallet.to_string());
             ("Paused", format!("{what}, {}", by(*origin)))
@@ -146,7 +149,7 @@ pub(crate) fn words(body: &EventBody) -> (&'static str, String) {
         } => {
             let amounts: Vec<_> = amounts
                 .iter()
-                .map(|given| format!("{} base units of {}", given.amount, given.asset))
+                .map(|given| names.amount(given.asset, given.amount))
                 .collect();
             (
                 "Credited",
@@ -222,7 +225,7 @@ pub(crate) fn words(body: &EventBody) -> (&'static str, String) {
                 session.map_or_else(|| "no session".to_owned(), |session| session.to_string());
             ("DenialsCounted", format!("{count} of {code}, {whose}"))
         }
-        EventBody::IntentOpened(intent) => ("IntentOpened", waits(intent)),
+        EventBody::IntentOpened(intent) => ("IntentOpened", waits(intent, names)),
         EventBody::IntentApproved {
             transaction,
             signers,
@@ -308,7 +311,7 @@ fn list(names: &[impl ToString]) -> String {
     names.join(" ")
 }
 
-fn waits(intent: &Intent) -> String {
+fn waits(intent: &Intent, names: &Names) -> String {
     let wait = match intent.wait {
         Wait::Delay { ready } => {
             let delay = ready.since(intent.opened).millis();
@@ -321,105 +324,95 @@ fn waits(intent: &Intent) -> String {
             )
         }
     };
+    let native = intent.asset.chain().native_asset();
     format!(
-        "{} from {}: {} base units of {} to {}, fee up to {}, {wait}, until {}",
+        "{} to {}, fee up to {}, {wait}, until {}; {} from {}{}",
+        names.amount(intent.asset, intent.amount),
+        names.account(intent.asset, intent.to),
+        names.amount(native, intent.fee_ceiling),
+        intent.expires,
         intent.transaction,
         intent.wallet,
-        intent.amount,
-        intent.asset,
-        intent.to,
-        intent.fee_ceiling,
-        intent.expires
+        replaces(intent.replaces),
     )
 }
 
-fn payment(spend: &Spend) -> String {
+fn replaces(earlier: Option<Replaces>) -> String {
+    earlier.map_or_else(String::new, |earlier| {
+        format!(", replaces {}", earlier.transaction)
+    })
+}
+
+fn payment(spend: &Spend, names: &Names) -> String {
     let effects: Vec<_> = spend
         .effects
         .iter()
         .map(|effect| match effect {
-            Effect::Transfer { asset, to, amount } => {
-                format!("{amount} base units of {asset} to {to}")
-            }
-            Effect::Fee { max, .. } => format!("fee up to {max}"),
+            Effect::Transfer { asset, to, amount } => format!(
+                "{} to {}",
+                names.amount(*asset, *amount),
+                names.account(*asset, *to)
+            ),
+            Effect::Fee { asset, max } => format!("fee up to {}", names.amount(*asset, *max)),
             Effect::Approval {
                 asset,
                 spender,
                 amount,
-            } => format!("leave for {spender} to take {amount} base units of {asset}"),
-            Effect::Rent { amount, .. } => format!("rent of {amount}"),
+            } => format!(
+                "leave for {} to take {}",
+                names.account(*asset, *spender),
+                names.amount(*asset, *amount)
+            ),
+            Effect::Rent { asset, amount } => format!("rent of {}", names.amount(*asset, *amount)),
             Effect::Call {
                 target,
                 asset,
                 value,
                 ..
-            } => format!("call of {target} with up to {value} base units of {asset}"),
+            } => format!(
+                "call of {target} with up to {}",
+                names.amount(*asset, *value)
+            ),
         })
         .collect();
     let nonce = spend
         .nonce
         .map_or_else(String::new, |nonce| format!(", nonce {nonce}"));
+    let sent = if spend.submit { "" } else { ", not sent" };
     format!(
-        "{} from {}: {}{nonce}, {}",
+        "{}, {}; {} from {}{nonce}{sent}{}",
+        effects.join(", "),
+        spend.tier.as_str(),
         spend.transaction,
         spend.wallet,
-        effects.join(", "),
-        spend.tier.as_str()
+        replaces(spend.replaces),
     )
 }
 
 /// For programs: kind, words, and the identifiers worth filtering by.
-pub(crate) fn machine(sequence: u64, wall_millis: u64, body: &EventBody) -> Value {
-    let (kind, text) = words(body);
-    let (session, wallet, transaction) = match body {
-        EventBody::SessionGranted { session, .. }
-        | EventBody::SessionRevoked { session, .. }
-        | EventBody::SessionRenewed { session, .. }
-        | EventBody::SessionExpired { session }
-        | EventBody::SessionSuspended { session }
-        | EventBody::SessionResumed { session, .. }
-        | EventBody::DenialNoted { session, .. } => (Some(*session), None, None),
-        EventBody::AlarmRaised {
-            session, subject, ..
-        } => match subject {
-            Subject::Session(session) => (Some(*session), None, None),
-            Subject::Wallet(wallet) => (*session, Some(*wallet), None),
-            Subject::Everything => (None, None, None),
-        },
-        EventBody::DenialsCounted { session, .. } => (*session, None, None),
-        EventBody::Credited {
-            session, wallet, ..
-        } => (Some(*session), Some(*wallet), None),
-        EventBody::WalletCreated { wallet, .. }
-        | EventBody::WalletClosed { wallet, .. }
-        | EventBody::WalletRotated { wallet, .. }
-        | EventBody::NonceAttested { wallet, .. } => (None, Some(*wallet), None),
-        EventBody::Paused { wallet, .. } | EventBody::PauseReleased { wallet, .. } => {
-            (None, *wallet, None)
-        }
-        EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
-            (spend.session, Some(spend.wallet), Some(spend.transaction))
-        }
-        EventBody::IntentOpened(intent) => (
-            Some(intent.session),
-            Some(intent.wallet),
-            Some(intent.transaction),
-        ),
-        EventBody::IntentApproved { transaction, .. } => (None, None, Some(*transaction)),
-        // Several are named in the words.
-        EventBody::IntentsEnded { transactions, .. } => match transactions.as_slice() {
-            [only] => (None, None, Some(*only)),
-            _ => (None, None, None),
-        },
-        _ => (None, None, None),
+pub(crate) fn machine(
+    sequence: u64,
+    wall_millis: u64,
+    kind: &str,
+    text: String,
+    about: &About,
+) -> Value {
+    // Several are named in the words.
+    let transaction = match about.transactions.as_slice() {
+        [only] => Some(*only),
+        _ => None,
     };
     json!({
         "sequence": sequence,
         "unix_millis": wall_millis,
         "kind": kind,
         "text": text,
-        "session": session,
-        "wallet": wallet,
+        "session": about.session,
+        "wallet": about.wallet,
         "transaction": transaction,
     })
 }
+
+#[cfg(test)]
+#[path = "event_words_tests.rs"]
+mod tests;

@@ -30,16 +30,27 @@ pub(crate) struct Follower {
     verifier: Verifier,
     seen: Option<Head>,
     note: Option<String>,
+    heads: Heads,
+}
+
+/// Which signatures over heads are verified. The hashes of all events are, always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heads {
+    /// Every one.
+    Every,
+    /// The last one, which covers every event before it. The others must name the hashes of the chain.
+    Last,
 }
 
 impl Follower {
     /// At the genesis of the pinned log.
-    pub(crate) fn new(home: &Home, pin: Pin) -> Result<Self, Failure> {
+    pub(crate) fn new(home: &Home, pin: Pin, heads: Heads) -> Result<Self, Failure> {
         Ok(Self {
             pin,
             verifier: Verifier::new(pin.signer, pin.log_key),
             seen: pin.last_seen(home)?,
             note: None,
+            heads,
         })
     }
 
@@ -61,16 +72,33 @@ impl Follower {
             }
             Part::Head(note) => {
                 let signed: SignedHead = note.parse().map_err(broken)?;
-                self.verifier.signed_head(&signed).map_err(broken)?;
+                let head = signed.head_unverified();
+                match self.heads {
+                    Heads::Every => self.verifier.signed_head(&signed).map_err(broken)?,
+                    Heads::Last if head == self.verifier.head() => {}
+                    Heads::Last => return Err(broken(LogError::Head(head.sequence))),
+                }
                 self.note = Some(note.clone());
                 Ok(())
             }
         }
     }
 
+    /// The verified end of a part of the log: signed, and possibly before what was seen.
+    pub(crate) fn finish_part(&mut self) -> Result<Head, Failure> {
+        if let (Heads::Last, Some(note)) = (self.heads, &self.note) {
+            let signed: SignedHead = note.parse().map_err(broken)?;
+            // An event behind the last head is not signed for.
+            if signed.head_unverified() == self.verifier.head() {
+                self.verifier.signed_head(&signed).map_err(broken)?;
+            }
+        }
+        self.verifier.finish().map_err(broken)
+    }
+
     /// The verified end: signed, and not before what was seen. It is remembered.
-    pub(crate) fn finish(self, home: &Home) -> Result<Head, Failure> {
-        let head = self.verifier.finish().map_err(broken)?;
+    pub(crate) fn finish(&mut self, home: &Home) -> Result<Head, Failure> {
+        let head = self.finish_part()?;
         match self.seen {
             Some(seen) if head.sequence < seen.sequence => Err(self.pin.older(home, seen, head)),
             Some(seen) if head.sequence == seen.sequence => Ok(head),
@@ -82,34 +110,66 @@ impl Follower {
     }
 }
 
+/// The log of the connected signer, page by page, each verified as it comes.
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
+    home: &'a Home,
+    signer: &'a Signer,
+    follower: Follower,
+    after: u64,
+}
+
+impl<'a> Reader<'a> {
+    /// Before the first event.
+    pub(crate) fn new(home: &'a Home, signer: &'a Signer, heads: Heads) -> Result<Self, Failure> {
+        Ok(Self {
+            home,
+            signer,
+            follower: Follower::new(home, signer.pin, heads)?,
+            after: 0,
+        })
+    }
+
+    /// The next parts, waiting for one so long at most, and whether there are more.
+    pub(crate) async fn page(&mut self, wait: Duration) -> Result<(Vec<Part>, bool), Failure> {
+        let page = self
+            .signer
+            .client
+            .events(self.after, PAGE_BYTES, wait)
+            .await;
+        let page = page.map_err(failed("the log cannot be read"))?;
+        let Some(last) = page.events.last().map(|record| record.sequence) else {
+            return Ok((Vec::new(), false));
+        };
+        let parts = ordered(page.events, page.heads)?;
+        for part in &parts {
+            self.follower.take(self.home, part)?;
+        }
+        self.after = last;
+        Ok((parts, last < page.last))
+    }
+
+    /// The verified end, so far. It is remembered.
+    pub(crate) fn finish(&mut self) -> Result<Head, Failure> {
+        self.follower.finish(self.home)
+    }
+}
+
 /// Reads and verifies the whole log of the connected signer; each part goes to `each` once verified.
 pub(crate) async fn follow(
     home: &Home,
     signer: &Signer,
+    heads: Heads,
     mut each: impl FnMut(&Part) -> Result<(), Failure>,
 ) -> Result<Head, Failure> {
-    let mut follower = Follower::new(home, signer.pin)?;
-    let mut after = 0;
+    let mut reader = Reader::new(home, signer, heads)?;
     loop {
-        let page = signer
-            .client
-            .events(after, PAGE_BYTES, Duration::ZERO)
-            .await;
-        let page = page.map_err(failed("the log cannot be read"))?;
-        let Some(last) = page.events.last().map(|record| record.sequence) else {
-            break;
-        };
-        let parts = ordered(page.events, page.heads)?;
-        for part in &parts {
-            follower.take(home, part)?;
-            each(part)?;
-        }
-        after = last;
-        if after >= page.last {
-            break;
+        let (parts, more) = reader.page(Duration::ZERO).await?;
+        parts.iter().try_for_each(&mut each)?;
+        if !more {
+            return reader.finish();
         }
     }
-    follower.finish(home)
 }
 
 /// Puts each head behind the event that it signs.
@@ -187,11 +247,48 @@ pub(crate) mod tests {
     }
 
     fn verify(home: &Home, parts: &[Part]) -> Result<u64, Failure> {
-        let mut follower = Follower::new(home, pin())?;
+        verify_with(home, parts, Heads::Every)
+    }
+
+    fn verify_with(home: &Home, parts: &[Part], heads: Heads) -> Result<u64, Failure> {
+        let mut follower = Follower::new(home, pin(), heads)?;
         parts
             .iter()
             .try_for_each(|part| follower.take(home, part))?;
         follower.finish(home).map(|head| head.sequence)
+    }
+
+    /// The last head alone covers every event; a false one anywhere, and an event that none covers, are
+    /// refused all the same.
+    #[test]
+    fn the_last_head_covers_the_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = home(&folder);
+        let sound = log(4, 0);
+        assert_eq!(verify_with(&home, &sound, Heads::Last).unwrap(), 4);
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let other = SigningKey::from_bytes(&[8; 32]);
+        for (place, sequence) in [(2, 2), (5, 4)] {
+            let mut wrong = log(4, 0);
+            wrong[place] = Part::Head(note(&key, sequence, genesis(pin().signer, &[0; 32])));
+            assert!(verify_with(&home, &wrong, Heads::Last).is_err(), "{place}");
+        }
+        let mut forged = log(4, 0);
+        let Part::Event(last) = &forged[4] else {
+            panic!("an event")
+        };
+        forged[5] = Part::Head(note(&other, 4, last.hash));
+        assert!(verify_with(&home, &forged, Heads::Last).is_err());
+        assert!(verify_with(&home, &log(5, 0), Heads::Last).is_err());
+        let mut headless = log(4, 0);
+        headless.retain(|part| matches!(part, Part::Event(_)));
+        assert!(verify_with(&home, &headless, Heads::Last).is_err());
+        // A part that ends before what was seen is a part of the same log.
+        let mut follower = Follower::new(&home, pin(), Heads::Last).unwrap();
+        for part in log(2, 0) {
+            follower.take(&home, &part).unwrap();
+        }
+        assert_eq!(follower.finish_part().unwrap().sequence, 2);
     }
 
     fn home(folder: &tempfile::TempDir) -> Home {

@@ -20,6 +20,11 @@ impl Output {
         Self { json }
     }
 
+    /// Whether it answers for programs.
+    pub(crate) const fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// The command's data: one of both forms, on stdout.
     pub(crate) fn data(&self, human: impl Display, json: &Value) -> Result<(), Failure> {
         let text = if self.json {

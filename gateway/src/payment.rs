@@ -57,6 +57,8 @@ pub struct Facts {
     pub idempotency: Digest,
     /// Digest of the request's body.
     pub body: Digest,
+    /// The earlier payment that it replaces, if any.
+    pub replaces: Option<TransactionId>,
     /// When it was charged; while it waits, when it was accepted.
     pub created: WallTime,
 }
@@ -78,6 +80,8 @@ pub struct Progress {
     pub fee_paid: Option<Amount>,
     /// Why it ended as it did, or is not signed yet, in plain words.
     pub detail: Option<ChainText>,
+    /// The payment that takes its place: one that names it and waits or was signed.
+    pub replaced_by: Option<TransactionId>,
     /// When the status last changed.
     pub updated: WallTime,
 }
@@ -113,6 +117,7 @@ impl Payment {
                 nonce: None,
                 idempotency: intent.idempotency,
                 body: intent.body,
+                replaces: intent.replaces.map(|earlier| earlier.transaction),
                 created: at.wall,
             },
             progress: Progress {
@@ -129,6 +134,7 @@ impl Payment {
                 position: None,
                 fee_paid: None,
                 detail: None,
+                replaced_by: None,
                 updated: at.wall,
             },
         }
@@ -162,6 +168,7 @@ impl Payment {
                 nonce: spend.nonce,
                 idempotency: spend.idempotency,
                 body: spend.body,
+                replaces: spend.replaces.map(|earlier| earlier.transaction),
                 created: at,
             },
             progress: Progress {
@@ -177,6 +184,7 @@ impl Payment {
                 position: None,
                 fee_paid: None,
                 detail: None,
+                replaced_by: None,
                 updated: at,
             },
         })

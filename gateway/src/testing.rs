@@ -26,7 +26,7 @@ use waiaas_shared::caip::{AccountId, ChainId, Family};
 use waiaas_shared::codec::to_canonical;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::digest::{Digest, Domain, hash};
-use waiaas_shared::event::{Charge, Event, EventBody, Origin, Spend};
+use waiaas_shared::event::{Charge, Event, EventBody, Origin, Replaces, Spend};
 use waiaas_shared::ids::{SessionId, SignerId, TransactionId, WalletId};
 use waiaas_shared::intent::{IntentEnd, IntentView};
 use waiaas_shared::keys::{AgentKey, KeyPath};
@@ -374,6 +374,10 @@ impl Inside {
             request_nonce: None,
             submit: body.submit,
             from: None,
+            replaces: body.replaces.map(|transaction| Replaces {
+                transaction,
+                tries: 1,
+            }),
         };
         self.signed.push(request);
         self.commit(spend).map(Paid::Signed)

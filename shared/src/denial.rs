@@ -209,6 +209,13 @@ codes! {
     Retired = 193, "retired", Stop, "The signer was retired: its log has ended and nothing is signed.";
     // Unlocking.
     HeadSignature = 199, "head_signature", Stop, "The presented head is not one that this signer's log key signed.";
+    // A second try after an unseen end.
+    ReplacesUnknown = 230, "replaces_unknown", Stop, "`replaces` names no signed payment of this session or agent from this wallet.";
+    ReplacesOther = 231, "replaces_other", Stop, "The payment that `replaces` names did something else: asset, recipient and amount must be the same.";
+    ReplacesTaken = 232, "replaces_taken", Stop, "The payment that `replaces` names was replaced already: name the newest try.";
+    ReplacesCredited = 233, "replaces_credited", Stop, "The owner credited the payment that `replaces` names as one that never took place: ask again without `replaces`.";
+    ReplacesEvm = 234, "replaces_evm", Stop, "An EVM signature never expires and a second nonce would pay twice: ask again with the first idempotency key and send the same bytes.";
+    PaymentReplaced = 235, "payment_replaced", Stop, "A later payment replaced this one: its bytes are not given again.";
 }
 
 impl fmt::Display for Code {

@@ -727,6 +727,21 @@ pub struct Spend {
     /// The wallet's former address that pays: a withdrawal after a rotation. None: its own.
     #[n(15)]
     pub from: Option<Account>,
+    /// The earlier payment that it replaces, if any.
+    #[n(16)]
+    pub replaces: Option<Replaces>,
+}
+
+/// An earlier payment of the same effect whose end nobody saw. It may still land: both are charged
+/// (invariant 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Replaces {
+    /// The payment that is replaced.
+    #[n(0)]
+    pub transaction: TransactionId,
+    /// How many payments were signed for the same end before, that one included.
+    #[n(1)]
+    pub tries: u32,
 }
 
 /// Base units charged to an asset.

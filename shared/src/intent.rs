@@ -8,7 +8,7 @@ use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::AssetId;
 use crate::digest::Digest;
-use crate::event::{Origin, RequestNonce};
+use crate::event::{Origin, Replaces, RequestNonce};
 use crate::ids::{OwnerId, SessionId, StatementId, TransactionId, WalletId};
 use crate::policy::evaluate::Tier;
 use crate::request::Transfer;
@@ -72,6 +72,9 @@ pub struct Intent {
     /// Whether the wallet never paid this recipient before.
     #[n(17)]
     pub first_payment: bool,
+    /// The earlier payment that it replaces, if any.
+    #[n(18)]
+    pub replaces: Option<Replaces>,
 }
 
 /// What a payment waits for.

@@ -7,7 +7,7 @@ use crate::address::Account;
 use crate::amount::{Amount, Decimals};
 use crate::caip::{AccountId, AssetId, ChainId};
 use crate::denial::Code;
-use crate::ids::{SignerId, WalletId};
+use crate::ids::{SignerId, TransactionId, WalletId};
 use crate::policy::document::PolicyDocument;
 
 /// The agent's reason, at most, in characters.
@@ -38,6 +38,9 @@ pub struct TransferRequest {
     /// `false`: return the signed bytes without sending them.
     #[serde(default = "default_submit")]
     pub submit: bool,
+    /// An earlier payment of the same effect whose end nobody saw: this one takes its place. Both are
+    /// charged, for both may land.
+    pub replaces: Option<TransactionId>,
 }
 
 const fn default_submit() -> bool {

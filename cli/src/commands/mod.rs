@@ -14,6 +14,7 @@ pub(crate) mod pause;
 pub(crate) mod payment;
 pub(crate) mod policy;
 pub(crate) mod release;
+mod replay;
 pub(crate) mod retire;
 pub(crate) mod session;
 pub(crate) mod session_bounds;

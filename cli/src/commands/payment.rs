@@ -256,6 +256,7 @@ mod tests {
                 request_nonce: None,
                 submit: true,
                 first_payment: true,
+                replaces: None,
             },
             now: Clocks {
                 run: RunTime::from_millis(1000),

@@ -1,4 +1,5 @@
-//! `waiaas policy`: check a file, adopt it with an owner's signature, show what binds.
+//! `waiaas policy`: check a file, compare it, judge past traffic by it, adopt it with an owner's
+//! signature, show what binds.
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::toml_form;
 use waiaas_shared::statement::StatementFacts;
 
+use super::replay;
 use crate::app::App;
 use crate::failure::{Exit, Failure};
 use crate::home::cannot;
@@ -34,6 +36,17 @@ pub(crate) enum Command {
         before: PathBuf,
         /// The policy after, in TOML
         after: PathBuf,
+    },
+    /// Judge past traffic by a policy file: what would have been decided differently
+    Replay {
+        /// The policy in TOML
+        file: PathBuf,
+        /// An exported log instead of the running signer's
+        #[arg(long, value_name = "FILE")]
+        log: Option<PathBuf>,
+        /// List at most so many payments, the newest
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: usize,
     },
     /// Adopt a policy file: an owner signs the signer's text, and the password goes with it
     Adopt {
@@ -70,6 +83,9 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
                 "tightenings": listed(&diff.tightenings),
             });
             app.output.data(changes(&before, &after), &data)
+        }
+        Command::Replay { file, log, limit } => {
+            replay::run(app, read(&file)?, log.as_deref(), limit).await
         }
         Command::Adopt {
             file,

@@ -258,15 +258,20 @@ fn bearer_text(session: SessionId, secret: &[u8; 32]) -> String {
 async fn list(app: &App) -> Result<(), Failure> {
     let signer = Signer::connect(app).await?;
     let mut granted = BTreeSet::new();
-    follow(&app.home, &signer, |part| {
-        if let Part::Event(record) = part
-            && let Ok(event) = from_canonical::<Event>(&record.body)
-            && let EventBody::SessionGranted { session, .. } = event.body
-        {
-            granted.insert((record.sequence, session));
-        }
-        Ok(())
-    })
+    follow(
+        &app.home,
+        &signer,
+        crate::log_reader::Heads::Every,
+        |part| {
+            if let Part::Event(record) = part
+                && let Ok(event) = from_canonical::<Event>(&record.body)
+                && let EventBody::SessionGranted { session, .. } = event.body
+            {
+                granted.insert((record.sequence, session));
+            }
+            Ok(())
+        },
+    )
     .await?;
     let mut table = Table::new(&["SESSION", "STATE", "CREDENTIAL", "USED", "ENDS"]);
     let mut rows = Vec::new();

@@ -80,6 +80,10 @@ pub(crate) struct SendArgs {
     /// Why, for the owner to read
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// An earlier payment of the same that was signed and whose end nobody saw. Both are charged, for both may
+    /// land. Solana only: an EVM signature never expires
+    #[arg(long, value_name = "TRANSACTION")]
+    replaces: Option<TransactionId>,
     /// Wait until it is on the chain, at most so many seconds (60)
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=60))]
     wait: u64,
@@ -281,6 +285,9 @@ fn body(args: &SendArgs, signer: SignerId) -> Value {
     if let Some(reason) = &args.reason {
         set("reason", json!(reason));
     }
+    if let Some(earlier) = args.replaces {
+        set("replaces", json!(earlier));
+    }
     if args.no_submit {
         set("submit", json!(false));
     }
@@ -335,10 +342,12 @@ mod tests {
             "--reason",
             "June",
             "--no-submit",
+            "--replaces",
+            "tx_00000000000000000000000001",
         ];
         let most = body(&parsed(&more).unwrap(), signer).to_string();
         let read = TransferRequest::parse(most.as_bytes()).unwrap();
-        assert!(!read.submit && read.asset.is_some());
+        assert!(!read.submit && read.asset.is_some() && read.replaces.is_some());
         assert_eq!(read.reason.as_deref(), Some("June"));
     }
 

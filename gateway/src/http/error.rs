@@ -87,6 +87,7 @@ gateway_codes! {
     WouldFail = "would_fail", UNPROCESSABLE_ENTITY, Stop, "The chain would refuse the transaction: nothing was signed.";
     InsufficientFunds = "insufficient_funds", UNPROCESSABLE_ENTITY, PayLess, "The wallet does not hold the amount and the worst-case fee.";
     NotWaiting = "not_waiting", CONFLICT, Stop, "The payment does not wait: it was signed, or has ended.";
+    ReplacesNotEnded = "replaces_not_ended", CONFLICT, Stop, "The payment that `replaces` names has not ended unseen: it is under way, waits, or is on the chain.";
     AccountMismatch = "account_mismatch", UNPROCESSABLE_ENTITY, Stop, "The transaction cannot be built from these accounts and this amount.";
     Storage = "gateway_storage", INSUFFICIENT_STORAGE, Wait, "The gateway's disk is full or fails.";
     Overloaded = "gateway_overloaded", SERVICE_UNAVAILABLE, Wait, "Too many requests are under way.";
@@ -112,6 +113,8 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::AmountInvalid
         | Code::TransactionUndecodable
         | Code::NonceNotZero
+        | Code::ReplacesOther
+        | Code::ReplacesEvm
         | Code::Overflow
         | Code::Unsupported => StatusCode::UNPROCESSABLE_ENTITY,
         Code::IdempotencyConflict
@@ -120,7 +123,10 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::IntentNotApproved
         | Code::IntentExpired
         | Code::IntentDuplicate
-        | Code::SessionRenewalEarly => StatusCode::CONFLICT,
+        | Code::SessionRenewalEarly
+        | Code::ReplacesTaken
+        | Code::ReplacesCredited
+        | Code::PaymentReplaced => StatusCode::CONFLICT,
         Code::IntentTooMany => StatusCode::TOO_MANY_REQUESTS,
         Code::RequestSignatureMissing
         | Code::RequestSignatureInvalid
@@ -129,9 +135,10 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::SessionUnknown
         | Code::SessionExpired
         | Code::SessionRevoked => StatusCode::UNAUTHORIZED,
-        Code::TransactionUnknown | Code::WalletUnknown | Code::IntentUnknown => {
-            StatusCode::NOT_FOUND
-        }
+        Code::TransactionUnknown
+        | Code::WalletUnknown
+        | Code::IntentUnknown
+        | Code::ReplacesUnknown => StatusCode::NOT_FOUND,
         // Rules of session, wallet and policy; and what belongs to admin.sock alone.
         _ => StatusCode::FORBIDDEN,
     }
@@ -372,6 +379,8 @@ impl From<Refusal> for Problem {
                 Self::of(GatewayCode::LogRolledBack).with_detail(fault.to_string())
             }
             Refusal::Behind => Self::of(GatewayCode::ProjectionBehind),
+            Refusal::NotEnded(status) => Self::of(GatewayCode::ReplacesNotEnded)
+                .with_detail(format!("The payment is {status}.")),
             Refusal::Internal => Self::of(GatewayCode::Internal),
         }
     }
@@ -513,6 +522,9 @@ const fn gateway_hint(code: GatewayCode) -> &'static str {
         GatewayCode::InsufficientFunds => "Pay less, or fund the wallet.",
         GatewayCode::NotWaiting => {
             "What was signed cannot be cancelled: GET the transaction to see what becomes of it."
+        }
+        GatewayCode::ReplacesNotEnded => {
+            "GET that payment: replace it once it is EXPIRED; one that is CONFIRMED has been made."
         }
         GatewayCode::LogRolledBack
         | GatewayCode::SignerVersion

@@ -52,6 +52,12 @@ pub(super) struct TransactionView {
     /// The nonce that the signer issued, on an EVM chain.
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<u64>,
+    /// The earlier payment that it replaces: both were charged, for both may land.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<String>,
+    /// The payment that takes its place: its bytes are not given again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced_by: Option<String>,
     /// Why it ended as it did, or is not signed yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
@@ -88,6 +94,8 @@ impl From<&Payment> for TransactionView {
             chain_transaction: progress.chain_transaction.map(|name| name.to_string()),
             position: progress.position,
             nonce: facts.nonce,
+            replaces: facts.replaces.map(|earlier| earlier.to_string()),
+            replaced_by: progress.replaced_by.map(|later| later.to_string()),
             detail: progress.detail.as_ref().map(ChainText::to_string),
             created_at: rfc3339(facts.created),
             updated_at: rfc3339(progress.updated),

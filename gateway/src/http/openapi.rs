@@ -37,6 +37,9 @@ pub(super) struct TransferBody {
     reason: Option<String>,
     /// `false`: return the signed bytes without sending them. `true` if absent.
     submit: Option<bool>,
+    /// An earlier payment of the same wallet, asset, recipient and amount that was signed and whose end
+    /// nobody saw: this one takes its place. Both are charged. Solana only.
+    replaces: Option<String>,
 }
 
 #[derive(OpenApi)]

@@ -5,6 +5,7 @@ mod bodies;
 mod cancel;
 mod guard;
 mod payments;
+mod replaces;
 mod sessions;
 mod sign;
 mod sockets;

@@ -184,6 +184,7 @@ pub(super) async fn dry_run(
         Err(Refusal::Denied(denial)) => return judged(Err(SignerError::Denied(denial)), None),
         Err(other) => return Err(other.into()),
     };
+    evaluate::may_replace(&app, &asked).await?;
     let ceiling = evaluated.fee_ceiling;
     let built = sign::build(&app, evaluated.from, &evaluated.transfer, ceiling, false).await;
     let (unsigned, chain_problem) = match built {

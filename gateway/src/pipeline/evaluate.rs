@@ -15,11 +15,12 @@ use waiaas_shared::policy::evaluate::{Now, Payment, charges, evaluate as judge};
 use waiaas_shared::policy::history::Nothing;
 use waiaas_shared::request::Transfer;
 use waiaas_shared::session::{Credential, SessionUsage};
+use waiaas_shared::status::Status;
 use waiaas_shared::time::{BudgetTime, WallTime};
 use waiaas_shared::view::SessionState;
 use waiaas_shared::{evm, solana};
 
-use super::{Asked, Refusal};
+use super::{Asked, Refusal, find};
 use crate::app::App;
 use crate::signer_client::SignerError;
 
@@ -68,6 +69,28 @@ pub async fn evaluate(app: &Arc<App>, asked: &Asked) -> Result<Evaluated, Refusa
             let nominal = nominal(asked.body.network, wallet.account, &transfer);
             Err(complete(app, asked, nominal, denial).await)
         }
+    }
+}
+
+/// Whether the payment that a request replaces has ended unseen, as far as this gateway knows. The signer
+/// asks nobody about that; it only charges again. What it alone can tell passes here.
+///
+/// # Errors
+/// [`Refusal::NotEnded`].
+pub async fn may_replace(app: &App, asked: &Asked) -> Result<(), Refusal> {
+    // An EVM payment never ends unseen; the signer says what to do.
+    let (Some(named), ChainId::Solana(_)) = (asked.body.replaces, asked.body.network) else {
+        return Ok(());
+    };
+    let Some(first) = find(app, named).await? else {
+        return Ok(());
+    };
+    // Of one that the agent sends itself only the agent knows.
+    let own = !first.facts.submit && first.progress.status == Status::Submitted;
+    match first.progress.status {
+        _ if first.facts.wallet != asked.body.wallet || own => Ok(()),
+        Status::Expired | Status::Failed | Status::Cancelled => Ok(()),
+        status => Err(Refusal::NotEnded(status)),
     }
 }
 

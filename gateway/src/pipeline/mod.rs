@@ -18,6 +18,7 @@ use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::request::TransferRequest;
 use waiaas_shared::session::Credential;
+use waiaas_shared::status::Status;
 
 use crate::app::App;
 use crate::chain::ChainError;
@@ -53,6 +54,9 @@ pub enum Refusal {
     /// The projection has not caught up.
     #[error("the projection is behind the signer's log")]
     Behind,
+    /// The payment that is to be replaced stands at this.
+    #[error("the payment to be replaced is {0}")]
+    NotEnded(Status),
     /// A mistake of this program.
     #[error("internal error")]
     Internal,
@@ -110,6 +114,7 @@ pub async fn pay(app: &Arc<App>, asked: Asked) -> Result<Paid, Refusal> {
 
 async fn attempt(app: &Arc<App>, asked: &Asked) -> Result<Paid, Refusal> {
     let evaluated = evaluate::evaluate(app, asked).await?;
+    evaluate::may_replace(app, asked).await?;
     let prepared = sign::build(
         app,
         evaluated.from,

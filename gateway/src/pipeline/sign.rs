@@ -158,6 +158,7 @@ async fn charged(
             nonce: None,
             idempotency: idempotency(&asked.session, &asked.agent.idempotency_key),
             body: body_digest(&asked.agent.body),
+            replaces: asked.body.replaces,
             created: now,
         },
         progress: Progress {
@@ -172,6 +173,7 @@ async fn charged(
             position: None,
             fee_paid: None,
             detail: None,
+            replaced_by: None,
             updated: now,
         },
     };

@@ -13,7 +13,7 @@ use waiaas_shared::time::WallTime;
 use crate::chain::{ChainText, ChainTransactionId, Validity};
 use crate::payment::{Facts, Payment, Progress, Waiting};
 
-/// Version 2 of the tables.
+/// Version 3 of the tables.
 pub const TABLES: &str = "
 CREATE TABLE cursor(
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -40,6 +40,7 @@ CREATE TABLE payment(
     nonce INTEGER,
     idempotency BLOB NOT NULL,
     body BLOB NOT NULL,
+    replaces TEXT,
     created INTEGER NOT NULL,
     status TEXT NOT NULL,
     ready INTEGER,
@@ -53,6 +54,7 @@ CREATE TABLE payment(
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX payment_by_session ON payment(session, listed);
 CREATE INDEX payment_by_idempotency ON payment(idempotency);
+CREATE INDEX payment_by_replaced ON payment(replaces) WHERE replaces IS NOT NULL;
 CREATE INDEX payment_under_way ON payment(status) WHERE submit = 1 AND status IN ('PENDING', 'QUEUED', 'EXECUTING', 'SUBMITTED');
 CREATE TABLE token_secret(
     kid TEXT PRIMARY KEY,
@@ -118,7 +120,7 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO payment VALUES (:id, :sequence, :listed, :session, :wallet, :chain, :asset, :recipient,
-                :amount, :fee_max, :tier, :submit, :nonce, :idempotency, :body, :created, :status, :ready,
+                :amount, :fee_max, :tier, :submit, :nonce, :idempotency, :body, :replaces, :created, :status, :ready,
                 :expires, :chain_transaction, :validity, :position, :fee_paid, :detail, :updated)
              ON CONFLICT(id) DO UPDATE SET
                 fee_max = iif(excluded.sequence > sequence, excluded.fee_max, fee_max),
@@ -144,6 +146,7 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
             ":nonce": facts.nonce.map(signed),
             ":idempotency": facts.idempotency.as_bytes(),
             ":body": facts.body.as_bytes(),
+            ":replaces": facts.replaces.map(|earlier| earlier.to_string()),
             ":created": signed(facts.created.millis()),
             ":status": progress.status.name(),
             ":ready": progress.waiting.and_then(|wait| wait.ready).map(|at| signed(at.millis())),
@@ -241,10 +244,25 @@ fn status(connection: &Connection, id: TransactionId) -> rusqlite::Result<Option
         .optional()
 }
 
+/// Every column, and the newest payment that takes this one's place: one that ended while it waited took
+/// none.
+macro_rules! payments {
+    ($rest:literal) => {
+        concat!(
+            "SELECT payment.*, (SELECT later.id FROM payment AS later WHERE later.replaces = payment.id
+                AND NOT (later.status IN ('CANCELLED', 'EXPIRED') AND later.expires IS NOT NULL
+                    AND later.sequence = later.listed)
+                ORDER BY later.listed DESC LIMIT 1) AS replaced_by
+             FROM payment ",
+            $rest
+        )
+    };
+}
+
 /// A payment by its name.
 pub fn payment(connection: &Connection, id: TransactionId) -> rusqlite::Result<Option<Payment>> {
     connection
-        .prepare_cached("SELECT * FROM payment WHERE id = ?1")?
+        .prepare_cached(payments!("WHERE id = ?1"))?
         .query_row([id.to_string()], read)
         .optional()
 }
@@ -252,7 +270,7 @@ pub fn payment(connection: &Connection, id: TransactionId) -> rusqlite::Result<O
 /// The payment that used an idempotency key.
 pub fn by_idempotency(connection: &Connection, key: Digest) -> rusqlite::Result<Option<Payment>> {
     connection
-        .prepare_cached("SELECT * FROM payment WHERE idempotency = ?1 LIMIT 1")?
+        .prepare_cached(payments!("WHERE idempotency = ?1 LIMIT 1"))?
         .query_row([key.as_bytes()], read)
         .optional()
 }
@@ -265,9 +283,9 @@ pub fn of_session(
     limit: u32,
 ) -> rusqlite::Result<Vec<Payment>> {
     connection
-        .prepare_cached(
-            "SELECT * FROM payment WHERE session = ?1 AND listed < ?2 ORDER BY listed DESC LIMIT ?3",
-        )?
+        .prepare_cached(payments!(
+            "WHERE session = ?1 AND listed < ?2 ORDER BY listed DESC LIMIT ?3"
+        ))?
         .query_map(
             params![session.to_string(), before.map_or(i64::MAX, signed), limit],
             read,
@@ -278,10 +296,10 @@ pub fn of_session(
 /// Every payment that the gateway sends and that has not ended.
 pub fn under_way(connection: &Connection) -> rusqlite::Result<Vec<Payment>> {
     connection
-        .prepare_cached(
-            "SELECT * FROM payment WHERE submit = 1
-                AND status IN ('PENDING', 'QUEUED', 'EXECUTING', 'SUBMITTED') ORDER BY sequence",
-        )?
+        .prepare_cached(payments!(
+            "WHERE submit = 1
+                AND status IN ('PENDING', 'QUEUED', 'EXECUTING', 'SUBMITTED') ORDER BY sequence"
+        ))?
         .query_map([], read)?
         .collect()
 }
@@ -312,6 +330,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Payment> {
             nonce: number("nonce")?.map(i64::cast_unsigned),
             idempotency: Digest::from_bytes(row.get("idempotency")?),
             body: Digest::from_bytes(row.get("body")?),
+            replaces: text("replaces")?
+                .map(|id| id.parse().map_err(malformed))
+                .transpose()?,
             created: WallTime::from_millis(unsigned(row, "created")?),
         },
         progress: Progress {
@@ -331,6 +352,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Payment> {
                 .map(|fee| fee.parse().map_err(malformed))
                 .transpose()?,
             detail: text("detail")?.map(|detail| ChainText::new(&detail)),
+            replaced_by: text("replaced_by")?
+                .map(|id| id.parse().map_err(malformed))
+                .transpose()?,
             updated: WallTime::from_millis(unsigned(row, "updated")?),
         },
     })

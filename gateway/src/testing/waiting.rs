@@ -11,7 +11,7 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::{Code, Violation};
 use waiaas_shared::digest::Digest;
 use waiaas_shared::effect::Effect;
-use waiaas_shared::event::{EventBody, Spend};
+use waiaas_shared::event::{EventBody, Replaces, Spend};
 use waiaas_shared::ids::{StatementId, TransactionId};
 use waiaas_shared::intent::{Intent, IntentEnd, IntentView, Wait};
 use waiaas_shared::request::TransferRequest;
@@ -146,6 +146,10 @@ impl Inside {
             request_nonce: None,
             submit: body.submit,
             first_payment: false,
+            replaces: body.replaces.map(|transaction| Replaces {
+                transaction,
+                tries: 1,
+            }),
         };
         let kept = Kept {
             intent: intent.clone(),
@@ -223,6 +227,7 @@ impl Inside {
             request_nonce: None,
             submit: intent.submit,
             from: None,
+            replaces: intent.replaces,
         })
     }
 

@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod history;
 pub mod items;
 pub mod limits;
+pub mod replay;
 mod rule;
 pub mod scope;
 #[cfg(feature = "toml")]

@@ -74,44 +74,148 @@ struct Bucket {
     count: u32,
 }
 
-/// The buckets of one window, oldest first.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
-#[cbor(transparent)]
-struct Buckets(#[n(0)] VecDeque<Bucket>);
+/// The buckets of one window, oldest first, and what they come to: reading a sum costs no walk over them.
+#[derive(Debug, Clone, Default)]
+struct Buckets {
+    list: VecDeque<Bucket>,
+    /// Sum over the list; none if it ever did not fit.
+    total: Option<Amount>,
+    count: u64,
+}
+
+/// The totals follow from the list.
+impl PartialEq for Buckets {
+    fn eq(&self, other: &Self) -> bool {
+        self.list == other.list
+    }
+}
+
+impl Eq for Buckets {}
+
+/// The list alone is written.
+impl<C> Encode<C> for Buckets {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        encoder: &mut minicbor::Encoder<W>,
+        context: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        self.list.encode(encoder, context)
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Buckets {
+    fn decode(
+        decoder: &mut minicbor::Decoder<'b>,
+        context: &mut C,
+    ) -> Result<Self, minicbor::decode::Error> {
+        VecDeque::decode(decoder, context).map(Self::of)
+    }
+}
 
 impl Buckets {
+    fn of(list: VecDeque<Bucket>) -> Self {
+        let total = list.iter().map(|bucket| bucket.sum);
+        Self {
+            total: total.fold(Some(Amount::ZERO), plus),
+            count: list.iter().map(|bucket| u64::from(bucket.count)).sum(),
+            list,
+        }
+    }
+
     fn charge(&mut self, window: Window, at: BudgetTime, amount: Amount) {
         let index = at.millis() / window.bucket();
         let kept_from = at.millis().saturating_sub(window.length().millis());
+        if self.list.is_empty() {
+            self.total = Some(Amount::ZERO);
+        }
         while self
-            .0
+            .list
             .front()
             .is_some_and(|oldest| end(window, oldest.index) <= kept_from)
         {
-            self.0.pop_front();
+            if let Some(oldest) = self.list.pop_front() {
+                self.total = minus(self.total, oldest.sum);
+                self.count = self.count.saturating_sub(oldest.count.into());
+            }
         }
-        match self.0.back_mut() {
+        match self.list.back_mut() {
             // The budget clock never goes back; were it to, the charge lands in the newest bucket,
             // which stays longest.
             Some(newest) if newest.index >= index => {
-                newest.sum = newest.sum.checked_add(amount).unwrap_or(Amount::MAX);
-                newest.count = newest.count.saturating_add(1);
+                // A bucket that does not fit stays at the largest amount, and so does the whole.
+                let sum = newest.sum.checked_add(amount);
+                self.total = sum.and(plus(self.total, amount));
+                newest.sum = sum.unwrap_or(Amount::MAX);
+                let before = newest.count;
+                newest.count = before.saturating_add(1);
+                self.count += u64::from(newest.count - before);
             }
-            _ => self.0.push_back(Bucket {
-                index,
-                sum: amount,
-                count: 1,
-            }),
+            _ => {
+                self.total = plus(self.total, amount);
+                self.count = self.count.saturating_add(1);
+                self.list.push_back(Bucket {
+                    index,
+                    sum: amount,
+                    count: 1,
+                });
+            }
         }
+    }
+
+    fn uncharge(&mut self, index: u64, amount: Amount) {
+        if let Some(bucket) = self.list.iter_mut().find(|bucket| bucket.index == index) {
+            let taken = amount.min(bucket.sum);
+            bucket.sum = bucket.sum.remaining_after(amount);
+            self.total = minus(self.total, taken);
+            if let Some(less) = bucket.count.checked_sub(1) {
+                bucket.count = less;
+                self.count = self.count.saturating_sub(1);
+            }
+        }
+    }
+
+    /// Buckets that have left the window: charges take away most of them, and they stand first.
+    fn gone(&self, window: Window, now: BudgetTime) -> impl Iterator<Item = &Bucket> {
+        let kept_from = now.millis().saturating_sub(window.length().millis());
+        let buckets = self.list.iter();
+        buckets.take_while(move |bucket| end(window, bucket.index) <= kept_from)
+    }
+
+    fn spent(&self, window: Window, now: BudgetTime) -> Amount {
+        let sum = self
+            .gone(window, now)
+            .fold(self.total, |rest, bucket| minus(rest, bucket.sum));
+        // What did not fit once is summed anew.
+        sum.or_else(|| {
+            let within = self.within(window, now).map(|bucket| bucket.sum);
+            within.fold(Some(Amount::ZERO), plus)
+        })
+        .unwrap_or(Amount::MAX)
+    }
+
+    fn counted(&self, window: Window, now: BudgetTime) -> u32 {
+        let gone: u64 = self
+            .gone(window, now)
+            .map(|bucket| u64::from(bucket.count))
+            .sum();
+        u32::try_from(self.count.saturating_sub(gone)).unwrap_or(u32::MAX)
     }
 
     fn within(&self, window: Window, now: BudgetTime) -> impl Iterator<Item = &Bucket> {
         let kept_from = now.millis().saturating_sub(window.length().millis());
-        self.0.iter().filter(move |bucket| {
+        self.list.iter().filter(move |bucket| {
             // Before the first full window has passed nothing leaves.
             now.millis() < window.length().millis() || end(window, bucket.index) > kept_from
         })
     }
+}
+
+fn plus(sum: Option<Amount>, amount: Amount) -> Option<Amount> {
+    sum?.checked_add(amount)
+}
+
+fn minus(sum: Option<Amount>, amount: Amount) -> Option<Amount> {
+    sum?.checked_sub(amount)
 }
 
 const fn end(window: Window, index: u64) -> u64 {
@@ -139,29 +243,20 @@ impl Usage {
     /// replay of a payment without its own earlier charge, on a copy.
     pub fn uncharge(&mut self, at: BudgetTime, amount: Amount) {
         for (window, buckets) in Window::ALL.into_iter().zip(&mut self.windows) {
-            let index = at.millis() / window.bucket();
-            if let Some(bucket) = buckets.0.iter_mut().find(|bucket| bucket.index == index) {
-                bucket.sum = bucket.sum.remaining_after(amount);
-                bucket.count = bucket.count.saturating_sub(1);
-            }
+            buckets.uncharge(at.millis() / window.bucket(), amount);
         }
     }
 
     /// What was charged in the window that ends now, rounded against the spender.
     #[must_use]
     pub fn spent(&self, window: Window, now: BudgetTime) -> Amount {
-        self.of(window)
-            .within(window, now)
-            .try_fold(Amount::ZERO, |sum, bucket| sum.checked_add(bucket.sum))
-            .unwrap_or(Amount::MAX)
+        self.of(window).spent(window, now)
     }
 
     /// How many charges were made in the window that ends now.
     #[must_use]
     pub fn count(&self, window: Window, now: BudgetTime) -> u32 {
-        self.of(window)
-            .within(window, now)
-            .fold(0, |sum, bucket| sum.saturating_add(bucket.count))
+        self.of(window).counted(window, now)
     }
 
     /// What was charged in the last `length` (at most a month), rounded up to whole buckets.
@@ -207,12 +302,13 @@ impl Usage {
         })
     }
 
-    /// Whether no window sees a charge any more.
+    /// Whether no window sees a charge any more: the longest does not see the newest, so none sees any.
     #[must_use]
     pub fn is_forgotten(&self, now: BudgetTime) -> bool {
-        Window::ALL
-            .into_iter()
-            .all(|window| self.of(window).within(window, now).next().is_none())
+        let longest = Window::Month;
+        let kept_from = now.millis().saturating_sub(longest.length().millis());
+        let newest = self.of(longest).list.back();
+        newest.is_none_or(|newest| end(longest, newest.index) <= kept_from)
     }
 
     fn of(&self, window: Window) -> &Buckets {
@@ -305,6 +401,53 @@ mod tests {
                 let bucket = Window::Month.bucket();
                 prop_assert!(said <= count(now.saturating_sub(length.millis() + bucket)));
                 prop_assert_eq!(usage.spent_within(length, at).base_units(), u128::from(said));
+            }
+        }
+    }
+
+    proptest! {
+        /// The totals are those of a walk over the buckets, whatever was charged and taken out, and also
+        /// after they were written and read again.
+        #[test]
+        fn totals_are_the_sums_of_their_buckets(
+            steps in proptest::collection::vec(
+                (0_u64..200_000_000, prop_oneof![0_u128..1000, Just(u128::MAX / 2), Just(u128::MAX)], any::<bool>()),
+                1..120,
+            ),
+        ) {
+            let mut usage = Usage::default();
+            let mut charges: Vec<(u64, u128)> = Vec::new();
+            let mut now = 0;
+            for (step, amount, out) in steps {
+                now += step;
+                match if out { charges.pop() } else { None } {
+                    Some((at, amount)) => {
+                        usage.uncharge(BudgetTime::from_millis(at), Amount::from_base_units(amount));
+                    }
+                    None => {
+                        usage.charge(BudgetTime::from_millis(now), Amount::from_base_units(amount));
+                        charges.push((now, amount));
+                    }
+                }
+                let bytes = crate::codec::to_canonical(&usage);
+                let read: Usage = crate::codec::from_canonical(&bytes).expect("its own bytes");
+                for window in Window::ALL {
+                    for later in [0, 3_600_000, 40_000_000_000] {
+                        let at = BudgetTime::from_millis(now + later);
+                        let buckets = usage.of(window);
+                        let sum = buckets.within(window, at).map(|bucket| bucket.sum);
+                        let sum = sum.fold(Some(Amount::ZERO), plus).unwrap_or(Amount::MAX);
+                        let count = buckets.within(window, at).map(|bucket| bucket.count).sum::<u32>();
+                        let seen = Window::ALL
+                            .into_iter()
+                            .any(|window| usage.of(window).within(window, at).next().is_some());
+                        prop_assert_eq!(usage.is_forgotten(at), !seen);
+                        for one in [&usage, &read] {
+                            prop_assert_eq!(one.spent(window, at), sum);
+                            prop_assert_eq!(one.count(window, at), count);
+                        }
+                    }
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ use waiaas_shared::caip::{AccountId, ChainId, Family};
 use waiaas_shared::denial::Code;
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::effect::Effect;
-use waiaas_shared::event::{Charge, EventBody, Origin, RequestNonce, Spend};
+use waiaas_shared::event::{Charge, EventBody, Origin, Replaces, RequestNonce, Spend};
 use waiaas_shared::ids::{
     AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId,
 };
@@ -175,6 +175,14 @@ fn spend() -> Spend {
         }),
         submit: true,
         from: None,
+        replaces: None,
+    }
+}
+
+fn replaces() -> Replaces {
+    Replaces {
+        transaction: TransactionId::from_bytes(bytes(0x51)),
+        tries: 1,
     }
 }
 
@@ -235,6 +243,7 @@ fn intent() -> Intent {
         }),
         submit: true,
         first_payment: true,
+        replaces: None,
     }
 }
 
@@ -854,6 +863,20 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
                 },
                 request_nonce: None,
                 ..intent()
+            }),
+        ),
+        (
+            "intent-opened-replaces",
+            EventBody::IntentOpened(Intent {
+                replaces: Some(replaces()),
+                ..intent()
+            }),
+        ),
+        (
+            "spend-committed-replaces",
+            EventBody::SpendCommitted(Spend {
+                replaces: Some(replaces()),
+                ..spend()
             }),
         ),
         (

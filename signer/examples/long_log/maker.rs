@@ -178,6 +178,7 @@ impl Maker {
                 signature: String::new(),
                 unsigned: unsigned.encode(),
                 used: None,
+                replaced: None,
                 dry_run: false,
             };
             self.run(&Command::Spend(request))?;

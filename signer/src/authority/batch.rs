@@ -126,6 +126,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
             other if !self.unlocked() => return self.while_locked(other),
             Ask::Sign(mut request, reply) => {
                 request.used = self.used_by(&request)?;
+                request.replaced = self.replaced_by(&request)?;
                 let session = request.session;
                 let before = pending.events.len();
                 let outcome = self.decide(pending, &Command::Spend(*request));

@@ -7,6 +7,7 @@ use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::{Event, EventBody};
 use waiaas_shared::heartbeat::SignedHeartbeat;
 use waiaas_shared::ids::TransactionId;
+use waiaas_shared::request::TransferRequest;
 use waiaas_shared::time::Clocks;
 
 use super::ask::{Ask, EventsAnswer, Status, Verdict, refused};
@@ -110,6 +111,8 @@ impl<L: Ledger, S: System> Authority<L, S> {
             Vault::Open(..) => {}
         }
         let clocks = self.observe().ok_or(Code::ClockClosed)?;
+        let replaced = self.replaced_by(&request);
+        let replaced = replaced.map_err(|_| Denial::from(Code::StorageFull))?;
         // Nothing is made from it: a dry run gives no identifier.
         let context = Context {
             clocks,
@@ -118,6 +121,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
         let command = Command::Spend(SpendRequest {
             dry_run: true,
             used: None,
+            replaced,
             ..request
         });
         match decide(&self.state, &command, &context).outcome? {
@@ -140,6 +144,19 @@ impl<L: Ledger, S: System> Authority<L, S> {
         Ok(stored
             .and_then(|stored| used(&stored))
             .filter(|used| *used.idempotency() == key))
+    }
+
+    /// The payment that a request says it replaces, if there is one.
+    pub(super) fn replaced_by(
+        &mut self,
+        request: &SpendRequest,
+    ) -> Result<Option<Box<Prior>>, LedgerError> {
+        // A body that does not read is refused by the core.
+        let body = TransferRequest::parse(&request.body).ok();
+        match body.and_then(|body| body.replaces) {
+            Some(transaction) => self.payment(transaction),
+            None => Ok(None),
+        }
     }
 
     /// A committed payment by its name.

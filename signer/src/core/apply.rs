@@ -2,8 +2,8 @@
 
 use waiaas_shared::agent::AgentStage;
 use waiaas_shared::amount::Amount;
-use waiaas_shared::event::{Event, EventBody, RequestNonce, Spend};
-use waiaas_shared::ids::SessionId;
+use waiaas_shared::event::{Event, EventBody, Replaces, RequestNonce, Spend};
+use waiaas_shared::ids::{SessionId, TransactionId};
 use waiaas_shared::intent::{Intent, IntentEnd};
 use waiaas_shared::owner_change::OwnerChange;
 use waiaas_shared::policy::document::PolicyDocument;
@@ -403,7 +403,12 @@ pub fn apply(state: &mut State, event: &Event) {
                 state.statements.remove(statement);
             }
             for transaction in transactions {
-                state.intents.remove(transaction);
+                if let Some(ended) = state.intents.remove(transaction)
+                    && let Some(earlier) = ended.intent.replaces
+                {
+                    // Nothing took its place: it may be tried again.
+                    state.replaced.remove(&earlier.transaction);
+                }
             }
         }
     }
@@ -431,6 +436,7 @@ fn open_intent(state: &mut State, intent: &Intent, at: BudgetTime) {
         session.opened.charge(at, Amount::ZERO);
     }
     remember_nonce(state, intent.session, intent.request_nonce.as_ref());
+    replace(state, intent.replaces, intent.transaction);
     let used = Used::Waited(Box::new(intent.clone()));
     state.uncommitted.insert(intent.idempotency, used);
     let open = OpenIntent {
@@ -438,6 +444,12 @@ fn open_intent(state: &mut State, intent: &Intent, at: BudgetTime) {
         approval: None,
     };
     state.intents.insert(intent.transaction, open);
+}
+
+fn replace(state: &mut State, earlier: Option<Replaces>, by: TransactionId) {
+    if let Some(earlier) = earlier {
+        state.replaced.insert(earlier.transaction, by);
+    }
 }
 
 fn remember_nonce(state: &mut State, session: SessionId, nonce: Option<&RequestNonce>) {
@@ -450,6 +462,7 @@ fn remember_nonce(state: &mut State, session: SessionId, nonce: Option<&RequestN
 fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
     // A payment that waited waits no longer.
     state.intents.remove(&spend.transaction);
+    replace(state, spend.replaces, spend.transaction);
     issue_nonce(state, spend);
     let charges = spend
         .charges

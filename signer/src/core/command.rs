@@ -334,6 +334,9 @@ pub struct SpendRequest {
     /// What already used this idempotency key, as the ledger's index found it. The core checks that it
     /// is the right one.
     pub used: Option<Used>,
+    /// The payment that the body says it replaces, as the ledger's index found it. The core checks that
+    /// it is the right one.
+    pub replaced: Option<Box<Prior>>,
     /// A dry run: judged, without the request's signature, and never committed.
     pub dry_run: bool,
 }

@@ -6,7 +6,7 @@ use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::statement::StatementFacts;
 
-use super::command::{Command, Context, Prior, Submission, Used};
+use super::command::{Context, Prior, Submission};
 use super::state::{KillPhase, State};
 use super::{Decision, decide_owner, decide_statement};
 
@@ -90,26 +90,4 @@ fn credited<'a>(
         Some(session) if agrees => Ok((session, entry)),
         _ => Err(Code::CreditMismatch.into()),
     }
-}
-
-/// Whether a command asks for the bytes of a payment that was credited: the owner said that it never
-/// took place, so it never will.
-pub(super) fn asks_again(state: &State, command: &Command) -> bool {
-    let entry = match command {
-        Command::Resend(prior) => Some(prior.as_ref()),
-        Command::Release(release) => release.prior.as_deref(),
-        Command::Spend(request) if !request.dry_run => {
-            let idempotency = state.idempotency(request.session, &request.idempotency_key);
-            let known = request.used.as_ref();
-            let used = known.or_else(|| state.uncommitted(&idempotency?));
-            match used {
-                Some(Used::Paid(prior)) if Some(prior.spend.idempotency) == idempotency => {
-                    Some(prior.as_ref())
-                }
-                _ => None,
-            }
-        }
-        _ => None,
-    };
-    entry.is_some_and(|entry| state.credited.contains(&entry.sequence))
 }

@@ -5,7 +5,7 @@
 use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::Digest;
-use waiaas_shared::event::{EventBody, Origin, RequestNonce, Spend};
+use waiaas_shared::event::{EventBody, Origin, Replaces, RequestNonce, Spend};
 use waiaas_shared::ids::{OwnerId, SessionId, StatementId, TransactionId, WalletId};
 use waiaas_shared::intent::{Intent, IntentEnd, IntentView, Wait};
 use waiaas_shared::owner_change::Standing;
@@ -39,6 +39,7 @@ pub(super) struct Opening {
     pub(super) kept_until: WallTime,
     pub(super) request_nonce: Option<RequestNonce>,
     pub(super) submit: bool,
+    pub(super) replaces: Option<Replaces>,
 }
 
 /// Lets it wait, within bounds.
@@ -88,6 +89,7 @@ pub(super) fn open(
         request_nonce: opening.request_nonce,
         submit: opening.submit,
         first_payment: verdict.first_payment,
+        replaces: opening.replaces,
     };
     let view = IntentView {
         intent: intent.clone(),
@@ -264,6 +266,7 @@ fn signed(
         request_nonce: intent.request_nonce.clone(),
         submit: intent.submit,
         from: None,
+        replaces: intent.replaces,
     };
     Ok(decide_spend::signed(
         wallet.path,

@@ -25,7 +25,9 @@ use super::command::{
 };
 use super::decide_intent::Opening;
 use super::state::{KillPhase, Session, State, Wallet};
-use super::{Decision, decide_alarm, decide_intent, decide_owner, decide_session, proof};
+use super::{
+    Decision, decide_alarm, decide_intent, decide_owner, decide_replace, decide_session, proof,
+};
 
 /// Judges an agent's payment; charges and orders the signature if it passes.
 pub(super) fn spend(state: &State, request: &SpendRequest, context: &Context) -> Decision {
@@ -95,6 +97,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
     }
     let newest = state.binding(now.run).last().ok_or(Code::PolicyMissing)?;
     let asked = body.resolve(&newest.document)?;
+    let replaces = decide_replace::replaces(state, request, &body, &asked)?;
     let transaction = proposed(wallet, body.network, &request.unsigned)?;
     if !does_exactly(&transaction, &asked) {
         return Err(Code::BodyMismatch.into());
@@ -129,6 +132,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
             kept_until: session.grant.absolute_end(),
             request_nonce: proof,
             submit: body.submit,
+            replaces,
         };
         return decide_intent::open(state, opening, &verdict, context);
     }
@@ -149,6 +153,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         request_nonce: proof,
         submit: body.submit,
         from: None,
+        replaces,
     };
     Ok(signed(
         wallet.path,
@@ -452,6 +457,7 @@ pub(super) fn withdraw(
         request_nonce: None,
         submit: false,
         from: *from,
+        replaces: None,
     };
     let statement = withdrawal.statement;
     Ok(signed(path, transaction, spend, None, |spend| {

@@ -16,6 +16,7 @@ mod decide_intent;
 mod decide_owner;
 mod decide_policy;
 mod decide_renewal;
+mod decide_replace;
 mod decide_session;
 mod decide_spend;
 mod decide_statement;
@@ -79,8 +80,8 @@ pub fn decide(state: &State, command: &Command, context: &Context) -> Decision {
     if state.retired() {
         return Decision::denied(Code::Retired);
     }
-    if decide_credit::asks_again(state, command) {
-        return Decision::denied(Code::PaymentCredited);
+    if let Some(code) = decide_replace::withheld(state, command) {
+        return Decision::denied(code);
     }
     match command {
         Command::Create { signer } if state.created() => {

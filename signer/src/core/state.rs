@@ -72,6 +72,9 @@ pub struct State {
     /// Entries of payments that an owner credited, each once.
     #[n(13)]
     pub(super) credited: BTreeSet<u64>,
+    /// Payments that a later one replaces, each with that one: it waits or was signed.
+    #[n(19)]
+    pub(super) replaced: BTreeMap<TransactionId, TransactionId>,
     #[n(14)]
     pub(super) request_nonces: BTreeMap<(SessionId, String), WallTime>,
     /// Idempotency keys used in the batch that is being decided: the ledger's index does not know them
@@ -238,6 +241,7 @@ impl Default for State {
             statements: BTreeMap::new(),
             intents: BTreeMap::new(),
             credited: BTreeSet::new(),
+            replaced: BTreeMap::new(),
             request_nonces: BTreeMap::new(),
             uncommitted: BTreeMap::new(),
             journal: hash(Domain::Journal, &[]),

@@ -228,6 +228,7 @@ pub(super) fn spend(
         signature: header(reader.get_signature()?, "signature")?,
         unsigned: unsigned(reader.get_unsigned()?)?,
         used: None,
+        replaced: None,
         dry_run,
     })
 }

@@ -2,7 +2,10 @@
 //! JSON. Figures are meant as ratios; nothing here asserts an absolute time.
 
 mod ceilings;
+mod judgement;
 mod load;
+mod policy;
+mod traffic;
 mod usage;
 
 use std::collections::BTreeMap;
@@ -41,9 +44,26 @@ pub(crate) struct Bench {
     /// Write the figures as JSON to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Only what policy costs: one judgement and a replay; needs no chain
+    #[arg(long)]
+    policy: bool,
+    /// With --policy: the `waiaas` whose replay is measured as well
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    command: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Bench, interrupt: &Interrupt) -> Result<()> {
+    if arguments.policy {
+        let mut progress = Progress::new(1);
+        progress.step("policy");
+        let figures = json!({ "policy": policy::measure(arguments.command.as_deref())? });
+        progress.note(serde_json::to_string_pretty(&figures)?);
+        if let Some(file) = &arguments.json {
+            std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
+        }
+        progress.done();
+        return Ok(());
+    }
     let mut progress = Progress::new(STEPS);
     progress.step("tools");
     packages::install(interrupt)?;
@@ -105,7 +125,7 @@ impl Stage {
         let owner = home.owner(&[])?;
         let (wallet, address) = home.wallet("solana", SOLANA)?;
         chain.fund(&address, 100_000_000_000)?;
-        home.adopt(&policy(), &owner)?;
+        home.adopt(&open_policy(), &owner)?;
         let limit = format!("{SOLANA}/slip44:501=1000000/100000000");
         let agent = home.agent(&owner, &[&wallet], &[&limit], false)?;
         // Before the second start nothing was warm: the start-up that counts is of a home with a log.
@@ -256,6 +276,7 @@ impl Stage {
                 "signer": micros(self.running.signer_start) / 1000.0,
                 "gateway": micros(self.running.gateway_start) / 1000.0,
             },
+            "policy": policy::measure(Some(self.home.command(&[]).get_program().as_ref()))?,
             "ratios": {
                 "sign_only_p50_to_sum_of_parts": { "value": alone.p50_us / parts, "target_at_most": 2.0 },
                 "syncs_per_signature_at_64": { "value": syncs_per_signature, "target_at_most": 0.125 },
@@ -360,6 +381,7 @@ fn table(figures: &Value) -> Result<String> {
         "memory_kib",
         "start_ms",
         "ratios",
+        "policy",
     ] {
         let shown = serde_json::to_string_pretty(figures.get(part).context(part)?)?;
         text.push_str(&format!("{part}: {shown}\n"));
@@ -376,7 +398,7 @@ fn rows(figures: &Value) -> Result<impl Iterator<Item = &Value>> {
     Ok(rows.iter())
 }
 
-fn policy() -> String {
+fn open_policy() -> String {
     format!(
         "version = 1
 epoch = 1

@@ -24,6 +24,13 @@ pub(super) fn cpu(process: u32) -> Result<BTreeMap<String, Duration>> {
     Ok(threads)
 }
 
+/// CPU time of this thread: what work on one core takes, however busy the machine is.
+pub(super) fn own() -> Result<Duration> {
+    let nanos = fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanos = nanos.split_whitespace().next().context("schedstat")?;
+    Ok(Duration::from_nanos(nanos.parse()?))
+}
+
 /// Sum over all threads.
 pub(super) fn total(threads: &BTreeMap<String, Duration>) -> Duration {
     threads.values().sum()

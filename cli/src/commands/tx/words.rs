@@ -13,10 +13,30 @@ pub(super) fn ended_well(payment: &Value) -> Result<(), Failure> {
                 .get("detail")
                 .and_then(Value::as_str)
                 .unwrap_or_default();
-            Err(Failure::new(Exit::Failure, format!("the payment is {status}")).why(detail))
+            let failure =
+                Failure::new(Exit::Failure, format!("the payment is {status}")).why(detail);
+            Err(match second_try(payment, status) {
+                Some(advice) => failure.next(advice),
+                None => failure,
+            })
         }
         _ => Ok(()),
     }
+}
+
+/// What an agent can do about a signed payment whose end nobody saw.
+fn second_try(payment: &Value, status: &str) -> Option<String> {
+    let text = |field: &str| payment.get(field).and_then(Value::as_str);
+    let replaceable = status == "EXPIRED"
+        && text("network")?.starts_with("solana:")
+        && text("chain_transaction").is_some()
+        && text("replaced_by").is_none();
+    replaceable.then(|| {
+        format!(
+            "if it is still wanted, the same payment with --replaces {}; both are charged",
+            text("transaction").unwrap_or_default()
+        )
+    })
 }
 
 pub(super) fn payment_words(payment: &Value) -> String {
@@ -36,6 +56,8 @@ pub(super) fn payment_words(payment: &Value) -> String {
         "expires_at",
         "chain_transaction",
         "nonce",
+        "replaces",
+        "replaced_by",
         "detail",
         "signed_transaction",
     ];
@@ -161,5 +183,25 @@ mod tests {
         assert!(ended_well(&json!({ "status": "SUBMITTED" })).is_ok());
         let failed = ended_well(&json!({ "status": "FAILED", "detail": "no funds" })).unwrap_err();
         assert_eq!(failed.human(), "waiaas: the payment is FAILED: no funds");
+        let mut expired = json!({
+            "transaction": "tx_1", "status": "EXPIRED", "network": "solana:localnet",
+            "detail": "unseen", "chain_transaction": "5x",
+        });
+        let advice = |payment: &Value| ended_well(payment).unwrap_err().human();
+        assert!(
+            advice(&expired).contains("--replaces tx_1"),
+            "{}",
+            advice(&expired)
+        );
+        for (field, value) in [
+            ("replaced_by", json!("tx_2")),
+            ("network", json!("eip155:1")),
+            ("chain_transaction", Value::Null),
+        ] {
+            let before = expired.get(field).cloned();
+            expired[field] = value;
+            assert!(!advice(&expired).contains("--replaces"), "{field}");
+            expired[field] = before.unwrap_or(Value::Null);
+        }
     }
 }

@@ -1,13 +1,14 @@
-//! Samples of the statements about owners, and the owners in the state that they are drafted in. Only
-//! values. Used by `samples`.
+//! Samples of the statements about owners, the owners in the state that they are drafted in, and second
+//! tries of payments. Only values. Used by `samples`.
 
 use super::samples::{
-    OWNER_ED25519, OWNER_EVM, RECIPIENT_EVM, Sample, TestView, first_policy, read, session_id,
-    units, wallet_id,
+    OWNER_ED25519, OWNER_EVM, RECIPIENT_EVM, RECIPIENT_SOLANA, Sample, TestView, first_policy,
+    intent, read, session_id, transaction_id, units, wallet_id,
 };
 use super::*;
-use crate::event::Charge;
+use crate::event::{Charge, Replaces};
 use crate::ids::TransactionId;
+use crate::intent::Wait;
 use crate::owner_change::{KnownKey, NewKey};
 use crate::statement::GuardianStop;
 use crate::statement::verify::Envelope;
@@ -150,4 +151,22 @@ pub(in crate::statement) fn owner_samples() -> Vec<Sample> {
         ),
         sample("sign-of-life", StatementFacts::SignOfLife),
     ]
+}
+
+/// A Solana payment that replaces one; 3: the first try, 4: the second of two.
+pub(in crate::statement) fn another_try(number: u8) -> Intent {
+    Intent {
+        transaction: transaction_id(number),
+        wallet: wallet_id(1),
+        asset: read("solana:localnet/slip44:501"),
+        to: read::<AccountId>(RECIPIENT_SOLANA).account(),
+        amount: units(250_000_000),
+        fee_ceiling: units(10_000),
+        wait: Wait::Approval { quorum: 1 },
+        replaces: Some(Replaces {
+            transaction: transaction_id(0x50 + number),
+            tries: u32::from(number) - 2,
+        }),
+        ..intent(1)
+    }
 }

@@ -7,8 +7,9 @@ use super::{StatementView, network, require_network, wallet};
 use crate::address::Account;
 use crate::caip::AccountId;
 use crate::denial::Code;
+use crate::event::Replaces;
 use crate::ids::TransactionId;
-use crate::intent::Wait;
+use crate::intent::{Intent, Wait};
 use crate::policy::document::PolicyDocument;
 use crate::session::Credential;
 
@@ -53,6 +54,9 @@ pub(super) fn write(
         "Fee at most",
         Unit::of(chain.native_asset(), policy).amount_of_asset(intent.fee_ceiling),
     );
+    if let Some(earlier) = intent.replaces {
+        replaces(lines, intent, earlier, policy)?;
+    }
     let facts = wallet(lines, intent.wallet, view)?;
     require_network(&facts, chain)?;
     lines.field("Session", intent.session);
@@ -70,6 +74,39 @@ pub(super) fn write(
         Wait::Delay { .. } => lines.field("Waits", "for its delay, then it is paid"),
     }
     lines.field("Request ends", intent.expires);
+    Ok(())
+}
+
+/// A second try: what was signed before may land too, and the owner reads what that comes to.
+fn replaces(
+    lines: &mut Lines,
+    intent: &Intent,
+    earlier: Replaces,
+    policy: Option<&PolicyDocument>,
+) -> Result<(), Code> {
+    lines.field("Replaces", earlier.transaction);
+    let payments = u128::from(earlier.tries).checked_add(1);
+    let total = payments.and_then(|payments| intent.amount.checked_mul(payments));
+    let (Some(payments), Some(total)) = (payments, total) else {
+        return Err(Code::StatementMalformed);
+    };
+    let total = Unit::of(intent.asset, policy).amount_of_asset(total);
+    if earlier.tries == 1 {
+        lines.field(
+            "WARNING",
+            format_args!(
+                "the first try may still land; worst case both are paid, {total} in total, and a fee each"
+            ),
+        );
+    } else {
+        lines.field(
+            "WARNING",
+            format_args!(
+                "the {} tries before may still land; worst case all {payments} are paid, {total} in total, and a fee each",
+                earlier.tries
+            ),
+        );
+    }
     Ok(())
 }
 

@@ -130,6 +130,8 @@ impl TestView {
             intents: BTreeMap::from([
                 (transaction_id(1), intent(1)),
                 (transaction_id(2), intent(2)),
+                (transaction_id(3), owner_samples::another_try(3)),
+                (transaction_id(4), owner_samples::another_try(4)),
             ]),
             owners: owner_samples::owners().into_iter().collect(),
             guardians: BTreeMap::from([owner_samples::guardian()]),
@@ -320,6 +322,7 @@ pub(in crate::statement) fn intent(number: u8) -> Intent {
         request_nonce: None,
         submit: true,
         first_payment: !contact,
+        replaces: None,
     }
 }
 
@@ -474,6 +477,20 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
             &first,
             StatementFacts::ApprovePayment {
                 transaction: transaction_id(1),
+            },
+        ),
+        sample(
+            "approve-payment-second-try",
+            &first,
+            StatementFacts::ApprovePayment {
+                transaction: transaction_id(3),
+            },
+        ),
+        sample(
+            "approve-payment-third-try",
+            &first,
+            StatementFacts::ApprovePayment {
+                transaction: transaction_id(4),
             },
         ),
         sample(

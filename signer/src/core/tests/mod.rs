@@ -16,6 +16,7 @@ mod owners;
 mod people;
 mod recovery;
 mod renewal;
+mod replace;
 mod rotation;
 mod scopes;
 mod snapshot;

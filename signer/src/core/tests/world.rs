@@ -315,6 +315,7 @@ impl World {
             signature: String::new(),
             unsigned: unsigned(31_337, 0, amount, evm_recipient(to)),
             used: None,
+            replaced: None,
             dry_run: false,
         }
     }

@@ -12,6 +12,7 @@ mod owner;
 mod policy;
 mod race;
 mod requests;
+mod second_try;
 mod solana;
 mod time;
 mod users;

@@ -9,7 +9,7 @@ use waiaas_shared::statement::StatementFacts;
 use waiaas_tests::stage::{EVM, EVM_TO};
 
 use super::waiting::{mature, open};
-use super::{Case, case};
+use super::{Case, case, second_try};
 use crate::bytes::{fields, typed};
 use crate::rig::{Rig, refusal};
 use crate::runner::Template;
@@ -171,8 +171,12 @@ fn dropped(rig: &mut Rig, _: &Template) -> Result<String> {
         ));
     }
     rig.refused(&attempts, &[Code::BodyMalformed])?;
+    let named = second_try::naming(rig, &transfer, first.transaction, 0)?;
+    rig.refuse("a second nonce", named, &[Code::ReplacesEvm])?;
+    second_try::on_solana(rig)?;
     Ok(
-        "100 times asked again: the same bytes, no charge; no field says what became of it"
+        "100 times asked again: the same bytes, no charge; no field says what became of it; a second \
+         try names the first, once, and is charged"
             .to_owned(),
     )
 }

@@ -165,6 +165,7 @@ impl World {
             signature: String::new(),
             unsigned: unsigned(chain, &from, &to, amount, self.requests).0,
             used: None,
+            replaced: None,
             dry_run: false,
         };
         let nonce = format!("nonce-{:016}", self.requests);

@@ -76,6 +76,7 @@ impl Run {
             signature: String::new(),
             unsigned,
             used: None,
+            replaced: None,
             dry_run: pay.dry_run,
         };
         let request = Request {

@@ -1,0 +1,117 @@
+//! What an owner reads of payments: units and contacts by the policy, and whose they are.
+
+use waiaas_shared::amount::Amount;
+use waiaas_shared::codec::{from_canonical, to_canonical};
+use waiaas_shared::digest::Digest;
+use waiaas_shared::event::Charge;
+use waiaas_shared::ids::{SessionId, StatementId, TransactionId, WalletId};
+use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::policy::toml_form;
+use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::time::{RunTime, WallTime};
+
+use super::*;
+use crate::event_about::about;
+
+const HOSTING: &str = "7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2";
+
+fn spend() -> Spend {
+    let asset = "solana:localnet/slip44:501".parse().unwrap();
+    let amount = Amount::from_base_units(250_000_000);
+    Spend {
+        transaction: TransactionId::from_bytes([1; 16]),
+        session: Some(SessionId::from_bytes([2; 16])),
+        wallet: WalletId::from_bytes([3; 16]),
+        chain: "solana:localnet".parse().unwrap(),
+        unsigned: vec![],
+        effects: vec![
+            Effect::Transfer {
+                asset,
+                to: HOSTING.parse().unwrap(),
+                amount,
+            },
+            Effect::Fee {
+                asset,
+                max: Amount::from_base_units(5000),
+            },
+        ],
+        charges: vec![Charge { asset, amount }],
+        tier: Tier::Notify,
+        policy_epoch: 1,
+        nonce: None,
+        idempotency: Digest::from_bytes([0; 32]),
+        body: Digest::from_bytes([0; 32]),
+        kept_until: WallTime::from_millis(0),
+        request_nonce: None,
+        submit: false,
+        from: None,
+        replaces: Some(Replaces {
+            transaction: TransactionId::from_bytes([4; 16]),
+            tries: 1,
+        }),
+    }
+}
+
+#[test]
+fn payments_are_told_in_the_policys_units_and_names() {
+    let body = EventBody::SpendCommitted(spend());
+    let mut names = Names::default();
+    let (kind, text) = words(&body, &names);
+    assert_eq!(kind, "SpendCommitted");
+    assert!(
+        text.starts_with(&format!(
+            "250000000 base units of solana:localnet/slip44:501 to {HOSTING}, fee up to 5000 base units"
+        )),
+        "{text}"
+    );
+    let document = toml_form::parse(include_str!("../../docs/examples/policy.toml")).unwrap();
+    let statement = StatementId::from_bytes([5; 16]);
+    names.learn(&EventBody::StatementIssued {
+        statement,
+        facts: StatementFacts::AdoptPolicy {
+            document: document.to_bytes(),
+        },
+        policy_epoch: 0,
+        expires: WallTime::from_millis(0),
+        origin: Origin::Admin,
+        text: from_canonical(&to_canonical(&"text".to_owned())).unwrap(),
+    });
+    names.learn(&EventBody::PolicyAdopted {
+        statement,
+        signers: vec![],
+        epoch: 1,
+        digest: document.digest(),
+        matures: RunTime::from_millis(0),
+    });
+    let spend = spend();
+    assert_eq!(
+        words(&body, &names).1,
+        format!(
+            "0.25 SOL to @hosting ({HOSTING}), fee up to 0.000005 SOL, NOTIFY; {} from {}, not sent, replaces {}",
+            spend.transaction,
+            spend.wallet,
+            TransactionId::from_bytes([4; 16])
+        )
+    );
+}
+
+/// What ends a payment names only the payment: whose it was is known from the event that began it.
+#[test]
+fn filters_follow_a_payment_to_its_end() {
+    let mut names = Names::default();
+    let ended = EventBody::IntentsEnded {
+        transactions: vec![spend().transaction],
+        cause: IntentEnd::Expired,
+    };
+    let wallet = spend().wallet;
+    assert!(!names.concerns_wallet(&about(&ended), wallet));
+    names.learn(&EventBody::SpendCommitted(spend()));
+    assert!(names.concerns_wallet(&about(&ended), wallet));
+    assert!(names.concerns_session(&about(&ended), SessionId::from_bytes([2; 16])));
+    assert!(!names.concerns_wallet(&about(&ended), WalletId::from_bytes([9; 16])));
+    let paused = about(&EventBody::Paused {
+        wallet: Some(wallet),
+        origin: Origin::Admin,
+    });
+    assert!(names.concerns_wallet(&paused, wallet));
+}

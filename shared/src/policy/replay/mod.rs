@@ -1,0 +1,215 @@
+//! Past traffic against a proposed document: every payment that the log tells of is judged by it, with
+//! the history as it was and at the event's own clocks, and again by the documents that bound then.
+//! The same evaluation as the signer's. Takes events one by one; believes that they were verified.
+//! Pure: command line and owner API show the [`Report`].
+
+mod past;
+mod report;
+mod row;
+
+use std::collections::BTreeMap;
+
+use self::past::Past;
+pub use self::report::{Counts, Day, Frequent, Report};
+pub use self::row::{Broken, Decision, Difference, Ending, Fate, Row, Rule};
+use super::document::PolicyDocument;
+use super::evaluate::{Charges, Now, Payment, Verdict, evaluate};
+use super::history::Charged;
+use crate::amount::Amount;
+use crate::denial::Violation;
+use crate::effect::Effect;
+use crate::event::{Event, EventBody, Spend};
+use crate::ids::TransactionId;
+use crate::intent::Intent;
+use crate::time::Clocks;
+
+/// Judges a log by a proposed document, event by event.
+#[derive(Debug)]
+pub struct Replay {
+    proposed: PolicyDocument,
+    past: Past,
+    waiting: BTreeMap<TransactionId, Row>,
+    report: Report,
+    limit: usize,
+}
+
+impl Replay {
+    /// Before the first event. The report lists at most `limit` payments.
+    #[must_use]
+    pub fn new(proposed: PolicyDocument, limit: usize) -> Self {
+        Self {
+            report: Report::new(proposed.epoch, proposed.digest()),
+            proposed,
+            past: Past::default(),
+            waiting: BTreeMap::new(),
+            limit,
+        }
+    }
+
+    /// Takes the log's next event.
+    pub fn event(&mut self, sequence: u64, event: &Event) {
+        self.report.read(event.clocks.wall);
+        self.past.time_passes(event.clocks.run);
+        match &event.body {
+            EventBody::SpendCommitted(spend) => self.spend(sequence, spend, event.clocks),
+            EventBody::IntentOpened(intent) => self.opened(sequence, intent, event.clocks),
+            EventBody::IntentsEnded {
+                transactions,
+                cause,
+            } => {
+                for transaction in transactions {
+                    self.close(*transaction, Fate::ended(cause));
+                }
+            }
+            EventBody::DenialsCounted { code, count, .. } => self.report.refused(*code, *count),
+            other => self.past.fold(other, event.clocks.run),
+        }
+    }
+
+    /// What the whole log comes to.
+    #[must_use]
+    pub fn finish(mut self) -> Report {
+        let waiting: Vec<_> = self.waiting.keys().copied().collect();
+        for transaction in waiting {
+            self.close(transaction, Fate::Waits);
+        }
+        self.report.finish();
+        self.report
+    }
+
+    fn spend(&mut self, sequence: u64, spend: &Spend, clocks: Clocks) {
+        // A withdrawal is no event of this kind; whatever names no session was charged to nobody.
+        let Some(session) = spend.session else { return };
+        let payment = Payment {
+            wallet: spend.wallet,
+            session,
+            bearer: self.past.is_bearer(session),
+            chain: spend.chain,
+            effects: &spend.effects,
+            submit: spend.submit,
+        };
+        let would = judge(&self.proposed, &payment, &self.past, clocks);
+        match self.waiting.remove(&spend.transaction) {
+            // Its decision fell when it was opened; signing it was judged once more.
+            Some(mut row) => {
+                row.again(would);
+                row.fate = Fate::Signed;
+                self.report_named(row);
+            }
+            None => {
+                let was = Decision::of_tier(spend.tier);
+                let bound = self.past.judge(&payment, clocks);
+                let explained = bound.is_ok_and(|verdict| verdict.tier == spend.tier);
+                if let Some(row) = Row::of_spend(sequence, clocks.wall, spend, was) {
+                    let row = row.judged(would, explained);
+                    self.report_named(row);
+                }
+            }
+        }
+        let charges: Charges = spend
+            .charges
+            .iter()
+            .map(|charge| (charge.asset, charge.amount))
+            .collect();
+        self.past.charge(
+            spend.wallet,
+            session,
+            &Charged {
+                at: clocks.budget,
+                chain: spend.chain,
+                charges: &charges,
+                effects: &spend.effects,
+            },
+        );
+    }
+
+    /// The log holds the effect of a payment that waits and the most that its fee may be, not the fee of
+    /// the bytes that were judged. It is judged without a fee, or with the most, whichever gives the
+    /// decision that the log tells.
+    fn opened(&mut self, sequence: u64, intent: &Intent, clocks: Clocks) {
+        let native = intent.asset.chain().native_asset();
+        let bearer = self.past.is_bearer(intent.session);
+        let was = Decision::of_intent(intent);
+        let explains = |fee: Amount| {
+            let effects = effects(intent, fee);
+            let bound = self.past.judge(&payment(intent, bearer, &effects), clocks);
+            bound.is_ok_and(|verdict| Decision::of(&verdict) == was)
+        };
+        let without = explains(Amount::ZERO);
+        let explained = without || explains(intent.fee_ceiling);
+        let fee = if without {
+            Amount::ZERO
+        } else {
+            // What builds it keeps to the lower of the two ceilings.
+            let rule = self.proposed.asset(native);
+            let ceiling = rule.and_then(|rule| rule.fee_ceiling).unwrap_or_default();
+            intent.fee_ceiling.min(ceiling)
+        };
+        let effects = effects(intent, fee);
+        let payment = payment(intent, bearer, &effects);
+        let would = judge(&self.proposed, &payment, &self.past, clocks);
+        let row = Row::of_intent(sequence, clocks.wall, intent, was).judged(would, explained);
+        self.waiting.insert(intent.transaction, row);
+    }
+
+    fn close(&mut self, transaction: TransactionId, fate: Fate) {
+        if let Some(mut row) = self.waiting.remove(&transaction) {
+            row.fate = fate;
+            self.report_named(row);
+        }
+    }
+
+    /// Counts a payment, named as people know its asset and recipient.
+    fn report_named(&mut self, mut row: Row) {
+        if row.difference != Difference::Same {
+            let documents = std::iter::once(&self.proposed).chain(self.past.binding().rev());
+            row.name(documents);
+        }
+        self.report.count(row, self.limit);
+    }
+}
+
+/// What a payment that waits does, with this fee.
+fn effects(intent: &Intent, max: Amount) -> [Effect; 2] {
+    [
+        Effect::Transfer {
+            asset: intent.asset,
+            to: intent.to,
+            amount: intent.amount,
+        },
+        Effect::Fee {
+            asset: intent.asset.chain().native_asset(),
+            max,
+        },
+    ]
+}
+
+const fn payment<'a>(intent: &Intent, bearer: bool, effects: &'a [Effect]) -> Payment<'a> {
+    Payment {
+        wallet: intent.wallet,
+        session: intent.session,
+        bearer,
+        chain: intent.asset.chain(),
+        effects,
+        submit: intent.submit,
+    }
+}
+
+/// What a document says of a payment.
+type Judgement = Result<Verdict, Vec<Violation>>;
+
+fn judge(
+    document: &PolicyDocument,
+    payment: &Payment<'_>,
+    past: &Past,
+    clocks: Clocks,
+) -> Judgement {
+    let now = Now {
+        budget: clocks.budget,
+        wall: clocks.wall,
+    };
+    evaluate(document, payment, past, now)
+}
+
+#[cfg(test)]
+mod tests;

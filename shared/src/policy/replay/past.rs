@@ -1,0 +1,186 @@
+//! What the log said so far, as far as evaluation reads it: what was spent, which documents bind, which
+//! sessions have no agent's key. Mirrors the signer's fold of the same events; judges nothing itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::document::PolicyDocument;
+use super::super::evaluate::{Charges, Payment, Verdict};
+use super::super::history::{Charged, History, SessionHistory, WalletHistory};
+use super::Judgement;
+use crate::denial::{Code, Violation};
+use crate::event::EventBody;
+use crate::ids::{SessionId, StatementId, WalletId};
+use crate::session::Credential;
+use crate::statement::StatementFacts;
+use crate::time::{Clocks, RunTime};
+
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    wallets: BTreeMap<WalletId, WalletHistory>,
+    sessions: BTreeMap<SessionId, Known>,
+    documents: Vec<Binding>,
+    /// Documents and grants that owners were asked to sign.
+    drafts: BTreeMap<StatementId, Draft>,
+    /// Recoveries that wait.
+    recoveries: BTreeSet<StatementId>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    has_agent_key: bool,
+    history: SessionHistory,
+}
+
+#[derive(Debug)]
+struct Binding {
+    document: PolicyDocument,
+    /// None: never.
+    matures: Option<RunTime>,
+}
+
+#[derive(Debug)]
+enum Draft {
+    Policy(Vec<u8>),
+    Grant { has_agent_key: bool },
+}
+
+impl Past {
+    /// A document that matured ends the ones before it.
+    pub(super) fn time_passes(&mut self, now: RunTime) {
+        let matured = |binding: &Binding| binding.matures.is_some_and(|matures| matures <= now);
+        if let Some(newest) = self.documents.iter().rposition(matured) {
+            self.documents.drain(..newest);
+        }
+    }
+
+    /// Documents that bind, oldest first.
+    pub(super) fn binding(&self) -> impl DoubleEndedIterator<Item = &PolicyDocument> + Clone {
+        self.documents.iter().map(|binding| &binding.document)
+    }
+
+    /// The strictest verdict of the documents that bind, or all that is broken.
+    pub(super) fn judge(&self, payment: &Payment<'_>, clocks: Clocks) -> Judgement {
+        let mut strictest: Option<Verdict> = None;
+        let mut broken = Vec::new();
+        for document in self.binding() {
+            match super::judge(document, payment, self, clocks) {
+                Ok(verdict) => {
+                    strictest = Some(match strictest {
+                        Some(so_far) => so_far.strictest(verdict),
+                        None => verdict,
+                    });
+                }
+                Err(violations) => broken.extend(violations),
+            }
+        }
+        match strictest {
+            Some(verdict) if broken.is_empty() => Ok(verdict),
+            None if broken.is_empty() => Err(vec![Violation::of(Code::PolicyMissing)]),
+            _ => Err(broken),
+        }
+    }
+
+    /// Whether no agent's key is known for a session.
+    pub(super) fn is_bearer(&self, session: SessionId) -> bool {
+        !self
+            .sessions
+            .get(&session)
+            .is_some_and(|known| known.has_agent_key)
+    }
+
+    pub(super) fn charge(&mut self, wallet: WalletId, session: SessionId, paid: &Charged<'_>) {
+        self.wallets.entry(wallet).or_default().charge(paid);
+        let known = self.sessions.entry(session).or_default();
+        known.history.charge(paid.at, paid.charges);
+    }
+
+    /// An event that moves none of the payments that are judged.
+    pub(super) fn fold(&mut self, event: &EventBody, now: RunTime) {
+        match event {
+            EventBody::StatementIssued {
+                statement, facts, ..
+            } => self.drafted(*statement, facts),
+            EventBody::PolicyAdopted {
+                statement, matures, ..
+            } => {
+                if let Some(Draft::Policy(bytes)) = self.drafts.remove(statement)
+                    && let Ok(document) = PolicyDocument::from_bytes(&bytes)
+                {
+                    self.documents.push(Binding {
+                        document,
+                        matures: Some(*matures),
+                    });
+                }
+            }
+            EventBody::SessionGranted {
+                session, statement, ..
+            } => {
+                if let Some(Draft::Grant { has_agent_key }) = self.drafts.remove(statement) {
+                    self.sessions.entry(*session).or_default().has_agent_key = has_agent_key;
+                }
+            }
+            EventBody::NonceAttested { wallet, chain, .. } => {
+                self.wallets.entry(*wallet).or_default().attested(*chain);
+            }
+            EventBody::Credited {
+                wallet,
+                session,
+                charged_at,
+                amounts,
+                ..
+            } => {
+                let given: Charges = amounts
+                    .iter()
+                    .map(|charge| (charge.asset, charge.amount))
+                    .collect();
+                let wallet = self.wallets.entry(*wallet).or_default();
+                wallet.credit(*charged_at, &given);
+                let session = self.sessions.entry(*session).or_default();
+                session.history.credit(*charged_at, &given);
+            }
+            EventBody::OwnerSuspended { policies, .. } => {
+                let voided = self.documents.iter_mut();
+                for binding in voided.filter(|one| policies.contains(&one.document.epoch)) {
+                    binding.matures = None;
+                }
+            }
+            EventBody::OwnerChangeScheduled {
+                change, statement, ..
+            } if change.is_recovery() => {
+                self.recoveries.insert(*statement);
+            }
+            EventBody::OwnerChangeEffective { change } if self.recoveries.remove(change) => {
+                for binding in &mut self.documents {
+                    binding.matures = binding.matures.filter(|matures| *matures <= now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn drafted(&mut self, statement: StatementId, facts: &StatementFacts) {
+        let draft = match facts {
+            StatementFacts::AdoptPolicy { document } => Draft::Policy(document.clone()),
+            StatementFacts::GrantSession { grant } => Draft::Grant {
+                has_agent_key: matches!(grant.credential, Credential::AgentKey(_)),
+            },
+            _ => return,
+        };
+        self.drafts.insert(statement, draft);
+    }
+}
+
+impl History for Past {
+    fn wallet(&self, wallet: WalletId) -> Option<&WalletHistory> {
+        self.wallets.get(&wallet)
+    }
+
+    fn session(&self, session: SessionId) -> Option<&SessionHistory> {
+        self.sessions.get(&session).map(|known| &known.history)
+    }
+
+    fn wallets(&self) -> Box<dyn Iterator<Item = (WalletId, &WalletHistory)> + '_> {
+        let wallets = self.wallets.iter();
+        Box::new(wallets.map(|(wallet, history)| (*wallet, history)))
+    }
+}
