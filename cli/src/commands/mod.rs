@@ -18,6 +18,7 @@ mod replay;
 pub(crate) mod retire;
 pub(crate) mod session;
 pub(crate) mod session_bounds;
+pub(crate) mod session_words;
 pub(crate) mod start;
 pub(crate) mod statement;
 pub(crate) mod status;

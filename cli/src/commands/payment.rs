@@ -9,7 +9,7 @@ use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::statement::StatementFacts;
 
 use crate::app::App;
-use crate::commands::session::shown;
+use crate::commands::session_words::shown;
 use crate::duration::words;
 use crate::failure::Failure;
 use crate::signer::{Signer, failed, reach};

@@ -17,6 +17,8 @@ mod properties;
 #[cfg(test)]
 pub(super) mod samples;
 mod session;
+#[cfg(test)]
+mod test_view;
 mod unit;
 
 use self::lines::Lines;

@@ -10,6 +10,7 @@ use waiaas_shared::log::{Head, SignedHead, link};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Clocks;
 
+use super::answers::send;
 use super::ask::{Ask, Drafted, Renewed, Reply, refused};
 use super::password::Purpose;
 use super::system::System;
@@ -461,42 +462,4 @@ impl<L: Ledger, S: System> Authority<L, S> {
         self.answer_sequence(pending, reply, outcome);
         Ok(())
     }
-
-    /// Answers with the newest event's number once the batch is durable.
-    pub(super) fn answer_sequence(
-        &mut self,
-        pending: &mut Pending<L, S>,
-        reply: Reply<u64>,
-        outcome: Result<Outcome, Denial>,
-    ) {
-        let sequence = self.head.map_or(0, |head| head.sequence);
-        self.later(pending, reply, outcome, move |_| Some(sequence));
-    }
-
-    /// Answers once the batch is durable.
-    pub(super) fn later<T: 'static>(
-        &mut self,
-        pending: &mut Pending<L, S>,
-        reply: Reply<T>,
-        outcome: Result<Outcome, Denial>,
-        shape: impl FnOnce(Outcome) -> Option<T> + 'static,
-    ) {
-        pending.answers.push(Box::new(move |authority, durable| {
-            let answer = match (durable, outcome) {
-                (None, _) => refused(Code::StorageFull),
-                (Some(()), Ok(outcome)) => shape(outcome).ok_or_else(|| Code::Unsupported.into()),
-                (Some(()), Err(denial)) => Err(denial),
-            };
-            if let Err(denial) = &answer {
-                authority.denials.count(None, denial);
-            }
-            let _gone = reply.send(answer);
-            Ok(())
-        }));
-    }
-}
-
-/// Answers on a channel; whoever asked may be gone.
-fn send<T: 'static>(reply: Reply<T>) -> impl FnOnce(Result<T, Denial>) + 'static {
-    move |answer| drop(reply.send(answer))
 }

@@ -2,6 +2,7 @@
 //! all events in one commit, and only then lets anything out: signatures, refusals, reads, feed.
 //! Synchronous; touches the ledger and the keystore and no socket. A panic here ends the process.
 
+mod answers;
 pub mod ask;
 mod audit;
 mod batch;

@@ -1,25 +1,20 @@
 //! The fold: one event into the state. Total; evaluates no rule and reads no clock but the event's.
 
 use waiaas_shared::agent::AgentStage;
-use waiaas_shared::amount::Amount;
-use waiaas_shared::event::{Event, EventBody, Replaces, RequestNonce, Spend};
-use waiaas_shared::ids::{SessionId, TransactionId};
-use waiaas_shared::intent::{Intent, IntentEnd};
+use waiaas_shared::event::{Event, EventBody};
+use waiaas_shared::intent::IntentEnd;
 use waiaas_shared::owner_change::OwnerChange;
 use waiaas_shared::policy::document::PolicyDocument;
-use waiaas_shared::policy::history::Charged;
 use waiaas_shared::policy::windows::Usage;
 use waiaas_shared::session::SessionUsage;
 use waiaas_shared::statement::StatementFacts;
-use waiaas_shared::time::BudgetTime;
 use waiaas_shared::view::SessionState;
 
 use super::apply_owner;
+use super::apply_payment::{charge, issue_nonce, open_intent, remember, remember_nonce};
 use super::apply_stop::{freeze, set_wallet_paused, void_releases};
-use super::command::{Prior, Used};
 use super::state::{
-    Approval, BindingPolicy, Freeze, Kill, KillPhase, Nonce, OpenIntent, OpenStatement, Session,
-    State, Wallet,
+    Approval, BindingPolicy, Freeze, Kill, KillPhase, Nonce, OpenStatement, Session, State, Wallet,
 };
 use super::watch;
 
@@ -428,81 +423,4 @@ fn forget_expired(state: &mut State) {
         .rposition(|policy| policy.matures <= now.run)
         .unwrap_or(0);
     state.policies.drain(..matured);
-}
-
-fn open_intent(state: &mut State, intent: &Intent, at: BudgetTime) {
-    if let Some(session) = state.sessions.get_mut(&intent.session) {
-        // Only the number is read.
-        session.opened.charge(at, Amount::ZERO);
-    }
-    remember_nonce(state, intent.session, intent.request_nonce.as_ref());
-    replace(state, intent.replaces, intent.transaction);
-    let used = Used::Waited(Box::new(intent.clone()));
-    state.uncommitted.insert(intent.idempotency, used);
-    let open = OpenIntent {
-        intent: intent.clone(),
-        approval: None,
-    };
-    state.intents.insert(intent.transaction, open);
-}
-
-fn replace(state: &mut State, earlier: Option<Replaces>, by: TransactionId) {
-    if let Some(earlier) = earlier {
-        state.replaced.insert(earlier.transaction, by);
-    }
-}
-
-fn remember_nonce(state: &mut State, session: SessionId, nonce: Option<&RequestNonce>) {
-    if let Some(request) = nonce {
-        let key = (session, request.nonce.clone());
-        state.request_nonces.insert(key, request.expires);
-    }
-}
-
-fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
-    // A payment that waited waits no longer.
-    state.intents.remove(&spend.transaction);
-    replace(state, spend.replaces, spend.transaction);
-    issue_nonce(state, spend);
-    let charges = spend
-        .charges
-        .iter()
-        .map(|charge| (charge.asset, charge.amount))
-        .collect();
-    let charged = Charged {
-        at,
-        chain: spend.chain,
-        charges: &charges,
-        effects: &spend.effects,
-    };
-    if let Some(wallet) = state.wallets.get_mut(&spend.wallet) {
-        wallet.history.charge(&charged);
-    }
-    if let Some(id) = spend.session {
-        if let Some(session) = state.sessions.get_mut(&id) {
-            session.usage.charge(&charges);
-            session.history.charge(at, &charges);
-        }
-        remember_nonce(state, id, spend.request_nonce.as_ref());
-    }
-    remember(state, spend, at);
-}
-
-/// The nonce in the signed bytes is given.
-fn issue_nonce(state: &mut State, spend: &Spend) {
-    if let Some(wallet) = state.wallets.get_mut(&spend.wallet) {
-        wallet.issue_nonce(spend);
-    }
-}
-
-/// Within its own batch a payment is found here; the ledger's index knows it only afterwards. The
-/// authority fills in the sequence ([`State::place`]).
-fn remember(state: &mut State, spend: &Spend, at: BudgetTime) {
-    let prior = Prior {
-        sequence: 0,
-        charged_at: at,
-        spend: spend.clone(),
-    };
-    let used = Used::Paid(Box::new(prior));
-    state.uncommitted.insert(spend.idempotency, used);
 }

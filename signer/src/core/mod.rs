@@ -6,6 +6,7 @@
 
 pub mod apply;
 mod apply_owner;
+mod apply_payment;
 mod apply_stop;
 pub mod clock;
 pub mod command;

@@ -11,7 +11,7 @@ use waiaas_shared::time::Millis;
 
 use crate::app::App;
 use crate::commands::release::now;
-use crate::commands::session::shown;
+use crate::commands::session_words::shown;
 use crate::duration::{counted, parse, words};
 use crate::failure::{Exit, Failure};
 use crate::home::cannot;

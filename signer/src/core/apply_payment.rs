@@ -1,0 +1,92 @@
+//! The part of the fold that is about payments: what waits, what was charged, nonces and keys that were
+//! used. Evaluates no rule.
+
+use waiaas_shared::amount::Amount;
+use waiaas_shared::event::{Replaces, RequestNonce, Spend};
+use waiaas_shared::ids::{SessionId, TransactionId};
+use waiaas_shared::intent::Intent;
+use waiaas_shared::policy::history::Charged;
+use waiaas_shared::time::BudgetTime;
+
+use super::command::{Prior, Used};
+use super::state::{OpenIntent, State};
+
+/// A payment waits.
+pub(super) fn open_intent(state: &mut State, intent: &Intent, at: BudgetTime) {
+    if let Some(session) = state.sessions.get_mut(&intent.session) {
+        // Only the number is read.
+        session.opened.charge(at, Amount::ZERO);
+    }
+    remember_nonce(state, intent.session, intent.request_nonce.as_ref());
+    replace(state, intent.replaces, intent.transaction);
+    let used = Used::Waited(Box::new(intent.clone()));
+    state.uncommitted.insert(intent.idempotency, used);
+    let open = OpenIntent {
+        intent: intent.clone(),
+        approval: None,
+    };
+    state.intents.insert(intent.transaction, open);
+}
+
+fn replace(state: &mut State, earlier: Option<Replaces>, by: TransactionId) {
+    if let Some(earlier) = earlier {
+        state.replaced.insert(earlier.transaction, by);
+    }
+}
+
+/// A request signature is used once.
+pub(super) fn remember_nonce(state: &mut State, session: SessionId, nonce: Option<&RequestNonce>) {
+    if let Some(request) = nonce {
+        let key = (session, request.nonce.clone());
+        state.request_nonces.insert(key, request.expires);
+    }
+}
+
+/// A payment is charged; its signature is an effect of the event.
+pub(super) fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
+    // A payment that waited waits no longer.
+    state.intents.remove(&spend.transaction);
+    replace(state, spend.replaces, spend.transaction);
+    issue_nonce(state, spend);
+    let charges = spend
+        .charges
+        .iter()
+        .map(|charge| (charge.asset, charge.amount))
+        .collect();
+    let charged = Charged {
+        at,
+        chain: spend.chain,
+        charges: &charges,
+        effects: &spend.effects,
+    };
+    if let Some(wallet) = state.wallets.get_mut(&spend.wallet) {
+        wallet.history.charge(&charged);
+    }
+    if let Some(id) = spend.session {
+        if let Some(session) = state.sessions.get_mut(&id) {
+            session.usage.charge(&charges);
+            session.history.charge(at, &charges);
+        }
+        remember_nonce(state, id, spend.request_nonce.as_ref());
+    }
+    remember(state, spend, at);
+}
+
+/// The nonce in the signed bytes is given.
+pub(super) fn issue_nonce(state: &mut State, spend: &Spend) {
+    if let Some(wallet) = state.wallets.get_mut(&spend.wallet) {
+        wallet.issue_nonce(spend);
+    }
+}
+
+/// Within its own batch a payment is found here; the ledger's index knows it only afterwards. The
+/// authority fills in the sequence ([`State::place`]).
+pub(super) fn remember(state: &mut State, spend: &Spend, at: BudgetTime) {
+    let prior = Prior {
+        sequence: 0,
+        charged_at: at,
+        spend: spend.clone(),
+    };
+    let used = Used::Paid(Box::new(prior));
+    state.uncommitted.insert(spend.idempotency, used);
+}
