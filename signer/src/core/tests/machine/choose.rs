@@ -31,6 +31,18 @@ pub(super) fn next(random: &mut Random, book: &Book) -> Step {
     if asks && random.once_in(5) {
         return said(random, What::Approve { which: 0 }, true);
     }
+    let run = book.now().run;
+    let ready = book
+        .waits
+        .values()
+        .any(|wait| wait.approval.is_some() || wait.ready.is_some_and(|ready| ready <= run));
+    if ready && random.once_in(4) {
+        return Step::Release {
+            which: usize::from(random.once_in(3)),
+            price: 1,
+            spoilt: Spoilt::Not,
+        };
+    }
     match random.below(100) {
         0..=44 => Step::Pay(pay(random)),
         45..=49 => Step::Again {

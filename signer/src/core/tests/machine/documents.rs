@@ -92,6 +92,14 @@ pub(super) fn first(kind: u64, names: &Names) -> PolicyDocument {
     for _ in 0..kind % 4 {
         change(&mut document, names, &mut random);
     }
+    if kind % 5 == 4 {
+        let rest = ScopeRule {
+            cool_down: Some(Millis::from_millis(MINUTE)),
+            ..ScopeRule::new(Scope::Wallet(names.wallets[0]))
+        };
+        document.scopes.retain(|rule| rule.scope != rest.scope);
+        document.scopes.push(rest);
+    }
     document.sort();
     document
 }

@@ -127,6 +127,7 @@ fn is_no_idle_run(counts: &BTreeMap<&'static str, u64>) {
         "usd_limit",
         "payment_count",
         "outside_hours",
+        "cool_down",
         "fee_ceiling",
         "outstanding_cap",
         "tier_not_available",

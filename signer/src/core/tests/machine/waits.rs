@@ -34,7 +34,8 @@ impl Run {
 
     pub(super) fn release(&mut self, which: usize, price: u64, spoilt: Spoilt) -> Checked {
         let names = &self.names_of_payments;
-        let Some(transaction) = names.get(which % names.len().max(1)).copied() else {
+        let mut newest = names.iter().rev();
+        let Some(transaction) = newest.nth(which % names.len().max(1)).copied() else {
             return Ok(());
         };
         self.look()?;
