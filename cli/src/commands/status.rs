@@ -341,6 +341,7 @@ mod tests {
         assert!(shown.contains("2 SESSIONS: waiaas session list"), "{shown}");
         let silent = SignerStatus {
             frozen: true,
+            frozen_by: vec!["asked".to_owned()],
             dead_man_left: Some(Millis::default()),
             dead_man_paused: true,
             ..status()

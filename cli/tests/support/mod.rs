@@ -36,6 +36,8 @@ pub(crate) struct Story {
     pub(crate) passwords: Vec<Vec<u8>>,
     /// How often the kill switch was thrown.
     pub(crate) kills: u32,
+    /// The head that the newest unlock presented.
+    pub(crate) presented: String,
 }
 
 /// A home with a signer behind its socket.
@@ -318,6 +320,7 @@ impl admin::Server for Desk {
     ) -> Result<(), capnp::Error> {
         assert_eq!(params.get()?.get_password()?, [9; 16]);
         let mut story = self.0.lock().expect("no test panics under the lock");
+        story.presented = params.get()?.get_presented_head()?.to_string()?;
         if story
             .passwords
             .last()
