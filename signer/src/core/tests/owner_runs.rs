@@ -89,12 +89,18 @@ impl Account {
         let mut keys = BTreeSet::new();
         let registered = views.iter().map(|view| view.key);
         let guardians = first.guardians.iter().map(|guardian| guardian.key);
+        for key in registered.chain(guardians) {
+            assert!(keys.insert(key), "{key} twice");
+        }
+        // A key that leaves may be announced again meanwhile, and its leaving be cancelled: when its time
+        // comes it fits no more and is void. It is announced once.
+        let mut announced = BTreeSet::new();
         let new = first
             .pending
             .iter()
             .filter_map(|waits| waits.change.new_key());
-        for key in registered.chain(guardians).chain(new.map(|new| new.key)) {
-            assert!(keys.insert(key), "{key} twice");
+        for new in new {
+            assert!(announced.insert(new.key), "{} announced twice", new.key);
         }
     }
 }
