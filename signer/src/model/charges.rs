@@ -168,11 +168,11 @@ impl Charges {
 
     /// Moments at which a charge leaves a window, at the earliest and at the latest.
     pub(crate) fn leaving(&self, now: u64) -> Vec<u64> {
-        let newest = self.list.iter().rev().take(4);
-        let moments = newest.flat_map(|charge| {
-            WINDOWS
-                .iter()
-                .flat_map(|(length, longer)| [charge.at + length, charge.at + length + longer])
+        let newest = self.list.iter().rev().take(3).enumerate();
+        let moments = newest.flat_map(|(place, charge)| {
+            // Of most of them the short windows will do.
+            let windows = WINDOWS.iter().take(if place == 0 { 4 } else { 2 });
+            windows.flat_map(|(length, longer)| [charge.at + length, charge.at + length + longer])
         });
         moments.filter(|moment| *moment > now).collect()
     }

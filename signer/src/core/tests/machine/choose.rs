@@ -83,8 +83,8 @@ pub(super) fn next(random: &mut Random, book: &Book) -> Step {
             which: place(random),
             door: door(random, false),
         },
-        80..=90 => passing(random),
-        91 | 92 => Step::Restart {
+        80..=91 => passing(random),
+        92 => Step::Restart {
             off: some(random, &[0, MINUTE, HOUR, DAY, 8 * DAY, 29 * DAY, 31 * DAY]),
             stepped: if random.once_in(6) {
                 some(random, &[-300_000, -1_200_000])
@@ -220,22 +220,22 @@ fn spoilt(random: &mut Random) -> Spoilt {
 }
 
 fn passing(random: &mut Random) -> Step {
-    match random.below(14) {
-        0..=6 => Step::PassTo {
+    match random.below(16) {
+        0..=8 => Step::PassTo {
             which: place(random),
             beside: some(random, &[-1, 0, 0, 1]),
         },
-        7 => Step::Pass(Passing::Running(random.below(MINUTE))),
-        8 => Step::Pass(Passing::Running(some(
+        9 => Step::Pass(Passing::Running(random.below(MINUTE))),
+        10 => Step::Pass(Passing::Running(some(
             random,
             &[MINUTE, 15 * MINUTE, HOUR, DAY],
         ))),
-        9 => Step::Pass(Passing::Running(random.below(3 * DAY))),
-        10 => Step::Pass(Passing::Running(some(
+        11 => Step::Pass(Passing::Running(random.below(3 * DAY))),
+        12 => Step::Pass(Passing::Running(some(
             random,
             &[3 * DAY, 7 * DAY, 30 * DAY],
         ))),
-        11 | 12 => Step::Pass(Passing::Suspended(random.below(2 * DAY))),
+        13 | 14 => Step::Pass(Passing::Suspended(random.below(2 * DAY))),
         _ => Step::Pass(Passing::Stepped(some(
             random,
             &[

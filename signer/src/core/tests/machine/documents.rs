@@ -59,6 +59,10 @@ pub(super) fn first(kind: u64, names: &Names) -> PolicyDocument {
             fee_ceiling: Some(units(50_000)),
             outstanding: evm.then_some(units(4_000_000)),
             price: Some(UsdPrice(2_500_000)),
+            counts: Counts {
+                hour: (kind % 8 == 5).then_some(2),
+                ..Counts::default()
+            },
             cumulative: if kind.is_multiple_of(3) {
                 vec![Cumulative {
                     window: Window::Day,
