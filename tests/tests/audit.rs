@@ -206,7 +206,7 @@ fn older_log_is_refused(stage: &mut Stage) -> Result<()> {
     copy(&ledger, &kept)?;
     stage.running = Some(stage.home.start_unlocked()?);
     stage.agent.renew()?;
-    stage.pay(SMALL, "after the copy", &["CONFIRMED"])?;
+    stage.pay(SMALL, "after-the-copy", &["CONFIRMED"])?;
     stage.home.cli(&["audit", "verify"])?;
     stage.running = None;
     copy(&kept, &ledger)?;

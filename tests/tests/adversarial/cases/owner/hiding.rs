@@ -141,7 +141,7 @@ fn told_in_full(rig: &mut Rig) -> Result<usize> {
         let drafted = rig.block(admin.draft_statement(&approval(intent.transaction)))?;
         rig.record.accepted += 1;
         let text = drafted.text;
-        for line in reason.lines() {
+        for line in reason.lines().filter(|line| !line.is_empty()) {
             ensure!(
                 !text.contains(line),
                 "the agent's words stand in it: {line}"
