@@ -117,7 +117,8 @@ fn told_in_full(rig: &mut Rig) -> Result<usize> {
     ];
     let mut spoken = 0;
     for (number, reason) in (1..).zip(words) {
-        let transfer = rig.to_evm(ASKED * number);
+        // Amounts of no payment that waits already.
+        let transfer = rig.to_evm(ASKED + 1000 * number);
         let honest = rig.request(&transfer)?;
         let mut body: serde_json::Value = serde_json::from_slice(&honest.body)?;
         body["reason"] = serde_json::json!(reason);
@@ -133,7 +134,8 @@ fn told_in_full(rig: &mut Rig) -> Result<usize> {
                 let code = refusal::<()>(Err(error))?;
                 ensure!(code == Code::BodyMalformed, "{code}");
                 let plain = rig.request(&transfer)?;
-                rig.wait(&plain)?
+                rig.wait(&plain)
+                    .with_context(|| format!("words {number}"))?
             }
         };
         let intent = view.intent;
@@ -186,7 +188,7 @@ fn look_alikes(rig: &mut Rig) -> Result<usize> {
             to: address.parse()?,
             ..rig.to_evm(1)
         };
-        let asked = open(rig, &transfer)?;
+        let asked = open(rig, &transfer).with_context(|| address.clone())?;
         let drafted = rig.draft(&approval(asked.transaction))?;
         for told in [
             address.as_str(),
