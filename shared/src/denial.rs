@@ -146,6 +146,7 @@ codes! {
     PolicyEpoch = 93, "policy_epoch", Stop, "A policy's epoch must be the current one plus one.";
     PolicyMalformed = 94, "policy_malformed", Stop, "The policy document has unknown, missing, doubled or contradictory entries.";
     PolicyTooMany = 95, "policy_too_many", AskOwner, "Eight documents bind already: adopt over admin.sock, or wait until one matures.";
+    PoliciesDisagree = 246, "policies_disagree", Wait, "The documents that bind read the request's contact or unit differently: name the address and base units, or wait until the later one has matured.";
     AdminOnly = 96, "admin_only", AskOwner, "This goes over admin.sock with the password only.";
 
     // Owners and their statements.

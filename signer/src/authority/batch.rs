@@ -385,7 +385,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
             };
             let mut written = self.ledger.append(&batch);
             if stops && matches!(written, Err(LedgerError::Refused)) {
-                self.ledger.release_reserve();
+                self.ledger.release_reserve(wipe);
                 written = self.ledger.append(&batch);
             }
             match written {

@@ -147,7 +147,8 @@ impl<L: Ledger, S: System> Authority<L, S> {
         let row = self.journal.next(entry);
         let written = match self.ledger.journal_append(&row) {
             Err(LedgerError::Refused) => {
-                self.ledger.release_reserve();
+                self.ledger
+                    .release_reserve(matches!(entry, JournalEntry::Killed { .. }));
                 self.ledger.journal_append(&row)
             }
             other => other,

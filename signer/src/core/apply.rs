@@ -12,7 +12,9 @@ use waiaas_shared::view::SessionState;
 
 use super::apply_owner;
 use super::apply_payment::{charge, issue_nonce, open_intent, remember, remember_nonce};
-use super::apply_stop::{freeze, set_wallet_paused, void_releases};
+use super::apply_stop::{
+    freeze, set_wallet_paused, void_activations, void_of_former_key, void_releases, void_times,
+};
 use super::state::{
     Approval, BindingPolicy, Freeze, Kill, KillPhase, Nonce, OpenStatement, Session, State, Wallet,
 };
@@ -176,6 +178,7 @@ pub fn apply(state: &mut State, event: &Event) {
             signers: _,
         } => {
             state.statements.remove(statement);
+            void_of_former_key(state, *wallet);
             if let Some(wallet) = state.wallets.get_mut(wallet) {
                 wallet.rotate(*path, *account, *first_nonce, event.clocks.budget);
             }
@@ -203,9 +206,7 @@ pub fn apply(state: &mut State, event: &Event) {
             origin: _,
         } => {
             state.agents.insert(*agent, *stage);
-            // One that was signed and kept back never undoes a later stop.
-            let void = StatementFacts::ActivateAgent { agent: *agent };
-            state.statements.retain(|_, open| open.facts != void);
+            void_activations(state, *agent);
         }
         EventBody::AgentTerminated { agent, sessions } => {
             state.agents.insert(*agent, AgentStage::Terminated);
@@ -258,7 +259,7 @@ pub fn apply(state: &mut State, event: &Event) {
         } => {
             state.statements.remove(statement);
             state.kill.phase = KillPhase::Recovering;
-            state.frozen.insert(Freeze::KillReleased);
+            freeze(state, Freeze::KillReleased);
             for (id, session) in &mut state.sessions {
                 if session.killed && sessions.contains(id) {
                     session.state = SessionState::Active;
@@ -289,6 +290,7 @@ pub fn apply(state: &mut State, event: &Event) {
             signers: _,
         } => {
             state.statements.remove(statement);
+            void_times(state);
             state.clock_closed = false;
         }
         EventBody::WithdrawalEnrolled {

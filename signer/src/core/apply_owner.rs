@@ -72,9 +72,7 @@ pub(super) fn effective(state: &mut State, change: StatementId) {
     state.owners.make(&pending.change);
     // What owners approved and nobody released yet counts by who must sign now: the payment waits again.
     match &pending.change {
-        OwnerChange::RemoveOwner(known) => {
-            void_approvals(state, |signers| signers.contains(&known.id));
-        }
+        OwnerChange::RemoveOwner(known) => removed(state, known.id),
         OwnerChange::SetQuorum { quorum } => {
             void_approvals(state, |signers| signers.len() < count(*quorum));
         }
@@ -97,6 +95,23 @@ pub(super) fn effective(state: &mut State, change: StatementId) {
         state.statements.clear();
         state.frozen.insert(Freeze::Recovered);
     }
+}
+
+/// A key that is removed takes with it what it signed and what still waits or spends, as a suspension
+/// would have. Changes of owners stay: they were announced, and every owner may cancel one.
+fn removed(state: &mut State, owner: OwnerId) {
+    let now = state.clocks.run;
+    for policy in &mut state.policies {
+        if policy.matures > now && policy.signers.contains(&owner) {
+            policy.void();
+        }
+    }
+    for session in state.sessions.values_mut() {
+        if session.may_spend_again() && session.signers.contains(&owner) {
+            session.revoke();
+        }
+    }
+    void_approvals(state, |signers| signers.contains(&owner));
 }
 
 /// Approvals of these signers that were not used yet are void: the payments wait again.

@@ -1,16 +1,56 @@
-//! The part of the fold that is about pauses. Evaluates no rule.
+//! The part of the fold that is about pauses, and about statements that lost their meaning before they
+//! were brought. Evaluates no rule.
+//!
+//! A void statement keeps its place until it expires: whoever drafts and stops in turn must not write to
+//! the log without end.
 
-use waiaas_shared::ids::WalletId;
+use waiaas_shared::ids::{AgentId, WalletId};
 use waiaas_shared::statement::StatementFacts;
 
 use super::state::{Freeze, State};
 
 /// A stop voids every release that was written before it: one that was signed and kept back never
-/// undoes a later pause (invariants 14 and 16). It keeps its place until it expires: whoever drafts and
-/// pauses in turn must not write to the log without end.
+/// undoes a later pause (invariants 14 and 16).
 pub(super) fn void_releases(state: &mut State) {
+    void(state, |facts| {
+        matches!(facts, StatementFacts::ReleasePause { .. })
+    });
+}
+
+/// The same for the activation of an agent that was stopped since.
+pub(super) fn void_activations(state: &mut State, agent: AgentId) {
+    void(
+        state,
+        |facts| matches!(facts, StatementFacts::ActivateAgent { agent: of } if *of == agent),
+    );
+}
+
+/// What owners read beside a wallet's address means nothing for its next key: a nonce that was attested
+/// for the old address would close the new one (invariants 6 and 13).
+pub(super) fn void_of_former_key(state: &mut State, wallet: WalletId) {
+    void(state, |facts| match facts {
+        StatementFacts::AttestNonce { wallet: of, .. }
+        | StatementFacts::RotateWallet { wallet: of, .. }
+        | StatementFacts::CloseWallet { wallet: of }
+        | StatementFacts::Withdraw {
+            wallet: of,
+            from: None,
+            ..
+        } => *of == wallet,
+        _ => false,
+    });
+}
+
+/// The time was stated: what was written for the same step opens no later one.
+pub(super) fn void_times(state: &mut State) {
+    void(state, |facts| {
+        matches!(facts, StatementFacts::StateTime { .. })
+    });
+}
+
+fn void(state: &mut State, of: impl Fn(&StatementFacts) -> bool) {
     for open in state.statements.values_mut() {
-        open.void |= matches!(open.facts, StatementFacts::ReleasePause { .. });
+        open.void |= of(&open.facts);
     }
 }
 

@@ -392,16 +392,8 @@ fn suspended(
     let policies = state.policies.iter().filter(|policy| {
         policy.signers.contains(&owner) && policy.matures > now.run && !policy.is_void()
     });
-    let sessions: Vec<SessionId> = state
-        .sessions
-        .iter()
-        .filter(|(_, session)| session.signers.contains(&owner) && session.may_spend_again())
-        .map(|(id, _)| *id)
-        .collect();
-    let ends: Vec<EventBody> = sessions
-        .iter()
-        .flat_map(|session| decide_intent::session_ended(state, *session))
-        .collect();
+    let sessions = granted_by(state, owner);
+    let ends = sessions_end(state, &sessions);
     let changes = state
         .owners
         .pending
@@ -464,15 +456,35 @@ pub(super) fn guardian_stop(
     Ok(decision)
 }
 
-/// The next change whose time has come: it takes effect if it still fits what there is then.
-pub(super) fn due(state: &State, now: RunTime) -> Option<EventBody> {
-    if state.retired {
-        return None;
-    }
-    let pending = state.owners.due(now)?;
+/// The next change whose time has come: it takes effect if it still fits what there is then. Nothing if
+/// none is due.
+pub(super) fn due(state: &State, now: RunTime) -> Vec<EventBody> {
+    let pending = state.owners.due(now).filter(|_| !state.retired);
+    let Some(pending) = pending else {
+        return Vec::new();
+    };
     let change = pending.statement;
-    Some(match state.owners.fits(&pending.change) {
-        Ok(()) => EventBody::OwnerChangeEffective { change },
-        Err(code) => EventBody::OwnerChangeVoided { change, code },
-    })
+    if let Err(code) = state.owners.fits(&pending.change) {
+        return vec![EventBody::OwnerChangeVoided { change, code }];
+    }
+    let mut events = vec![EventBody::OwnerChangeEffective { change }];
+    if let OwnerChange::RemoveOwner(known) = &pending.change {
+        events.extend(sessions_end(state, &granted_by(state, known.id)));
+    }
+    events
+}
+
+/// Sessions that a key signed for and that may still spend.
+fn granted_by(state: &State, owner: OwnerId) -> Vec<SessionId> {
+    let mut sessions: Vec<_> = state.sessions.iter().collect();
+    sessions.retain(|(_, session)| session.signers.contains(&owner) && session.may_spend_again());
+    sessions.into_iter().map(|(id, _)| *id).collect()
+}
+
+/// The end of what waits under them.
+fn sessions_end(state: &State, sessions: &[SessionId]) -> Vec<EventBody> {
+    sessions
+        .iter()
+        .flat_map(|session| decide_intent::session_ended(state, *session))
+        .collect()
 }

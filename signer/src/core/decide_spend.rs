@@ -96,7 +96,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         return Err(Code::NetworkNotBound.into());
     }
     let newest = state.binding(now.run).last().ok_or(Code::PolicyMissing)?;
-    let asked = body.resolve(&newest.document)?;
+    let asked = resolved(state, &body, now)?;
     let replaces = decide_replace::replaces(state, request, &body, &asked)?;
     let transaction = proposed(wallet, body.network, &request.unsigned)?;
     if !does_exactly(&transaction, &asked) {
@@ -162,6 +162,20 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         None,
         EventBody::SpendCommitted,
     ))
+}
+
+/// What the request asks for, its names and units read as every binding document reads them: a later one
+/// that gives a name another meaning waits like everything that loosens. A void document names nothing.
+fn resolved(state: &State, body: &TransferRequest, now: Clocks) -> Result<Transfer, Code> {
+    let sound = state.binding(now.run).iter().filter(|one| !one.is_void());
+    let mut readings = sound.map(|policy| body.resolve(&policy.document));
+    let first = readings.next().ok_or(Code::PolicyMissing)??;
+    for reading in readings {
+        if reading? != first {
+            return Err(Code::PoliciesDisagree);
+        }
+    }
+    Ok(first)
 }
 
 /// What the agent signed, if it did.

@@ -182,8 +182,12 @@ pub fn step(
         apply::apply(state, &event);
         events.push(event);
     };
-    while let Some(body) = decide_owner::due(state, context.clocks.run) {
-        fold(state, body);
+    loop {
+        let due = decide_owner::due(state, context.clocks.run);
+        if due.is_empty() {
+            break;
+        }
+        due.into_iter().for_each(|body| fold(state, body));
     }
     for body in decide_alarm::due(state, command, context.clocks) {
         fold(state, body);

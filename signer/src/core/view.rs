@@ -107,7 +107,12 @@ impl State {
     pub fn heartbeat(&self, head: Head, now: Clocks) -> Heartbeat {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let binding = self.binding(now.run).iter();
-        let waiting = self.intent_views(now);
+        // Where there are too many, those that could be signed next.
+        let mut waiting = self.intent_views(now);
+        waiting.sort_by_key(|view| {
+            let ready = view.ready_in();
+            (ready.is_none(), ready, view.intent.expires)
+        });
         let payments = waiting.iter().take(PAYMENTS_LIMIT).map(|view| {
             let intent = &view.intent;
             WaitingPayment {

@@ -215,5 +215,5 @@ impl Ledger for MemoryLedger {
         }
     }
 
-    fn release_reserve(&mut self) {}
+    fn release_reserve(&mut self, _whole: bool) {}
 }

@@ -161,6 +161,7 @@ pub trait Ledger {
     /// As [`Ledger::append`].
     fn journal_append(&mut self, row: &JournalRow) -> Result<(), LedgerError>;
 
-    /// Gives up the reserve of disk, so that a lock or kill can still be written.
-    fn release_reserve(&mut self);
+    /// Gives up the reserve of disk, so that a stop can still be written: the half of it, or for a lock or
+    /// kill the whole. It is kept again as soon as there is room.
+    fn release_reserve(&mut self, whole: bool);
 }

@@ -1,9 +1,9 @@
 //! The ledger in SQLite: WAL, exclusive, synchronous FULL, everything temporary in memory, one
 //! connection for ever. Only the authority thread touches it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
@@ -17,9 +17,10 @@ use crate::core::journal::JournalRow;
 
 /// The database's file in the state folder.
 pub const FILE_NAME: &str = "ledger.db";
-/// Disk kept free for a lock or a kill when everything else is full.
+/// Disk kept free for what stops when everything else is full; the half of it for a lock or kill alone.
 const RESERVE_NAME: &str = "ledger.reserve";
 const RESERVE_BYTES: usize = 1024 * 1024;
+const RESERVE_OF_KILL: usize = RESERVE_BYTES / 2;
 /// `PRAGMA user_version` of this layout.
 const LAYOUT: i64 = 2;
 
@@ -47,6 +48,8 @@ const INSERT_SPEND: &str = "INSERT INTO spend VALUES (?1, ?2, ?3, ?4, ?5)";
 pub struct SqliteLedger {
     connection: Connection,
     reserve: PathBuf,
+    /// Bytes of it that were not given up.
+    reserve_left: usize,
 }
 
 impl SqliteLedger {
@@ -94,6 +97,7 @@ impl SqliteLedger {
         let ledger = Self {
             connection,
             reserve: folder.join(RESERVE_NAME),
+            reserve_left: RESERVE_BYTES,
         };
         ledger.keep_reserve()?;
         Ok(ledger)
@@ -119,6 +123,32 @@ impl SqliteLedger {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => LedgerError::Refused,
             kind => LedgerError::Unreadable(kind),
         })
+    }
+
+    /// Keeps the whole reserve again after a part of it was given up, if the disk has the room. What is
+    /// left of it is never less for the attempt.
+    fn restore_reserve(&mut self) {
+        let missing = RESERVE_BYTES.saturating_sub(self.reserve_left);
+        if missing == 0 {
+            return;
+        }
+        let grown = || -> std::io::Result<()> {
+            let file = OpenOptions::new().write(true).open(&self.reserve)?;
+            let end = u64::try_from(self.reserve_left).map_err(std::io::Error::other)?;
+            file.write_all_at(&vec![0; missing], end)?;
+            file.sync_all()
+        };
+        match grown() {
+            Ok(()) => self.reserve_left = RESERVE_BYTES,
+            Err(_) => self.cut_reserve(),
+        }
+    }
+
+    /// Truncating frees the blocks; a failure leaves things as full as they are.
+    fn cut_reserve(&self) {
+        let left = u64::try_from(self.reserve_left).unwrap_or(0);
+        let cut = OpenOptions::new().write(true).open(&self.reserve);
+        let _best_effort = cut.and_then(|file| file.set_len(left));
     }
 
     fn write(&mut self, batch: &Batch) -> rusqlite::Result<rusqlite::Transaction<'_>> {
@@ -166,7 +196,11 @@ impl Ledger for SqliteLedger {
         // Until COMMIT nothing but memory and the log's tail beyond its valid end was touched: a
         // failure there is a clean refusal. From COMMIT on only success is known.
         let transaction = self.write(batch).map_err(|_| LedgerError::Refused)?;
-        transaction.commit().map_err(|error| not_committed(&error))
+        transaction
+            .commit()
+            .map_err(|error| not_committed(&error))?;
+        self.restore_reserve();
+        Ok(())
     }
 
     fn read(&mut self, after: u64, max_bytes: usize) -> Result<Page, LedgerError> {
@@ -317,9 +351,10 @@ impl Ledger for SqliteLedger {
         transaction.commit().map_err(|error| not_committed(&error))
     }
 
-    fn release_reserve(&mut self) {
-        // Truncating frees the blocks; a failure leaves things as full as they are.
-        let _best_effort = File::create(&self.reserve);
+    fn release_reserve(&mut self, whole: bool) {
+        let left = if whole { 0 } else { RESERVE_OF_KILL };
+        self.reserve_left = self.reserve_left.min(left);
+        self.cut_reserve();
     }
 }
 

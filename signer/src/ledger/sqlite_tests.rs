@@ -121,3 +121,25 @@ fn a_refused_batch_leaves_nothing() {
     assert_eq!(ledger.read(0, 1_000_000).expect("reads").events.len(), 2);
     ledger.append(&batch(3, 3)).expect("goes on");
 }
+
+/// A stop gives up the half of the reserve, a kill the whole; the next commit keeps it again.
+#[test]
+fn the_reserve_comes_back_with_the_next_commit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut ledger = SqliteLedger::open(folder.path()).expect("a ledger");
+    let kept = || {
+        let reserve = folder.path().join("ledger.reserve");
+        std::fs::metadata(reserve).expect("the reserve").len()
+    };
+    assert_eq!(kept(), 1024 * 1024);
+    for (whole, left) in [(false, 512 * 1024), (true, 0)] {
+        ledger.release_reserve(whole);
+        assert_eq!(kept(), left);
+        // A second stop takes nothing of what is a kill's.
+        ledger.release_reserve(whole);
+        assert_eq!(kept(), left);
+        let sequence = 1 + u64::from(whole);
+        ledger.append(&batch(sequence, sequence)).expect("durable");
+        assert_eq!(kept(), 1024 * 1024);
+    }
+}

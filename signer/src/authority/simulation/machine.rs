@@ -225,7 +225,7 @@ impl Ledger for Disk {
         self.0.borrow_mut().journal_append(row)
     }
 
-    fn release_reserve(&mut self) {
-        self.0.borrow_mut().release_reserve();
+    fn release_reserve(&mut self, whole: bool) {
+        self.0.borrow_mut().release_reserve(whole);
     }
 }

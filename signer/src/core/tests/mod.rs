@@ -6,6 +6,7 @@ mod alarm;
 mod approvals;
 mod credit;
 mod dead_man;
+mod held_back;
 mod intent;
 mod kinds;
 mod machine;

@@ -348,3 +348,26 @@ fn invariant_17_a_retired_signer_does_nothing_for_ever() {
     }
     assert_eq!(world.events.len(), events, "the log has ended");
 }
+
+/// What a suspension would have taken goes with a removed key, whether or not it was suspended first.
+#[test]
+fn invariant_17_a_removed_owner_takes_along_what_the_key_signed() {
+    let (mut world, [one, two]) = two_owners();
+    main_network(&mut world);
+    let theirs = world.grant_as(&[&one, &two]).expect("a session");
+    let remove = StatementFacts::SetQuorum { quorum: 1 };
+    world.say_as(remove, &[&one, &two], true).expect("asked");
+    world.pass(Millis::from_hours(72));
+    let own = world.grant_as(&[&one]).expect("a session");
+    let remove = StatementFacts::RemoveOwner { owner: two.id };
+    world.say_as(remove, &[&one], true).expect("asked");
+    world.pass(Millis::from_hours(71));
+    world.adopt_as(&policy(2), &[&two]).expect("adopted");
+    world.pays(theirs).expect("still paying");
+    world.pass(Millis::from_hours(1));
+    assert_eq!(world.pays(theirs), Err(vec![Code::SessionRevoked]));
+    world.pays(own).expect("what the other signed stays");
+    // Their document never matures: the one before it binds on.
+    world.pass(Millis::from_hours(200));
+    assert_eq!(world.state.binding_documents(world.clocks).len(), 2);
+}

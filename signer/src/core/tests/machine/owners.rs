@@ -104,12 +104,15 @@ impl Book {
             let Pending { change, .. } = self.owners.pending.remove(place);
             if self.owners.misfit(&change).is_none() {
                 self.owners.make(&change);
-                for wait in self.waits.values_mut() {
-                    wait.approval.take_if(|(signers, _)| match &change {
-                        Change::Remove { owner } => signers.contains(owner),
-                        Change::Quorum(quorum) => signers.len() < *quorum,
-                        _ => false,
-                    });
+                match &change {
+                    Change::Remove { owner } => self.void_signed_by(*owner),
+                    Change::Quorum(quorum) => {
+                        for wait in self.waits.values_mut() {
+                            wait.approval
+                                .take_if(|(signers, _)| signers.len() < *quorum);
+                        }
+                    }
+                    _ => {}
                 }
             }
         }
@@ -133,10 +136,25 @@ impl Book {
 
     /// A key is suspended: what it signed and what still waits or spends is void.
     pub(super) fn suspend(&mut self, owner: OwnerId) {
-        let run = self.now().run;
         if let Some((_, active)) = self.owners.keys.get_mut(&owner) {
             *active = false;
         }
+        self.void_signed_by(owner);
+        self.owners
+            .pending
+            .retain(|one| !one.signers.contains(&owner));
+        self.drafts.retain(|_, draft| {
+            matches!(
+                draft.facts,
+                StatementFacts::CancelOwnerChange { .. }
+                    | StatementFacts::SuspendOwner { .. }
+                    | StatementFacts::RejectPayment { .. }
+            )
+        });
+    }
+
+    fn void_signed_by(&mut self, owner: OwnerId) {
+        let run = self.now().run;
         for one in &mut self.adopted {
             if one.signers.contains(&owner) && one.matures.is_some_and(|at| at > run) {
                 one.matures = None;
@@ -154,21 +172,10 @@ impl Book {
         for session in ended {
             self.end_session(session);
         }
-        self.owners
-            .pending
-            .retain(|one| !one.signers.contains(&owner));
         for wait in self.waits.values_mut() {
             wait.approval
                 .take_if(|(signers, _)| signers.contains(&owner));
         }
-        self.drafts.retain(|_, draft| {
-            matches!(
-                draft.facts,
-                StatementFacts::CancelOwnerChange { .. }
-                    | StatementFacts::SuspendOwner { .. }
-                    | StatementFacts::RejectPayment { .. }
-            )
-        });
     }
 
     /// The kill switch: everything that waits ends, every session and every open statement.

@@ -85,10 +85,7 @@ impl Book {
                 when(nonces.is_none(), Code::NetworkNotBound);
                 when(nonces.is_some_and(|(due, _)| *next < due), Code::NonceLower);
             }
-            StatementFacts::StateTime { wall } => {
-                let needless = !self.closed || wall.millis() < self.now().wall;
-                when(needless, Code::TimeNotClosed);
-            }
+            StatementFacts::StateTime { .. } => when(!self.closed, Code::TimeNotClosed),
             StatementFacts::ApprovePayment { transaction }
             | StatementFacts::RejectPayment { transaction } => {
                 let approves = matches!(facts, StatementFacts::ApprovePayment { .. });

@@ -24,13 +24,14 @@ pub(super) struct Wanted {
 }
 
 impl Book {
-    /// What a request asks for now: a contact is whom the newest document names.
+    /// What a request asks for now: a contact is whom every document names that may still mature.
     pub(super) fn resolve(&self, wanted: &Wanted) -> Result<Asking, Code> {
         let wallet = &self.wallets[wanted.wallet];
         let to = account(wallet.chain, wanted.to);
         let name = format!("contact-{}", wanted.to);
-        let known = self.newest().is_some_and(|document| {
-            let mut contacts = document.recipients.iter();
+        let mut sound = self.binding().iter().filter(|one| one.matures.is_some());
+        let known = sound.all(|one| {
+            let mut contacts = one.document.recipients.iter();
             contacts.any(|one| one.name == name && one.account == to)
         });
         if wanted.by_name && !known {

@@ -1,0 +1,235 @@
+//! Statements that owners signed and a gateway kept back until they meant something else: none of them
+//! is carried out then, and none of them frees a place for another.
+
+use waiaas_shared::address::{Account, EvmAddress};
+use waiaas_shared::amount::{Amount, Decimals};
+use waiaas_shared::caip::{ChainId, Family};
+use waiaas_shared::denial::Code;
+use waiaas_shared::event::{EventBody, Origin};
+use waiaas_shared::policy::document::{PolicyDocument, Recipient};
+use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::time::{Millis, WallTime};
+
+use super::people::account;
+use super::world::{EVM, RECIPIENT, STRANGER, World, evm_recipient, policy, unsigned};
+use crate::core::AgentStop;
+use crate::core::command::{Command, DerivedKey, Outcome, SpendRequest, Submission};
+
+/// Signed, and kept.
+fn signed(world: &mut World, facts: StatementFacts, origin: Origin) -> Submission {
+    let (statement, text) = world.draft(facts, origin).expect("a draft");
+    Submission {
+        statement,
+        signatures: vec![world.signature(&text)],
+        origin,
+        with_password: false,
+    }
+}
+
+fn brought(world: &mut World, kept: Submission) -> Result<(), Vec<Code>> {
+    world.run(&Command::Submit(kept)).map(drop)
+}
+
+fn rotate(world: &mut World, seed: u8) -> Submission {
+    let facts = StatementFacts::RotateWallet {
+        wallet: world.evm_wallet,
+        first_nonce: 0,
+    };
+    let submission = signed(world, facts, Origin::Admin);
+    let key = DerivedKey {
+        path: world.state.next_path(Family::Evm),
+        account: Account::Evm(EvmAddress::from_bytes([seed; 20])),
+    };
+    let command = Command::Rotate {
+        submission: submission.clone(),
+        key,
+    };
+    world.run(&command).expect("rotated");
+    submission
+}
+
+#[test]
+fn invariant_06_what_was_attested_for_the_old_address_is_void_for_the_new_one() {
+    let mut world = World::new();
+    let wallet = world.evm_wallet;
+    let attest = |next| StatementFacts::AttestNonce {
+        wallet,
+        chain: EVM,
+        next,
+    };
+    let kept = signed(&mut world, attest(50), Origin::Gateway);
+    let close = signed(
+        &mut world,
+        StatementFacts::CloseWallet { wallet },
+        Origin::Gateway,
+    );
+    rotate(&mut world, 0x31);
+    for kept in [kept, close] {
+        assert_eq!(brought(&mut world, kept), Err(vec![Code::StatementUnknown]));
+    }
+    // The new key begins at its own first nonce.
+    world.bearer_pay("a", 1000).expect("paid");
+    let spends = world.spends();
+    assert_eq!(spends.last().expect("a payment").nonce, Some(0));
+    // One that is written for the new address counts.
+    world.say(attest(7), false).expect("attested");
+}
+
+#[test]
+fn invariant_13_a_second_rotation_takes_a_text_that_shows_the_present_address() {
+    let mut world = World::new();
+    let facts = StatementFacts::RotateWallet {
+        wallet: world.evm_wallet,
+        first_nonce: 0,
+    };
+    let kept = signed(&mut world, facts, Origin::Gateway);
+    rotate(&mut world, 0x31);
+    let key = DerivedKey {
+        path: world.state.next_path(Family::Evm),
+        account: Account::Evm(EvmAddress::from_bytes([0x32; 20])),
+    };
+    let again = Command::Rotate {
+        submission: kept,
+        key,
+    };
+    assert_eq!(
+        world.run(&again).map(drop),
+        Err(vec![Code::StatementUnknown])
+    );
+}
+
+#[test]
+fn invariant_16_a_resumption_that_was_signed_while_killed_ends_no_recovering() {
+    let mut world = World::new();
+    world.run(&Command::Kill(Origin::Gateway)).expect("killed");
+    let pause = Command::Pause {
+        wallet: None,
+        origin: Origin::Gateway,
+    };
+    world.run(&pause).expect("paused");
+    let resume = StatementFacts::ReleasePause { wallet: None };
+    let kept = signed(&mut world, resume.clone(), Origin::Gateway);
+    let release = StatementFacts::ReleaseKill {
+        epoch: 1,
+        sessions: vec![world.bearer],
+    };
+    world.say(release, true).expect("released");
+    assert_eq!(brought(&mut world, kept), Err(vec![Code::StatementUnknown]));
+    assert!(world.state.frozen(), "the owner looks around first");
+    assert!(world.bearer_pay("a", 1000).is_err());
+    world.say(resume, false).expect("resumed");
+    world.bearer_pay("a", 1000).expect("paid");
+}
+
+#[test]
+fn invariant_16_suspending_again_and_again_frees_no_place_for_statements() {
+    let mut world = World::new();
+    world
+        .say(StatementFacts::RegisterAgent { active: false }, false)
+        .expect("registered");
+    let Some(EventBody::AgentRegistered { agent, .. }) = world.events.last() else {
+        panic!("registered");
+    };
+    let agent = *agent;
+    let suspend = Command::StopAgent {
+        agent,
+        stop: AgentStop::Suspend,
+        origin: Origin::Gateway,
+    };
+    let events = world.events.len();
+    let mut refused = 0;
+    for _ in 0..100 {
+        let draft = world.draft(StatementFacts::ActivateAgent { agent }, Origin::Gateway);
+        refused += usize::from(draft.map(drop) == Err(vec![Code::StatementTooMany]));
+        world.run(&suspend).expect("suspended");
+    }
+    assert_eq!(refused, 84);
+    assert!(world.events.len() - events <= 33);
+    world
+        .say(StatementFacts::ActivateAgent { agent }, false)
+        .expect("the owner's own places are free");
+}
+
+/// The signer's own time is an upper bound, at or above every reading: after a step back, or a step
+/// ahead that was put right, the true time lies before it.
+#[test]
+fn invariant_11_the_true_time_may_lie_before_the_bound_and_moves_nothing_back() {
+    let mut world = World::new();
+    let seen = WallTime::from_millis(world.clocks.wall.millis() - 11 * 60_000);
+    let stepped = Command::ClockStepped { seen };
+    world.run(&stepped).expect("closed");
+    let facts = StatementFacts::StateTime { wall: seen };
+    let kept = signed(&mut world, facts.clone(), Origin::Gateway);
+    let bound = world.clocks.wall;
+    world.pass(Millis::from_secs(60));
+    world.say(facts, false).expect("stated");
+    assert!(world.state.clocks().wall > bound, "nothing moves back");
+    world.bearer_pay("a", 1000).expect("open again");
+    // What was signed for this step opens no later one.
+    world.run(&stepped).expect("closed again");
+    assert_eq!(brought(&mut world, kept), Err(vec![Code::StatementUnknown]));
+}
+
+fn pays_at(world: &mut World, key: &str, fields: &str, amount: u128) -> Result<(), Vec<Code>> {
+    let request = world.request(world.bearer, key, amount, RECIPIENT);
+    let body = String::from_utf8(request.body).expect("text");
+    let plain = format!(r#""to":"{RECIPIENT}","amount_base":"{amount}""#);
+    assert!(body.contains(&plain), "{body}");
+    let request = SpendRequest {
+        body: body.replace(&plain, fields).into_bytes(),
+        unsigned: unsigned(31_337, 0, amount, evm_recipient(RECIPIENT)),
+        ..request
+    };
+    world.run(&Command::Spend(request)).map(drop)
+}
+
+fn with_contact(epoch: u64, name: &str, address: &str) -> PolicyDocument {
+    let mut document = policy(epoch);
+    document.recipients_open = true;
+    document.recipients = vec![Recipient {
+        account: account(address),
+        name: name.to_owned(),
+    }];
+    document
+}
+
+#[test]
+fn invariant_10_a_later_document_gives_no_name_and_no_unit_another_meaning() {
+    let mut world = World::new();
+    world
+        .wallet(Family::Evm, [9; 32], vec![ChainId::Evm(1)])
+        .expect("a main-network wallet: documents wait");
+    world
+        .adopt(&with_contact(2, "shop", STRANGER), true)
+        .expect("a document");
+    world.pass(Millis::from_hours(25));
+    // A thief's document: the shop is somebody else, and a unit is ten times what it was.
+    let mut other = with_contact(3, "shop", RECIPIENT);
+    for rule in &mut other.assets {
+        rule.decimals = Decimals::new(rule.decimals.places() - 1).expect("places");
+    }
+    world.adopt(&other, false).expect("a later one");
+    let by_name = r#""to":"@shop","amount_base":"1000""#;
+    let refused = pays_at(&mut world, "a", by_name, 1000);
+    assert_eq!(refused, Err(vec![Code::PoliciesDisagree]));
+    let in_units = format!(r#""to":"{RECIPIENT}","amount":"0.0000001""#);
+    let refused = pays_at(&mut world, "b", &in_units, 100);
+    assert_eq!(refused, Err(vec![Code::PoliciesDisagree]));
+    // What both read alike passes.
+    let plain = format!(r#""to":"{RECIPIENT}","amount_base":"1000""#);
+    pays_at(&mut world, "c", &plain, 1000).expect("paid");
+    // Matured, the later one alone says what its names mean.
+    world.pass(Millis::from_hours(25));
+    pays_at(&mut world, "d", by_name, 1000).expect("paid");
+    assert_eq!(
+        Amount::from_base_units(1000),
+        world.spends()[1].effects[0].amount()
+    );
+}
+
+#[test]
+fn a_rotated_wallet_pays_on() {
+    let mut world = World::new();
+    rotate(&mut world, 0x31);
+    assert!(matches!(world.bearer_pay("a", 1000), Ok(Outcome::Sign(_))));
+}
