@@ -16,7 +16,7 @@ use super::apply_stop::{freeze, set_wallet_paused, void_releases};
 use super::state::{
     Approval, BindingPolicy, Freeze, Kill, KillPhase, Nonce, OpenStatement, Session, State, Wallet,
 };
-use super::watch;
+use super::{drafted, watch};
 
 /// Folds one event.
 pub fn apply(state: &mut State, event: &Event) {
@@ -66,6 +66,13 @@ pub fn apply(state: &mut State, event: &Event) {
             origin,
             text,
         } => {
+            drafted::fold(
+                &mut state.drafted,
+                facts,
+                text,
+                *origin,
+                event.clocks.budget,
+            );
             let open = OpenStatement {
                 facts: facts.clone(),
                 text: text.clone(),
@@ -203,9 +210,12 @@ pub fn apply(state: &mut State, event: &Event) {
             origin: _,
         } => {
             state.agents.insert(*agent, *stage);
-            // One that was signed and kept back never undoes a later stop.
-            let void = StatementFacts::ActivateAgent { agent: *agent };
-            state.statements.retain(|_, open| open.facts != void);
+            // One that was signed and kept back never undoes a later stop. It keeps its place until it
+            // expires: whoever drafts and stops in turn must not write to the log without end.
+            let activates = StatementFacts::ActivateAgent { agent: *agent };
+            for open in state.statements.values_mut() {
+                open.void |= open.facts == activates;
+            }
         }
         EventBody::AgentTerminated { agent, sessions } => {
             state.agents.insert(*agent, AgentStage::Terminated);

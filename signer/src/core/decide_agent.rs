@@ -81,7 +81,10 @@ const fn nothing() -> Decision {
 
 fn activation_waits(state: &State, agent: AgentId) -> bool {
     let facts = StatementFacts::ActivateAgent { agent };
-    state.statements.values().any(|open| open.facts == facts)
+    state
+        .statements
+        .values()
+        .any(|open| !open.void && open.facts == facts)
 }
 
 /// The end of a terminating agent of which nothing waits any more.
