@@ -36,6 +36,9 @@ pub(super) fn next(random: &mut Random, book: &Book) -> Step {
         .waits
         .values()
         .any(|wait| wait.approval.is_some() || wait.ready.is_some_and(|ready| ready <= run));
+    if random.once_in(25) {
+        return Step::Watch;
+    }
     if random.once_in(12)
         && let Some(step) = lives(random, book)
     {
@@ -268,9 +271,10 @@ fn pay(random: &mut Random) -> Pay {
         price: some(random, &[1, 1, 1, 1, 2, 3]),
         submit: !random.once_in(12),
         dry_run: random.once_in(20),
-        replaces: random
-            .once_in(8)
-            .then(|| (usize::from(random.once_in(3)), !random.once_in(4))),
+        replaces: random.once_in(8).then(|| {
+            let which = some(random, &[0, 0, 1, 2, 3]);
+            (which, !random.once_in(5), !random.once_in(4))
+        }),
         spoilt: if random.once_in(8) {
             spoilt(random)
         } else {

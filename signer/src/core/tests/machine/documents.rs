@@ -134,7 +134,7 @@ pub(super) fn next(
 
 fn change(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
     let asset = usize::from(random.once_in(2)) % document.assets.len().max(1);
-    match random.below(27) {
+    match random.below(23) {
         0 => document.maturity = Millis::from_millis(some(random, &[0, HOUR, DAY, 2 * DAY])),
         1 => {
             document.delay = Millis::from_millis(some(random, &[0, MINUTE, 15 * MINUTE, 2 * HOUR]));
@@ -196,11 +196,11 @@ fn change(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
                 document.escalations.push(Escalation { code, action });
             }
         }
-        22 => {
-            document.dead_man =
-                some(random, &[None, Some(3 * DAY), Some(20 * DAY)]).map(Millis::from_millis)
+        22 if random.once_in(3) => {
+            let after = some(random, &[None, Some(3 * DAY), Some(20 * DAY)]);
+            document.dead_man = after.map(Millis::from_millis);
         }
-        23 | 24 => {
+        22 => {
             let alarm = alarm(random);
             if document.alarms.contains(&alarm) {
                 document.alarms.clear();

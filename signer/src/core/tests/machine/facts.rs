@@ -207,8 +207,8 @@ impl Run {
             |random: &mut Random, of: &[u64]| Millis::from_millis(random.pick(of).unwrap_or(HOUR));
         let renewal = random.once_in(2).then(|| Renewal {
             extends: millis(&mut random, &[10 * MINUTE, HOUR, DAY]),
-            until: expires.after(millis(&mut random, &[MINUTE, HOUR, 3 * DAY, 40 * DAY])),
-            count: u32::try_from(random.between(1, 4)).unwrap_or(1),
+            until: expires.after(millis(&mut random, &[MINUTE, MINUTE, HOUR, 40 * DAY])),
+            count: u32::try_from(random.pick(&[1, 1, 1, 2, 4]).unwrap_or(1)).unwrap_or(1),
         });
         let agents: Vec<_> = self.book.agents.keys().copied().collect();
         let agent = random.once_in(3).then(|| random.pick(&agents)).flatten();

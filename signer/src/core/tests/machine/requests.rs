@@ -26,7 +26,7 @@ impl Run {
     pub(super) fn pay(&mut self, pay: &Pay) -> Checked {
         self.look()?;
         let session = &self.book.sessions[pay.session % self.book.sessions.len()];
-        let (session, bound) = (session.id, !session.bearer());
+        let session = session.id;
         let wallet = pay.wallet % self.book.wallets.len();
         let chain = self.book.wallets[wallet].chain;
         let price = pay.price;
@@ -44,6 +44,8 @@ impl Run {
         self.second_try(pay, &mut wanted);
         let wallet = wanted.wallet;
         let chain = self.book.wallets[wallet].chain;
+        let payer = self.book.session(wanted.session).ok_or("a session")?;
+        let (session, bound) = (payer.id, !payer.bearer());
         let number = self.sent.len() as u64;
         let spoilt = spoilt_as(pay.spoilt, chain);
         let (unsigned, fee) = propose(&self.book, &wanted, price, number, spoilt);

@@ -93,8 +93,9 @@ pub(super) struct Pay {
     pub(super) submit: bool,
     pub(super) dry_run: bool,
     pub(super) spoilt: Spoilt,
-    /// Names an earlier payment, newest first, as replaced; asked for again or something else.
-    pub(super) replaces: Option<(usize, bool)>,
+    /// Names an earlier payment, newest first, as replaced; the same again or something else; by whoever
+    /// asked for it or another.
+    pub(super) replaces: Option<(usize, bool, bool)>,
 }
 
 /// How much.

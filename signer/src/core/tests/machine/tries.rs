@@ -18,7 +18,7 @@ use crate::model::policy::Asking;
 impl Run {
     /// A request may name a payment of before: mostly of the same again.
     pub(super) fn second_try(&self, pay: &Pay, wanted: &mut Wanted) {
-        let Some((which, same)) = pay.replaces else {
+        let Some((which, same, by_payer)) = pay.replaces else {
             return;
         };
         let solana = |name: &TransactionId| {
@@ -36,13 +36,18 @@ impl Run {
             return;
         };
         wanted.replaces = Some(name);
-        if let (true, Some(paid)) = (same, self.book.paid.get(&name)) {
+        if let Some(paid) = self.book.paid.get(&name) {
             let asking = paid.asking;
             let mut wallets = self.book.wallets.iter();
             let place = wallets.position(|wallet| wallet.id == asking.wallet);
             wanted.wallet = place.unwrap_or(wanted.wallet);
+            if by_payer {
+                wanted.session = asking.session;
+            }
             wanted.to = bytes(&asking.to.account())[0] - 40;
-            wanted.amount = asking.amount;
+            if same {
+                wanted.amount = asking.amount;
+            }
             wanted.fee = fee(asking.chain(), pay.price);
         }
     }
