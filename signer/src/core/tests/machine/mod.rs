@@ -141,7 +141,6 @@ fn is_no_idle_run(counts: &BTreeMap<&'static str, u64>) {
         "network_not_allowed",
         "asset_not_listed",
         "usd_limit",
-        "payment_count",
         "outside_hours",
         "cool_down",
         "fee_ceiling",
