@@ -49,6 +49,7 @@ fn spend() -> Spend {
             transaction: TransactionId::from_bytes([4; 16]),
             tries: 1,
         }),
+        waited: None,
     }
 }
 

@@ -132,6 +132,7 @@ impl Log {
             submit: true,
             from: None,
             replaces: None,
+            waited: None,
         };
         self.push(minutes, EventBody::SpendCommitted(spend));
     }

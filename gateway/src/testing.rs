@@ -379,6 +379,7 @@ impl Inside {
                 transaction,
                 tries: 1,
             }),
+            waited: None,
         };
         self.signed.push(request);
         self.commit(spend).map(Paid::Signed)

@@ -730,6 +730,20 @@ pub struct Spend {
     /// The earlier payment that it replaces, if any.
     #[n(16)]
     pub replaces: Option<Replaces>,
+    /// What it had gone through, if it waited: its bytes are given again only where that still suffices.
+    #[n(17)]
+    pub waited: Option<Waited>,
+}
+
+/// What a payment that waited had gone through when it was signed.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Waited {
+    /// When its wait began.
+    #[n(0)]
+    pub since: RunTime,
+    /// The owners who had approved it, of whom each was one still.
+    #[n(1)]
+    pub approved: Vec<OwnerId>,
 }
 
 /// An earlier payment of the same effect whose end nobody saw. It may still land: both are charged

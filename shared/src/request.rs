@@ -64,7 +64,7 @@ impl SignerRequest {
         if body.len() > BODY_LIMIT_BYTES {
             return Err(Code::BodyTooLarge);
         }
-        serde_json::from_slice(body).map_err(|_| Code::BodyMalformed)
+        object(body)
     }
 }
 
@@ -88,7 +88,7 @@ impl TransferRequest {
         if body.len() > BODY_LIMIT_BYTES {
             return Err(Code::BodyTooLarge);
         }
-        let request: Self = serde_json::from_slice(body).map_err(|_| Code::BodyMalformed)?;
+        let request: Self = object(body)?;
         let printable = |reason: &str| {
             reason.chars().count() <= REASON_LIMIT && !reason.chars().any(char::is_control)
         };
@@ -146,6 +146,15 @@ impl TransferRequest {
     }
 }
 
+/// Reads an object with its fields by name: a list of their values in order would be read as well.
+fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Code> {
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first != Some(&b'{') {
+        return Err(Code::BodyMalformed);
+    }
+    serde_json::from_slice(body).map_err(|_| Code::BodyMalformed)
+}
+
 /// Whether a text may serve as an idempotency key: 1 to 128 visible ASCII characters.
 #[must_use]
 pub fn is_idempotency_key(text: &str) -> bool {
@@ -195,6 +204,20 @@ mod tests {
                 "{case}"
             );
         }
+        // The values in the order of the fields, without their names.
+        let listed = r#"["signer_00000000000000000000000001","wallet_00000000000000000000000001","eip155:31337",null,"@hosting","0.00000001",null,null,true,null]"#;
+        for list in [listed, &format!(" {listed}"), "null", "\"x\"", "7"] {
+            assert_eq!(
+                TransferRequest::parse(list.as_bytes()),
+                Err(Code::BodyMalformed)
+            );
+        }
+        let signer = r#"{"signer":"signer_00000000000000000000000001"}"#;
+        assert!(SignerRequest::parse(signer.as_bytes()).is_ok());
+        assert_eq!(
+            SignerRequest::parse(br#"["signer_00000000000000000000000001"]"#),
+            Err(Code::BodyMalformed)
+        );
         let deep = format!("{}1{}", "[".repeat(30_000), "]".repeat(30_000));
         assert_eq!(
             TransferRequest::parse(deep.as_bytes()),

@@ -228,6 +228,7 @@ impl Inside {
             submit: intent.submit,
             from: None,
             replaces: intent.replaces,
+            waited: None,
         })
     }
 

@@ -8,7 +8,7 @@ use waiaas_shared::caip::{AccountId, ChainId, Family};
 use waiaas_shared::denial::Code;
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::effect::Effect;
-use waiaas_shared::event::{Charge, EventBody, Origin, Replaces, RequestNonce, Spend};
+use waiaas_shared::event::{Charge, EventBody, Origin, Replaces, RequestNonce, Spend, Waited};
 use waiaas_shared::ids::{
     AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId,
 };
@@ -176,6 +176,7 @@ fn spend() -> Spend {
         submit: true,
         from: None,
         replaces: None,
+        waited: None,
     }
 }
 
@@ -876,6 +877,17 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
             "spend-committed-replaces",
             EventBody::SpendCommitted(Spend {
                 replaces: Some(replaces()),
+                ..spend()
+            }),
+        ),
+        (
+            "spend-committed-waited",
+            EventBody::SpendCommitted(Spend {
+                tier: Tier::Approval,
+                waited: Some(Waited {
+                    since: RunTime::from_millis(4000),
+                    approved: signers.clone(),
+                }),
                 ..spend()
             }),
         ),

@@ -18,7 +18,7 @@ use super::apply_stop::{
 use super::state::{
     Approval, BindingPolicy, Freeze, Kill, KillPhase, Nonce, OpenStatement, Session, State, Wallet,
 };
-use super::watch;
+use super::{drafted, watch};
 
 /// Folds one event.
 pub fn apply(state: &mut State, event: &Event) {
@@ -68,6 +68,13 @@ pub fn apply(state: &mut State, event: &Event) {
             origin,
             text,
         } => {
+            drafted::fold(
+                &mut state.drafted,
+                facts,
+                text,
+                *origin,
+                event.clocks.budget,
+            );
             let open = OpenStatement {
                 facts: facts.clone(),
                 text: text.clone(),

@@ -5,7 +5,7 @@
 use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::Digest;
-use waiaas_shared::event::{EventBody, Origin, Replaces, RequestNonce, Spend};
+use waiaas_shared::event::{EventBody, Origin, Replaces, RequestNonce, Spend, Waited};
 use waiaas_shared::ids::{OwnerId, SessionId, StatementId, TransactionId, WalletId};
 use waiaas_shared::intent::{Intent, IntentEnd, IntentView, Wait};
 use waiaas_shared::owner_change::Standing;
@@ -17,7 +17,8 @@ use waiaas_shared::time::{Clocks, WallTime};
 use super::Decision;
 use super::command::{Context, Outcome, Release, Submission};
 use super::state::{OpenIntent, OpenStatement, State};
-use super::{decide_agent, decide_owner, decide_session, decide_spend};
+use super::waited::Behind;
+use super::{decide_agent, decide_owner, decide_session, decide_spend, waited};
 
 /// Payments of one session that may wait at once.
 const SESSION_LIMIT: usize = 16;
@@ -203,9 +204,11 @@ fn signed(
         }
         .into());
     }
-    let approved = approvers(state, open);
+    let signers = open.approval.iter().flat_map(|approval| &approval.signers);
+    let signers: Vec<OwnerId> = signers.copied().collect();
+    let approved: Vec<OwnerId> = waited::standing(state, &signers).collect();
     if let Wait::Approval { quorum } = intent.wait
-        && approved < usize::from(quorum)
+        && approved.len() < usize::from(quorum)
     {
         return Err(Code::IntentNotApproved.into());
     }
@@ -234,20 +237,13 @@ fn signed(
     };
     let (grant, usage) = (&session.grant, &session.usage);
     let verdict = decide_spend::judge_all(state, grant, usage, &payment, state, now)?;
-    let raised = verdict.tier > intent.tier()
-        || (verdict.tier == Tier::Approval && approved < usize::from(verdict.quorum));
-    if raised {
-        return Err(Code::TierRaised.into());
-    }
-    // A document adopted meanwhile may demand a longer wait.
-    let ready = intent.opened.after(verdict.delay);
-    if verdict.tier == Tier::Delay && ready > now.run {
-        return Err(Violation {
-            retry_after: Some(ready.since(now.run)),
-            ..Violation::of(Code::IntentNotReady)
-        }
-        .into());
-    }
+    // A document adopted meanwhile may demand a longer wait, or more owners.
+    let behind = Behind {
+        tier: intent.tier(),
+        since: Some(intent.opened),
+        approved: &approved,
+    };
+    behind.suffices(state, &verdict, now)?;
     let newest = state.binding(now.run).last().ok_or(Code::PolicyMissing)?;
     let spend = Spend {
         transaction: intent.transaction,
@@ -267,6 +263,10 @@ fn signed(
         submit: intent.submit,
         from: None,
         replaces: intent.replaces,
+        waited: Some(Waited {
+            since: intent.opened,
+            approved,
+        }),
     };
     Ok(decide_spend::signed(
         wallet.path,
@@ -275,17 +275,6 @@ fn signed(
         None,
         EventBody::SpendCommitted,
     ))
-}
-
-/// How many owners who signed the approval are owners still.
-fn approvers(state: &State, open: &OpenIntent) -> usize {
-    let signers = open.approval.iter().flat_map(|approval| &approval.signers);
-    signers
-        .filter(|owner| {
-            let known = state.owners.keys.get(owner);
-            known.is_some_and(|owner| owner.standing == Standing::Active)
-        })
-        .count()
 }
 
 /// What must hold for an approval or rejection, when drafted and again when carried out.

@@ -25,6 +25,7 @@ use super::command::{
 };
 use super::decide_intent::Opening;
 use super::state::{KillPhase, Session, State, Wallet};
+use super::waited::Behind;
 use super::{
     Decision, decide_alarm, decide_intent, decide_owner, decide_replace, decide_session, proof,
 };
@@ -154,6 +155,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         submit: body.submit,
         from: None,
         replaces,
+        waited: None,
     };
     Ok(signed(
         wallet.path,
@@ -361,9 +363,7 @@ fn replay(state: &State, prior: &Prior, context: &Context) -> Result<Decision, D
         };
         let history = Without::new(state, spend.wallet, id, &charged);
         let verdict = judge_all(state, &session.grant, &usage, &payment, &history, now)?;
-        if verdict.tier > spend.tier.max(Tier::Notify) {
-            return Err(Code::TierRaised.into());
-        }
+        Behind::of(spend).suffices(state, &verdict, now)?;
     }
     Ok(signed(
         path,
@@ -472,6 +472,7 @@ pub(super) fn withdraw(
         submit: false,
         from: *from,
         replaces: None,
+        waited: None,
     };
     let statement = withdrawal.statement;
     Ok(signed(path, transaction, spend, None, |spend| {

@@ -17,7 +17,7 @@ use super::command::{Context, Outcome, Rehearsal, Submission};
 use super::state::{KillPhase, OpenStatement, State};
 use super::{
     Decision, decide_agent, decide_alarm, decide_intent, decide_owner, decide_policy,
-    decide_session, decide_wallet,
+    decide_session, decide_wallet, drafted,
 };
 
 /// Writes a text for an owner to sign.
@@ -53,6 +53,7 @@ pub(super) fn draft(
         expires: now.wall.after(LIFETIME),
     };
     let text = compose(&header, facts, state)?;
+    drafted::room(&state.drafted, facts, &text, origin, now.budget)?;
     let event = EventBody::StatementIssued {
         statement,
         facts: facts.clone(),

@@ -23,6 +23,7 @@ mod decide_spend;
 mod decide_statement;
 mod decide_stop;
 mod decide_wallet;
+mod drafted;
 pub mod journal;
 mod owners;
 mod proof;
@@ -31,6 +32,7 @@ mod request_nonces;
 pub mod state;
 mod stopped;
 mod view;
+mod waited;
 mod wallet;
 mod watch;
 

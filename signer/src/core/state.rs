@@ -89,6 +89,9 @@ pub struct State {
     /// What the signer watches by itself.
     #[n(18)]
     pub(super) watch: Watch,
+    /// Bytes of statements that the gateway's socket had written.
+    #[n(20)]
+    pub(super) drafted: Usage,
 }
 
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -248,6 +251,7 @@ impl Default for State {
             journal: hash(Domain::Journal, &[]),
             unlock_failures: 0,
             watch: Watch::default(),
+            drafted: Usage::default(),
         }
     }
 }

@@ -147,6 +147,12 @@ impl Charges {
         self.picked(without, of).map(|charge| charge.at).max()
     }
 
+    /// How many payments of a wallet are younger than this.
+    pub(crate) fn younger(&self, wallet: WalletId, now: u64, length: u64) -> u64 {
+        let of_wallet = self.list.iter().filter(|charge| charge.wallet == wallet);
+        of_wallet.filter(|charge| now - charge.at < length).count() as u64
+    }
+
     /// Which assets were ever charged, by wallet or over all of them.
     pub(crate) fn kinds(
         &self,

@@ -12,7 +12,7 @@ pub(crate) mod decoder;
 pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod random;
-mod scopes;
+pub(crate) mod scopes;
 
 pub(crate) const MINUTE: u64 = 60_000;
 pub(crate) const HOUR: u64 = 60 * MINUTE;

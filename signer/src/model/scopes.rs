@@ -166,7 +166,7 @@ fn in_usd(
 }
 
 /// A part of the week, days from Monday, minutes of a day at the hours' own place.
-fn are_open(hours: &Hours, wall: u64) -> bool {
+pub(crate) fn are_open(hours: &Hours, wall: u64) -> bool {
     let minutes = i64::try_from(wall / MINUTE).expect("a time") + i64::from(hours.utc_offset);
     let day_minutes = i64::try_from(DAY / MINUTE).expect("small");
     let (day, minute) = (minutes / day_minutes, minutes % day_minutes);

@@ -282,6 +282,40 @@ pub(crate) const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        name: "attacks_on_sessions_agents_and_keys",
+        title: "sessions, agents, wallets' keys",
+        attacks: &[
+            attack(
+                "R01",
+                "b",
+                "a session renewed for longer than its owner bounded",
+            ),
+            attack(
+                "R02",
+                "b",
+                "a renewal recorded, of another session, made of another signature",
+            ),
+            attack(
+                "R03",
+                "bf",
+                "a renewal of what is paused, suspended, revoked, killed",
+            ),
+            attack(
+                "R04",
+                "be",
+                "a wallet's key moved, the old one used, a budget begun anew",
+            ),
+            attack("R05", "be", "a wallet closed, a closed one opened"),
+            attack("R06", "bd", "an agent registered, activated, brought back"),
+            attack(
+                "R07",
+                "df",
+                "an activation or resumption kept back behind a later stop",
+            ),
+            attack("R08", "-", "texts by the megabyte that nobody will sign"),
+        ],
+    },
+    Section {
         name: "attacks_by_messages_to_sign",
         title: "transactions: Solana",
         attacks: &[

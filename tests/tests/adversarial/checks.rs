@@ -193,33 +193,49 @@ impl Checks {
             .try_for_each(|head| self.log.goes_through(head))
     }
 
-    fn spends(&self) -> impl Iterator<Item = (u64, &Spend)> {
-        (1..)
-            .zip(&self.log.events)
-            .filter_map(|(sequence, event)| match &event.body {
-                EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
-                    Some((sequence, spend))
+    /// Payments, each with the address that its wallet had then.
+    fn spends(&self) -> Vec<(u64, &Spend, Account)> {
+        let mut accounts = BTreeMap::new();
+        let mut found = Vec::new();
+        for (sequence, event) in (1..).zip(&self.log.events) {
+            match &event.body {
+                EventBody::WalletCreated {
+                    wallet, account, ..
                 }
-                _ => None,
-            })
+                | EventBody::WalletRotated {
+                    wallet, account, ..
+                } => {
+                    accounts.insert(*wallet, *account);
+                }
+                EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
+                    let own = accounts.get(&spend.wallet).copied();
+                    found.extend(spend.from.or(own).map(|account| (sequence, spend, account)));
+                }
+                _ => {}
+            }
+        }
+        found
     }
 
     fn same_bytes(&mut self, rig: &Rig) -> Result<()> {
         let records: BTreeMap<_, _> = self
             .spends()
-            .map(|(sequence, spend)| (spend.transaction.to_string(), (sequence, spend.clone())))
+            .into_iter()
+            .map(|(sequence, spend, account)| {
+                let name = spend.transaction.to_string();
+                (name, (sequence, spend.clone(), account))
+            })
             .collect();
         for release in rig.record.releases.iter().skip(self.read) {
             let name = release.signed.transaction.to_string();
-            let (sequence, spend) = records
+            let (sequence, spend, account) = records
                 .get(&name)
                 .with_context(|| format!("{name} left without a record (O7)"))?;
             ensure!(
                 *sequence == release.signed.sequence,
                 "{name}: another event (O7)"
             );
-            let account = wallet_account(rig, spend)?;
-            let unsigned = verified(&release.signed.raw, &account_bytes(account))
+            let unsigned = verified(&release.signed.raw, &account_bytes(*account))
                 .with_context(|| name.clone())?;
             ensure!(
                 unsigned == spend.unsigned,
@@ -253,9 +269,8 @@ impl Checks {
         }
         self.read = rig.record.releases.len();
         for raw in &rig.record.raws {
-            let recorded = records.values().any(|(_, spend)| {
-                wallet_account(rig, spend)
-                    .and_then(|account| verified(raw, &account_bytes(account)))
+            let recorded = records.values().any(|(_, spend, account)| {
+                verified(raw, &account_bytes(*account))
                     .is_ok_and(|unsigned| unsigned == spend.unsigned)
             });
             ensure!(recorded, "signed bytes left without a record (O7)");
@@ -359,19 +374,6 @@ impl Checks {
     }
 }
 
-fn wallet_account(rig: &Rig, spend: &Spend) -> Result<Account> {
-    let cast = &rig.cast;
-    let known = [
-        cast.evm,
-        cast.solana,
-        cast.other_evm,
-        cast.other_solana,
-        cast.main,
-    ];
-    let found = known.iter().find(|known| known.wallet == spend.wallet);
-    Ok(found.context("a wallet")?.account)
-}
-
 /// The proposed EVM bytes with the signer's nonce in the place of the zero.
 fn with_nonce(proposed: &[u8], nonce: u64) -> Result<Vec<u8>> {
     use crate::bytes::{Rlp, prefix};
@@ -415,6 +417,7 @@ const fn decision(body: &EventBody) -> Option<StatementId> {
         | EventBody::WalletRotated { statement, .. }
         | EventBody::AgentRegistered { statement, .. }
         | EventBody::AgentActivated { statement, .. }
+        | EventBody::SessionResumed { statement, .. }
         | EventBody::IntentsEnded {
             cause: IntentEnd::Rejected { statement, .. },
             ..

@@ -109,7 +109,14 @@ pub(crate) fn complete() -> Result<()> {
         .collect();
     let distinct: BTreeSet<_> = known.iter().copied().collect();
     ensure!(distinct.len() == known.len(), "an attack is listed twice");
-    let expected = [("W", 20), ("T", 15), ("P", 36), ("X", 16), ("E", 16)];
+    let expected = [
+        ("W", 20),
+        ("T", 15),
+        ("P", 36),
+        ("R", 8),
+        ("X", 16),
+        ("E", 16),
+    ];
     for (letter, count) in expected {
         let found = known.iter().filter(|id| id.starts_with(letter)).count();
         ensure!(found == count, "{found} attacks {letter}, not {count}");

@@ -365,6 +365,7 @@ impl<'a> Log<'a> {
             submit: true,
             from: None,
             replaces: None,
+            waited: None,
         };
         self.push(EventBody::SpendCommitted(spend));
         Ok(())

@@ -148,6 +148,7 @@ impl Log {
             submit: true,
             from: None,
             replaces: None,
+            waited: None,
         }))
     }
 

@@ -184,6 +184,30 @@ fn invariant_14_a_suspension_voids_activations_that_were_open() {
     assert_eq!(stage(&world, agent), AgentStage::Suspended);
 }
 
+/// Drafting an activation and suspending in turn ends where the open statements end: what a suspension
+/// voids keeps its place, so that a gateway does not write to the log without end.
+#[test]
+fn invariant_14_voided_activations_keep_their_place() {
+    let mut world = world();
+    let agent = register(&mut world, false);
+    let facts = StatementFacts::ActivateAgent { agent };
+    for _ in 0..16 {
+        world
+            .draft(facts.clone(), Origin::Gateway)
+            .expect("a draft");
+        stop(&mut world, agent, AgentStop::Suspend).expect("suspended");
+    }
+    let events = world.events.len();
+    assert_eq!(
+        world.draft(facts.clone(), Origin::Gateway).map(drop),
+        Err(vec![Code::StatementTooMany])
+    );
+    stop(&mut world, agent, AgentStop::Suspend).expect("suspended already");
+    assert_eq!(world.events.len(), events, "nothing is written any more");
+    // The owner's own socket has its own places.
+    activate(&mut world, agent).expect("activated");
+}
+
 /// Nothing is signed, granted, renewed or approved; what waits can still be ended, and its end is the
 /// agent's.
 #[test]

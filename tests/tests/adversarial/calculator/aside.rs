@@ -10,8 +10,9 @@ use super::{Calculator, account_bytes, outflow};
 
 impl Calculator {
     pub(super) fn withdrawal(&mut self, statement: StatementId, spend: &Spend) -> Result<()> {
-        let (account, _) = self.wallets.get(&spend.wallet).context("a wallet")?;
-        let outflow = outflow(*account, &spend.unsigned)?;
+        let (own, _) = self.wallets.get(&spend.wallet).context("a wallet")?;
+        let account = spend.from.unwrap_or(*own);
+        let outflow = outflow(account, &spend.unsigned)?;
         let Some(StatementFacts::Withdraw {
             wallet,
             asset,
@@ -19,6 +20,7 @@ impl Calculator {
             amount,
             fee_ceiling,
             nonce,
+            from,
             ..
         }) = self.owners.facts(statement)
         else {
@@ -34,8 +36,17 @@ impl Calculator {
             "another effect"
         );
         ensure!(outflow.fee <= fee_ceiling.base_units(), "a higher fee");
-        if nonce.is_none() {
-            self.next_nonce(spend, outflow.nonce)?;
+        ensure!(*from == spend.from, "another key");
+        match (nonce, from) {
+            (Some(_), _) => {}
+            (None, None) => self.next_nonce(spend, outflow.nonce)?,
+            (None, Some(former)) => {
+                let next = self.lives.former_nonce(*former, spend.chain);
+                if let Some(next) = next {
+                    ensure!(Some(*next) == outflow.nonce, "another nonce (O5)");
+                    *next += 1;
+                }
+            }
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::event::Spend;
 use waiaas_shared::ids::{SessionId, WalletId};
+use waiaas_shared::policy::alarm::{Action, Escalation};
 use waiaas_shared::policy::document::{AssetRule, PolicyDocument};
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::policy::limits::Limits;
@@ -71,8 +72,10 @@ impl Demand {
 pub(super) fn demand(case: &Case<'_>) -> Result<Demand> {
     let document = case.document;
     let native = case.spend.chain.native_asset();
+    // What a refusal brings besides asks nothing of what is signed.
+    let asks = |one: &Escalation| one.action == Action::Ask;
     ensure!(
-        document.escalations.is_empty() && document.calls.is_empty(),
+        !document.escalations.iter().any(asks) && document.calls.is_empty(),
         "a rule that is not judged here"
     );
     let rule = document.asset(native).context("a rule")?;

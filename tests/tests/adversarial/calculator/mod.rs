@@ -5,6 +5,7 @@
 
 mod aside;
 mod limits;
+mod lives;
 mod owners;
 mod waiting;
 
@@ -16,6 +17,7 @@ use waiaas_shared::caip::ChainId;
 use waiaas_shared::digest::Digest;
 use waiaas_shared::event::{Event, EventBody, Spend};
 use waiaas_shared::ids::{SessionId, StatementId, TransactionId, WalletId};
+use waiaas_shared::intent::IntentEnd;
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::session::SessionGrant;
@@ -23,6 +25,7 @@ use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Clocks;
 
 use self::limits::{Case, Demand, demand};
+use self::lives::Lives;
 use self::owners::Owners;
 use self::waiting::Waits;
 use crate::bytes::{Outflow, read_evm, read_solana};
@@ -55,6 +58,7 @@ pub(crate) struct Calculator {
     sequence: u64,
     owners: Owners,
     waits: Waits,
+    lives: Lives,
     documents: Vec<Adopted>,
     sessions: BTreeMap<SessionId, SessionGrant>,
     /// Sessions that were revoked or expired; and those that a kill ended, which its release may restore.
@@ -116,6 +120,8 @@ impl Calculator {
         self.last_run = run;
         let decided = self.owners.take(&event.body, event.clocks.wall.millis());
         self.must("O4", decided);
+        let lived = self.live(&event.body, event.clocks);
+        self.must("O4", lived);
         match &event.body {
             EventBody::IntentOpened(intent) => {
                 let result = self.opened(intent, event.clocks);
@@ -145,6 +151,9 @@ impl Calculator {
             } => {
                 let result = transactions.iter().try_for_each(|transaction| {
                     let wait = self.waits.ended(*transaction)?;
+                    if matches!(cause, IntentEnd::WalletClosed) {
+                        self.lives.wallet_ends(wait.wallet());
+                    }
                     wait.may_end(cause, event.clocks, self.killed, &self.ended, &self.owners)
                 });
                 self.must("O9", result);
@@ -180,6 +189,8 @@ impl Calculator {
                 ..
             } => {
                 self.wallets.insert(*wallet, (*account, networks.clone()));
+                let fresh = self.lives.created(*account);
+                self.must("O4", fresh);
                 for network in networks {
                     self.nonces.insert((*wallet, *network), *first_nonce);
                 }
@@ -194,6 +205,7 @@ impl Calculator {
                 session, statement, ..
             } => match self.owners.facts(*statement) {
                 Some(StatementFacts::GrantSession { grant }) => {
+                    self.lives.granted(*session, grant);
                     self.sessions.insert(*session, grant.clone());
                 }
                 _ => self.fail("O4", "a session without its grant"),
@@ -317,7 +329,7 @@ impl Calculator {
         let ended = self.ended.contains(&session) || self.by_kill.contains(&session);
         ensure!(!ended, "of an ended session (O6)");
         let grant = self.sessions.get(&session).context("a granted session")?;
-        ensure!(grant.expires.millis() > wall, "of an expired session (O6)");
+        self.lives.open_to(session, grant, wallet, wall)?;
         ensure!(grant.wallets.contains(&wallet), "the session's wallet");
         Ok(grant)
     }

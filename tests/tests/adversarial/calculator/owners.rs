@@ -118,6 +118,11 @@ impl Owners {
                 self.void(|facts| matches!(facts, StatementFacts::ReleasePause { .. }));
                 Ok(())
             }
+            EventBody::SessionSuspended { session } => {
+                let resumes = StatementFacts::ResumeSession { session: *session };
+                self.void(|facts| *facts == resumes);
+                Ok(())
+            }
             EventBody::AgentStopped { agent, .. } => {
                 let activates = StatementFacts::ActivateAgent { agent: *agent };
                 self.void(|facts| *facts == activates);
@@ -172,6 +177,9 @@ impl Owners {
                 statement, signers, ..
             }
             | EventBody::AgentActivated {
+                statement, signers, ..
+            }
+            | EventBody::SessionResumed {
                 statement, signers, ..
             } => self.by_owners(*statement, signers, wall),
             _ => Ok(()),

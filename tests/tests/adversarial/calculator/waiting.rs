@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, ensure};
 use waiaas_shared::event::Spend;
-use waiaas_shared::ids::{OwnerId, SessionId, TransactionId};
+use waiaas_shared::ids::{OwnerId, SessionId, TransactionId, WalletId};
 use waiaas_shared::intent::{Intent, IntentEnd, Wait as For};
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::evaluate::Tier;
@@ -178,6 +178,11 @@ impl Waits {
 }
 
 impl Wait {
+    /// Of which wallet.
+    pub(super) const fn wallet(&self) -> WalletId {
+        self.intent.wallet
+    }
+
     /// On the waiting clock, once it may be released.
     fn until(&self) -> Option<u64> {
         match self.intent.wait {
@@ -209,8 +214,8 @@ impl Wait {
             }
             IntentEnd::SessionEnded => ended.contains(&self.intent.session),
             IntentEnd::Killed => killed,
-            // No owner closes or rotates a wallet here.
-            IntentEnd::WalletClosed => false,
+            // Its wallet's own event must follow: `lives`.
+            IntentEnd::WalletClosed => true,
         };
         ensure!(sound, "{transaction} ended without a reason: {cause:?}");
         Ok(())

@@ -7,6 +7,7 @@ mod evm;
 mod flood;
 mod frames;
 mod kill;
+mod lives;
 mod methods;
 mod owner;
 mod policy;
@@ -55,6 +56,9 @@ pub(crate) const ALL: &[&[Case]] = &[
     policy::document::CASES,
     policy::counter::CASES,
     kill::CASES,
+    lives::session::CASES,
+    lives::wallet::CASES,
+    lives::agent::CASES,
     audit::CASES,
     disk::CASES,
     solana::message::CASES,
@@ -73,6 +77,11 @@ pub(crate) fn of(id: &str) -> Option<&'static Case> {
 /// Lets the first policy's delay pass.
 pub(crate) fn mature() {
     waiting::mature();
+}
+
+/// Sessions, agents and keys through all that may happen to them, by the rules.
+pub(crate) fn lived(rig: &mut Rig) -> Result<()> {
+    lives::lived(rig)
 }
 
 /// Makes a recorded Solana payment a large one: the second calculator must see that.

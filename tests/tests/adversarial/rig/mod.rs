@@ -1,6 +1,7 @@
 //! A running signer with an owner beside it and a hostile gateway in front, and the record of
 //! everything that the gateway got out of it. Cases work through this; `checks` reads the record.
 
+mod lives;
 mod owner;
 mod payments;
 mod waiting;
@@ -20,6 +21,7 @@ use waiaas_tests::agent::Agent;
 use waiaas_tests::owner::Owner;
 use xtask::process::Process;
 
+pub(crate) use self::lives::RENEWAL;
 pub(crate) use self::owner::{owner_key, owner_payload};
 use crate::stand::{Cast, GATEWAY_UID, Home, as_user};
 

@@ -2,6 +2,7 @@
 //! never fails would look like one that holds.
 
 mod documents;
+mod lives;
 mod waiting;
 
 use anyhow::{Context as _, Result, ensure};
@@ -40,6 +41,7 @@ pub(crate) fn all() -> Result<()> {
     the_chain(&rig)?;
     signed_bytes(&rig)?;
     waiting::doctored(&mut rig)?;
+    lives::all(&template)?;
     doctored(&mut rig)
 }
 

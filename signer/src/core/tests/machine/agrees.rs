@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
+use waiaas_shared::agent::AgentStage;
 use waiaas_shared::owner_change::Standing as OwnerStanding;
 use waiaas_shared::view::SessionState;
 
-use super::book::{Book, Kill, Standing};
+use super::book::{Book, Kill, Stage, Standing};
 use super::run::{Checked, Run};
 use crate::core::state::{KillPhase, State};
 
@@ -28,6 +29,14 @@ impl Run {
         wallets(state, book)?;
         sessions(state, book)?;
         waiting(state, book)?;
+        agents(state, book)?;
+        same("heard", state.watch.heard.millis(), book.watch.heard)?;
+        let suspended = state.watch.suspended.clone();
+        same(
+            "suspended sessions",
+            suspended,
+            book.watch.suspended.clone(),
+        )?;
         owners(state, book)
     }
 }
@@ -73,6 +82,17 @@ fn wallets(state: &State, book: &Book) -> Checked {
         let nonces = known.nonces.get(&wallet.chain);
         let nonces = nonces.map(|nonce| (nonce.next, nonce.attested));
         same("nonces", nonces, wallet.nonces)?;
+        same("closed", known.closed, wallet.closed)?;
+        same("address", known.account, wallet.account)?;
+        let former: Vec<_> = known
+            .former
+            .iter()
+            .map(|key| {
+                let nonces = key.nonces.get(&wallet.chain);
+                (key.account, nonces.map(|one| (one.next, one.attested)))
+            })
+            .collect();
+        same("former keys", former, wallet.former.clone())?;
         let outstanding = known.history.outstanding(wallet.chain).base_units();
         let of_book = book.charges.outstanding(wallet.id, wallet.chain);
         same("outstanding", outstanding, of_book)?;
@@ -92,6 +112,8 @@ fn sessions(state: &State, book: &Book) -> Checked {
         };
         same("session", standing, session.standing)?;
         same("by kill", known.killed, session.by_kill)?;
+        let life = (known.ends.millis(), known.renewals);
+        same("session's end", life, (session.ends, session.renewals))?;
         same("session's count", known.usage.count, session.count)?;
         for (asset, spent) in &session.spent {
             let known = known.usage.spent.get(asset).copied().unwrap_or_default();
@@ -99,6 +121,38 @@ fn sessions(state: &State, book: &Book) -> Checked {
         }
     }
     same("sessions", state.sessions.len(), book.sessions.len())
+}
+
+fn agents(state: &State, book: &Book) -> Checked {
+    let of_signer: Vec<_> = state
+        .agents
+        .iter()
+        .map(|(agent, stage)| {
+            let stage = match stage {
+                AgentStage::Created => Stage::Created,
+                AgentStage::Active => Stage::Active,
+                AgentStage::Suspended => Stage::Suspended,
+                AgentStage::Terminating => Stage::Terminating,
+                AgentStage::Terminated => Stage::Terminated,
+            };
+            (*agent, stage)
+        })
+        .collect();
+    let of_book: Vec<_> = book
+        .agents
+        .iter()
+        .map(|(id, stage)| (*id, *stage))
+        .collect();
+    same("agents", of_signer, of_book)?;
+    // Whom each replaced payment gave way to.
+    let mut of_book: Vec<_> = book
+        .paid
+        .keys()
+        .filter(|name| book.is_replaced(**name))
+        .collect();
+    of_book.sort();
+    let of_signer: Vec<_> = state.replaced.keys().collect();
+    same("replaced payments", of_signer, of_book)
 }
 
 fn waiting(state: &State, book: &Book) -> Checked {

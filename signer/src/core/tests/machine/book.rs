@@ -6,13 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use waiaas_shared::address::Account;
 use waiaas_shared::caip::{AccountId, AssetId, ChainId};
 use waiaas_shared::event::Origin;
-use waiaas_shared::ids::{OwnerId, SessionId, StatementId, TransactionId, WalletId};
+use waiaas_shared::ids::{AgentId, OwnerId, SessionId, StatementId, TransactionId, WalletId};
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::session::{Credential, SessionGrant};
 use waiaas_shared::statement::StatementFacts;
 
+use super::alarms::Alarms;
 use super::time::Time;
+use super::watch::Watch;
 use crate::model::binding::{Adopted, binding};
 use crate::model::charges::Charges;
 use crate::model::policy::{Asking, Moment};
@@ -39,6 +41,19 @@ pub(super) struct Book {
     /// Until when a request's nonce is remembered at least.
     pub(super) request_nonces: BTreeMap<(SessionId, String), u64>,
     pub(super) owners: Owners,
+    pub(super) agents: BTreeMap<AgentId, Stage>,
+    pub(super) watch: Watch,
+    pub(super) alarms: Alarms,
+}
+
+/// The five stages of an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    Created,
+    Active,
+    Suspended,
+    Terminating,
+    Terminated,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +72,11 @@ pub(super) struct Wallet {
     pub(super) paused: bool,
     /// Next and attested nonce on `chain`, if it is an EVM chain.
     pub(super) nonces: Option<(u64, u64)>,
+    pub(super) closed: bool,
+    /// Addresses that it had before, with the nonces of their keys.
+    pub(super) former: Vec<(Account, Option<(u64, u64)>)>,
+    /// Budget clock at its last change of key.
+    pub(super) rotated: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -66,6 +86,9 @@ pub(super) struct Session {
     pub(super) spent: BTreeMap<AssetId, u128>,
     pub(super) count: u32,
     pub(super) standing: Standing,
+    /// Its end unless it is renewed again, and how often it was.
+    pub(super) ends: u64,
+    pub(super) renewals: u32,
     /// Only the kill switch revoked it.
     pub(super) by_kill: bool,
     /// Budget clock at each wait that it opened.
@@ -103,7 +126,11 @@ pub(super) struct Wait {
     pub(super) expires: u64,
     pub(super) release_within: u64,
     pub(super) approval: Option<(Vec<OwnerId>, u64)>,
+    pub(super) replaces: Option<Earlier>,
 }
+
+/// The payment that another one replaces, and how many were signed for the same end before.
+pub(super) type Earlier = (TransactionId, u32);
 
 impl Wait {
     pub(super) const fn tier(&self) -> Tier {
@@ -133,6 +160,11 @@ pub(super) struct Paid {
     pub(super) tier: Tier,
     pub(super) sequence: u64,
     pub(super) credited: bool,
+    pub(super) replaces: Option<Earlier>,
+    /// When its wait began on the run clock, and who had approved it.
+    pub(super) waited: Option<(u64, Vec<OwnerId>)>,
+    /// How many keys the wallet had had before the one that signed.
+    pub(super) key: usize,
 }
 
 /// Whose an idempotency key is.
@@ -183,7 +215,7 @@ impl Session {
 
     /// Whether it may be used at `wall`.
     pub(super) fn is_usable(&self, wall: u64) -> bool {
-        self.standing == Standing::Active && wall < self.grant.expires.millis()
+        self.standing == Standing::Active && wall < self.ends
     }
 }
 
@@ -230,6 +262,16 @@ impl Book {
         self.keys.get(&(holder, key.to_owned()))
     }
 
+    /// Whether something took a payment's place: it waits or was signed.
+    pub(super) fn is_replaced(&self, name: TransactionId) -> bool {
+        let waits = self.waits.values().map(|wait| wait.replaces);
+        let paid = self.paid.values().map(|paid| paid.replaces);
+        waits
+            .chain(paid)
+            .flatten()
+            .any(|(earlier, _)| earlier == name)
+    }
+
     /// The waits of a session end.
     pub(super) fn end_session(&mut self, id: SessionId) {
         self.waits.retain(|_, wait| wait.asking.session != id);
@@ -248,6 +290,11 @@ impl Book {
         }
         found.extend(self.adopted.iter().filter_map(|one| one.matures));
         found.extend(self.owners.pending.iter().map(|one| one.effective));
+        let silence = self
+            .binding()
+            .iter()
+            .filter_map(|one| one.document.dead_man);
+        found.extend(silence.map(|after| self.watch.heard + after.millis()));
         let mut budgets = self.charges.leaving(now.budget);
         let last = self.charges.last(None, &|_| true);
         for scope in self.binding().iter().flat_map(|one| &one.document.scopes) {
@@ -258,9 +305,13 @@ impl Book {
         budgets.retain(|at| *at > now.budget);
         found.extend(budgets.iter().map(|at| now.run + at - now.budget));
         let ends = self.drafts.values().map(|draft| draft.expires);
-        let expiries = self.sessions.iter().map(|one| one.grant.expires.millis());
+        let expiries = self.sessions.iter().map(|one| one.ends);
         let walls = ends.chain(expiries).filter(|at| *at > now.wall);
         found.extend(walls.map(|at| now.run + at - now.wall));
+        found.extend(self.sessions.iter().filter_map(|one| {
+            let opens = one.renewable_from()?.checked_sub(now.wall)?;
+            Some(now.run + opens)
+        }));
         found.retain(|at| *at >= now.run);
         found.sort_unstable();
         found.dedup();

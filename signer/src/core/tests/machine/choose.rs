@@ -3,7 +3,7 @@
 
 use waiaas_shared::statement::StatementFacts;
 
-use super::book::{Book, Kill, Standing};
+use super::book::{Book, Kill, Stage, Standing};
 use super::setup::{say, well};
 use super::step::{Again, Door, Forged, Pay, Say, Size, Spoilt, Step, What};
 use super::time::Passing;
@@ -36,6 +36,14 @@ pub(super) fn next(random: &mut Random, book: &Book) -> Step {
         .waits
         .values()
         .any(|wait| wait.approval.is_some() || wait.ready.is_some_and(|ready| ready <= run));
+    if random.once_in(25) {
+        return Step::Watch;
+    }
+    if random.once_in(12)
+        && let Some(step) = lives(random, book)
+    {
+        return step;
+    }
     if ready && random.once_in(4) {
         return Step::Release {
             which: usize::from(random.once_in(3)),
@@ -109,6 +117,7 @@ pub(super) fn next(random: &mut Random, book: &Book) -> Step {
         },
         98 => Step::Batch(random.once_in(2)),
         99 if random.once_in(3) => Step::Lock,
+        97 => Step::Watch,
         _ => {
             let what = What::Adopt {
                 seed: random.next(),
@@ -159,17 +168,89 @@ fn heal(random: &mut Random, book: &Book) -> Option<Step> {
             _ => say(What::ReleasePause { wallet }, quorum),
         });
     }
+    let suspended = book.sessions.iter();
+    let suspended = suspended.map(|one| book.watch.suspended.contains(&one.id));
+    let suspended: Vec<_> = suspended.enumerate().filter(|(_, is)| *is).collect();
+    let place_of = random.pick(&suspended).map(|(place, _)| place);
+    if let Some(which) = place_of.filter(|_| random.once_in(3)) {
+        return Some(say(What::Resume { which }, quorum));
+    }
     let wall = book.now().wall;
     let usable = book
         .sessions
         .iter()
         .filter(|session| session.is_usable(wall));
-    let active = |session: &&super::book::Session| session.standing == Standing::Active;
+    let active = |session: &&super::book::Session| {
+        let agent = session
+            .grant
+            .agent
+            .and_then(|agent| book.agents.get(&agent));
+        session.standing == Standing::Active && agent.is_none_or(|stage| *stage == Stage::Active)
+    };
     if usable.filter(active).count() < 2 {
         let seed = random.next();
         return Some(say(What::Grant { seed }, quorum));
     }
     None
+}
+
+/// Of sessions, agents and keys: a session is renewed when it can be, an agent is brought back.
+fn lives(random: &mut Random, book: &Book) -> Option<Step> {
+    let which = place(random);
+    Some(match random.below(12) {
+        0..=4 => {
+            let sessions = book.sessions.iter();
+            let near = sessions.filter(|one| one.is_usable(book.now().wall));
+            let near = near.filter(|one| one.renewable_from().is_some());
+            let ids: Vec<_> = near.map(|one| one.id).collect();
+            let id = random.pick(&ids);
+            let found = book.sessions.iter().position(|one| Some(one.id) == id);
+            Step::Renew {
+                session: if random.once_in(4) { which } else { found? },
+                spoilt: if random.once_in(4) {
+                    spoilt(random)
+                } else {
+                    Spoilt::Not
+                },
+            }
+        }
+        5 | 6 => Step::StopAgent {
+            which,
+            ends: random.once_in(3),
+            admin: random.once_in(2),
+        },
+        7 | 8 => {
+            let down = book.agents.values();
+            let down = down.map(|stage| matches!(stage, Stage::Created | Stage::Suspended));
+            let down: Vec<_> = down.enumerate().filter(|(_, is)| *is).collect();
+            let found = down.get(which % down.len().max(1)).map(|(place, _)| *place);
+            let what = match found {
+                Some(which) => What::ActivateAgent { which },
+                None if random.once_in(2) => What::ActivateAgent { which },
+                None => What::RegisterAgent {
+                    active: random.once_in(2),
+                },
+            };
+            said(random, what, false)
+        }
+        9 | 10 => {
+            let known = random.once_in(6);
+            let what = What::RotateWallet {
+                wallet: which,
+                first_nonce: some(random, &[0, 0, 0, 3]),
+                known,
+            };
+            let well = random.once_in(2);
+            said(random, what, well)
+        }
+        _ => {
+            let one_is_left = book.wallets.iter().filter(|one| !one.closed).count() < 2;
+            if one_is_left || random.once_in(2) {
+                return None;
+            }
+            said(random, What::CloseWallet { wallet: which }, true)
+        }
+    })
 }
 
 fn pay(random: &mut Random) -> Pay {
@@ -190,6 +271,10 @@ fn pay(random: &mut Random) -> Pay {
         price: some(random, &[1, 1, 1, 1, 2, 3]),
         submit: !random.once_in(12),
         dry_run: random.once_in(20),
+        replaces: random.once_in(8).then(|| {
+            let which = some(random, &[0, 0, 1, 2, 3]);
+            (which, !random.once_in(5), !random.once_in(4))
+        }),
         spoilt: if random.once_in(8) {
             spoilt(random)
         } else {
@@ -280,6 +365,7 @@ fn what(random: &mut Random) -> What {
             } else {
                 Spoilt::Not
             },
+            former: random.once_in(3).then(|| place(random)),
         },
         12 => What::Attest {
             wallet: place(random),
@@ -313,6 +399,10 @@ fn what(random: &mut Random) -> What {
         22 => What::Lift {
             which: place(random),
         },
+        23 if random.once_in(3) => What::Resume {
+            which: place(random),
+        },
+        23 if random.once_in(3) => What::Alive,
         _ => What::Credit {
             which: place(random),
             part: some(random, &[4, 4, 2, 1, 0, 5]),

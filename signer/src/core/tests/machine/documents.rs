@@ -5,7 +5,7 @@ use waiaas_shared::amount::{Amount, Decimals};
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::Code;
 use waiaas_shared::ids::{SessionId, WalletId};
-use waiaas_shared::policy::alarm::{Action, Escalation};
+use waiaas_shared::policy::alarm::{Action, Alarm, Condition, Escalation, Remedy};
 use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient, UsdPrice};
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::policy::limits::{Counts, Cumulative, Limits};
@@ -134,7 +134,7 @@ pub(super) fn next(
 
 fn change(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
     let asset = usize::from(random.once_in(2)) % document.assets.len().max(1);
-    match random.below(22) {
+    match random.below(23) {
         0 => document.maturity = Millis::from_millis(some(random, &[0, HOUR, DAY, 2 * DAY])),
         1 => {
             document.delay = Millis::from_millis(some(random, &[0, MINUTE, 15 * MINUTE, 2 * HOUR]));
@@ -186,8 +186,26 @@ fn change(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
             if document.escalations.iter().any(|one| one.code == code) {
                 document.escalations.retain(|one| one.code != code);
             } else {
-                let action = some(random, &[Action::Ask, Action::Ask, Action::Tell]);
+                let actions = [
+                    Action::Ask,
+                    Action::Ask,
+                    Action::Tell,
+                    Action::SuspendSession,
+                ];
+                let action = some(random, &actions);
                 document.escalations.push(Escalation { code, action });
+            }
+        }
+        22 if random.once_in(3) => {
+            let after = some(random, &[None, Some(3 * DAY), Some(20 * DAY)]);
+            document.dead_man = after.map(Millis::from_millis);
+        }
+        22 => {
+            let alarm = alarm(random);
+            if document.alarms.contains(&alarm) {
+                document.alarms.clear();
+            } else {
+                document.alarms.push(alarm);
             }
         }
         9..=14 => {
@@ -376,4 +394,44 @@ fn scope(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
     if rule != ScopeRule::new(wanted) {
         document.scopes.push(rule);
     }
+}
+
+/// Something to be alarmed about: mostly refusals that suspend, payments that pause.
+fn alarm(random: &mut Random) -> Alarm {
+    let count = u32::try_from(random.between(2, 4)).expect("small");
+    let millis = |random: &mut Random, of: &[u64]| Millis::from_millis(some(random, of));
+    let condition = match random.below(6) {
+        0 | 1 => Condition::DenialsInARow { count },
+        2 => Condition::Signatures {
+            count,
+            window: millis(random, &[10 * MINUTE, HOUR, 5 * HOUR, 3 * DAY]),
+        },
+        3 => Condition::OutsideHours {
+            hours: vec![Hours {
+                utc_offset: some(random, &[0, 540, -300]),
+                days: some(random, &[0x7f, 0x1f, 0x60]),
+                from: some(random, &[0, 480]),
+                to: some(random, &[960, 1440]),
+            }],
+        },
+        4 => Condition::OpenPayments { count },
+        _ => Condition::Idle {
+            after: millis(random, &[HOUR, DAY, 8 * DAY]),
+        },
+    };
+    let remedies: &[Remedy] = match condition {
+        Condition::DenialsInARow { .. } => {
+            &[Remedy::Tell, Remedy::SuspendSession, Remedy::SuspendSession]
+        }
+        Condition::Idle { .. } => &[Remedy::Tell, Remedy::PauseWallet],
+        _ => &[
+            Remedy::Tell,
+            Remedy::Tell,
+            Remedy::SuspendSession,
+            Remedy::PauseWallet,
+            Remedy::Kill,
+        ],
+    };
+    let remedy = some(random, remedies);
+    Alarm { condition, remedy }
 }

@@ -3,8 +3,8 @@
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::event::Charge;
-use waiaas_shared::ids::{OwnerId, SessionId};
-use waiaas_shared::session::{SessionGrant, SessionLimit};
+use waiaas_shared::ids::{AgentId, OwnerId, SessionId};
+use waiaas_shared::session::{Renewal, SessionGrant, SessionLimit};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::{Millis, WallTime};
 
@@ -14,7 +14,7 @@ use super::run::Run;
 use super::step::What;
 use crate::model::people::{account, bearer, recipient, solana};
 use crate::model::random::Random;
-use crate::model::{DAY, HOUR};
+use crate::model::{DAY, HOUR, MINUTE};
 
 impl Run {
     pub(super) fn facts(&self, what: &What) -> Option<StatementFacts> {
@@ -57,10 +57,14 @@ impl Run {
                 to,
                 amount,
                 nonce,
+                former,
                 ..
             } => {
                 let wallet = wallet(*place);
-                let next = wallet.nonces.map_or(0, |(next, _)| next);
+                let many = wallet.former.len().max(1);
+                let key = former.and_then(|which| wallet.former.get(which % many));
+                let nonces = key.map_or(wallet.nonces, |(_, nonces)| *nonces);
+                let next = nonces.map_or(0, |(next, _)| next);
                 StatementFacts::Withdraw {
                     wallet: wallet.id,
                     asset: wallet.chain.native_asset(),
@@ -68,7 +72,7 @@ impl Run {
                     amount: Amount::from_base_units((*amount).into()),
                     fee_ceiling: Amount::from_base_units(30_000),
                     nonce: nonce.map(|beside| next.saturating_add_signed(beside)),
-                    from: None,
+                    from: key.map(|(account, _)| *account),
                 }
             }
             What::Attest {
@@ -128,13 +132,31 @@ impl Run {
                     }],
                 }
             }
+            What::Resume { which } => StatementFacts::ResumeSession {
+                session: book.sessions[which % book.sessions.len()].id,
+            },
+            What::Alive => StatementFacts::SignOfLife,
+            What::RegisterAgent { active } => StatementFacts::RegisterAgent { active: *active },
+            What::ActivateAgent { which } => {
+                let agents: Vec<_> = book.agents.keys().copied().collect();
+                let known = agents.get(which % (agents.len() + 1)).copied();
+                StatementFacts::ActivateAgent {
+                    agent: known.unwrap_or_else(|| AgentId::from_bytes([8; 16])),
+                }
+            }
+            What::CloseWallet { wallet: place } => Self::facts_of_keys(wallet(*place), None),
+            What::RotateWallet {
+                wallet: place,
+                first_nonce,
+                ..
+            } => Self::facts_of_keys(wallet(*place), Some(*first_nonce)),
         })
     }
 
     pub(super) fn grant(&self, seed: u64) -> SessionGrant {
         let mut random = Random::new(seed);
         let per_transaction = random
-            .pick(&[150_000, 400_000, 500_000, 500_001])
+            .pick(&[20_000, 150_000, 400_000, 500_000, 500_001])
             .unwrap_or(1);
         let total = random
             .pick(&[600_000, 2_000_000, 20_000_000])
@@ -144,30 +166,62 @@ impl Run {
             per_transaction: Amount::from_base_units(per_transaction),
             total: Amount::from_base_units(total),
         };
-        let mut limits = vec![limit(solana())];
-        if !random.once_in(8) {
-            limits.push(limit(crate::model::people::EVM));
+        // Now and then an asset that no document lists, which refuses the whole.
+        let (unlisted_too, without) = (random.once_in(8), random.once_in(8));
+        let listed = |chain: &ChainId| {
+            let newest = self.book.adopted.last().map(|one| &one.document);
+            let mut rules = newest.iter().flat_map(|document| &document.assets);
+            unlisted_too || rules.any(|rule| rule.asset == chain.native_asset())
+        };
+        let chains = [crate::model::people::EVM, solana()];
+        let known: Vec<ChainId> = chains.into_iter().filter(listed).collect();
+        let kept = known.iter().skip(usize::from(without && known.len() > 1));
+        let mut limits: Vec<_> = kept.map(|chain| limit(*chain)).collect();
+        if limits.is_empty() {
+            limits.push(limit(solana()));
         }
         limits.sort_by_key(|limit| limit.asset);
-        let mut wallets: Vec<_> = self.book.wallets.iter().map(|wallet| wallet.id).collect();
-        if random.once_in(4) {
+        // Now and then a closed one, which refuses the whole.
+        let closed_too = random.once_in(10);
+        let open = self
+            .book
+            .wallets
+            .iter()
+            .filter(|one| closed_too || !one.closed);
+        let mut wallets: Vec<_> = open.map(|wallet| wallet.id).collect();
+        if wallets.is_empty() {
+            wallets.extend(self.book.wallets.iter().map(|wallet| wallet.id));
+        }
+        if random.once_in(4) && wallets.len() > 1 {
             wallets.remove(0);
         }
         wallets.sort();
         let lives = random.pick(&[HOUR, DAY, 40 * DAY, 40 * DAY]).unwrap_or(DAY);
+        let count = u32::try_from(random.pick(&[2, 50, 50]).unwrap_or(2)).unwrap_or(2);
+        let expires = self.wall().after(Millis::from_millis(lives));
+        let credential = match random.below(3) {
+            0 => bearer(random.next()),
+            agent => bound_to(usize::from(agent == 2)),
+        };
+        let millis =
+            |random: &mut Random, of: &[u64]| Millis::from_millis(random.pick(of).unwrap_or(HOUR));
+        let renewal = random.once_in(2).then(|| Renewal {
+            extends: millis(&mut random, &[10 * MINUTE, HOUR, DAY]),
+            until: expires.after(millis(&mut random, &[MINUTE, MINUTE, HOUR, 40 * DAY])),
+            count: u32::try_from(random.pick(&[1, 1, 1, 2, 4]).unwrap_or(1)).unwrap_or(1),
+        });
+        let agents: Vec<_> = self.book.agents.keys().copied().collect();
+        let agent = random.once_in(3).then(|| random.pick(&agents)).flatten();
         SessionGrant {
             wallets,
             limits,
-            count: u32::try_from(random.pick(&[2, 50, 50]).unwrap_or(2)).unwrap_or(2),
-            expires: self.wall().after(Millis::from_millis(lives)),
-            credential: match random.below(3) {
-                0 => bearer(random.next()),
-                agent => bound_to(usize::from(agent == 2)),
-            },
+            count,
+            expires,
+            credential,
             recipients: None,
             operations: None,
-            renewal: None,
-            agent: None,
+            renewal,
+            agent,
         }
     }
 }

@@ -6,12 +6,15 @@
 //! `WAIAAS_SEEDS=42 cargo test -p waiaas-signer --lib -- --ignored more_sequences`.
 
 mod agrees;
+mod alarms;
 mod book;
 mod choose;
 mod documents;
 mod expect;
 mod facts;
 mod hands;
+mod keys;
+mod lives;
 mod owners;
 mod payments;
 mod requests;
@@ -23,8 +26,10 @@ mod statements;
 mod step;
 mod stops;
 mod time;
+mod tries;
 mod waits;
 mod wanted;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -112,6 +117,17 @@ fn is_no_idle_run(counts: &BTreeMap<&'static str, u64>) {
         "SUSPEND OWNER",
         "LIFT SUSPENSION",
         "CREDIT",
+        "renewed",
+        "silent",
+        "session suspended",
+        "SIGN OF LIFE",
+        "second try",
+        "agent suspended",
+        "terminated",
+        "REGISTER AGENT",
+        "ACTIVATE AGENT",
+        "CLOSE WALLET",
+        "ROTATE WALLET",
         "hour_limit",
         "day_limit",
         "day_count",
@@ -125,7 +141,6 @@ fn is_no_idle_run(counts: &BTreeMap<&'static str, u64>) {
         "network_not_allowed",
         "asset_not_listed",
         "usd_limit",
-        "payment_count",
         "outside_hours",
         "cool_down",
         "fee_ceiling",
@@ -163,6 +178,20 @@ fn is_no_idle_run(counts: &BTreeMap<&'static str, u64>) {
         "statement_signature",
         "withdrawal_address",
         "nonce_lower",
+        "not_suspended",
+        "session_not_renewable",
+        "session_renewal_early",
+        "agent_not_active",
+        "agent_suspended",
+        "agent_terminated",
+        "agent_unknown",
+        "wallet_closed",
+        "key_known",
+        "payment_replaced",
+        "replaces_unknown",
+        "replaces_other",
+        "replaces_taken",
+        "replaces_evm",
     ] {
         let count = counts.get(what).copied().unwrap_or(0);
         assert!(count > 0, "{what} never happened: {counts:#?}");

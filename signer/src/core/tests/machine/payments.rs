@@ -1,7 +1,9 @@
 //! What must come of payments: new ones, those asked for again, and those that waited.
 
+use waiaas_shared::address::Account;
+use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::Code;
-use waiaas_shared::ids::{SessionId, TransactionId};
+use waiaas_shared::ids::{OwnerId, SessionId, TransactionId};
 use waiaas_shared::policy::evaluate::Tier;
 
 use super::book::{Book, Holder, Kill, Session, Standing, Wait};
@@ -23,14 +25,20 @@ pub(super) struct Request {
     /// Of the agent's signature: its nonce and second of creation.
     pub(super) signed: Option<(String, u64)>,
     pub(super) dry_run: bool,
+    /// Whom the proposed bytes name as the payer.
+    pub(super) from: Account,
+    pub(super) replaces: Option<TransactionId>,
 }
 
 impl Book {
-    fn usable(&self, id: SessionId, expect: &mut Expect) {
+    pub(super) fn usable(&self, id: SessionId, expect: &mut Expect) {
         let Some(session) = self.session(id) else {
             return expect.when(true, Code::SessionUnknown);
         };
-        let ended = self.now().wall >= session.grant.expires.millis();
+        self.staged(session, expect);
+        let suspended = self.watch.suspended.contains(&id);
+        expect.when(suspended, Code::SessionSuspended);
+        let ended = self.now().wall >= session.ends;
         expect.when(
             ended || session.standing == Standing::Expired,
             Code::SessionExpired,
@@ -39,27 +47,40 @@ impl Book {
     }
 
     fn stopped(&self, asking: &Asking, expect: &mut Expect) {
+        self.all_stopped(expect);
+        let wallet = self.wallet(asking.wallet);
+        expect.when(wallet.paused, Code::WalletPaused);
+        expect.when(wallet.closed, Code::WalletClosed);
+    }
+
+    /// What stops everything.
+    pub(super) fn all_stopped(&self, expect: &mut Expect) {
         expect.when(self.kill == Kill::Activated, Code::Killed);
         expect.when(self.closed, Code::ClockClosed);
         expect.when(self.frozen, Code::Frozen);
-        expect.when(self.wallet(asking.wallet).paused, Code::WalletPaused);
     }
 
-    /// What the agent's signature must prove.
-    fn proven(&self, session: &Session, request: &Request, expect: &mut Expect) {
-        if session.bearer() || request.dry_run {
+    /// What the agent's signature over its request must prove. `again`: of what was asked for before.
+    pub(super) fn proven(
+        &self,
+        session: &Session,
+        signed: Option<&(String, u64)>,
+        spoilt: Spoilt,
+        again: bool,
+        expect: &mut Expect,
+    ) {
+        if session.bearer() {
             return;
         }
-        let Some((nonce, created)) = &request.signed else {
+        let Some((nonce, created)) = signed else {
             return expect.when(true, Code::RequestSignatureMissing);
         };
-        let bad = matches!(request.spoilt, Spoilt::OtherSignature | Spoilt::OtherPath);
+        let bad = matches!(spoilt, Spoilt::OtherSignature | Spoilt::OtherPath);
         expect.when(bad, Code::RequestSignatureInvalid);
         let apart = self.now().wall.abs_diff(created * 1000);
         expect.when(apart > 2 * MINUTE, Code::RequestTimeSkew);
-        let used = self.used(session.holder(), &request.key).is_some();
-        let nonce = (request.session, nonce.clone());
-        if let (Some(until), false) = (self.request_nonces.get(&nonce), used) {
+        let nonce = (session.id, nonce.clone());
+        if let (Some(until), false) = (self.request_nonces.get(&nonce), again) {
             // Once its signature could not be accepted any more, it may be forgotten.
             let kept = *until >= self.now().wall;
             expect.when(kept, Code::RequestNonceReused);
@@ -110,17 +131,23 @@ impl Book {
         let Some(session) = self.session(request.session) else {
             return (expect, None);
         };
-        self.proven(session, request, &mut expect);
         let used = self.used(session.holder(), &request.key);
+        if !request.dry_run {
+            let (signed, spoilt) = (request.signed.as_ref(), request.spoilt);
+            self.proven(session, signed, spoilt, used.is_some(), &mut expect);
+        }
         if let (Some((body, transaction)), false) = (used, request.dry_run) {
             let credited = self.paid.get(transaction).is_some_and(|paid| paid.credited);
             expect.when(credited, Code::PaymentCredited);
+            let gone = self.paid.contains_key(transaction) && self.is_replaced(*transaction);
+            expect.when(gone, Code::PaymentReplaced);
             expect.when(*body != request.body, Code::IdempotencyConflict);
             if let Some(wait) = self.waits.get(transaction) {
                 expect.when(wait.is_over(self.now()), Code::IntentClosed);
             } else if self.paid.contains_key(transaction) {
                 let replayed = self.expect_replay(*transaction);
                 expect.early.extend(replayed.early);
+                expect.maybe_early.extend(replayed.maybe_early);
                 expect.all.extend(replayed.all);
                 expect.may.extend(replayed.may);
                 expect.late.extend(replayed.late);
@@ -135,7 +162,12 @@ impl Book {
             Ok(asking) => asking,
             Err(code) => {
                 expect.when(true, *code);
-                self.stopped_everywhere(&mut expect);
+                self.all_stopped(&mut expect);
+                let wallets = self.wallets.iter();
+                for wallet in wallets {
+                    expect.when(wallet.paused, Code::WalletPaused);
+                    expect.when(wallet.closed, Code::WalletClosed);
+                }
                 return (expect, None);
             }
         };
@@ -144,6 +176,10 @@ impl Book {
         let unbound = !wallet.networks.contains(&asking.chain());
         expect.when(unbound, Code::NetworkNotBound);
         spoilt_bytes(request.spoilt, &mut expect);
+        // Solana's bytes name who pays: a former key's are nobody's.
+        let named = matches!(asking.chain(), ChainId::Solana(_)) && request.from != wallet.account;
+        expect.when(named, Code::TransactionUndecodable);
+        self.replaces(session, request.replaces, asking, &mut expect);
         let said = self.judged(session, asking, None, &mut expect);
         self.room(session, asking, &said, &mut expect);
         if request.dry_run {
@@ -153,13 +189,38 @@ impl Book {
         (expect, Some(said))
     }
 
-    fn stopped_everywhere(&self, expect: &mut Expect) {
-        for wallet in &self.wallets {
-            expect.when(wallet.paused, Code::WalletPaused);
-        }
-        expect.when(self.kill == Kill::Activated, Code::Killed);
-        expect.when(self.closed, Code::ClockClosed);
-        expect.when(self.frozen, Code::Frozen);
+    /// A second try is of a payment that was signed and nothing has replaced, by the same session or the
+    /// same agent's key, from the same wallet, of exactly the same; never on a chain of nonces.
+    fn replaces(
+        &self,
+        session: &Session,
+        named: Option<TransactionId>,
+        asking: &Asking,
+        expect: &mut Expect,
+    ) {
+        let Some(named) = named else {
+            return;
+        };
+        let evm = matches!(asking.chain(), ChainId::Evm(_));
+        expect.when(evm, Code::ReplacesEvm);
+        let Some(paid) = self.paid.get(&named) else {
+            return expect.when(true, Code::ReplacesUnknown);
+        };
+        let first = paid.asking;
+        let key = |one: &Session| match one.holder() {
+            Holder::Agent(key) => Some(key),
+            Holder::Session(_) => None,
+        };
+        let of_agent = self.session(first.session).and_then(key);
+        let mine = first.session == session.id || (of_agent.is_some() && of_agent == key(session));
+        expect.when(
+            !mine || first.wallet != asking.wallet,
+            Code::ReplacesUnknown,
+        );
+        let same = (first.to, first.amount) == (asking.to, asking.amount);
+        expect.when(!same, Code::ReplacesOther);
+        expect.when(paid.credited, Code::ReplacesCredited);
+        expect.when(self.is_replaced(named), Code::ReplacesTaken);
     }
 
     /// Whether one more payment may wait.
@@ -199,23 +260,58 @@ impl Book {
             expect.when(true, Code::TransactionUnknown);
             return expect;
         };
-        if paid.credited {
-            expect.when(true, Code::PaymentCredited);
+        expect.when(paid.credited, Code::PaymentCredited);
+        expect.when(self.is_replaced(transaction), Code::PaymentReplaced);
+        if expect.is_refused() {
             return expect;
         }
         self.stopped(&paid.asking, &mut expect);
         self.usable(paid.asking.session, &mut expect);
+        // With the key that signed, or not at all.
+        let wallet = self.wallet(paid.asking.wallet);
+        expect.when(wallet.former.len() != paid.key, Code::WalletClosed);
+        let at = self.charges.get(paid.charge).at;
+        expect.maybe_when(wallet.rotated == Some(at), Code::WalletClosed);
         let Some(session) = self.session(paid.asking.session) else {
             return expect;
         };
         let said = self.judged(session, &paid.asking, Some(paid.charge), &mut expect);
+        let nobody = Vec::new();
+        let (since, approved) = match &paid.waited {
+            Some((since, approved)) => (Some(*since), approved),
+            None => (None, &nobody),
+        };
         let highest = paid.tier.max(Tier::Notify);
-        expect.late_when(
-            said.tier.0 > highest,
-            said.tier.1 > highest,
-            Code::TierRaised,
-        );
+        self.suffices(highest, since, approved, &said, &mut expect);
         expect
+    }
+
+    /// Whether a payment of this tier, that waited since then and that these owners approved, went
+    /// through what is asked of it now.
+    fn suffices(
+        &self,
+        highest: Tier,
+        since: Option<u64>,
+        approved: &[OwnerId],
+        said: &Said,
+        expect: &mut Expect,
+    ) {
+        let owners = approved
+            .iter()
+            .filter(|owner| self.owners.may_sign(**owner));
+        let few = owners.count() < usize::from(said.quorum).max(self.owners.quorum);
+        let (least, most) = said.tier;
+        let raised = |tier: Tier| tier > highest || (tier == Tier::Approval && few);
+        expect.late_when(raised(least), raised(most), Code::TierRaised);
+        // A document that was adopted meanwhile may demand a longer wait.
+        let early = since.is_some_and(|since| self.now().run < since + said.delay);
+        let delays = |tier: Tier| tier == Tier::Delay && early;
+        let may_delay = early && least <= Tier::Delay && most >= Tier::Delay;
+        expect.late_when(
+            delays(least) && delays(most),
+            may_delay,
+            Code::IntentNotReady,
+        );
     }
 
     /// Fresh bytes for a payment that waits.
@@ -233,9 +329,9 @@ impl Book {
             Code::IntentNotReady,
         );
         let signers = wait.approval.iter().flat_map(|(signers, _)| signers);
-        let approved = signers
-            .filter(|owner| self.owners.may_sign(**owner))
-            .count();
+        let signers: Vec<OwnerId> = signers.copied().collect();
+        let standing = signers.iter().filter(|owner| self.owners.may_sign(**owner));
+        let approved = standing.count();
         let asks = wait.ready.is_none();
         expect.when(
             asks && approved < usize::from(wait.quorum),
@@ -248,19 +344,7 @@ impl Book {
         };
         let asking = Asking { fee, ..wait.asking };
         let said = self.judged(session, &asking, None, &mut expect);
-        let (least, most) = said.tier;
-        let few = approved < usize::from(said.quorum);
-        let raised = |tier: Tier| tier > wait.tier() || (tier == Tier::Approval && few);
-        expect.late_when(raised(least), raised(most), Code::TierRaised);
-        // A document that was adopted meanwhile may demand a longer wait.
-        let early = now.run < wait.opened + said.delay;
-        let delays = |tier: Tier| tier == Tier::Delay && early;
-        let may_delay = early && least <= Tier::Delay && most >= Tier::Delay;
-        expect.late_when(
-            delays(least) && delays(most),
-            may_delay,
-            Code::IntentNotReady,
-        );
+        self.suffices(wait.tier(), Some(wait.opened), &signers, &said, &mut expect);
         expect
     }
 
@@ -284,6 +368,7 @@ impl Book {
         {
             session.standing = Standing::Expired;
             self.end_session(id);
+            self.watch.begin_anew(id);
         }
     }
 

@@ -1,23 +1,24 @@
 //! Payments of a run: what is asked and proposed, and what was observed of it.
 
 use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::ChainId;
-use waiaas_shared::event::{EventBody, Origin, Spend};
+use waiaas_shared::event::{EventBody, Origin, Spend, Waited};
 use waiaas_shared::ids::{SessionId, TransactionId};
 use waiaas_shared::intent::Intent;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::request_signature::{self, Parameters};
+use waiaas_shared::time::RunTime;
 
+use super::alarms::Doing;
 use super::book::{Paid, Wait};
 use super::hands::agent;
 use super::payments::Request;
 use super::run::{Checked, Run, SIGNER, Sent};
 use super::step::{Again, Pay, Spoilt};
+use super::tries::{Went, does, replaced};
 use super::wanted::{Wanted, propose, spoilt_as};
 use crate::core::command::{Command, Outcome, SigningOrder, SpendRequest};
 use crate::model::binding::Said;
 use crate::model::charges::Charge;
-use crate::model::decoder;
 use crate::model::people::{bytes, recipient};
 use crate::model::policy::Asking;
 
@@ -25,7 +26,7 @@ impl Run {
     pub(super) fn pay(&mut self, pay: &Pay) -> Checked {
         self.look()?;
         let session = &self.book.sessions[pay.session % self.book.sessions.len()];
-        let (session, bound) = (session.id, !session.bearer());
+        let session = session.id;
         let wallet = pay.wallet % self.book.wallets.len();
         let chain = self.book.wallets[wallet].chain;
         let price = pay.price;
@@ -37,8 +38,14 @@ impl Run {
             amount: 0,
             fee: crate::model::people::fee(chain, price),
             submit: pay.submit,
+            replaces: None,
         };
         self.book.size(pay, &mut wanted);
+        self.second_try(pay, &mut wanted);
+        let wallet = wanted.wallet;
+        let chain = self.book.wallets[wallet].chain;
+        let payer = self.book.session(wanted.session).ok_or("a session")?;
+        let (session, bound) = (payer.id, !payer.bearer());
         let number = self.sent.len() as u64;
         let spoilt = spoilt_as(pay.spoilt, chain);
         let (unsigned, fee) = propose(&self.book, &wanted, price, number, spoilt);
@@ -55,8 +62,11 @@ impl Run {
         } else {
             recipient(chain, wanted.to).to_string()
         };
+        let replaces = wanted
+            .replaces
+            .map_or_else(String::new, |name| format!(r#","replaces":"{name}""#));
         let body = format!(
-            r#"{{"signer":"{signer}","wallet":"{}","network":"{chain}","to":"{to}","amount_base":"{}","submit":{}}}"#,
+            r#"{{"signer":"{signer}","wallet":"{}","network":"{chain}","to":"{to}","amount_base":"{}","submit":{}{replaces}}}"#,
             self.book.wallets[wallet].id, wanted.amount, wanted.submit,
         );
         let session = if spoilt == Spoilt::UnknownSession {
@@ -87,6 +97,8 @@ impl Run {
             spoilt,
             signed: None,
             dry_run: pay.dry_run,
+            from: self.book.wallets[wallet].account,
+            replaces: wanted.replaces,
         };
         let mut sent = Sent {
             wanted,
@@ -101,7 +113,7 @@ impl Run {
     }
 
     /// Signs as the agent of the session, as of now or spoilt.
-    fn sign_as_agent(&mut self, sent: &mut Sent, spoilt: Spoilt) -> Checked {
+    pub(super) fn sign_as_agent(&mut self, sent: &mut Sent, spoilt: Spoilt) -> Checked {
         let session = self.book.session(sent.wanted.session).ok_or("a session")?;
         let place = usize::from(session.grant.credential != super::hands::bound_to(0));
         let key = agent(place + usize::from(spoilt == Spoilt::OtherSignature));
@@ -202,19 +214,39 @@ impl Run {
             request,
             mut proposed,
         } = sent;
-        let (expect, said) = self.book.expect_request(&request);
+        let (mut expect, said) = self.book.expect_request(&request);
+        let mut doings = Vec::new();
+        if let (Ok(asking), Some(said), false) = (&request.asking, &said, request.dry_run) {
+            let (least, most) = said.tier;
+            doings.extend((least <= Tier::Notify).then_some(Doing::Signed));
+            doings.extend((most > Tier::Notify).then_some(Doing::Waiting));
+            self.book.expect_alarms(asking, &doings, &mut expect);
+        }
+        proposed.replaced = request.replaces.and_then(|name| self.prior(name));
         let idempotency = self.state.idempotency(request.session, &request.key);
         proposed.used = idempotency.and_then(|digest| self.used(&digest));
+        let is_the_agents = self.book.is_the_agents(&request);
         let (events, outcome) = self.foreseen(&Command::Spend(proposed), &expect)?;
         let holder = self.book.holder(request.session);
         match (outcome, events.as_slice()) {
             (None, _) => {
-                // What was credited is refused before its session is looked at.
+                // What was credited or replaced is refused before its session is looked at.
                 let used = self.book.used(holder, &request.key);
-                let credited = used.and_then(|(_, name)| self.book.paid.get(name));
-                let credited = credited.is_some_and(|paid| paid.credited);
-                if !request.dry_run && !credited {
+                let withheld = used.is_some_and(|(_, name)| {
+                    let paid = self.book.paid.get(name);
+                    paid.is_some_and(|paid| paid.credited || self.book.is_replaced(*name))
+                });
+                if !request.dry_run && !withheld {
                     self.book.see_expiry(request.session);
+                }
+                let codes = std::mem::take(&mut self.refusal);
+                if let (Ok(asking), false) = (&request.asking, doings.is_empty())
+                    && self.alarmed(asking, &doings, Some(&codes))?
+                {
+                    return Ok(());
+                }
+                if is_the_agents && self.book.refused(&request, &codes) {
+                    self.count("session suspended");
                 }
                 Ok(())
             }
@@ -240,15 +272,22 @@ impl Run {
                     return Err(format!("{:?} was signed at once", spend.tier));
                 }
                 let asking = request.asking.map_err(|code| format!("{code:?}"))?;
+                self.alarmed(&asking, &[Doing::Signed], None)?;
                 self.remember_request(&request, spend.transaction);
-                self.signed(&order, spend, asking)
+                let replaces = self.book.earlier(request.replaces);
+                let went = Went {
+                    replaces,
+                    waited: None,
+                };
+                self.signed(&order, spend, asking, went)
             }
             (Some(Outcome::Waiting(_)), [EventBody::IntentOpened(intent)]) => {
                 let said = said.ok_or("opened twice")?;
                 within(intent.tier(), &said)?;
                 let asking = request.asking.map_err(|code| format!("{code:?}"))?;
+                self.alarmed(&asking, &[Doing::Waiting], None)?;
                 self.remember_request(&request, intent.transaction);
-                self.opened(intent, &asking, &said)
+                self.opened(intent, &asking, &said, request.replaces)
             }
             (outcome, events) => Err(format!("{outcome:?} with {events:?}")),
         }
@@ -276,6 +315,7 @@ impl Run {
         order: &SigningOrder,
         spend: &Spend,
         asking: Asking,
+        went: Went,
     ) -> Checked {
         let wallet = self.book.wallet(asking.wallet).clone();
         same("wallet", spend.wallet, asking.wallet)?;
@@ -285,6 +325,12 @@ impl Run {
             spend.policy_epoch,
             self.book.newest().map_or(0, |one| one.epoch),
         )?;
+        same("replaces", spend.replaces, went.replaces.map(replaced))?;
+        let waited = went.waited.as_ref().map(|(since, approved)| Waited {
+            since: RunTime::from_millis(*since),
+            approved: approved.clone(),
+        });
+        same("waited", spend.waited.clone(), waited)?;
         let charges: Vec<_> = spend
             .charges
             .iter()
@@ -304,6 +350,8 @@ impl Run {
         if let Some((next, _)) = &mut self.book.wallet_mut(asking.wallet).nonces {
             *next += 1;
         }
+        let signed = &mut self.book.alarms.signed;
+        *signed.entry(asking.wallet).or_default() += 1;
         let at = self.book.now().budget;
         let charge = self.book.charges.add(Charge {
             at,
@@ -315,6 +363,8 @@ impl Run {
         });
         let session = self.book.session_mut(asking.session).ok_or("a session")?;
         session.count += 1;
+        self.book.watch.begin_anew(asking.session);
+        let session = self.book.session_mut(asking.session).ok_or("a session")?;
         *session.spent.entry(asking.asset()).or_default() += asking.total();
         let paid = Paid {
             asking,
@@ -323,6 +373,9 @@ impl Run {
             tier: spend.tier,
             sequence: self.sequence(),
             credited: false,
+            replaces: went.replaces,
+            waited: went.waited,
+            key: wallet.former.len(),
         };
         if self.book.paid.insert(spend.transaction, paid).is_some() {
             return Err("one name, two signatures".to_owned());
@@ -331,6 +384,9 @@ impl Run {
             .retain(|one| *one != spend.transaction);
         self.names_of_payments.push(spend.transaction);
         self.count(spend.tier.as_str());
+        if spend.replaces.is_some() {
+            self.count("second try");
+        }
         Ok(())
     }
 
@@ -353,7 +409,15 @@ impl Run {
     }
 
     /// A payment that waits as every binding document asks for.
-    fn opened(&mut self, intent: &Intent, asking: &Asking, said: &Said) -> Checked {
+    fn opened(
+        &mut self,
+        intent: &Intent,
+        asking: &Asking,
+        said: &Said,
+        replaces: Option<TransactionId>,
+    ) -> Checked {
+        let replaces = self.book.earlier(replaces);
+        same("replaces", intent.replaces, replaces.map(replaced))?;
         let now = self.book.now();
         let fee_ceiling = self.book.fee_ceiling(asking);
         let delays = intent.tier() == Tier::Delay;
@@ -366,6 +430,7 @@ impl Run {
             expires: now.wall + said.lifetime + if delays { said.delay } else { 0 },
             release_within: said.release_within,
             approval: None,
+            replaces,
         };
         let expected = match wait.ready {
             Some(ready) => waiaas_shared::intent::Wait::Delay {
@@ -390,6 +455,7 @@ impl Run {
         self.book.waits.insert(intent.transaction, wait);
         let session = self.book.session_mut(asking.session).ok_or("a session")?;
         session.opened.push(now.budget);
+        self.book.watch.begin_anew(asking.session);
         self.names_of_payments.push(intent.transaction);
         self.count("opened");
         Ok(())
@@ -418,22 +484,4 @@ pub(super) fn same<T: PartialEq + std::fmt::Debug>(what: &str, signer: T, book: 
     } else {
         Err(format!("{what}: {signer:?}, expected {book:?}"))
     }
-}
-
-/// The bytes, read a second time.
-pub(super) fn does(
-    from: &waiaas_shared::address::Account,
-    unsigned: &[u8],
-    asking: &Asking,
-    nonce: Option<u64>,
-) -> Checked {
-    let read = decoder::read(&bytes(from), unsigned).ok_or("bytes that nobody can read")?;
-    same("recipient", read.to, bytes(&asking.to.account()))?;
-    same("amount", read.amount, asking.amount)?;
-    same("fee", read.fee, asking.fee)?;
-    let chain = match asking.chain() {
-        ChainId::Evm(id) => nonce.map(|nonce| (id, nonce)),
-        ChainId::Solana(_) => None,
-    };
-    same("chain and nonce", read.evm, chain)
 }

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use waiaas_shared::codec::{from_canonical, to_canonical};
 use waiaas_shared::denial::Code;
 use waiaas_shared::digest::{Digest, Domain, hash};
-use waiaas_shared::event::{Event, EventBody};
+use waiaas_shared::event::{Event, EventBody, Origin};
 use waiaas_shared::ids::{OwnerId, SignerId, StatementId, TransactionId};
+use waiaas_shared::policy::alarm::{Subject, Trigger};
 use waiaas_shared::statement::verify::OwnerSignature;
 use waiaas_shared::time::{Millis, WallTime};
 
@@ -62,6 +63,10 @@ pub(super) struct Run {
     pub(super) held: Vec<Held>,
     /// Several commands go into one commit.
     batch: bool,
+    /// Alarms that went off with the last command.
+    pub(super) raised: Vec<(Trigger, Subject, u64)>,
+    /// Codes of the last refusal.
+    pub(super) refusal: BTreeSet<Code>,
     /// How often what happened.
     pub(super) counts: BTreeMap<&'static str, u64>,
 }
@@ -84,6 +89,8 @@ impl Run {
             sent: Vec::new(),
             held: Vec::new(),
             batch: false,
+            raised: Vec::new(),
+            refusal: BTreeSet::new(),
             counts: BTreeMap::new(),
         };
         run.accepted(&Command::Create { signer: SIGNER })?;
@@ -113,6 +120,8 @@ impl Run {
             Step::Pause { wallet, admin } => self.pause(*wallet, *admin)?,
             Step::Revoke { session } => self.revoke(*session)?,
             Step::Suspend { owner } => self.suspend_by_password(*owner)?,
+            Step::Renew { session, spoilt } => self.renew(*session, *spoilt)?,
+            Step::StopAgent { which, ends, admin } => self.stop_agent(*which, *ends, *admin)?,
             Step::Pass(passing) => self.book.time.pass(*passing),
             Step::PassTo { which, beside } => self.pass_to(*which, *beside),
             Step::Restart {
@@ -122,11 +131,13 @@ impl Run {
                 journal_lost,
             } => self.restart(*off, *stepped, *vouch, *journal_lost)?,
             Step::Lock => self.lock()?,
+            Step::Watch => self.look_around()?,
             Step::Batch(batch) => self.batch = *batch,
         }
         if !self.batch {
             self.state.committed();
         }
+        self.book.agents_end();
         self.agrees()
     }
 
@@ -151,6 +162,15 @@ impl Run {
 
     /// The clocks as the signer will see them at the next command: what expectations are made of.
     pub(super) fn look(&mut self) -> Checked {
+        self.observe()?;
+        if self.book.silence() {
+            self.count("silent");
+        }
+        Ok(())
+    }
+
+    /// The same, without what time alone brings.
+    fn observe(&mut self) -> Checked {
         let clocks = self.keeper.observe(self.book.time.reading);
         self.book.time.look();
         let now = self.book.now();
@@ -167,7 +187,7 @@ impl Run {
         Ok(())
     }
 
-    /// One command; the events it left behind those that close the clock or are due by themselves.
+    /// One command; the events it left, but for those that close the clock or come by themselves.
     pub(super) fn command(&mut self, command: &Command) -> Checked<(Vec<EventBody>, Came)> {
         let context = self.context();
         if self.keeper.stepped() && !self.state.clock_closed() && self.state.created() {
@@ -176,12 +196,31 @@ impl Run {
             self.took(events)?;
         }
         let (events, outcome) = step(&mut self.state, command, &context);
+        let raised = events.iter().filter_map(|event| match &event.body {
+            EventBody::AlarmRaised {
+                trigger,
+                subject,
+                mark,
+                ..
+            } => Some((trigger.clone(), *subject, *mark)),
+            _ => None,
+        });
+        self.raised = raised.collect();
         let own: Vec<EventBody> = events
             .iter()
             .filter(|event| {
                 !matches!(
                     event.body,
-                    EventBody::OwnerChangeEffective { .. } | EventBody::OwnerChangeVoided { .. }
+                    EventBody::OwnerChangeEffective { .. }
+                        | EventBody::OwnerChangeVoided { .. }
+                        | EventBody::AgentTerminated { .. }
+                        | EventBody::AlarmRaised { .. }
+                        | EventBody::DenialNoted { .. }
+                        | EventBody::SessionSuspended { .. }
+                        | EventBody::Paused {
+                            origin: Origin::Signer,
+                            ..
+                        }
                 )
             })
             .map(|event| event.body.clone())
@@ -214,9 +253,10 @@ impl Run {
         match outcome {
             Ok(outcome) => Ok((events, Some(outcome))),
             Err(codes) => {
-                for code in codes {
+                for code in &codes {
                     self.count(code.as_str());
                 }
+                self.refusal = codes;
                 Ok((events, None))
             }
         }
@@ -304,7 +344,7 @@ impl Run {
         } else {
             0
         };
-        self.look()?;
+        self.observe()?;
         let facts = UnlockFacts {
             journal: self.state.journal(),
             vouched: Millis::from_millis(off),
@@ -312,7 +352,9 @@ impl Run {
             journal_lost,
             missed: None,
         };
+        // An unlock is a word of its owner: it comes before any silence.
         self.accepted(&Command::Unlocked(facts))?;
+        self.book.watch.heard = self.book.now().run;
         if journal_lost {
             self.book.paused(None);
         }

@@ -5,12 +5,13 @@ use waiaas_shared::ids::{OwnerId, SessionId, StatementId};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::Envelope;
 
-use super::book::{Kill, Session, Standing};
+use super::book::{Kill, Session, Stage, Standing};
 use super::hands::{STRANGER, hand, sign};
-use super::requests::{does, origin, same};
+use super::requests::{origin, same};
 use super::run::{Checked, Held, Run};
 use super::statements::Signed;
 use super::step::{Door, Forged, Say, Spoilt, What};
+use super::tries::does;
 use crate::core::command::{Command, Outcome, Rehearsal, Submission, Withdrawal};
 use crate::model::binding::Adopted;
 use crate::model::people::{Terms, recipient, transfer};
@@ -48,6 +49,8 @@ impl Run {
         }
         let spoilt = match say.what {
             What::Withdraw { spoilt, .. } => spoilt,
+            // The shell is wrong about the key.
+            What::RotateWallet { known: true, .. } => Spoilt::OtherSignature,
             _ => Spoilt::Not,
         };
         self.submit(0, say.door, spoilt)
@@ -112,6 +115,10 @@ impl Run {
                         signature: sign(new, &text),
                     },
                 }
+            }
+            Some(StatementFacts::RotateWallet { wallet, .. }) => {
+                let known = spoilt == Spoilt::OtherSignature;
+                self.rotation(submission, *wallet, known, &mut expect)
             }
             _ => Command::Submit(submission),
         };
@@ -185,12 +192,14 @@ impl Run {
             asset,
             to,
             amount,
+            from,
             ..
         }) = facts
         else {
             return Err("no withdrawal".to_owned());
         };
         let wallet = self.book.wallet(*wallet);
+        let from = from.unwrap_or(wallet.account);
         let amount = amount.base_units();
         let terms = Terms {
             // One step more than was signed for.
@@ -203,7 +212,7 @@ impl Run {
             _ => *to,
         };
         let more = amount + u128::from(spoilt == Spoilt::OtherAmount);
-        let (mut unsigned, fee) = transfer(asset.chain(), &wallet.account, &to, more, terms);
+        let (mut unsigned, fee) = transfer(asset.chain(), &from, &to, more, terms);
         if spoilt == Spoilt::TrailingByte {
             unsigned.push(0);
         }
@@ -231,6 +240,7 @@ impl Run {
         outcome: Outcome,
     ) -> Checked {
         let signers: Vec<OwnerId> = signed.distinct().into_iter().collect();
+        let by = signers.clone();
         let now = self.book.now();
         let matures = self.book.maturity(signed);
         self.book.drafts.remove(&statement);
@@ -244,6 +254,9 @@ impl Run {
                 let document =
                     waiaas_shared::policy::document::PolicyDocument::from_bytes(document)
                         .map_err(|error| error.to_string())?;
+                let mut alarms = self.book.all_alarms();
+                alarms.extend(document.alarms.iter().cloned());
+                self.book.alarms.adopted(&alarms);
                 self.book.adopted.push(Adopted {
                     document: document.into(),
                     matures: Some(matures),
@@ -253,6 +266,7 @@ impl Run {
                 self.book.drafts.retain(|_, draft| {
                     !matches!(draft.facts, StatementFacts::ApprovePayment { .. })
                 });
+                self.book.watch.adopted();
             }
             (
                 StatementFacts::GrantSession { grant },
@@ -265,6 +279,8 @@ impl Run {
                     spent: std::collections::BTreeMap::new(),
                     count: 0,
                     standing: Standing::Active,
+                    ends: grant.expires.millis(),
+                    renewals: 0,
                     by_kill: false,
                     opened: Vec::new(),
                     signers,
@@ -293,22 +309,25 @@ impl Run {
                 }
             }
             (
-                StatementFacts::Withdraw { nonce, .. },
+                StatementFacts::Withdraw { nonce, from, .. },
                 [EventBody::Withdrawn { spend, .. }],
                 Outcome::Sign(order),
             ) => {
                 let (_, asking) = self.withdrawal(&Some(facts.clone()), Spoilt::Not)?;
-                let wallet = self.book.wallet(asking.wallet).clone();
-                let issued = wallet.nonces.map(|(next, _)| nonce.unwrap_or(next));
-                does(&wallet.account, &spend.unsigned, &asking, issued)?;
+                let wallet = self.book.wallet_mut(asking.wallet);
+                let issued = wallet
+                    .nonces_of(*from)
+                    .map(|(next, _)| nonce.unwrap_or(*next));
+                let payer = from.unwrap_or(wallet.account);
+                same("payer", spend.from, *from)?;
+                does(&payer, &spend.unsigned, &asking, issued)?;
                 same(
                     "bytes",
                     order.transaction().bytes(),
                     spend.unsigned.as_slice(),
                 )?;
-                if let (Some((next, _)), Some(issued)) =
-                    (&mut self.book.wallet_mut(asking.wallet).nonces, issued)
-                {
+                let wallet = self.book.wallet_mut(asking.wallet);
+                if let (Some((next, _)), Some(issued)) = (wallet.nonces_of(*from), issued) {
                     *next = (*next).max(issued + 1);
                 }
             }
@@ -399,6 +418,32 @@ impl Run {
                 }
             }
             (
+                StatementFacts::RegisterAgent { active },
+                [EventBody::AgentRegistered { agent, .. }],
+                _,
+            ) => {
+                let stage = if *active {
+                    Stage::Active
+                } else {
+                    Stage::Created
+                };
+                self.staged_by_owner(statement, *agent, stage)?;
+            }
+            (StatementFacts::ActivateAgent { agent }, [EventBody::AgentActivated { .. }], _) => {
+                self.staged_by_owner(statement, *agent, Stage::Active)?
+            }
+            (StatementFacts::CloseWallet { wallet }, [.., EventBody::WalletClosed { .. }], _) => {
+                self.book.close(*wallet)
+            }
+            (
+                StatementFacts::RotateWallet {
+                    wallet,
+                    first_nonce,
+                },
+                [.., EventBody::WalletRotated { account, .. }],
+                _,
+            ) => self.book.rotate(*wallet, *account, *first_nonce),
+            (
                 StatementFacts::AddOwner { .. },
                 [EventBody::OwnerChangeScheduled { .. }],
                 outcome,
@@ -418,10 +463,16 @@ impl Run {
                 let change = self.book.change(facts, nobody).ok_or("a change")?;
                 self.book.schedule(statement, change, signers);
             }
+            (StatementFacts::SignOfLife, [EventBody::OwnerAlive { .. }], _) => {}
+            (StatementFacts::ResumeSession { session }, [EventBody::SessionResumed { .. }], _) => {
+                self.book.watch.suspended.remove(session);
+                self.book.watch.begin_anew(*session);
+            }
             (facts, events, outcome) => {
                 return Err(format!("{facts:?} gave {events:?} and {outcome:?}"));
             }
         }
+        self.book.word(&by);
         Ok(())
     }
 }

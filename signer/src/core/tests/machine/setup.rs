@@ -9,6 +9,7 @@ use waiaas_shared::event::Origin;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::Envelope;
 
+use super::alarms::Alarms;
 use super::book::{Book, Kill, Owners, Wallet};
 use super::documents::first;
 use super::hands::{hand, sign};
@@ -16,6 +17,7 @@ use super::owners::WAIT;
 use super::run::{Checked, Run};
 use super::step::{Door, Forged, Say, Step, What};
 use super::time::{Passing, Time};
+use super::watch::Watch;
 use crate::core::command::{Command, Outcome, Rehearsal, Submission, WalletRequest};
 use crate::model::binding::Adopted;
 use crate::model::charges::Charges;
@@ -62,6 +64,9 @@ fn make(kind: u64) -> Checked<Run> {
             quorum: 1,
             ..Owners::default()
         },
+        agents: BTreeMap::new(),
+        watch: Watch::default(),
+        alarms: Alarms::default(),
     })?;
     first_owner(&mut run)?;
     wallet(&mut run, 1, vec![EVM])?;
@@ -72,8 +77,16 @@ fn make(kind: u64) -> Checked<Run> {
     }
     run.names.wallets = run.book.wallets.iter().map(|wallet| wallet.id).collect();
     adopt_first(&mut run, kind)?;
-    for seed in [3, 4, 7, 9, 12] {
-        run.step(&say(What::Grant { seed }, 1))?;
+    for active in [true, false] {
+        run.step(&say(What::RegisterAgent { active }, 1))?;
+    }
+    for seed in 3..100 {
+        if run.book.sessions.len() < 5 {
+            run.step(&say(What::Grant { seed }, 1))?;
+        }
+    }
+    if run.book.sessions.len() < 5 {
+        return Err(format!("{} sessions", run.book.sessions.len()));
     }
     if kind % 4 >= 2 {
         for key in [1, 2] {
@@ -151,6 +164,9 @@ fn wallet(run: &mut Run, number: u8, networks: Vec<ChainId>) -> Checked {
         networks,
         paused: false,
         nonces: (chain.family() == Family::Evm).then_some((0, 0)),
+        closed: false,
+        former: Vec::new(),
+        rotated: None,
     });
     Ok(())
 }

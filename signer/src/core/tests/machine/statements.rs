@@ -11,8 +11,9 @@ use waiaas_shared::policy::scope::Scope;
 use waiaas_shared::session::SessionGrant;
 use waiaas_shared::statement::StatementFacts;
 
-use super::book::{Book, Change, Draft, Kill, Owners};
+use super::book::{Book, Change, Draft, Kill, Owners, Stage, Standing};
 use super::expect::Expect;
+use super::keys::first_nonce_fits;
 use crate::model::{DAY, HOUR};
 
 /// A statement may be signed for so long.
@@ -67,9 +68,12 @@ impl Book {
                 asset,
                 to,
                 nonce,
+                from,
                 ..
             } => {
-                let _bound = self.wallet(*wallet);
+                let mut former = self.wallet(*wallet).former.iter();
+                let known = from.is_none_or(|from| former.any(|(account, _)| *account == from));
+                when(!known, Code::WalletUnknown);
                 let family = asset.chain().family();
                 when(
                     nonce.is_some() && family != Family::Evm,
@@ -95,6 +99,10 @@ impl Book {
                         when(wait.is_over(self.now()), Code::IntentExpired);
                         let asks = wait.ready.is_none() && wait.approval.is_none();
                         when(approves && !asks, Code::StatementMismatch);
+                        let session = self.session(wait.asking.session);
+                        let agent = session.and_then(|session| session.grant.agent);
+                        let ending = agent.is_some_and(|agent| self.is_ending(agent));
+                        when(approves && ending, Code::AgentTerminated);
                     }
                 }
             }
@@ -129,6 +137,34 @@ impl Book {
                 }
                 None => when(true, Code::CreditMismatch),
             },
+            StatementFacts::RegisterAgent { .. } | StatementFacts::SignOfLife => {}
+            StatementFacts::ResumeSession { session } => {
+                let known = self.session(*session).expect("a session of the book");
+                let revoked = known.standing == Standing::Revoked && !known.by_kill;
+                when(revoked, Code::SessionRevoked);
+                when(known.standing == Standing::Expired, Code::SessionExpired);
+                let suspended = self.watch.suspended.contains(session);
+                when(!suspended, Code::NotSuspended);
+            }
+            StatementFacts::ActivateAgent { agent } => match self.agents.get(agent) {
+                None => when(true, Code::AgentUnknown),
+                Some(stage) => {
+                    when(*stage == Stage::Active, Code::NotPaused);
+                    when(self.is_ending(*agent), Code::AgentTerminated);
+                }
+            },
+            StatementFacts::CloseWallet { wallet } => {
+                when(self.wallet(*wallet).closed, Code::WalletClosed);
+            }
+            StatementFacts::RotateWallet {
+                wallet,
+                first_nonce,
+            } => {
+                let wallet = self.wallet(*wallet);
+                when(wallet.closed, Code::WalletClosed);
+                let fits = first_nonce_fits(wallet.chain, *first_nonce);
+                when(!fits, Code::StatementMalformed);
+            }
             other => match self.change(other, OwnerId::from_bytes([0; 16])) {
                 Some(change) => codes.extend(self.owners.unwelcome(&change)),
                 None => panic!("no step says {other:?}"),
@@ -163,6 +199,12 @@ impl Book {
         }
         if self.adopted.is_empty() {
             codes.insert(Code::PolicyMissing);
+        }
+        if grant.wallets.iter().any(|id| self.wallet(*id).closed) {
+            codes.insert(Code::WalletClosed);
+        }
+        if grant.agent.is_some_and(|agent| self.is_ending(agent)) {
+            codes.insert(Code::AgentTerminated);
         }
         let bearer = matches!(
             grant.credential,
@@ -206,7 +248,7 @@ impl Book {
         // What an owner cannot be asked to read at once must be split.
         let long = match facts {
             StatementFacts::AdoptPolicy { .. } => true,
-            StatementFacts::ReleaseKill { sessions, .. } => sessions.len() > 4,
+            StatementFacts::ReleaseKill { sessions, .. } => sessions.len() > 2,
             _ => false,
         };
         expect.late_when(false, long, Code::StatementMalformed);
@@ -268,11 +310,11 @@ impl Book {
             StatementFacts::CancelOwnerChange { .. }
             | StatementFacts::SuspendOwner { .. }
             | StatementFacts::RejectPayment { .. } => (true, true),
-            StatementFacts::LiftSuspension { .. } => (true, false),
+            StatementFacts::LiftSuspension { .. } | StatementFacts::SignOfLife => (true, false),
             _ => (false, false),
         };
         self.expect_signatures(signed, any, suspended_too, &mut expect);
-        let stops_only = any;
+        let stops_only = any && !matches!(draft.facts, StatementFacts::SignOfLife);
         let releases = matches!(draft.facts, StatementFacts::ReleaseKill { .. });
         expect.when(
             self.kill == Kill::Activated && !stops_only && !releases,

@@ -49,6 +49,17 @@ pub(super) enum Step {
     Suspend {
         owner: usize,
     },
+    /// An agent renews its session, or a gateway tries.
+    Renew {
+        session: usize,
+        spoilt: Spoilt,
+    },
+    /// Anybody stops an agent.
+    StopAgent {
+        which: usize,
+        ends: bool,
+        admin: bool,
+    },
     Pass(Passing),
     /// Time runs up to a moment at which something changes, or beside it.
     PassTo {
@@ -63,6 +74,8 @@ pub(super) enum Step {
         journal_lost: bool,
     },
     Lock,
+    /// The signer looks by itself.
+    Watch,
     /// Whether several commands go into one commit from here on.
     Batch(bool),
 }
@@ -80,6 +93,9 @@ pub(super) struct Pay {
     pub(super) submit: bool,
     pub(super) dry_run: bool,
     pub(super) spoilt: Spoilt,
+    /// Names an earlier payment, newest first, as replaced; the same again or something else; by whoever
+    /// asked for it or another.
+    pub(super) replaces: Option<(usize, bool, bool)>,
 }
 
 /// How much.
@@ -177,6 +193,8 @@ pub(super) enum What {
         amount: u64,
         nonce: Option<i64>,
         spoilt: Spoilt,
+        /// From one of the wallet's former addresses, if it has any.
+        former: Option<usize>,
     },
     Attest {
         wallet: usize,
@@ -215,5 +233,25 @@ pub(super) enum What {
     Credit {
         which: usize,
         part: u64,
+    },
+    Resume {
+        which: usize,
+    },
+    /// An owner says that they are there.
+    Alive,
+    RegisterAgent {
+        active: bool,
+    },
+    ActivateAgent {
+        which: usize,
+    },
+    CloseWallet {
+        wallet: usize,
+    },
+    RotateWallet {
+        wallet: usize,
+        first_nonce: u64,
+        /// The shell derives a key that was given before.
+        known: bool,
     },
 }

@@ -55,6 +55,7 @@ impl Run {
         session.standing = Standing::Revoked;
         session.by_kill = false;
         self.book.end_session(id);
+        self.book.watch.begin_anew(id);
         self.count("revoked");
         Ok(())
     }
@@ -65,6 +66,8 @@ impl Run {
         let owner = owners[owner % owners.len()];
         self.accepted(&Command::SuspendOwner { owner })?;
         self.book.suspend(owner);
+        // The password is a word of its owner.
+        self.book.watch.heard = self.book.now().run;
         self.count("suspended");
         Ok(())
     }
@@ -85,12 +88,14 @@ impl Book {
             to,
             amount,
             fee_ceiling,
+            from,
             ..
         }) = facts
         else {
             return;
         };
-        let (next, attested) = self.wallet(*wallet).nonces.unwrap_or((0, 0));
+        let mut wallet = self.wallet(*wallet).clone();
+        let (next, attested) = wallet.nonces_of(*from).map_or((0, 0), |nonces| *nonces);
         let outside = nonce.is_some_and(|nonce| nonce < attested || nonce > next);
         expect.when(outside, Code::NonceLower);
         expect.when(spoilt == Spoilt::TrailingByte, Code::TransactionUndecodable);

@@ -3,11 +3,13 @@
 use waiaas_shared::denial::Code;
 use waiaas_shared::event::EventBody;
 
+use super::alarms::Doing;
 use super::book::Wait;
 use super::expect::Expect;
 use super::requests::{origin, same};
 use super::run::{Checked, Run};
 use super::step::Spoilt;
+use super::tries::Went;
 use super::wanted::{Wanted, propose, spoilt_as};
 use crate::core::command::{Command, Outcome, Release};
 use crate::model::people::bytes;
@@ -73,7 +75,10 @@ impl Run {
         };
         let (unsigned, fee) = propose(&self.book, &wanted, price, 77, spoilt);
         let over = wait.is_over(self.book.now());
-        let expect = self.book.expect_release(&wait, fee, spoilt);
+        let mut expect = self.book.expect_release(&wait, fee, spoilt);
+        let asking = Asking { fee, ..wait.asking };
+        let doings = [Doing::Signed];
+        self.book.expect_alarms(&asking, &doings, &mut expect);
         let (events, outcome) = self.foreseen(&release(unsigned), &expect)?;
         match (outcome, events.as_slice()) {
             (None, _) => {
@@ -82,13 +87,21 @@ impl Run {
                 } else {
                     self.book.see_expiry(wait.asking.session);
                 }
-                Ok(())
+                let codes = std::mem::take(&mut self.refusal);
+                self.alarmed(&asking, &doings, Some(&codes)).map(drop)
             }
             (Some(Outcome::Sign(order)), [EventBody::SpendCommitted(spend)]) => {
                 same("name", spend.transaction, transaction)?;
                 same("tier", spend.tier, wait.tier())?;
+                self.alarmed(&asking, &doings, None)?;
                 self.book.waits.remove(&transaction);
-                self.signed(&order, spend, Asking { fee, ..wait.asking })
+                let signers = wait.approval.iter().flat_map(|(signers, _)| signers);
+                let approved = signers.filter(|owner| self.book.owners.may_sign(**owner));
+                let went = Went {
+                    replaces: wait.replaces,
+                    waited: Some((wait.opened, approved.copied().collect())),
+                };
+                self.signed(&order, spend, asking, went)
             }
             (outcome, events) => Err(format!("{outcome:?} with {events:?}")),
         }
@@ -106,6 +119,7 @@ impl Run {
             amount: wait.asking.amount,
             fee: 0,
             submit: wait.asking.submit,
+            replaces: None,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::Code;
-use waiaas_shared::ids::SessionId;
+use waiaas_shared::ids::{SessionId, TransactionId};
 use waiaas_shared::policy::document::PolicyDocument;
 
 use super::book::{Book, Session};
@@ -21,6 +21,8 @@ pub(super) struct Wanted {
     pub(super) amount: u128,
     pub(super) fee: u128,
     pub(super) submit: bool,
+    /// The payment that it says it replaces.
+    pub(super) replaces: Option<TransactionId>,
 }
 
 impl Book {

@@ -35,7 +35,8 @@ fn units(amount: u128) -> Amount {
 }
 
 fn too_early(rig: &mut Rig, _: &Template) -> Result<String> {
-    let (mut refused, mut closest, mut over) = (0, u64::MAX, 0);
+    let (mut refused, mut closest) = (0, u64::MAX);
+    let mut left = Vec::new();
     for (session, transfer) in [
         (true, rig.to_evm(DELAYED)),
         (false, rig.to_evm(DELAYED)),
@@ -56,7 +57,7 @@ fn too_early(rig: &mut Rig, _: &Template) -> Result<String> {
             again.replay && again.raw == sweep.signed.raw,
             "a second one"
         );
-        over += 1;
+        left.push(open);
     }
     ensure!(refused > 0, "every release was asked for too late");
     // A longer wait adopted meanwhile holds for what waits already.
@@ -69,9 +70,17 @@ fn too_early(rig: &mut Rig, _: &Template) -> Result<String> {
     for (what, open) in [("before the longer wait", &waiting), ("under it", &later)] {
         rig.unreleased(what, open.transaction, &open.unsigned, &not_ready)?;
     }
+    // And for the bytes of what was signed: they are not given once more, as a release or by their name.
+    for open in &left {
+        rig.unreleased("signed", open.transaction, &open.unsigned, &not_ready)?;
+        let gateway = rig.gateway();
+        let code = refusal(rig.block(gateway.signed_transaction(open.transaction)))?;
+        ensure!(code == Code::IntentNotReady, "by its name: {code}");
+    }
     rig.use_up("the delay was made longer");
     Ok(format!(
-        "{over} delays swept: {refused} refusals, the last with {closest} ms left, then one signature each; a longer delay held for what waited"
+        "{} delays swept: {refused} refusals, the last with {closest} ms left, then one signature each; a longer delay held for what waited and for what was signed",
+        left.len()
     ))
 }
 

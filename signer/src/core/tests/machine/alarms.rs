@@ -1,0 +1,255 @@
+//! Alarms over payments and idle wallets, a second time: which must go off and which may, by exact lists;
+//! what was seen to go off is one of them, and what it stops was not done.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use waiaas_shared::denial::Code;
+use waiaas_shared::ids::WalletId;
+use waiaas_shared::policy::alarm::{Alarm, Condition, Remedy, Subject, Trigger};
+
+use super::book::Book;
+use super::expect::Expect;
+use super::run::{Checked, Run};
+use crate::core::command::Command;
+use crate::model::MINUTE;
+use crate::model::policy::Asking;
+use crate::model::scopes::are_open;
+
+/// What a payment is about to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doing {
+    Signed,
+    Waiting,
+}
+
+/// Of wallets: payments that each ever signed for sessions, and where alarms count anew.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Alarms {
+    pub(super) signed: BTreeMap<WalletId, u64>,
+    marks: BTreeMap<(Alarm, WalletId), u64>,
+}
+
+impl Alarms {
+    /// Marks stay for what the new document says, or one that bound when it was adopted.
+    pub(super) fn adopted(&mut self, known: &BTreeSet<Alarm>) {
+        self.marks.retain(|(alarm, _), _| known.contains(alarm));
+    }
+}
+
+/// One alarm that would go off: for certain, or if a bucket still counts; and where it counts anew then.
+struct Due {
+    alarm: Alarm,
+    certain: bool,
+    mark: u64,
+}
+
+impl Book {
+    pub(super) fn all_alarms(&self) -> BTreeSet<Alarm> {
+        let documents = self.binding().iter();
+        documents
+            .flat_map(|one| one.document.alarms.iter().cloned())
+            .collect()
+    }
+
+    fn due(&self, asking: &Asking, doing: Doing) -> Vec<Due> {
+        let alarms = self.all_alarms().into_iter();
+        alarms
+            .filter_map(|alarm| self.is_due(&alarm, asking.wallet, doing))
+            .collect()
+    }
+
+    fn is_due(&self, alarm: &Alarm, wallet: WalletId, doing: Doing) -> Option<Due> {
+        let now = self.now();
+        let before = self.alarms.marks.get(&(alarm.clone(), wallet)).copied();
+        let due = |certain: bool, mark: u64| {
+            Some(Due {
+                alarm: alarm.clone(),
+                certain,
+                mark,
+            })
+        };
+        match (&alarm.condition, doing) {
+            (Condition::Signatures { count, window }, Doing::Signed) => {
+                let signed = self.alarms.signed.get(&wallet).copied().unwrap_or(0);
+                let fresh = signed + 1 - before.unwrap_or(0);
+                let within = |longer: u64| {
+                    let length = window.millis() + longer.max(1);
+                    self.charges.younger(wallet, now.budget, length)
+                };
+                let (least, most) = (within(0) + 1, within(longest_bucket(window.millis())) + 1);
+                let count = u64::from(*count);
+                let goes_on = alarm.remedy == Remedy::Tell;
+                let mark = if goes_on { signed + 1 } else { signed };
+                if most.min(fresh) >= count {
+                    due(least.min(fresh) >= count, mark)
+                } else {
+                    None
+                }
+            }
+            (Condition::OutsideHours { hours }, Doing::Signed) => {
+                let open = |wall: u64| hours.iter().any(|hours| are_open(hours, wall));
+                let told = before.is_some_and(|until| now.wall < until);
+                if open(now.wall) || told {
+                    return None;
+                }
+                // The next minute of the week at which one of them is open.
+                let next = now.wall / MINUTE + 1;
+                let mut minutes = next..=next + 8 * 24 * 60;
+                let begins = minutes.find(|minute| open(minute * MINUTE));
+                due(true, begins.map_or(u64::MAX, |minute| minute * MINUTE))
+            }
+            (Condition::OpenPayments { count }, Doing::Waiting) => {
+                let open = self.waits.values();
+                let open = open.filter(|wait| !wait.is_over(now) && wait.asking.wallet == wallet);
+                let number = open.count() as u64 + 1;
+                let count = u64::from(*count);
+                let reached = number == count || (number > count && before.is_none());
+                if reached { due(true, number) } else { None }
+            }
+            _ => None,
+        }
+    }
+
+    /// What alarms may bring for a payment instead of its signature or its wait.
+    pub(super) fn expect_alarms(&self, asking: &Asking, doings: &[Doing], expect: &mut Expect) {
+        for doing in doings {
+            for due in self.due(asking, *doing) {
+                if let Some(code) = refusal(due.alarm.remedy) {
+                    expect.maybe_late.insert(code);
+                }
+            }
+        }
+    }
+}
+
+/// Why what set an alarm off is not done.
+const fn refusal(remedy: Remedy) -> Option<Code> {
+    match remedy {
+        Remedy::Tell => None,
+        Remedy::SuspendSession => Some(Code::SessionSuspended),
+        Remedy::PauseWallet => Some(Code::WalletPaused),
+        Remedy::Kill => Some(Code::Killed),
+    }
+}
+
+/// The bucket of the finest window that reaches back so far.
+fn longest_bucket(window: u64) -> u64 {
+    let windows = crate::model::charges::WINDOWS;
+    let found = windows.iter().find(|(length, _)| *length >= window);
+    found.map_or(0, |(_, bucket)| *bucket)
+}
+
+impl Run {
+    /// What went off with the last command, of alarms over wallets.
+    fn went_off(&self) -> Vec<(Alarm, WalletId, u64)> {
+        let raised = self.raised.iter();
+        raised
+            .filter_map(|(trigger, subject, mark)| match (trigger, subject) {
+                (Trigger::Alarm(alarm), Subject::Wallet(wallet)) => {
+                    Some((alarm.clone(), *wallet, *mark))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// A payment was let pass, or refused with these codes: exactly the alarms went off that had to, or one
+    /// of those that could; and they stop what they stop. Whether the payment was.
+    pub(super) fn alarmed(
+        &mut self,
+        asking: &Asking,
+        doings: &[Doing],
+        refused: Option<&BTreeSet<Code>>,
+    ) -> Checked<bool> {
+        let seen = self.went_off();
+        let of_alarm = |code: &Code| {
+            matches!(
+                code,
+                Code::SessionSuspended | Code::WalletPaused | Code::Killed
+            )
+        };
+        let stopped = refused.is_some_and(|codes| !seen.is_empty() && codes.iter().all(of_alarm));
+        if refused.is_some() && !stopped {
+            return if seen.is_empty() {
+                Ok(false)
+            } else {
+                Err(format!("{seen:?} for what was refused anyway"))
+            };
+        }
+        let fits = doings.iter().any(|doing| {
+            let due = self.book.due(asking, *doing);
+            let possible = seen.iter().all(|(alarm, wallet, mark)| {
+                let mut due = due.iter();
+                *wallet == asking.wallet && due.any(|due| due.alarm == *alarm && due.mark == *mark)
+            });
+            let mut certain = due.iter().filter(|due| due.certain);
+            possible && certain.all(|due| seen.iter().any(|(alarm, ..)| *alarm == due.alarm))
+        });
+        if !fits {
+            return Err(format!("{seen:?} went off"));
+        }
+        let strongest = seen.iter().map(|(alarm, ..)| alarm.remedy).max();
+        let code = strongest.and_then(refusal);
+        match (code, refused) {
+            (None, None) => {}
+            (Some(code), Some(codes)) if codes.len() == 1 && codes.contains(&code) => {}
+            (code, refused) => return Err(format!("{code:?} and {refused:?}")),
+        }
+        for (alarm, wallet, mark) in seen {
+            self.count("alarm");
+            let remedy = alarm.remedy;
+            self.book.alarms.marks.insert((alarm, wallet), mark);
+            match remedy {
+                Remedy::Tell => {}
+                Remedy::SuspendSession => self.book.suspend_session(asking.session),
+                Remedy::PauseWallet => {
+                    let mut wallets = self.book.wallets.iter();
+                    let place = wallets.position(|known| known.id == wallet);
+                    self.book.paused(place);
+                }
+                Remedy::Kill => self.book.killed(),
+            }
+        }
+        Ok(stopped)
+    }
+
+    /// The signer looks by itself: wallets that were used and sign nothing for too long.
+    pub(super) fn look_around(&mut self) -> Checked {
+        self.look()?;
+        self.accepted(&Command::Watch)?;
+        let book = &self.book;
+        let quiet = book.kill == super::book::Kill::Activated || book.closed || book.frozen;
+        let mut due = BTreeSet::new();
+        for wallet in book.wallets.iter().filter(|one| !one.paused && !quiet) {
+            let last = book
+                .charges
+                .last(None, &|charge| charge.wallet == wallet.id);
+            for alarm in book.all_alarms() {
+                let Condition::Idle { after } = alarm.condition else {
+                    continue;
+                };
+                let Some(last) = last else { continue };
+                let before = book.alarms.marks.get(&(alarm.clone(), wallet.id));
+                let idle = book.now().budget - last >= after.millis();
+                if idle && before != Some(&last) {
+                    due.insert((alarm, wallet.id, last));
+                }
+            }
+        }
+        let seen: BTreeSet<_> = self.went_off().into_iter().collect();
+        if seen != due {
+            return Err(format!("{seen:?} went off, expected {due:?}"));
+        }
+        for (alarm, wallet, mark) in due {
+            self.count("idle");
+            let remedy = alarm.remedy;
+            self.book.alarms.marks.insert((alarm, wallet), mark);
+            if remedy == Remedy::PauseWallet {
+                let mut wallets = self.book.wallets.iter();
+                let place = wallets.position(|known| known.id == wallet);
+                self.book.paused(place);
+            }
+        }
+        Ok(())
+    }
+}

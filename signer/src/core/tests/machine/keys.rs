@@ -1,0 +1,107 @@
+//! Keys of wallets: a wallet ends, or goes on with a key that was never given, as an owner signed. Nothing
+//! that was spent is forgotten with a key, and a former key pays nothing but withdrawals.
+
+use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
+use waiaas_shared::caip::{ChainId, Family};
+use waiaas_shared::denial::Code;
+use waiaas_shared::ids::WalletId;
+use waiaas_shared::statement::StatementFacts;
+
+use super::book::{Book, Wallet};
+use super::expect::Expect;
+use super::run::Run;
+use crate::core::command::{Command, DerivedKey, Submission};
+
+impl Wallet {
+    /// Next and attested nonce of one of its keys: the present one, or a former address.
+    pub(super) fn nonces_of(&mut self, from: Option<Account>) -> Option<&mut (u64, u64)> {
+        match from {
+            None => self.nonces.as_mut(),
+            Some(account) => {
+                let mut former = self.former.iter_mut();
+                former.find(|(known, _)| *known == account)?.1.as_mut()
+            }
+        }
+    }
+}
+
+impl Book {
+    fn payments_end(&mut self, wallet: WalletId) {
+        self.waits.retain(|_, wait| wait.asking.wallet != wallet);
+    }
+
+    pub(super) fn close(&mut self, wallet: WalletId) {
+        self.payments_end(wallet);
+        self.wallet_mut(wallet).closed = true;
+    }
+
+    pub(super) fn rotate(&mut self, id: WalletId, account: Account, first_nonce: u64) {
+        self.payments_end(id);
+        let now = self.now().budget;
+        let wallet = self.wallet_mut(id);
+        let first = wallet.nonces.map(|_| (first_nonce, first_nonce));
+        let former = std::mem::replace(&mut wallet.account, account);
+        wallet.former.push((former, wallet.nonces));
+        wallet.nonces = first;
+        wallet.rotated = Some(now);
+    }
+}
+
+impl Run {
+    /// What the shell brings with a rotation: the next key of the family, or one that was given before.
+    pub(super) fn rotation(
+        &self,
+        submission: Submission,
+        wallet: WalletId,
+        known: bool,
+        expect: &mut Expect,
+    ) -> Command {
+        let wallet = self.book.wallet(wallet);
+        let family = wallet.chain.family();
+        expect.when(known, Code::KeyKnown);
+        let account = if known {
+            let former = wallet.former.first();
+            former.map_or(wallet.account, |(account, _)| *account)
+        } else {
+            fresh(family, self.sequence())
+        };
+        let path = self.state.next_path(family);
+        Command::Rotate {
+            submission,
+            key: DerivedKey { path, account },
+        }
+    }
+
+    /// The facts of a closing or a rotation.
+    pub(super) fn facts_of_keys(wallet: &Wallet, first_nonce: Option<u64>) -> StatementFacts {
+        match first_nonce {
+            None => StatementFacts::CloseWallet { wallet: wallet.id },
+            Some(first_nonce) => StatementFacts::RotateWallet {
+                wallet: wallet.id,
+                first_nonce,
+            },
+        }
+    }
+}
+
+/// An address that no wallet had before.
+fn fresh(family: Family, number: u64) -> Account {
+    let mut bytes = [0xb0; 32];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    match family {
+        Family::Solana => Account::Solana(SolanaAddress::from_bytes(bytes)),
+        Family::Evm => {
+            let mut address = [0; 20];
+            address.copy_from_slice(&bytes[..20]);
+            Account::Evm(EvmAddress::from_bytes(address))
+        }
+    }
+}
+
+/// Whether a first nonce means something on the wallet's chain.
+pub(super) const fn first_nonce_fits(chain: ChainId, first_nonce: u64) -> bool {
+    match chain {
+        ChainId::Evm(_) => true,
+        ChainId::Solana(_) => first_nonce == 0,
+    }
+}

@@ -1,0 +1,82 @@
+//! Whether a payment went through as much as the rules ask of it now: when it is released, and each time
+//! that its bytes are given again (invariants 4, 10 and 19). A document that was adopted meanwhile binds
+//! what left the log and not yet the signer, as it binds what still waits.
+
+use waiaas_shared::denial::{Code, Denial, Violation};
+use waiaas_shared::event::Spend;
+use waiaas_shared::ids::OwnerId;
+use waiaas_shared::owner_change::Standing;
+use waiaas_shared::policy::evaluate::{Tier, Verdict};
+use waiaas_shared::time::{Clocks, RunTime};
+
+use super::owners::count;
+use super::state::State;
+
+/// What a payment has behind it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Behind<'a> {
+    /// How it was judged when it was asked for.
+    pub(super) tier: Tier,
+    /// When its wait began; none: it did not wait.
+    pub(super) since: Option<RunTime>,
+    /// Who approved it.
+    pub(super) approved: &'a [OwnerId],
+}
+
+impl<'a> Behind<'a> {
+    /// What a committed payment went through.
+    pub(super) fn of(spend: &'a Spend) -> Self {
+        let waited = spend.waited.as_ref();
+        Self {
+            tier: spend.tier,
+            since: waited.map(|waited| waited.since),
+            approved: waited.map_or(&[], |waited| &waited.approved),
+        }
+    }
+
+    /// Whether that is as much as a verdict asks for.
+    pub(super) fn suffices(
+        &self,
+        state: &State,
+        verdict: &Verdict,
+        now: Clocks,
+    ) -> Result<(), Denial> {
+        if verdict.tier > self.tier.max(Tier::Notify) {
+            return Err(Code::TierRaised.into());
+        }
+        match verdict.tier {
+            Tier::Instant | Tier::Notify => Ok(()),
+            Tier::Delay => {
+                let since = self.since.ok_or(Code::TierRaised)?;
+                let ready = since.after(verdict.delay);
+                if ready > now.run {
+                    return Err(Violation {
+                        retry_after: Some(ready.since(now.run)),
+                        ..Violation::of(Code::IntentNotReady)
+                    }
+                    .into());
+                }
+                Ok(())
+            }
+            // As many as policy asks for and as must sign for the owner at all.
+            Tier::Approval => {
+                let needed = usize::from(verdict.quorum).max(count(state.owners.quorum));
+                if standing(state, self.approved).count() < needed {
+                    return Err(Code::TierRaised.into());
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Those who are owners still and not suspended.
+pub(super) fn standing<'a>(
+    state: &'a State,
+    signers: &'a [OwnerId],
+) -> impl Iterator<Item = OwnerId> + 'a {
+    signers.iter().copied().filter(|owner| {
+        let known = state.owners.keys.get(owner);
+        known.is_some_and(|owner| owner.standing == Standing::Active)
+    })
+}
