@@ -9,7 +9,7 @@ use waiaas_shared::agent::AgentStage;
 use waiaas_shared::caip::Family;
 use waiaas_shared::denial::Code;
 use waiaas_shared::digest::{Digest, Domain, hash};
-use waiaas_shared::event::Origin;
+use waiaas_shared::event::{Charge, Origin};
 use waiaas_shared::ids::{
     AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId,
 };
@@ -33,7 +33,7 @@ pub use super::stopped::{Freeze, Kill, KillPhase};
 
 /// How a snapshot encodes the state: the version after every change of these types, or of what one of
 /// their fields means. `core/tests/snapshot.rs` shows when that is. No bytes are read of another version.
-pub const STATE_VERSION: u32 = 1;
+pub const STATE_VERSION: u32 = 2;
 
 /// Everything that the log says.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -75,6 +75,9 @@ pub struct State {
     /// Payments that a later one replaces, each with that one: it waits or was signed.
     #[n(19)]
     pub(super) replaced: BTreeMap<TransactionId, TransactionId>,
+    /// What stays charged to payments whose nonce was cancelled: as much of it may be credited.
+    #[n(20)]
+    pub(super) kept: BTreeMap<TransactionId, Vec<Charge>>,
     #[n(14)]
     pub(super) request_nonces: BTreeMap<(SessionId, String), WallTime>,
     /// Idempotency keys used in the batch that is being decided: the ledger's index does not know them
@@ -242,6 +245,7 @@ impl Default for State {
             intents: BTreeMap::new(),
             credited: BTreeSet::new(),
             replaced: BTreeMap::new(),
+            kept: BTreeMap::new(),
             request_nonces: BTreeMap::new(),
             uncommitted: BTreeMap::new(),
             journal: hash(Domain::Journal, &[]),

@@ -197,9 +197,9 @@ impl Checks {
         (1..)
             .zip(&self.log.events)
             .filter_map(|(sequence, event)| match &event.body {
-                EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
-                    Some((sequence, spend))
-                }
+                EventBody::SpendCommitted(spend)
+                | EventBody::Withdrawn { spend, .. }
+                | EventBody::SpendReplaced { spend, .. } => Some((sequence, spend)),
                 _ => None,
             })
     }
@@ -431,7 +431,7 @@ fn clean(rig: &Rig, new: &[Event]) -> Result<()> {
     let (mut paid, mut waiting, mut others) = (0, 0, 0);
     for event in new {
         match &event.body {
-            EventBody::SpendCommitted(_) => paid += 1,
+            EventBody::SpendCommitted(_) | EventBody::SpendReplaced { .. } => paid += 1,
             EventBody::IntentOpened(_) => waiting += 1,
             EventBody::DenialsCounted { .. }
             | EventBody::SnapshotTaken { .. }

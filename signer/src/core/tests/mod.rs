@@ -23,4 +23,5 @@ mod snapshot;
 mod spend;
 mod stop;
 mod suspension;
+mod variant;
 mod world;

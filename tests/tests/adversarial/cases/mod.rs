@@ -16,6 +16,7 @@ mod second_try;
 mod solana;
 mod time;
 mod users;
+mod variants;
 mod waiting;
 
 use anyhow::Result;

@@ -13,6 +13,7 @@ use waiaas_shared::session::{Credential, SessionGrant};
 use waiaas_shared::statement::StatementFacts;
 
 use super::time::Time;
+use super::variants::Placed;
 use crate::model::binding::{Adopted, binding};
 use crate::model::charges::Charges;
 use crate::model::policy::{Asking, Moment};
@@ -57,6 +58,8 @@ pub(super) struct Wallet {
     pub(super) paused: bool,
     /// Next and attested nonce on `chain`, if it is an EVM chain.
     pub(super) nonces: Option<(u64, u64)>,
+    /// Issued nonces that a withdrawal took.
+    pub(super) withdrawn: BTreeSet<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -133,6 +136,16 @@ pub(super) struct Paid {
     pub(super) tier: Tier,
     pub(super) sequence: u64,
     pub(super) credited: bool,
+    /// On an EVM chain.
+    pub(super) nonce: Option<u64>,
+    /// Wei per gas: in all, and for the block's producer.
+    pub(super) prices: (u128, u128),
+    /// The fee up to which it was agreed, if it waited.
+    pub(super) agreed: Option<u128>,
+    /// It only uses its nonce up.
+    pub(super) cancels: bool,
+    /// What took its place on its nonce.
+    pub(super) placed: Option<Placed>,
 }
 
 /// Whose an idempotency key is.

@@ -23,6 +23,7 @@ mod statements;
 mod step;
 mod stops;
 mod time;
+mod variants;
 mod waits;
 mod wanted;
 
@@ -89,6 +90,8 @@ fn is_no_idle_run(counts: &BTreeMap<&'static str, u64>) {
         "APPROVAL",
         "opened",
         "replayed",
+        "sped up",
+        "cancelled on its nonce",
         "cancelled",
         "killed",
         "paused",
@@ -163,6 +166,11 @@ fn is_no_idle_run(counts: &BTreeMap<&'static str, u64>) {
         "statement_signature",
         "withdrawal_address",
         "nonce_lower",
+        "variant_fee",
+        "variant_nonce_used",
+        "variant_unsupported",
+        "variant_cancelled",
+        "payment_replaced",
     ] {
         let count = counts.get(what).copied().unwrap_or(0);
         assert!(count > 0, "{what} never happened: {counts:#?}");

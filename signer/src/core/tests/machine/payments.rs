@@ -26,7 +26,7 @@ pub(super) struct Request {
 }
 
 impl Book {
-    fn usable(&self, id: SessionId, expect: &mut Expect) {
+    pub(super) fn usable(&self, id: SessionId, expect: &mut Expect) {
         let Some(session) = self.session(id) else {
             return expect.when(true, Code::SessionUnknown);
         };
@@ -38,7 +38,7 @@ impl Book {
         expect.when(session.standing == Standing::Revoked, Code::SessionRevoked);
     }
 
-    fn stopped(&self, asking: &Asking, expect: &mut Expect) {
+    pub(super) fn stopped(&self, asking: &Asking, expect: &mut Expect) {
         expect.when(self.kill == Kill::Activated, Code::Killed);
         expect.when(self.closed, Code::ClockClosed);
         expect.when(self.frozen, Code::Frozen);
@@ -68,7 +68,7 @@ impl Book {
     }
 
     /// Documents and session over one payment.
-    fn judged(
+    pub(super) fn judged(
         &self,
         session: &Session,
         asking: &Asking,
@@ -113,8 +113,11 @@ impl Book {
         self.proven(session, request, &mut expect);
         let used = self.used(session.holder(), &request.key);
         if let (Some((body, transaction)), false) = (used, request.dry_run) {
-            let credited = self.paid.get(transaction).is_some_and(|paid| paid.credited);
+            let paid = self.paid.get(transaction);
+            let credited = paid.is_some_and(|paid| paid.credited);
             expect.when(credited, Code::PaymentCredited);
+            let replaced = paid.is_some_and(|paid| paid.placed.is_some());
+            expect.when(replaced, Code::PaymentReplaced);
             expect.when(*body != request.body, Code::IdempotencyConflict);
             if let Some(wait) = self.waits.get(transaction) {
                 expect.when(wait.is_over(self.now()), Code::IntentClosed);
@@ -203,7 +206,15 @@ impl Book {
             expect.when(true, Code::PaymentCredited);
             return expect;
         }
+        if paid.placed.is_some() {
+            expect.when(true, Code::PaymentReplaced);
+            return expect;
+        }
         self.stopped(&paid.asking, &mut expect);
+        if paid.cancels {
+            self.expect_cancellation(paid, paid.asking.fee, &mut expect);
+            return expect;
+        }
         self.usable(paid.asking.session, &mut expect);
         let Some(session) = self.session(paid.asking.session) else {
             return expect;
@@ -294,7 +305,7 @@ impl Book {
     }
 }
 
-fn spoilt_bytes(spoilt: Spoilt, expect: &mut Expect) {
+pub(super) fn spoilt_bytes(spoilt: Spoilt, expect: &mut Expect) {
     match spoilt {
         Spoilt::OtherRecipient | Spoilt::OtherAmount => {
             expect.when(true, Code::BodyMismatch);

@@ -212,7 +212,7 @@ impl Run {
                 // What was credited is refused before its session is looked at.
                 let used = self.book.used(holder, &request.key);
                 let credited = used.and_then(|(_, name)| self.book.paid.get(name));
-                let credited = credited.is_some_and(|paid| paid.credited);
+                let credited = credited.is_some_and(|paid| paid.credited || paid.placed.is_some());
                 if !request.dry_run && !credited {
                     self.book.see_expiry(request.session);
                 }
@@ -312,6 +312,7 @@ impl Run {
             took: vec![(asking.asset(), asking.total())],
             paid: (asking.asset(), asking.to, asking.amount),
             credited: false,
+            counted: true,
         });
         let session = self.book.session_mut(asking.session).ok_or("a session")?;
         session.count += 1;
@@ -323,6 +324,11 @@ impl Run {
             tier: spend.tier,
             sequence: self.sequence(),
             credited: false,
+            nonce: due,
+            prices: (asking.fee / crate::model::people::FEE, 1),
+            agreed: None,
+            cancels: false,
+            placed: None,
         };
         if self.book.paid.insert(spend.transaction, paid).is_some() {
             return Err("one name, two signatures".to_owned());

@@ -309,7 +309,11 @@ impl Run {
                 if let (Some((next, _)), Some(issued)) =
                     (&mut self.book.wallet_mut(asking.wallet).nonces, issued)
                 {
+                    let reused = issued < *next;
                     *next = (*next).max(issued + 1);
+                    if reused {
+                        self.book.wallet_mut(asking.wallet).withdrawn.insert(issued);
+                    }
                 }
             }
             (
@@ -322,6 +326,7 @@ impl Run {
                 _,
             ) => {
                 self.book.wallet_mut(*wallet).nonces = Some((*next, *next));
+                self.book.wallet_mut(*wallet).withdrawn.clear();
                 self.book.charges.attested(*wallet, *chain);
             }
             // The clocks took it in with the event.

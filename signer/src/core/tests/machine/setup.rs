@@ -151,6 +151,7 @@ fn wallet(run: &mut Run, number: u8, networks: Vec<ChainId>) -> Checked {
         networks,
         paused: false,
         nonces: (chain.family() == Family::Evm).then_some((0, 0)),
+        withdrawn: Default::default(),
     });
     Ok(())
 }

@@ -88,7 +88,10 @@ impl Run {
                 same("name", spend.transaction, transaction)?;
                 same("tier", spend.tier, wait.tier())?;
                 self.book.waits.remove(&transaction);
-                self.signed(&order, spend, Asking { fee, ..wait.asking })
+                self.signed(&order, spend, Asking { fee, ..wait.asking })?;
+                let paid = self.book.paid.get_mut(&transaction).ok_or("it was paid")?;
+                paid.agreed = Some(wait.fee_ceiling);
+                Ok(())
             }
             (outcome, events) => Err(format!("{outcome:?} with {events:?}")),
         }
