@@ -54,4 +54,13 @@ interface Common {
   heartbeat @16 () -> (note :Text);
   # What the signer says of itself and of what waits, signed afresh by the log key (docs/log.md).
   # Refused while locked: the key is wiped.
+
+  replaceTransaction @17 (transaction :Text, unsigned :Data) -> (outcome :Types.Outcome);
+  # Signs the EVM nonce of a committed spend once more: fresh bytes (nonce 0) of the same effect with a
+  # higher fee, under every ceiling. Needs no new approval; judged again, and charged by what it adds.
+  # `transaction` names the newest transaction of the nonce, whose bytes are not given again.
+
+  cancelTransaction @18 (transaction :Text, fees :Types.EvmFees) -> (outcome :Types.Outcome);
+  # As `replaceTransaction`, with the transaction that the signer builds itself: nothing, to the wallet
+  # itself. Judged as a fee alone.
 }

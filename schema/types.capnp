@@ -37,6 +37,13 @@ struct SessionRequest {
   signature @7 :Text;         # empty for a bearer session
 }
 
+struct EvmFees {
+  # Fee settings of an EVM transaction; prices as decimal text, wei per gas.
+  gasLimit @0 :UInt64;
+  maxFeePerGas @1 :Text;
+  maxPriorityFeePerGas @2 :Text;
+}
+
 struct RenewResult {
   union {
     renewed :group {

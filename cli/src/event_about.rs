@@ -21,6 +21,7 @@ pub(crate) const KINDS: &[(&str, &str)] = &[
     ("SessionExpired", "sessions"),
     ("SpendCommitted", "payments"),
     ("Withdrawn", "payments"),
+    ("SpendReplaced", "payments"),
     ("Paused", "stops"),
     ("PauseReleased", "stops"),
     ("Killed", "stops"),
@@ -103,6 +104,11 @@ pub(crate) fn about(body: &EventBody) -> About {
             about.session = spend.session;
             about.wallet = Some(spend.wallet);
             about.transactions = vec![spend.transaction];
+        }
+        EventBody::SpendReplaced { spend, variant } => {
+            about.session = spend.session;
+            about.wallet = Some(spend.wallet);
+            about.transactions = vec![spend.transaction, variant.of];
         }
         EventBody::IntentOpened(intent) => {
             about.session = Some(intent.session);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::AssetId;
 use waiaas_shared::effect::Effect;
-use waiaas_shared::event::{EventBody, Origin, Replaces, Spend};
+use waiaas_shared::event::{EventBody, Origin, Replaces, Spend, Variant};
 use waiaas_shared::ids::SessionId;
 use waiaas_shared::intent::{Intent, IntentEnd, Wait};
 use waiaas_shared::policy::alarm::{Condition, Subject, Trigger};
@@ -85,6 +85,9 @@ pub(crate) fn words(body: &EventBody, names: &Names) -> (&'static str, String) {
         EventBody::SessionExpired { session } => ("SessionExpired", session.to_string()),
         EventBody::SpendCommitted(spend) => ("SpendCommitted", payment(spend, names)),
         EventBody::Withdrawn { spend, .. } => ("Withdrawn", payment(spend, names)),
+        EventBody::SpendReplaced { spend, variant } => {
+            ("SpendReplaced", varied(spend, variant, names))
+        }
         EventBody::Paused { wallet, origin } => {
             let what = wallet.map_or_else(|| "everything".to_owned(), |wallet| wallet.to_string());
             ("Paused", format!("{what}, {}", by(*origin)))
@@ -341,6 +344,15 @@ fn replaces(earlier: Option<Replaces>) -> String {
     earlier.map_or_else(String::new, |earlier| {
         format!(", replaces {}", earlier.transaction)
     })
+}
+
+fn varied(spend: &Spend, variant: &Variant, names: &Names) -> String {
+    let what = if variant.cancels {
+        "cancels"
+    } else {
+        "speeds up"
+    };
+    format!("{}; {what} {}", payment(spend, names), variant.of)
 }
 
 fn payment(spend: &Spend, names: &Names) -> String {

@@ -45,6 +45,7 @@ fn spend() -> Spend {
         request_nonce: None,
         submit: false,
         from: None,
+        fee_ceiling: None,
         replaces: Some(Replaces {
             transaction: TransactionId::from_bytes([4; 16]),
             tries: 1,

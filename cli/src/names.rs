@@ -37,7 +37,9 @@ impl Names {
                 let document = document.and_then(|bytes| PolicyDocument::from_bytes(&bytes).ok());
                 self.policy = document.or(self.policy.take());
             }
-            EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
+            EventBody::SpendCommitted(spend)
+            | EventBody::Withdrawn { spend, .. }
+            | EventBody::SpendReplaced { spend, .. } => {
                 let whose = (spend.session, spend.wallet);
                 self.payments.insert(spend.transaction, whose);
             }

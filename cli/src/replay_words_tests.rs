@@ -131,6 +131,7 @@ impl Log {
             request_nonce: None,
             submit: true,
             from: None,
+            fee_ceiling: None,
             replaces: None,
             waited: None,
         };

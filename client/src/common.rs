@@ -10,9 +10,10 @@ use waiaas_shared::ids::{AgentId, SessionId, StatementId, TransactionId, WalletI
 use waiaas_shared::intent::IntentView;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::OwnerSignature;
+use waiaas_shared::transaction::EvmFees;
 use waiaas_shared::view::{OwnerView, SessionView, WalletView};
 
-use crate::answer::{self, Drafted, EventPage, SignerStatus, Submitted, protocol};
+use crate::answer::{self, Drafted, EventPage, SignedPayment, SignerStatus, Submitted, protocol};
 use crate::{Client, Result, Socket};
 
 impl<S: Socket> Client<S> {
@@ -206,6 +207,44 @@ impl<S: Socket> Client<S> {
         let mut request = self.common.cancel_intent_request();
         request.get().set_transaction(transaction.to_string());
         Ok(request.send().promise.await?.get()?.get_sequence())
+    }
+
+    /// Signs the nonce of a committed EVM payment once more: fresh bytes (nonce 0) of the same effect with
+    /// a higher fee.
+    ///
+    /// # Errors
+    /// [`crate::ClientError`], `Denied` among them. After `Disconnected` the same call gives the same bytes.
+    pub async fn replace_transaction(
+        &self,
+        transaction: TransactionId,
+        unsigned: &[u8],
+    ) -> Result<SignedPayment> {
+        let mut request = self.common.replace_transaction_request();
+        let mut params = request.get();
+        params.set_transaction(transaction.to_string());
+        params.set_unsigned(unsigned);
+        let response = request.send().promise.await?;
+        answer::payment(response.get()?.get_outcome().map_err(protocol)?)
+    }
+
+    /// Cancels a committed EVM payment on its nonce, with these fees.
+    ///
+    /// # Errors
+    /// [`crate::ClientError`], `Denied` among them. After `Disconnected` the same call gives the same bytes.
+    pub async fn cancel_transaction(
+        &self,
+        transaction: TransactionId,
+        fees: EvmFees,
+    ) -> Result<SignedPayment> {
+        let mut request = self.common.cancel_transaction_request();
+        let mut params = request.get();
+        params.set_transaction(transaction.to_string());
+        let mut written = params.init_fees();
+        written.set_gas_limit(fees.gas_limit);
+        written.set_max_fee_per_gas(fees.max_fee_per_gas.to_string());
+        written.set_max_priority_fee_per_gas(fees.max_priority_fee_per_gas.to_string());
+        let response = request.send().promise.await?;
+        answer::payment(response.get()?.get_outcome().map_err(protocol)?)
     }
 
     /// Throws the kill switch: keys wiped, sessions revoked, durable before this returns; the event's

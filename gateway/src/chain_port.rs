@@ -10,7 +10,7 @@ use waiaas_shared::caip::ChainId;
 
 use crate::chain::tracker::Pace;
 use crate::chain::{
-    Chain, ChainError, ChainTransactionId, Health, Landing, Prepared, Sent, Validity,
+    Chain, ChainError, ChainTransactionId, FeeMarket, Health, Landing, Prepared, Sent, Validity,
 };
 
 /// One chain; see the methods of [`Chain`].
@@ -43,6 +43,12 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
         id: &'a ChainTransactionId,
         validity: &'a Validity,
     ) -> BoxFuture<'a, Result<Landing, ChainError>>;
+    /// [`Chain::fee_market`].
+    fn fee_market(&self) -> BoxFuture<'_, Result<Option<FeeMarket>, ChainError>>;
+    /// [`Chain::cancellation_gas`].
+    fn cancellation_gas(&self, from: Account) -> BoxFuture<'_, Result<u64, ChainError>>;
+    /// [`Chain::account_nonce`].
+    fn account_nonce(&self, account: Account) -> BoxFuture<'_, Result<Option<u64>, ChainError>>;
     /// [`Chain::balance`].
     fn balance(&self, account: Account) -> BoxFuture<'_, Result<Amount, ChainError>>;
     /// [`Chain::health`].
@@ -90,6 +96,18 @@ impl ChainPort for Chain {
         validity: &'a Validity,
     ) -> BoxFuture<'a, Result<Landing, ChainError>> {
         Box::pin(Self::status_of(self, id, validity))
+    }
+
+    fn fee_market(&self) -> BoxFuture<'_, Result<Option<FeeMarket>, ChainError>> {
+        Box::pin(Self::fee_market(self))
+    }
+
+    fn cancellation_gas(&self, from: Account) -> BoxFuture<'_, Result<u64, ChainError>> {
+        Box::pin(Self::cancellation_gas(self, from))
+    }
+
+    fn account_nonce(&self, account: Account) -> BoxFuture<'_, Result<Option<u64>, ChainError>> {
+        Box::pin(Self::account_nonce(self, account))
     }
 
     fn balance(&self, account: Account) -> BoxFuture<'_, Result<Amount, ChainError>> {

@@ -18,7 +18,9 @@ use waiaas_shared::solana::build::{TransferRequest, transfer};
 use waiaas_shared::transaction::decode;
 
 use crate::chain::tracker::Pace;
-use crate::chain::{ChainError, ChainTransactionId, Health, Landing, Prepared, Sent, Validity};
+use crate::chain::{
+    ChainError, ChainTransactionId, FeeMarket, Health, Landing, Prepared, Sent, Validity,
+};
 use crate::chain_port::ChainPort;
 
 /// Older terms are renewed while they are still used.
@@ -302,6 +304,18 @@ impl<C: ChainPort + 'static> ChainPort for ChainTerms<C> {
         validity: &'a Validity,
     ) -> BoxFuture<'a, Result<Landing, ChainError>> {
         self.inside.chain.status_of(id, validity)
+    }
+
+    fn fee_market(&self) -> BoxFuture<'_, Result<Option<FeeMarket>, ChainError>> {
+        self.inside.chain.fee_market()
+    }
+
+    fn cancellation_gas(&self, from: Account) -> BoxFuture<'_, Result<u64, ChainError>> {
+        self.inside.chain.cancellation_gas(from)
+    }
+
+    fn account_nonce(&self, account: Account) -> BoxFuture<'_, Result<Option<u64>, ChainError>> {
+        self.inside.chain.account_nonce(account)
     }
 
     fn balance(&self, account: Account) -> BoxFuture<'_, Result<Amount, ChainError>> {

@@ -6,7 +6,7 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::digest::Digest;
 use waiaas_shared::effect::Effect;
-use waiaas_shared::event::Spend;
+use waiaas_shared::event::{Spend, Variant};
 use waiaas_shared::ids::{SessionId, TransactionId, WalletId};
 use waiaas_shared::intent::{Intent, Wait};
 use waiaas_shared::policy::evaluate::Tier;
@@ -97,6 +97,33 @@ pub struct Waiting {
 }
 
 impl Payment {
+    /// Whether it does nothing but use its nonce up: a payment moves something.
+    #[must_use]
+    pub fn is_cancellation(&self) -> bool {
+        matches!(self.facts.chain, ChainId::Evm(_))
+            && self.facts.replaces.is_some()
+            && self.facts.amount == Amount::ZERO
+    }
+
+    /// Whether it has left and something holds it up.
+    #[must_use]
+    pub fn is_stuck(&self) -> bool {
+        self.progress.status == Status::Submitted && self.progress.detail.is_some()
+    }
+
+    /// One more transaction for an issued nonce, as its event tells it.
+    #[must_use]
+    pub fn of_variant(
+        spend: &Spend,
+        variant: &Variant,
+        sequence: u64,
+        at: WallTime,
+    ) -> Option<Self> {
+        let mut payment = Self::of_spend(spend, sequence, at)?;
+        payment.facts.replaces = Some(variant.of);
+        Some(payment)
+    }
+
     /// A payment that waits, as the signer tells at these clocks.
     #[must_use]
     pub fn of_intent(intent: &Intent, sequence: u64, at: Clocks) -> Self {

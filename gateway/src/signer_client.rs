@@ -18,6 +18,7 @@ use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::ids::{SessionId, TransactionId, WalletId};
 use waiaas_shared::intent::IntentView;
 use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::transaction::EvmFees;
 use waiaas_shared::view::{SessionView, WalletView};
 
 /// Time for one call, connecting included.
@@ -107,6 +108,18 @@ pub trait SignerPort: Send + Sync + fmt::Debug {
     fn release(&self, transaction: TransactionId, unsigned: Vec<u8>) -> Answer<SignedPayment>;
     /// End a waiting payment.
     fn cancel_intent(&self, transaction: TransactionId) -> Answer<u64>;
+    /// Sign the nonce of an EVM payment once more, with fresh bytes of the same effect.
+    fn replace_transaction(
+        &self,
+        transaction: TransactionId,
+        unsigned: Vec<u8>,
+    ) -> Answer<SignedPayment>;
+    /// Cancel an EVM payment on its nonce.
+    fn cancel_transaction(
+        &self,
+        transaction: TransactionId,
+        fees: EvmFees,
+    ) -> Answer<SignedPayment>;
     /// The bytes of a committed payment once more.
     fn signed_transaction(&self, transaction: TransactionId) -> Answer<SignedPayment>;
     /// Pause a wallet, or everything.
@@ -220,6 +233,24 @@ impl SignerPort for SocketSigner {
 
     fn cancel_intent(&self, transaction: TransactionId) -> Answer<u64> {
         self.call(move |client| async move { client.cancel_intent(transaction).await })
+    }
+
+    fn replace_transaction(
+        &self,
+        transaction: TransactionId,
+        unsigned: Vec<u8>,
+    ) -> Answer<SignedPayment> {
+        self.call(
+            move |client| async move { client.replace_transaction(transaction, &unsigned).await },
+        )
+    }
+
+    fn cancel_transaction(
+        &self,
+        transaction: TransactionId,
+        fees: EvmFees,
+    ) -> Answer<SignedPayment> {
+        self.call(move |client| async move { client.cancel_transaction(transaction, fees).await })
     }
 
     fn signed_transaction(&self, transaction: TransactionId) -> Answer<SignedPayment> {

@@ -37,13 +37,13 @@ use waiaas_shared::request::TransferRequest;
 use waiaas_shared::request_signature::{self, Parameters, SignedRequest, sign_request};
 use waiaas_shared::session::{Credential, SessionGrant, SessionLimit, SessionUsage};
 use waiaas_shared::time::{Clocks, RunTime, WallTime};
-use waiaas_shared::transaction::decode;
+use waiaas_shared::transaction::{EvmFees, decode};
 use waiaas_shared::view::{SessionState, SessionView, WalletView};
 
 use crate::app::{App, Parts};
 use crate::chain::tracker::Pace;
 use crate::chain::{
-    ChainError, ChainTransactionId, Health, Landing, Prepared, RpcError, Sent, Validity,
+    ChainError, ChainTransactionId, FeeMarket, Health, Landing, Prepared, RpcError, Sent, Validity,
 };
 use crate::chain_port::ChainPort;
 use crate::clock::Clock;
@@ -375,6 +375,7 @@ impl Inside {
             request_nonce: None,
             submit: body.submit,
             from: None,
+            fee_ceiling: None,
             replaces: body.replaces.map(|transaction| Replaces {
                 transaction,
                 tries: 1,
@@ -583,6 +584,19 @@ impl SignerPort for FakeSigner {
         answer
     }
 
+    // Every payment here is on a Solana chain.
+    fn replace_transaction(&self, _: TransactionId, _: Vec<u8>) -> Answer<SignedPayment> {
+        self.answer("replace_transaction", |_| {
+            Err(Code::VariantUnsupported.into())
+        })
+    }
+
+    fn cancel_transaction(&self, _: TransactionId, _: EvmFees) -> Answer<SignedPayment> {
+        self.answer("cancel_transaction", |_| {
+            Err(Code::VariantUnsupported.into())
+        })
+    }
+
     fn signed_transaction(&self, transaction: TransactionId) -> Answer<SignedPayment> {
         self.answer("signed_transaction", |inside| {
             if let Mood::Denies(denial) = &inside.mood {
@@ -783,6 +797,18 @@ impl ChainPort for FakeChain {
             _ => Landing::Unknown,
         };
         self.answer(Ok(landing))
+    }
+
+    fn fee_market(&self) -> BoxFuture<'_, Result<Option<FeeMarket>, ChainError>> {
+        self.answer(Ok(None))
+    }
+
+    fn cancellation_gas(&self, _: Account) -> BoxFuture<'_, Result<u64, ChainError>> {
+        self.answer(Err(ChainError::FamilyMismatch))
+    }
+
+    fn account_nonce(&self, _: Account) -> BoxFuture<'_, Result<Option<u64>, ChainError>> {
+        self.answer(Ok(None))
     }
 
     fn balance(&self, _: Account) -> BoxFuture<'_, Result<Amount, ChainError>> {

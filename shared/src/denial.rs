@@ -217,6 +217,12 @@ codes! {
     ReplacesCredited = 233, "replaces_credited", Stop, "The owner credited the payment that `replaces` names as one that never took place: ask again without `replaces`.";
     ReplacesEvm = 234, "replaces_evm", Stop, "An EVM signature never expires and a second nonce would pay twice: ask again with the first idempotency key and send the same bytes.";
     PaymentReplaced = 235, "payment_replaced", Stop, "A later payment replaced this one: its bytes are not given again.";
+    // One more transaction for an issued nonce.
+    VariantUnsupported = 236, "variant_unsupported", Stop, "Only a payment that was signed for a session on an EVM chain can be sped up or cancelled on its nonce.";
+    VariantNonceUsed = 237, "variant_nonce_used", Stop, "The payment's nonce is used up: the owner attested a later one, or an owner's withdrawal took it.";
+    VariantFee = 238, "variant_fee", Stop, "Both fees per gas must be at least a tenth above those of the newest transaction of this nonce, and the worst-case fee of a payment above its own.";
+    VariantTooMany = 239, "variant_too_many", Stop, "This nonce was signed as often as it may be.";
+    VariantCancelled = 240, "variant_cancelled", Stop, "This nonce was cancelled: it is cancelled again with a higher fee, and never paid with again.";
 }
 
 impl fmt::Display for Code {

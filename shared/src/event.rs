@@ -10,7 +10,7 @@ use crate::agent::AgentStage;
 use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId, ChainId};
 use crate::denial::Code;
-use crate::digest::Digest;
+use crate::digest::{Digest, Domain, hash};
 use crate::effect::Effect;
 use crate::ids::{AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
 use crate::intent::{Intent, IntentEnd};
@@ -606,6 +606,17 @@ pub enum EventBody {
         #[n(1)]
         sessions: Vec<SessionId>,
     },
+    /// A nonce that was issued before was signed once more: the same payment with a higher fee, or a
+    /// cancellation. One of its transactions lands at most, so they are charged as one.
+    #[n(47)]
+    SpendReplaced {
+        /// The new transaction, a payment of its own. What it charges replaces what is taken back.
+        #[n(0)]
+        spend: Spend,
+        /// Where it stands among the transactions of its nonce.
+        #[n(1)]
+        variant: Variant,
+    },
     /// A session signs nothing, and what waits under it is not released, until an owner resumes it.
     #[n(35)]
     SessionSuspended {
@@ -733,6 +744,9 @@ pub struct Spend {
     /// What it had gone through, if it waited: its bytes are given again only where that still suffices.
     #[n(17)]
     pub waited: Option<Waited>,
+    /// The fee up to which it was agreed, of a payment that waited.
+    #[n(18)]
+    pub fee_ceiling: Option<Amount>,
 }
 
 /// What a payment that waited had gone through when it was signed.
@@ -744,6 +758,42 @@ pub struct Waited {
     /// The owners who had approved it, of whom each was one still.
     #[n(1)]
     pub approved: Vec<OwnerId>,
+}
+
+/// One more transaction for a nonce that the signer issued before (invariant 6).
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Variant {
+    /// The newest transaction of the nonce before: its bytes are not given again.
+    #[n(0)]
+    pub of: TransactionId,
+    /// The payment for which the nonce was issued.
+    #[n(1)]
+    pub first: TransactionId,
+    /// How many there were before, the payment included.
+    #[n(2)]
+    pub number: u32,
+    /// It does nothing but use the nonce up: a transfer of nothing to the wallet itself.
+    #[n(3)]
+    pub cancels: bool,
+    /// When the one before was charged, on the budget clock.
+    #[n(4)]
+    pub charged_at: BudgetTime,
+    /// What is taken back of that charge, sorted by asset.
+    #[n(5)]
+    pub taken: Vec<Charge>,
+    /// What stays of it, sorted by asset: the old bytes may still land.
+    #[n(6)]
+    pub kept: Vec<Charge>,
+}
+
+impl Variant {
+    /// What stands for an idempotency key with whatever takes the place of a transaction on its nonce: one
+    /// thing ever does.
+    #[must_use]
+    pub fn key(of: TransactionId) -> Digest {
+        hash(Domain::Idempotency, &[b"variant", of.as_bytes(), &[]])
+    }
 }
 
 /// An earlier payment of the same effect whose end nobody saw. It may still land: both are charged

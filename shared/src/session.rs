@@ -160,6 +160,11 @@ impl SessionGrant {
         if usage.count >= self.count {
             violations.push(Violation::of(Code::SessionCount));
         }
+        self.limited(charges, usage, &mut violations);
+        violations
+    }
+
+    fn limited(&self, charges: &Charges, usage: &SessionUsage, violations: &mut Vec<Violation>) {
         for (asset, charge) in charges {
             let Some(limit) = self.limit(*asset) else {
                 violations.push(Violation {
@@ -185,6 +190,14 @@ impl SessionGrant {
                 violations.push(Violation::limit(Code::SessionTotal, *asset, *charge, left));
             }
         }
+    }
+
+    /// Every limit on amounts that the fee of a cancelled nonce breaks; empty if none. What else the
+    /// session may do, and whether it still lives, is nothing to a transaction that pays nobody.
+    #[must_use]
+    pub fn fee_violations(&self, charges: &Charges, usage: &SessionUsage) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        self.limited(charges, usage, &mut violations);
         violations
     }
 
@@ -223,6 +236,18 @@ impl SessionUsage {
     /// Takes one transaction out again: only for judging its replay, on a copy.
     pub fn uncharge(&mut self, charges: &Charges) {
         self.count = self.count.saturating_sub(1);
+        self.take(charges);
+    }
+
+    /// One more transaction for an issued nonce: `taken` back of the one before, the new one charged; of
+    /// them all one lands, so they count as one.
+    pub fn vary(&mut self, taken: &Charges, charges: &Charges) {
+        self.take(taken);
+        self.add(charges);
+    }
+
+    /// Takes amounts out, and no transaction.
+    pub fn take(&mut self, charges: &Charges) {
         for (asset, charge) in charges {
             if let Some(spent) = self.spent.get_mut(asset) {
                 *spent = spent.remaining_after(*charge);
@@ -230,12 +255,16 @@ impl SessionUsage {
         }
     }
 
-    /// Counts one transaction.
-    pub fn charge(&mut self, charges: &Charges) {
-        self.count = self.count.saturating_add(1);
+    fn add(&mut self, charges: &Charges) {
         for (asset, charge) in charges {
             let spent = self.spent.entry(*asset).or_default();
             *spent = spent.checked_add(*charge).unwrap_or(Amount::MAX);
         }
+    }
+
+    /// Counts one transaction.
+    pub fn charge(&mut self, charges: &Charges) {
+        self.count = self.count.saturating_add(1);
+        self.add(charges);
     }
 }

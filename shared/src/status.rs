@@ -43,7 +43,8 @@ pub enum Status {
     /// reported an error as deep as a confirmation.
     #[n(5)]
     Failed,
-    /// Stopped by a person or by the kill switch before anything left.
+    /// Stopped by a person or by the kill switch before anything left, or another transaction of its nonce
+    /// has landed.
     #[n(6)]
     Cancelled,
     /// Its time ran out: a wait or an approval that lapsed, or signed bytes that the chain can no
@@ -74,7 +75,8 @@ impl Status {
 
     /// The arrows out of this status: the one table.
     ///
-    /// SUBMITTED has no arrow to CANCELLED: what has left cannot be called back by saying so.
+    /// SUBMITTED becomes CANCELLED only once another transaction of its nonce has landed: what has left
+    /// cannot be called back by saying so.
     /// EXECUTING has none to CONFIRMED: who finds an unsent payment on the chain records first that
     /// it left. A status that ends a life has no arrows.
     #[must_use]
@@ -99,7 +101,12 @@ impl Status {
                 Self::Cancelled,
                 Self::Expired,
             ],
-            Self::Submitted => &[Self::Confirmed, Self::Failed, Self::Expired],
+            Self::Submitted => &[
+                Self::Confirmed,
+                Self::Failed,
+                Self::Cancelled,
+                Self::Expired,
+            ],
             Self::Confirmed | Self::Failed | Self::Cancelled | Self::Expired => &[],
         }
     }
@@ -209,7 +216,7 @@ mod tests {
         submitted_submitted: Submitted => Submitted = false;
         submitted_confirmed: Submitted => Confirmed = true;
         submitted_failed: Submitted => Failed = true;
-        submitted_cancelled: Submitted => Cancelled = false;
+        submitted_cancelled: Submitted => Cancelled = true;
         submitted_expired: Submitted => Expired = true;
 
         confirmed_pending: Confirmed => Pending = false;

@@ -4,12 +4,16 @@
 //! may do what the bytes say: that is policy. Called by the signer (authority), by the gateway (early
 //! refusal) and by the command line.
 
+mod cancellation;
+
 use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::ChainId;
 use crate::effect::Effect;
 use crate::evm::{self, EvmError, UnsignedTransaction};
 use crate::solana::{self, SolanaError};
+
+pub use cancellation::{EvmFees, cancellation, read_cancellation};
 
 /// Why bytes are not a transaction that this wallet could sign. Whose fault: the peer's that sent
 /// them. Each code is stable and has a vector in `tests/vectors`.
@@ -42,8 +46,8 @@ impl DecodeError {
     }
 }
 
-/// A transaction that was understood to the last byte. Only [`decode`] makes one, so holding one
-/// means: the effects describe everything these bytes can do with the wallet's signature.
+/// A transaction that was understood to the last byte. Only [`decode`] and [`cancellation`] make one, so
+/// holding one means: the effects describe everything these bytes can do with the wallet's signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodedTransaction {
     chain: ChainId,

@@ -36,7 +36,7 @@ KINDS = {
     26: "owner_change_effective", 27: "owner_change_voided", 28: "owner_suspended", 29: "suspension_lifted",
     30: "credited", 31: "guardian_stopped", 32: "retired", 33: "snapshot_taken", 34: "head_missed",
     40: "session_renewed", 41: "wallet_closed", 42: "wallet_rotated", 43: "agent_registered", 44: "agent_activated",
-    45: "agent_stopped", 46: "agent_terminated",
+    45: "agent_stopped", 46: "agent_terminated", 47: "spend_replaced",
     35: "session_suspended", 36: "session_resumed", 37: "alarm_raised", 38: "owner_alive", 39: "denial_noted",
 }
 

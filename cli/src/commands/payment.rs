@@ -1,8 +1,12 @@
-//! `waiaas payment`: payments that wait, as the owner sees them: list, approve, reject, cancel. Wholly over
-//! `admin.sock`: what is shown and signed comes from the signer, never from a gateway.
+//! `waiaas payment`: payments as the owner sees them: list what waits, approve, reject, cancel, and speed up
+//! what was signed. Wholly over `admin.sock`: what is shown and signed comes from the signer, never from a
+//! gateway.
+
+mod nonce;
 
 use serde_json::{Value, json};
-use waiaas_shared::denial::{Code, Violation};
+use waiaas_client::ClientError;
+use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::intent::{IntentView, Wait};
 use waiaas_shared::policy::document::PolicyDocument;
@@ -35,10 +39,20 @@ pub(crate) enum Command {
         #[command(flatten)]
         signing: SigningArgs,
     },
-    /// End a waiting payment for good, without a signature
+    /// End a waiting payment for good, without a signature; one that was signed on an EVM chain is cancelled
+    /// on its nonce
     Cancel {
         /// Which
         transaction: TransactionId,
+        #[command(flatten)]
+        args: nonce::Args,
+    },
+    /// Sign a payment on an EVM chain once more with a higher fee, on the same nonce: one of them lands
+    SpeedUp {
+        /// Which, or any later transaction of its nonce
+        transaction: TransactionId,
+        #[command(flatten)]
+        args: nonce::Args,
     },
 }
 
@@ -60,17 +74,26 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
             let words = format!("Rejected: {transaction} will not be paid.");
             app.output.data(words, &ended(transaction, sequence))
         }
-        Command::Cancel { transaction } => {
+        Command::SpeedUp { transaction, args } => nonce::speed_up(app, transaction, &args).await,
+        Command::Cancel { transaction, args } => {
             // It only stops something, so it asks nothing of the log first.
-            let sequence = reach(app)
-                .await?
-                .cancel_intent(transaction)
-                .await
-                .map_err(failed("NOT cancelled"))?;
+            let cancelled = reach(app).await?.cancel_intent(transaction).await;
+            let sequence = match cancelled {
+                // Nothing of this name waits: it may have been signed.
+                Err(ClientError::Denied(denial)) if is_unknown(&denial) => {
+                    return nonce::cancel(app, transaction, &args).await;
+                }
+                other => other.map_err(failed("NOT cancelled"))?,
+            };
             let words = format!("Cancelled: {transaction} will not be paid.");
             app.output.data(words, &ended(transaction, sequence))
         }
     }
+}
+
+fn is_unknown(denial: &Denial) -> bool {
+    let mut broken = denial.violations().iter();
+    broken.any(|broken| broken.code == Code::IntentUnknown)
 }
 
 fn ended(transaction: TransactionId, sequence: u64) -> Value {

@@ -42,8 +42,15 @@ pub(crate) enum Command {
         #[command(flatten)]
         agent: AgentArgs,
     },
-    /// Cancel a payment of this session that waits
+    /// Cancel a payment of this session that waits, or that is under way on an EVM chain
     Cancel {
+        /// Which
+        transaction: TransactionId,
+        #[command(flatten)]
+        agent: AgentArgs,
+    },
+    /// Sign a payment of this session on an EVM chain once more with a higher fee
+    SpeedUp {
         /// Which
         transaction: TransactionId,
         #[command(flatten)]
@@ -146,20 +153,31 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
             app.output.data(payment_words(&found), &found)?;
             ended_well(&found)
         }
-        Command::Cancel { transaction, agent } => {
-            let agent = agent.agent(&app.config.gateway_url)?;
-            let token = agent.token().await?;
-            let post = Post {
-                path: &format!("/v1/transactions/{transaction}/cancel"),
-                query: "?",
-                body: b"{}",
-                idempotency_key: &random_name()?,
-                patience: PATIENCE,
-            };
-            let cancelled = agent.post(&token, &post).await?;
-            app.output.data(payment_words(&cancelled), &cancelled)
+        Command::Cancel { transaction, agent } => change(app, transaction, &agent, "cancel").await,
+        Command::SpeedUp { transaction, agent } => {
+            change(app, transaction, &agent, "speed-up").await
         }
     }
+}
+
+/// Asks the gateway for something about a payment of this session.
+async fn change(
+    app: &App,
+    transaction: TransactionId,
+    agent: &AgentArgs,
+    what: &str,
+) -> Result<(), Failure> {
+    let agent = agent.agent(&app.config.gateway_url)?;
+    let token = agent.token().await?;
+    let post = Post {
+        path: &format!("/v1/transactions/{transaction}/{what}"),
+        query: "?",
+        body: b"{}",
+        idempotency_key: &random_name()?,
+        patience: PATIENCE,
+    };
+    let payment = agent.post(&token, &post).await?;
+    app.output.data(payment_words(&payment), &payment)
 }
 
 async fn send(app: &App, args: SendArgs) -> Result<(), Failure> {

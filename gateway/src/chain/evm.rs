@@ -11,6 +11,7 @@ use waiaas_shared::evm::{MAX_GAS_LIMIT, MIN_GAS_LIMIT};
 use waiaas_shared::transaction::{DecodeError, DecodedTransaction, decode};
 
 use super::config::{ChainConfig, Depth};
+use super::fee_market::FeeMarket;
 use super::quantity::{Hash, Quantity};
 use super::rpc::{Rpc, RpcSetupError};
 use super::rpc_error::{ChainText, Lie, RpcError};
@@ -99,7 +100,19 @@ impl Evm {
         padded_gas(estimate.value())
     }
 
-    async fn fee_market(&self) -> Result<FeeMarket, ChainError> {
+    /// What a transfer of nothing to itself takes: more than the least only where a rollup adds gas for its
+    /// data.
+    pub(super) async fn cancellation_gas(&self, from: EvmAddress) -> Result<u64, ChainError> {
+        match self.gas_limit(from, from, Amount::ZERO).await {
+            // A node that cannot tell must not keep a nonce open.
+            Err(ChainError::WouldFail { .. } | ChainError::GasAboveLimit { .. }) => {
+                Ok(MIN_GAS_LIMIT)
+            }
+            other => other,
+        }
+    }
+
+    pub(super) async fn fee_market(&self) -> Result<FeeMarket, ChainError> {
         let params = json!([format!("{FEE_HISTORY_BLOCKS:#x}"), "latest", [50]]);
         let (base, usual_tip) = self
             .rpc
@@ -310,42 +323,6 @@ fn padded_gas(estimate: u128) -> Result<u64, ChainError> {
         })
 }
 
-/// What the next block costs, in wei per gas, if the nodes say the truth.
-#[derive(Debug, Clone, Copy)]
-struct FeeMarket {
-    base: u128,
-    tip: u128,
-}
-
-/// The fee settings of one transaction, in wei per gas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Fees {
-    max_fee: u128,
-    tip: u128,
-}
-
-impl FeeMarket {
-    /// Room for the base fee to double, as far as the ceiling (wei for the whole transaction) goes;
-    /// at least room for one full block's rise, an eighth.
-    fn fees(self, gas_limit: u64, ceiling: Amount) -> Result<Fees, ChainError> {
-        let gas = u128::from(gas_limit.max(1));
-        let affordable = ceiling.base_units().checked_div(gas).unwrap_or(0);
-        let least = self.base.saturating_add(self.base.div_ceil(8));
-        let Some(left) = affordable.checked_sub(least) else {
-            return Err(ChainError::FeeAboveCeiling {
-                needed: Amount::from_base_units(least.saturating_mul(gas)),
-                ceiling,
-            });
-        };
-        let tip = self.tip.min(left);
-        let wished = self.base.saturating_mul(2).saturating_add(tip);
-        Ok(Fees {
-            max_fee: wished.min(affordable),
-            tip,
-        })
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct FeeHistory {
@@ -411,6 +388,7 @@ struct PooledTransaction {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fee_market::Fees;
     use super::*;
 
     const GWEI: u128 = 1_000_000_000;

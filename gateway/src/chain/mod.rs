@@ -7,6 +7,7 @@
 
 mod config;
 mod evm;
+mod fee_market;
 mod quantity;
 mod rpc;
 mod rpc_error;
@@ -33,6 +34,7 @@ pub use rpc::RpcSetupError;
 pub use rpc_error::{ChainText, Lie, RpcError};
 
 use evm::Evm;
+pub use fee_market::FeeMarket;
 use solana::Solana;
 
 /// Why the chain part of a request cannot be done.
@@ -327,6 +329,28 @@ impl Chain {
                 solana.status_of(id, validity).await
             }
             (Self::Evm(evm), ChainTransactionId::Evm(hash)) => evm.status_of(id, hash).await,
+            _ => Err(ChainError::FamilyMismatch),
+        }
+    }
+
+    /// What the next block of an EVM chain costs, if a node says the truth; nothing on Solana.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn fee_market(&self) -> Result<Option<FeeMarket>, ChainError> {
+        match self {
+            Self::Solana(_) => Ok(None),
+            Self::Evm(evm) => evm.fee_market().await.map(Some),
+        }
+    }
+
+    /// Gas for the transaction that uses a nonce up on an EVM chain.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn cancellation_gas(&self, from: Account) -> Result<u64, ChainError> {
+        match (self, from) {
+            (Self::Evm(evm), Account::Evm(from)) => evm.cancellation_gas(from).await,
             _ => Err(ChainError::FamilyMismatch),
         }
     }

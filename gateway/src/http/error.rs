@@ -87,6 +87,7 @@ gateway_codes! {
     WouldFail = "would_fail", UNPROCESSABLE_ENTITY, Stop, "The chain would refuse the transaction: nothing was signed.";
     InsufficientFunds = "insufficient_funds", UNPROCESSABLE_ENTITY, PayLess, "The wallet does not hold the amount and the worst-case fee.";
     NotWaiting = "not_waiting", CONFLICT, Stop, "The payment does not wait: it was signed, or has ended.";
+    NotUnderWay = "not_under_way", CONFLICT, Stop, "The payment is not under way on an EVM chain: only such a payment is sped up.";
     ReplacesNotEnded = "replaces_not_ended", CONFLICT, Stop, "The payment that `replaces` names has not ended unseen: it is under way, waits, or is on the chain.";
     AccountMismatch = "account_mismatch", UNPROCESSABLE_ENTITY, Stop, "The transaction cannot be built from these accounts and this amount.";
     Storage = "gateway_storage", INSUFFICIENT_STORAGE, Wait, "The gateway's disk is full or fails.";
@@ -126,7 +127,12 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::SessionRenewalEarly
         | Code::ReplacesTaken
         | Code::ReplacesCredited
-        | Code::PaymentReplaced => StatusCode::CONFLICT,
+        | Code::PaymentReplaced
+        | Code::VariantUnsupported
+        | Code::VariantNonceUsed
+        | Code::VariantFee
+        | Code::VariantTooMany
+        | Code::VariantCancelled => StatusCode::CONFLICT,
         Code::IntentTooMany => StatusCode::TOO_MANY_REQUESTS,
         Code::RequestSignatureMissing
         | Code::RequestSignatureInvalid
@@ -522,8 +528,9 @@ const fn gateway_hint(code: GatewayCode) -> &'static str {
         }
         GatewayCode::InsufficientFunds => "Pay less, or fund the wallet.",
         GatewayCode::NotWaiting => {
-            "What was signed cannot be cancelled: GET the transaction to see what becomes of it."
+            "What was signed cannot be cancelled, except on an EVM chain while it is under way: GET the transaction to see what becomes of it."
         }
+        GatewayCode::NotUnderWay => "GET the transaction to see where it stands.",
         GatewayCode::ReplacesNotEnded => {
             "GET that payment: replace it once it is EXPIRED; one that is CONFIRMED has been made."
         }

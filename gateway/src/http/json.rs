@@ -52,13 +52,20 @@ pub(super) struct TransactionView {
     /// The nonce that the signer issued, on an EVM chain.
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<u64>,
-    /// The earlier payment that it replaces: both were charged, for both may land.
+    /// The earlier payment that it replaces. On Solana both were charged, for both may land; on an EVM chain
+    /// they have the same nonce, of which one lands.
     #[serde(skip_serializing_if = "Option::is_none")]
     replaces: Option<String>,
     /// The payment that takes its place: its bytes are not given again.
     #[serde(skip_serializing_if = "Option::is_none")]
     replaced_by: Option<String>,
-    /// Why it ended as it did, or is not signed yet.
+    /// Whether it does nothing but use up the nonce of the payment that it replaces.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cancels: bool,
+    /// Whether it was sent a while ago and no block has taken it; `detail` says why, as a node tells.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stuck: bool,
+    /// Why it ended as it did, is not signed yet, or is stuck.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     /// When it was charged; while it waits, when it was accepted (RFC 3339).
@@ -70,7 +77,8 @@ pub(super) struct TransactionView {
 }
 
 impl From<&Payment> for TransactionView {
-    fn from(Payment { facts, progress }: &Payment) -> Self {
+    fn from(payment: &Payment) -> Self {
+        let Payment { facts, progress } = payment;
         let waiting = progress
             .waiting
             .filter(|_| progress.status == Status::Queued);
@@ -96,6 +104,8 @@ impl From<&Payment> for TransactionView {
             nonce: facts.nonce,
             replaces: facts.replaces.map(|earlier| earlier.to_string()),
             replaced_by: progress.replaced_by.map(|later| later.to_string()),
+            cancels: payment.is_cancellation(),
+            stuck: payment.is_stuck(),
             detail: progress.detail.as_ref().map(ChainText::to_string),
             created_at: rfc3339(facts.created),
             updated_at: rfc3339(progress.updated),

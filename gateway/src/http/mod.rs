@@ -51,6 +51,10 @@ pub fn router(app: Arc<App>) -> Router {
             "/v1/transactions/{transaction}/cancel",
             post(transactions::cancel),
         )
+        .route(
+            "/v1/transactions/{transaction}/speed-up",
+            post(transactions::speed_up),
+        )
         .route("/v1/session", get(sessions::show))
         .route("/v1/session/token", post(sessions::token))
         .route("/v1/session/renew", post(sessions::renew))

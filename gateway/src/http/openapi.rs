@@ -60,6 +60,7 @@ pub(super) struct TransferBody {
         transactions::list,
         transactions::show,
         transactions::cancel,
+        transactions::speed_up,
         sessions::show,
         sessions::token,
         sessions::renew,

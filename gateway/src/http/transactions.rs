@@ -1,4 +1,4 @@
-//! Payments over REST: make one, judge one without making it, read one's own, cancel one that waits.
+//! Payments over REST: make one, judge one without making it, read one's own, speed one up, cancel one.
 //! Another session's payment does not exist here.
 
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::app::App;
 use crate::database::Durability;
 use crate::payment::Payment;
 use crate::pipeline::validate::{idempotency_key, validate};
-use crate::pipeline::{Asked, Paid, Refusal, confirm, evaluate, find, pay, sign};
+use crate::pipeline::{Asked, Paid, Refusal, confirm, evaluate, find, pay, sign, vary};
 use crate::projection::store;
 use crate::signer_client::SignerError;
 use crate::views::KnownSession;
@@ -306,12 +306,56 @@ pub(super) async fn show(
     Ok(Json(TransactionView::from(&payment)))
 }
 
-/// Cancel a payment of this session that waits. It is final.
+/// Speed up a payment of this session on an EVM chain: signed once more with a higher fee, on the same
+/// nonce, and sent. Needs no new approval; of all transactions of the nonce one lands. One that was
+/// cancelled is cancelled again with a higher fee.
+#[utoipa::path(
+    post, path = "/v1/transactions/{transaction}/speed-up", tag = "transactions",
+    params(("transaction" = String, Path, description = "The payment's identifier, or that of any transaction of its nonce")),
+    responses(
+        (status = 201, description = "The new transaction of the nonce", body = Made),
+        (status = "default", description = "Refused", body = ProblemBody, content_type = "application/problem+json")),
+    security(("session_token" = []), ("session_token" = [], "agent_signature" = []))
+)]
+pub(super) async fn speed_up(
+    State(app): State<Arc<App>>,
+    path: Result<Path<String>, PathRejection>,
+    signed: SignedSession,
+) -> Result<Response, Problem> {
+    nothing(&signed.request)?;
+    let payment = own(&app, &signed.session, path).await?;
+    once(&app, &signed).await?;
+    if !vary::is_open(&payment) {
+        return Err(Problem::of(GatewayCode::NotUnderWay)
+            .with_detail(format!("The payment is {}.", payment.progress.status)));
+    }
+    let Paid {
+        payment,
+        raw,
+        replay,
+    } = vary::speed_up(&app, payment).await?;
+    let location = format!("/v1/transactions/{}", payment.facts.id);
+    let made = Made {
+        transaction: TransactionView::from(&payment),
+        replay,
+        signed_transaction: raw.map(|raw| BASE64.encode(raw)),
+    };
+    Ok((
+        StatusCode::CREATED,
+        [(header::LOCATION, location)],
+        Json(made),
+    )
+        .into_response())
+}
+
+/// Cancel a payment of this session. One that waits ends for good. One that is under way on an EVM chain
+/// is cancelled on its nonce: it may still land until the cancellation has.
 #[utoipa::path(
     post, path = "/v1/transactions/{transaction}/cancel", tag = "transactions",
     params(("transaction" = String, Path, description = "The payment's identifier")),
     responses(
         (status = 200, description = "Cancelled, now or before", body = TransactionView),
+        (status = 202, description = "Under way: the cancellation of its nonce was sent, which `replaced_by` names", body = TransactionView),
         (status = "default", description = "Refused", body = ProblemBody, content_type = "application/problem+json")),
     security(("session_token" = []), ("session_token" = [], "agent_signature" = []))
 )]
@@ -319,7 +363,7 @@ pub(super) async fn cancel(
     State(app): State<Arc<App>>,
     path: Result<Path<String>, PathRejection>,
     signed: SignedSession,
-) -> Result<Json<TransactionView>, Problem> {
+) -> Result<(StatusCode, Json<TransactionView>), Problem> {
     nothing(&signed.request)?;
     let mut payment = own(&app, &signed.session, path).await?;
     once(&app, &signed).await?;
@@ -337,8 +381,15 @@ pub(super) async fn cancel(
             .await?
             .ok_or(Code::TransactionUnknown)?;
     }
+    if vary::is_open(&payment) {
+        let id = payment.facts.id;
+        vary::cancel(&app, payment).await?;
+        let payment = find(&app, id).await?.ok_or(Code::TransactionUnknown)?;
+        let view = Json(TransactionView::from(&payment));
+        return Ok((StatusCode::ACCEPTED, view));
+    }
     match payment.progress.status {
-        Status::Cancelled => Ok(Json(TransactionView::from(&payment))),
+        Status::Cancelled => Ok((StatusCode::OK, Json(TransactionView::from(&payment)))),
         status => {
             Err(Problem::of(GatewayCode::NotWaiting)
                 .with_detail(format!("The payment is {status}.")))

@@ -3,6 +3,7 @@
 //! any point each payment is found again, either there or in the signer's log, and gets its bytes once
 //! more from the signer. The same bytes may be sent any number of times; a life ends on evidence only.
 
+mod family;
 mod recover;
 mod tracker;
 
@@ -255,9 +256,19 @@ async fn follow(
     }
     let mut signer = app.tracker.signer_changes();
     let mut withheld = RETRY_FIRST;
+    let mut stuck = family::Stuck::default();
     loop {
+        if family::has_ended(app, &payment).await {
+            return ControlFlow::Break(());
+        }
         let landing = look(app, chain, &name, &validity).await;
         let now = age.saturating_add(started.elapsed());
+        if landing
+            .as_ref()
+            .is_some_and(|landing| landing.final_status().is_none())
+        {
+            stuck.look(app, chain, &payment, now).await;
+        }
         let pause = match next_step(&pace, &watch, landing.as_ref(), now) {
             Step::Done(status) => {
                 if finish(app, &mut payment, status, landing).await.is_ok() {
@@ -331,6 +342,7 @@ async fn finish(
         advance(app, payment, Status::Submitted, Change::default()).await?;
     }
     advance(app, payment, status, change).await?;
+    family::landed(app, payment).await?;
     tracing::info!(transaction = %payment.facts.id, %status, "settled");
     Ok(())
 }

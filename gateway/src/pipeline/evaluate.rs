@@ -136,7 +136,7 @@ async fn complete(app: &App, asked: &Asked, nominal: Option<Vec<u8>>, known: Den
     }
 }
 
-fn fee_ceiling(documents: &[PolicyDocument], chain: ChainId) -> Amount {
+pub(super) fn fee_ceiling(documents: &[PolicyDocument], chain: ChainId) -> Amount {
     let native = chain.native_asset();
     let ceilings = documents.iter().map(|document| {
         document

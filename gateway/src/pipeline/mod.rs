@@ -8,6 +8,7 @@ pub mod evaluate;
 pub mod sign;
 pub mod tier;
 pub mod validate;
+pub mod vary;
 pub(crate) mod waiting;
 
 use std::sync::Arc;

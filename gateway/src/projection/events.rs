@@ -55,6 +55,11 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
                 let payment = Payment::of_spend(&spend, record.sequence, event.clocks.wall);
                 news.payments.extend(payment.map(Told::Charged));
             }
+            EventBody::SpendReplaced { spend, variant } => {
+                let at = event.clocks.wall;
+                let payment = Payment::of_variant(&spend, &variant, record.sequence, at);
+                news.payments.extend(payment.map(Told::Charged));
+            }
             EventBody::IntentOpened(intent) => {
                 let payment = Payment::of_intent(&intent, record.sequence, event.clocks);
                 news.payments.push(Told::Waits(payment));

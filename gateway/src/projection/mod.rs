@@ -283,6 +283,8 @@ pub fn channel() -> watch::Sender<FeedState> {
 }
 
 #[cfg(test)]
+mod family_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod waiting_tests;

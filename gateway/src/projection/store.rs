@@ -195,6 +195,37 @@ pub fn note(
     Ok(())
 }
 
+/// What holds a payment up that has left and that no block has taken, or nothing.
+pub fn note_stuck(
+    connection: &Connection,
+    id: TransactionId,
+    detail: Option<&ChainText>,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE payment SET detail = ?2 WHERE id = ?1 AND status = 'SUBMITTED'")?
+        .execute(params![id.to_string(), detail.map(ChainText::as_str)])?;
+    Ok(())
+}
+
+/// Every transaction of an EVM payment's nonce with where it stands, itself among them.
+pub fn family(
+    connection: &Connection,
+    id: TransactionId,
+) -> rusqlite::Result<Vec<(TransactionId, Status)>> {
+    connection
+        .prepare_cached(
+            "WITH RECURSIVE family(id) AS (
+                SELECT ?1
+                UNION SELECT later.id FROM family JOIN payment AS later ON later.replaces = family.id
+                    WHERE later.chain LIKE 'eip155:%'
+                UNION SELECT earlier.id FROM family JOIN payment AS own ON own.id = family.id
+                    JOIN payment AS earlier ON earlier.id = own.replaces WHERE own.chain LIKE 'eip155:%')
+             SELECT payment.id, payment.status FROM payment JOIN family ON payment.id = family.id",
+        )?
+        .query_map([id.to_string()], |row| Ok((parsed(row, 0)?, parsed(row, 1)?)))?
+        .collect()
+}
+
 /// What a change of status brings along.
 #[derive(Debug, Clone, Default)]
 pub struct Change {

@@ -227,6 +227,7 @@ impl Inside {
             request_nonce: None,
             submit: intent.submit,
             from: None,
+            fee_ceiling: Some(intent.fee_ceiling),
             replaces: intent.replaces,
             waited: None,
         })

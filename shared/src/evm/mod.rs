@@ -4,6 +4,7 @@
 //! by `transaction`; `build` by the gateway and the command line.
 
 pub mod build;
+pub(crate) mod cancel;
 mod eip1559;
 mod error;
 mod signature;

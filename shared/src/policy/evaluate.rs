@@ -244,6 +244,37 @@ pub fn evaluate(
     })
 }
 
+/// Judges a transaction that pays nobody and costs its fee: the cancellation of an issued nonce. Ceilings
+/// and limits on amounts bind it; what speaks of recipients, operations, hours, counts or tiers does not,
+/// for nothing is paid. Of `payment` the effects are the fee alone.
+///
+/// # Errors
+/// Every rule that the fee breaks; never an empty list. Nobody is asked about it.
+pub fn evaluate_fee(
+    document: &PolicyDocument,
+    payment: &Payment<'_>,
+    history: &dyn History,
+    now: Now,
+) -> Result<(), Vec<Violation>> {
+    let charges = charges(payment.effects).map_err(|code| vec![Violation::of(code)])?;
+    let case = rule::Case {
+        document,
+        payment,
+        history,
+        wallet: history.wallet(payment.wallet),
+        now,
+        charges,
+        received: BTreeMap::new(),
+    };
+    let mut findings = rule::Findings::default();
+    rule::judge_fee(&case, &mut findings);
+    if findings.violations.is_empty() {
+        Ok(())
+    } else {
+        Err(findings.violations)
+    }
+}
+
 /// What a document's limits leave of an asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Left {

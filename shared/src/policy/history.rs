@@ -2,6 +2,8 @@
 //! sums of pools and of everything are made from the wallets' own charges, so that joining or leaving
 //! a pool sheds nothing.
 
+mod variant;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};

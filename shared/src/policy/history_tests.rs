@@ -156,3 +156,68 @@ fn one_payment_is_left_out_everywhere() {
     assert_eq!(listed, [(wallet, of_wallet)]);
     assert!(without.wallet(WalletId::from_bytes([3; 16])).is_none());
 }
+
+/// A payment that is signed again for a higher fee moves whole; a cancellation moves a fee and no count.
+#[test]
+fn transactions_of_one_nonce_count_as_one() {
+    use super::super::windows::Window;
+    let payment = made(1);
+    let dearer = vec![
+        Effect::Transfer {
+            asset: asset(),
+            to: to(1),
+            amount: units(10),
+        },
+        Effect::Fee {
+            asset: asset(),
+            max: units(3),
+        },
+    ];
+    let dearer = Made {
+        charges: super::super::evaluate::charges(&dearer).expect("fits"),
+        effects: dearer,
+    };
+    let mut history = WalletHistory::default();
+    history.charge(&payment.at(0));
+    history.charge(&made(2).at(1));
+    let two = Charged {
+        at: dearer.at(2).at,
+        ..dearer.at(0)
+    };
+    history.vary(&payment.at(0), &two, true);
+    let now = two.at;
+    let spent = |history: &WalletHistory, window| {
+        let usage = history.asset(asset()).expect("charged");
+        (usage.spent(window, now), usage.count(window, now))
+    };
+    assert_eq!(spent(&history, Window::Day), (units(24), 2));
+    assert_eq!(history.outstanding(asset().chain()), units(24));
+    let first = history.recipient(asset(), account(1)).expect("paid");
+    assert_eq!(
+        (first.spent(Window::Day, now), first.count(Window::Day, now)),
+        (units(10), 1)
+    );
+    assert_eq!(history.payments().count(Window::Day, now), 2);
+    assert_eq!(history.last(), Some(now));
+    // A fee of 4, of which the payment's charge gives 4: nothing is added, and nobody is paid.
+    let fee = Charges::from([(asset(), units(4))]);
+    let taken = Charged {
+        charges: &fee,
+        ..two
+    };
+    let cancelled = Charged {
+        at: made(1).at(3).at,
+        charges: &fee,
+        ..two
+    };
+    history.vary(&taken, &cancelled, false);
+    assert_eq!(spent(&history, Window::Day), (units(24), 2));
+    assert_eq!(history.payments().count(Window::Day, now), 2);
+    assert_eq!(history.last(), Some(now));
+    // Three hours after the payment was signed again the hour sees the fee alone.
+    let later = made(1).at(5).at;
+    let usage = history.asset(asset()).expect("charged");
+    assert_eq!(usage.spent(Window::Hour, made(1).at(3).at), units(4 + 9));
+    assert_eq!(usage.spent(Window::Hour, later), units(0));
+    assert_eq!(usage.spent(Window::Day, later), units(24));
+}

@@ -122,7 +122,7 @@ impl Buckets {
         }
     }
 
-    fn charge(&mut self, window: Window, at: BudgetTime, amount: Amount) {
+    fn charge(&mut self, window: Window, at: BudgetTime, amount: Amount, times: u32) {
         let index = at.millis() / window.bucket();
         let kept_from = at.millis().saturating_sub(window.length().millis());
         if self.list.is_empty() {
@@ -147,29 +147,29 @@ impl Buckets {
                 self.total = sum.and(plus(self.total, amount));
                 newest.sum = sum.unwrap_or(Amount::MAX);
                 let before = newest.count;
-                newest.count = before.saturating_add(1);
+                newest.count = before.saturating_add(times);
                 self.count += u64::from(newest.count - before);
             }
             _ => {
                 self.total = plus(self.total, amount);
-                self.count = self.count.saturating_add(1);
+                self.count = self.count.saturating_add(times.into());
                 self.list.push_back(Bucket {
                     index,
                     sum: amount,
-                    count: 1,
+                    count: times,
                 });
             }
         }
     }
 
-    fn uncharge(&mut self, index: u64, amount: Amount) {
+    fn uncharge(&mut self, index: u64, amount: Amount, times: u32) {
         if let Some(bucket) = self.list.iter_mut().find(|bucket| bucket.index == index) {
             let taken = amount.min(bucket.sum);
             bucket.sum = bucket.sum.remaining_after(amount);
             self.total = minus(self.total, taken);
-            if let Some(less) = bucket.count.checked_sub(1) {
+            if let Some(less) = bucket.count.checked_sub(times) {
                 bucket.count = less;
-                self.count = self.count.saturating_sub(1);
+                self.count = self.count.saturating_sub(times.into());
             }
         }
     }
@@ -235,7 +235,14 @@ impl Usage {
     /// refuse, never free.
     pub fn charge(&mut self, at: BudgetTime, amount: Amount) {
         for (window, buckets) in Window::ALL.into_iter().zip(&mut self.windows) {
-            buckets.charge(window, at, amount);
+            buckets.charge(window, at, amount, 1);
+        }
+    }
+
+    /// Adds to what was charged without another charge.
+    pub fn add(&mut self, at: BudgetTime, amount: Amount) {
+        for (window, buckets) in Window::ALL.into_iter().zip(&mut self.windows) {
+            buckets.charge(window, at, amount, 0);
         }
     }
 
@@ -243,7 +250,14 @@ impl Usage {
     /// replay of a payment without its own earlier charge, on a copy.
     pub fn uncharge(&mut self, at: BudgetTime, amount: Amount) {
         for (window, buckets) in Window::ALL.into_iter().zip(&mut self.windows) {
-            buckets.uncharge(at.millis() / window.bucket(), amount);
+            buckets.uncharge(at.millis() / window.bucket(), amount, 1);
+        }
+    }
+
+    /// Takes a part of a charge made at `at` out again, as far as it is still there; the charge counts on.
+    pub fn take(&mut self, at: BudgetTime, amount: Amount) {
+        for (window, buckets) in Window::ALL.into_iter().zip(&mut self.windows) {
+            buckets.uncharge(at.millis() / window.bucket(), amount, 0);
         }
     }
 

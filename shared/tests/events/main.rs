@@ -10,6 +10,7 @@
 
 mod agents;
 mod samples;
+mod variants;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,7 @@ pub(crate) fn kind(body: &EventBody) -> &'static str {
         EventBody::SessionExpired { .. } => "session-expired",
         EventBody::SpendCommitted(_) => "spend-committed",
         EventBody::Withdrawn { .. } => "withdrawn",
+        EventBody::SpendReplaced { .. } => "spend-replaced",
         EventBody::Paused { .. } => "paused",
         EventBody::PauseReleased { .. } => "pause-released",
         EventBody::Killed { .. } => "killed",

@@ -30,6 +30,7 @@ use waiaas_shared::time::{BudgetTime, Millis, RunTime, WallTime};
 
 use crate::agents::about_agents;
 use crate::kind;
+use crate::variants::about_variants;
 
 pub(crate) fn bytes(first: u8) -> [u8; 16] {
     [first; 16]
@@ -175,6 +176,7 @@ fn spend() -> Spend {
         }),
         submit: true,
         from: None,
+        fee_ceiling: None,
         replaces: None,
         waited: None,
     }
@@ -934,6 +936,7 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
         .chain(statements)
         .chain(about_owners())
         .chain(about_agents(&signers))
+        .chain(about_variants(&spend(), evm_account()))
         .chain(about_alarms())
         .collect()
 }

@@ -19,7 +19,7 @@ use waiaas_shared::time::WallTime;
 use waiaas_shared::view::{OwnerView, SessionView, WalletView};
 
 use super::lanes::Lane;
-use crate::core::command::{AgentStop, Recovery, Rehearsal, RenewRequest, SpendRequest};
+use crate::core::command::{AgentStop, Change, Recovery, Rehearsal, RenewRequest, SpendRequest};
 use crate::core::state::Freeze;
 use crate::ledger::Page;
 use crate::sys::memory::LockedBytes;
@@ -52,6 +52,8 @@ pub enum Ask {
     Sign(Box<SpendRequest>, Reply<Paid>),
     /// Sign a payment that waited, with fresh bytes.
     Release(TransactionId, Vec<u8>, Reply<Signed>),
+    /// Sign the nonce of a payment once more: with a higher fee, or to cancel it.
+    Vary(TransactionId, Change, Reply<Signed>),
     /// Renew a session.
     Renew(Box<RenewRequest>, Reply<Renewed>),
     /// Suspend an agent, or begin its end.

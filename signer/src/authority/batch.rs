@@ -16,7 +16,9 @@ use super::password::Purpose;
 use super::system::System;
 use super::{Authority, Fatal, Vault};
 use crate::core::clock::ClockKeeper;
-use crate::core::command::{Command, Context, Outcome, Release, Submission, Withdrawal};
+use crate::core::command::{
+    Command, Context, Outcome, Release, Submission, VariantRequest, Withdrawal,
+};
 use crate::core::step;
 use crate::ledger::{Batch, Ledger, LedgerError, SpendIndex, StoredEvent, StoredSnapshot};
 
@@ -139,6 +141,16 @@ impl<L: Ledger, S: System> Authority<L, S> {
                     transaction,
                     unsigned,
                     prior,
+                });
+                let outcome = self.decide(pending, &command);
+                self.sign_later(pending, None, outcome, send(reply));
+            }
+            Ask::Vary(transaction, change, reply) => {
+                let command = Command::Vary(VariantRequest {
+                    transaction,
+                    change,
+                    prior: self.payment(transaction)?,
+                    used: self.varied(transaction)?,
                 });
                 let outcome = self.decide(pending, &command);
                 self.sign_later(pending, None, outcome, send(reply));
@@ -330,7 +342,9 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 ..*head
             };
             match &event.body {
-                EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
+                EventBody::SpendCommitted(spend)
+                | EventBody::Withdrawn { spend, .. }
+                | EventBody::SpendReplaced { spend, .. } => {
                     self.state.place(&spend.idempotency, sequence);
                 }
                 // Nobody asked for it, so nobody's ask wipes the keys.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use waiaas_shared::codec::from_canonical;
 use waiaas_shared::denial::{Code, Denial};
-use waiaas_shared::event::{Event, EventBody};
+use waiaas_shared::digest::Digest;
+use waiaas_shared::event::{Event, EventBody, Variant};
 use waiaas_shared::heartbeat::SignedHeartbeat;
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::request::TransferRequest;
@@ -137,6 +138,15 @@ impl<L: Ledger, S: System> Authority<L, S> {
             .state
             .idempotency(request.session, &request.idempotency_key);
         let Some(key) = key else { return Ok(None) };
+        self.used_key(key)
+    }
+
+    /// What took the place of a transaction on its nonce, if anything did.
+    pub(super) fn varied(&mut self, of: TransactionId) -> Result<Option<Used>, LedgerError> {
+        self.used_key(Variant::key(of))
+    }
+
+    fn used_key(&mut self, key: Digest) -> Result<Option<Used>, LedgerError> {
         if let Some(uncommitted) = self.state.uncommitted(&key) {
             return Ok(Some(uncommitted.clone()));
         }
@@ -177,15 +187,16 @@ impl<L: Ledger, S: System> Authority<L, S> {
 
 fn used(stored: &StoredEvent) -> Option<Used> {
     let event: Event = from_canonical(&stored.body).ok()?;
-    match event.body {
-        EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
-            Some(Used::Paid(Box::new(Prior {
-                sequence: stored.sequence,
-                charged_at: event.clocks.budget,
-                spend,
-            })))
-        }
-        EventBody::IntentOpened(intent) => Some(Used::Waited(Box::new(intent))),
-        _ => None,
-    }
+    let (spend, variant) = match event.body {
+        EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => (spend, None),
+        EventBody::SpendReplaced { spend, variant } => (spend, Some(variant)),
+        EventBody::IntentOpened(intent) => return Some(Used::Waited(Box::new(intent))),
+        _ => return None,
+    };
+    Some(Used::Paid(Box::new(Prior {
+        sequence: stored.sequence,
+        charged_at: event.clocks.budget,
+        spend,
+        variant,
+    })))
 }

@@ -11,7 +11,7 @@ use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::view::SessionState;
 
 use super::apply_owner;
-use super::apply_payment::{charge, issue_nonce, open_intent, remember, remember_nonce};
+use super::apply_payment::{charge, open_intent, remember, remember_nonce, take_nonce, vary};
 use super::apply_stop::{
     freeze, set_wallet_paused, void_activations, void_of_former_key, void_releases, void_times,
 };
@@ -152,8 +152,11 @@ pub fn apply(state: &mut State, event: &Event) {
         } => {
             state.statements.remove(statement);
             // Outside limits (invariant 17): the owner's own way out takes nothing from what agents may spend.
-            issue_nonce(state, spend);
-            remember(state, spend, event.clocks.budget);
+            take_nonce(state, spend);
+            remember(state, spend, None, event.clocks.budget);
+        }
+        EventBody::SpendReplaced { spend, variant } => {
+            vary(state, spend, variant, event.clocks.budget);
         }
         EventBody::SessionRenewed {
             session,
@@ -288,6 +291,7 @@ pub fn apply(state: &mut State, event: &Event) {
                     attested: *next,
                 };
                 wallet.nonces.insert(*chain, attested);
+                wallet.withdrawn.retain(|(of, _)| of != chain);
                 wallet.history.attested(*chain);
             }
         }
@@ -349,7 +353,13 @@ pub fn apply(state: &mut State, event: &Event) {
             statement,
             signers: _,
         } => {
-            state.statements.remove(statement);
+            if let Some(OpenStatement {
+                facts: StatementFacts::Credit { transaction, .. },
+                ..
+            }) = state.statements.remove(statement)
+            {
+                state.kept.remove(&transaction);
+            }
             state.credited.insert(*sequence);
             apply_owner::credited(state, *wallet, *session, *charged_at, amounts);
         }

@@ -2,9 +2,10 @@
 //! used. Evaluates no rule.
 
 use waiaas_shared::amount::Amount;
-use waiaas_shared::event::{Replaces, RequestNonce, Spend};
+use waiaas_shared::event::{Charge, Replaces, RequestNonce, Spend, Variant};
 use waiaas_shared::ids::{SessionId, TransactionId};
 use waiaas_shared::intent::Intent;
+use waiaas_shared::policy::evaluate::Charges;
 use waiaas_shared::policy::history::Charged;
 use waiaas_shared::time::BudgetTime;
 
@@ -48,11 +49,7 @@ pub(super) fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
     state.intents.remove(&spend.transaction);
     replace(state, spend.replaces, spend.transaction);
     issue_nonce(state, spend);
-    let charges = spend
-        .charges
-        .iter()
-        .map(|charge| (charge.asset, charge.amount))
-        .collect();
+    let charges = sums(&spend.charges);
     let charged = Charged {
         at,
         chain: spend.chain,
@@ -69,11 +66,55 @@ pub(super) fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
         }
         remember_nonce(state, id, spend.request_nonce.as_ref());
     }
-    remember(state, spend, at);
+    remember(state, spend, None, at);
+}
+
+/// An issued nonce was signed once more: its transactions are charged as one.
+pub(super) fn vary(state: &mut State, spend: &Spend, variant: &Variant, at: BudgetTime) {
+    state.replaced.insert(variant.of, spend.transaction);
+    if !variant.kept.is_empty() {
+        state.kept.insert(variant.of, variant.kept.clone());
+    }
+    let (taken, charges) = (sums(&variant.taken), sums(&spend.charges));
+    let back = Charged {
+        at: variant.charged_at,
+        chain: spend.chain,
+        charges: &taken,
+        effects: &spend.effects,
+    };
+    let new = Charged {
+        at,
+        charges: &charges,
+        ..back
+    };
+    let whole = !variant.cancels;
+    if let Some(wallet) = state.wallets.get_mut(&spend.wallet) {
+        wallet.history.vary(&back, &new, whole);
+    }
+    if let Some(session) = spend.session.and_then(|id| state.sessions.get_mut(&id)) {
+        session.usage.vary(&taken, &charges);
+        session.history.vary(&back, &new, whole);
+    }
+    remember(state, spend, Some(variant), at);
+}
+
+fn sums(charges: &[Charge]) -> Charges {
+    let charges = charges.iter();
+    charges
+        .map(|charge| (charge.asset, charge.amount))
+        .collect()
+}
+
+/// An owner's withdrawal has the nonce now: if it was issued before, no session speaks for it any more.
+pub(super) fn take_nonce(state: &mut State, spend: &Spend) {
+    if let Some(wallet) = state.wallets.get_mut(&spend.wallet) {
+        wallet.withdraw_nonce(spend);
+    }
+    issue_nonce(state, spend);
 }
 
 /// The nonce in the signed bytes is given.
-pub(super) fn issue_nonce(state: &mut State, spend: &Spend) {
+fn issue_nonce(state: &mut State, spend: &Spend) {
     if let Some(wallet) = state.wallets.get_mut(&spend.wallet) {
         wallet.issue_nonce(spend);
     }
@@ -81,11 +122,17 @@ pub(super) fn issue_nonce(state: &mut State, spend: &Spend) {
 
 /// Within its own batch a payment is found here; the ledger's index knows it only afterwards. The
 /// authority fills in the sequence ([`State::place`]).
-pub(super) fn remember(state: &mut State, spend: &Spend, at: BudgetTime) {
+pub(super) fn remember(
+    state: &mut State,
+    spend: &Spend,
+    variant: Option<&Variant>,
+    at: BudgetTime,
+) {
     let prior = Prior {
         sequence: 0,
         charged_at: at,
         spend: spend.clone(),
+        variant: variant.cloned(),
     };
     let used = Used::Paid(Box::new(prior));
     state.uncommitted.insert(spend.idempotency, used);

@@ -1,11 +1,13 @@
 //! What comes into the core and what leaves it. Passwords were checked before (`with_password`); the
 //! proof is a value that only the vault's success can make.
 
+mod variant;
+
 use waiaas_shared::address::Account;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::Code;
 use waiaas_shared::digest::Digest;
-use waiaas_shared::event::{Origin, Spend};
+use waiaas_shared::event::{Origin, Spend, Variant};
 use waiaas_shared::ids::{
     AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId,
 };
@@ -18,6 +20,8 @@ use waiaas_shared::statement::text::StatementText;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 use waiaas_shared::time::{BudgetTime, Clocks, Millis, WallTime};
 use waiaas_shared::transaction::DecodedTransaction;
+
+pub use variant::{Change, VariantRequest};
 
 /// Clocks and entropy of one decision: the core reads no other.
 #[derive(Debug, Clone, Copy)]
@@ -130,6 +134,8 @@ pub enum Command {
     Resend(Box<Prior>),
     /// Sign a payment that waited.
     Release(Release),
+    /// Sign an issued nonce once more.
+    Vary(VariantRequest),
     /// End a waiting payment.
     CancelIntent {
         /// Which.
@@ -390,6 +396,16 @@ pub struct Prior {
     pub charged_at: BudgetTime,
     /// The payment.
     pub spend: Spend,
+    /// Where it stands among the transactions of its nonce, if it is not the first one.
+    pub variant: Option<Variant>,
+}
+
+impl Prior {
+    /// Whether it does nothing but use its nonce up.
+    #[must_use]
+    pub fn cancels(&self) -> bool {
+        self.variant.as_ref().is_some_and(|variant| variant.cancels)
+    }
 }
 
 /// What is let out once the decision's events are durable.

@@ -3,7 +3,7 @@
 //! charged (invariant 5). The entry comes in from the log beside the statement.
 
 use waiaas_shared::denial::{Code, Denial};
-use waiaas_shared::event::{EventBody, Origin};
+use waiaas_shared::event::{Charge, EventBody, Origin, Spend};
 use waiaas_shared::statement::StatementFacts;
 
 use super::command::{Context, Prior, Submission};
@@ -55,6 +55,11 @@ pub(super) fn submit(
     }))
 }
 
+/// Whether a later transaction of its nonce took its place, and its charge.
+fn is_varied(state: &State, spend: &Spend) -> bool {
+    spend.nonce.is_some() && state.replaced.contains_key(&spend.transaction)
+}
+
 /// The session and the entry that the facts name, if they say of it what the log says.
 fn credited<'a>(
     state: &State,
@@ -75,9 +80,14 @@ fn credited<'a>(
     }
     let entry = entry.ok_or(Code::CreditMismatch)?;
     let spend = &entry.spend;
-    let charged = |given: &waiaas_shared::event::Charge| {
-        spend
-            .charges
+    // Of a payment whose nonce was signed once more only what was not taken back is still charged.
+    let charges = match state.kept.get(transaction) {
+        Some(kept) => kept,
+        None if is_varied(state, spend) => return Err(Code::PaymentReplaced.into()),
+        None => &spend.charges,
+    };
+    let charged = |given: &Charge| {
+        charges
             .iter()
             .any(|charge| charge.asset == given.asset && given.amount <= charge.amount)
     };
@@ -85,9 +95,9 @@ fn credited<'a>(
         && spend.transaction == *transaction
         && spend.wallet == *wallet
         && amounts.iter().all(charged);
-    // A withdrawal was charged to nobody.
+    // A withdrawal was charged to nobody, and a cancellation only what it cost to try.
     match spend.session {
-        Some(session) if agrees => Ok((session, entry)),
+        Some(session) if agrees && !entry.cancels() => Ok((session, entry)),
         _ => Err(Code::CreditMismatch.into()),
     }
 }

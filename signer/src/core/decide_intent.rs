@@ -159,7 +159,7 @@ pub(super) fn release(state: &State, release: &Release, context: &Context) -> De
             .as_deref()
             .filter(|prior| prior.spend.transaction == transaction);
         return match prior {
-            Some(prior) => decide_spend::resend(state, prior, context).into(),
+            Some(prior) => decide_spend::replay(state, prior, context).into(),
             None => Decision::denied(Code::IntentUnknown),
         };
     };
@@ -267,6 +267,7 @@ fn signed(
             since: intent.opened,
             approved,
         }),
+        fee_ceiling: Some(intent.fee_ceiling),
     };
     Ok(decide_spend::signed(
         wallet.path,

@@ -11,6 +11,7 @@ use waiaas_shared::request::{Transfer, TransferRequest};
 use waiaas_shared::session::Credential;
 
 use super::command::{Command, Prior, SpendRequest, Used};
+use super::decide_variant;
 use super::state::State;
 
 /// What a request replaces; nothing if it says nothing.
@@ -66,6 +67,7 @@ fn asked_again<'a>(state: &'a State, command: &'a Command) -> Option<&'a Prior> 
     match command {
         Command::Resend(prior) => Some(prior.as_ref()),
         Command::Release(release) => release.prior.as_deref(),
+        Command::Vary(request) => decide_variant::asked_again(state, request),
         Command::Spend(request) if !request.dry_run => {
             let idempotency = state.idempotency(request.session, &request.idempotency_key)?;
             let known = request.used.as_ref();

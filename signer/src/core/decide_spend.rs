@@ -27,7 +27,8 @@ use super::decide_intent::Opening;
 use super::state::{KillPhase, Session, State, Wallet};
 use super::waited::Behind;
 use super::{
-    Decision, decide_alarm, decide_intent, decide_owner, decide_replace, decide_session, proof,
+    Decision, decide_alarm, decide_intent, decide_owner, decide_replace, decide_session,
+    decide_variant, proof,
 };
 
 /// Judges an agent's payment; charges and orders the signature if it passes.
@@ -154,6 +155,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         request_nonce: proof,
         submit: body.submit,
         from: None,
+        fee_ceiling: None,
         replaces,
         waited: None,
     };
@@ -321,7 +323,10 @@ pub(super) fn judge_all(
 
 /// The same bytes once more, if kill, pause, session and policy still allow them now. Judged without
 /// the payment's own earlier charge (invariant 19); nothing is appended.
-fn replay(state: &State, prior: &Prior, context: &Context) -> Result<Decision, Denial> {
+pub(super) fn replay(state: &State, prior: &Prior, context: &Context) -> Result<Decision, Denial> {
+    if prior.cancels() {
+        return decide_variant::again(state, prior, context);
+    }
     let now = context.clocks;
     let spend = &prior.spend;
     if let Some(code) = state.stopped() {
@@ -376,7 +381,7 @@ fn replay(state: &State, prior: &Prior, context: &Context) -> Result<Decision, D
 
 /// The key that signed a payment. EVM bytes do not name their sender: what was charged before the
 /// wallet got its present key must not be signed with this one, which would pay a second time.
-fn key_of(wallet: &Wallet, prior: &Prior) -> Result<(KeyPath, Account), Code> {
+pub(super) fn key_of(wallet: &Wallet, prior: &Prior) -> Result<(KeyPath, Account), Code> {
     match prior.spend.from {
         Some(account) => {
             let former = wallet.former(account).ok_or(Code::WalletClosed)?;
@@ -385,11 +390,6 @@ fn key_of(wallet: &Wallet, prior: &Prior) -> Result<(KeyPath, Account), Code> {
         None if wallet.rotated.is_some_and(|at| prior.charged_at <= at) => Err(Code::WalletClosed),
         None => Ok((wallet.path, wallet.account)),
     }
-}
-
-/// The bytes of a committed payment, asked for by its name.
-pub(super) fn resend(state: &State, prior: &Prior, context: &Context) -> Result<Decision, Denial> {
-    replay(state, prior, context)
 }
 
 /// The owner's way out (invariant 17): outside limits and delays, also frozen and recovering, only to
@@ -471,6 +471,7 @@ pub(super) fn withdraw(
         request_nonce: None,
         submit: false,
         from: *from,
+        fee_ceiling: None,
         replaces: None,
         waited: None,
     };

@@ -22,6 +22,7 @@ mod decide_session;
 mod decide_spend;
 mod decide_statement;
 mod decide_stop;
+mod decide_variant;
 mod decide_wallet;
 mod drafted;
 pub mod journal;
@@ -139,8 +140,9 @@ pub fn decide(state: &State, command: &Command, context: &Context) -> Decision {
         }
         Command::Withdraw(withdrawal) => decide_spend::withdraw(state, withdrawal, context).into(),
         Command::Spend(request) => decide_spend::spend(state, request, context),
-        Command::Resend(spend) => decide_spend::resend(state, spend, context).into(),
+        Command::Resend(spend) => decide_spend::replay(state, spend, context).into(),
         Command::Release(release) => decide_intent::release(state, release, context),
+        Command::Vary(request) => decide_variant::vary(state, request, context),
         Command::CancelIntent {
             transaction,
             origin,

@@ -9,7 +9,7 @@ use waiaas_shared::agent::AgentStage;
 use waiaas_shared::caip::Family;
 use waiaas_shared::denial::Code;
 use waiaas_shared::digest::{Digest, Domain, hash};
-use waiaas_shared::event::Origin;
+use waiaas_shared::event::{Charge, Origin};
 use waiaas_shared::ids::{
     AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId,
 };
@@ -34,7 +34,7 @@ pub use super::stopped::{Freeze, Kill, KillPhase};
 
 /// How a snapshot encodes the state: the version after every change of these types, or of what one of
 /// their fields means. `core/tests/snapshot.rs` shows when that is. No bytes are read of another version.
-pub const STATE_VERSION: u32 = 1;
+pub const STATE_VERSION: u32 = 2;
 
 /// Everything that the log says.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -76,6 +76,9 @@ pub struct State {
     /// Payments that a later one replaces, each with that one: it waits or was signed.
     #[n(19)]
     pub(super) replaced: BTreeMap<TransactionId, TransactionId>,
+    /// What stays charged to payments whose nonce was cancelled: as much of it may be credited.
+    #[n(20)]
+    pub(super) kept: BTreeMap<TransactionId, Vec<Charge>>,
     #[n(14)]
     pub(super) request_nonces: RequestNonces,
     /// Idempotency keys used in the batch that is being decided: the ledger's index does not know them
@@ -90,7 +93,7 @@ pub struct State {
     #[n(18)]
     pub(super) watch: Watch,
     /// Bytes of statements that the gateway's socket had written.
-    #[n(20)]
+    #[n(21)]
     pub(super) drafted: Usage,
 }
 
@@ -246,6 +249,7 @@ impl Default for State {
             intents: BTreeMap::new(),
             credited: BTreeSet::new(),
             replaced: BTreeMap::new(),
+            kept: BTreeMap::new(),
             request_nonces: RequestNonces::default(),
             uncommitted: BTreeMap::new(),
             journal: hash(Domain::Journal, &[]),

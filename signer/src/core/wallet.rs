@@ -1,7 +1,7 @@
 //! A wallet in the state: its key, the keys it had before, nonces and history. A wallet that gets a new
 //! key stays the same wallet; a key that was its own stays its own for ever (invariant 7).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 use waiaas_shared::address::Account;
@@ -36,6 +36,9 @@ pub(super) struct Wallet {
     /// When it last got a new key: what was charged until then was signed with another one.
     #[n(8)]
     pub(super) rotated: Option<BudgetTime>,
+    /// Issued nonces that an owner's withdrawal took, until the owner attests the chain's nonce.
+    #[n(9)]
+    pub(super) withdrawn: BTreeSet<(ChainId, u64)>,
 }
 
 /// A key that a wallet had before a rotation. It stays this wallet's for ever (invariant 7).
@@ -68,6 +71,7 @@ impl Wallet {
             closed: false,
             former: Vec::new(),
             rotated: None,
+            withdrawn: BTreeSet::new(),
         }
     }
 
@@ -103,6 +107,25 @@ impl Wallet {
         });
         (self.path, self.account) = (path, account);
         self.rotated = Some(at);
+        self.withdrawn.clear();
+    }
+
+    /// A withdrawal takes a nonce of the present key that was issued before.
+    pub(super) fn withdraw_nonce(&mut self, spend: &Spend) {
+        let known = self.nonces.get(&spend.chain);
+        if let (None, Some(known), Some(nonce)) = (spend.from, known, spend.nonce)
+            && nonce < known.next
+        {
+            self.withdrawn.insert((spend.chain, nonce));
+        }
+    }
+
+    /// Whether a nonce that was issued to a session may still be used by it: neither attested as used up
+    /// nor taken by an owner's withdrawal.
+    pub(super) fn holds_nonce(&self, chain: ChainId, nonce: u64) -> bool {
+        let known = self.nonces.get(&chain);
+        known.is_some_and(|known| (known.attested..known.next).contains(&nonce))
+            && !self.withdrawn.contains(&(chain, nonce))
     }
 
     /// The nonce in the signed bytes is given: the next one is higher.

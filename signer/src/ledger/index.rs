@@ -33,9 +33,9 @@ impl SpendIndex {
     #[must_use]
     pub fn of(body: &EventBody, sequence: u64, hash: Digest) -> Option<Self> {
         let (idempotency, transaction) = match body {
-            EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
-                (spend.idempotency, spend.transaction)
-            }
+            EventBody::SpendCommitted(spend)
+            | EventBody::Withdrawn { spend, .. }
+            | EventBody::SpendReplaced { spend, .. } => (spend.idempotency, spend.transaction),
             EventBody::IntentOpened(intent) => (intent.idempotency, intent.transaction),
             _ => return None,
         };

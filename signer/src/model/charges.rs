@@ -60,6 +60,8 @@ pub(crate) struct Charge {
     pub(crate) paid: (AssetId, AccountId, u128),
     /// A credit takes it out of its assets' counts, not out of the count of payments.
     pub(crate) credited: bool,
+    /// Whether it is a payment: the fee of a cancelled nonce is none.
+    pub(crate) counted: bool,
 }
 
 /// All charges, the oldest first.
@@ -104,6 +106,63 @@ impl Charges {
         }
     }
 
+    /// One payment, signed again with a higher fee: it happened now, once.
+    pub(crate) fn moves(&mut self, place: usize, at: u64, asset: AssetId, total: u128) {
+        let charge = &mut self.list[place];
+        let before = charge.of(asset);
+        (charge.at, charge.took) = (at, vec![(asset, total)]);
+        let wallet = charge.wallet;
+        self.outstands(wallet, asset, before, total);
+    }
+
+    /// So much of a charge is another's now, at most all that is left of it.
+    pub(crate) fn take(&mut self, place: usize, asset: AssetId, most: u128) -> u128 {
+        let charge = &mut self.list[place];
+        let taken = charge.of(asset).min(most);
+        for (of, amount) in &mut charge.took {
+            if *of == asset {
+                *amount -= taken;
+            }
+        }
+        let wallet = charge.wallet;
+        self.outstands(wallet, asset, taken, 0);
+        taken
+    }
+
+    /// The fee that uses a charged nonce up: a charge of its own, and what it took of the earlier one.
+    pub(crate) fn cancel(
+        &mut self,
+        place: usize,
+        at: u64,
+        asset: AssetId,
+        fee: u128,
+    ) -> (usize, u128) {
+        let before = self.list[place].clone();
+        let taken = self.take(place, asset, fee);
+        if !before.counted {
+            self.list[place].at = at;
+            self.list[place].took = vec![(asset, fee)];
+            self.outstands(before.wallet, asset, 0, fee);
+            return (place, taken);
+        }
+        let own = Charge {
+            at,
+            took: vec![(asset, fee)],
+            paid: (before.paid.0, before.paid.1, 0),
+            credited: false,
+            counted: false,
+            ..before
+        };
+        (self.add(own), taken)
+    }
+
+    fn outstands(&mut self, wallet: WalletId, asset: AssetId, less: u128, more: u128) {
+        let chain = asset.chain();
+        if let Some(sum) = self.outstanding.get_mut(&(wallet, chain)) {
+            *sum = *sum - less + more;
+        }
+    }
+
     pub(crate) fn get(&self, place: usize) -> &Charge {
         &self.list[place]
     }
@@ -144,7 +203,8 @@ impl Charges {
 
     /// When the newest of them was charged.
     pub(crate) fn last(&self, without: Option<usize>, of: &dyn Fn(&Charge) -> bool) -> Option<u64> {
-        self.picked(without, of).map(|charge| charge.at).max()
+        let paid = self.picked(without, of).filter(|charge| charge.counted);
+        paid.map(|charge| charge.at).max()
     }
 
     /// How many payments of a wallet are younger than this.
@@ -193,6 +253,11 @@ impl Charge {
     /// Whether it counts as a payment in the asset.
     pub(crate) fn counts(&self, asset: AssetId) -> u128 {
         let named = self.took.iter().any(|(of, _)| *of == asset);
-        u128::from(named && !self.credited)
+        u128::from(named && !self.credited && self.counted)
+    }
+
+    /// Whether it counts as a payment at all.
+    pub(crate) fn once(&self) -> u128 {
+        self.counted.into()
     }
 }

@@ -202,14 +202,7 @@ impl Numbers {
         found: &mut Found,
     ) {
         let exactly = Bounds::exactly(this);
-        if let Some(most) = self.per_transaction {
-            found.limit(names.per_transaction, exactly, most);
-        }
-        for (window, limit) in self.windows.into_iter().enumerate() {
-            if let Some(most) = limit {
-                found.limit(names.windows[window], spent(window).plus(exactly), most);
-            }
-        }
+        self.capped(this, spent, names, found);
         let [instant, notify, delay, approve] = self.up_to;
         for (up_to, tier) in [
             (instant, Tier::Notify),
@@ -225,6 +218,25 @@ impl Numbers {
         }
         for (window, above, tier) in &self.cumulative {
             found.raise_above(spent(*window).plus(exactly), *above, *tier);
+        }
+    }
+
+    /// Limits on amounts alone.
+    pub(super) fn capped(
+        &self,
+        this: u128,
+        spent: &dyn Fn(usize) -> Bounds,
+        names: &Names,
+        found: &mut Found,
+    ) {
+        let exactly = Bounds::exactly(this);
+        if let Some(most) = self.per_transaction {
+            found.limit(names.per_transaction, exactly, most);
+        }
+        for (window, limit) in self.windows.into_iter().enumerate() {
+            if let Some(most) = limit {
+                found.limit(names.windows[window], spent(window).plus(exactly), most);
+            }
         }
     }
 
@@ -301,6 +313,40 @@ pub(crate) fn judge(
     found
 }
 
+/// Judges a fee that pays nobody: ceiling, cap, and every limit on amounts.
+pub(crate) fn judge_fee(
+    document: &PolicyDocument,
+    asking: &Asking,
+    charges: &Charges,
+    now: Moment,
+) -> Found {
+    let mut found = Found {
+        certain: BTreeSet::new(),
+        possible: BTreeSet::new(),
+        tier: (Tier::Instant, Tier::Instant),
+        delay: 0,
+        first_payment: false,
+    };
+    let asset = asking.asset();
+    if let Some(rule) = document.assets.iter().find(|rule| rule.asset == asset) {
+        let of_wallet = |charge: &Charge| charge.wallet == asking.wallet;
+        let of_asset = |charge: &Charge| charge.of(asset);
+        let spent = |window| charges.sum(window, now.budget, None, &of_wallet, &of_asset);
+        Numbers::from(rule).capped(asking.fee, &spent, &OF_ASSET, &mut found);
+        let ceiling = rule.fee_ceiling.map_or(0, |most| most.base_units());
+        found.when(asking.fee > ceiling, Code::FeeCeiling);
+        if let Some(cap) = rule.outstanding {
+            let before = charges.outstanding(asking.wallet, asking.chain());
+            let with = Bounds::exactly(before + asking.fee);
+            found.limit(Code::OutstandingCap, with, cap.base_units());
+        }
+    } else {
+        found.when(true, Code::AssetNotListed);
+    }
+    scopes::judge_fee(document, asking, charges, now, &mut found);
+    found
+}
+
 const fn unsent(asking: &Asking) -> bool {
     matches!(asking.chain(), ChainId::Evm(_)) && !asking.submit
 }
@@ -339,6 +385,6 @@ fn receivers(
         };
         let spent = |window| sum(window, &|charge| charge.paid.2);
         numbers.amounts(asking.amount, &spent, &OF_RECIPIENT, found);
-        numbers.numbers(&|window| sum(window, &|_| 1), &OF_RECIPIENT, found);
+        numbers.numbers(&|window| sum(window, &Charge::once), &OF_RECIPIENT, found);
     }
 }

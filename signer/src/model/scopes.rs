@@ -100,6 +100,46 @@ pub(super) fn judge(
     }
 }
 
+/// A fee that pays nobody: every limit on amounts of every scope that holds.
+pub(super) fn judge_fee(
+    document: &PolicyDocument,
+    asking: &Asking,
+    charges: &Charges,
+    now: Moment,
+    found: &mut Found,
+) {
+    let asset = asking.asset();
+    for rule in &document.scopes {
+        let Some(below) = Below::of(&rule.scope, document, asking) else {
+            continue;
+        };
+        let of = |charge: &Charge| below.holds(charge, asking);
+        if let Some(entry) = rule.limits.iter().find(|entry| entry.asset == asset) {
+            let of_asset = |charge: &Charge| charge.of(asset);
+            let spent = |window| charges.sum(window, now.budget, None, &of, &of_asset);
+            Numbers::from(&entry.limits).capped(asking.fee, &spent, &OF_ASSET, found);
+        }
+        if let Some(limits) = &rule.usd {
+            let mut all = Found {
+                certain: Default::default(),
+                possible: Default::default(),
+                ..found.clone()
+            };
+            let by_wallet = !matches!(below, Below::ThisSession);
+            let case = (asking, charges, None, now);
+            in_usd(document, limits, (&of, by_wallet), case, &mut all);
+            // Counts and tiers say nothing of it.
+            let amounts = |code: &Code| matches!(code, Code::UsdLimit | Code::UsdPriceMissing);
+            found
+                .certain
+                .extend(all.certain.iter().filter(|code| amounts(code)));
+            found
+                .possible
+                .extend(all.possible.iter().filter(|code| amounts(code)));
+        }
+    }
+}
+
 fn lists(document: &PolicyDocument, rule: &ScopeRule, asking: &Asking, found: &mut Found) {
     if let Some(networks) = &rule.networks {
         found.when(!networks.contains(&asking.chain()), Code::NetworkNotAllowed);
@@ -124,7 +164,7 @@ fn in_usd(
     found: &mut Found,
 ) {
     let numbers = Numbers::from(limits);
-    let payments = |window| charges.sum(window, now.budget, without, of, &|_| 1);
+    let payments = |window| charges.sum(window, now.budget, without, of, &Charge::once);
     numbers.numbers(&payments, &IN_USD, found);
     let counts_only = Numbers {
         counts: numbers.counts,

@@ -1,5 +1,5 @@
-//! The methods that both sockets have: reading, drafting and submitting statements, stopping. Each
-//! turns its parameters into one ask and its answer into results.
+//! The methods that both sockets have: reading, drafting and submitting statements, stopping,
+//! and signing an issued nonce once more. Each turns its parameters into one ask and its answer into results.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use super::convert::{self, Unfit, known, parsed, parsed_if_any};
 use super::desk::{Desk, Stand, exception};
 use crate::authority::ask::Ask;
 use crate::core::AgentStop;
+use crate::core::command::Change;
 
 /// The longest wait for the next event.
 const WAIT_LIMIT: Duration = Duration::from_secs(30);
@@ -273,6 +274,54 @@ impl<S: Stand> common::Server for Desk<S> {
         results
             .get()
             .set_sequence(answer.map_err(|denial| exception(&denial))?);
+        Ok(())
+    }
+
+    async fn replace_transaction(
+        self: Rc<Self>,
+        params: common::ReplaceTransactionParams,
+        mut results: common::ReplaceTransactionResults,
+    ) -> Result<(), Error> {
+        let (transaction, unsigned) = {
+            let params = params.get()?;
+            known::<common::replace_transaction_params::Builder<'_>>(params)?;
+            (
+                parsed(params.get_transaction()?, "transaction")?,
+                convert::unsigned(params.get_unsigned()?),
+            )
+        };
+        drop(params);
+        let answer = match unsigned {
+            Ok(unsigned) => {
+                let change = Change::Pay { unsigned };
+                self.ask(|reply| Ask::Vary(transaction, change, reply))
+                    .await?
+            }
+            Err(code) => Err(code.into()),
+        };
+        convert::write_outcome(&answer, results.get().init_outcome());
+        Ok(())
+    }
+
+    async fn cancel_transaction(
+        self: Rc<Self>,
+        params: common::CancelTransactionParams,
+        mut results: common::CancelTransactionResults,
+    ) -> Result<(), Error> {
+        let (transaction, fees) = {
+            let params = params.get()?;
+            known::<common::cancel_transaction_params::Builder<'_>>(params)?;
+            (
+                parsed(params.get_transaction()?, "transaction")?,
+                convert::evm_fees(params.get_fees()?)?,
+            )
+        };
+        drop(params);
+        let change = Change::Cancel { fees };
+        let answer = self
+            .ask(|reply| Ask::Vary(transaction, change, reply))
+            .await?;
+        convert::write_outcome(&answer, results.get().init_outcome());
         Ok(())
     }
 

@@ -4,12 +4,14 @@
 
 use capnp::traits::{HasStructSize, IntoInternalStructReader};
 use waiaas_schema::{BODY_LIMIT_BYTES, types_capnp};
+use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::Family;
 use waiaas_shared::codec::{from_canonical, to_canonical};
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::policy::document;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
+use waiaas_shared::transaction::EvmFees;
 
 use crate::authority::ask::{Drafted, EventsAnswer, Paid, Renewed, Signed, Status, Verdict};
 use crate::core::command::{RenewRequest, SpendRequest};
@@ -199,6 +201,24 @@ pub(super) fn unsigned(bytes: &[u8]) -> Result<Vec<u8>, Code> {
     } else {
         Ok(bytes.to_vec())
     }
+}
+
+/// Fee settings of an EVM transaction.
+pub(super) fn evm_fees(reader: types_capnp::evm_fees::Reader<'_>) -> Result<EvmFees, Malformed> {
+    known::<types_capnp::evm_fees::Builder<'_>>(reader)?;
+    Ok(EvmFees {
+        gas_limit: reader.get_gas_limit(),
+        max_fee_per_gas: wei(reader.get_max_fee_per_gas()?, "maxFeePerGas")?,
+        max_priority_fee_per_gas: wei(
+            reader.get_max_priority_fee_per_gas()?,
+            "maxPriorityFeePerGas",
+        )?,
+    })
+}
+
+/// A price in its only text form.
+fn wei(text: capnp::text::Reader<'_>, field: &'static str) -> Result<u128, Malformed> {
+    parsed::<Amount>(text, field).map(Amount::base_units)
 }
 
 /// An agent's request.

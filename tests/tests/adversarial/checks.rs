@@ -207,7 +207,9 @@ impl Checks {
                 } => {
                     accounts.insert(*wallet, *account);
                 }
-                EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
+                EventBody::SpendCommitted(spend)
+                | EventBody::Withdrawn { spend, .. }
+                | EventBody::SpendReplaced { spend, .. } => {
                     let own = accounts.get(&spend.wallet).copied();
                     found.extend(spend.from.or(own).map(|account| (sequence, spend, account)));
                 }
@@ -434,7 +436,7 @@ fn clean(rig: &Rig, new: &[Event]) -> Result<()> {
     let (mut paid, mut waiting, mut others) = (0, 0, 0);
     for event in new {
         match &event.body {
-            EventBody::SpendCommitted(_) => paid += 1,
+            EventBody::SpendCommitted(_) | EventBody::SpendReplaced { .. } => paid += 1,
             EventBody::IntentOpened(_) => waiting += 1,
             EventBody::DenialsCounted { .. }
             | EventBody::SnapshotTaken { .. }

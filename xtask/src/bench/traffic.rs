@@ -364,6 +364,7 @@ impl<'a> Log<'a> {
             }),
             submit: true,
             from: None,
+            fee_ceiling: None,
             replaces: None,
             waited: None,
         };

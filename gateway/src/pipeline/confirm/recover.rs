@@ -2,6 +2,7 @@
 //! has, and until when the chain accepts them. Called by the stage that follows payments.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use tokio::time::{sleep, timeout};
 use waiaas_shared::caip::ChainId;
@@ -14,7 +15,7 @@ use crate::chain::{ChainText, Validity};
 use crate::chain_port::ChainPort;
 use crate::database::Durability;
 use crate::payment::Payment;
-use crate::pipeline::Refusal;
+use crate::pipeline::{Refusal, vary};
 use crate::projection::store::{self, Change};
 use crate::signer_client::SignerError;
 
@@ -24,7 +25,7 @@ const SLOT_SHORTEST_MILLIS: u64 = 200;
 const SLOT_SLACK: u64 = 512;
 
 /// The bytes are the one thing that only the signer has.
-pub(super) async fn obtain(app: &App, payment: &mut Payment) -> ControlFlow<(), Vec<u8>> {
+pub(super) async fn obtain(app: &Arc<App>, payment: &mut Payment) -> ControlFlow<(), Vec<u8>> {
     let mut pause = RETRY_FIRST;
     let mut changes = app.tracker.signer_changes();
     loop {
@@ -40,6 +41,7 @@ pub(super) async fn obtain(app: &App, payment: &mut Payment) -> ControlFlow<(), 
                 let code = denial.violations().first().map(|broken| broken.code);
                 if let Some(code) = code.filter(|code| never_passes(*code))
                     && never_left(app, payment)
+                    && closes(app, payment, code).await
                 {
                     let detail = Some(ChainText::new(code.message()));
                     let change = Change {
@@ -58,6 +60,17 @@ pub(super) async fn obtain(app: &App, payment: &mut Payment) -> ControlFlow<(), 
         }
         let _ = timeout(pause, changes.changed()).await;
         pause = pause.saturating_mul(2).min(RETRY_LAST);
+    }
+}
+
+/// Whether nothing keeps a payment open whose bytes will never leave: on an EVM chain its nonce is used up
+/// by something else, or is cancelled now.
+async fn closes(app: &Arc<App>, payment: &Payment, code: Code) -> bool {
+    match payment.facts.chain {
+        ChainId::Evm(_) if code != Code::PaymentReplaced => {
+            vary::close_nonce(Arc::clone(app), payment.clone()).await
+        }
+        _ => true,
     }
 }
 

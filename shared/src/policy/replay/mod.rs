@@ -62,7 +62,7 @@ impl Replay {
                 }
             }
             EventBody::DenialsCounted { code, count, .. } => self.report.refused(*code, *count),
-            other => self.past.fold(other, event.clocks.run),
+            other => self.past.fold(other, event.clocks),
         }
     }
 

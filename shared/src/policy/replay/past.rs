@@ -8,11 +8,11 @@ use super::super::evaluate::{Charges, Payment, Verdict};
 use super::super::history::{Charged, History, SessionHistory, WalletHistory};
 use super::Judgement;
 use crate::denial::{Code, Violation};
-use crate::event::EventBody;
+use crate::event::{Charge, EventBody, Spend, Variant};
 use crate::ids::{SessionId, StatementId, WalletId};
 use crate::session::Credential;
 use crate::statement::StatementFacts;
-use crate::time::{Clocks, RunTime};
+use crate::time::{BudgetTime, Clocks, RunTime};
 
 #[derive(Debug, Default)]
 pub(super) struct Past {
@@ -95,7 +95,8 @@ impl Past {
     }
 
     /// An event that moves none of the payments that are judged.
-    pub(super) fn fold(&mut self, event: &EventBody, now: RunTime) {
+    pub(super) fn fold(&mut self, event: &EventBody, clocks: Clocks) {
+        let (now, budget) = (clocks.run, clocks.budget);
         match event {
             EventBody::StatementIssued {
                 statement, facts, ..
@@ -129,15 +130,14 @@ impl Past {
                 amounts,
                 ..
             } => {
-                let given: Charges = amounts
-                    .iter()
-                    .map(|charge| (charge.asset, charge.amount))
-                    .collect();
+                let given = sums(amounts);
                 let wallet = self.wallets.entry(*wallet).or_default();
                 wallet.credit(*charged_at, &given);
                 let session = self.sessions.entry(*session).or_default();
                 session.history.credit(*charged_at, &given);
             }
+            // No payment of its own: of all transactions of a nonce one lands, so one was judged.
+            EventBody::SpendReplaced { spend, variant } => self.vary(spend, variant, budget),
             EventBody::OwnerSuspended { policies, .. } => {
                 let voided = self.documents.iter_mut();
                 for binding in voided.filter(|one| policies.contains(&one.document.epoch)) {
@@ -158,6 +158,27 @@ impl Past {
         }
     }
 
+    fn vary(&mut self, spend: &Spend, variant: &Variant, at: BudgetTime) {
+        let Some(session) = spend.session else { return };
+        let (taken, charges) = (sums(&variant.taken), sums(&spend.charges));
+        let taken = Charged {
+            at: variant.charged_at,
+            chain: spend.chain,
+            charges: &taken,
+            effects: &spend.effects,
+        };
+        let new = Charged {
+            at,
+            charges: &charges,
+            ..taken
+        };
+        let whole = !variant.cancels;
+        let wallet = self.wallets.entry(spend.wallet).or_default();
+        wallet.vary(&taken, &new, whole);
+        let session = self.sessions.entry(session).or_default();
+        session.history.vary(&taken, &new, whole);
+    }
+
     fn drafted(&mut self, statement: StatementId, facts: &StatementFacts) {
         let draft = match facts {
             StatementFacts::AdoptPolicy { document } => Draft::Policy(document.clone()),
@@ -168,6 +189,13 @@ impl Past {
         };
         self.drafts.insert(statement, draft);
     }
+}
+
+fn sums(charges: &[Charge]) -> Charges {
+    let charges = charges.iter();
+    charges
+        .map(|charge| (charge.asset, charge.amount))
+        .collect()
 }
 
 impl History for Past {

@@ -147,6 +147,7 @@ impl Log {
             request_nonce: None,
             submit: true,
             from: None,
+            fee_ceiling: None,
             replaces: None,
             waited: None,
         }))

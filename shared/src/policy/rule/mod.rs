@@ -104,6 +104,35 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
     scopes::judge(case, findings);
 }
 
+/// The rules that bind a transaction which costs its fee and does nothing else.
+pub(super) fn judge_fee(case: &Case<'_>, findings: &mut Findings) {
+    if !case.payment.effects.iter().all(Effect::is_cost) {
+        findings.refuse(Violation::of(Code::TransactionUndecodable));
+    }
+    for (asset, sum) in &case.charges {
+        let Some(rule) = case.document.asset(*asset) else {
+            findings.refuse(Violation {
+                asset: Some(*asset),
+                ..Violation::of(Code::AssetNotListed)
+            });
+            continue;
+        };
+        let usage = case.wallet.and_then(|wallet| wallet.asset(*asset));
+        let measure = Measure::of(usage);
+        let unit = Unit::Asset(*asset);
+        amounts::judge(
+            &rule.limits(),
+            *sum,
+            &measure,
+            unit,
+            case.now.budget,
+            findings,
+        );
+    }
+    costs::judge(case, findings);
+    scopes::judge_fee(case, findings);
+}
+
 /// What the limits in one asset leave.
 pub(super) fn left(case: &Case<'_>, asset: AssetId) -> Left {
     let Some(rule) = case.document.asset(asset) else {

@@ -1,7 +1,7 @@
 //! The scopes that hold for a payment: over what each counts, and each family of its rules.
 
 use super::measure::{Measure, Unit};
-use super::{Case, Findings, limited, lists, times, usd};
+use super::{Case, Findings, amounts, limited, lists, times, usd};
 use crate::caip::AssetId;
 use crate::policy::evaluate::Reason;
 use crate::policy::history::{SessionHistory, WalletHistory};
@@ -103,6 +103,26 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
     for rule in &case.document.scopes {
         if let Some(subject) = Subject::of(&rule.scope, case) {
             judge_one(rule, &subject, case, findings);
+        }
+    }
+}
+
+/// The limits on amounts of every scope that holds, for a transaction that costs its fee alone.
+pub(super) fn judge_fee(case: &Case<'_>, findings: &mut Findings) {
+    let now = case.now.budget;
+    for rule in &case.document.scopes {
+        let Some(subject) = Subject::of(&rule.scope, case) else {
+            continue;
+        };
+        for (asset, sum) in &case.charges {
+            if let Some(limits) = rule.limits(*asset) {
+                let measure = subject.measure(*asset);
+                amounts::judge(limits, *sum, &measure, Unit::Asset(*asset), now, findings);
+            }
+        }
+        if let Some(limits) = rule.usd.as_ref().filter(|usd| !usd.is_without_amounts()) {
+            let (sum, measure) = usd::worth(&subject, case, findings);
+            amounts::judge(limits, sum, &measure, Unit::Usd, now, findings);
         }
     }
 }

@@ -21,6 +21,18 @@ pub(super) fn judge(
     if limits.is_without_amounts() {
         return;
     }
+    let (sum, measure) = worth(subject, case, findings);
+    amounts::judge(limits, sum, &measure, Unit::Usd, now, findings);
+    tiers::judge(limits, sum, &measure, Unit::Usd, now, findings);
+}
+
+/// What the payment and what was spent below the scope are worth; what has no price is refused.
+pub(super) fn worth<'a>(
+    subject: &Subject<'a>,
+    case: &Case<'_>,
+    findings: &mut Findings,
+) -> (Amount, Measure<'a>) {
+    let now = case.now.budget;
     let priced = |asset: AssetId| {
         let rule = case.document.asset(asset)?;
         Some((rule.price?, rule.decimals))
@@ -45,9 +57,7 @@ pub(super) fn judge(
             None => {}
         }
     }
-    let sum = sum.unwrap_or(Amount::MAX);
-    amounts::judge(limits, sum, &measure, Unit::Usd, now, findings);
-    tiers::judge(limits, sum, &measure, Unit::Usd, now, findings);
+    (sum.unwrap_or(Amount::MAX), measure)
 }
 
 fn refuse_unpriced(asset: AssetId, findings: &mut Findings) {

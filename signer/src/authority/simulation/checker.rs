@@ -98,7 +98,9 @@ fn address(account: &Account) -> Vec<u8> {
 
 fn spend_of(body: &EventBody) -> Option<&Spend> {
     match body {
-        EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => Some(spend),
+        EventBody::SpendCommitted(spend)
+        | EventBody::Withdrawn { spend, .. }
+        | EventBody::SpendReplaced { spend, .. } => Some(spend),
         _ => None,
     }
 }

@@ -214,6 +214,7 @@ impl Day {
             took: vec![(EVM.native_asset(), judged.total())],
             paid: (EVM.native_asset(), judged.to, judged.amount),
             credited: false,
+            counted: true,
         });
     }
 

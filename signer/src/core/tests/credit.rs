@@ -31,6 +31,7 @@ fn entry(world: &World) -> Prior {
         sequence: place as u64 + 1,
         charged_at: world.clocks.budget,
         spend: spend.clone(),
+        variant: None,
     }
 }
 

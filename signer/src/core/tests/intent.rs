@@ -223,6 +223,7 @@ fn invariant_05_one_wait_is_one_signature() {
         sequence: 9,
         charged_at: world.clocks.budget,
         spend,
+        variant: None,
     });
     let again = world.run(&Command::Release(Release {
         transaction,

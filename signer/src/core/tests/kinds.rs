@@ -67,6 +67,7 @@ fn all_kinds() -> (World, Hand, Hand, Prior, Vec<Drafted>) {
         sequence: place as u64 + 1,
         charged_at: world.clocks.budget,
         spend,
+        variant: None,
     };
     world
         .run(&Command::SuspendOwner { owner: third.id })

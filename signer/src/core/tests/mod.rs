@@ -26,4 +26,5 @@ mod snapshot;
 mod spend;
 mod stop;
 mod suspension;
+mod variant;
 mod world;

@@ -131,6 +131,7 @@ fn entry(world: &World, transaction: TransactionId) -> Option<Box<Prior>> {
                 sequence,
                 charged_at: world.clocks.budget,
                 spend: spend.clone(),
+                variant: None,
             })
         })
     })

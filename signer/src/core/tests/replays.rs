@@ -25,6 +25,7 @@ fn prior(world: &World) -> Box<Prior> {
         sequence: 42,
         charged_at: BudgetTime::from_millis(world.clocks.budget.millis()),
         spend: newest.expect("a payment"),
+        variant: None,
     })
 }
 

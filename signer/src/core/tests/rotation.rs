@@ -107,6 +107,7 @@ fn prior(world: &World, spend: Spend) -> Box<Prior> {
         sequence: 9,
         charged_at: world.clocks.budget,
         spend,
+        variant: None,
     })
 }
 

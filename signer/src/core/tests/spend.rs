@@ -367,6 +367,7 @@ fn prior(world: &World) -> Option<Used> {
         sequence: 42,
         charged_at: world.clocks.budget,
         spend,
+        variant: None,
     })))
 }
 

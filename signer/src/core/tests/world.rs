@@ -46,6 +46,7 @@ pub(super) struct World {
     pub(super) state: State,
     pub(super) clocks: Clocks,
     pub(super) events: Vec<EventBody>,
+    times: Vec<BudgetTime>,
     pub(super) owner: OwnerId,
     pub(super) evm_wallet: WalletId,
     pub(super) solana_wallet: WalletId,
@@ -75,6 +76,7 @@ impl World {
                 budget: BudgetTime::from_millis(0),
             },
             events: Vec::new(),
+            times: Vec::new(),
             owner: OwnerId::from_bytes([0; 16]),
             evm_wallet: zero,
             solana_wallet: zero,
@@ -129,8 +131,10 @@ impl World {
         }
         assert_eq!(folded, self.state, "the log alone gives the same state");
         self.is_its_snapshot();
-        self.events
-            .extend(events.into_iter().map(|event| event.body));
+        for event in events {
+            self.times.push(event.clocks.budget);
+            self.events.push(event.body);
+        }
         outcome.map_err(|denial| {
             denial
                 .violations()
@@ -351,6 +355,14 @@ impl World {
             signatures,
             unsigned,
         }))
+    }
+
+    /// Every event with its number in the log and its time on the budget clock.
+    pub(super) fn moments(&self) -> impl Iterator<Item = (u64, BudgetTime, &EventBody)> {
+        let timed = self.times.iter().zip(&self.events);
+        (1..)
+            .zip(timed)
+            .map(|(sequence, (at, body))| (sequence, *at, body))
     }
 
     pub(super) fn spends(&self) -> Vec<&Spend> {

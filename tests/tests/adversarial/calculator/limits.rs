@@ -95,6 +95,33 @@ pub(super) fn demand(case: &Case<'_>) -> Result<Demand> {
     Ok(asks)
 }
 
+/// The document's word on a fee that pays nobody; an error where it must not be.
+pub(super) fn fee_within(case: &Case<'_>) -> Result<()> {
+    let (document, chain) = (case.document, case.spend.chain);
+    let native = chain.native_asset();
+    let rule = document.asset(native).context("a rule")?;
+    let own = |one: &&Charged| one.wallet == case.spend.wallet && one.chain == chain;
+    let amounts = |one: &Charged| Ok(one.amount);
+    Sums::new(case, own, &amounts).cap(&of_rule(rule), case.outflow.fee)?;
+    costs(case, rule)?;
+    for rule in document
+        .scopes
+        .iter()
+        .filter(|rule| holds(case, &rule.scope))
+    {
+        if let Some(entry) = rule.limits.iter().find(|entry| entry.asset == native) {
+            let own = |one: &&Charged| one.chain == chain && counts(case, &rule.scope, one);
+            Sums::new(case, own, &amounts).cap(&entry.limits, case.outflow.fee)?;
+        }
+        if let Some(limits) = &rule.usd {
+            let all = |one: &&Charged| counts(case, &rule.scope, one);
+            let worth = |one: &Charged| worth(case.document, one.chain, one.amount);
+            Sums::new(case, all, &worth).cap(limits, worth_of(case)?)?;
+        }
+    }
+    Ok(())
+}
+
 fn of_rule(rule: &AssetRule) -> Limits {
     Limits {
         per_transaction: Some(rule.per_transaction),
@@ -138,6 +165,24 @@ impl<'a> Sums<'a> {
             .filter(move |one| one.at + hours * HOUR > now)
     }
 
+    /// Amounts alone.
+    fn cap(&self, limits: &Limits, amount: u128) -> Result<()> {
+        let above = |most: Option<Amount>| most.is_some_and(|most| amount > most.base_units());
+        ensure!(!above(limits.per_transaction), "per transaction");
+        for (window, hours) in WINDOWS {
+            let mut sum = amount;
+            for one in self.within(hours) {
+                sum = sum.checked_add((self.amount)(one)?).context("a sum")?;
+            }
+            let most = limits.window(window);
+            ensure!(
+                most.is_none_or(|most| sum <= most.base_units()),
+                "{hours} hours: {sum}"
+            );
+        }
+        Ok(())
+    }
+
     fn judge(&self, limits: &Limits, amount: u128, asks: &mut Demand) -> Result<()> {
         let above = |most: Option<Amount>| most.is_some_and(|most| amount > most.base_units());
         ensure!(!above(limits.per_transaction), "per transaction");
@@ -161,7 +206,7 @@ impl<'a> Sums<'a> {
                 most.is_none_or(|most| sum <= most.base_units()),
                 "{hours} hours: {sum}"
             );
-            let count = self.within(hours).count();
+            let count = self.within(hours).filter(|one| one.counted).count();
             let most = limits.counts.window(window);
             ensure!(
                 most.is_none_or(|most| count < usize::try_from(most).unwrap_or(usize::MAX)),

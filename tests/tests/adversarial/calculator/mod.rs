@@ -7,6 +7,7 @@ mod aside;
 mod limits;
 mod lives;
 mod owners;
+mod variants;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +44,13 @@ struct Charged {
     at: u64,
     amount: u128,
     transfers: Vec<(Vec<u8>, u128)>,
+    fee: u128,
+    nonce: Option<u64>,
+    tier: Tier,
+    /// Whether it is a payment, and not the fee of a cancelled nonce or what stays of one that moved.
+    counted: bool,
+    /// Whether nothing took its place on its nonce.
+    newest: bool,
 }
 
 /// A document, with when earlier ones stop binding; never, if it was voided.
@@ -67,6 +75,8 @@ pub(crate) struct Calculator {
     wallets: BTreeMap<WalletId, (Account, Vec<ChainId>)>,
     paused: BTreeSet<WalletId>,
     nonces: BTreeMap<(WalletId, ChainId), u64>,
+    /// Below these the owner said that nonces are used.
+    attested: BTreeMap<(WalletId, ChainId), u64>,
     outstanding: BTreeMap<(WalletId, ChainId), u128>,
     charged: Vec<Charged>,
     credited: BTreeSet<u64>,
@@ -162,6 +172,10 @@ impl Calculator {
                 let result = self.spend(spend, event.clocks);
                 self.must("O2", result);
             }
+            EventBody::SpendReplaced { spend, variant } => {
+                let result = self.varied(spend, variant, event.clocks);
+                self.must("O2", result);
+            }
             EventBody::Withdrawn {
                 statement, spend, ..
             } => {
@@ -234,6 +248,7 @@ impl Calculator {
                 ..
             } => {
                 self.outstanding.remove(&(*wallet, *chain));
+                self.attested.insert((*wallet, *chain), *next);
                 let before = self.nonces.insert((*wallet, *chain), *next);
                 if before.is_some_and(|before| *next < before) {
                     self.fail("O5", "an attestation lowered a nonce");
@@ -419,12 +434,35 @@ impl Calculator {
             session,
             at: budget,
             amount: total,
+            fee: outflow.fee,
+            nonce: outflow.nonce,
+            tier: spend.tier,
+            counted: true,
+            newest: true,
             transfers: outflow.transfers,
         });
         Ok(())
     }
 
     fn session_allows(
+        &self,
+        session: SessionId,
+        grant: &SessionGrant,
+        chain: ChainId,
+        total: u128,
+    ) -> Result<()> {
+        self.session_has(session, grant, chain, total)?;
+        self.session_counts(session, grant)
+    }
+
+    fn session_counts(&self, session: SessionId, grant: &SessionGrant) -> Result<()> {
+        let own = self.charged.iter().filter(|one| one.session == session);
+        let count = own.filter(|one| one.counted).count();
+        ensure!(count < usize::try_from(grant.count)?, "the session's count");
+        Ok(())
+    }
+
+    fn session_has(
         &self,
         session: SessionId,
         grant: &SessionGrant,
@@ -445,10 +483,6 @@ impl Calculator {
         ensure!(
             so_far + total <= limit.total.base_units(),
             "the session's total"
-        );
-        ensure!(
-            own().count() < usize::try_from(grant.count)?,
-            "the session's count"
         );
         Ok(())
     }

@@ -17,6 +17,7 @@ mod second_try;
 mod solana;
 mod time;
 mod users;
+mod variants;
 mod waiting;
 
 use anyhow::Result;

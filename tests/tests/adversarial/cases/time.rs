@@ -9,7 +9,7 @@ use waiaas_shared::statement::StatementFacts;
 use waiaas_tests::stage::{EVM, EVM_TO};
 
 use super::waiting::{mature, open};
-use super::{Case, case, second_try};
+use super::{Case, case, second_try, variants};
 use crate::bytes::{fields, typed};
 use crate::rig::{Rig, refusal};
 use crate::runner::Template;
@@ -127,8 +127,10 @@ fn one_nonce(rig: &mut Rig, _: &Template) -> Result<String> {
     for answer in rig.send_all(&requests)? {
         answer?;
     }
+    let again = variants::at_an_issued_nonce(rig)?;
     Ok(format!(
-        "{} chosen nonces refused; 10 at once took 10 nonces and 10 charges",
+        "{} chosen nonces refused; 10 at once took 10 nonces and 10 charges; at an issued nonce {again} other \
+         transactions refused, the same payment for a higher fee and its cancellation charged as one",
         attempts.len()
     ))
 }

@@ -224,6 +224,7 @@ impl<'history> Model<'history> {
             }
             // No script asks for any of these yet.
             EventBody::SessionRenewed { .. }
+            | EventBody::SpendReplaced { .. }
             | EventBody::WalletClosed { .. }
             | EventBody::WalletRotated { .. }
             | EventBody::AgentRegistered { .. }

@@ -74,6 +74,7 @@ impl<'history> Model<'history> {
             took: vec![(native, total)],
             paid: (native, to, decoded.amount),
             credited: false,
+            counted: true,
         });
         Ok(())
     }

@@ -58,6 +58,7 @@ pub(super) fn kind(body: &EventBody) -> &'static str {
         EventBody::SessionExpired { .. } => "SessionExpired",
         EventBody::SpendCommitted(_) => "SpendCommitted",
         EventBody::Withdrawn { .. } => "Withdrawn",
+        EventBody::SpendReplaced { .. } => "SpendReplaced",
         EventBody::Paused { .. } => "Paused",
         EventBody::PauseReleased { .. } => "PauseReleased",
         EventBody::Killed { .. } => "Killed",

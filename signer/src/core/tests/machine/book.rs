@@ -14,6 +14,7 @@ use waiaas_shared::statement::StatementFacts;
 
 use super::alarms::Alarms;
 use super::time::Time;
+use super::variants::Placed;
 use super::watch::Watch;
 use crate::model::binding::{Adopted, binding};
 use crate::model::charges::Charges;
@@ -77,6 +78,8 @@ pub(super) struct Wallet {
     pub(super) former: Vec<(Account, Option<(u64, u64)>)>,
     /// Budget clock at its last change of key.
     pub(super) rotated: Option<u64>,
+    /// Issued nonces that a withdrawal took.
+    pub(super) withdrawn: BTreeSet<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -165,6 +168,16 @@ pub(super) struct Paid {
     pub(super) waited: Option<(u64, Vec<OwnerId>)>,
     /// How many keys the wallet had had before the one that signed.
     pub(super) key: usize,
+    /// On an EVM chain.
+    pub(super) nonce: Option<u64>,
+    /// Wei per gas: in all, and for the block's producer.
+    pub(super) prices: (u128, u128),
+    /// The fee up to which it was agreed, if it waited.
+    pub(super) agreed: Option<u128>,
+    /// It only uses its nonce up.
+    pub(super) cancels: bool,
+    /// What took its place on its nonce.
+    pub(super) placed: Option<Placed>,
 }
 
 /// Whose an idempotency key is.

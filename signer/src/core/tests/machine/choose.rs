@@ -52,7 +52,20 @@ pub(super) fn next(random: &mut Random, book: &Book) -> Step {
         };
     }
     match random.below(100) {
-        0..=44 => Step::Pay(pay(random)),
+        0..=36 => Step::Pay(pay(random)),
+        37..=42 => Step::Vary {
+            which: some(random, &[0, 0, 0, 1, 2, 5]),
+            more: some(random, &[0, 1, 1, 1, 2, 3]),
+            cancels: random.once_in(3),
+            spoilt: if random.once_in(5) {
+                spoilt(random)
+            } else {
+                Spoilt::Not
+            },
+        },
+        43 | 44 => Step::VaryAgain {
+            which: place(random),
+        },
         45..=49 => Step::Again {
             which: place(random),
             how: some(

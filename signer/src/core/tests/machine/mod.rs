@@ -27,6 +27,7 @@ mod step;
 mod stops;
 mod time;
 mod tries;
+mod variants;
 mod waits;
 mod wanted;
 mod watch;
@@ -94,6 +95,8 @@ fn is_no_idle_run(counts: &BTreeMap<&'static str, u64>) {
         "APPROVAL",
         "opened",
         "replayed",
+        "sped up",
+        "cancelled on its nonce",
         "cancelled",
         "killed",
         "paused",
@@ -192,6 +195,11 @@ fn is_no_idle_run(counts: &BTreeMap<&'static str, u64>) {
         "replaces_other",
         "replaces_taken",
         "replaces_evm",
+        "variant_fee",
+        "variant_nonce_used",
+        "variant_unsupported",
+        "variant_cancelled",
+        "payment_replaced",
     ] {
         let count = counts.get(what).copied().unwrap_or(0);
         assert!(count > 0, "{what} never happened: {counts:#?}");

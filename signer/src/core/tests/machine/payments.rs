@@ -46,7 +46,7 @@ impl Book {
         expect.when(session.standing == Standing::Revoked, Code::SessionRevoked);
     }
 
-    fn stopped(&self, asking: &Asking, expect: &mut Expect) {
+    pub(super) fn stopped(&self, asking: &Asking, expect: &mut Expect) {
         self.all_stopped(expect);
         let wallet = self.wallet(asking.wallet);
         expect.when(wallet.paused, Code::WalletPaused);
@@ -89,7 +89,7 @@ impl Book {
     }
 
     /// Documents and session over one payment.
-    fn judged(
+    pub(super) fn judged(
         &self,
         session: &Session,
         asking: &Asking,
@@ -137,9 +137,11 @@ impl Book {
             self.proven(session, signed, spoilt, used.is_some(), &mut expect);
         }
         if let (Some((body, transaction)), false) = (used, request.dry_run) {
-            let credited = self.paid.get(transaction).is_some_and(|paid| paid.credited);
+            let paid = self.paid.get(transaction);
+            let credited = paid.is_some_and(|paid| paid.credited);
             expect.when(credited, Code::PaymentCredited);
-            let gone = self.paid.contains_key(transaction) && self.is_replaced(*transaction);
+            let gone = paid.is_some_and(|paid| paid.placed.is_some())
+                || (paid.is_some() && self.is_replaced(*transaction));
             expect.when(gone, Code::PaymentReplaced);
             expect.when(*body != request.body, Code::IdempotencyConflict);
             if let Some(wait) = self.waits.get(transaction) {
@@ -261,11 +263,16 @@ impl Book {
             return expect;
         };
         expect.when(paid.credited, Code::PaymentCredited);
-        expect.when(self.is_replaced(transaction), Code::PaymentReplaced);
+        let replaced = paid.placed.is_some() || self.is_replaced(transaction);
+        expect.when(replaced, Code::PaymentReplaced);
         if expect.is_refused() {
             return expect;
         }
         self.stopped(&paid.asking, &mut expect);
+        if paid.cancels {
+            self.expect_cancellation(paid, paid.asking.fee, &mut expect);
+            return expect;
+        }
         self.usable(paid.asking.session, &mut expect);
         // With the key that signed, or not at all.
         let wallet = self.wallet(paid.asking.wallet);
@@ -379,7 +386,7 @@ impl Book {
     }
 }
 
-fn spoilt_bytes(spoilt: Spoilt, expect: &mut Expect) {
+pub(super) fn spoilt_bytes(spoilt: Spoilt, expect: &mut Expect) {
     match spoilt {
         Spoilt::OtherRecipient | Spoilt::OtherAmount => {
             expect.when(true, Code::BodyMismatch);

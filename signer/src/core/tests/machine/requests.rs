@@ -234,7 +234,9 @@ impl Run {
                 let used = self.book.used(holder, &request.key);
                 let withheld = used.is_some_and(|(_, name)| {
                     let paid = self.book.paid.get(name);
-                    paid.is_some_and(|paid| paid.credited || self.book.is_replaced(*name))
+                    paid.is_some_and(|paid| {
+                        paid.credited || paid.placed.is_some() || self.book.is_replaced(*name)
+                    })
                 });
                 if !request.dry_run && !withheld {
                     self.book.see_expiry(request.session);
@@ -360,6 +362,7 @@ impl Run {
             took: vec![(asking.asset(), asking.total())],
             paid: (asking.asset(), asking.to, asking.amount),
             credited: false,
+            counted: true,
         });
         let session = self.book.session_mut(asking.session).ok_or("a session")?;
         session.count += 1;
@@ -376,6 +379,11 @@ impl Run {
             replaces: went.replaces,
             waited: went.waited,
             key: wallet.former.len(),
+            nonce: due,
+            prices: (asking.fee / crate::model::people::FEE, 1),
+            agreed: None,
+            cancels: false,
+            placed: None,
         };
         if self.book.paid.insert(spend.transaction, paid).is_some() {
             return Err("one name, two signatures".to_owned());

@@ -61,6 +61,8 @@ pub(super) struct Run {
     entropy: u64,
     pub(super) sent: Vec<Sent>,
     pub(super) held: Vec<Held>,
+    /// What was asked to take the place of payments.
+    pub(super) asked: Vec<super::variants::Asked>,
     /// Several commands go into one commit.
     batch: bool,
     /// Alarms that went off with the last command.
@@ -88,6 +90,7 @@ impl Run {
             entropy: 0,
             sent: Vec::new(),
             held: Vec::new(),
+            asked: Vec::new(),
             batch: false,
             raised: Vec::new(),
             refusal: BTreeSet::new(),
@@ -112,6 +115,13 @@ impl Run {
                 price,
                 spoilt,
             } => self.release(*which, *price, *spoilt)?,
+            Step::Vary {
+                which,
+                more,
+                cancels,
+                spoilt,
+            } => self.vary(*which, *more, *cancels, *spoilt)?,
+            Step::VaryAgain { which } => self.vary_again(*which)?,
             Step::Cancel { which, admin } => self.cancel(*which, *admin)?,
             Step::EndExpired => self.end_expired()?,
             Step::Say(say) => self.say(say)?,
@@ -277,12 +287,19 @@ impl Run {
             self.book.last = clocks;
             let sequence = self.events.len() as u64 + 1;
             match &event.body {
-                EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
+                EventBody::SpendCommitted(spend)
+                | EventBody::Withdrawn { spend, .. }
+                | EventBody::SpendReplaced { spend, .. } => {
                     self.state.place(&spend.idempotency, sequence);
+                    let variant = match &event.body {
+                        EventBody::SpendReplaced { variant, .. } => Some(variant.clone()),
+                        _ => None,
+                    };
                     let prior = Prior {
                         sequence,
                         charged_at: event.clocks.budget,
                         spend: spend.clone(),
+                        variant,
                     };
                     let used = Used::Paid(Box::new(prior.clone()));
                     self.index.insert(spend.idempotency, used);

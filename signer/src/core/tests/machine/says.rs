@@ -328,7 +328,11 @@ impl Run {
                 )?;
                 let wallet = self.book.wallet_mut(asking.wallet);
                 if let (Some((next, _)), Some(issued)) = (wallet.nonces_of(*from), issued) {
+                    let reused = issued < *next;
                     *next = (*next).max(issued + 1);
+                    if reused && from.is_none() {
+                        wallet.withdrawn.insert(issued);
+                    }
                 }
             }
             (
@@ -341,6 +345,7 @@ impl Run {
                 _,
             ) => {
                 self.book.wallet_mut(*wallet).nonces = Some((*next, *next));
+                self.book.wallet_mut(*wallet).withdrawn.clear();
                 self.book.charges.attested(*wallet, *chain);
             }
             // The clocks took it in with the event.

@@ -167,6 +167,7 @@ fn wallet(run: &mut Run, number: u8, networks: Vec<ChainId>) -> Checked {
         closed: false,
         former: Vec::new(),
         rotated: None,
+        withdrawn: Default::default(),
     });
     Ok(())
 }

@@ -126,6 +126,13 @@ impl Book {
             } => match self.paid.get(transaction) {
                 Some(paid) => {
                     when(paid.credited, Code::CreditUsed);
+                    when(paid.cancels, Code::CreditMismatch);
+                    let placed = paid.placed.as_ref();
+                    let moved = placed.and_then(|placed| self.paid.get(&placed.by));
+                    let moved = moved.is_some_and(|by| by.charge == paid.charge);
+                    let left = self.charges.get(paid.charge).of(paid.asking.asset());
+                    let gone = moved || (placed.is_some() && left == 0);
+                    when(gone && !paid.cancels, Code::PaymentReplaced);
                     let charged = self.charges.get(paid.charge);
                     let fits = paid.sequence == *sequence
                         && paid.asking.wallet == *wallet

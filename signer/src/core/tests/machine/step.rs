@@ -23,6 +23,18 @@ pub(super) enum Step {
         price: u64,
         spoilt: Spoilt,
     },
+    /// The nonce of a payment once more.
+    Vary {
+        which: usize,
+        /// So much more for each gas.
+        more: u64,
+        cancels: bool,
+        spoilt: Spoilt,
+    },
+    /// The same once more.
+    VaryAgain {
+        which: usize,
+    },
     Cancel {
         which: usize,
         admin: bool,

@@ -101,7 +101,10 @@ impl Run {
                     replaces: wait.replaces,
                     waited: Some((wait.opened, approved.copied().collect())),
                 };
-                self.signed(&order, spend, asking, went)
+                self.signed(&order, spend, asking, went)?;
+                let paid = self.book.paid.get_mut(&transaction).ok_or("it was paid")?;
+                paid.agreed = Some(wait.fee_ceiling);
+                Ok(())
             }
             (outcome, events) => Err(format!("{outcome:?} with {events:?}")),
         }

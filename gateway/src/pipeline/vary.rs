@@ -1,0 +1,273 @@
+//! One more transaction for the nonce of an EVM payment under way: the same payment with a higher fee, or
+//! a cancellation that the signer builds itself. The signer decides; here are found the newest transaction
+//! of the nonce, what its fees were by the signer's own log, and what the market asks. From there on it is
+//! a payment of its own, sent and followed like any other; whichever of them lands ends the others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use waiaas_shared::address::Account;
+use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::ChainId;
+use waiaas_shared::codec::from_canonical;
+use waiaas_shared::denial::Code;
+use waiaas_shared::event::{Event, EventBody};
+use waiaas_shared::status::Status;
+use waiaas_shared::transaction::{DecodedTransaction, EvmFees, decode, read_cancellation};
+
+use super::sign::SignedPayment;
+use super::{Paid, Refusal, confirm, evaluate, find, recorded};
+use crate::app::App;
+use crate::chain::{ChainError, Validity};
+use crate::chain_port::ChainPort;
+use crate::payment::Payment;
+use crate::signer_client::SignerError;
+
+/// No nonce has more transactions than this.
+const FAMILY_LIMIT: usize = 64;
+
+/// Signs the newest transaction of a payment's nonce again with a higher fee, and sends it.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn speed_up(app: &Arc<App>, payment: Payment) -> Result<Paid, Refusal> {
+    spawned(app, payment, |app, newest| async move {
+        if newest.is_cancellation() {
+            return cancelled(&app, &newest).await;
+        }
+        let (chain, from, before, ceiling) = known(&app, &newest).await?;
+        let facts = &newest.facts;
+        let prepared = chain
+            .prepare_transfer(from, facts.to, facts.amount, Some(ceiling))
+            .await?;
+        let fresh = decode(facts.chain, from, &prepared.unsigned).map_err(ChainError::from)?;
+        let market = fresh.evm_fees().ok_or(Code::VariantUnsupported)?;
+        let fees = within(highest(before, market), ceiling)?;
+        let raised = fresh.with_evm_fees(fees).map_err(ChainError::from)?;
+        if facts.submit {
+            chain.simulate(raised.bytes(), from).await?;
+        }
+        let signed = app
+            .signer
+            .replace_transaction(facts.id, raised.bytes().to_vec())
+            .await?;
+        released(&app, signed).await
+    })
+    .await
+}
+
+/// Has the signer cancel a payment on its nonce, and sends that. A cancellation that is under way already
+/// is told again.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn cancel(app: &Arc<App>, payment: Payment) -> Result<Paid, Refusal> {
+    spawned(app, payment, |app, newest| async move {
+        if newest.is_cancellation() {
+            return Ok(Paid {
+                payment: newest,
+                raw: None,
+                replay: true,
+            });
+        }
+        cancelled(&app, &newest).await
+    })
+    .await
+}
+
+/// The same for whoever follows a payment whose bytes never left and never will: its nonce must not stay
+/// open, or it would hold up everything behind it. Says whether it is closed.
+pub(super) fn close_nonce(app: Arc<App>, payment: Payment) -> BoxFuture<'static, bool> {
+    Box::pin(async move {
+        let id = payment.facts.id;
+        match cancelled(&app, &payment).await {
+            Ok(_) => true,
+            Err(refusal) => {
+                tracing::warn!(transaction = %id, %refusal, "its nonce is still open");
+                false
+            }
+        }
+    })
+}
+
+/// Whether a payment can still be sped up or cancelled on its nonce.
+#[must_use]
+pub fn is_open(payment: &Payment) -> bool {
+    let under_way = matches!(
+        payment.progress.status,
+        Status::Executing | Status::Submitted
+    );
+    under_way && matches!(payment.facts.chain, ChainId::Evm(_)) && payment.facts.session.is_some()
+}
+
+/// Finds the newest transaction of the nonce and carries on with it, whether or not the client waits.
+async fn spawned<F>(
+    app: &Arc<App>,
+    payment: Payment,
+    then: impl FnOnce(Arc<App>, Payment) -> F + Send + 'static,
+) -> Result<Paid, Refusal>
+where
+    F: Future<Output = Result<Paid, Refusal>> + Send + 'static,
+{
+    app.require_sound_log()?;
+    let app = Arc::clone(app);
+    let rest = async move {
+        let newest = newest(&app, payment).await?;
+        then(app, newest).await
+    };
+    tokio::spawn(rest).await.map_err(|_| Refusal::Internal)?
+}
+
+async fn newest(app: &App, payment: Payment) -> Result<Payment, Refusal> {
+    let mut newest = payment;
+    for _ in 0..FAMILY_LIMIT {
+        let Some(later) = newest.progress.replaced_by else {
+            break;
+        };
+        newest = find(app, later).await?.ok_or(Refusal::Behind)?;
+    }
+    Ok(newest)
+}
+
+async fn cancelled(app: &Arc<App>, newest: &Payment) -> Result<Paid, Refusal> {
+    let (chain, from, before, ceiling) = known(app, newest).await?;
+    let market = chain.fee_market().await?.ok_or(Code::VariantUnsupported)?;
+    let usual = EvmFees {
+        gas_limit: chain.cancellation_gas(from).await?,
+        max_fee_per_gas: market.base.saturating_mul(2).saturating_add(market.tip),
+        max_priority_fee_per_gas: market.tip,
+    };
+    let least = EvmFees {
+        gas_limit: usual.gas_limit,
+        ..before.least_above()
+    };
+    let fees = within(highest(least, usual), ceiling).or_else(|_| within(least, ceiling))?;
+    let signed = app.signer.cancel_transaction(newest.facts.id, fees).await?;
+    released(app, signed).await
+}
+
+/// Chain, sender, fees of the newest transaction, and the most that the next one may cost.
+async fn known(
+    app: &Arc<App>,
+    newest: &Payment,
+) -> Result<(Arc<dyn ChainPort>, Account, EvmFees, Amount), Refusal> {
+    let facts = &newest.facts;
+    let chain = app.chain(facts.chain)?;
+    let wallet = app.views.wallet(&*app.signer, facts.wallet).await?;
+    let from = wallet.ok_or(Code::WalletUnknown)?.account;
+    let documents = app.views.policy(&*app.signer).await?;
+    let ceiling = evaluate::fee_ceiling(&documents, facts.chain).min(chain.max_fee());
+    let before = fees(app, newest, from).await?;
+    Ok((chain, from, before, ceiling))
+}
+
+/// What the newest transaction pays, as the signer's log has its bytes.
+pub(super) async fn fees(app: &App, payment: &Payment, from: Account) -> Result<EvmFees, Refusal> {
+    let transaction = logged(app, payment, from).await?;
+    Ok(transaction.evm_fees().ok_or(Code::VariantUnsupported)?)
+}
+
+async fn logged(
+    app: &App,
+    payment: &Payment,
+    from: Account,
+) -> Result<DecodedTransaction, Refusal> {
+    let sequence = payment.facts.sequence;
+    let page = app
+        .signer
+        .events(sequence.saturating_sub(1), 1, Duration::ZERO)
+        .await?;
+    let record = page
+        .events
+        .iter()
+        .find(|record| record.sequence == sequence);
+    let event = record.and_then(|record| from_canonical::<Event>(&record.body).ok());
+    let (spend, cancels) = match event.map(|event| event.body) {
+        Some(EventBody::SpendCommitted(spend)) => (spend, false),
+        Some(EventBody::SpendReplaced { spend, variant }) => (spend, variant.cancels),
+        _ => return Err(Code::VariantUnsupported.into()),
+    };
+    let read = if cancels {
+        read_cancellation(spend.chain, from, &spend.unsigned)
+    } else {
+        decode(spend.chain, from, &spend.unsigned)
+    };
+    Ok(read.map_err(ChainError::from)?)
+}
+
+/// What outbids the newest transaction, and what the market asks, whichever is more.
+fn highest(before: EvmFees, market: EvmFees) -> EvmFees {
+    let least = before.least_above();
+    EvmFees {
+        gas_limit: market.gas_limit.max(least.gas_limit),
+        max_fee_per_gas: market.max_fee_per_gas.max(least.max_fee_per_gas),
+        max_priority_fee_per_gas: market
+            .max_priority_fee_per_gas
+            .max(least.max_priority_fee_per_gas),
+    }
+}
+
+fn within(fees: EvmFees, ceiling: Amount) -> Result<EvmFees, ChainError> {
+    let needed = u128::from(fees.gas_limit).saturating_mul(fees.max_fee_per_gas);
+    let needed = Amount::from_base_units(needed);
+    if needed > ceiling {
+        return Err(ChainError::FeeAboveCeiling { needed, ceiling });
+    }
+    Ok(fees)
+}
+
+/// Takes the new transaction from the log, which has it before its bytes leave, and lets it out.
+async fn released(app: &Arc<App>, signed: waiaas_client::SignedPayment) -> Result<Paid, Refusal> {
+    let mut payment = recorded(app, signed.transaction, signed.sequence).await?;
+    let name = signed.chain_transaction.parse();
+    payment.progress.chain_transaction = Some(name.map_err(|_| SignerError::Version)?);
+    payment.progress.validity = Some(Validity::Unlimited);
+    tracing::info!(transaction = %payment.facts.id, "signed once more on the same nonce");
+    let signed = SignedPayment {
+        payment,
+        raw: signed.raw,
+        replay: signed.replay,
+    };
+    confirm::release(app, signed).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fees(gas_limit: u64, max: u128, tip: u128) -> EvmFees {
+        EvmFees {
+            gas_limit,
+            max_fee_per_gas: max,
+            max_priority_fee_per_gas: tip,
+        }
+    }
+
+    #[test]
+    fn the_next_fee_outbids_and_follows_the_market() {
+        let before = fees(21_000, 100, 10);
+        let calm = highest(before, fees(21_000, 50, 1));
+        assert_eq!(calm, fees(21_000, 110, 11));
+        let busy = highest(before, fees(30_000, 500, 5));
+        assert_eq!(busy, fees(30_000, 500, 11));
+        for next in [calm, busy] {
+            assert!(next.outbid(&before));
+        }
+    }
+
+    #[test]
+    fn no_fee_leaves_the_ceiling() {
+        let ceiling = Amount::from_base_units(21_000 * 110);
+        assert!(within(fees(21_000, 110, 11), ceiling).is_ok());
+        assert_eq!(
+            within(fees(21_000, 111, 11), ceiling),
+            Err(ChainError::FeeAboveCeiling {
+                needed: Amount::from_base_units(21_000 * 111),
+                ceiling
+            })
+        );
+        let wild = within(fees(u64::MAX, u128::MAX, 0), ceiling);
+        assert!(wild.is_err(), "{wild:?}");
+    }
+}
