@@ -6,11 +6,12 @@ use std::fmt;
 use futures::future::BoxFuture;
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::ChainId;
+use waiaas_shared::caip::{AssetId, ChainId};
+use waiaas_shared::request::Transfer;
 
 use crate::chain::tracker::Pace;
 use crate::chain::{
-    Chain, ChainError, ChainTransactionId, Health, Landing, Prepared, Sent, Validity,
+    Chain, ChainError, ChainTransactionId, Health, Landing, Prepared, Sent, TokenFacts, Validity,
 };
 
 /// One chain; see the methods of [`Chain`].
@@ -25,8 +26,7 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
     fn prepare_transfer(
         &self,
         from: Account,
-        to: Account,
-        amount: Amount,
+        transfer: &Transfer,
         fee_ceiling: Option<Amount>,
     ) -> BoxFuture<'_, Result<Prepared, ChainError>>;
     /// [`Chain::simulate`].
@@ -45,6 +45,14 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
     ) -> BoxFuture<'a, Result<Landing, ChainError>>;
     /// [`Chain::balance`].
     fn balance(&self, account: Account) -> BoxFuture<'_, Result<Amount, ChainError>>;
+    /// [`Chain::token_balance`].
+    fn token_balance(
+        &self,
+        account: Account,
+        asset: AssetId,
+    ) -> BoxFuture<'_, Result<Amount, ChainError>>;
+    /// [`Chain::token_facts`].
+    fn token_facts(&self, asset: AssetId) -> BoxFuture<'_, Result<TokenFacts, ChainError>>;
     /// [`Chain::health`].
     fn health(&self) -> BoxFuture<'_, Result<Health, ChainError>>;
 }
@@ -65,11 +73,11 @@ impl ChainPort for Chain {
     fn prepare_transfer(
         &self,
         from: Account,
-        to: Account,
-        amount: Amount,
+        transfer: &Transfer,
         fee_ceiling: Option<Amount>,
     ) -> BoxFuture<'_, Result<Prepared, ChainError>> {
-        Box::pin(Self::prepare_transfer(self, from, to, amount, fee_ceiling))
+        let transfer = *transfer;
+        Box::pin(async move { Self::prepare_transfer(self, from, &transfer, fee_ceiling).await })
     }
 
     fn simulate<'a>(
@@ -94,6 +102,18 @@ impl ChainPort for Chain {
 
     fn balance(&self, account: Account) -> BoxFuture<'_, Result<Amount, ChainError>> {
         Box::pin(Self::balance(self, account))
+    }
+
+    fn token_balance(
+        &self,
+        account: Account,
+        asset: AssetId,
+    ) -> BoxFuture<'_, Result<Amount, ChainError>> {
+        Box::pin(Self::token_balance(self, account, asset))
+    }
+
+    fn token_facts(&self, asset: AssetId) -> BoxFuture<'_, Result<TokenFacts, ChainError>> {
+        Box::pin(Self::token_facts(self, asset))
     }
 
     fn health(&self) -> BoxFuture<'_, Result<Health, ChainError>> {

@@ -6,6 +6,7 @@ use waiaas_shared::denial::{Code, Violation};
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::intent::{IntentView, Wait};
 use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::request::Action;
 use waiaas_shared::statement::StatementFacts;
 
 use crate::app::App;
@@ -167,7 +168,13 @@ fn human(view: &IntentView, policy: Option<&PolicyDocument>) -> String {
                 intent.asset
             ),
         ),
-        ("to", format!("{}{first}", intent.to)),
+        (
+            match intent.transfer().action {
+                Action::Transfer => "to",
+                Action::Approve => "may be taken by",
+            },
+            format!("{}{first}", intent.to),
+        ),
         ("wallet", intent.wallet.to_string()),
         ("session", intent.session.to_string()),
         ("fee at most", shown(native, intent.fee_ceiling, policy)),
@@ -206,6 +213,7 @@ fn machine(view: &IntentView) -> Value {
     json!({
         "transaction": intent.transaction,
         "tier": intent.tier().as_str(),
+        "type": intent.transfer().action.as_str(),
         "asset": intent.asset,
         "amount_base": intent.amount,
         "to": intent.to,
@@ -257,6 +265,7 @@ mod tests {
                 submit: true,
                 first_payment: true,
                 replaces: None,
+                action: None,
             },
             now: Clocks {
                 run: RunTime::from_millis(1000),

@@ -3,6 +3,7 @@
 
 mod agents;
 mod alarm;
+mod allowances;
 mod approvals;
 mod credit;
 mod dead_man;
@@ -23,4 +24,5 @@ mod snapshot;
 mod spend;
 mod stop;
 mod suspension;
+mod tokens;
 mod world;

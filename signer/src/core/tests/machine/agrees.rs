@@ -73,7 +73,10 @@ fn wallets(state: &State, book: &Book) -> Checked {
         let nonces = known.nonces.get(&wallet.chain);
         let nonces = nonces.map(|nonce| (nonce.next, nonce.attested));
         same("nonces", nonces, wallet.nonces)?;
-        let outstanding = known.history.outstanding(wallet.chain).base_units();
+        let outstanding = known
+            .history
+            .outstanding(wallet.chain.native_asset())
+            .base_units();
         let of_book = book.charges.outstanding(wallet.id, wallet.chain);
         same("outstanding", outstanding, of_book)?;
     }
