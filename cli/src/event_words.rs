@@ -9,6 +9,7 @@ use waiaas_shared::ids::SessionId;
 use waiaas_shared::intent::{Intent, IntentEnd, Wait};
 use waiaas_shared::policy::alarm::{Condition, Subject, Trigger};
 use waiaas_shared::policy::items::alarm_in_words as in_words;
+use waiaas_shared::request::Action;
 
 use crate::event_about::About;
 use crate::names::Names;
@@ -328,10 +329,14 @@ fn waits(intent: &Intent, names: &Names) -> String {
         }
     };
     let native = intent.asset.chain().native_asset();
+    let amount = names.amount(intent.asset, intent.amount);
+    let to = names.account(intent.asset, intent.to);
+    let what = match intent.transfer().action {
+        Action::Transfer => format!("{amount} to {to}"),
+        Action::Approve => format!("leave for {to} to take {amount}"),
+    };
     format!(
-        "{} to {}, fee up to {}, {wait}, until {}; {} from {}{}",
-        names.amount(intent.asset, intent.amount),
-        names.account(intent.asset, intent.to),
+        "{what}, fee up to {}, {wait}, until {}; {} from {}{}",
         names.amount(native, intent.fee_ceiling),
         intent.expires,
         intent.transaction,

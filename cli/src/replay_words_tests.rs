@@ -167,6 +167,7 @@ impl Log {
             submit: true,
             first_payment: false,
             replaces: None,
+            action: None,
         };
         self.push(0, EventBody::IntentOpened(intent));
         transaction

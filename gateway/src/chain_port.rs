@@ -6,11 +6,13 @@ use std::fmt;
 use futures::future::BoxFuture;
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::ChainId;
+use waiaas_shared::caip::{AssetId, ChainId};
+use waiaas_shared::request::Transfer;
 
 use crate::chain::tracker::Pace;
 use crate::chain::{
-    Chain, ChainError, ChainTransactionId, FeeMarket, Health, Landing, Prepared, Sent, Validity,
+    Chain, ChainError, ChainTransactionId, FeeMarket, Health, Landing, Prepared, Sent, TokenFacts,
+    Validity,
 };
 
 /// One chain; see the methods of [`Chain`].
@@ -25,8 +27,7 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
     fn prepare_transfer(
         &self,
         from: Account,
-        to: Account,
-        amount: Amount,
+        transfer: &Transfer,
         fee_ceiling: Option<Amount>,
     ) -> BoxFuture<'_, Result<Prepared, ChainError>>;
     /// [`Chain::simulate`].
@@ -51,6 +52,14 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
     fn account_nonce(&self, account: Account) -> BoxFuture<'_, Result<Option<u64>, ChainError>>;
     /// [`Chain::balance`].
     fn balance(&self, account: Account) -> BoxFuture<'_, Result<Amount, ChainError>>;
+    /// [`Chain::token_balance`].
+    fn token_balance(
+        &self,
+        account: Account,
+        asset: AssetId,
+    ) -> BoxFuture<'_, Result<Amount, ChainError>>;
+    /// [`Chain::token_facts`].
+    fn token_facts(&self, asset: AssetId) -> BoxFuture<'_, Result<TokenFacts, ChainError>>;
     /// [`Chain::health`].
     fn health(&self) -> BoxFuture<'_, Result<Health, ChainError>>;
 }
@@ -71,11 +80,11 @@ impl ChainPort for Chain {
     fn prepare_transfer(
         &self,
         from: Account,
-        to: Account,
-        amount: Amount,
+        transfer: &Transfer,
         fee_ceiling: Option<Amount>,
     ) -> BoxFuture<'_, Result<Prepared, ChainError>> {
-        Box::pin(Self::prepare_transfer(self, from, to, amount, fee_ceiling))
+        let transfer = *transfer;
+        Box::pin(async move { Self::prepare_transfer(self, from, &transfer, fee_ceiling).await })
     }
 
     fn simulate<'a>(
@@ -112,6 +121,18 @@ impl ChainPort for Chain {
 
     fn balance(&self, account: Account) -> BoxFuture<'_, Result<Amount, ChainError>> {
         Box::pin(Self::balance(self, account))
+    }
+
+    fn token_balance(
+        &self,
+        account: Account,
+        asset: AssetId,
+    ) -> BoxFuture<'_, Result<Amount, ChainError>> {
+        Box::pin(Self::token_balance(self, account, asset))
+    }
+
+    fn token_facts(&self, asset: AssetId) -> BoxFuture<'_, Result<TokenFacts, ChainError>> {
+        Box::pin(Self::token_facts(self, asset))
     }
 
     fn health(&self) -> BoxFuture<'_, Result<Health, ChainError>> {

@@ -13,13 +13,15 @@ use futures::future::BoxFuture;
 use tokio::time::Instant;
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::ChainId;
+use waiaas_shared::caip::{AssetId, ChainId, Token};
+use waiaas_shared::request::Transfer;
 use waiaas_shared::solana::build::{TransferRequest, transfer};
 use waiaas_shared::transaction::decode;
 
 use crate::chain::tracker::Pace;
 use crate::chain::{
-    ChainError, ChainTransactionId, FeeMarket, Health, Landing, Prepared, Sent, Validity,
+    ChainError, ChainTransactionId, FeeMarket, Health, Landing, Prepared, Sent, TokenFacts,
+    Validity,
 };
 use crate::chain_port::ChainPort;
 
@@ -92,17 +94,17 @@ impl<C: ChainPort + 'static> Inside<C> {
     async fn prepare(
         self: Arc<Self>,
         from: Account,
-        to: Account,
-        amount: Amount,
+        transfer: Transfer,
         ceiling: Option<Amount>,
     ) -> Result<Prepared, ChainError> {
+        let Transfer { to, amount, .. } = transfer;
         let key = (from, ceiling);
         let terms = match self.known(&key) {
             Some((terms, renew)) => {
                 if renew {
                     let later = Arc::clone(&self);
                     tokio::spawn(async move {
-                        if later.fetch(key, to, amount).await.is_err() {
+                        if later.fetch(key, &transfer).await.is_err() {
                             later.with(|kept| {
                                 if let Some(entry) = kept.get_mut(&key) {
                                     entry.renewing = false;
@@ -113,7 +115,7 @@ impl<C: ChainPort + 'static> Inside<C> {
                 }
                 terms
             }
-            None => match self.fetch(key, to, amount).await? {
+            None => match self.fetch(key, &transfer).await? {
                 (_, Some(terms)) => terms,
                 (prepared, None) => return Ok(prepared),
             },
@@ -121,7 +123,7 @@ impl<C: ChainPort + 'static> Inside<C> {
         match self.build(from, to, amount, ceiling, &terms) {
             Some(prepared) => Ok(prepared),
             // Whatever is wrong with these accounts or this amount, the chain's own words tell.
-            None => self.chain.prepare_transfer(from, to, amount, ceiling).await,
+            None => self.chain.prepare_transfer(from, &transfer, ceiling).await,
         }
     }
 
@@ -142,16 +144,12 @@ impl<C: ChainPort + 'static> Inside<C> {
     async fn fetch(
         &self,
         key: Key,
-        to: Account,
-        amount: Amount,
+        transfer: &Transfer,
     ) -> Result<(Prepared, Option<Terms>), ChainError> {
         let since = Instant::now();
         let (from, ceiling) = key;
-        let prepared = self
-            .chain
-            .prepare_transfer(from, to, amount, ceiling)
-            .await?;
-        let terms = Terms::of(&prepared, from, to, amount);
+        let prepared = self.chain.prepare_transfer(from, transfer, ceiling).await?;
+        let terms = Terms::of(&prepared, from, transfer.to, transfer.amount);
         if let Some(terms) = terms {
             self.with(|kept| {
                 if kept.len() >= ENTRIES {
@@ -270,19 +268,18 @@ impl<C: ChainPort + 'static> ChainPort for ChainTerms<C> {
     fn prepare_transfer(
         &self,
         from: Account,
-        to: Account,
-        amount: Amount,
+        transfer: &Transfer,
         fee_ceiling: Option<Amount>,
     ) -> BoxFuture<'_, Result<Prepared, ChainError>> {
-        match self.id() {
+        match (self.id(), transfer.asset.token()) {
+            (ChainId::Solana(_), Token::Native) => {
+                Box::pin(Arc::clone(&self.inside).prepare(from, *transfer, fee_ceiling))
+            }
             // An EVM transaction differs by the nonce that the signer issues.
-            ChainId::Evm(_) => self
+            _ => self
                 .inside
                 .chain
-                .prepare_transfer(from, to, amount, fee_ceiling),
-            ChainId::Solana(_) => {
-                Box::pin(Arc::clone(&self.inside).prepare(from, to, amount, fee_ceiling))
-            }
+                .prepare_transfer(from, transfer, fee_ceiling),
         }
     }
 
@@ -322,6 +319,18 @@ impl<C: ChainPort + 'static> ChainPort for ChainTerms<C> {
         self.inside.chain.balance(account)
     }
 
+    fn token_balance(
+        &self,
+        account: Account,
+        asset: AssetId,
+    ) -> BoxFuture<'_, Result<Amount, ChainError>> {
+        self.inside.chain.token_balance(account, asset)
+    }
+
+    fn token_facts(&self, asset: AssetId) -> BoxFuture<'_, Result<TokenFacts, ChainError>> {
+        self.inside.chain.token_facts(asset)
+    }
+
     fn health(&self) -> BoxFuture<'_, Result<Health, ChainError>> {
         self.inside.chain.health()
     }
@@ -336,6 +345,15 @@ mod tests {
 
     fn units(units: u128) -> Amount {
         Amount::from_base_units(units)
+    }
+
+    fn transfer() -> Transfer {
+        Transfer {
+            action: waiaas_shared::request::Action::Transfer,
+            asset: crate::testing::chain_id().native_asset(),
+            to: to_account(),
+            amount: units(5),
+        }
     }
 
     fn terms(unit_price: u64) -> Terms {
@@ -396,7 +414,7 @@ mod tests {
             let mut seen = HashSet::new();
             for _ in 0..200 {
                 let prepared = chain
-                    .prepare_transfer(from_account(), to_account(), units(5), Some(units(5000)))
+                    .prepare_transfer(from_account(), &transfer(), Some(units(5000)))
                     .await
                     .expect("prepared");
                 assert!(prepared.fee_max <= units(5000));
@@ -437,7 +455,7 @@ mod tests {
     async fn terms_are_kept_for_a_second_and_renewed_before() {
         let chain = ChainTerms::new(FakeChain::default(), 0);
         let asked = || chain.inside.chain.prepared.load(Ordering::SeqCst);
-        let prepare = || chain.prepare_transfer(from_account(), to_account(), units(5), None);
+        let prepare = || chain.prepare_transfer(from_account(), &transfer(), None);
         for _ in 0..10 {
             prepare().await.expect("prepared");
         }

@@ -10,6 +10,7 @@ use waiaas_shared::event::{Spend, Variant};
 use waiaas_shared::ids::{SessionId, TransactionId, WalletId};
 use waiaas_shared::intent::{Intent, Wait};
 use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::request::{Action, Transfer};
 use waiaas_shared::status::Status;
 use waiaas_shared::time::{Clocks, WallTime};
 
@@ -39,9 +40,11 @@ pub struct Facts {
     pub wallet: WalletId,
     /// On which chain.
     pub chain: ChainId,
-    /// What moves.
+    /// Whether it moves or may be taken.
+    pub action: Action,
+    /// What moves, or may be taken.
     pub asset: AssetId,
-    /// Who receives.
+    /// Who receives, or may take.
     pub to: Account,
     /// Base units.
     pub amount: Amount,
@@ -96,12 +99,26 @@ pub struct Waiting {
     pub expires: WallTime,
 }
 
+impl Facts {
+    /// What is done, as a request asks for it.
+    #[must_use]
+    pub const fn transfer(&self) -> Transfer {
+        Transfer {
+            action: self.action,
+            asset: self.asset,
+            to: self.to,
+            amount: self.amount,
+        }
+    }
+}
+
 impl Payment {
     /// Whether it does nothing but use its nonce up: a payment moves something.
     #[must_use]
     pub fn is_cancellation(&self) -> bool {
         matches!(self.facts.chain, ChainId::Evm(_))
             && self.facts.replaces.is_some()
+            && self.facts.action == Action::Transfer
             && self.facts.amount == Amount::ZERO
     }
 
@@ -135,6 +152,7 @@ impl Payment {
                 session: Some(intent.session),
                 wallet: intent.wallet,
                 chain: intent.asset.chain(),
+                action: intent.transfer().action,
                 asset: intent.asset,
                 to: intent.to,
                 amount: intent.amount,
@@ -167,11 +185,18 @@ impl Payment {
         }
     }
 
-    /// A committed payment as its event tells it; nothing if the event names no transfer.
+    /// A committed payment as its event tells it; nothing if the event names neither transfer nor approval.
     #[must_use]
     pub fn of_spend(spend: &Spend, sequence: u64, at: WallTime) -> Option<Self> {
-        let (asset, to, amount) = spend.effects.iter().find_map(|effect| match effect {
-            Effect::Transfer { asset, to, amount } => Some((*asset, *to, *amount)),
+        let (action, asset, to, amount) = spend.effects.iter().find_map(|effect| match effect {
+            Effect::Transfer { asset, to, amount } => {
+                Some((Action::Transfer, *asset, *to, *amount))
+            }
+            Effect::Approval {
+                asset,
+                spender,
+                amount,
+            } => Some((Action::Approve, *asset, *spender, *amount)),
             _ => None,
         })?;
         let fee_max = spend.effects.iter().find_map(|effect| match effect {
@@ -186,6 +211,7 @@ impl Payment {
                 session: spend.session,
                 wallet: spend.wallet,
                 chain: spend.chain,
+                action,
                 asset,
                 to,
                 amount,

@@ -22,7 +22,7 @@ use waiaas_client::{
 };
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::{Amount, Decimals};
-use waiaas_shared::caip::{AccountId, ChainId, Family};
+use waiaas_shared::caip::{AccountId, AssetId, ChainId, Family};
 use waiaas_shared::codec::to_canonical;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::digest::{Digest, Domain, hash};
@@ -33,7 +33,7 @@ use waiaas_shared::keys::{AgentKey, KeyPath};
 use waiaas_shared::log::{Head, SignedHead, genesis, link};
 use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient};
 use waiaas_shared::policy::evaluate::Tier;
-use waiaas_shared::request::TransferRequest;
+use waiaas_shared::request::{Transfer, TransferRequest};
 use waiaas_shared::request_signature::{self, Parameters, SignedRequest, sign_request};
 use waiaas_shared::session::{Credential, SessionGrant, SessionLimit, SessionUsage};
 use waiaas_shared::time::{Clocks, RunTime, WallTime};
@@ -43,7 +43,8 @@ use waiaas_shared::view::{SessionState, SessionView, WalletView};
 use crate::app::{App, Parts};
 use crate::chain::tracker::Pace;
 use crate::chain::{
-    ChainError, ChainTransactionId, FeeMarket, Health, Landing, Prepared, RpcError, Sent, Validity,
+    ChainError, ChainText, ChainTransactionId, FeeMarket, Health, Landing, Prepared, RpcError,
+    Sent, TokenFacts, Validity,
 };
 use crate::chain_port::ChainPort;
 use crate::clock::Clock;
@@ -736,17 +737,11 @@ impl ChainPort for FakeChain {
     fn prepare_transfer(
         &self,
         from: Account,
-        to: Account,
-        amount: Amount,
+        transfer: &Transfer,
         _: Option<Amount>,
     ) -> BoxFuture<'_, Result<Prepared, ChainError>> {
         self.prepared.fetch_add(1, Ordering::SeqCst);
-        let transfer = waiaas_shared::request::Transfer {
-            asset: chain_id().native_asset(),
-            to,
-            amount,
-        };
-        let unsigned = crate::pipeline::evaluate::nominal(chain_id(), from, &transfer);
+        let unsigned = crate::pipeline::evaluate::nominal(chain_id(), from, transfer);
         let unsigned = unsigned.ok_or(ChainError::AmountTooLarge);
         self.answer(unsigned.map(|unsigned| Prepared {
             unsigned,
@@ -813,6 +808,17 @@ impl ChainPort for FakeChain {
 
     fn balance(&self, _: Account) -> BoxFuture<'_, Result<Amount, ChainError>> {
         self.answer(Ok(Amount::from_base_units(123)))
+    }
+
+    fn token_balance(&self, _: Account, _: AssetId) -> BoxFuture<'_, Result<Amount, ChainError>> {
+        self.answer(Ok(Amount::from_base_units(456)))
+    }
+
+    fn token_facts(&self, _: AssetId) -> BoxFuture<'_, Result<TokenFacts, ChainError>> {
+        self.answer(Ok(TokenFacts {
+            symbol: Some(ChainText::new("FAKE")),
+            decimals: Some(7),
+        }))
     }
 
     fn health(&self) -> BoxFuture<'_, Result<Health, ChainError>> {

@@ -193,6 +193,7 @@ codes! {
     CallValue = 154, "call_value", PayLess, "The call carries more than policy allows it.";
     OutsideHours = 155, "outside_hours", Wait, "Policy allows no payment at this time.";
     CoolDown = 156, "cool_down", Wait, "Policy demands more time between two payments.";
+    ApprovalUnlimited = 158, "approval_unlimited", Stop, "The approval is without limit: ask for the exact amount.";
     // Changes of owners, suspension, recovery, credit, the end.
     NotFirstOwner = 180, "not_first_owner", Stop, "There is an owner already: more come by `waiaas owner add`.";
     OwnerChangeUnknown = 181, "owner_change_unknown", Stop, "No such change of owners waits: it was never asked for, has taken effect, or was cancelled.";

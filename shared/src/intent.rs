@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::event::{Origin, Replaces, RequestNonce};
 use crate::ids::{OwnerId, SessionId, StatementId, TransactionId, WalletId};
 use crate::policy::evaluate::Tier;
-use crate::request::Transfer;
+use crate::request::{Action, Transfer};
 use crate::time::{Clocks, Millis, RunTime, WallTime};
 
 /// A waiting payment as it was opened.
@@ -75,6 +75,9 @@ pub struct Intent {
     /// The earlier payment that it replaces, if any.
     #[n(18)]
     pub replaces: Option<Replaces>,
+    /// What it does, if it is no transfer.
+    #[n(20)]
+    pub action: Option<Action>,
 }
 
 /// What a payment waits for.
@@ -134,7 +137,12 @@ impl Intent {
     /// The effect that is released, and no other.
     #[must_use]
     pub const fn transfer(&self) -> Transfer {
+        let action = match self.action {
+            Some(action) => action,
+            None => Action::Transfer,
+        };
         Transfer {
+            action,
             asset: self.asset,
             to: self.to,
             amount: self.amount,

@@ -1,12 +1,15 @@
 //! The agent's request body, as gateway and signer both read it: strictly, once, from the raw bytes
 //! that the agent signed. Unknown, doubled and missing fields refuse the whole.
 
+use minicbor::{Decode, Encode};
 use serde::Deserialize;
 
 use crate::address::Account;
-use crate::amount::{Amount, Decimals};
-use crate::caip::{AccountId, AssetId, ChainId};
+use crate::amount::{Amount, AmountError, Decimals};
+use crate::caip::{AccountId, AssetId, ChainId, Token};
 use crate::denial::Code;
+use crate::effect::Effect;
+use crate::evm;
 use crate::ids::{SignerId, TransactionId, WalletId};
 use crate::policy::document::PolicyDocument;
 
@@ -15,10 +18,44 @@ pub const REASON_LIMIT: usize = 200;
 /// A body, at most, in bytes.
 pub const BODY_LIMIT_BYTES: usize = 64 * 1024;
 
-/// `POST /v1/transactions`: a transfer.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What a request wants done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Encode, Decode, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cbor(index_only)]
+pub enum Action {
+    /// An asset moves to somebody.
+    #[default]
+    #[n(0)]
+    Transfer,
+    /// Somebody may take a token later, up to the amount.
+    #[n(1)]
+    Approve,
+}
+
+impl Action {
+    /// The name in requests and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Transfer => "transfer",
+            Self::Approve => "approve",
+        }
+    }
+
+    /// The action of this name.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        [Self::Transfer, Self::Approve]
+            .into_iter()
+            .find(|action| action.as_str() == text)
+    }
+}
+
+/// `POST /v1/transactions`: a transfer, or an approval of one that somebody makes later.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransferRequest {
+    /// What is to be done.
+    pub action: Action,
     /// The signer that the agent means; no other may serve the request.
     pub signer: SignerId,
     /// From which wallet.
@@ -27,7 +64,7 @@ pub struct TransferRequest {
     pub network: ChainId,
     /// Which asset; the network's native one if absent.
     pub asset: Option<AssetId>,
-    /// The receiving address, or a contact of the policy as `@name`.
+    /// The receiving address, or the spender's; or a contact of the policy as `@name`.
     pub to: String,
     /// In the asset's unit, with the decimals of the policy's asset table.
     pub amount: Option<String>,
@@ -36,11 +73,50 @@ pub struct TransferRequest {
     /// Why, in the agent's words; shown to the owner as such, never believed.
     pub reason: Option<String>,
     /// `false`: return the signed bytes without sending them.
-    #[serde(default = "default_submit")]
     pub submit: bool,
     /// An earlier payment of the same effect whose end nobody saw: this one takes its place. Both are
     /// charged, for both may land.
     pub replaces: Option<TransactionId>,
+}
+
+/// The body as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    #[serde(rename = "type", default)]
+    action: Action,
+    signer: SignerId,
+    wallet: WalletId,
+    network: ChainId,
+    asset: Option<AssetId>,
+    /// Of a transfer alone.
+    to: Option<String>,
+    /// Of an approval alone.
+    spender: Option<String>,
+    amount: Option<String>,
+    amount_base: Option<BaseUnits>,
+    reason: Option<String>,
+    #[serde(default = "default_submit")]
+    submit: bool,
+    replaces: Option<TransactionId>,
+}
+
+/// Base units as text. A number that no amount holds is told apart from what is no number, because
+/// 2^256 - 1 is how people ask for an approval without limit.
+enum BaseUnits {
+    Exact(Amount),
+    Beyond,
+}
+
+impl<'de> Deserialize<'de> for BaseUnits {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        match text.parse() {
+            Ok(amount) => Ok(Self::Exact(amount)),
+            Err(AmountError::TooLarge) => Ok(Self::Beyond),
+            Err(error) => Err(serde::de::Error::custom(error)),
+        }
+    }
 }
 
 const fn default_submit() -> bool {
@@ -71,12 +147,35 @@ impl SignerRequest {
 /// What a request asks for, with names and units resolved by a policy document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transfer {
+    /// Whether it moves now or may be taken later.
+    pub action: Action,
     /// What moves.
     pub asset: AssetId,
-    /// Who receives.
+    /// Who receives, or may take.
     pub to: Account,
-    /// Base units, above zero.
+    /// Base units; above zero, but for an approval that is taken back.
     pub amount: Amount,
+}
+
+impl Transfer {
+    /// The effect that a transaction must have, beside what sending it costs.
+    #[must_use]
+    pub const fn effect(&self) -> Effect {
+        let Self {
+            action,
+            asset,
+            to,
+            amount,
+        } = *self;
+        match action {
+            Action::Transfer => Effect::Transfer { asset, to, amount },
+            Action::Approve => Effect::Approval {
+                asset,
+                spender: to,
+                amount,
+            },
+        }
+    }
 }
 
 impl TransferRequest {
@@ -88,14 +187,38 @@ impl TransferRequest {
         if body.len() > BODY_LIMIT_BYTES {
             return Err(Code::BodyTooLarge);
         }
-        let request: Self = object(body)?;
+        let body: Body = object(body)?;
         let printable = |reason: &str| {
             reason.chars().count() <= REASON_LIMIT && !reason.chars().any(char::is_control)
         };
-        if !request.reason.as_deref().is_none_or(printable) {
+        if !body.reason.as_deref().is_none_or(printable) {
             return Err(Code::BodyMalformed);
         }
-        Ok(request)
+        let to = match (body.action, body.to, body.spender) {
+            (Action::Transfer, Some(to), None) => to,
+            // A chain's own coin is approved to nobody.
+            (Action::Approve, None, Some(spender)) if body.asset.is_some() => spender,
+            _ => return Err(Code::BodyMalformed),
+        };
+        let amount_base = match (body.amount_base, body.action) {
+            (None, _) => None,
+            (Some(BaseUnits::Exact(amount)), _) => Some(amount),
+            (Some(BaseUnits::Beyond), Action::Approve) => return Err(Code::ApprovalUnlimited),
+            (Some(BaseUnits::Beyond), Action::Transfer) => return Err(Code::BodyMalformed),
+        };
+        Ok(Self {
+            action: body.action,
+            signer: body.signer,
+            wallet: body.wallet,
+            network: body.network,
+            asset: body.asset,
+            to,
+            amount: body.amount,
+            amount_base,
+            reason: body.reason,
+            submit: body.submit,
+            replaces: body.replaces,
+        })
     }
 
     /// Resolves contact and decimals by the document in force.
@@ -124,7 +247,23 @@ impl TransferRequest {
                 .ok_or(Code::AssetNotListed)
         };
         let amount = self.amount_with(decimals)?;
-        Ok(Transfer { asset, to, amount })
+        if self.action == Action::Approve {
+            match asset.token() {
+                Token::Erc20(_) if evm::is_unlimited(amount) => {
+                    return Err(Code::ApprovalUnlimited);
+                }
+                Token::Erc20(_) => {}
+                Token::Mint(_) => return Err(Code::Unsupported),
+                // Neither a coin nor a piece is approved.
+                _ => return Err(Code::BodyMalformed),
+            }
+        }
+        Ok(Transfer {
+            action: self.action,
+            asset,
+            to,
+            amount,
+        })
     }
 
     fn amount_with(
@@ -133,12 +272,18 @@ impl TransferRequest {
     ) -> Result<Amount, Code> {
         let amount = match (&self.amount, self.amount_base) {
             (Some(text), None) => {
-                Amount::parse_decimal(text, decimals()?).map_err(|_| Code::AmountInvalid)?
+                Amount::parse_decimal(text, decimals()?).map_err(|error| {
+                    match (error, self.action) {
+                        (AmountError::TooLarge, Action::Approve) => Code::ApprovalUnlimited,
+                        _ => Code::AmountInvalid,
+                    }
+                })?
             }
             (None, Some(base)) => base,
             _ => return Err(Code::AmountInvalid),
         };
-        if amount == Amount::ZERO {
+        // An approval of nothing takes one back.
+        if amount == Amount::ZERO && self.action != Action::Approve {
             Err(Code::AmountInvalid)
         } else {
             Ok(amount)
@@ -262,5 +407,117 @@ mod tests {
             let request = TransferRequest::parse(body.as_bytes()).expect("the shape is right");
             assert_eq!(request.resolve(&sample()), Err(code), "{from} -> {to}");
         }
+    }
+
+    const APPROVAL: &str = r#"{"type":"approve","signer":"signer_00000000000000000000000001","wallet":"wallet_00000000000000000000000001","network":"eip155:31337","asset":"eip155:31337/erc20:0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913","spender":"@hosting","amount_base":"12500000"}"#;
+
+    fn of_token() -> PolicyDocument {
+        let mut document = sample();
+        let asset = APPROVAL
+            .split('"')
+            .find(|part| part.contains("erc20"))
+            .and_then(|part| part.parse().ok())
+            .expect("a token");
+        let decimals = Decimals::new(6).expect("six");
+        document
+            .assets
+            .push(crate::policy::document::AssetRule::closed(
+                asset, "USDC", decimals,
+            ));
+        document.sort();
+        document
+    }
+
+    fn asked(from: &str, to: &str) -> Result<Transfer, Code> {
+        let body = APPROVAL.replacen(from, to, 1);
+        assert!(from == to || body != APPROVAL, "{from}");
+        TransferRequest::parse(body.as_bytes())?.resolve(&of_token())
+    }
+
+    #[test]
+    fn an_approval_says_so_and_names_its_spender() {
+        let approval = asked("", "").expect("sound");
+        assert!(matches!(
+            approval.effect(),
+            Effect::Approval { amount, .. } if amount == Amount::from_base_units(12_500_000)
+        ));
+        let in_units = asked("\"amount_base\":\"12500000\"", "\"amount\":\"12.5\"");
+        assert_eq!(in_units, Ok(approval));
+        // Nothing is what takes an approval back.
+        let none = asked("12500000", "0").expect("sound");
+        assert_eq!(none.effect().amount(), Amount::ZERO);
+        // A transfer may say what it is, and is what it was without saying so.
+        let named = BODY.replacen('{', "{\"type\":\"transfer\",", 1);
+        assert_eq!(
+            TransferRequest::parse(named.as_bytes()),
+            TransferRequest::parse(BODY.as_bytes())
+        );
+    }
+
+    #[test]
+    fn approvals_without_limit_have_a_code_of_their_own() {
+        for amount in [
+            "115792089237316195423570985008687907853269984665640564039457584007913129639935",
+            "340282366920938463463374607431768211456",
+            "340282366920938463463374607431768211455",
+            "79228162514264337593543950335",
+        ] {
+            assert_eq!(
+                asked("12500000", amount),
+                Err(Code::ApprovalUnlimited),
+                "{amount}"
+            );
+            let in_units = format!("\"amount\":\"{amount}\"");
+            let told = asked("\"amount_base\":\"12500000\"", &in_units);
+            let fits = amount.len() < 30;
+            let expected = (!fits).then_some(Code::ApprovalUnlimited);
+            assert_eq!(told.err(), expected, "{amount}");
+        }
+        assert!(asked("12500000", "79228162514264337593543950334").is_ok());
+        // Of a transfer such a number is no amount.
+        let body = APPROVAL
+            .replace("\"type\":\"approve\",", "")
+            .replace("spender", "to")
+            .replace("12500000", "340282366920938463463374607431768211456");
+        assert_eq!(
+            TransferRequest::parse(body.as_bytes()),
+            Err(Code::BodyMalformed)
+        );
+    }
+
+    #[test]
+    fn approvals_of_another_form_are_refused() {
+        for (from, to) in [
+            ("\"approve\"", "\"transfer\""),
+            ("\"approve\"", "\"Approve\""),
+            ("\"approve\"", "\"permit\""),
+            ("\"approve\"", "\"increase-allowance\""),
+            ("\"approve\"", "null"),
+            ("\"approve\"", "1"),
+            ("\"spender\"", "\"to\""),
+            ("\"spender\"", "\"to\":\"@hosting\",\"spender\""),
+            ("\"type\":\"approve\",", ""),
+            (
+                "\"asset\":\"eip155:31337/erc20:0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913\",",
+                "",
+            ),
+            (
+                "eip155:31337/erc20:0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913",
+                "eip155:31337/slip44:60",
+            ),
+            ("\"12500000\"", "\"-1\""),
+            ("\"12500000\"", "\"0x1\""),
+            ("\"12500000\"", "\"unlimited\""),
+            (
+                "\"type\":\"approve\"",
+                "\"type\":\"approve\",\"type\":\"approve\"",
+            ),
+        ] {
+            assert_eq!(asked(from, to), Err(Code::BodyMalformed), "{from} -> {to}");
+        }
+        assert_eq!(
+            asked("\"amount_base\":\"12500000\"", "\"reason\":\"x\""),
+            Err(Code::AmountInvalid)
+        );
     }
 }

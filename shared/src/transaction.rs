@@ -78,7 +78,7 @@ impl DecodedTransaction {
         self.from
     }
 
-    /// Everything it does, in order, the fee last. At least one transfer and exactly one fee.
+    /// Everything it does, in order, the fee last. At least one transfer or approval and exactly one fee.
     #[must_use]
     pub fn effects(&self) -> &[Effect] {
         &self.effects
@@ -144,36 +144,32 @@ pub fn decode(
     from: Account,
     unsigned: &[u8],
 ) -> Result<DecodedTransaction, DecodeError> {
-    let (transfers, fee_max, wire) = match (chain, from) {
+    let native = chain.native_asset();
+    let (mut effects, fee_max, wire) = match (chain, from) {
         (ChainId::Solana(_), Account::Solana(wallet)) => {
             let outflow = solana::decode(wallet, unsigned)?;
-            let transfers = outflow
+            let effects = outflow
                 .transfers
                 .into_iter()
-                .map(|transfer| (Account::Solana(transfer.to), transfer.lamports.into()))
+                .map(|transfer| Effect::Transfer {
+                    asset: native,
+                    to: Account::Solana(transfer.to),
+                    amount: Amount::from_base_units(transfer.lamports.into()),
+                })
                 .collect::<Vec<_>>();
-            (transfers, outflow.fee_max, Wire::Solana)
+            (effects, outflow.fee_max, Wire::Solana)
         }
         (ChainId::Evm(chain_id), Account::Evm(wallet)) => {
-            let (transaction, fee_max) = evm::decode(chain_id, wallet, unsigned)?;
-            let transfer = (Account::Evm(transaction.to), transaction.value);
-            (vec![transfer], fee_max, Wire::Evm(transaction))
+            let understood = evm::decode(chain_id, wallet, unsigned)?;
+            let wire = Wire::Evm(understood.transaction);
+            (vec![understood.effect], understood.fee_max, wire)
         }
         _ => return Err(DecodeError::FamilyMismatch),
     };
-    let asset = chain.native_asset();
-    let effects = transfers
-        .into_iter()
-        .map(|(to, units)| Effect::Transfer {
-            asset,
-            to,
-            amount: Amount::from_base_units(units),
-        })
-        .chain(std::iter::once(Effect::Fee {
-            asset,
-            max: fee_max,
-        }))
-        .collect();
+    effects.push(Effect::Fee {
+        asset: native,
+        max: fee_max,
+    });
     Ok(DecodedTransaction {
         chain,
         from,

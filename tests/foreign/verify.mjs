@@ -1,12 +1,15 @@
 // Checks signed transactions with @solana/kit and viem, which share no code with the wallet.
-// Argument: JSON list of {family, raw (hex), from, to, amount, chainId?, nonce?}. Prints one JSON line; any
+// Argument: JSON list of {family, raw (hex), from, to, amount, chainId?, nonce?, token?, method?}. With a token,
+// `method` of its contract is called. Prints one JSON line; any
 // difference ends with status 1.
 import assert from "node:assert/strict";
 import {
   getAddressEncoder, getCompiledTransactionMessageDecoder, getPublicKeyFromAddress, getTransactionDecoder,
   verifySignature,
 } from "@solana/kit";
-import { isAddressEqual, parseTransaction, recoverTransactionAddress, keccak256 } from "viem";
+import {
+  decodeFunctionData, erc20Abi, isAddressEqual, keccak256, parseTransaction, recoverTransactionAddress,
+} from "viem";
 
 const SYSTEM = "11111111111111111111111111111111";
 
@@ -38,12 +41,20 @@ async function evm(expected) {
   const transaction = parseTransaction(serializedTransaction);
   const signer = await recoverTransactionAddress({ serializedTransaction });
   assert.ok(isAddressEqual(signer, expected.from), `${signer} signed, not ${expected.from}`);
-  assert.ok(isAddressEqual(transaction.to, expected.to));
-  assert.equal(transaction.value ?? 0n, BigInt(expected.amount));
+  assert.ok(isAddressEqual(transaction.to, expected.token ?? expected.to));
+  assert.equal(transaction.value ?? 0n, expected.token ? 0n : BigInt(expected.amount));
   assert.equal(transaction.type, "eip1559");
   assert.equal(transaction.chainId, expected.chainId);
   if (expected.nonce !== undefined) assert.equal(transaction.nonce ?? 0, expected.nonce);
-  assert.equal(transaction.data ?? "0x", "0x");
+  if (expected.token) {
+    const { functionName, args } = decodeFunctionData({ abi: erc20Abi, data: transaction.data });
+    assert.equal(functionName, expected.method);
+    assert.ok(isAddressEqual(args[0], expected.to));
+    assert.equal(args[1], BigInt(expected.amount));
+    assert.equal(transaction.data.length, 2 + 2 * 68);
+  } else {
+    assert.equal(transaction.data ?? "0x", "0x");
+  }
   assert.equal(keccak256(serializedTransaction).length, 66);
 }
 

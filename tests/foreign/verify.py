@@ -1,14 +1,17 @@
 """Checks signed transactions with solders and eth-account, which share no code with the wallet.
 
-Argument: JSON list of {family, raw (hex), from, to, amount, chainId?, nonce?}. Prints one JSON line; any
+Argument: JSON list of {family, raw (hex), from, to, amount, chainId?, nonce?, token?, method?}. With a token, `method`
+of its contract is called. Prints one JSON line; any
 difference ends with status 1.
 """
 
 import json
 import sys
 
+from eth_abi import decode
 from eth_account import Account
 from eth_account.typed_transactions import TypedTransaction
+from eth_utils import keccak
 from hexbytes import HexBytes
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
@@ -32,12 +35,18 @@ def evm(expected):
     raw = HexBytes(expected["raw"])
     assert Account.recover_transaction(raw) == expected["from"]
     fields = TypedTransaction.from_bytes(raw).as_dict()
-    assert "0x" + bytes(fields["to"]).hex() == expected["to"].lower()
-    assert fields["value"] == int(expected["amount"])
+    data, token = bytes(fields["data"]), expected.get("token")
+    assert "0x" + bytes(fields["to"]).hex() == (token or expected["to"]).lower()
+    if token:
+        assert fields["value"] == 0 and len(data) == 68
+        assert data[:4] == keccak(text=expected["method"] + "(address,uint256)")[:4]
+        assert decode(["address", "uint256"], data[4:]) == (expected["to"].lower(), int(expected["amount"]))
+    else:
+        assert fields["value"] == int(expected["amount"]) and data == b""
     assert fields["chainId"] == expected["chainId"]
     if "nonce" in expected:
         assert fields["nonce"] == expected["nonce"]
-    assert bytes(fields["data"]) == b"" and not fields["accessList"]
+    assert not fields["accessList"]
 
 
 def main():

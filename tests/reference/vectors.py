@@ -13,6 +13,7 @@ import base64
 import hashlib
 import json
 import pathlib
+import re
 import sys
 
 import heartbeat_vectors
@@ -139,7 +140,13 @@ def is_asset(text):
         return False
     if family(chain) == "solana":
         return token == "slip44:501" or space == "token" and base58_length(reference) == 32
-    return family(chain) == "evm" and (token == "slip44:60" or space == "erc20" and is_evm(reference))
+    contract, _, number = reference.partition("/")
+    piece = space in ("erc721", "erc1155") and is_evm(contract) and is_number(number)
+    return family(chain) == "evm" and (token == "slip44:60" or space == "erc20" and is_evm(reference) or piece)
+
+
+def is_number(text):
+    return re.fullmatch("0|[1-9][0-9]*", text) is not None and int(text) < 2**256
 
 
 # --- the vectors ----------------------------------------------------------------------------------------
@@ -202,10 +209,14 @@ def identifiers():
     yield "identifiers/assets.json", {
         "rule": "an asset is named by CAIP-19: native coin, SPL mint or ERC-20 contract",
         "valid": ["solana:localnet/slip44:501", "eip155:1/slip44:60", f"solana:localnet/token:{mint}",
-                  f"eip155:8453/erc20:{contract}"],
+                  f"eip155:8453/erc20:{contract}", f"eip155:8453/erc721:{contract}/0",
+                  f"eip155:8453/erc1155:{contract}/{2**256 - 1}"],
         "refused": ["eip155:1/slip44:501", "solana:localnet/slip44:60", f"eip155:1/token:{mint}",
                     f"solana:localnet/erc20:{contract}", "eip155:1", "eip155:1/", "eip155:1/slip44:060",
-                    f"eip155:8453/erc20:{contract.lower()}", f"eip155:8453/erc721:{contract}", "/slip44:60", ""],
+                    f"eip155:8453/erc20:{contract.lower()}", f"eip155:8453/erc721:{contract}", "/slip44:60", "",
+                    f"eip155:8453/erc721:{contract}/", f"eip155:8453/erc721:{contract}/00",
+                    f"eip155:8453/erc721:{contract}/0x1", f"eip155:8453/erc1155:{contract}/{2**256}",
+                    f"eip155:8453/erc20:{contract}/1", f"solana:localnet/erc721:{contract}/1"],
     }
     account = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
     yield "identifiers/accounts.json", {

@@ -8,3 +8,4 @@ pub mod log;
 pub mod owner;
 pub mod signer;
 pub mod stage;
+pub mod token;

@@ -313,6 +313,21 @@ impl Home {
         limits: &[&str],
         bearer: bool,
     ) -> Result<Agent> {
+        self.agent_with(owner, wallets, limits, bearer, &[])
+    }
+
+    /// The same with further arguments of `session grant`.
+    ///
+    /// # Errors
+    /// When a step fails.
+    pub fn agent_with(
+        &self,
+        owner: &Path,
+        wallets: &[&str],
+        limits: &[&str],
+        bearer: bool,
+        more: &[&str],
+    ) -> Result<Agent> {
         let owner = text(owner)?;
         let mut arguments = vec![
             "session",
@@ -330,6 +345,7 @@ impl Home {
         for limit in limits {
             arguments.extend(["--limit", limit]);
         }
+        arguments.extend(more);
         let key = if bearer { None } else { Some(fresh_key()?) };
         let public = key.as_ref().map(|key| {
             waiaas_shared::keys::AgentKey::from_bytes(key.verifying_key().to_bytes()).to_string()

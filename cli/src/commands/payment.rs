@@ -10,6 +10,7 @@ use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::intent::{IntentView, Wait};
 use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::request::Action;
 use waiaas_shared::statement::StatementFacts;
 
 use crate::app::App;
@@ -190,7 +191,13 @@ fn human(view: &IntentView, policy: Option<&PolicyDocument>) -> String {
                 intent.asset
             ),
         ),
-        ("to", format!("{}{first}", intent.to)),
+        (
+            match intent.transfer().action {
+                Action::Transfer => "to",
+                Action::Approve => "may be taken by",
+            },
+            format!("{}{first}", intent.to),
+        ),
         ("wallet", intent.wallet.to_string()),
         ("session", intent.session.to_string()),
         ("fee at most", shown(native, intent.fee_ceiling, policy)),
@@ -229,6 +236,7 @@ fn machine(view: &IntentView) -> Value {
     json!({
         "transaction": intent.transaction,
         "tier": intent.tier().as_str(),
+        "type": intent.transfer().action.as_str(),
         "asset": intent.asset,
         "amount_base": intent.amount,
         "to": intent.to,
@@ -280,6 +288,7 @@ mod tests {
                 submit: true,
                 first_payment: true,
                 replaces: None,
+                action: None,
             },
             now: Clocks {
                 run: RunTime::from_millis(1000),

@@ -84,6 +84,9 @@ pub(crate) struct SendArgs {
     /// Which asset; without it: the network's own coin
     #[arg(long, value_name = "CAIP19")]
     asset: Option<AssetId>,
+    /// Pay nothing now: let --to take the amount of a token later. 0 takes that back
+    #[arg(long, requires = "asset")]
+    approve: bool,
     /// Why, for the owner to read
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -290,7 +293,12 @@ fn body(args: &SendArgs, signer: SignerId) -> Value {
     set("signer", json!(signer));
     set("wallet", json!(args.wallet));
     set("network", json!(args.network));
-    set("to", json!(args.to));
+    if args.approve {
+        set("type", json!("approve"));
+        set("spender", json!(args.to));
+    } else {
+        set("to", json!(args.to));
+    }
     if let Some(asset) = args.asset {
         set("asset", json!(asset));
     }
@@ -367,6 +375,11 @@ mod tests {
         let read = TransferRequest::parse(most.as_bytes()).unwrap();
         assert!(!read.submit && read.asset.is_some() && read.replaces.is_some());
         assert_eq!(read.reason.as_deref(), Some("June"));
+        let token = "eip155:31337/erc20:0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913";
+        let approval = parsed(&["--asset", token, "--approve"]).unwrap();
+        let approval = body(&approval, signer).to_string();
+        let read = TransferRequest::parse(approval.as_bytes()).unwrap();
+        assert_eq!(read.action, waiaas_shared::request::Action::Approve);
     }
 
     #[test]
@@ -377,6 +390,7 @@ mod tests {
             &["--dry-run", "--no-submit"],
             &["--session", "session_00000000000000000000000001"],
             &["--agent-key", "key.json"],
+            &["--approve"],
         ] {
             assert!(parsed(more).is_err(), "{more:?}");
         }

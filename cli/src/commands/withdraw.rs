@@ -6,9 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
-use waiaas_shared::amount::Amount;
+use waiaas_shared::amount::{Amount, Decimals};
 use waiaas_shared::caip::{AssetId, ChainId, Token};
 use waiaas_shared::ids::WalletId;
+use waiaas_shared::request::{Action, Transfer};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::view::WalletView;
 use waiaas_shared::{evm, solana};
@@ -21,6 +22,8 @@ use crate::statement::SigningArgs;
 
 /// A transfer with both settings of its budget takes 450 compute units.
 const COMPUTE_UNITS: u32 = 450;
+/// Enough for a common token.
+const TOKEN_GAS: u64 = 100_000;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -28,7 +31,8 @@ pub(crate) struct Args {
     /// From which wallet
     #[arg(long, value_name = "WALLET")]
     wallet: WalletId,
-    /// What: a network's own coin, such as solana:localnet/slip44:501
+    /// What: a network's own coin, such as solana:localnet/slip44:501, or a token of an EVM chain, such as
+    /// eip155:1/erc20:0x...
     #[arg(long, value_name = "CAIP19")]
     asset: AssetId,
     /// How much, in the asset's unit
@@ -55,9 +59,12 @@ pub(crate) struct Args {
     /// Solana: priority fee in millionths of a lamport per compute unit (450 units)
     #[arg(long, value_name = "N", default_value_t = 0)]
     unit_price: u64,
-    /// EVM: units of gas
-    #[arg(long, value_name = "N", default_value_t = evm::MIN_GAS_LIMIT)]
-    gas: u64,
+    /// EVM: units of gas; 21000 for a coin, for a token what the node estimates, or 100000 without one
+    #[arg(long, value_name = "N")]
+    gas: Option<u64>,
+    /// Places between the token's unit and its base unit, if the policy does not name the token
+    #[arg(long, value_name = "N")]
+    decimals: Option<u8>,
     /// EVM, without --rpc: wei per gas in all, at most
     #[arg(long, value_name = "WEI")]
     max_fee_per_gas: Option<u128>,
@@ -74,9 +81,9 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
     let chain = args.asset.chain();
-    if args.asset.token() != Token::Native {
+    if matches!(args.asset.token(), Token::Mint(_)) {
         return Err(
-            Failure::usage("this version withdraws a network's own coin only")
+            Failure::usage("this version withdraws a Solana cluster's own coin only")
                 .next(format!("--asset {}", chain.native_asset())),
         );
     }
@@ -97,23 +104,36 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
         })?;
     let payer = payer(wallet, args.from)?;
     let policy = signer.newest_policy().await?;
-    let places = decimals(args.asset, policy.as_ref())
-        .ok_or_else(|| Failure::usage(format!("the decimals of {} are not known", args.asset)))?;
-    let read = |name: &str, text: &str| {
-        Amount::parse_decimal(text, places)
+    let places = |asset: AssetId| {
+        let stated = args.decimals.filter(|_| asset.token() != Token::Native);
+        decimals(asset, policy.as_ref())
+            .or_else(|| stated.and_then(|places| Decimals::new(places).ok()))
+            .ok_or_else(|| {
+                Failure::usage(format!("the decimals of {asset} are not known"))
+                    .next("--decimals N")
+            })
+    };
+    let read = |name: &str, text: &str, asset: AssetId| {
+        Amount::parse_decimal(text, places(asset)?)
             .map_err(|error| Failure::usage(format!("{name} {text:?}")).why(error))
     };
-    let amount = read("--amount", &args.amount)?;
-    let fee_ceiling = read("--fee-ceiling", &args.fee_ceiling)?;
+    let amount = read("--amount", &args.amount, args.asset)?;
+    let fee_ceiling = read("--fee-ceiling", &args.fee_ceiling, chain.native_asset())?;
     let node = match &args.rpc {
         Some(url) => Some(Node::connect(url, chain).await?),
         None => None,
     };
     // What is missing shows before the owner is asked, and before a nonce is given away.
-    let costs = Costs::find(&args, chain, node.as_ref()).await?;
+    let transfer = Transfer {
+        action: Action::Transfer,
+        asset: args.asset,
+        to: args.to,
+        amount,
+    };
+    let costs = Costs::find(&args, &payer, &transfer, node.as_ref()).await?;
     costs.check(fee_ceiling)?;
     if let Some(node) = &node {
-        check_balance(node, &payer, amount, costs).await?;
+        check_balance(node, &payer, &transfer, costs).await?;
         check_nonce(node, &payer, chain, args.nonce).await?;
     }
     let facts = StatementFacts::Withdraw {
@@ -127,9 +147,9 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
     };
     let signed = args.signing.sign(&app.output, &signer, &facts).await?;
     // Fresh after the owner took their time.
-    let costs = Costs::find(&args, chain, node.as_ref()).await?;
+    let costs = Costs::find(&args, &payer, &transfer, node.as_ref()).await?;
     costs.check(fee_ceiling)?;
-    let unsigned = costs.build(chain, payer.account, args.to, amount)?;
+    let unsigned = costs.build(payer.account, &transfer)?;
     let submitted = signer
         .client
         .withdraw(signed.statement, &signed.signatures, &unsigned)
@@ -201,17 +221,20 @@ fn payer(wallet: &WalletView, from: Option<Account>) -> Result<WalletView, Failu
     })
 }
 
-/// A transaction that nothing pays for would only leave a nonce that nothing follows.
+/// A transaction that nothing pays for would only leave a nonce that nothing follows. Whether there is
+/// enough of a token shows when the node estimates its gas.
 async fn check_balance(
     node: &Node,
     wallet: &WalletView,
-    amount: Amount,
+    transfer: &Transfer,
     costs: Costs,
 ) -> Result<(), Failure> {
     let held = node.balance(wallet.account).await?;
-    let needed = costs
-        .fee()
-        .and_then(|fee| fee.checked_add(amount.base_units()));
+    let coins = match transfer.asset.token() {
+        Token::Native => transfer.amount.base_units(),
+        _ => 0,
+    };
+    let needed = costs.fee().and_then(|fee| fee.checked_add(coins));
     if needed.is_some_and(|needed| needed <= held) {
         return Ok(());
     }
@@ -267,8 +290,13 @@ enum Costs {
 }
 
 impl Costs {
-    async fn find(args: &Args, chain: ChainId, node: Option<&Node>) -> Result<Self, Failure> {
-        match chain {
+    async fn find(
+        args: &Args,
+        payer: &WalletView,
+        transfer: &Transfer,
+        node: Option<&Node>,
+    ) -> Result<Self, Failure> {
+        match transfer.asset.chain() {
             ChainId::Solana(_) => {
                 let blockhash = match (args.blockhash, node) {
                     (Some(hash), _) => *hash.as_bytes(),
@@ -290,10 +318,18 @@ impl Costs {
                         ));
                     }
                 };
-                Ok(Self::Evm {
-                    gas: args.gas,
-                    price,
-                })
+                let gas = match (args.gas, transfer.asset.token(), node) {
+                    (Some(gas), _, _) => gas,
+                    (None, Token::Native, _) => evm::MIN_GAS_LIMIT,
+                    (None, _, Some(node)) => {
+                        let (from, _) = evm_pair(payer.account, transfer.to).ok_or_else(mixed)?;
+                        let effect = transfer.effect();
+                        let message = evm::build::message(from, &effect).ok_or_else(mixed)?;
+                        node.gas(payer.account, &message).await?
+                    }
+                    (None, _, None) => TOKEN_GAS,
+                };
+                Ok(Self::Evm { gas, price })
             }
         }
     }
@@ -325,23 +361,20 @@ impl Costs {
         }
     }
 
-    fn build(
-        self,
-        chain: ChainId,
-        from: Account,
-        to: Account,
-        amount: Amount,
-    ) -> Result<Vec<u8>, Failure> {
-        let mismatch = || Failure::usage("wallet, address and network are not of one kind");
-        match (self, chain) {
+    fn build(self, from: Account, transfer: &Transfer) -> Result<Vec<u8>, Failure> {
+        let Transfer {
+            asset, to, amount, ..
+        } = *transfer;
+        match (self, asset.chain(), asset.token()) {
             (
                 Self::Solana {
                     blockhash,
                     unit_price,
                 },
                 ChainId::Solana(_),
+                Token::Native,
             ) => {
-                let (from, to) = solana_pair(from, to).ok_or_else(mismatch)?;
+                let (from, to) = solana_pair(from, to).ok_or_else(mixed)?;
                 let lamports = u64::try_from(amount.base_units())
                     .map_err(|_| Failure::usage("more lamports than there are"))?;
                 let request = solana::build::TransferRequest {
@@ -355,23 +388,26 @@ impl Costs {
                 solana::build::transfer(&request)
                     .map_err(|error| Failure::usage("no such transaction can be built").why(error))
             }
-            (Self::Evm { gas, price }, ChainId::Evm(chain_id)) => {
-                let (from, to) = evm_pair(from, to).ok_or_else(mismatch)?;
-                let request = evm::build::TransferRequest {
+            (Self::Evm { gas, price }, ChainId::Evm(chain_id), _) => {
+                let (from, _) = evm_pair(from, to).ok_or_else(mixed)?;
+                let terms = evm::build::Terms {
                     chain_id,
                     from,
-                    to,
-                    value: amount.base_units(),
                     gas_limit: gas,
                     max_fee_per_gas: price.max_fee,
                     max_priority_fee_per_gas: price.priority,
                 };
-                evm::build::transfer(&request)
+                let message = evm::build::message(from, &transfer.effect()).ok_or_else(mixed)?;
+                evm::build::transaction(&terms, message)
                     .map_err(|error| Failure::usage("no such transaction can be built").why(error))
             }
-            _ => Err(mismatch()),
+            _ => Err(mixed()),
         }
     }
+}
+
+fn mixed() -> Failure {
+    Failure::usage("wallet, address and network are not of one kind")
 }
 
 const fn solana_pair(from: Account, to: Account) -> Option<(SolanaAddress, SolanaAddress)> {
@@ -389,73 +425,4 @@ const fn evm_pair(from: Account, to: Account) -> Option<(EvmAddress, EvmAddress)
 }
 
 #[cfg(test)]
-mod tests {
-    use waiaas_shared::effect::Effect;
-    use waiaas_shared::transaction::decode;
-
-    use super::*;
-
-    #[test]
-    fn what_is_built_does_what_was_asked_within_the_fee() {
-        let solana: ChainId = "solana:localnet".parse().unwrap();
-        let evm: ChainId = "eip155:31337".parse().unwrap();
-        let cases = [
-            (
-                solana,
-                "4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZQff4P3bkLKi",
-                "7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2",
-                Costs::Solana {
-                    blockhash: [9; 32],
-                    unit_price: 1000,
-                },
-            ),
-            (
-                evm,
-                "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
-                "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
-                Costs::Evm {
-                    gas: 21_000,
-                    price: GasPrice {
-                        max_fee: 3,
-                        priority: 1,
-                    },
-                },
-            ),
-        ];
-        for (chain, from, to, costs) in cases {
-            let (from, to): (Account, Account) = (from.parse().unwrap(), to.parse().unwrap());
-            let amount = Amount::from_base_units(7);
-            let bytes = costs.build(chain, from, to, amount).unwrap();
-            let decoded = decode(chain, from, &bytes).unwrap();
-            let asset = chain.native_asset();
-            assert_eq!(
-                decoded.effects().first(),
-                Some(&Effect::Transfer { asset, to, amount })
-            );
-            assert_eq!(Some(decoded.fee_max().base_units()), costs.fee());
-            assert!(costs.check(decoded.fee_max()).is_ok());
-            let less = Amount::from_base_units(decoded.fee_max().base_units() - 1);
-            assert!(
-                costs.check(less).is_err(),
-                "a node cannot raise the owner's ceiling"
-            );
-        }
-    }
-
-    #[test]
-    fn kinds_do_not_mix() {
-        let evm: Account = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
-            .parse()
-            .unwrap();
-        let costs = Costs::Solana {
-            blockhash: [9; 32],
-            unit_price: 0,
-        };
-        let solana: ChainId = "solana:localnet".parse().unwrap();
-        assert!(
-            costs
-                .build(solana, evm, evm, Amount::from_base_units(1))
-                .is_err()
-        );
-    }
-}
+mod tests;

@@ -1,18 +1,21 @@
-//! The EVM adapter: Ethereum's JSON-RPC and what its answers prove. Source: Ethereum's execution
-//! API, EIP-1559, EIP-2681. Called through [`super::Chain`].
+//! The EVM adapter: Ethereum's JSON-RPC and what its answers prove; `token` for what only tokens ask.
+//! Source: Ethereum's execution API, EIP-1559, EIP-2681. Called through [`super::Chain`].
+
+mod token;
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use waiaas_shared::address::{Account, EvmAddress};
 use waiaas_shared::amount::Amount;
-use waiaas_shared::effect::Effect;
-use waiaas_shared::evm::build::{TransferRequest, transfer};
-use waiaas_shared::evm::{MAX_GAS_LIMIT, MIN_GAS_LIMIT};
+use waiaas_shared::caip::Token;
+use waiaas_shared::evm::build::{self, Message, Terms};
+use waiaas_shared::evm::{MAX_CALL_GAS_LIMIT, MAX_GAS_LIMIT, MIN_GAS_LIMIT};
+use waiaas_shared::request::{Action, Transfer};
 use waiaas_shared::transaction::{DecodeError, DecodedTransaction, decode};
 
 use super::config::{ChainConfig, Depth};
 use super::fee_market::FeeMarket;
-use super::quantity::{Hash, Quantity};
+use super::quantity::{Data, Hash, Quantity};
 use super::rpc::{Rpc, RpcSetupError};
 use super::rpc_error::{ChainText, Lie, RpcError};
 use super::{ChainError, ChainTransactionId, Health, Landing, Prepared, Sent, Validity};
@@ -55,23 +58,38 @@ impl Evm {
     pub(super) async fn prepare_transfer(
         &self,
         from: EvmAddress,
-        to: EvmAddress,
-        amount: Amount,
+        asked: &Transfer,
         ceiling: Amount,
     ) -> Result<Prepared, ChainError> {
-        let gas_limit = self.gas_limit(from, to, amount).await?;
+        let Transfer {
+            action,
+            asset,
+            amount,
+            ..
+        } = *asked;
+        if asset.token() != Token::Native {
+            // Asked before an approval too: that there is a token at all.
+            let balance = self.holding(asset, from).await?;
+            if action == Action::Transfer && balance < amount {
+                return Err(ChainError::InsufficientTokens {
+                    asset: Box::new(asset),
+                    balance,
+                    needed: amount,
+                });
+            }
+        }
+        let message = build::message(from, &asked.effect()).ok_or(ChainError::FamilyMismatch)?;
+        let gas_limit = self.gas_limit(from, &message).await?;
         let market = self.fee_market().await?;
         let fees = market.fees(gas_limit, ceiling)?;
-        let unsigned = transfer(&TransferRequest {
+        let terms = Terms {
             chain_id: self.chain_id,
             from,
-            to,
-            value: amount.base_units(),
             gas_limit,
             max_fee_per_gas: fees.max_fee,
             max_priority_fee_per_gas: fees.tip,
-        })
-        .map_err(DecodeError::from)?;
+        };
+        let unsigned = build::transaction(&terms, message).map_err(DecodeError::from)?;
         let decoded = decode(self.config.id, Account::Evm(from), &unsigned)?;
         Ok(Prepared {
             fee_max: decoded.fee_max(),
@@ -80,13 +98,8 @@ impl Evm {
         })
     }
 
-    async fn gas_limit(
-        &self,
-        from: EvmAddress,
-        to: EvmAddress,
-        amount: Amount,
-    ) -> Result<u64, ChainError> {
-        let call = json!([{ "from": from, "to": to, "value": quantity(amount) }]);
+    async fn gas_limit(&self, from: EvmAddress, message: &Message) -> Result<u64, ChainError> {
+        let call = json!([call_of(from, message)]);
         let estimate: Quantity = self
             .rpc
             .call_checked("eth_estimateGas", call, |estimate: Quantity| {
@@ -97,13 +110,23 @@ impl Evm {
             })
             .await
             .map_err(would_fail)?;
-        padded_gas(estimate.value())
+        let most = if message.data.is_empty() {
+            MAX_GAS_LIMIT
+        } else {
+            MAX_CALL_GAS_LIMIT
+        };
+        padded_gas(estimate.value(), most)
     }
 
     /// What a transfer of nothing to itself takes: more than the least only where a rollup adds gas for its
     /// data.
     pub(super) async fn cancellation_gas(&self, from: EvmAddress) -> Result<u64, ChainError> {
-        match self.gas_limit(from, from, Amount::ZERO).await {
+        let nothing = Message {
+            to: from,
+            value: 0,
+            data: Vec::new(),
+        };
+        match self.gas_limit(from, &nothing).await {
             // A node that cannot tell must not keep a nonce open.
             Err(ChainError::WouldFail { .. } | ChainError::GasAboveLimit { .. }) => {
                 Ok(MIN_GAS_LIMIT)
@@ -149,19 +172,18 @@ impl Evm {
     ) -> Result<(), ChainError> {
         let mut needed = transaction.fee_max();
         for effect in transaction.effects() {
-            if let Effect::Transfer {
-                to: Account::Evm(to),
-                amount,
-                ..
-            } = effect
-            {
-                let call =
-                    json!([{ "from": from, "to": to, "value": quantity(*amount) }, "latest"]);
-                let _returned: String =
-                    self.rpc.call("eth_call", call).await.map_err(would_fail)?;
+            let Some(message) = build::message(from, effect) else {
+                continue;
+            };
+            let call = json!([call_of(from, &message), "latest"]);
+            let returned: Data = self.rpc.call("eth_call", call).await.map_err(would_fail)?;
+            if effect.asset().token() == Token::Native {
                 needed = needed
-                    .checked_add(*amount)
+                    .checked_add(effect.amount())
                     .ok_or(ChainError::AmountTooLarge)?;
+            } else {
+                token::not_refused(&returned)?;
+                self.arrives_whole(from, effect, &message).await?;
             }
         }
         let balance = self.balance(from).await?;
@@ -279,10 +301,6 @@ impl Evm {
     }
 }
 
-fn quantity(amount: Amount) -> String {
-    format!("{:#x}", amount.base_units())
-}
-
 fn narrow(quantity: Quantity) -> Result<u64, RpcError> {
     u64::try_from(quantity.value()).map_err(|_| RpcError::Malformed)
 }
@@ -307,8 +325,22 @@ fn would_fail(error: RpcError) -> ChainError {
     }
 }
 
+/// A message as nodes take it.
+fn call_of(from: EvmAddress, message: &Message) -> Value {
+    let mut call = json!({
+        "from": from,
+        "to": message.to,
+        "value": format!("{:#x}", message.value),
+    });
+    if let (false, Some(fields)) = (message.data.is_empty(), call.as_object_mut()) {
+        let data = format!("0x{}", hex::encode(&message.data));
+        fields.insert("data".to_owned(), data.into());
+    }
+    call
+}
+
 /// Exact for an account without code; a quarter more where code runs, whose use may grow.
-fn padded_gas(estimate: u128) -> Result<u64, ChainError> {
+fn padded_gas(estimate: u128, most: u64) -> Result<u64, ChainError> {
     let padded = if estimate == MIN_GAS_LIMIT.into() {
         estimate
     } else {
@@ -316,10 +348,10 @@ fn padded_gas(estimate: u128) -> Result<u64, ChainError> {
     };
     u64::try_from(padded)
         .ok()
-        .filter(|gas| *gas <= MAX_GAS_LIMIT)
+        .filter(|gas| *gas <= most)
         .ok_or(ChainError::GasAboveLimit {
             estimated: Amount::from_base_units(estimate),
-            limit: MAX_GAS_LIMIT,
+            limit: most,
         })
 }
 
@@ -387,87 +419,4 @@ struct PooledTransaction {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::fee_market::Fees;
-    use super::*;
-
-    const GWEI: u128 = 1_000_000_000;
-
-    fn ceiling(wei: u128) -> Amount {
-        Amount::from_base_units(wei)
-    }
-
-    #[test]
-    fn fees_have_room_and_never_leave_the_ceiling() {
-        let market = FeeMarket {
-            base: 10 * GWEI,
-            tip: 2 * GWEI,
-        };
-        let plenty = market.fees(21_000, ceiling(u128::MAX));
-        assert_eq!(
-            plenty,
-            Ok(Fees {
-                max_fee: 22 * GWEI,
-                tip: 2 * GWEI
-            })
-        );
-        // 15 gwei a gas: no room to double.
-        let tight = market.fees(21_000, ceiling(21_000 * 15 * GWEI));
-        assert_eq!(
-            tight,
-            Ok(Fees {
-                max_fee: 15 * GWEI,
-                tip: 2 * GWEI
-            })
-        );
-        // 12 gwei: the tip gives way to one block's rise of 11.25.
-        let tighter = market.fees(21_000, ceiling(21_000 * 12 * GWEI));
-        assert_eq!(
-            tighter,
-            Ok(Fees {
-                max_fee: 12 * GWEI,
-                tip: 3 * GWEI / 4
-            })
-        );
-        assert_eq!(
-            market.fees(21_000, ceiling(21_000 * 11 * GWEI)),
-            Err(ChainError::FeeAboveCeiling {
-                needed: ceiling(21_000 * 45 * GWEI / 4),
-                ceiling: ceiling(21_000 * 11 * GWEI)
-            })
-        );
-    }
-
-    #[test]
-    fn inflated_fees_do_not_overflow() {
-        let market = FeeMarket {
-            base: u128::MAX,
-            tip: u128::MAX,
-        };
-        assert!(matches!(
-            market.fees(100_000, ceiling(1)),
-            Err(ChainError::FeeAboveCeiling { .. })
-        ));
-        let greedy = FeeMarket {
-            base: 1,
-            tip: u128::MAX,
-        };
-        let fees = greedy
-            .fees(21_000, ceiling(21_000_000))
-            .expect("affordable");
-        assert_eq!(fees.max_fee, 1000);
-        assert!(fees.tip <= fees.max_fee);
-    }
-
-    #[test]
-    fn gas_is_bounded() {
-        assert_eq!(padded_gas(21_000), Ok(21_000));
-        assert_eq!(padded_gas(40_000), Ok(50_000));
-        for estimate in [80_004, 100_000, 30_000_000, u128::MAX] {
-            assert!(matches!(
-                padded_gas(estimate),
-                Err(ChainError::GasAboveLimit { .. })
-            ));
-        }
-    }
-}
+mod tests;

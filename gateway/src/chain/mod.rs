@@ -25,7 +25,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::ChainId;
+use waiaas_shared::caip::{AssetId, ChainId, Token};
+use waiaas_shared::request::Transfer;
 use waiaas_shared::status::Status;
 use waiaas_shared::transaction::DecodeError;
 
@@ -81,6 +82,29 @@ pub enum ChainError {
     WouldFail {
         /// The chain's words.
         reason: ChainText,
+    },
+    /// The account does not hold that much of a token.
+    #[error("the account holds {balance} base units of {asset} and needs {needed}")]
+    InsufficientTokens {
+        /// Which token.
+        asset: Box<AssetId>,
+        /// What a node says the account holds.
+        balance: Amount,
+        /// The amount.
+        needed: Amount,
+    },
+    /// No token answers where the asset's name says.
+    #[error("no contract of a token answers for {0}")]
+    NoToken(Box<AssetId>),
+    /// The token takes a part of what is transferred.
+    #[error("of {sent} base units of {asset} the recipient would get {received}")]
+    TokenTakesFee {
+        /// Which token.
+        asset: Box<AssetId>,
+        /// What would leave the account.
+        sent: Amount,
+        /// What would arrive.
+        received: Amount,
     },
     /// The caller's: bytes that are no signed transaction of this chain.
     #[error("the bytes are not a signed transaction of this chain")]
@@ -223,6 +247,15 @@ impl Landing {
     }
 }
 
+/// What a token says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TokenFacts {
+    /// Its symbol, if it has a readable one.
+    pub symbol: Option<ChainText>,
+    /// Places between its unit and its base unit, if it says so.
+    pub decimals: Option<u8>,
+}
+
 /// A chain that answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Health {
@@ -266,26 +299,29 @@ impl Chain {
         self.config().id
     }
 
-    /// Builds a transfer of the native asset with fresh fees (and blockhash), never above the lower
-    /// of `fee_ceiling` and the configured ceiling (lamports or wei).
+    /// Builds a transfer with fresh fees (and blockhash), never above the lower of `fee_ceiling` and the
+    /// configured ceiling (lamports or wei).
     ///
     /// # Errors
     /// [`ChainError`].
     pub async fn prepare_transfer(
         &self,
         from: Account,
-        to: Account,
-        amount: Amount,
+        transfer: &Transfer,
         fee_ceiling: Option<Amount>,
     ) -> Result<Prepared, ChainError> {
         let configured = self.config().max_fee;
         let ceiling = fee_ceiling.map_or(configured, |ceiling| ceiling.min(configured));
-        match (self, from, to) {
-            (Self::Solana(solana), Account::Solana(from), Account::Solana(to)) => {
-                solana.prepare_transfer(from, to, amount, ceiling).await
+        match (self, from, transfer.to) {
+            (Self::Solana(solana), Account::Solana(from), Account::Solana(to))
+                if transfer.asset.token() == Token::Native =>
+            {
+                solana
+                    .prepare_transfer(from, to, transfer.amount, ceiling)
+                    .await
             }
-            (Self::Evm(evm), Account::Evm(from), Account::Evm(to)) => {
-                evm.prepare_transfer(from, to, amount, ceiling).await
+            (Self::Evm(evm), Account::Evm(from), Account::Evm(_)) => {
+                evm.prepare_transfer(from, transfer, ceiling).await
             }
             _ => Err(ChainError::FamilyMismatch),
         }
@@ -363,6 +399,37 @@ impl Chain {
         match (self, account) {
             (Self::Solana(solana), Account::Solana(address)) => solana.balance(address).await,
             (Self::Evm(evm), Account::Evm(address)) => evm.balance(address).await,
+            _ => Err(ChainError::FamilyMismatch),
+        }
+    }
+
+    /// What an account holds of a token, in its base units.
+    ///
+    /// # Errors
+    /// [`ChainError`]; [`ChainError::NoToken`] where no token answers.
+    pub async fn token_balance(
+        &self,
+        account: Account,
+        asset: AssetId,
+    ) -> Result<Amount, ChainError> {
+        match (self, account) {
+            (Self::Evm(evm), Account::Evm(holder)) if asset.chain() == self.id() => {
+                evm.holding(asset, holder).await
+            }
+            _ => Err(ChainError::FamilyMismatch),
+        }
+    }
+
+    /// What a token says of itself. For showing only: units are those of the owner's policy.
+    ///
+    /// # Errors
+    /// [`ChainError`] if no node gives a usable answer.
+    pub async fn token_facts(&self, asset: AssetId) -> Result<TokenFacts, ChainError> {
+        match (self, asset.token()) {
+            (
+                Self::Evm(evm),
+                Token::Erc20(token) | Token::Erc721(token, _) | Token::Erc1155(token, _),
+            ) => evm.token_facts(token).await,
             _ => Err(ChainError::FamilyMismatch),
         }
     }

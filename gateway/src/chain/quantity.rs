@@ -1,4 +1,4 @@
-//! Numbers and hashes as Ethereum's JSON-RPC writes them, read strictly. Source: the execution API's
+//! Numbers, hashes and bytes as Ethereum's JSON-RPC writes them, read strictly. Source: the execution API's
 //! "hex value encoding". Used by the EVM adapter only.
 
 use std::borrow::Cow;
@@ -47,6 +47,20 @@ impl<'de> Deserialize<'de> for Hash {
     }
 }
 
+/// Bytes: `0x` and an even number of hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Data(pub(super) Vec<u8>);
+
+impl<'de> Deserialize<'de> for Data {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        text.strip_prefix("0x")
+            .and_then(|digits| hex::decode(digits).ok())
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("not bytes"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +104,16 @@ mod tests {
         assert!(serde_json::from_str::<Hash>(&hash(64)).is_ok());
         for digits in [0, 62, 63, 66] {
             assert!(serde_json::from_str::<Hash>(&hash(digits)).is_err());
+        }
+    }
+
+    #[test]
+    fn bytes_are_hexadecimal() {
+        let read = |text: &str| serde_json::from_str::<Data>(&format!("{text:?}")).ok();
+        assert_eq!(read("0x"), Some(Data(vec![])));
+        assert_eq!(read("0x00fF"), Some(Data(vec![0, 255])));
+        for text in ["", "00", "0x0", "0xg0", "0X00", "0x00 "] {
+            assert_eq!(read(text), None, "{text:?}");
         }
     }
 }

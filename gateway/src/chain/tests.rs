@@ -2,10 +2,12 @@
 //! bound of time and memory, and no lie makes an end of a transaction out of nothing.
 
 mod landing;
+mod tokens;
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use waiaas_shared::request::{Action, Transfer};
 use waiaas_shared::transaction::decode;
 
 use super::mock::{MockNode, Reply};
@@ -36,6 +38,16 @@ fn account(text: &str) -> Account {
 
 fn coins(units: u128) -> Amount {
     Amount::from_base_units(units)
+}
+
+/// Five base units of the chain's own coin.
+fn coin_to(chain: &Chain, to: &str) -> Transfer {
+    Transfer {
+        action: Action::Transfer,
+        asset: chain.id().native_asset(),
+        to: account(to),
+        amount: coins(5),
+    }
 }
 
 /// An EVM node that says the truth, but where `lie` has something else to say.
@@ -81,13 +93,13 @@ fn solana_node(lie: impl Fn(&str, &Value) -> Option<Reply> + Send + Sync + 'stat
 
 async fn prepare_evm(chain: &Chain) -> Result<Prepared, ChainError> {
     chain
-        .prepare_transfer(account(ALICE), account(BOB), coins(5), None)
+        .prepare_transfer(account(ALICE), &coin_to(chain, BOB), None)
         .await
 }
 
 async fn prepare_solana(chain: &Chain) -> Result<Prepared, ChainError> {
     chain
-        .prepare_transfer(account(CAROL), account(DAVE), coins(5), None)
+        .prepare_transfer(account(CAROL), &coin_to(chain, DAVE), None)
         .await
 }
 
@@ -274,8 +286,8 @@ async fn inflated_fees_and_gas_are_refused_or_capped() {
     let limit = coins(21_000 * 30 * GWEI);
     let ask = async |node: &MockNode| {
         let chain = chain_of("eip155:31337", &[&node.url()], "");
-        let (from, to) = (account(ALICE), account(BOB));
-        let prepared = chain.prepare_transfer(from, to, coins(5), Some(limit));
+        let transfer = coin_to(&chain, BOB);
+        let prepared = chain.prepare_transfer(account(ALICE), &transfer, Some(limit));
         prepared.await
     };
     assert!(matches!(
@@ -296,7 +308,8 @@ async fn inflated_fees_and_gas_are_refused_or_capped() {
     let node = evm_node(|_, _| None);
     let chain = chain_of("eip155:31337", &[&node.url()], "max-fee = \"1000\"");
     for ceiling in [None, Some(limit)] {
-        let asked = chain.prepare_transfer(account(ALICE), account(BOB), coins(5), ceiling);
+        let transfer = coin_to(&chain, BOB);
+        let asked = chain.prepare_transfer(account(ALICE), &transfer, ceiling);
         assert!(matches!(
             asked.await,
             Err(ChainError::FeeAboveCeiling { .. })
@@ -310,8 +323,8 @@ async fn inflated_fees_and_gas_are_refused_or_capped() {
     let chain = chain_of(DEVNET, &[&node.url()], "max-fee = \"6000\"");
     let prepared = prepare_solana(&chain).await.expect("capped");
     assert!(prepared.fee_max <= coins(6000));
-    let (from, to) = (account(CAROL), account(DAVE));
-    let below = chain.prepare_transfer(from, to, coins(5), Some(coins(4999)));
+    let transfer = coin_to(&chain, DAVE);
+    let below = chain.prepare_transfer(account(CAROL), &transfer, Some(coins(4999)));
     assert!(matches!(
         below.await,
         Err(ChainError::FeeAboveCeiling { .. })

@@ -86,6 +86,9 @@ gateway_codes! {
     ChainLies = "chain_lies", BAD_GATEWAY, AskOwner, "A node of the network gives answers that are certainly wrong.";
     WouldFail = "would_fail", UNPROCESSABLE_ENTITY, Stop, "The chain would refuse the transaction: nothing was signed.";
     InsufficientFunds = "insufficient_funds", UNPROCESSABLE_ENTITY, PayLess, "The wallet does not hold the amount and the worst-case fee.";
+    InsufficientTokens = "insufficient_tokens", UNPROCESSABLE_ENTITY, PayLess, "The wallet does not hold that much of the token.";
+    TokenUnknown = "token_unknown", UNPROCESSABLE_ENTITY, AskOwner, "No token answers on the network under the asset's name.";
+    TokenTakesFee = "token_takes_fee", UNPROCESSABLE_ENTITY, Stop, "The token keeps a part of what is transferred: the recipient would get less than the amount.";
     NotWaiting = "not_waiting", CONFLICT, Stop, "The payment does not wait: it was signed, or has ended.";
     NotUnderWay = "not_under_way", CONFLICT, Stop, "The payment is not under way on an EVM chain: only such a payment is sped up.";
     ReplacesNotEnded = "replaces_not_ended", CONFLICT, Stop, "The payment that `replaces` names has not ended unseen: it is under way, waits, or is on the chain.";
@@ -112,6 +115,7 @@ pub const fn status_of(code: Code) -> StatusCode {
         Code::SignerMismatch
         | Code::BodyMismatch
         | Code::AmountInvalid
+        | Code::ApprovalUnlimited
         | Code::TransactionUndecodable
         | Code::NonceNotZero
         | Code::ReplacesOther
@@ -394,6 +398,12 @@ impl From<Refusal> for Problem {
 }
 
 fn of_chain(error: &ChainError) -> Problem {
+    let asset = match error {
+        ChainError::InsufficientTokens { asset, .. } | ChainError::TokenTakesFee { asset, .. } => {
+            Some(**asset)
+        }
+        _ => None,
+    };
     let (code, values) = match error {
         ChainError::Rpc(RpcError::Lies(_)) => (GatewayCode::ChainLies, None),
         ChainError::Rpc(_) => (GatewayCode::ChainUnreachable, None),
@@ -406,6 +416,13 @@ fn of_chain(error: &ChainError) -> Problem {
         }
         ChainError::InsufficientFunds { balance, needed } => {
             (GatewayCode::InsufficientFunds, Some((*needed, *balance)))
+        }
+        ChainError::InsufficientTokens {
+            balance, needed, ..
+        } => (GatewayCode::InsufficientTokens, Some((*needed, *balance))),
+        ChainError::NoToken(_) => (GatewayCode::TokenUnknown, None),
+        ChainError::TokenTakesFee { sent, received, .. } => {
+            (GatewayCode::TokenTakesFee, Some((*sent, *received)))
         }
         ChainError::FeeAboveCeiling { needed, ceiling } => {
             let broken = Violation {
@@ -424,6 +441,7 @@ fn of_chain(error: &ChainError) -> Problem {
     if let (Some((observed, allowed)), Some(broken)) = (values, problem.0.violations.first_mut()) {
         broken.observed = Some(observed.to_string());
         broken.allowed = Some(allowed.to_string());
+        broken.asset = asset.map(|asset| asset.to_string());
     }
     problem
 }
@@ -526,7 +544,12 @@ const fn gateway_hint(code: GatewayCode) -> &'static str {
         GatewayCode::CredentialInvalid => {
             "Send Authorization: Bearer waiaas_<session>_<secret>, or sign the request with the session's agent key."
         }
-        GatewayCode::InsufficientFunds => "Pay less, or fund the wallet.",
+        GatewayCode::InsufficientFunds | GatewayCode::InsufficientTokens => {
+            "Pay less, or fund the wallet."
+        }
+        GatewayCode::TokenTakesFee => {
+            "Pay in another token, or agree on another way with the recipient."
+        }
         GatewayCode::NotWaiting => {
             "What was signed cannot be cancelled, except on an EVM chain while it is under way: GET the transaction to see what becomes of it."
         }
@@ -537,6 +560,7 @@ const fn gateway_hint(code: GatewayCode) -> &'static str {
         GatewayCode::LogRolledBack
         | GatewayCode::SignerVersion
         | GatewayCode::ChainLies
+        | GatewayCode::TokenUnknown
         | GatewayCode::ChainNotConfigured => "Tell the owner.",
         GatewayCode::HostNotAllowed => {
             "Call the gateway by a loopback name, or list the name in allowed-hosts."

@@ -19,6 +19,10 @@ pub(super) struct TransactionView {
     wallet: String,
     /// On which network (CAIP-2).
     network: String,
+    /// `transfer`, or `approve`: `to` may take it later.
+    #[serde(rename = "type")]
+    #[schema(value_type = String)]
+    action: &'static str,
     /// What moves (CAIP-19).
     asset: String,
     /// Who receives.
@@ -87,6 +91,7 @@ impl From<&Payment> for TransactionView {
             status: progress.status.name().to_owned(),
             wallet: facts.wallet.to_string(),
             network: facts.chain.to_string(),
+            action: facts.action.as_str(),
             asset: facts.asset.to_string(),
             to: facts.to.to_string(),
             amount_base: facts.amount.to_string(),

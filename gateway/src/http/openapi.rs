@@ -19,6 +19,8 @@ use super::{health, sessions, sign, stop, transactions, wallets};
     reason = "describes what waiaas_shared::request reads; never made"
 )]
 pub(super) struct TransferBody {
+    /// `transfer` (if absent), or `approve`: `spender` may take the amount of a token later.
+    r#type: Option<String>,
     /// The signer that the agent means.
     signer: String,
     /// From which wallet.
@@ -27,8 +29,10 @@ pub(super) struct TransferBody {
     network: String,
     /// Which asset (CAIP-19); the network's native one if absent.
     asset: Option<String>,
-    /// The receiving address, or a contact of the policy as `@name`.
-    to: String,
+    /// Of a transfer: the receiving address, or a contact of the policy as `@name`.
+    to: Option<String>,
+    /// Of an approval: the spender's address, or a contact of the policy as `@name`.
+    spender: Option<String>,
     /// In the asset's unit, as plain decimal text. Exactly one of `amount` and `amount_base`.
     amount: Option<String>,
     /// In base units, as plain decimal text.

@@ -8,14 +8,18 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use serde::Serialize;
 use utoipa::ToSchema;
-use waiaas_shared::caip::ChainId;
+use waiaas_shared::caip::{AssetId, ChainId, Token};
 use waiaas_shared::denial::Code;
 use waiaas_shared::ids::WalletId;
+use waiaas_shared::policy::document::AssetRule;
 use waiaas_shared::view::WalletView;
 
 use super::auth::Session;
 use super::error::{Problem, ProblemBody};
 use crate::app::App;
+
+/// Nodes asked at once for one answer.
+const AT_ONCE: usize = 8;
 
 /// A wallet.
 #[derive(Debug, Serialize, ToSchema)]
@@ -44,15 +48,35 @@ pub(super) struct Wallets {
 pub(super) struct Balance {
     /// Which network (CAIP-2).
     network: String,
-    /// Its native asset (CAIP-19).
+    /// Its native asset, or a token of the policy (CAIP-19).
     asset: String,
+    /// What the policy calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    symbol: Option<String>,
+    /// Places between its unit and its base unit, by the policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decimals: Option<u8>,
     /// Base units, as a node tells; absent if none does.
     #[serde(skip_serializing_if = "Option::is_none")]
     amount_base: Option<String>,
+    /// What the token says of itself, as a node tells: for showing, never for counting.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chain_says: Option<ChainSays>,
     /// Why no node tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ProblemBody>)]
     problem: Option<Problem>,
+}
+
+/// What a token says of itself.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ChainSays {
+    /// Its symbol.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    symbol: Option<String>,
+    /// Its decimals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decimals: Option<u8>,
 }
 
 /// What a wallet holds.
@@ -121,30 +145,67 @@ pub(super) async fn balances(
         .wallet(&*app.signer, id)
         .await?
         .ok_or(Code::WalletUnknown)?;
-    let balances = view
-        .networks
-        .iter()
-        .map(|network| balance(&app, &view, *network));
+    let documents = app.views.policy(&*app.signer).await?;
+    let newest = documents.last();
+    let rules = newest.map_or(&[][..], |document| &document.assets);
+    let mut assets = Vec::new();
+    for network in &view.networks {
+        assets.push(network.native_asset());
+        let tokens = rules.iter().map(|rule| rule.asset);
+        assets.extend(
+            tokens.filter(|asset| asset.chain() == *network && asset.token() != Token::Native),
+        );
+    }
+    let mut balances = Vec::new();
+    for some in assets.chunks(AT_ONCE) {
+        let asked = some.iter().map(|asset| {
+            let rule = newest.and_then(|document| document.asset(*asset));
+            balance(&app, &view, *asset, rule)
+        });
+        balances.extend(futures::future::join_all(asked).await);
+    }
     Ok(Json(Balances {
         wallet: view.wallet.to_string(),
         account: view.account.to_string(),
-        balances: futures::future::join_all(balances).await,
+        balances,
     }))
 }
 
-async fn balance(app: &App, view: &WalletView, network: ChainId) -> Balance {
-    let asked = async { Ok(app.chain(network)?.balance(view.account).await?) };
-    let (amount, problem) = match asked.await {
-        Ok(amount) => (Some(amount.to_string()), None),
+async fn balance(
+    app: &App,
+    view: &WalletView,
+    asset: AssetId,
+    rule: Option<&AssetRule>,
+) -> Balance {
+    let network = asset.chain();
+    let asked = async {
+        let chain = app.chain(network)?;
+        if asset.token() == Token::Native {
+            return Ok((chain.balance(view.account).await?, None));
+        }
+        let amount = chain.token_balance(view.account, asset).await?;
+        // What it calls itself is not worth a refusal.
+        let facts = chain.token_facts(asset).await.ok();
+        let says = facts.map(|facts| ChainSays {
+            symbol: facts.symbol.map(|symbol| symbol.to_string()),
+            decimals: facts.decimals,
+        });
+        Ok((amount, says))
+    };
+    let (amount, chain_says, problem) = match asked.await {
+        Ok((amount, says)) => (Some(amount.to_string()), says, None),
         Err(refusal) => {
             let refusal: crate::pipeline::Refusal = refusal;
-            (None, Some(Problem::from(refusal)))
+            (None, None, Some(Problem::from(refusal)))
         }
     };
     Balance {
         network: network.to_string(),
-        asset: network.native_asset().to_string(),
+        asset: asset.to_string(),
+        symbol: rule.map(|rule| rule.symbol.clone()),
+        decimals: rule.map(|rule| rule.decimals.places()),
         amount_base: amount,
+        chain_says,
         problem,
     }
 }

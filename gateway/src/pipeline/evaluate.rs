@@ -9,7 +9,6 @@ use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{ChainId, Token};
 use waiaas_shared::denial::{Code, Denial, Violation};
-use waiaas_shared::effect::Effect;
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::evaluate::{Now, Payment, charges, evaluate as judge};
 use waiaas_shared::policy::history::Nothing;
@@ -55,7 +54,7 @@ pub async fn evaluate(app: &Arc<App>, asked: &Asked) -> Result<Evaluated, Refusa
     }
     let newest = documents.last().ok_or(Code::PolicyMissing)?;
     let transfer = asked.body.resolve(newest)?;
-    if transfer.asset.token() != Token::Native {
+    if matches!(transfer.asset.token(), Token::Mint(_)) {
         return Err(Code::Unsupported.into());
     }
     let evaluated = Evaluated {
@@ -154,11 +153,7 @@ fn static_rules(
     transfer: &Transfer,
     wall: WallTime,
 ) -> Result<(), Denial> {
-    let effects = [Effect::Transfer {
-        asset: transfer.asset,
-        to: transfer.to,
-        amount: transfer.amount,
-    }];
+    let effects = [transfer.effect()];
     let session = &asked.session;
     let payment = Payment {
         wallet: asked.body.wallet,
@@ -208,17 +203,16 @@ pub fn nominal(chain: ChainId, from: Account, transfer: &Transfer) -> Option<Vec
             })
             .ok()
         }
-        (ChainId::Evm(chain_id), Account::Evm(from), Account::Evm(to)) => {
-            evm::build::transfer(&evm::build::TransferRequest {
+        (ChainId::Evm(chain_id), Account::Evm(from), Account::Evm(_)) => {
+            let terms = evm::build::Terms {
                 chain_id,
                 from,
-                to,
-                value: transfer.amount.base_units(),
                 gas_limit: evm::MIN_GAS_LIMIT,
                 max_fee_per_gas: 1,
                 max_priority_fee_per_gas: 0,
-            })
-            .ok()
+            };
+            let message = evm::build::message(from, &transfer.effect())?;
+            evm::build::transaction(&terms, message).ok()
         }
         _ => None,
     }

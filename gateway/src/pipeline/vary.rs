@@ -39,7 +39,7 @@ pub async fn speed_up(app: &Arc<App>, payment: Payment) -> Result<Paid, Refusal>
         let (chain, from, before, ceiling) = known(&app, &newest).await?;
         let facts = &newest.facts;
         let prepared = chain
-            .prepare_transfer(from, facts.to, facts.amount, Some(ceiling))
+            .prepare_transfer(from, &facts.transfer(), Some(ceiling))
             .await?;
         let fresh = decode(facts.chain, from, &prepared.unsigned).map_err(ChainError::from)?;
         let market = fresh.evm_fees().ok_or(Code::VariantUnsupported)?;

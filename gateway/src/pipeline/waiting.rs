@@ -224,6 +224,7 @@ async fn fresh(app: &App, payment: &Payment) -> Result<Prepared, Refusal> {
     let wallet = app.views.wallet(&*app.signer, facts.wallet).await?;
     let from = wallet.ok_or(Code::WalletUnknown)?.account;
     let transfer = Transfer {
+        action: facts.action,
         asset: facts.asset,
         to: facts.to,
         amount: facts.amount,

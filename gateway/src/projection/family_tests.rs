@@ -31,6 +31,7 @@ fn payment(number: u8, chain: &str, replaces: Option<u8>, amount: u128) -> Payme
             session: Some(SessionId::from_bytes([7; 16])),
             wallet: WalletId::from_bytes([8; 16]),
             chain,
+            action: waiaas_shared::request::Action::Transfer,
             asset: chain.native_asset(),
             to: to.parse().expect("an address"),
             amount: Amount::from_base_units(amount),

@@ -7,13 +7,14 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::digest::Digest;
 use waiaas_shared::ids::{SessionId, SignerId, TransactionId};
 use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::request::Action;
 use waiaas_shared::status::Status;
 use waiaas_shared::time::WallTime;
 
 use crate::chain::{ChainText, ChainTransactionId, Validity};
 use crate::payment::{Facts, Payment, Progress, Waiting};
 
-/// Version 3 of the tables.
+/// Version 4 of the tables.
 pub const TABLES: &str = "
 CREATE TABLE cursor(
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -31,6 +32,7 @@ CREATE TABLE payment(
     session TEXT,
     wallet TEXT NOT NULL,
     chain TEXT NOT NULL,
+    action TEXT NOT NULL,
     asset TEXT NOT NULL,
     recipient TEXT NOT NULL,
     amount TEXT NOT NULL,
@@ -119,7 +121,7 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
     let Payment { facts, progress } = payment;
     connection
         .prepare_cached(
-            "INSERT INTO payment VALUES (:id, :sequence, :listed, :session, :wallet, :chain, :asset, :recipient,
+            "INSERT INTO payment VALUES (:id, :sequence, :listed, :session, :wallet, :chain, :action, :asset, :recipient,
                 :amount, :fee_max, :tier, :submit, :nonce, :idempotency, :body, :replaces, :created, :status, :ready,
                 :expires, :chain_transaction, :validity, :position, :fee_paid, :detail, :updated)
              ON CONFLICT(id) DO UPDATE SET
@@ -137,6 +139,7 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
             ":session": facts.session.map(|session| session.to_string()),
             ":wallet": facts.wallet.to_string(),
             ":chain": facts.chain.to_string(),
+            ":action": facts.action.as_str(),
             ":asset": facts.asset.to_string(),
             ":recipient": facts.to.to_string(),
             ":amount": facts.amount.to_string(),
@@ -338,6 +341,8 @@ pub fn under_way(connection: &Connection) -> rusqlite::Result<Vec<Payment>> {
 fn read(row: &Row<'_>) -> rusqlite::Result<Payment> {
     let tier: String = row.get("tier")?;
     let tier = Tier::from_text(&tier);
+    let action: String = row.get("action")?;
+    let action = Action::from_text(&action);
     let validity: Option<String> = row.get("validity")?;
     let text = |name: &str| row.get::<_, Option<String>>(name);
     let number = |name: &str| row.get::<_, Option<i64>>(name);
@@ -352,6 +357,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Payment> {
                 .transpose()?,
             wallet: parsed(row, "wallet")?,
             chain: parsed(row, "chain")?,
+            action: action.ok_or(rusqlite::Error::InvalidQuery)?,
             asset: parsed(row, "asset")?,
             to: parsed(row, "recipient")?,
             amount: parsed(row, "amount")?,

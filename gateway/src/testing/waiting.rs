@@ -150,6 +150,7 @@ impl Inside {
                 transaction,
                 tries: 1,
             }),
+            action: None,
         };
         let kept = Kept {
             intent: intent.clone(),

@@ -37,6 +37,7 @@ pub(crate) fn build(
         gas_limit: fees.gas_limit,
         to: wallet,
         value: 0,
+        data: Vec::new(),
     };
     Ok((transaction, Amount::from_base_units(fee_max)))
 }

@@ -1,15 +1,16 @@
-//! The codec of fee-market transactions (EIP-1559, type 0x02) without call data and access list:
+//! The codec of fee-market transactions (EIP-1559, type 0x02) without an access list:
 //! `0x02 || rlp([chain_id, nonce, max_priority_fee_per_gas, max_fee_per_gas, gas_limit, to, value,
 //! data, access_list])`. Strict: one byte sequence per transaction. Judges no value.
 
 use alloy_rlp::{Encodable, Error as RlpError, Header};
 
 use super::EvmError;
+use super::call;
 use crate::address::EvmAddress;
 
 const TYPE: u8 = 0x02;
 
-/// The fields of an unsigned transaction. Call data and access list are empty by type.
+/// The fields of an unsigned transaction. The access list is empty by type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnsignedTransaction {
     /// EIP-155 chain id.
@@ -22,10 +23,12 @@ pub struct UnsignedTransaction {
     pub max_fee_per_gas: u128,
     /// Units of gas.
     pub gas_limit: u64,
-    /// The recipient.
+    /// The recipient, or the contract that is called.
     pub to: EvmAddress,
-    /// Wei that the recipient gets.
+    /// Wei that it gets.
     pub value: u128,
+    /// What a contract is told; empty in a plain transfer.
+    pub data: Vec<u8>,
 }
 
 impl UnsignedTransaction {
@@ -48,7 +51,7 @@ impl UnsignedTransaction {
     }
 
     fn payload(&self) -> Vec<u8> {
-        let mut payload = Vec::with_capacity(128);
+        let mut payload = Vec::with_capacity(128 + self.data.len());
         self.chain_id.encode(&mut payload);
         self.nonce.encode(&mut payload);
         self.max_priority_fee_per_gas.encode(&mut payload);
@@ -56,8 +59,7 @@ impl UnsignedTransaction {
         self.gas_limit.encode(&mut payload);
         self.to.as_bytes().encode(&mut payload);
         self.value.encode(&mut payload);
-        let call_data: &[u8] = &[];
-        call_data.encode(&mut payload);
+        self.data.as_slice().encode(&mut payload);
         let access_list = Header {
             list: true,
             payload_length: 0,
@@ -89,7 +91,7 @@ impl UnsignedTransaction {
             return Err(EvmError::TrailingBytes);
         }
         let mut fields = Fields { payload };
-        let transaction = Self {
+        let mut transaction = Self {
             chain_id: fields.number_64()?,
             nonce: fields.number_64()?,
             max_priority_fee_per_gas: fields.number_128()?,
@@ -97,6 +99,7 @@ impl UnsignedTransaction {
             gas_limit: fields.number_64()?,
             to: fields.recipient()?,
             value: fields.number_128()?,
+            data: Vec::new(),
         };
         let (call_data_is_list, call_data) = fields.item()?;
         let (access_list_is_list, access_list) = fields.item()?;
@@ -106,12 +109,10 @@ impl UnsignedTransaction {
         if !fields.payload.is_empty() {
             return Err(EvmError::FieldCount);
         }
-        if !call_data.is_empty() {
-            return Err(EvmError::CallData);
-        }
         if !access_list.is_empty() {
             return Err(EvmError::AccessList);
         }
+        transaction.data = call::bounded(call_data)?.to_vec();
         // INVARIANT 2. The reading above already accepts one form only; this holds it to that.
         if transaction.encode() == bytes {
             Ok(transaction)

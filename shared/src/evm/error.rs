@@ -42,9 +42,27 @@ pub enum EvmError {
     /// A recipient that is not 20 bytes.
     #[error("the recipient is not 20 bytes")]
     RecipientLength,
-    /// Call data, of which none is understood yet.
-    #[error("call data is not accepted")]
-    CallData,
+    /// A call of a method that is not understood.
+    #[error("the method that is called is not understood")]
+    UnknownMethod,
+    /// A call whose data is shorter or longer than its method's.
+    #[error("the call's data is not as long as its method asks for")]
+    CallDataLength,
+    /// Bits that the ABI leaves empty and that are not.
+    #[error("the call's data has bytes where none belong")]
+    CallDataPadding,
+    /// Wei sent along with a call that takes none.
+    #[error("the chain's coin is sent along with a call of a token")]
+    ValueWithCall,
+    /// Leave to take more than anybody counts.
+    #[error("the approval is without limit")]
+    UnlimitedApproval,
+    /// Somebody else's pieces, which the wallet may have been let take.
+    #[error("what moves is not the wallet's own")]
+    ForeignOwner,
+    /// The token's own contract as the recipient or spender of its tokens.
+    #[error("the recipient is the token's own contract")]
+    RecipientIsToken,
     /// An access list.
     #[error("access lists are not accepted")]
     AccessList,
@@ -54,14 +72,14 @@ pub enum EvmError {
     /// The zero address, a precompile or a system contract as recipient.
     #[error("the recipient is the zero address or a system contract")]
     SystemRecipient,
-    /// The wallet itself as recipient (it may carry delegated code).
+    /// The wallet itself as recipient, spender or contract (it may carry delegated code).
     #[error("the transfer is to the wallet itself")]
     TransferToSelf,
     /// A priority fee above the total fee.
     #[error("the priority fee is above the fee")]
     TipAboveFee,
-    /// Gas below 21 000 or above the limit for a plain transfer.
-    #[error("the gas limit is outside of what a transfer may have")]
+    /// Gas below 21 000, or above the limit for a plain transfer or for a call.
+    #[error("the gas limit is outside of what the transaction may have")]
     GasLimit,
     /// Gas times fee, plus the value, does not fit 128 bits.
     #[error("the worst-case cost is larger than any balance")]
@@ -92,7 +110,13 @@ impl EvmError {
             Self::NumberTooLarge => "evm_number_too_large",
             Self::ContractCreation => "evm_contract_creation",
             Self::RecipientLength => "evm_recipient_length",
-            Self::CallData => "evm_call_data",
+            Self::UnknownMethod => "evm_unknown_method",
+            Self::CallDataLength => "evm_call_data_length",
+            Self::CallDataPadding => "evm_call_data_padding",
+            Self::ValueWithCall => "evm_value_with_call",
+            Self::UnlimitedApproval => "evm_unlimited_approval",
+            Self::ForeignOwner => "evm_foreign_owner",
+            Self::RecipientIsToken => "evm_recipient_is_token",
             Self::AccessList => "evm_access_list",
             Self::ChainId => "evm_chain_id",
             Self::SystemRecipient => "evm_system_recipient",

@@ -1,17 +1,21 @@
-//! EVM chains: typed transactions in, wei out. `eip1559` is the strict codec, this file the judgement
-//! of what was read, `signature` the curve, `build` makes transactions. No contract call is understood
-//! yet, so call data must be empty; a selector will be a new file beside these. Asks no node. Called
-//! by `transaction`; `build` by the gateway and the command line.
+//! EVM chains: typed transactions in, effects out. `eip1559` is the strict codec, `call` that of the
+//! calls that are understood, this file the judgement of what was read, `signature` the curve, `build`
+//! makes transactions. Asks no node. Called by `transaction`; `build` by the gateway and the command
+//! line.
 
 pub mod build;
+mod call;
 pub(crate) mod cancel;
 mod eip1559;
 mod error;
 mod signature;
 
-use crate::address::EvmAddress;
+use crate::address::{Account, EvmAddress};
 use crate::amount::Amount;
+use crate::caip::{AssetId, ChainId, Token};
+use crate::effect::Effect;
 use crate::transaction::SignatureError;
+use call::Call;
 
 pub use eip1559::UnsignedTransaction;
 pub use error::EvmError;
@@ -22,25 +26,111 @@ pub const MIN_GAS_LIMIT: u64 = 21_000;
 /// The most gas that a plain transfer may be given. Above 21 000 because rollups add gas for their
 /// data, and a receiving contract may run a few instructions.
 pub const MAX_GAS_LIMIT: u64 = 100_000;
+/// The most gas that a call of a token may be given. A common token uses 30 000 to 65 000, one behind
+/// proxies or with bookkeeping of its own several times that, and rollups add gas for their data. What
+/// it costs is bounded by the owner's fee ceiling; this bounds it where the ceiling is high.
+pub const MAX_CALL_GAS_LIMIT: u64 = 500_000;
+
+/// What wallets and contracts take for "without limit" beside 2^256 - 1: the largest numbers of 96 and
+/// 128 bits (Compound's and Uniswap's tokens read the former so).
+const UNLIMITED: [u128; 2] = [(1 << 96) - 1, u128::MAX];
 
 /// Addresses below this number are precompiled or system contracts (0x01 to 0x11 on mainnet, 0x100
 /// by EIP-7951, up to 0x8000 and more on rollups); nobody holds a key to them.
 const FIRST_ORDINARY_ADDRESS: u128 = 0x1_0000;
+
+/// Whether an approval of this amount counts as one without limit.
+#[must_use]
+pub fn is_unlimited(amount: Amount) -> bool {
+    UNLIMITED.contains(&amount.base_units())
+}
 
 /// Keccak-256 as Ethereum uses it (not SHA3-256).
 pub(crate) fn keccak256(bytes: &[u8]) -> [u8; 32] {
     alloy_primitives::keccak256(bytes).0
 }
 
-/// Reads a transaction of `wallet` on the chain with this id; second the worst-case fee in wei.
+/// A transaction that was understood.
+pub(crate) struct Understood {
+    pub(crate) transaction: UnsignedTransaction,
+    /// What it does, beside its fee.
+    pub(crate) effect: Effect,
+    /// Worst case, in wei.
+    pub(crate) fee_max: Amount,
+}
+
+/// Reads a transaction of `wallet` on the chain with this id.
 pub(crate) fn decode(
     chain_id: u64,
     wallet: EvmAddress,
     unsigned: &[u8],
-) -> Result<(UnsignedTransaction, Amount), EvmError> {
+) -> Result<Understood, EvmError> {
     let transaction = UnsignedTransaction::parse(unsigned)?;
     let fee_max = check(chain_id, wallet, &transaction)?;
-    Ok((transaction, fee_max))
+    let effect = effect(wallet, &transaction)?;
+    Ok(Understood {
+        transaction,
+        effect,
+        fee_max,
+    })
+}
+
+/// What it does, beside its fee. Whether a contract is a token that anybody wants is policy.
+fn effect(wallet: EvmAddress, transaction: &UnsignedTransaction) -> Result<Effect, EvmError> {
+    let chain = ChainId::Evm(transaction.chain_id);
+    let contract = transaction.to;
+    if transaction.data.is_empty() {
+        return Ok(Effect::Transfer {
+            asset: chain.native_asset(),
+            to: Account::Evm(contract),
+            amount: Amount::from_base_units(transaction.value),
+        });
+    }
+    if transaction.value != 0 {
+        return Err(EvmError::ValueWithCall);
+    }
+    let call = Call::parse(&transaction.data)?;
+    let (owner, other, token, amount) = match call {
+        Call::Transfer { to, amount } => (wallet, to, Token::Erc20(contract), amount),
+        Call::Approve { spender, amount } => (wallet, spender, Token::Erc20(contract), amount),
+        Call::MovePiece { from, to, id } => (from, to, Token::Erc721(contract, id), 1),
+        Call::MoveKind {
+            from,
+            to,
+            id,
+            amount,
+        } => (from, to, Token::Erc1155(contract, id), amount),
+    };
+    if owner != wallet {
+        return Err(EvmError::ForeignOwner);
+    }
+    may_receive(wallet, other)?;
+    if other == contract {
+        return Err(EvmError::RecipientIsToken);
+    }
+    let asset = AssetId::new(chain, token).map_err(|_| EvmError::SystemRecipient)?;
+    let to = Account::Evm(other);
+    let amount = Amount::from_base_units(amount);
+    Ok(match call {
+        Call::Approve { .. } if is_unlimited(amount) => return Err(EvmError::UnlimitedApproval),
+        Call::Approve { .. } => Effect::Approval {
+            asset,
+            spender: to,
+            amount,
+        },
+        _ => Effect::Transfer { asset, to, amount },
+    })
+}
+
+/// Nothing is sent to nobody, to the chain's own machinery, or from the wallet to itself.
+fn may_receive(wallet: EvmAddress, other: EvmAddress) -> Result<(), EvmError> {
+    if is_system_address(other) {
+        return Err(EvmError::SystemRecipient);
+    }
+    if other == wallet {
+        return Err(EvmError::TransferToSelf);
+    }
+    Ok(())
 }
 
 /// What must hold of any transaction that was read; the worst-case fee.
@@ -55,16 +145,16 @@ fn check(
     if transaction.nonce == u64::MAX {
         return Err(EvmError::NonceLimit);
     }
-    if is_system_address(transaction.to) {
-        return Err(EvmError::SystemRecipient);
-    }
-    if transaction.to == wallet {
-        return Err(EvmError::TransferToSelf);
-    }
+    may_receive(wallet, transaction.to)?;
     if transaction.max_priority_fee_per_gas > transaction.max_fee_per_gas {
         return Err(EvmError::TipAboveFee);
     }
-    if !(MIN_GAS_LIMIT..=MAX_GAS_LIMIT).contains(&transaction.gas_limit) {
+    let most = if transaction.data.is_empty() {
+        MAX_GAS_LIMIT
+    } else {
+        MAX_CALL_GAS_LIMIT
+    };
+    if !(MIN_GAS_LIMIT..=most).contains(&transaction.gas_limit) {
         return Err(EvmError::GasLimit);
     }
     let fee_max = u128::from(transaction.gas_limit)

@@ -40,6 +40,7 @@ fn published_transactions_encode_parse_and_sign_alike() {
             gas_limit: case.gas_limit.parse().unwrap(),
             to: case.to,
             value: case.value.parse().unwrap(),
+            data: Vec::new(),
         };
         let unsigned = transaction.encode();
         assert_eq!(hex::encode(&unsigned), case.unsigned, "{name}");

@@ -136,7 +136,7 @@ pub enum Flaw {
     FirstPayment,
     /// What belongs to a native asset elsewhere, or an EVM native asset without its cap.
     #[error(
-        "fee-ceiling belongs to native assets, rent-ceiling to Solana's; outstanding is required for, and with sign-only reserved to, an EVM chain's native asset"
+        "fee-ceiling belongs to native assets, rent-ceiling to Solana's, sign-only to an EVM chain's; outstanding is required for, and reserved to, the assets of EVM chains"
     )]
     NativeOnly,
     /// Extensions of what is no mint, or twice the same, or above a whole.
@@ -409,7 +409,7 @@ fn asset(rule: &AssetRule) -> Checked {
     let evm_native = native && matches!(rule.asset.chain(), ChainId::Evm(_));
     let belongs = (rule.fee_ceiling.is_none() || native)
         && (rule.rent_ceiling.is_none() || (native && !evm_native))
-        && rule.outstanding.is_some() == evm_native
+        && rule.outstanding.is_some() == matches!(rule.asset.chain(), ChainId::Evm(_))
         && (!rule.sign_only || evm_native);
     require(belongs, Flaw::NativeOnly)?;
     let mint = matches!(rule.asset.token(), Token::Mint(_));

@@ -131,7 +131,7 @@ pub struct AssetRule {
     /// Most that one transaction may pay as fee, for a native asset; absent: no fee may be paid.
     #[n(11)]
     pub fee_ceiling: Option<Amount>,
-    /// For an EVM chain's native asset: most value signed since the owner last attested the nonce.
+    /// For an asset of an EVM chain: most that is signed since the owner last attested the chain's nonce.
     #[n(12)]
     pub outstanding: Option<Amount>,
     /// For an EVM chain's native asset: whether transactions may be signed without being sent.

@@ -76,9 +76,9 @@ pub struct WalletHistory {
     /// The newest payment.
     #[n(4)]
     last: Option<BudgetTime>,
-    /// Value signed on each EVM chain since the owner last attested its nonce.
+    /// What was signed of each asset of an EVM chain since the owner last attested the chain's nonce.
     #[n(5)]
-    outstanding: BTreeMap<ChainId, Amount>,
+    outstanding: BTreeMap<AssetId, Amount>,
 }
 
 /// What one session spent.
@@ -120,9 +120,11 @@ impl WalletHistory {
             self.paid.insert(account);
         }
         self.last = Some(at);
-        if let (ChainId::Evm(_), Some(native)) = (chain, charges.get(&chain.native_asset())) {
-            let sum = self.outstanding.entry(chain).or_default();
-            *sum = sum.checked_add(*native).unwrap_or(Amount::MAX);
+        if matches!(chain, ChainId::Evm(_)) {
+            for (asset, amount) in charges {
+                let sum = self.outstanding.entry(*asset).or_default();
+                *sum = sum.checked_add(*amount).unwrap_or(Amount::MAX);
+            }
         }
     }
 
@@ -147,17 +149,16 @@ impl WalletHistory {
             }
         }
         self.last = self.last.filter(|last| *last != at);
-        if let (Some(sum), Some(native)) = (
-            self.outstanding.get_mut(&chain),
-            charges.get(&chain.native_asset()),
-        ) {
-            *sum = sum.remaining_after(*native);
+        for (asset, amount) in charges {
+            if let Some(sum) = self.outstanding.get_mut(asset) {
+                *sum = sum.remaining_after(*amount);
+            }
         }
     }
 
     /// The owner attested the chain's nonce.
     pub fn attested(&mut self, chain: ChainId) {
-        self.outstanding.remove(&chain);
+        self.outstanding.retain(|asset, _| asset.chain() != chain);
     }
 
     /// What was charged in an asset.
@@ -195,10 +196,10 @@ impl WalletHistory {
         self.last
     }
 
-    /// Value signed on an EVM chain since the owner last attested its nonce.
+    /// What was signed of an asset of an EVM chain since the owner last attested the chain's nonce.
     #[must_use]
-    pub fn outstanding(&self, chain: ChainId) -> Amount {
-        self.outstanding.get(&chain).copied().unwrap_or_default()
+    pub fn outstanding(&self, asset: AssetId) -> Amount {
+        self.outstanding.get(&asset).copied().unwrap_or_default()
     }
 }
 

@@ -71,10 +71,10 @@ fn each_account_of_spending_is_charged() {
     assert_eq!(spent(history.recipient(asset(), account(2))), None);
     assert_eq!(history.payments().count(window, now), 1);
     assert_eq!(history.last(), Some(now));
-    assert_eq!(history.outstanding(asset().chain()), units(11));
+    assert_eq!(history.outstanding(asset()), units(11));
     assert!(history.has_paid(account(1)) && !history.has_paid(account(2)));
     history.attested(asset().chain());
-    assert_eq!(history.outstanding(asset().chain()), Amount::ZERO);
+    assert_eq!(history.outstanding(asset()), Amount::ZERO);
     let read: WalletHistory = from_canonical(&to_canonical(&history)).expect("canonical");
     assert_eq!(read, history);
 }
@@ -100,7 +100,7 @@ fn a_charge_is_taken_out_again_and_recipients_stay_paid() {
         assert!(empty(Some(history.payments())) && empty(Some(session.payments())));
     }
     assert_eq!((history.last(), session.last()), (None, None));
-    assert_eq!(history.outstanding(asset().chain()), Amount::ZERO);
+    assert_eq!(history.outstanding(asset()), Amount::ZERO);
     assert!(history.has_paid(account(1)));
 }
 
@@ -191,7 +191,7 @@ fn transactions_of_one_nonce_count_as_one() {
         (usage.spent(window, now), usage.count(window, now))
     };
     assert_eq!(spent(&history, Window::Day), (units(24), 2));
-    assert_eq!(history.outstanding(asset().chain()), units(24));
+    assert_eq!(history.outstanding(asset()), units(24));
     let first = history.recipient(asset(), account(1)).expect("paid");
     assert_eq!(
         (first.spent(Window::Day, now), first.count(Window::Day, now)),

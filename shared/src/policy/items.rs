@@ -249,7 +249,7 @@ fn asset(rule: &AssetRule, style: Style) -> Section {
         (
             "most signed between two attestations of the nonce",
             rule.outstanding,
-            native && evm,
+            evm,
         ),
     ];
     for (name, ceiling, _) in ceilings.into_iter().filter(|(_, _, belongs)| *belongs) {

@@ -129,7 +129,15 @@ pub fn compose(
     if header.policy_epoch != view.policy_epoch() {
         return Err(Code::StatementMalformed);
     }
-    let mut lines = Lines::new(facts.heading(), purpose(facts));
+    let purpose = match facts {
+        StatementFacts::ApprovePayment { transaction }
+            if payment::is_allowance(*transaction, view) =>
+        {
+            "Signing this lets the spender below take from your wallet later, up to the amount, without asking again."
+        }
+        _ => purpose(facts),
+    };
+    let mut lines = Lines::new(facts.heading(), purpose);
     match facts {
         StatementFacts::EnrolOwner { key, withdrawals } => {
             enrol_owner(&mut lines, key, withdrawals)?

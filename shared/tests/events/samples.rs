@@ -22,6 +22,7 @@ use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient};
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::policy::limits::Counts;
 use waiaas_shared::policy::scope::Hours;
+use waiaas_shared::request;
 use waiaas_shared::session::{Credential, SessionGrant, SessionLimit};
 use waiaas_shared::statement::text::{Quorum, StatementView, WalletFacts, compose};
 use waiaas_shared::statement::verify::Envelope;
@@ -247,6 +248,7 @@ fn intent() -> Intent {
         submit: true,
         first_payment: true,
         replaces: None,
+        action: None,
     }
 }
 
@@ -865,6 +867,16 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
                     ready: RunTime::from_millis(904_000),
                 },
                 request_nonce: None,
+                ..intent()
+            }),
+        ),
+        (
+            "intent-opened-approve",
+            EventBody::IntentOpened(Intent {
+                asset: "eip155:31337/erc20:0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
+                    .parse()
+                    .expect("a token"),
+                action: Some(request::Action::Approve),
                 ..intent()
             }),
         ),

@@ -6,7 +6,7 @@ use waiaas_shared::solana::SolanaError;
 use waiaas_shared::transaction::DecodeError;
 
 use crate::reference::{Reference, evm_fields};
-use crate::{evm_bytes, read_evm, read_solana, solana_bytes, version_zero_bytes};
+use crate::{evm_bytes, read_evm, read_solana, solana_bytes, token_bytes, version_zero_bytes};
 
 /// Every change of one byte is refused, or falls into a field whose every value is described.
 #[test]
@@ -93,9 +93,95 @@ fn single_byte_changes_evm() {
     assert!(accepted > 27 * 200, "the free fields are free: {accepted}");
 }
 
+/// Of a token call only fee, contract, recipient, number and amount can change, and each change is
+/// described.
+#[test]
+fn single_byte_changes_token_calls() {
+    for original in token_bytes() {
+        let before = Reference::of(&read_evm(&original).unwrap());
+        let fields = evm_fields(&original);
+        let data = fields[7].0;
+        let word = |number: usize| data + 4 + 32 * number..data + 36 + 32 * number;
+        let what = before.token.as_ref().unwrap().what;
+        // Which words say who receives, which piece, and how much.
+        let (to, id, amount) = match what {
+            "erc721" => (1, Some(2), None),
+            "erc1155" => (1, Some(2), Some(3)),
+            _ => (0, None, Some(1)),
+        };
+        let (to, id, amount) = (word(to), id.map(word), amount.map(word));
+        let mut accepted = 0;
+        for position in 0..original.len() {
+            for value in 0..=255_u8 {
+                let mut changed = original.clone();
+                changed[position] = value;
+                let (Ok(decoded), true) = (read_evm(&changed), changed != original) else {
+                    continue;
+                };
+                accepted += 1;
+                let after = Reference::of(&decoded);
+                assert_eq!(after, Reference::evm(&changed), "{position} {value}");
+                if position == fields[1].0 - 1 {
+                    assert_eq!(decoded.account_nonce(), Some(value.into()));
+                    continue;
+                }
+                let inside = |word: &Option<std::ops::Range<usize>>| {
+                    word.as_ref().is_some_and(|word| word.contains(&position))
+                };
+                let (to_before, to_after) = (before.transfers[0], after.transfers[0]);
+                if to.contains(&position) {
+                    assert_ne!(to_before.0, to_after.0);
+                } else if inside(&amount) {
+                    assert_ne!(to_before.1, to_after.1);
+                } else if inside(&id) || (fields[5].0..fields[5].1).contains(&position) {
+                    assert_ne!(before.token, after.token);
+                } else {
+                    let fees = fields[2].0..fields[4].1;
+                    assert!(
+                        fees.contains(&position),
+                        "byte {position} became {value} and was accepted"
+                    );
+                    assert_eq!(before.transfers, after.transfers);
+                    assert_eq!(before.token, after.token);
+                }
+            }
+        }
+        assert!(accepted > 55 * 200, "the free fields are free: {accepted}");
+    }
+}
+
+/// Every selector that differs from a known one in one or two bytes, but for the known ones.
+#[test]
+fn near_selectors_are_unknown() {
+    for original in token_bytes() {
+        let start = evm_fields(&original)[7].0;
+        let known: Vec<Vec<u8>> = token_bytes()
+            .iter()
+            .map(|bytes| bytes[start..start + 4].to_vec())
+            .collect();
+        for one in 0..4 {
+            for other in 0..4 {
+                for flip in 1..=255_u8 {
+                    let mut changed = original.clone();
+                    changed[start + one] ^= flip;
+                    changed[start + other] ^= flip.rotate_left(3);
+                    let error = read_evm(&changed).err();
+                    if known.contains(&changed[start..start + 4].to_vec()) {
+                        // Itself, or the other method of the same form, or one of another length.
+                        assert_ne!(error, Some(EvmError::UnknownMethod.into()));
+                    } else {
+                        assert_eq!(error, Some(EvmError::UnknownMethod.into()));
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn every_truncation_and_extension_is_refused() {
-    for bytes in [solana_bytes(), version_zero_bytes(), evm_bytes()] {
+    let native = [solana_bytes(), version_zero_bytes(), evm_bytes()];
+    for bytes in native.into_iter().chain(token_bytes()) {
         let read = |bytes: &[u8]| (read_solana(bytes).is_ok(), read_evm(bytes).is_ok());
         assert_ne!(read(&bytes), (false, false));
         for length in 0..bytes.len() {

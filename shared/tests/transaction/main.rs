@@ -15,7 +15,9 @@ mod signatures;
 mod vectors;
 
 use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
+use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::ChainId;
+use waiaas_shared::effect::Effect;
 use waiaas_shared::transaction::{DecodeError, DecodedTransaction, decode};
 use waiaas_shared::{evm, solana};
 
@@ -68,6 +70,51 @@ pub(crate) fn evm_request() -> evm::build::TransferRequest {
         max_fee_per_gas: 30_000_000_000,
         max_priority_fee_per_gas: 1_000_000_000,
     }
+}
+
+pub(crate) fn token_request() -> evm::build::TokenRequest {
+    evm::build::TokenRequest {
+        chain_id: 31_337,
+        from: evm_wallet(),
+        token: EvmAddress::from_bytes([0xc3; 20]),
+        to: EvmAddress::from_bytes([0xa1; 20]),
+        amount: 0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10,
+        gas_limit: 65_000,
+        max_fee_per_gas: 30_000_000_000,
+        max_priority_fee_per_gas: 1_000_000_000,
+    }
+}
+
+/// A transfer of a token, an approval, a piece, and some of a kind.
+pub(crate) fn token_bytes() -> [Vec<u8>; 4] {
+    let request = token_request();
+    [
+        evm::build::token_transfer(&request).unwrap(),
+        evm::build::approve(&request).unwrap(),
+        piece_bytes("erc721", 1),
+        piece_bytes("erc1155", 0x0102_0304),
+    ]
+}
+
+/// So many pieces of number 2^200 + 7.
+pub(crate) fn piece_bytes(kind: &str, amount: u128) -> Vec<u8> {
+    let request = token_request();
+    let id = "1606938044258990275541962092341162602522202993782792835301383";
+    let asset = format!("eip155:31337/{kind}:{}/{id}", request.token);
+    let effect = Effect::Transfer {
+        asset: asset.parse().unwrap(),
+        to: Account::Evm(request.to),
+        amount: Amount::from_base_units(amount),
+    };
+    let terms = evm::build::Terms {
+        chain_id: request.chain_id,
+        from: request.from,
+        gas_limit: request.gas_limit,
+        max_fee_per_gas: request.max_fee_per_gas,
+        max_priority_fee_per_gas: request.max_priority_fee_per_gas,
+    };
+    let message = evm::build::message(request.from, &effect).unwrap();
+    evm::build::transaction(&terms, message).unwrap()
 }
 
 pub(crate) fn solana_bytes() -> Vec<u8> {

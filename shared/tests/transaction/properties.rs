@@ -7,10 +7,10 @@ use waiaas_shared::evm::{self, EvmError};
 use waiaas_shared::solana::{self, SolanaError};
 use waiaas_shared::transaction::{DecodeError, decode};
 
-use crate::reference::Reference;
+use crate::reference::{Called, Reference};
 use crate::{
     evm_bytes, evm_request, evm_wallet, read_evm, read_solana, solana_bytes, solana_request,
-    solana_wallet, version_zero_bytes,
+    solana_wallet, token_bytes, token_request, version_zero_bytes,
 };
 
 #[derive(Debug, Clone)]
@@ -77,10 +77,12 @@ proptest! {
                 prop_assert_eq!(Reference::of(&decoded), Reference::solana(&bytes));
             }
         }
-        let bytes = edited(evm_bytes(), &edits);
-        if let Ok(decoded) = read_evm(&bytes) {
-            prop_assert_eq!(decoded.bytes(), &bytes[..]);
-            prop_assert_eq!(Reference::of(&decoded), Reference::evm(&bytes));
+        for bytes in token_bytes().into_iter().chain([evm_bytes()]) {
+            let bytes = edited(bytes, &edits);
+            if let Ok(decoded) = read_evm(&bytes) {
+                prop_assert_eq!(decoded.bytes(), &bytes[..]);
+                prop_assert_eq!(Reference::of(&decoded), Reference::evm(&bytes));
+            }
         }
     }
 
@@ -108,6 +110,7 @@ proptest! {
             Reference {
                 transfers: vec![(Account::Solana(request.to), lamports.into())],
                 fee: 5000 + (u128::from(compute_unit_limit) * u128::from(price)).div_ceil(1_000_000),
+                token: None,
             }
         );
     }
@@ -134,6 +137,7 @@ proptest! {
             Reference {
                 transfers: vec![(Account::Evm(request.to), value)],
                 fee: u128::from(gas_limit) * request.max_fee_per_gas,
+                token: None,
             }
         );
         // INVARIANT 6: the nonce changes the bytes and nothing else.
@@ -145,6 +149,41 @@ proptest! {
         prop_assert_eq!(numbered.require_zero_nonce().is_ok(), nonce == 0);
         prop_assert_eq!(numbered.with_nonce(0), Ok(decoded.clone()));
         prop_assert_eq!(decoded.with_nonce(u64::MAX), Err(EvmError::NonceLimit.into()));
+    }
+
+    #[test]
+    fn token_calls_that_are_built_are_read_back(
+        to: [u8; 20], token: [u8; 20], amount in 0..u128::MAX, gas_limit in evm::MIN_GAS_LIMIT..=evm::MAX_CALL_GAS_LIMIT,
+        fees in (0..1_u128 << 100, 0..1_u128 << 100), nonce in 0..u64::MAX, approval: bool,
+    ) {
+        let request = evm::build::TokenRequest {
+            to: EvmAddress::from_bytes(to),
+            token: EvmAddress::from_bytes(token),
+            amount,
+            gas_limit,
+            max_fee_per_gas: fees.0.max(fees.1),
+            max_priority_fee_per_gas: fees.0.min(fees.1),
+            ..token_request()
+        };
+        let build = if approval { evm::build::approve } else { evm::build::token_transfer };
+        let bytes = build(&request).unwrap();
+        let decoded = read_evm(&bytes).unwrap();
+        prop_assert_eq!(Reference::of(&decoded), Reference::evm(&bytes));
+        prop_assert_eq!(
+            Reference::of(&decoded),
+            Reference {
+                transfers: vec![(Account::Evm(request.to), amount)],
+                fee: u128::from(gas_limit) * request.max_fee_per_gas,
+                token: Some(Called {
+                    contract: request.token,
+                    what: if approval { "approve" } else { "erc20" },
+                    id: None,
+                }),
+            }
+        );
+        let numbered = decoded.with_nonce(nonce).unwrap();
+        prop_assert_eq!(numbered.effects(), decoded.effects());
+        prop_assert_eq!(numbered.with_nonce(0), Ok(decoded));
     }
 }
 
@@ -191,6 +230,25 @@ fn builders_refuse_what_decoders_refuse() {
     assert_eq!(
         build(&|request| request.max_fee_per_gas = u128::MAX),
         Some(EvmError::CostOverflow)
+    );
+
+    let approve = |change: &dyn Fn(&mut evm::build::TokenRequest)| {
+        let mut request = token_request();
+        change(&mut request);
+        evm::build::approve(&request).err()
+    };
+    assert_eq!(approve(&|_| ()), None);
+    assert_eq!(
+        approve(&|request| request.amount = u128::MAX),
+        Some(EvmError::UnlimitedApproval)
+    );
+    assert_eq!(
+        approve(&|request| request.to = request.token),
+        Some(EvmError::RecipientIsToken)
+    );
+    assert_eq!(
+        approve(&|request| request.token = request.from),
+        Some(EvmError::TransferToSelf)
     );
 }
 

@@ -2,6 +2,7 @@
 //! canonical and only says what the bytes do; anything unexpected is a panic.
 
 use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
+use waiaas_shared::caip::{Token, TokenId};
 use waiaas_shared::effect::Effect;
 use waiaas_shared::transaction::DecodedTransaction;
 
@@ -10,6 +11,18 @@ use waiaas_shared::transaction::DecodedTransaction;
 pub(crate) struct Reference {
     pub(crate) transfers: Vec<(Account, u128)>,
     pub(crate) fee: u128,
+    /// What moves in place of the chain's coin, or may be taken.
+    pub(crate) token: Option<Called>,
+}
+
+/// A token's contract as it is called.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Called {
+    pub(crate) contract: EvmAddress,
+    /// `erc20`, `approve`, `erc721` or `erc1155`.
+    pub(crate) what: &'static str,
+    /// Which piece, as 64 hexadecimal digits.
+    pub(crate) id: Option<String>,
 }
 
 impl Reference {
@@ -19,18 +32,44 @@ impl Reference {
             panic!("the last effect is the fee")
         };
         assert_eq!(*max, decoded.fee_max());
-        Self {
-            transfers: transfers
-                .iter()
-                .map(|effect| match effect {
-                    Effect::Transfer { to, amount, asset } => {
-                        assert_eq!(*asset, decoded.chain().native_asset());
-                        (*to, amount.base_units())
+        let mut token = None;
+        let transfers = transfers
+            .iter()
+            .map(|effect| {
+                let (asset, to, amount, approval) = match effect {
+                    Effect::Transfer { asset, to, amount } => (asset, to, amount, false),
+                    Effect::Approval {
+                        asset,
+                        spender,
+                        amount,
+                    } => (asset, spender, amount, true),
+                    _ => panic!("one fee, transfers and approvals: {effect:?}"),
+                };
+                assert_eq!(asset.chain(), decoded.chain());
+                let called = |contract, what, id: Option<TokenId>| Called {
+                    contract,
+                    what,
+                    id: id.map(|id| hex::encode(id.as_bytes())),
+                };
+                token = match (asset.token(), approval) {
+                    (Token::Native, false) => None,
+                    (Token::Erc20(contract), false) => Some(called(contract, "erc20", None)),
+                    (Token::Erc20(contract), true) => Some(called(contract, "approve", None)),
+                    (Token::Erc721(contract, id), false) => {
+                        Some(called(contract, "erc721", Some(id)))
                     }
-                    _ => panic!("one fee, and transfers: {effect:?}"),
-                })
-                .collect(),
+                    (Token::Erc1155(contract, id), false) => {
+                        Some(called(contract, "erc1155", Some(id)))
+                    }
+                    _ => panic!("not understood: {effect:?}"),
+                };
+                (*to, amount.base_units())
+            })
+            .collect();
+        Self {
+            transfers,
             fee: max.base_units(),
+            token,
         }
     }
 
@@ -77,6 +116,7 @@ impl Reference {
         Self {
             transfers,
             fee: 5000 + (units * price).div_ceil(1_000_000),
+            token: None,
         }
     }
 
@@ -89,11 +129,57 @@ impl Reference {
                 .iter()
                 .fold(0_u128, |number, byte| (number << 8) + u128::from(*byte))
         };
+        let address = |bytes: &[u8]| EvmAddress::from_bytes(bytes.try_into().unwrap());
         let (start, end) = fields[5];
-        let to = EvmAddress::from_bytes(bytes[start..end].try_into().unwrap());
+        let to = address(&bytes[start..end]);
+        let fee = number(3) * number(4);
+        let (start, end) = fields[7];
+        let data = hex::encode(&bytes[start..end]);
+        if data.is_empty() {
+            return Self {
+                transfers: vec![(Account::Evm(to), number(6))],
+                fee,
+                token: None,
+            };
+        }
+        // A word is 64 digits; an address its last 40, a number of 128 bits its last 32.
+        assert_eq!(number(6), 0);
+        let (selector, words) = data.split_at(8);
+        let words: Vec<&str> = (0..words.len() / 64)
+            .map(|at| &words[at * 64..][..64])
+            .collect();
+        let account = |word: &str| {
+            assert_eq!(word[..24], "0".repeat(24));
+            address(&hex::decode(&word[24..]).unwrap())
+        };
+        let amount = |word: &str| {
+            assert_eq!(word[..32], "0".repeat(32));
+            u128::from_str_radix(&word[32..], 16).unwrap()
+        };
+        let own = |word: &str| assert_eq!(account(word), crate::evm_wallet());
+        let (what, other, id, amount) = match (selector, &words[..]) {
+            ("a9059cbb", [other, units]) => ("erc20", other, None, amount(units)),
+            ("095ea7b3", [other, units]) => ("approve", other, None, amount(units)),
+            ("42842e0e", [from, other, id]) => {
+                own(from);
+                ("erc721", other, Some(id), 1)
+            }
+            ("f242432a", [from, other, id, units, begins, length]) => {
+                own(from);
+                assert_eq!((amount(begins), amount(length)), (160, 0));
+                ("erc1155", other, Some(id), amount(units))
+            }
+            _ => panic!("no method {data}"),
+        };
+        assert_eq!(data.len(), 8 + 64 * words.len());
         Self {
-            transfers: vec![(Account::Evm(to), number(6))],
-            fee: number(3) * number(4),
+            transfers: vec![(Account::Evm(account(other)), amount)],
+            fee,
+            token: Some(Called {
+                contract: to,
+                what,
+                id: id.map(ToString::to_string),
+            }),
         }
     }
 }
@@ -101,12 +187,17 @@ impl Reference {
 /// Where the content of each field lies.
 pub(crate) fn evm_fields(bytes: &[u8]) -> Vec<(usize, usize)> {
     assert_eq!(bytes[0], 2);
-    let mut at = if bytes[1] == 0xf8 { 3 } else { 2 };
+    let mut at = match bytes[1] {
+        0xf9 => 4,
+        0xf8 => 3,
+        _ => 2,
+    };
     let mut fields = Vec::new();
     while at < bytes.len() {
         let (skip, length) = match bytes[at] {
             byte if byte < 0x80 => (0, 1),
             byte @ 0x80..=0xb7 => (1, usize::from(byte - 0x80)),
+            0xb8 => (2, usize::from(bytes[at + 1])),
             byte @ 0xc0..=0xf7 => (1, usize::from(byte - 0xc0)),
             byte => panic!("no field of a transfer is that long: {byte:#x}"),
         };

@@ -10,7 +10,7 @@ use ed25519_dalek::Signer as _;
 use serde::Deserialize;
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::ChainId;
+use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::effect::Effect;
 use waiaas_shared::transaction::{
     DecodedTransaction, Signature, SigningPayload, assemble, decode, signing_payload,
@@ -48,8 +48,13 @@ enum Expect {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Transfer {
+    /// The chain's native asset if absent.
+    asset: Option<AssetId>,
     to: Account,
     amount: Amount,
+    /// Not moved, but let be taken.
+    #[serde(default)]
+    approval: bool,
 }
 
 fn vectors(family: &str) -> Vec<(String, Vector)> {
@@ -83,17 +88,25 @@ fn run(family: &str) -> BTreeSet<String> {
             }
             Expect::Accepted { transfers, fee_max } => {
                 let decoded = decoded.unwrap_or_else(|error| panic!("{name}: {error}"));
-                let asset = vector.chain.native_asset();
+                let native = vector.chain.native_asset();
                 let mut effects: Vec<Effect> = transfers
                     .iter()
-                    .map(|transfer| Effect::Transfer {
-                        asset,
-                        to: transfer.to,
-                        amount: transfer.amount,
+                    .map(|told| {
+                        let asset = told.asset.unwrap_or(native);
+                        let (to, amount) = (told.to, told.amount);
+                        if told.approval {
+                            Effect::Approval {
+                                asset,
+                                spender: to,
+                                amount,
+                            }
+                        } else {
+                            Effect::Transfer { asset, to, amount }
+                        }
                     })
                     .collect();
                 effects.push(Effect::Fee {
-                    asset,
+                    asset: native,
                     max: *fee_max,
                 });
                 assert_eq!(decoded.effects(), effects, "{name}");
@@ -178,18 +191,21 @@ fn evm() {
     let expected = [
         "evm_access_list",
         "evm_blob",
-        "evm_call_data",
+        "evm_call_data_length",
+        "evm_call_data_padding",
         "evm_chain_id",
         "evm_contract_creation",
         "evm_cost_overflow",
         "evm_empty",
         "evm_field_count",
+        "evm_foreign_owner",
         "evm_gas_limit",
         "evm_legacy",
         "evm_malformed",
         "evm_nonce_limit",
         "evm_not_canonical",
         "evm_number_too_large",
+        "evm_recipient_is_token",
         "evm_recipient_length",
         "evm_set_code",
         "evm_system_recipient",
@@ -197,7 +213,10 @@ fn evm() {
         "evm_trailing_bytes",
         "evm_transfer_to_self",
         "evm_type_one",
+        "evm_unknown_method",
         "evm_unknown_type",
+        "evm_unlimited_approval",
+        "evm_value_with_call",
         "family_mismatch",
     ];
     assert_eq!(codes, expected.map(str::to_owned).into());

@@ -166,6 +166,7 @@ impl Maker {
                 gas_limit: 21_000,
                 to,
                 value: amount,
+                data: Vec::new(),
             };
             let request = SpendRequest {
                 session: self.session,

@@ -11,7 +11,7 @@ use waiaas_shared::intent::{Intent, IntentEnd, IntentView, Wait};
 use waiaas_shared::owner_change::Standing;
 use waiaas_shared::policy::evaluate::{Payment, Tier, Verdict, charges};
 use waiaas_shared::policy::windows::Window;
-use waiaas_shared::request::Transfer;
+use waiaas_shared::request::{Action, Transfer};
 use waiaas_shared::time::{Clocks, WallTime};
 
 use super::Decision;
@@ -91,6 +91,7 @@ pub(super) fn open(
         submit: opening.submit,
         first_payment: verdict.first_payment,
         replaces: opening.replaces,
+        action: (opening.transfer.action != Action::Transfer).then_some(opening.transfer.action),
     };
     let view = IntentView {
         intent: intent.clone(),

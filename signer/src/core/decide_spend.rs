@@ -9,16 +9,17 @@ use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Charge, EventBody, Spend};
+use waiaas_shared::evm::EvmError;
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::evaluate::{Charges, Now, Payment, Tier, Verdict, charges, evaluate};
 use waiaas_shared::policy::history::{Charged, History, Without};
-use waiaas_shared::request::{Transfer, TransferRequest, is_idempotency_key};
+use waiaas_shared::request::{Action, Transfer, TransferRequest, is_idempotency_key};
 use waiaas_shared::request_signature::{Request, SignedRequest};
 use waiaas_shared::session::{Credential, SessionGrant, SessionUsage};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Clocks;
-use waiaas_shared::transaction::{DecodedTransaction, decode};
+use waiaas_shared::transaction::{DecodeError, DecodedTransaction, decode};
 
 use super::command::{
     Context, Outcome, Prior, Sealed, SigningOrder, SpendRequest, Used, Withdrawal,
@@ -232,7 +233,7 @@ pub(super) fn proposed(
         return Err(Code::BodyTooLarge.into());
     }
     let transaction =
-        decode(chain, wallet.account, unsigned).map_err(|_| Code::TransactionUndecodable)?;
+        decode(chain, wallet.account, unsigned).map_err(|error| undecodable(&error))?;
     transaction
         .require_zero_nonce()
         .map_err(|_| Code::NonceNotZero)?;
@@ -247,18 +248,27 @@ pub(super) fn proposed(
     }
 }
 
+/// An approval without limit is understood, and refused by a name of its own.
+const fn undecodable(error: &DecodeError) -> Code {
+    match error {
+        DecodeError::Evm(EvmError::UnlimitedApproval) => Code::ApprovalUnlimited,
+        _ => Code::TransactionUndecodable,
+    }
+}
+
 /// Whether the bytes do what was asked, and pay a fee, and nothing else.
 pub(super) fn does_exactly(transaction: &DecodedTransaction, asked: &Transfer) -> bool {
-    let mut transfers = 0;
+    let wanted = asked.effect();
+    let mut found = 0;
     let matches = transaction.effects().iter().all(|effect| match effect {
-        Effect::Transfer { asset, to, amount } => {
-            transfers += 1;
-            *asset == asked.asset && *to == asked.to && *amount == asked.amount
-        }
         Effect::Fee { .. } => true,
-        Effect::Approval { .. } | Effect::Rent { .. } | Effect::Call { .. } => false,
+        Effect::Transfer { .. } | Effect::Approval { .. } => {
+            found += 1;
+            *effect == wanted
+        }
+        Effect::Rent { .. } | Effect::Call { .. } => false,
     });
-    matches && transfers == 1
+    matches && found == 1
 }
 
 pub(super) const fn is_bearer(session: &Session) -> bool {
@@ -446,6 +456,7 @@ pub(super) fn withdraw(
             .map_err(|_| Code::TransactionUndecodable)?;
     }
     let asked = Transfer {
+        action: Action::Transfer,
         asset: *asset,
         to: *to,
         amount: *amount,

@@ -45,7 +45,9 @@ impl State {
                 account: wallet.account,
                 networks: wallet.networks.clone(),
                 paused: wallet.paused,
-                nonces: nonces(&wallet.nonces, |chain| wallet.history.outstanding(chain)),
+                nonces: nonces(&wallet.nonces, |chain| {
+                    wallet.history.outstanding(chain.native_asset())
+                }),
                 closed: wallet.closed,
                 former: wallet
                     .former

@@ -146,6 +146,7 @@ fn unsigned_at(
             gas_limit: 21_000,
             to: *to,
             value: amount,
+            data: Vec::new(),
         }
         .encode(),
         (ChainId::Solana(_), Account::Solana(from), Account::Solana(to)) => {

@@ -11,12 +11,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 use waiaas_client::NewWallet;
+use waiaas_shared::address::EvmAddress;
 use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::{ChainId, Family};
+use waiaas_shared::caip::{AssetId, ChainId, Family, Token};
 use waiaas_shared::digest::{Domain, hash};
 use waiaas_shared::ids::SessionId;
 use waiaas_shared::policy::document::{AssetRule, PolicyDocument};
-use waiaas_shared::session::{Credential, SessionGrant};
+use waiaas_shared::session::{Credential, SessionGrant, SessionLimit};
 use waiaas_shared::time::Millis;
 use waiaas_tests::agent::{Agent, grant, key};
 use waiaas_tests::owner::{Owner, policy, rule};
@@ -247,10 +248,16 @@ pub(crate) async fn set_up(home: &Home, network: ChainId) -> Result<Cast> {
             key,
         });
     }
-    let unbound = SessionGrant {
+    let mut unbound = SessionGrant {
         credential: Credential::Bearer(hash(Domain::SessionSecret, &[b"bearer secret"])),
         ..grant(&key(22), &[evm, solana_wallet], &networks, LIMIT, u128::MAX)
     };
+    unbound.limits.push(SessionLimit {
+        asset: token(),
+        per_transaction: Amount::from_base_units(LIMIT),
+        total: Amount::MAX,
+    });
+    unbound.limits.sort_by_key(|limit| limit.asset);
     let bearer = owner.grant(unbound).await?;
     let other = agents.pop().context("two agents")?;
     let agent = agents.pop().context("two agents")?;
@@ -269,6 +276,23 @@ pub(crate) async fn set_up(home: &Home, network: ChainId) -> Result<Cast> {
 }
 
 /// The policy of the beginning: both local chains, one recipient on each, all four tiers.
+/// A token of the local EVM chain that policy and the bearer session name.
+pub(crate) fn token() -> AssetId {
+    let contract = EvmAddress::from_bytes([0xaa; 20]);
+    AssetId::new(EVM, Token::Erc20(contract)).expect("a token")
+}
+
+fn token_rule() -> AssetRule {
+    let units = Amount::from_base_units;
+    AssetRule {
+        fee_ceiling: None,
+        sign_only: false,
+        outstanding: Some(units(WINDOW)),
+        asset: token(),
+        ..rule(EVM, LIMIT, WINDOW)
+    }
+}
+
 pub(crate) fn first_policy() -> PolicyDocument {
     let units = Amount::from_base_units;
     let tiers = |chain| AssetRule {
@@ -282,7 +306,7 @@ pub(crate) fn first_policy() -> PolicyDocument {
     PolicyDocument {
         delay: Millis::from_millis(millis(DELAY)),
         ..policy(
-            vec![tiers(EVM), tiers(solana())],
+            vec![tiers(EVM), tiers(solana()), token_rule()],
             &[account(EVM, EVM_TO), account(solana(), SOLANA_TO)],
         )
     }

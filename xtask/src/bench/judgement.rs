@@ -61,7 +61,7 @@ fn rule(asset: AssetId) -> AssetRule {
         delay_up_to: units(1_000_000),
         approve_up_to: units(1_000_000),
         fee_ceiling: (asset.token() == Token::Native).then(|| units(1000)),
-        outstanding: (asset.token() == Token::Native).then_some(Amount::MAX),
+        outstanding: Some(Amount::MAX),
         recipient: Some(Limits {
             day: Some(units(1 << 61)),
             ..Limits::default()

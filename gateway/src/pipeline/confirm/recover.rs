@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::time::{sleep, timeout};
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::{Code, Next};
+use waiaas_shared::request::Transfer;
 use waiaas_shared::status::Status;
 
 use super::{RETRY_FIRST, RETRY_LAST, advance};
@@ -136,10 +137,15 @@ async fn latest_validity(
     }
     let wallet = app.views.wallet(&*app.signer, payment.facts.wallet).await?;
     let from = wallet.ok_or(Code::WalletUnknown)?.account;
-    let (to, amount) = (payment.facts.to, payment.facts.amount);
+    let transfer = Transfer {
+        action: payment.facts.action,
+        asset: payment.facts.asset,
+        to: payment.facts.to,
+        amount: payment.facts.amount,
+    };
     // A blockhash of now is younger than the payment's own.
     match chain
-        .prepare_transfer(from, to, amount, None)
+        .prepare_transfer(from, &transfer, None)
         .await?
         .validity
     {

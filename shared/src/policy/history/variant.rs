@@ -26,12 +26,15 @@ impl WalletHistory {
             }
             self.last = Some(new.at);
         }
-        let native = new.chain.native_asset();
-        if let Some(sum) = self.outstanding.get_mut(&new.chain) {
-            let before = taken.charges.get(&native).copied().unwrap_or_default();
-            let now = new.charges.get(&native).copied().unwrap_or_default();
-            let rest = sum.remaining_after(before);
-            *sum = rest.checked_add(now).unwrap_or(Amount::MAX);
+        for (asset, amount) in taken.charges {
+            if let Some(sum) = self.outstanding.get_mut(asset) {
+                *sum = sum.remaining_after(*amount);
+            }
+        }
+        for (asset, amount) in new.charges {
+            if let Some(sum) = self.outstanding.get_mut(asset) {
+                *sum = sum.checked_add(*amount).unwrap_or(Amount::MAX);
+            }
         }
     }
 }

@@ -172,11 +172,7 @@ impl Replay {
 /// What a payment that waits does, with this fee.
 fn effects(intent: &Intent, max: Amount) -> [Effect; 2] {
     [
-        Effect::Transfer {
-            asset: intent.asset,
-            to: intent.to,
-            amount: intent.amount,
-        },
+        intent.transfer().effect(),
         Effect::Fee {
             asset: intent.asset.chain().native_asset(),
             max,

@@ -252,7 +252,12 @@ impl Row {
         was: Decision,
     ) -> Option<Self> {
         let (asset, to, amount) = spend.effects.iter().find_map(|effect| match effect {
-            Effect::Transfer { asset, to, amount } => Some((*asset, *to, *amount)),
+            Effect::Transfer { asset, to, amount }
+            | Effect::Approval {
+                asset,
+                spender: to,
+                amount,
+            } => Some((*asset, *to, *amount)),
             _ => None,
         })?;
         Some(Self {

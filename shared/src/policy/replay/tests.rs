@@ -176,6 +176,7 @@ impl Log {
             submit: true,
             first_payment: false,
             replaces: None,
+            action: None,
         }));
         transaction
     }

@@ -49,7 +49,7 @@ fn outstanding(
 ) {
     let before = case
         .wallet
-        .map(|wallet| wallet.outstanding(rule.asset.chain()))
+        .map(|wallet| wallet.outstanding(rule.asset))
         .unwrap_or_default();
     let total = before.checked_add(sum);
     if total.is_none_or(|total| total > cap) {

@@ -2,14 +2,15 @@
 //! tries of payments. Only values. Used by `samples`.
 
 use super::samples::{
-    OWNER_ED25519, OWNER_EVM, RECIPIENT_EVM, RECIPIENT_SOLANA, Sample, TestView, first_policy,
-    intent, read, session_id, transaction_id, units, wallet_id,
+    OWNER_ED25519, OWNER_EVM, RECIPIENT_EVM, RECIPIENT_SOLANA, Sample, TestView, USDC,
+    first_policy, intent, read, session_id, transaction_id, units, wallet_id,
 };
 use super::*;
 use crate::event::{Charge, Replaces};
 use crate::ids::TransactionId;
 use crate::intent::Wait;
 use crate::owner_change::{KnownKey, NewKey};
+use crate::request::Action;
 use crate::statement::GuardianStop;
 use crate::statement::verify::Envelope;
 
@@ -151,6 +152,18 @@ pub(in crate::statement) fn owner_samples() -> Vec<Sample> {
         ),
         sample("sign-of-life", StatementFacts::SignOfLife),
     ]
+}
+
+/// An agent asks that a contact may take a token later.
+pub(in crate::statement) fn allowance(number: u8, amount: u128) -> Intent {
+    Intent {
+        transaction: transaction_id(number),
+        asset: read(USDC),
+        to: read("0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb"),
+        amount: units(amount),
+        action: Some(Action::Approve),
+        ..intent(1)
+    }
 }
 
 /// A Solana payment that replaces one; 3: the first try, 4: the second of two.

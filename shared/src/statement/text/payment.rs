@@ -5,12 +5,14 @@ use super::lines::Lines;
 use super::unit::Unit;
 use super::{StatementView, network, require_network, wallet};
 use crate::address::Account;
+use crate::amount::Amount;
 use crate::caip::AccountId;
 use crate::denial::Code;
 use crate::event::Replaces;
 use crate::ids::TransactionId;
 use crate::intent::{Intent, Wait};
 use crate::policy::document::PolicyDocument;
+use crate::request::Action;
 use crate::session::Credential;
 
 /// Characters at either end of an address that people compare, and forgers match.
@@ -28,15 +30,18 @@ pub(super) fn write(
         "Amount",
         Unit::of(intent.asset, policy).amount_of_asset(intent.amount),
     );
-    lines.field("To", intent.to);
+    let allowance = is_allowance(transaction, view);
+    let (to, whose) = if allowance {
+        ("Spender", "The spender is")
+    } else {
+        ("To", "Recipient")
+    };
+    lines.field(to, intent.to);
     let receiver = AccountId::new(chain, intent.to).map_err(|_| Code::StatementMalformed)?;
     let known = policy.and_then(|policy| policy.recipient(receiver));
     match known {
-        Some(contact) => lines.field(
-            "Recipient",
-            format_args!("@{} in your policy", contact.name),
-        ),
-        None => lines.field("Recipient", "not named in your policy"),
+        Some(contact) => lines.field(whose, format_args!("@{} in your policy", contact.name)),
+        None => lines.field(whose, "not named in your policy"),
     }
     if known.is_none()
         && let Some(twin) = policy.and_then(|policy| twin(policy, receiver))
@@ -48,6 +53,14 @@ pub(super) fn write(
     }
     if intent.first_payment {
         lines.field("Payment", "the first one to this recipient");
+    }
+    if allowance && intent.amount == Amount::ZERO {
+        lines.field("Allowance", "what the spender was let take is taken back");
+    } else if allowance {
+        lines.field(
+            "WARNING",
+            "nothing is paid now; the spender may take it at any time, in parts, also after the session ends",
+        );
     }
     network(lines, chain);
     lines.field(
@@ -75,6 +88,12 @@ pub(super) fn write(
     }
     lines.field("Request ends", intent.expires);
     Ok(())
+}
+
+/// Whether a waiting payment pays nobody now, and lets somebody take a token later.
+pub(super) fn is_allowance(transaction: TransactionId, view: &dyn StatementView) -> bool {
+    let intent = view.intent(transaction);
+    intent.is_some_and(|intent| intent.transfer().action == Action::Approve)
 }
 
 /// A second try: what was signed before may land too, and the owner reads what that comes to.

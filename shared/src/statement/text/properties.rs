@@ -98,7 +98,7 @@ fn any_rule() -> impl Strategy<Value = AssetRule> {
                         ..Counts::default()
                     },
                     fee_ceiling: (native && fee).then_some(amounts[9]),
-                    outstanding: evm_native.then_some(amounts[10]),
+                    outstanding: matches!(asset.chain(), ChainId::Evm(_)).then_some(amounts[10]),
                     sign_only: sign_only && evm_native,
                     ..AssetRule::closed(asset, &symbol, Decimals::new(places).expect("in range"))
                 }
@@ -680,7 +680,11 @@ fn assert_says(text: &str, facts: &StatementFacts, view: &TestView) {
                 amount_of(fields.0["Amount"], decimals_of(intent.asset, view)),
                 intent.amount
             );
-            assert_eq!(fields.value::<Account>("To"), intent.to);
+            let to = match intent.action {
+                Some(_) => "Spender",
+                None => "To",
+            };
+            assert_eq!(fields.value::<Account>(to), intent.to);
             assert_network(chain);
             assert_eq!(
                 amount_of(

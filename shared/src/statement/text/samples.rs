@@ -55,7 +55,7 @@ pub(in crate::statement) fn rule(asset: &str, symbol: &str, places: u8, whole: u
         instant_up_to: units(whole * unit / 2),
         notify_up_to: units(whole * unit),
         fee_ceiling: native.then(|| units(unit / 100)),
-        outstanding: (native && places == 18).then(|| units(whole * unit)),
+        outstanding: matches!(asset.chain(), ChainId::Evm(_)).then(|| units(whole * unit)),
         delay_up_to: units(whole * unit),
         approve_up_to: units(whole * unit),
         ..AssetRule::closed(asset, symbol, Decimals::new(places).expect("in range"))
@@ -211,6 +211,7 @@ pub(in crate::statement) fn intent(number: u8) -> Intent {
         submit: true,
         first_payment: !contact,
         replaces: None,
+        action: None,
     }
 }
 
@@ -232,6 +233,7 @@ impl Sample {
 pub(in crate::statement) fn samples() -> Vec<Sample> {
     let none = TestView::new(None);
     let first = TestView::new(Some(first_policy()));
+    let later = TestView::new(Some(later_policy()));
     let sol: AssetId = read("solana:localnet/slip44:501");
     let eth: AssetId = read("eip155:1/slip44:60");
     let [to_solana, to_evm]: [AccountId; 2] = [read(RECIPIENT_SOLANA), read(RECIPIENT_EVM)];
@@ -379,6 +381,20 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
             &first,
             StatementFacts::ApprovePayment {
                 transaction: transaction_id(4),
+            },
+        ),
+        sample(
+            "approve-payment-allowance",
+            &later,
+            StatementFacts::ApprovePayment {
+                transaction: transaction_id(5),
+            },
+        ),
+        sample(
+            "approve-payment-allowance-taken-back",
+            &later,
+            StatementFacts::ApprovePayment {
+                transaction: transaction_id(6),
             },
         ),
         sample(

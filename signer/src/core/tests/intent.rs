@@ -199,6 +199,7 @@ fn invariant_12_the_fee_at_release_keeps_to_the_ceiling_of_the_opening() {
         gas_limit: 21_000,
         to: evm_recipient(RECIPIENT),
         value: DELAYED,
+        data: Vec::new(),
     };
     let codes = release_bytes(&mut world, transaction, dear.encode())
         .map(drop)

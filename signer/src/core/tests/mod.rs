@@ -3,6 +3,7 @@
 
 mod agents;
 mod alarm;
+mod allowances;
 mod approvals;
 mod credit;
 mod dead_man;
@@ -26,5 +27,6 @@ mod snapshot;
 mod spend;
 mod stop;
 mod suspension;
+mod tokens;
 mod variant;
 mod world;

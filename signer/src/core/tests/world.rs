@@ -420,6 +420,7 @@ pub(super) fn unsigned(chain_id: u64, nonce: u64, value: u128, to: EvmAddress) -
         gas_limit: 21_000,
         to,
         value,
+        data: Vec::new(),
     }
     .encode()
 }

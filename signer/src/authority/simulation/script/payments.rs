@@ -137,6 +137,7 @@ impl Script {
                     gas_limit: 21_000,
                     to: EvmAddress::from_bytes([40; 20]),
                     value: amount,
+                    data: Vec::new(),
                 }
                 .encode();
             }

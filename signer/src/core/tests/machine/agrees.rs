@@ -93,7 +93,10 @@ fn wallets(state: &State, book: &Book) -> Checked {
             })
             .collect();
         same("former keys", former, wallet.former.clone())?;
-        let outstanding = known.history.outstanding(wallet.chain).base_units();
+        let outstanding = known
+            .history
+            .outstanding(wallet.chain.native_asset())
+            .base_units();
         let of_book = book.charges.outstanding(wallet.id, wallet.chain);
         same("outstanding", outstanding, of_book)?;
     }

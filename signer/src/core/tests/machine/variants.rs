@@ -350,6 +350,7 @@ fn proposed(asking: &Asking, price: u128, spoilt: Spoilt) -> Vec<u8> {
         gas_limit: 21_000,
         to,
         value: asking.amount + u128::from(spoilt == Spoilt::OtherAmount),
+        data: Vec::new(),
     }
     .encode();
     if spoilt == Spoilt::TrailingByte {

@@ -36,6 +36,7 @@ fn invariant_06_a_cancellation_is_the_signers_own_transfer_of_nothing() {
         gas_limit: 21_000,
         to: wallet,
         value: 0,
+        data: Vec::new(),
     };
     assert_eq!(spend.unsigned, built.encode());
     // It pays nobody, so nobody is a recipient that was paid.

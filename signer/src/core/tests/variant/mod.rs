@@ -60,6 +60,7 @@ fn bytes(price: u128, amount: u128, to: &str) -> Vec<u8> {
         gas_limit: 21_000,
         to: evm_recipient(to),
         value: amount,
+        data: Vec::new(),
     }
     .encode()
 }
@@ -167,7 +168,7 @@ fn session_spent(world: &World) -> (u128, u32) {
 
 fn outstanding(world: &World) -> u128 {
     let history = &world.state.wallets[&world.evm_wallet].history;
-    history.outstanding(EVM).base_units()
+    history.outstanding(EVM.native_asset()).base_units()
 }
 
 fn adopt(world: &mut World, epoch: u64, change: impl FnOnce(&mut PolicyDocument)) {

@@ -83,6 +83,7 @@ fn invariant_06_only_the_same_effect_is_signed_again() {
         max_priority_fee_per_gas: 2,
         max_fee_per_gas: 2,
         gas_limit: 21_000,
+        data: Vec::new(),
     };
     let own = Change::Pay {
         unsigned: own.encode(),

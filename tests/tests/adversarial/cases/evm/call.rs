@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{CHAIN, calls, calls_of, deny, selector, to, word};
+use super::{CHAIN, TOKEN, calls, calls_of, deny_calls, selector, sound_call, to, word};
 use crate::bytes::{fields, typed};
 use crate::cases::{Case, case};
 use crate::raw::Random;
@@ -17,56 +17,60 @@ pub(in crate::cases) const CASES: &[Case] = &[
 ];
 
 fn dirty_calls(rig: &mut Rig, _: &Template) -> Result<String> {
-    let sound = [
-        selector("transfer(address,uint256)"),
-        word(&to()),
-        word(&[5]),
-    ]
-    .concat();
-    let mut payloads = calls("a sound one to an unnamed token", &[0xaa; 20], &sound);
+    let sound = sound_call();
+    let mut payloads = calls("a sound one to a token", &TOKEN, &sound);
     for place in 0..sound.len() {
         let mut changed = sound.clone();
         if let Some(byte) = changed.get_mut(place) {
             *byte ^= 0x80;
         }
-        payloads.extend(calls(
-            &format!("byte {place} changed"),
-            &[0xaa; 20],
-            &changed,
-        ));
+        payloads.extend(calls(&format!("byte {place} changed"), &TOKEN, &changed));
     }
     for length in [1, 3, 4, 35, 36, 67] {
         payloads.extend(calls(
             &format!("{length} bytes"),
-            &[0xaa; 20],
+            &TOKEN,
             sound.get(..length).unwrap_or_default(),
         ));
     }
-    payloads.extend(calls(
-        "a byte behind",
-        &[0xaa; 20],
-        &[&sound[..], &[0]].concat(),
-    ));
+    payloads.extend(calls("a byte behind", &TOKEN, &[&sound[..], &[0]].concat()));
     payloads.extend(calls("to the recipient", &to(), &sound));
-    deny(rig, payloads)
+    deny_calls(rig, payloads)
 }
 
 fn allowances(rig: &mut Rig, _: &Template) -> Result<String> {
-    deny(
-        rig,
-        calls_of(&[
-            "approve(address,uint256)",
-            "increaseAllowance(address,uint256)",
-            "increaseApproval(address,uint256)",
-            "setApprovalForAll(address,bool)",
-            "permit(address,address,uint256,uint256,uint8,bytes32,bytes32)",
-            "permit(address,address,uint256,uint256,bool,uint8,bytes32,bytes32)",
-            "approve(address,address,uint160,uint48)",
-            "approveAndCall(address,uint256,bytes)",
-            "authorizeOperator(address)",
-            "setOperator(address,bool)",
-        ]),
-    )
+    // In their exact form: what is asked for is a transfer.
+    let mut payloads = Vec::new();
+    for amount in [
+        vec![5],
+        vec![],
+        vec![0xff; 12],
+        vec![0xff; 16],
+        vec![0xff; 32],
+    ] {
+        for whom in [to(), vec![0xbb; 20]] {
+            let data = [
+                selector("approve(address,uint256)"),
+                word(&whom),
+                word(&amount),
+            ]
+            .concat();
+            payloads.extend(calls(&format!("approve {amount:?}"), &TOKEN, &data));
+        }
+    }
+    payloads.extend(calls_of(&[
+        "approve(address,uint256)",
+        "increaseAllowance(address,uint256)",
+        "increaseApproval(address,uint256)",
+        "setApprovalForAll(address,bool)",
+        "permit(address,address,uint256,uint256,uint8,bytes32,bytes32)",
+        "permit(address,address,uint256,uint256,bool,uint8,bytes32,bytes32)",
+        "approve(address,address,uint160,uint48)",
+        "approveAndCall(address,uint256,bytes)",
+        "authorizeOperator(address)",
+        "setOperator(address,bool)",
+    ]));
+    deny_calls(rig, payloads)
 }
 
 fn selectors(rig: &mut Rig, _: &Template) -> Result<String> {
@@ -90,14 +94,14 @@ fn selectors(rig: &mut Rig, _: &Template) -> Result<String> {
         let data = [&number[..], &word(&[0xbb; 20]), &word(&[5])].concat();
         payloads.push((
             hex::encode(number),
-            typed(2, fields(CHAIN, &to(), 0, &data)),
+            typed(2, fields(CHAIN, &TOKEN, 0, &data)),
         ));
     }
-    deny(rig, payloads)
+    deny_calls(rig, payloads)
 }
 
 fn calls_in_calls(rig: &mut Rig, _: &Template) -> Result<String> {
-    deny(
+    deny_calls(
         rig,
         calls_of(&[
             "multicall(bytes[])",

@@ -6,6 +6,7 @@ pub(super) mod field;
 pub(super) mod typed;
 
 use anyhow::{Context as _, Result};
+use serde_json::Value;
 use waiaas_client::SpendRequest;
 use waiaas_shared::denial::Code;
 use waiaas_tests::stage::EVM_TO;
@@ -13,13 +14,18 @@ use waiaas_tests::stage::EVM_TO;
 use crate::bytes::{Rlp, fields, keccak, typed};
 use crate::calculator::account_bytes;
 use crate::rig::Rig;
+use crate::stand::token;
 
 const CHAIN: u128 = 31_337;
 
 /// What the body says in all of these: five wei to the listed recipient.
 const VALUE: u128 = 5;
 
-const DENIED: [Code; 4] = [
+/// The token that the policy names.
+const TOKEN: [u8; 20] = [0xaa; 20];
+
+const DENIED: [Code; 5] = [
+    Code::ApprovalUnlimited,
     Code::TransactionUndecodable,
     Code::NonceNotZero,
     Code::BodyMismatch,
@@ -83,6 +89,52 @@ fn deny(rig: &mut Rig, payloads: Vec<(String, Vec<u8>)>) -> Result<String> {
     let (_, honest) = honest.first().context("one")?;
     rig.send(honest).context("the honest transaction")?;
     Ok(format!("{} refused {counted:?}", attempts.len()))
+}
+
+/// The same requests, whose bodies ask for a transfer of the policy's token in place of the coin.
+fn of_token(
+    rig: &mut Rig,
+    payloads: Vec<(String, Vec<u8>)>,
+) -> Result<Vec<(String, SpendRequest)>> {
+    let mut attempts = requests(rig, payloads)?;
+    for (_, request) in &mut attempts {
+        let mut body: Value = serde_json::from_slice(&request.body)?;
+        body.as_object_mut()
+            .context("an object")?
+            .insert("asset".to_owned(), token().to_string().into());
+        request.body = body.to_string().into_bytes();
+    }
+    Ok(attempts)
+}
+
+/// All of these must be refused, whether the body asks for the coin or for the token that policy names;
+/// and a sound call of that token would pass, so that they were not refused for the token.
+fn deny_calls(rig: &mut Rig, payloads: Vec<(String, Vec<u8>)>) -> Result<String> {
+    let sound = typed(2, fields(CHAIN, &TOKEN, 0, &sound_call()));
+    let mut attempts = payloads.clone();
+    attempts.retain(|(_, bytes)| *bytes != sound);
+    let attempts = of_token(rig, attempts)?;
+    let counted = rig.refused(&attempts, &DENIED)?;
+    let honest = of_token(rig, vec![(String::new(), sound)])?;
+    let (_, honest) = honest.first().context("one")?;
+    let gateway = rig.gateway();
+    rig.block(gateway.decide(honest))
+        .context("the sound call of a token")?;
+    let of_coin = deny(rig, payloads)?;
+    Ok(format!(
+        "{} of a token refused {counted:?}; {of_coin}",
+        attempts.len()
+    ))
+}
+
+/// Five units of a token for the listed recipient.
+fn sound_call() -> Vec<u8> {
+    [
+        selector("transfer(address,uint256)"),
+        word(&to()),
+        word(&[5]),
+    ]
+    .concat()
 }
 
 fn legacy(extra: &[u128]) -> Vec<u8> {

@@ -1,0 +1,106 @@
+//! What is built does what the owner signed, within the fee ceiling.
+
+use waiaas_shared::effect::Effect;
+use waiaas_shared::transaction::decode;
+
+use super::*;
+
+#[test]
+fn what_is_built_does_what_was_asked_within_the_fee() {
+    let solana: ChainId = "solana:localnet".parse().unwrap();
+    let evm: ChainId = "eip155:31337".parse().unwrap();
+    let cases = [
+        (
+            solana,
+            "4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZQff4P3bkLKi",
+            "7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2",
+            Costs::Solana {
+                blockhash: [9; 32],
+                unit_price: 1000,
+            },
+        ),
+        (
+            evm,
+            "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+            "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+            Costs::Evm {
+                gas: 21_000,
+                price: GasPrice {
+                    max_fee: 3,
+                    priority: 1,
+                },
+            },
+        ),
+    ];
+    for (chain, from, to, costs) in cases {
+        let (from, to): (Account, Account) = (from.parse().unwrap(), to.parse().unwrap());
+        let amount = Amount::from_base_units(7);
+        let asset = chain.native_asset();
+        let transfer = Transfer {
+            action: Action::Transfer,
+            asset,
+            to,
+            amount,
+        };
+        let bytes = costs.build(from, &transfer).unwrap();
+        let decoded = decode(chain, from, &bytes).unwrap();
+        assert_eq!(
+            decoded.effects().first(),
+            Some(&Effect::Transfer { asset, to, amount })
+        );
+        assert_eq!(Some(decoded.fee_max().base_units()), costs.fee());
+        assert!(costs.check(decoded.fee_max()).is_ok());
+        let less = Amount::from_base_units(decoded.fee_max().base_units() - 1);
+        assert!(
+            costs.check(less).is_err(),
+            "a node cannot raise the owner's ceiling"
+        );
+    }
+}
+
+#[test]
+fn kinds_do_not_mix() {
+    let evm: Account = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+        .parse()
+        .unwrap();
+    let costs = Costs::Solana {
+        blockhash: [9; 32],
+        unit_price: 0,
+    };
+    let solana: ChainId = "solana:localnet".parse().unwrap();
+    let transfer = Transfer {
+        action: Action::Transfer,
+        asset: solana.native_asset(),
+        to: evm,
+        amount: Amount::from_base_units(1),
+    };
+    assert!(costs.build(evm, &transfer).is_err());
+}
+
+#[test]
+fn a_token_is_withdrawn_by_its_own_call() {
+    let transfer = Transfer {
+        action: Action::Transfer,
+        asset: "eip155:1/erc20:0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
+            .parse()
+            .unwrap(),
+        to: "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+            .parse()
+            .unwrap(),
+        amount: Amount::from_base_units(7),
+    };
+    let from: Account = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
+        .parse()
+        .unwrap();
+    let costs = Costs::Evm {
+        gas: TOKEN_GAS,
+        price: GasPrice {
+            max_fee: 3,
+            priority: 1,
+        },
+    };
+    let bytes = costs.build(from, &transfer).unwrap();
+    let decoded = decode(ChainId::Evm(1), from, &bytes).unwrap();
+    assert_eq!(decoded.effects().first(), Some(&transfer.effect()));
+    assert_eq!(Some(decoded.fee_max().base_units()), costs.fee());
+}

@@ -1,0 +1,93 @@
+//! Fees and gas: room for the next blocks, and bounds that no node moves.
+
+use super::super::fee_market::Fees;
+use super::*;
+
+const GWEI: u128 = 1_000_000_000;
+
+fn ceiling(wei: u128) -> Amount {
+    Amount::from_base_units(wei)
+}
+
+#[test]
+fn fees_have_room_and_never_leave_the_ceiling() {
+    let market = FeeMarket {
+        base: 10 * GWEI,
+        tip: 2 * GWEI,
+    };
+    let plenty = market.fees(21_000, ceiling(u128::MAX));
+    assert_eq!(
+        plenty,
+        Ok(Fees {
+            max_fee: 22 * GWEI,
+            tip: 2 * GWEI
+        })
+    );
+    // 15 gwei a gas: no room to double.
+    let tight = market.fees(21_000, ceiling(21_000 * 15 * GWEI));
+    assert_eq!(
+        tight,
+        Ok(Fees {
+            max_fee: 15 * GWEI,
+            tip: 2 * GWEI
+        })
+    );
+    // 12 gwei: the tip gives way to one block's rise of 11.25.
+    let tighter = market.fees(21_000, ceiling(21_000 * 12 * GWEI));
+    assert_eq!(
+        tighter,
+        Ok(Fees {
+            max_fee: 12 * GWEI,
+            tip: 3 * GWEI / 4
+        })
+    );
+    assert_eq!(
+        market.fees(21_000, ceiling(21_000 * 11 * GWEI)),
+        Err(ChainError::FeeAboveCeiling {
+            needed: ceiling(21_000 * 45 * GWEI / 4),
+            ceiling: ceiling(21_000 * 11 * GWEI)
+        })
+    );
+}
+
+#[test]
+fn inflated_fees_do_not_overflow() {
+    let market = FeeMarket {
+        base: u128::MAX,
+        tip: u128::MAX,
+    };
+    assert!(matches!(
+        market.fees(100_000, ceiling(1)),
+        Err(ChainError::FeeAboveCeiling { .. })
+    ));
+    let greedy = FeeMarket {
+        base: 1,
+        tip: u128::MAX,
+    };
+    let fees = greedy
+        .fees(21_000, ceiling(21_000_000))
+        .expect("affordable");
+    assert_eq!(fees.max_fee, 1000);
+    assert!(fees.tip <= fees.max_fee);
+}
+
+#[test]
+fn gas_is_bounded() {
+    assert_eq!(padded_gas(21_000, MAX_GAS_LIMIT), Ok(21_000));
+    assert_eq!(padded_gas(40_000, MAX_GAS_LIMIT), Ok(50_000));
+    assert_eq!(padded_gas(400_000, MAX_CALL_GAS_LIMIT), Ok(500_000));
+    for (estimates, most) in [
+        ([80_004, 100_000, 30_000_000, u128::MAX], MAX_GAS_LIMIT),
+        (
+            [400_004, 500_000, 30_000_000, u128::MAX],
+            MAX_CALL_GAS_LIMIT,
+        ),
+    ] {
+        for estimate in estimates {
+            assert!(matches!(
+                padded_gas(estimate, most),
+                Err(ChainError::GasAboveLimit { limit, .. }) if limit == most
+            ));
+        }
+    }
+}
