@@ -19,6 +19,26 @@ const LINES_LIMIT: usize = 500;
 /// Longer files, each with why it is one file.
 const LONG_FILES: &[(&str, &str)] = &[
     (
+        "shared/src/request.rs",
+        "half of it tests: one table of loose bodies over one sound one",
+    ),
+    (
+        "shared/src/policy/replay/tests.rs",
+        "tests: one story each, over one log",
+    ),
+    (
+        "signer/src/core/decide_spend.rs",
+        "one decision, from the request to the charge, read in its order",
+    ),
+    (
+        "tests/tests/adversarial/calculator/mod.rs",
+        "tests: the second calculator's one walk over the log",
+    ),
+    (
+        "tests/tests/adversarial/checks.rs",
+        "tests: the ten checks after each case, in their order",
+    ),
+    (
         "gateway/src/http/error.rs",
         "one table of every error and its HTTP form",
     ),
@@ -308,7 +328,7 @@ fn every_event_is_documented() {
         }
     }
     assert!(fields > 50, "{fields}");
-    for (name, fields) in [("Spend", 18)] {
+    for (name, fields) in [("Spend", 19)] {
         let body = source
             .split(&format!("pub struct {name} {{"))
             .nth(1)

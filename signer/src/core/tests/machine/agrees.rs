@@ -150,8 +150,9 @@ fn agents(state: &State, book: &Book) -> Checked {
     // Whom each replaced payment gave way to.
     let mut of_book: Vec<_> = book
         .paid
-        .keys()
-        .filter(|name| book.is_replaced(**name))
+        .iter()
+        .filter(|(name, paid)| paid.placed.is_some() || book.is_replaced(**name))
+        .map(|(name, _)| name)
         .collect();
     of_book.sort();
     let of_signer: Vec<_> = state.replaced.keys().collect();

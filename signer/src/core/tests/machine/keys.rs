@@ -44,6 +44,19 @@ impl Book {
         wallet.former.push((former, wallet.nonces));
         wallet.nonces = first;
         wallet.rotated = Some(now);
+        wallet.withdrawn.clear();
+        // What was written beside the former address means nothing for the next one.
+        for draft in self.drafts.values_mut() {
+            draft.void |= match &draft.facts {
+                StatementFacts::AttestNonce { wallet, .. }
+                | StatementFacts::RotateWallet { wallet, .. }
+                | StatementFacts::CloseWallet { wallet }
+                | StatementFacts::Withdraw {
+                    wallet, from: None, ..
+                } => *wallet == id,
+                _ => false,
+            };
+        }
     }
 }
 

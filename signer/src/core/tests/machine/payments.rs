@@ -6,7 +6,7 @@ use waiaas_shared::denial::Code;
 use waiaas_shared::ids::{OwnerId, SessionId, TransactionId};
 use waiaas_shared::policy::evaluate::Tier;
 
-use super::book::{Book, Holder, Kill, Session, Standing, Wait};
+use super::book::{Book, Holder, Kill, Paid, Session, Standing, Wait};
 use super::expect::Expect;
 use super::step::Spoilt;
 use crate::model::binding::{Said, judge_all};
@@ -269,28 +269,37 @@ impl Book {
             return expect;
         }
         self.stopped(&paid.asking, &mut expect);
+        self.same_key(paid, &mut expect);
         if paid.cancels {
             self.expect_cancellation(paid, paid.asking.fee, &mut expect);
             return expect;
         }
         self.usable(paid.asking.session, &mut expect);
-        // With the key that signed, or not at all.
-        let wallet = self.wallet(paid.asking.wallet);
-        expect.when(wallet.former.len() != paid.key, Code::WalletClosed);
-        let at = self.charges.get(paid.charge).at;
-        expect.maybe_when(wallet.rotated == Some(at), Code::WalletClosed);
         let Some(session) = self.session(paid.asking.session) else {
             return expect;
         };
         let said = self.judged(session, &paid.asking, Some(paid.charge), &mut expect);
+        self.went_through(paid, &said, &mut expect);
+        expect
+    }
+
+    /// With the key that signed, or not at all.
+    pub(super) fn same_key(&self, paid: &Paid, expect: &mut Expect) {
+        let wallet = self.wallet(paid.asking.wallet);
+        expect.when(wallet.former.len() != paid.key, Code::WalletClosed);
+        let at = self.charges.get(paid.charge).at;
+        expect.maybe_when(wallet.rotated == Some(at), Code::WalletClosed);
+    }
+
+    /// Whether a payment that was signed went through what is asked of it now.
+    pub(super) fn went_through(&self, paid: &Paid, said: &Said, expect: &mut Expect) {
         let nobody = Vec::new();
         let (since, approved) = match &paid.waited {
             Some((since, approved)) => (Some(*since), approved),
             None => (None, &nobody),
         };
         let highest = paid.tier.max(Tier::Notify);
-        self.suffices(highest, since, approved, &said, &mut expect);
-        expect
+        self.suffices(highest, since, approved, said, expect);
     }
 
     /// Whether a payment of this tier, that waited since then and that these owners approved, went

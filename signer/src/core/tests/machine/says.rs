@@ -289,7 +289,7 @@ impl Run {
             }
             (StatementFacts::ReleaseKill { sessions, .. }, [EventBody::KillReleased { .. }], _) => {
                 self.book.kill = Kill::Recovering;
-                self.book.frozen = true;
+                self.book.paused(None);
                 for session in &mut self.book.sessions {
                     if session.by_kill && sessions.contains(&session.id) {
                         session.standing = Standing::Active;
@@ -351,6 +351,9 @@ impl Run {
             // The clocks took it in with the event.
             (StatementFacts::StateTime { .. }, [EventBody::TimeStated { .. }], _) => {
                 self.book.closed = false;
+                for draft in self.book.drafts.values_mut() {
+                    draft.void |= matches!(draft.facts, StatementFacts::StateTime { .. });
+                }
             }
             (
                 StatementFacts::ApprovePayment { transaction },

@@ -7,7 +7,6 @@ use waiaas_shared::denial::Code;
 use waiaas_shared::event::{EventBody, Variant};
 use waiaas_shared::evm::UnsignedTransaction;
 use waiaas_shared::ids::TransactionId;
-use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::transaction::EvmFees;
 use waiaas_shared::{address::Account, caip::AccountId, caip::ChainId};
 
@@ -67,6 +66,7 @@ impl Book {
             return expect;
         }
         self.stopped(&paid.asking, &mut expect);
+        self.same_key(paid, &mut expect);
         let wallet = self.wallet(paid.asking.wallet);
         let attested = wallet.nonces.map_or(0, |(_, attested)| attested);
         let gone = nonce < attested || wallet.withdrawn.contains(&nonce);
@@ -92,12 +92,7 @@ impl Book {
         };
         let asking = Asking { fee, ..paid.asking };
         let said = self.judged(session, &asking, Some(paid.charge), &mut expect);
-        let highest = paid.tier.max(Tier::Notify);
-        expect.late_when(
-            said.tier.0 > highest,
-            said.tier.1 > highest,
-            Code::TierRaised,
-        );
+        self.went_through(paid, &said, &mut expect);
         expect
     }
 

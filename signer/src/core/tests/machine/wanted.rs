@@ -31,16 +31,17 @@ impl Book {
         let wallet = &self.wallets[wanted.wallet];
         let to = account(wallet.chain, wanted.to);
         let name = format!("contact-{}", wanted.to);
-        let mut sound = self.binding().iter().filter(|one| one.matures.is_some());
-        let known = sound.all(|one| {
+        let sound = self.binding().iter().filter(|one| one.matures.is_some());
+        // Read by one document after the other, the name before the amount.
+        for one in sound {
             let mut contacts = one.document.recipients.iter();
-            contacts.any(|one| one.name == name && one.account == to)
-        });
-        if wanted.by_name && !known {
-            return Err(Code::RecipientNotListed);
-        }
-        if wanted.amount == 0 {
-            return Err(Code::AmountInvalid);
+            let known = contacts.any(|one| one.name == name && one.account == to);
+            if wanted.by_name && !known {
+                return Err(Code::RecipientNotListed);
+            }
+            if wanted.amount == 0 {
+                return Err(Code::AmountInvalid);
+            }
         }
         Ok(Asking {
             wallet: wallet.id,
