@@ -165,6 +165,7 @@ impl Log {
             submit: true,
             first_payment: false,
             replaces: None,
+            rent_ceiling: None,
         };
         self.push(0, EventBody::IntentOpened(intent));
         transaction

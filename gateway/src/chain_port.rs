@@ -7,10 +7,11 @@ use futures::future::BoxFuture;
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::ChainId;
+use waiaas_shared::request::Transfer;
 
 use crate::chain::tracker::Pace;
 use crate::chain::{
-    Chain, ChainError, ChainTransactionId, Health, Landing, Prepared, Sent, Validity,
+    Chain, ChainError, ChainTransactionId, Health, Landing, Prepared, Sent, TokenBalance, Validity,
 };
 
 /// One chain; see the methods of [`Chain`].
@@ -22,13 +23,12 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
     /// The most that one transaction may cost in fees by the configuration, in lamports or wei.
     fn max_fee(&self) -> Amount;
     /// [`Chain::prepare_transfer`].
-    fn prepare_transfer(
-        &self,
+    fn prepare_transfer<'a>(
+        &'a self,
         from: Account,
-        to: Account,
-        amount: Amount,
+        transfer: &'a Transfer,
         fee_ceiling: Option<Amount>,
-    ) -> BoxFuture<'_, Result<Prepared, ChainError>>;
+    ) -> BoxFuture<'a, Result<Prepared, ChainError>>;
     /// [`Chain::simulate`].
     fn simulate<'a>(
         &'a self,
@@ -45,6 +45,11 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
     ) -> BoxFuture<'a, Result<Landing, ChainError>>;
     /// [`Chain::balance`].
     fn balance(&self, account: Account) -> BoxFuture<'_, Result<Amount, ChainError>>;
+    /// [`Chain::token_balances`].
+    fn token_balances(
+        &self,
+        account: Account,
+    ) -> BoxFuture<'_, Result<Vec<TokenBalance>, ChainError>>;
     /// [`Chain::health`].
     fn health(&self) -> BoxFuture<'_, Result<Health, ChainError>>;
 }
@@ -62,14 +67,13 @@ impl ChainPort for Chain {
         self.config().max_fee
     }
 
-    fn prepare_transfer(
-        &self,
+    fn prepare_transfer<'a>(
+        &'a self,
         from: Account,
-        to: Account,
-        amount: Amount,
+        transfer: &'a Transfer,
         fee_ceiling: Option<Amount>,
-    ) -> BoxFuture<'_, Result<Prepared, ChainError>> {
-        Box::pin(Self::prepare_transfer(self, from, to, amount, fee_ceiling))
+    ) -> BoxFuture<'a, Result<Prepared, ChainError>> {
+        Box::pin(Self::prepare_transfer(self, from, transfer, fee_ceiling))
     }
 
     fn simulate<'a>(
@@ -94,6 +98,13 @@ impl ChainPort for Chain {
 
     fn balance(&self, account: Account) -> BoxFuture<'_, Result<Amount, ChainError>> {
         Box::pin(Self::balance(self, account))
+    }
+
+    fn token_balances(
+        &self,
+        account: Account,
+    ) -> BoxFuture<'_, Result<Vec<TokenBalance>, ChainError>> {
+        Box::pin(Self::token_balances(self, account))
     }
 
     fn health(&self) -> BoxFuture<'_, Result<Health, ChainError>> {

@@ -8,7 +8,8 @@ use crate::amount::{Amount, Decimals};
 use crate::caip::{AccountId, AssetId, ChainId};
 use crate::denial::Code;
 use crate::ids::{SignerId, TransactionId, WalletId};
-use crate::policy::document::PolicyDocument;
+use crate::policy::document::{AssetRule, PolicyDocument};
+use crate::solana;
 
 /// The agent's reason, at most, in characters.
 pub const REASON_LIMIT: usize = 200;
@@ -77,6 +78,17 @@ pub struct Transfer {
     pub to: Account,
     /// Base units, above zero.
     pub amount: Amount,
+    /// Of a Solana mint: how the document has it registered. Says how bytes are built; what they are
+    /// judged by, the signer reads from its documents itself.
+    pub mint: Option<solana::Token>,
+}
+
+impl Transfer {
+    /// Whether both move the same to the same recipient.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.asset, self.to, self.amount) == (other.asset, other.to, other.amount)
+    }
 }
 
 impl TransferRequest {
@@ -117,14 +129,14 @@ impl TransferRequest {
             None => self.to.parse().map_err(|_| Code::BodyMalformed)?,
         };
         AccountId::new(self.network, to).map_err(|_| Code::BodyMalformed)?;
-        let decimals = || {
-            document
-                .asset(asset)
-                .map(|rule| rule.decimals)
-                .ok_or(Code::AssetNotListed)
-        };
-        let amount = self.amount_with(decimals)?;
-        Ok(Transfer { asset, to, amount })
+        let rule = document.asset(asset);
+        let decimals = || rule.map(|rule| rule.decimals).ok_or(Code::AssetNotListed);
+        Ok(Transfer {
+            asset,
+            to,
+            amount: self.amount_with(decimals)?,
+            mint: rule.and_then(AssetRule::mint),
+        })
     }
 
     fn amount_with(

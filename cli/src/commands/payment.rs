@@ -257,6 +257,7 @@ mod tests {
                 submit: true,
                 first_payment: true,
                 replaces: None,
+                rent_ceiling: None,
             },
             now: Clocks {
                 run: RunTime::from_millis(1000),

@@ -391,7 +391,7 @@ const fn evm_pair(from: Account, to: Account) -> Option<(EvmAddress, EvmAddress)
 #[cfg(test)]
 mod tests {
     use waiaas_shared::effect::Effect;
-    use waiaas_shared::transaction::decode;
+    use waiaas_shared::transaction::{Known, decode};
 
     use super::*;
 
@@ -426,7 +426,7 @@ mod tests {
             let (from, to): (Account, Account) = (from.parse().unwrap(), to.parse().unwrap());
             let amount = Amount::from_base_units(7);
             let bytes = costs.build(chain, from, to, amount).unwrap();
-            let decoded = decode(chain, from, &bytes).unwrap();
+            let decoded = decode(chain, from, &bytes, Known::NOTHING).unwrap();
             let asset = chain.native_asset();
             assert_eq!(
                 decoded.effects().first(),

@@ -8,7 +8,7 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::effect::Effect;
 use waiaas_shared::evm::build::{TransferRequest, transfer};
 use waiaas_shared::evm::{MAX_GAS_LIMIT, MIN_GAS_LIMIT};
-use waiaas_shared::transaction::{DecodeError, DecodedTransaction, decode};
+use waiaas_shared::transaction::{DecodeError, DecodedTransaction, Known, decode};
 
 use super::config::{ChainConfig, Depth};
 use super::quantity::{Hash, Quantity};
@@ -71,7 +71,12 @@ impl Evm {
             max_priority_fee_per_gas: fees.tip,
         })
         .map_err(DecodeError::from)?;
-        let decoded = decode(self.config.id, Account::Evm(from), &unsigned)?;
+        let decoded = decode(
+            self.config.id,
+            Account::Evm(from),
+            &unsigned,
+            Known::NOTHING,
+        )?;
         Ok(Prepared {
             fee_max: decoded.fee_max(),
             unsigned,

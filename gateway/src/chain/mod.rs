@@ -24,9 +24,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::ChainId;
+use waiaas_shared::caip::{AssetId, ChainId};
+use waiaas_shared::request::Transfer;
 use waiaas_shared::status::Status;
-use waiaas_shared::transaction::DecodeError;
+use waiaas_shared::transaction::{DecodeError, Known, decode};
 
 pub use config::{ChainConfig, ChainConfigError, Commitment, Depth, RpcUrl, RpcUrlError};
 pub use rpc::RpcSetupError;
@@ -72,6 +73,16 @@ pub enum ChainError {
         /// What a node says it holds.
         balance: Amount,
         /// Amount and worst-case fee.
+        needed: Amount,
+    },
+    /// The account does not hold as many tokens as shall leave it.
+    #[error("the account holds {balance} base units of {asset} and needs {needed}")]
+    InsufficientTokens {
+        /// Which token.
+        asset: AssetId,
+        /// What a node says it holds.
+        balance: Amount,
+        /// The amount.
         needed: Amount,
     },
     /// The chain would execute the transaction with an error.
@@ -221,6 +232,18 @@ impl Landing {
     }
 }
 
+/// Tokens in one account, as a node tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenBalance {
+    /// Which token.
+    pub asset: AssetId,
+    /// Base units.
+    pub amount: Amount,
+    /// The account in which they lie, where that is not the wallet's associated one: nothing is paid
+    /// from there.
+    pub elsewhere: Option<Account>,
+}
+
 /// A chain that answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Health {
@@ -264,25 +287,25 @@ impl Chain {
         self.config().id
     }
 
-    /// Builds a transfer of the native asset with fresh fees (and blockhash), never above the lower
-    /// of `fee_ceiling` and the configured ceiling (lamports or wei).
+    /// Builds a transfer with fresh fees (and blockhash), never above the lower of `fee_ceiling` and the
+    /// configured ceiling (lamports or wei).
     ///
     /// # Errors
     /// [`ChainError`].
     pub async fn prepare_transfer(
         &self,
         from: Account,
-        to: Account,
-        amount: Amount,
+        transfer: &Transfer,
         fee_ceiling: Option<Amount>,
     ) -> Result<Prepared, ChainError> {
         let configured = self.config().max_fee;
         let ceiling = fee_ceiling.map_or(configured, |ceiling| ceiling.min(configured));
-        match (self, from, to) {
+        match (self, from, transfer.to) {
             (Self::Solana(solana), Account::Solana(from), Account::Solana(to)) => {
-                solana.prepare_transfer(from, to, amount, ceiling).await
+                solana.prepare_transfer(from, to, transfer, ceiling).await
             }
             (Self::Evm(evm), Account::Evm(from), Account::Evm(to)) => {
+                let amount = transfer.amount;
                 evm.prepare_transfer(from, to, amount, ceiling).await
             }
             _ => Err(ChainError::FamilyMismatch),
@@ -294,10 +317,12 @@ impl Chain {
     /// # Errors
     /// [`ChainError::WouldFail`] or [`ChainError::InsufficientFunds`] if it would not succeed.
     pub async fn simulate(&self, unsigned: &[u8], from: Account) -> Result<(), ChainError> {
-        let transaction = waiaas_shared::transaction::decode(self.id(), from, unsigned)?;
         match (self, from) {
-            (Self::Solana(solana), Account::Solana(_)) => solana.simulate(&transaction).await,
-            (Self::Evm(evm), Account::Evm(from)) => evm.simulate(from, &transaction).await,
+            (Self::Solana(solana), Account::Solana(_)) => solana.simulate(unsigned).await,
+            (Self::Evm(evm), Account::Evm(address)) => {
+                let transaction = decode(self.id(), from, unsigned, Known::NOTHING)?;
+                evm.simulate(address, &transaction).await
+            }
             _ => Err(ChainError::FamilyMismatch),
         }
     }
@@ -339,6 +364,21 @@ impl Chain {
         match (self, account) {
             (Self::Solana(solana), Account::Solana(address)) => solana.balance(address).await,
             (Self::Evm(evm), Account::Evm(address)) => evm.balance(address).await,
+            _ => Err(ChainError::FamilyMismatch),
+        }
+    }
+
+    /// What the account holds of tokens, as a node tells; for showing. Empty on EVM, where no node lists
+    /// them.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn token_balances(&self, account: Account) -> Result<Vec<TokenBalance>, ChainError> {
+        match (self, account) {
+            (Self::Solana(solana), Account::Solana(address)) => {
+                solana.token_balances(address).await
+            }
+            (Self::Evm(_), Account::Evm(_)) => Ok(Vec::new()),
             _ => Err(ChainError::FamilyMismatch),
         }
     }

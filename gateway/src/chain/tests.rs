@@ -6,7 +6,6 @@ mod landing;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use waiaas_shared::transaction::decode;
 
 use super::mock::{MockNode, Reply};
 use super::*;
@@ -79,15 +78,24 @@ fn solana_node(lie: impl Fn(&str, &Value) -> Option<Reply> + Send + Sync + 'stat
     })
 }
 
+fn pays(chain: &Chain, to: &str, amount: u128) -> Transfer {
+    Transfer {
+        asset: chain.id().native_asset(),
+        to: account(to),
+        amount: coins(amount),
+        mint: None,
+    }
+}
+
 async fn prepare_evm(chain: &Chain) -> Result<Prepared, ChainError> {
     chain
-        .prepare_transfer(account(ALICE), account(BOB), coins(5), None)
+        .prepare_transfer(account(ALICE), &pays(chain, BOB, 5), None)
         .await
 }
 
 async fn prepare_solana(chain: &Chain) -> Result<Prepared, ChainError> {
     chain
-        .prepare_transfer(account(CAROL), account(DAVE), coins(5), None)
+        .prepare_transfer(account(CAROL), &pays(chain, DAVE, 5), None)
         .await
 }
 
@@ -96,7 +104,13 @@ async fn what_is_prepared_is_what_the_signer_reads() {
     let node = evm_node(|_, _| None);
     let chain = chain_of("eip155:31337", &[&node.url()], "");
     let prepared = prepare_evm(&chain).await.expect("honest node");
-    let read = decode(chain.id(), account(ALICE), &prepared.unsigned).expect("readable");
+    let read = decode(
+        chain.id(),
+        account(ALICE),
+        &prepared.unsigned,
+        Known::NOTHING,
+    )
+    .expect("readable");
     assert_eq!(read.account_nonce(), Some(0));
     assert_eq!(read.fee_max(), prepared.fee_max);
     assert_eq!(prepared.fee_max, coins(21_000 * 21 * GWEI));
@@ -108,7 +122,13 @@ async fn what_is_prepared_is_what_the_signer_reads() {
     let node = solana_node(|_, _| None);
     let chain = chain_of(DEVNET, &[&node.url()], "");
     let prepared = prepare_solana(&chain).await.expect("honest node");
-    let read = decode(chain.id(), account(CAROL), &prepared.unsigned).expect("readable");
+    let read = decode(
+        chain.id(),
+        account(CAROL),
+        &prepared.unsigned,
+        Known::NOTHING,
+    )
+    .expect("readable");
     assert_eq!(read.fee_max(), coins(5000));
     assert_eq!(
         prepared.validity,
@@ -274,8 +294,8 @@ async fn inflated_fees_and_gas_are_refused_or_capped() {
     let limit = coins(21_000 * 30 * GWEI);
     let ask = async |node: &MockNode| {
         let chain = chain_of("eip155:31337", &[&node.url()], "");
-        let (from, to) = (account(ALICE), account(BOB));
-        let prepared = chain.prepare_transfer(from, to, coins(5), Some(limit));
+        let asked = pays(&chain, BOB, 5);
+        let prepared = chain.prepare_transfer(account(ALICE), &asked, Some(limit));
         prepared.await
     };
     assert!(matches!(
@@ -296,7 +316,8 @@ async fn inflated_fees_and_gas_are_refused_or_capped() {
     let node = evm_node(|_, _| None);
     let chain = chain_of("eip155:31337", &[&node.url()], "max-fee = \"1000\"");
     for ceiling in [None, Some(limit)] {
-        let asked = chain.prepare_transfer(account(ALICE), account(BOB), coins(5), ceiling);
+        let pays = pays(&chain, BOB, 5);
+        let asked = chain.prepare_transfer(account(ALICE), &pays, ceiling);
         assert!(matches!(
             asked.await,
             Err(ChainError::FeeAboveCeiling { .. })
@@ -310,8 +331,8 @@ async fn inflated_fees_and_gas_are_refused_or_capped() {
     let chain = chain_of(DEVNET, &[&node.url()], "max-fee = \"6000\"");
     let prepared = prepare_solana(&chain).await.expect("capped");
     assert!(prepared.fee_max <= coins(6000));
-    let (from, to) = (account(CAROL), account(DAVE));
-    let below = chain.prepare_transfer(from, to, coins(5), Some(coins(4999)));
+    let pays = pays(&chain, DAVE, 5);
+    let below = chain.prepare_transfer(account(CAROL), &pays, Some(coins(4999)));
     assert!(matches!(
         below.await,
         Err(ChainError::FeeAboveCeiling { .. })
@@ -330,7 +351,13 @@ async fn impossible_numbers_are_lies() {
     );
     // Whatever it says, the bytes carry none.
     let prepared = prepare_evm(&chain).await.expect("asks for no nonce");
-    let read = decode(chain.id(), account(ALICE), &prepared.unsigned).expect("readable");
+    let read = decode(
+        chain.id(),
+        account(ALICE),
+        &prepared.unsigned,
+        Known::NOTHING,
+    )
+    .expect("readable");
     assert_eq!(read.account_nonce(), Some(0));
 
     let node = solana_node(|method, _| {

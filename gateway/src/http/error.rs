@@ -86,6 +86,7 @@ gateway_codes! {
     ChainLies = "chain_lies", BAD_GATEWAY, AskOwner, "A node of the network gives answers that are certainly wrong.";
     WouldFail = "would_fail", UNPROCESSABLE_ENTITY, Stop, "The chain would refuse the transaction: nothing was signed.";
     InsufficientFunds = "insufficient_funds", UNPROCESSABLE_ENTITY, PayLess, "The wallet does not hold the amount and the worst-case fee.";
+    InsufficientTokens = "insufficient_tokens", UNPROCESSABLE_ENTITY, PayLess, "The wallet does not hold as much of this token.";
     NotWaiting = "not_waiting", CONFLICT, Stop, "The payment does not wait: it was signed, or has ended.";
     ReplacesNotEnded = "replaces_not_ended", CONFLICT, Stop, "The payment that `replaces` names has not ended unseen: it is under way, waits, or is on the chain.";
     AccountMismatch = "account_mismatch", UNPROCESSABLE_ENTITY, Stop, "The transaction cannot be built from these accounts and this amount.";
@@ -400,6 +401,9 @@ fn of_chain(error: &ChainError) -> Problem {
         ChainError::InsufficientFunds { balance, needed } => {
             (GatewayCode::InsufficientFunds, Some((*needed, *balance)))
         }
+        ChainError::InsufficientTokens {
+            balance, needed, ..
+        } => (GatewayCode::InsufficientTokens, Some((*needed, *balance))),
         ChainError::FeeAboveCeiling { needed, ceiling } => {
             let broken = Violation {
                 observed: Some(*needed),
@@ -519,7 +523,9 @@ const fn gateway_hint(code: GatewayCode) -> &'static str {
         GatewayCode::CredentialInvalid => {
             "Send Authorization: Bearer waiaas_<session>_<secret>, or sign the request with the session's agent key."
         }
-        GatewayCode::InsufficientFunds => "Pay less, or fund the wallet.",
+        GatewayCode::InsufficientFunds | GatewayCode::InsufficientTokens => {
+            "Pay less, or fund the wallet."
+        }
         GatewayCode::NotWaiting => {
             "What was signed cannot be cancelled: GET the transaction to see what becomes of it."
         }

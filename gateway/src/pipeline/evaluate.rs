@@ -55,7 +55,7 @@ pub async fn evaluate(app: &Arc<App>, asked: &Asked) -> Result<Evaluated, Refusa
     }
     let newest = documents.last().ok_or(Code::PolicyMissing)?;
     let transfer = asked.body.resolve(newest)?;
-    if transfer.asset.token() != Token::Native {
+    if matches!(transfer.asset.token(), Token::Erc20(_)) {
         return Err(Code::Unsupported.into());
     }
     let evaluated = Evaluated {
@@ -198,6 +198,22 @@ fn static_rules(
 pub fn nominal(chain: ChainId, from: Account, transfer: &Transfer) -> Option<Vec<u8>> {
     match (chain, from, transfer.to) {
         (ChainId::Solana(_), Account::Solana(from), Account::Solana(to)) => {
+            if let Some(token) = transfer.mint {
+                return solana::build::token_transfer(&solana::build::TokenTransferRequest {
+                    from,
+                    to,
+                    token,
+                    amount: u64::try_from(transfer.amount.base_units()).ok()?,
+                    create: false,
+                    blockhash: [0; 32],
+                    compute_unit_limit: 0,
+                    micro_lamports_per_compute_unit: 0,
+                })
+                .ok();
+            }
+            if transfer.asset != chain.native_asset() {
+                return None;
+            }
             solana::build::transfer(&solana::build::TransferRequest {
                 from,
                 to,

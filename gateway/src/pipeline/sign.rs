@@ -60,7 +60,7 @@ pub async fn build(
 ) -> Result<Prepared, Refusal> {
     let chain = app.chain(transfer.asset.chain())?;
     let prepared = chain
-        .prepare_transfer(from, transfer.to, transfer.amount, Some(fee_ceiling))
+        .prepare_transfer(from, transfer, Some(fee_ceiling))
         .await?;
     if submit {
         chain.simulate(&prepared.unsigned, from).await?;

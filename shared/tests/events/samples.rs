@@ -244,6 +244,7 @@ fn intent() -> Intent {
         submit: true,
         first_payment: true,
         replaces: None,
+        rent_ceiling: None,
     }
 }
 

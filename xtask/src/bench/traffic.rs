@@ -286,6 +286,7 @@ impl<'a> Log<'a> {
                     submit: true,
                     first_payment: verdict.first_payment,
                     replaces: None,
+                    rent_ceiling: None,
                 };
                 self.waiting
                     .insert((wait, self.payments), (intent.clone(), effects));

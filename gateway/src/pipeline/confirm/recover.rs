@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use tokio::time::{sleep, timeout};
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::{Code, Next};
+use waiaas_shared::request::Transfer;
 use waiaas_shared::status::Status;
 
 use super::{RETRY_FIRST, RETRY_LAST, advance};
@@ -123,13 +124,14 @@ async fn latest_validity(
     }
     let wallet = app.views.wallet(&*app.signer, payment.facts.wallet).await?;
     let from = wallet.ok_or(Code::WalletUnknown)?.account;
-    let (to, amount) = (payment.facts.to, payment.facts.amount);
-    // A blockhash of now is younger than the payment's own.
-    match chain
-        .prepare_transfer(from, to, amount, None)
-        .await?
-        .validity
-    {
+    // A blockhash of now is younger than the payment's own, whatever moves under it.
+    let any = Transfer {
+        asset: payment.facts.chain.native_asset(),
+        to: payment.facts.to,
+        amount: payment.facts.amount,
+        mint: None,
+    };
+    match chain.prepare_transfer(from, &any, None).await?.validity {
         Validity::Unlimited => Ok(Validity::Unlimited),
         Validity::UntilBlockHeight {
             last_valid,

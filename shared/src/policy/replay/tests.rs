@@ -174,6 +174,7 @@ impl Log {
             submit: true,
             first_payment: false,
             replaces: None,
+            rent_ceiling: None,
         }));
         transaction
     }

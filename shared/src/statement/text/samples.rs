@@ -211,6 +211,7 @@ pub(in crate::statement) fn intent(number: u8) -> Intent {
         submit: true,
         first_payment: !contact,
         replaces: None,
+        rent_ceiling: None,
     }
 }
 

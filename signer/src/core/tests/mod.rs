@@ -23,4 +23,6 @@ mod snapshot;
 mod spend;
 mod stop;
 mod suspension;
+mod token_releases;
+mod tokens;
 mod world;

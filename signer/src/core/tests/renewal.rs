@@ -409,15 +409,15 @@ fn recipients_and_operations_of_a_grant_bind() {
         operations: Some(vec![Operation::NativeTransfer, Operation::Call]),
         ..world.a_grant(bearer())
     };
-    let tokens_only = SessionGrant {
-        operations: Some(vec![Operation::TokenTransfer]),
+    let approvals_only = SessionGrant {
+        operations: Some(vec![Operation::TokenApproval]),
         ..world.a_grant(bearer())
     };
     assert_eq!(
         granted(&mut world, unknown),
         Err(vec![Code::RecipientNotListed])
     );
-    for refused in [ahead, tokens_only] {
+    for refused in [ahead, approvals_only] {
         assert_eq!(granted(&mut world, refused), Err(vec![Code::Unsupported]));
     }
     let session = granted(&mut world, one).expect("a session");
