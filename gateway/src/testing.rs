@@ -33,7 +33,7 @@ use waiaas_shared::keys::{AgentKey, KeyPath};
 use waiaas_shared::log::{Head, SignedHead, genesis, link};
 use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient};
 use waiaas_shared::policy::evaluate::Tier;
-use waiaas_shared::request::TransferRequest;
+use waiaas_shared::request::{Transfer, TransferRequest};
 use waiaas_shared::request_signature::{Parameters, sign_request};
 use waiaas_shared::session::{Credential, SessionGrant, SessionLimit, SessionUsage};
 use waiaas_shared::time::{Clocks, RunTime, WallTime};

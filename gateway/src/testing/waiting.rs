@@ -150,6 +150,7 @@ impl Inside {
                 transaction,
                 tries: 1,
             }),
+            rent_ceiling: None,
         };
         let kept = Kept {
             intent: intent.clone(),
@@ -228,7 +229,6 @@ impl Inside {
             submit: intent.submit,
             from: None,
             replaces: intent.replaces,
-            rent_ceiling: None,
         })
     }
 
