@@ -34,7 +34,7 @@ use waiaas_shared::log::{Head, SignedHead, genesis, link};
 use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient};
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::request::{Transfer, TransferRequest};
-use waiaas_shared::request_signature::{Parameters, sign_request};
+use waiaas_shared::request_signature::{self, Parameters, SignedRequest, sign_request};
 use waiaas_shared::session::{Credential, SessionGrant, SessionLimit, SessionUsage};
 use waiaas_shared::time::{Clocks, RunTime, WallTime};
 use waiaas_shared::transaction::{Known, decode};
@@ -343,6 +343,7 @@ impl Inside {
             return Err(SignerError::Denied(denial.clone()));
         }
         let body = TransferRequest::parse(&request.body).map_err(SignerError::from)?;
+        self.verify(&request)?;
         let idempotency = self.owner(&request);
         let digest = hash(Domain::RequestBody, &[&request.body]);
         if let Some(earlier) = self.spends.get(&idempotency) {
@@ -382,6 +383,28 @@ impl Inside {
         };
         self.signed.push(request);
         self.commit(spend).map(Paid::Signed)
+    }
+
+    /// As the signer does: the agent signed the request, where its session is bound to a key.
+    fn verify(&self, request: &SpendRequest) -> Result<(), SignerError> {
+        let Credential::AgentKey(key) = &self.sessions[&request.session].grant.credential else {
+            return Ok(());
+        };
+        let signed = SignedRequest {
+            request: request_signature::Request {
+                method: &request.method,
+                path: &request.path,
+                query: &request.query,
+                body: &request.body,
+                idempotency_key: &request.idempotency_key,
+            },
+            signature_input: &request.signature_input,
+            signature: &request.signature,
+        };
+        match request_signature::verify(&signed, key) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Code::RequestSignatureInvalid.into()),
+        }
     }
 
     /// A name for a new payment.

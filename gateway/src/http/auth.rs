@@ -1,7 +1,7 @@
 //! Who asks: one extractor for each kind of route, so that a route's signature states what it
 //! demands. [`Public`] nothing; [`Session`] a token of a usable session; [`SignedSession`] that, and
-//! the agent's signature where the session is bound to a key, with the raw body. Every handler names
-//! exactly one of them.
+//! the agent's signature where the session is bound to a key, with the raw body; [`PaymentSession`] the
+//! same for a payment, whose signature the signer verifies. Every handler names exactly one of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use waiaas_shared::request::BODY_LIMIT_BYTES;
 use super::error::{GatewayCode, Problem};
 use super::guard::single;
 use crate::app::App;
-use crate::pipeline::authenticate::{AgentRequest, authenticate, usable};
+use crate::pipeline::authenticate::{AgentRequest, authenticate, complete, usable};
 use crate::views::KnownSession;
 
 /// Time for a body, from the end of the head on.
@@ -46,6 +46,16 @@ pub struct SignedSession {
     pub request: AgentRequest,
 }
 
+/// The same for a request that goes to the signer as it is: the signer verifies the signature if it
+/// accepts the request, and [`crate::pipeline::pay`] has it verified here before any other answer.
+#[derive(Debug, Clone)]
+pub struct PaymentSession {
+    /// The session.
+    pub session: Arc<KnownSession>,
+    /// The request, to be passed on as it is.
+    pub request: AgentRequest,
+}
+
 impl FromRequestParts<Arc<App>> for Public {
     type Rejection = Problem;
 
@@ -67,14 +77,33 @@ impl FromRequest<Arc<App>> for SignedSession {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
-        // The token first: nobody's body is read for a stranger.
-        let session = by_token(request.headers(), app).await?;
-        let request = agent_request(request).await?;
+        let (session, request) = whole_request(request, app).await?;
         let now = app.clock.now();
         authenticate(&session, &request, now)
             .map_err(|error| Problem::unauthenticated(error, now))?;
         Ok(Self { session, request })
     }
+}
+
+impl FromRequest<Arc<App>> for PaymentSession {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        let (session, request) = whole_request(request, app).await?;
+        let now = app.clock.now();
+        complete(&session, &request, now).map_err(|error| Problem::unauthenticated(error, now))?;
+        Ok(Self { session, request })
+    }
+}
+
+/// The token first: nobody's body is read for a stranger.
+async fn whole_request(
+    request: Request,
+    app: &App,
+) -> Result<(Arc<KnownSession>, AgentRequest), Problem> {
+    let session = by_token(request.headers(), app).await?;
+    let request = agent_request(request).await?;
+    Ok((session, request))
 }
 
 async fn by_token(headers: &HeaderMap, app: &App) -> Result<Arc<KnownSession>, Problem> {

@@ -382,6 +382,7 @@ impl From<Refusal> for Problem {
             Refusal::Behind => Self::of(GatewayCode::ProjectionBehind),
             Refusal::NotEnded(status) => Self::of(GatewayCode::ReplacesNotEnded)
                 .with_detail(format!("The payment is {status}.")),
+            Refusal::Unauthenticated { error, now } => Self::unauthenticated(error, now),
             Refusal::Internal => Self::of(GatewayCode::Internal),
         }
     }

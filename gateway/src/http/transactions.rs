@@ -19,7 +19,7 @@ use waiaas_shared::ids::TransactionId;
 use waiaas_shared::status::Status;
 use waiaas_shared::view::SessionState;
 
-use super::auth::{Session, SignedSession};
+use super::auth::{PaymentSession, Session, SignedSession};
 use super::error::{Broken, GatewayCode, Problem, ProblemBody};
 use super::json::TransactionView;
 use super::openapi::TransferBody;
@@ -115,7 +115,7 @@ pub(super) struct TransactionPage {
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     query: Result<Query<CreateQuery>, QueryRejection>,
-    SignedSession { session, request }: SignedSession,
+    PaymentSession { session, request }: PaymentSession,
 ) -> Result<Response, Problem> {
     let wait = query
         .map_err(|_| GatewayCode::QueryMalformed)?

@@ -1,9 +1,12 @@
 //! Stage 2, authenticate: the session can be used, and a request of a session that is bound to an
 //! agent's key carries that key's HTTP Message Signature (RFC 9421). Early only: the signer verifies
-//! the same bytes again and remembers nonces (invariant 18). Called by the extractors of `http::auth`.
+//! the same bytes again and remembers nonces (invariant 18). Called by the extractors of `http::auth`,
+//! and by the pipeline where a payment request was not accepted: the signature of one that was is the
+//! signer's to verify, so that an accepted payment costs one verification.
 
 use axum::body::Bytes;
 use waiaas_shared::denial::Code;
+use waiaas_shared::ids::SessionId;
 use waiaas_shared::request_signature::{
     self, Parameters, Request, RequestSignatureError, SignedRequest, VerifiedRequest,
     content_digest,
@@ -95,6 +98,29 @@ pub fn authenticate(
     }
 }
 
+/// Everything that [`authenticate`] checks but the signature itself, for a request that goes to the
+/// signer, whose verification counts.
+///
+/// # Errors
+/// [`AuthenticateError`].
+pub fn complete(
+    session: &KnownSession,
+    request: &AgentRequest,
+    now: WallTime,
+) -> Result<(), AuthenticateError> {
+    usable(session, now)?;
+    match &session.grant.credential {
+        Credential::Bearer(_) => Ok(()),
+        Credential::AgentKey(_) => {
+            present(request)?;
+            let parameters = Parameters::parse(&request.signature_input)
+                .map_err(|error| request.broken(error))?;
+            let (created, named) = (parameters.created_seconds(), parameters.session());
+            consistent(session, request, named, created, now)
+        }
+    }
+}
+
 /// Checks that the session's agent key signed the request.
 ///
 /// # Errors
@@ -107,32 +133,47 @@ pub fn prove(
     let Credential::AgentKey(key) = &session.grant.credential else {
         return Err(AuthenticateError::Missing);
     };
-    if request.signature.is_empty() || request.signature_input.is_empty() {
-        return Err(AuthenticateError::Missing);
-    }
+    present(request)?;
     let signed = SignedRequest {
         request: request.covered(),
         signature_input: &request.signature_input,
         signature: &request.signature,
     };
-    let broken = |error| AuthenticateError::Signature {
-        error,
-        expected: request.expected_base(),
-    };
-    let verified = request_signature::verify(&signed, key).map_err(broken)?;
-    if verified.session != session.id {
-        return Err(broken(RequestSignatureError::KeyId));
+    let verified =
+        request_signature::verify(&signed, key).map_err(|error| request.broken(error))?;
+    let (created, named) = (verified.created_seconds, verified.session);
+    consistent(session, request, named, created, now)?;
+    Ok(verified)
+}
+
+fn present(request: &AgentRequest) -> Result<(), AuthenticateError> {
+    if request.signature.is_empty() || request.signature_input.is_empty() {
+        return Err(AuthenticateError::Missing);
+    }
+    Ok(())
+}
+
+/// What the signature's parameters say fits the session, the body and our time.
+fn consistent(
+    session: &KnownSession,
+    request: &AgentRequest,
+    named: SessionId,
+    created_seconds: u64,
+    now: WallTime,
+) -> Result<(), AuthenticateError> {
+    if named != session.id {
+        return Err(request.broken(RequestSignatureError::KeyId));
     }
     // The field itself is covered in its computed form only; a request whose field says something
     // else was changed on its way or made by a broken client.
     if request.content_digest != content_digest(&request.body) {
         return Err(AuthenticateError::Digest);
     }
-    let created = WallTime::from_millis(verified.created_seconds.saturating_mul(1000));
+    let created = WallTime::from_millis(created_seconds.saturating_mul(1000));
     if created.since(now).max(now.since(created)) > SKEW {
         return Err(AuthenticateError::Skew);
     }
-    Ok(verified)
+    Ok(())
 }
 
 impl AgentRequest {
@@ -145,6 +186,13 @@ impl AgentRequest {
             query: &self.query,
             body: &self.body,
             idempotency_key: &self.idempotency_key,
+        }
+    }
+
+    fn broken(&self, error: RequestSignatureError) -> AuthenticateError {
+        AuthenticateError::Signature {
+            error,
+            expected: self.expected_base(),
         }
     }
 

@@ -19,6 +19,7 @@ use waiaas_shared::ids::TransactionId;
 use waiaas_shared::request::TransferRequest;
 use waiaas_shared::session::Credential;
 use waiaas_shared::status::Status;
+use waiaas_shared::time::WallTime;
 
 use crate::app::App;
 use crate::chain::ChainError;
@@ -27,7 +28,7 @@ use crate::payment::Payment;
 use crate::projection::{LogFault, store};
 use crate::signer_client::SignerError;
 use crate::views::KnownSession;
-use authenticate::AgentRequest;
+use authenticate::{AgentRequest, AuthenticateError, authenticate};
 use sign::Signed;
 
 /// Why a request was not carried out. Whose fault: in the variants.
@@ -57,6 +58,14 @@ pub enum Refusal {
     /// The payment that is to be replaced stands at this.
     #[error("the payment to be replaced is {0}")]
     NotEnded(Status),
+    /// The request does not belong to its session.
+    #[error("{error}")]
+    Unauthenticated {
+        /// Why.
+        error: AuthenticateError,
+        /// The time by which that was judged.
+        now: WallTime,
+    },
     /// A mistake of this program.
     #[error("internal error")]
     Internal,
@@ -99,17 +108,25 @@ pub struct Paid {
     pub replay: bool,
 }
 
-/// Carries a payment out, or tells the earlier one that used the idempotency key.
+/// Carries a payment out, or tells the earlier one that used the idempotency key. The signer verifies
+/// the agent's signature of what it accepts; every other answer is only for whose signature verifies here.
 ///
 /// # Errors
 /// [`Refusal`].
 pub async fn pay(app: &Arc<App>, asked: Asked) -> Result<Paid, Refusal> {
     app.require_sound_log()?;
-    match attempt(app, &asked).await {
+    let refusal = match attempt(app, &asked).await {
+        Ok(paid) => return Ok(paid),
+        Err(refusal) => refusal,
+    };
+    let now = app.clock.now();
+    authenticate(&asked.session, &asked.agent, now)
+        .map_err(|error| Refusal::Unauthenticated { error, now })?;
+    if is_about_now(&refusal) {
         // Whatever stands in the way now, the earlier payment has its status (invariant 19).
-        Err(refusal) if is_about_now(&refusal) => earlier(app, &asked, refusal).await,
-        outcome => outcome,
+        return earlier(app, &asked, refusal).await;
     }
+    Err(refusal)
 }
 
 async fn attempt(app: &Arc<App>, asked: &Asked) -> Result<Paid, Refusal> {

@@ -1,8 +1,8 @@
 //! HTTP Message Signatures (RFC 9421) of agents, narrowed to one profile with exactly one form: one
 //! signature named `waiaas`, five covered components in fixed order, five parameters in fixed order
-//! (invariant 18). The signer verifies and is the authority; the gateway verifies early; clients sign.
-//! Nothing here reads a clock or remembers a nonce: the caller judges `created` and `nonce`, and
-//! compares method and path with the route it serves.
+//! (invariant 18). The signer verifies and is the authority; the gateway verifies what the signer does
+//! not accept or does not see; clients sign. Nothing here reads a clock or remembers a nonce:
+//! the caller judges `created` and `nonce`, and compares method and path with the route it serves.
 
 mod base;
 mod error;

@@ -24,7 +24,7 @@ use crate::ledger::{Batch, Ledger, LedgerError, SpendIndex, StoredEvent, StoredS
 pub(super) struct Pending<L, S> {
     pub(super) events: Vec<StoredEvent>,
     /// The same, for the fold of what is durable.
-    decided: Vec<Event>,
+    pub(super) decided: Vec<Event>,
     spends: Vec<SpendIndex>,
     pub(super) answers: Vec<Answer<L, S>>,
     wipe: bool,
@@ -372,6 +372,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
             snapshot,
         } = pending;
         let mut durable = Some(());
+        let mut stored = Vec::new();
         if !events.is_empty() {
             let head = self.head.ok_or(Fatal::Fold)?;
             let note = self.sign_head(head)?;
@@ -391,7 +392,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 Ok(()) => {
                     self.note = note;
                     self.state.committed();
-                    self.settle(&decided, &batch.events);
+                    stored = batch.events;
                     self.published.send_replace(head.sequence);
                 }
                 Err(LedgerError::Refused) if stops => {
@@ -409,14 +410,19 @@ impl<L: Ledger, S: System> Authority<L, S> {
         if wipe && durable.is_some() {
             self.wipe();
         }
-        for answer in answers {
-            answer(self, durable)?;
-        }
-        Ok(())
+        // What is durable is signed and answered before anything else; only the next turn needs the fold.
+        let answered = answers
+            .into_iter()
+            .try_for_each(|answer| answer(self, durable));
+        self.settle(&decided, &stored);
+        answered
     }
 
     /// Folds what has become durable: the state that a refused commit goes back to.
     fn settle(&mut self, decided: &[Event], stored: &[StoredEvent]) {
+        if stored.is_empty() {
+            return;
+        }
         for (event, stored) in decided.iter().zip(stored) {
             let folded = &mut self.settled.folded;
             folded.take(event, stored.sequence, stored.hash);

@@ -1,8 +1,7 @@
 //! The last steps of invariant 4: a charge is durable, so its signature is made, verified and let out.
 
-use waiaas_shared::codec::from_canonical;
 use waiaas_shared::denial::{Code, Denial};
-use waiaas_shared::event::{Event, EventBody};
+use waiaas_shared::event::EventBody;
 use waiaas_shared::ids::SessionId;
 use waiaas_shared::transaction::{Signature, SigningPayload, assemble, signing_payload};
 
@@ -11,7 +10,7 @@ use super::batch::Pending;
 use super::system::System;
 use super::{Authority, Fatal, Vault};
 use crate::core::command::{Outcome, SigningOrder};
-use crate::ledger::{Ledger, StoredEvent};
+use crate::ledger::Ledger;
 
 impl<L: Ledger, S: System> Authority<L, S> {
     /// Answers a payment request once its event is durable: with its signature, or that it waits. How
@@ -23,12 +22,12 @@ impl<L: Ledger, S: System> Authority<L, S> {
         (before, outcome): (usize, Result<Outcome, Denial>),
         reply: Reply<Paid>,
     ) {
-        let opens = |event: &&StoredEvent| {
-            let event: Result<Event, _> = from_canonical(&event.body);
-            event.is_ok_and(|event| matches!(event.body, EventBody::IntentOpened(_)))
-        };
-        let own = pending.events.get(before..).unwrap_or_default();
-        let opened = own.last().filter(opens).map_or(0, |event| event.sequence);
+        let own = pending.decided.get(before..).unwrap_or_default();
+        let opens = own
+            .last()
+            .is_some_and(|event| matches!(event.body, EventBody::IntentOpened(_)));
+        let newest = pending.events.last().filter(|_| opens);
+        let opened = newest.map_or(0, |event| event.sequence);
         match outcome {
             Ok(Outcome::Waiting(view)) => {
                 self.later(pending, reply, Ok(Outcome::Done), move |_| {

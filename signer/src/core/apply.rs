@@ -414,9 +414,7 @@ pub fn apply(state: &mut State, event: &Event) {
 fn forget_expired(state: &mut State) {
     let now = state.clocks;
     state.statements.retain(|_, open| open.expires > now.wall);
-    state
-        .request_nonces
-        .retain(|_, expires| *expires >= now.wall);
+    state.request_nonces.forget(now.wall);
     let matured = state
         .policies
         .iter()

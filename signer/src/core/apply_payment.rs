@@ -37,8 +37,8 @@ fn replace(state: &mut State, earlier: Option<Replaces>, by: TransactionId) {
 /// A request signature is used once.
 pub(super) fn remember_nonce(state: &mut State, session: SessionId, nonce: Option<&RequestNonce>) {
     if let Some(request) = nonce {
-        let key = (session, request.nonce.clone());
-        state.request_nonces.insert(key, request.expires);
+        let (nonce, end) = (&request.nonce, request.expires);
+        state.request_nonces.insert(session, nonce, end);
     }
 }
 

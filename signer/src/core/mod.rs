@@ -28,6 +28,7 @@ pub mod journal;
 mod owners;
 mod proof;
 mod reads;
+mod request_nonces;
 pub mod state;
 mod stopped;
 mod view;

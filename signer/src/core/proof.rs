@@ -73,11 +73,7 @@ pub(super) fn first_use(
     proof: Option<&RequestNonce>,
 ) -> Result<(), Denial> {
     match proof {
-        Some(proof)
-            if state
-                .request_nonces
-                .contains_key(&(session, proof.nonce.clone())) =>
-        {
+        Some(proof) if state.request_nonces.contains(session, &proof.nonce) => {
             Err(Code::RequestNonceReused.into())
         }
         _ => Ok(()),

@@ -26,6 +26,7 @@ use waiaas_shared::view::SessionState;
 
 use super::command::{Prior, Used};
 use super::owners::Owners;
+use super::request_nonces::RequestNonces;
 pub(super) use super::wallet::{Nonce, Wallet};
 use super::watch::Watch;
 
@@ -76,7 +77,7 @@ pub struct State {
     #[n(19)]
     pub(super) replaced: BTreeMap<TransactionId, TransactionId>,
     #[n(14)]
-    pub(super) request_nonces: BTreeMap<(SessionId, String), WallTime>,
+    pub(super) request_nonces: RequestNonces,
     /// Idempotency keys used in the batch that is being decided: the ledger's index does not know them
     /// yet. Empty whenever a snapshot is taken.
     #[cbor(skip)]
@@ -242,7 +243,7 @@ impl Default for State {
             intents: BTreeMap::new(),
             credited: BTreeSet::new(),
             replaced: BTreeMap::new(),
-            request_nonces: BTreeMap::new(),
+            request_nonces: RequestNonces::default(),
             uncommitted: BTreeMap::new(),
             journal: hash(Domain::Journal, &[]),
             unlock_failures: 0,

@@ -23,6 +23,7 @@ use xtask::interrupt::Interrupt;
 use xtask::product::{Product, Profile};
 use xtask::progress::Progress;
 use xtask::tools::{packages, surfnet};
+use xtask::workspace;
 
 use self::ceilings::Ceilings;
 use self::load::{Latencies, Measured, count, micros, percentile};
@@ -53,6 +54,9 @@ pub(crate) struct Bench {
 }
 
 pub(crate) fn run(arguments: &Bench, interrupt: &Interrupt) -> Result<()> {
+    if cfg!(debug_assertions) {
+        return as_shipped(interrupt);
+    }
     if arguments.policy {
         let mut progress = Progress::new(1);
         progress.step("policy");
@@ -98,6 +102,26 @@ pub(crate) fn run(arguments: &Bench, interrupt: &Interrupt) -> Result<()> {
         std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
     }
     progress.done();
+    Ok(())
+}
+
+/// The same command once more, built as the programs are shipped: what it measures by itself, ceilings,
+/// judgements and replays, must not be slower than in them.
+fn as_shipped(interrupt: &Interrupt) -> Result<()> {
+    let mut command = workspace::cargo();
+    command
+        .args([
+            "run",
+            "--quiet",
+            "--locked",
+            "--release",
+            "--package",
+            "xtask",
+            "--",
+        ])
+        .args(std::env::args_os().skip(1));
+    let status = interrupt.run("cargo", &mut command)?;
+    ensure!(status.success(), "the benchmark ended with {status}");
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
+use waiaas_shared::denial::Code;
 use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::view::SessionState;
 
@@ -247,10 +248,8 @@ async fn a_bound_session_needs_its_agents_signature() {
             "{target}"
         );
     }
-    assert_eq!(
-        world.signer.count("sign") + world.signer.count("kill") + world.signer.count("pause"),
-        0
-    );
+    assert_eq!(world.signer.count("kill") + world.signer.count("pause"), 0);
+    assert!(world.signer.with(|inside| inside.signed.is_empty()));
 
     // And the real one passes, with everything that the signer needs to verify it again.
     let target = "/v1/transactions";
@@ -274,6 +273,44 @@ async fn a_bound_session_needs_its_agents_signature() {
         seen.signature_input.contains("nonce-nonce-nonce-5")
             && seen.signature.starts_with("waiaas=:")
     );
+}
+
+/// Whatever stands in the way of a payment, it is told to the session's agent only: the signer, which
+/// verifies the signature of what it accepts, may refuse for another reason or be away.
+#[tokio::test]
+async fn a_stranger_learns_nothing_from_a_refused_payment() {
+    let world = World::new().await;
+    let token = world.token(bound());
+    let body = world.body();
+    let target = "/v1/transactions";
+    let (status, _) = world
+        .call(
+            world
+                .signed(target, "nonce-nonce-nonce-0", &body)
+                .token(&token)
+                .json(&body),
+        )
+        .await;
+    assert_eq!(status.as_u16(), 201);
+    let stranger = SigningKey::from_bytes(&[77; 32]);
+    let moods = [
+        Mood::Denies(Code::HourLimit.into()),
+        Mood::Denies(Code::IdempotencyConflict.into()),
+        Mood::Down,
+    ];
+    for mood in moods {
+        world.signer.with(|inside| inside.mood = mood.clone());
+        let call = world.signed_by(&stranger, target, "nonce-nonce-nonce-0", &body);
+        let (status, problem) = world.call(call.token(&token).json(&body)).await;
+        assert_eq!(
+            (status.as_u16(), code(&problem)),
+            (401, "request_signature_invalid"),
+            "{mood:?}"
+        );
+        let call = world.signed(target, "nonce-nonce-nonce-0", &body);
+        let (_, answer) = world.call(call.token(&token).json(&body)).await;
+        assert_ne!(answer["code"], "request_signature_invalid", "{mood:?}");
+    }
 }
 
 fn retarget(mut request: Request<Body>, target: &str) -> Request<Body> {
