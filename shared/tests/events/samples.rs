@@ -874,6 +874,18 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
             }),
         ),
         (
+            "intent-opened-token",
+            EventBody::IntentOpened(Intent {
+                wallet: solana_wallet(),
+                asset: "solana:localnet/token:EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
+                    .parse()
+                    .unwrap(),
+                to: solana_account(),
+                rent_ceiling: Some(units(2_039_280)),
+                ..intent()
+            }),
+        ),
+        (
             "spend-committed-replaces",
             EventBody::SpendCommitted(Spend {
                 replaces: Some(replaces()),
