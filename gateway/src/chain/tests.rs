@@ -396,7 +396,7 @@ async fn a_transaction_that_would_fail_is_not_signed() {
     ));
     assert_eq!(
         chain.simulate(&unsigned, account(CAROL)).await,
-        Err(ChainError::Unbuildable(DecodeError::FamilyMismatch))
+        Err(ChainError::FamilyMismatch)
     );
 
     let node = solana_node(|method, _| {
