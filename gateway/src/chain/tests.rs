@@ -406,7 +406,9 @@ async fn a_transaction_that_would_fail_is_not_signed() {
     });
     let chain = chain_of(DEVNET, &[&node.url()], "");
     let unsigned = prepare_solana(&chain).await.expect("honest").unsigned;
-    let reason = ChainText::new(r#"{"InstructionError":[2,{"Custom":1}]}"#);
+    let words =
+        "the wallet does not hold the amount and what sending costs (instruction 2, error 1)";
+    let reason = ChainText::new(words);
     assert_eq!(
         chain.simulate(&unsigned, account(CAROL)).await,
         Err(ChainError::WouldFail { reason })
