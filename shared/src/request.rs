@@ -11,7 +11,8 @@ use crate::denial::Code;
 use crate::effect::Effect;
 use crate::evm;
 use crate::ids::{SignerId, TransactionId, WalletId};
-use crate::policy::document::PolicyDocument;
+use crate::policy::document::{AssetRule, PolicyDocument};
+use crate::solana;
 
 /// The agent's reason, at most, in characters.
 pub const REASON_LIMIT: usize = 200;
@@ -155,9 +156,18 @@ pub struct Transfer {
     pub to: Account,
     /// Base units; above zero, but for an approval that is taken back.
     pub amount: Amount,
+    /// Of a Solana mint: how the document has it registered. Says how bytes are built; what they are
+    /// judged by, the signer reads from its documents itself.
+    pub mint: Option<solana::Token>,
 }
 
 impl Transfer {
+    /// Whether both do the same, to the same account, however a mint is registered.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.effect() == other.effect()
+    }
+
     /// The effect that a transaction must have, beside what sending it costs.
     #[must_use]
     pub const fn effect(&self) -> Effect {
@@ -166,6 +176,7 @@ impl Transfer {
             asset,
             to,
             amount,
+            mint: _,
         } = *self;
         match action {
             Action::Transfer => Effect::Transfer { asset, to, amount },
@@ -240,12 +251,8 @@ impl TransferRequest {
             None => self.to.parse().map_err(|_| Code::BodyMalformed)?,
         };
         AccountId::new(self.network, to).map_err(|_| Code::BodyMalformed)?;
-        let decimals = || {
-            document
-                .asset(asset)
-                .map(|rule| rule.decimals)
-                .ok_or(Code::AssetNotListed)
-        };
+        let rule = document.asset(asset);
+        let decimals = || rule.map(|rule| rule.decimals).ok_or(Code::AssetNotListed);
         let amount = self.amount_with(decimals)?;
         if self.action == Action::Approve {
             match asset.token() {
@@ -263,6 +270,7 @@ impl TransferRequest {
             asset,
             to,
             amount,
+            mint: rule.and_then(AssetRule::mint),
         })
     }
 

@@ -22,6 +22,7 @@ mod decide_session;
 mod decide_spend;
 mod decide_statement;
 mod decide_stop;
+mod decide_token;
 mod decide_variant;
 mod decide_wallet;
 mod drafted;
