@@ -58,7 +58,7 @@ MUTANTS = [
     ("a delay is not waited for", CORE + "decide_intent.rs", "= intent.wait\n        && ready > now.run", "= intent.wait\n        && !@\n        && ready > now.run"),
     ("an approval is not needed", CORE + "decide_intent.rs", "approved.len() < usize::from(quorum)", "false"),
     ("waits never end", CORE + "decide_intent.rs", "open.intent.expires <= now.wall", "false"),
-    ("another effect is released", CORE + "decide_intent.rs", "!decide_spend::does_exactly(&transaction, &intent.transfer())", "false"),
+    ("another effect is released", CORE + "decide_intent.rs", "!proposal::does_exactly(&transaction, &intent.transfer())", "false"),
     ("a dearer fee is released", CORE + "decide_intent.rs", "transaction.fee_max() > intent.fee_ceiling", "false"),
     ("kill and pause ignored at release", CORE + "decide_intent.rs", "state.stopped()", "state.stopped().filter(|_| false)"),
     ("kill and pause ignored at replay", CORE + "decide_spend.rs", "let spend = &prior.spend;\n    if let Some(code) = state.stopped()", "let spend = &prior.spend;\n    if let Some(code) = state.stopped().filter(|_| !@)"),

@@ -84,7 +84,7 @@ pub(crate) fn about_variants(first: &Spend, wallet: Account) -> Vec<(String, Eve
     [
         ("spend-replaced", replaced(sped_up, of_first)),
         ("spend-replaced-cancels", replaced(cancelled, of_second)),
-        ("spend-committed-waited", EventBody::SpendCommitted(waited)),
+        ("spend-committed-ceiling", EventBody::SpendCommitted(waited)),
     ]
     .into_iter()
     .map(|(name, body)| (name.to_owned(), body))

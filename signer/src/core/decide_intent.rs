@@ -19,7 +19,9 @@ use super::Decision;
 use super::command::{Context, Outcome, Release, Submission};
 use super::state::{OpenIntent, OpenStatement, State};
 use super::waited::Behind;
-use super::{decide_agent, decide_owner, decide_session, decide_spend, decide_token, waited};
+use super::{
+    decide_agent, decide_owner, decide_session, decide_spend, decide_token, proposal, waited,
+};
 
 /// Payments of one session that may wait at once.
 const SESSION_LIMIT: usize = 16;
@@ -219,8 +221,8 @@ fn signed(
     let chain = intent.asset.chain();
     let token = decide_token::registered(state, intent.asset, now)?;
     let known = Known::of(&intent.to, &token);
-    let transaction = decide_spend::proposed(wallet, chain, &release.unsigned, known)?;
-    if !decide_spend::does_exactly(&transaction, &intent.transfer()) {
+    let transaction = proposal::proposed(wallet, chain, &release.unsigned, known)?;
+    if !proposal::does_exactly(&transaction, &intent.transfer()) {
         return Err(Code::BodyMismatch.into());
     }
     if transaction.fee_max() > intent.fee_ceiling {

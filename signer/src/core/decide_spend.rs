@@ -4,12 +4,10 @@
 
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::{ChainId, Token};
+use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::{Digest, Domain, hash};
-use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Charge, EventBody, Spend};
-use waiaas_shared::evm::EvmError;
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::evaluate::{Charges, Now, Payment, Tier, Verdict, charges, evaluate};
@@ -19,12 +17,13 @@ use waiaas_shared::request_signature::{Request, SignedRequest};
 use waiaas_shared::session::{Credential, SessionGrant, SessionUsage};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Clocks;
-use waiaas_shared::transaction::{DecodeError, DecodedTransaction, Known, decode};
+use waiaas_shared::transaction::{DecodedTransaction, Known, decode};
 
 use super::command::{
     Context, Outcome, Prior, Sealed, SigningOrder, SpendRequest, Used, Withdrawal,
 };
 use super::decide_intent::Opening;
+use super::proposal::{does_exactly, proposed};
 use super::state::{KillPhase, Session, State, Wallet};
 use super::waited::Behind;
 use super::{
@@ -225,61 +224,6 @@ pub(super) fn signed(
         events,
         outcome: Ok(Outcome::Sign(Box::new(order))),
     }
-}
-
-/// The proposed bytes, decoded; on an EVM chain with the signer's own nonce written into them.
-pub(super) fn proposed(
-    wallet: &Wallet,
-    chain: ChainId,
-    unsigned: &[u8],
-    known: Known<'_>,
-) -> Result<DecodedTransaction, Denial> {
-    if unsigned.len() > waiaas_schema::BODY_LIMIT_BYTES {
-        return Err(Code::BodyTooLarge.into());
-    }
-    let transaction =
-        decode(chain, wallet.account, unsigned, known).map_err(|error| undecodable(&error))?;
-    transaction
-        .require_zero_nonce()
-        .map_err(|_| Code::NonceNotZero)?;
-    match chain {
-        ChainId::Solana(_) => Ok(transaction),
-        ChainId::Evm(_) => {
-            let nonce = wallet.nonces.get(&chain).ok_or(Code::NonceNotAttested)?;
-            Ok(transaction
-                .with_nonce(nonce.next)
-                .map_err(|_| Code::TransactionUndecodable)?)
-        }
-    }
-}
-
-/// An approval without limit is understood, and refused by a name of its own.
-const fn undecodable(error: &DecodeError) -> Code {
-    match error {
-        DecodeError::Evm(EvmError::UnlimitedApproval) => Code::ApprovalUnlimited,
-        _ => Code::TransactionUndecodable,
-    }
-}
-
-/// Whether the bytes do what was asked, and pay a fee, and nothing else. Rent is for the recipient's
-/// account for a Solana token, once: the decoder lets nothing else be created.
-pub(super) fn does_exactly(transaction: &DecodedTransaction, asked: &Transfer) -> bool {
-    let wanted = asked.effect();
-    let token = matches!(asked.asset.token(), Token::Mint(_));
-    let (mut found, mut creations) = (0, 0);
-    let matches = transaction.effects().iter().all(|effect| match effect {
-        Effect::Fee { .. } => true,
-        Effect::Transfer { .. } | Effect::Approval { .. } => {
-            found += 1;
-            *effect == wanted
-        }
-        Effect::Rent { .. } => {
-            creations += 1;
-            token
-        }
-        Effect::Call { .. } => false,
-    });
-    matches && found == 1 && creations <= 1
 }
 
 pub(super) const fn is_bearer(session: &Session) -> bool {

@@ -29,6 +29,7 @@ mod drafted;
 pub mod journal;
 mod owners;
 mod proof;
+mod proposal;
 mod reads;
 mod request_nonces;
 pub mod state;
