@@ -168,6 +168,7 @@ impl Log {
             first_payment: false,
             replaces: None,
             action: None,
+            rent_ceiling: None,
         };
         self.push(0, EventBody::IntentOpened(intent));
         transaction

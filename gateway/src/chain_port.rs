@@ -11,8 +11,8 @@ use waiaas_shared::request::Transfer;
 
 use crate::chain::tracker::Pace;
 use crate::chain::{
-    Chain, ChainError, ChainTransactionId, FeeMarket, Health, Landing, Prepared, Sent, TokenFacts,
-    Validity,
+    Chain, ChainError, ChainTransactionId, FeeMarket, Health, Landing, Prepared, Sent,
+    TokenBalance, TokenFacts, Validity,
 };
 
 /// One chain; see the methods of [`Chain`].
@@ -24,12 +24,12 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
     /// The most that one transaction may cost in fees by the configuration, in lamports or wei.
     fn max_fee(&self) -> Amount;
     /// [`Chain::prepare_transfer`].
-    fn prepare_transfer(
-        &self,
+    fn prepare_transfer<'a>(
+        &'a self,
         from: Account,
-        transfer: &Transfer,
+        transfer: &'a Transfer,
         fee_ceiling: Option<Amount>,
-    ) -> BoxFuture<'_, Result<Prepared, ChainError>>;
+    ) -> BoxFuture<'a, Result<Prepared, ChainError>>;
     /// [`Chain::simulate`].
     fn simulate<'a>(
         &'a self,
@@ -60,6 +60,11 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
     ) -> BoxFuture<'_, Result<Amount, ChainError>>;
     /// [`Chain::token_facts`].
     fn token_facts(&self, asset: AssetId) -> BoxFuture<'_, Result<TokenFacts, ChainError>>;
+    /// [`Chain::token_balances`].
+    fn token_balances(
+        &self,
+        account: Account,
+    ) -> BoxFuture<'_, Result<Vec<TokenBalance>, ChainError>>;
     /// [`Chain::health`].
     fn health(&self) -> BoxFuture<'_, Result<Health, ChainError>>;
 }
@@ -77,14 +82,13 @@ impl ChainPort for Chain {
         self.config().max_fee
     }
 
-    fn prepare_transfer(
-        &self,
+    fn prepare_transfer<'a>(
+        &'a self,
         from: Account,
-        transfer: &Transfer,
+        transfer: &'a Transfer,
         fee_ceiling: Option<Amount>,
-    ) -> BoxFuture<'_, Result<Prepared, ChainError>> {
-        let transfer = *transfer;
-        Box::pin(async move { Self::prepare_transfer(self, from, &transfer, fee_ceiling).await })
+    ) -> BoxFuture<'a, Result<Prepared, ChainError>> {
+        Box::pin(Self::prepare_transfer(self, from, transfer, fee_ceiling))
     }
 
     fn simulate<'a>(
@@ -133,6 +137,13 @@ impl ChainPort for Chain {
 
     fn token_facts(&self, asset: AssetId) -> BoxFuture<'_, Result<TokenFacts, ChainError>> {
         Box::pin(Self::token_facts(self, asset))
+    }
+
+    fn token_balances(
+        &self,
+        account: Account,
+    ) -> BoxFuture<'_, Result<Vec<TokenBalance>, ChainError>> {
+        Box::pin(Self::token_balances(self, account))
     }
 
     fn health(&self) -> BoxFuture<'_, Result<Health, ChainError>> {

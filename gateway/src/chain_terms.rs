@@ -16,12 +16,12 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId, Token};
 use waiaas_shared::request::Transfer;
 use waiaas_shared::solana::build::{TransferRequest, transfer};
-use waiaas_shared::transaction::decode;
+use waiaas_shared::transaction::{Known, decode};
 
 use crate::chain::tracker::Pace;
 use crate::chain::{
-    ChainError, ChainTransactionId, FeeMarket, Health, Landing, Prepared, Sent, TokenFacts,
-    Validity,
+    ChainError, ChainTransactionId, FeeMarket, Health, Landing, Prepared, Sent, TokenBalance,
+    TokenFacts, Validity,
 };
 use crate::chain_port::ChainPort;
 
@@ -35,12 +35,14 @@ const ENTRIES: usize = 256;
 /// one blockhash.
 const VARIATIONS: u64 = 16_384;
 
-/// Where `waiaas_shared::solana::build` puts what a node decided: after the header (3 bytes) and four
-/// account keys with their count, and inside the first two instructions. Only used where building again
-/// gives the same bytes.
-const BLOCKHASH_AT: usize = 132;
-const UNIT_LIMIT_AT: usize = 169;
-const UNIT_PRICE_AT: usize = 177;
+/// Where `waiaas_shared::solana::build` puts what a node decided: header (3 bytes), count of accounts,
+/// accounts, blockhash, count of instructions; the first two instructions have no account and set limit
+/// and price. Only used where writing the same again gives the same bytes.
+const ACCOUNT_COUNT_AT: usize = 3;
+const BLOCKHASH_BYTES: usize = 32;
+/// From behind the blockhash.
+const UNIT_LIMIT_AT: usize = 5;
+const UNIT_PRICE_AT: usize = 13;
 
 /// A chain whose Solana terms are kept for a moment.
 #[derive(Debug)]
@@ -94,17 +96,23 @@ impl<C: ChainPort + 'static> Inside<C> {
     async fn prepare(
         self: Arc<Self>,
         from: Account,
-        transfer: Transfer,
+        asked: &Transfer,
         ceiling: Option<Amount>,
     ) -> Result<Prepared, ChainError> {
-        let Transfer { to, amount, .. } = transfer;
+        if asked.asset.token() != Token::Native {
+            // Whether the recipient has an account is asked each time.
+            let prepared = self.chain.prepare_transfer(from, asked, ceiling).await?;
+            return Ok(self
+                .vary(from, asked, ceiling, &prepared)
+                .unwrap_or(prepared));
+        }
         let key = (from, ceiling);
         let terms = match self.known(&key) {
             Some((terms, renew)) => {
                 if renew {
-                    let later = Arc::clone(&self);
+                    let (later, asked) = (Arc::clone(&self), *asked);
                     tokio::spawn(async move {
-                        if later.fetch(key, &transfer).await.is_err() {
+                        if later.fetch(key, &asked).await.is_err() {
                             later.with(|kept| {
                                 if let Some(entry) = kept.get_mut(&key) {
                                     entry.renewing = false;
@@ -115,15 +123,15 @@ impl<C: ChainPort + 'static> Inside<C> {
                 }
                 terms
             }
-            None => match self.fetch(key, &transfer).await? {
+            None => match self.fetch(key, asked).await? {
                 (_, Some(terms)) => terms,
                 (prepared, None) => return Ok(prepared),
             },
         };
-        match self.build(from, to, amount, ceiling, &terms) {
+        match self.build(from, asked, ceiling, &terms) {
             Some(prepared) => Ok(prepared),
             // Whatever is wrong with these accounts or this amount, the chain's own words tell.
-            None => self.chain.prepare_transfer(from, &transfer, ceiling).await,
+            None => self.chain.prepare_transfer(from, asked, ceiling).await,
         }
     }
 
@@ -144,12 +152,12 @@ impl<C: ChainPort + 'static> Inside<C> {
     async fn fetch(
         &self,
         key: Key,
-        transfer: &Transfer,
+        asked: &Transfer,
     ) -> Result<(Prepared, Option<Terms>), ChainError> {
         let since = Instant::now();
         let (from, ceiling) = key;
-        let prepared = self.chain.prepare_transfer(from, transfer, ceiling).await?;
-        let terms = Terms::of(&prepared, from, transfer.to, transfer.amount);
+        let prepared = self.chain.prepare_transfer(from, asked, ceiling).await?;
+        let terms = Terms::of(&prepared, from, asked);
         if let Some(terms) = terms {
             self.with(|kept| {
                 if kept.len() >= ENTRIES {
@@ -176,18 +184,45 @@ impl<C: ChainPort + 'static> Inside<C> {
     fn build(
         &self,
         from: Account,
-        to: Account,
-        amount: Amount,
+        asked: &Transfer,
         ceiling: Option<Amount>,
         terms: &Terms,
+    ) -> Option<Prepared> {
+        self.variant(from, asked, ceiling, terms, |terms| {
+            terms.message(from, asked)
+        })
+    }
+
+    /// The same message, different from every other under its blockhash.
+    fn vary(
+        &self,
+        from: Account,
+        asked: &Transfer,
+        ceiling: Option<Amount>,
+        prepared: &Prepared,
+    ) -> Option<Prepared> {
+        let terms = Terms::read(prepared)?;
+        self.variant(from, asked, ceiling, &terms, |terms| {
+            terms.written(&prepared.unsigned)
+        })
+    }
+
+    fn variant(
+        &self,
+        from: Account,
+        asked: &Transfer,
+        ceiling: Option<Amount>,
+        terms: &Terms,
+        message: impl Fn(&Terms) -> Option<Vec<u8>>,
     ) -> Option<Prepared> {
         let most = self.chain.max_fee();
         let most = ceiling.map_or(most, |ceiling| ceiling.min(most));
         let number = self.variation.fetch_add(1, Ordering::Relaxed) % VARIATIONS;
+        let known = Known::of(&asked.to, &asked.mint);
         let variants = [terms.dearer(number), terms.cheaper(number)];
         variants.iter().find_map(|terms| {
-            let unsigned = terms.message(from, to, amount)?;
-            let decoded = decode(self.chain.id(), from, &unsigned).ok()?;
+            let unsigned = message(terms)?;
+            let decoded = decode(self.chain.id(), from, &unsigned, known).ok()?;
             let fee_max = decoded.fee_max();
             (fee_max <= most).then_some(Prepared {
                 unsigned,
@@ -199,26 +234,50 @@ impl<C: ChainPort + 'static> Inside<C> {
 }
 
 impl Terms {
-    /// What a node decided about a message of ours; nothing if the message has another form.
-    fn of(prepared: &Prepared, from: Account, to: Account, amount: Amount) -> Option<Self> {
-        let rest = |at: usize| prepared.unsigned.get(at..);
-        let terms = Self {
-            blockhash: *rest(BLOCKHASH_AT)?.first_chunk()?,
-            unit_limit: u32::from_le_bytes(*rest(UNIT_LIMIT_AT)?.first_chunk()?),
-            unit_price: u64::from_le_bytes(*rest(UNIT_PRICE_AT)?.first_chunk()?),
-            validity: prepared.validity,
-        };
-        (terms.message(from, to, amount)? == prepared.unsigned).then_some(terms)
+    /// What a node decided about a transfer of lamports; nothing if the message has another form.
+    fn of(prepared: &Prepared, from: Account, asked: &Transfer) -> Option<Self> {
+        let terms = Self::read(prepared)?;
+        (terms.message(from, asked)? == prepared.unsigned).then_some(terms)
     }
 
-    fn message(&self, from: Account, to: Account, amount: Amount) -> Option<Vec<u8>> {
-        let (Account::Solana(from), Account::Solana(to)) = (from, to) else {
+    /// What a node decided about a message of ours.
+    fn read(prepared: &Prepared) -> Option<Self> {
+        let bytes = &prepared.unsigned;
+        let at = behind_blockhash(bytes)?;
+        let terms = Self {
+            blockhash: *bytes.get(at - BLOCKHASH_BYTES..)?.first_chunk()?,
+            unit_limit: u32::from_le_bytes(*bytes.get(at + UNIT_LIMIT_AT..)?.first_chunk()?),
+            unit_price: u64::from_le_bytes(*bytes.get(at + UNIT_PRICE_AT..)?.first_chunk()?),
+            validity: prepared.validity,
+        };
+        (terms.written(bytes)? == *bytes).then_some(terms)
+    }
+
+    /// The message with these settings; nothing where it has no place for them.
+    fn written(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let mut bytes = message.to_vec();
+        let settings = bytes.get_mut(behind_blockhash(message)? + 1..)?;
+        let program = *settings.first()?;
+        let limit = self.unit_limit.to_le_bytes();
+        let price = self.unit_price.to_le_bytes();
+        let head = [program, 0, 5, 2];
+        let second = [program, 0, 9, 3];
+        let written = [&head[..], &limit, &second, &price].concat();
+        let place = settings.get_mut(..written.len())?;
+        // The settings' own numbers are all that may differ.
+        let fits = place.starts_with(&head) && place.get(8..12)? == second;
+        place.copy_from_slice(&written);
+        fits.then_some(bytes)
+    }
+
+    fn message(&self, from: Account, asked: &Transfer) -> Option<Vec<u8>> {
+        let (Account::Solana(from), Account::Solana(to)) = (from, asked.to) else {
             return None;
         };
         let request = TransferRequest {
             from,
             to,
-            lamports: u64::try_from(amount.base_units()).ok()?,
+            lamports: u64::try_from(asked.amount.base_units()).ok()?,
             blockhash: self.blockhash,
             compute_unit_limit: self.unit_limit,
             micro_lamports_per_compute_unit: self.unit_price,
@@ -252,6 +311,11 @@ impl Terms {
     }
 }
 
+fn behind_blockhash(message: &[u8]) -> Option<usize> {
+    let accounts = usize::from(*message.get(ACCOUNT_COUNT_AT)?);
+    Some(ACCOUNT_COUNT_AT + 1 + 32 * accounts + BLOCKHASH_BYTES)
+}
+
 impl<C: ChainPort + 'static> ChainPort for ChainTerms<C> {
     fn id(&self) -> ChainId {
         self.inside.chain.id()
@@ -265,21 +329,21 @@ impl<C: ChainPort + 'static> ChainPort for ChainTerms<C> {
         self.inside.chain.max_fee()
     }
 
-    fn prepare_transfer(
-        &self,
+    fn prepare_transfer<'a>(
+        &'a self,
         from: Account,
-        transfer: &Transfer,
+        transfer: &'a Transfer,
         fee_ceiling: Option<Amount>,
-    ) -> BoxFuture<'_, Result<Prepared, ChainError>> {
-        match (self.id(), transfer.asset.token()) {
-            (ChainId::Solana(_), Token::Native) => {
-                Box::pin(Arc::clone(&self.inside).prepare(from, *transfer, fee_ceiling))
-            }
+    ) -> BoxFuture<'a, Result<Prepared, ChainError>> {
+        match self.id() {
             // An EVM transaction differs by the nonce that the signer issues.
-            _ => self
+            ChainId::Evm(_) => self
                 .inside
                 .chain
                 .prepare_transfer(from, transfer, fee_ceiling),
+            ChainId::Solana(_) => {
+                Box::pin(Arc::clone(&self.inside).prepare(from, transfer, fee_ceiling))
+            }
         }
     }
 
@@ -331,145 +395,17 @@ impl<C: ChainPort + 'static> ChainPort for ChainTerms<C> {
         self.inside.chain.token_facts(asset)
     }
 
+    fn token_balances(
+        &self,
+        account: Account,
+    ) -> BoxFuture<'_, Result<Vec<TokenBalance>, ChainError>> {
+        self.inside.chain.token_balances(account)
+    }
+
     fn health(&self) -> BoxFuture<'_, Result<Health, ChainError>> {
         self.inside.chain.health()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-    use crate::testing::{FakeChain, from_account, to_account};
-
-    fn units(units: u128) -> Amount {
-        Amount::from_base_units(units)
-    }
-
-    fn transfer() -> Transfer {
-        Transfer {
-            action: waiaas_shared::request::Action::Transfer,
-            asset: crate::testing::chain_id().native_asset(),
-            to: to_account(),
-            amount: units(5),
-        }
-    }
-
-    fn terms(unit_price: u64) -> Terms {
-        Terms {
-            blockhash: [3; 32],
-            unit_limit: 450,
-            unit_price,
-            validity: Validity::Unlimited,
-        }
-    }
-
-    fn prepared(terms: &Terms) -> Prepared {
-        let unsigned = terms
-            .message(from_account(), to_account(), units(5))
-            .expect("built");
-        Prepared {
-            unsigned,
-            fee_max: units(0),
-            validity: terms.validity,
-        }
-    }
-
-    #[test]
-    fn what_the_node_decided_is_read_back() {
-        for price in [0, 1, 123_456] {
-            let terms = terms(price);
-            assert_eq!(
-                Terms::of(&prepared(&terms), from_account(), to_account(), units(5)),
-                Some(terms)
-            );
-        }
-        let built = prepared(&terms(1));
-        assert_eq!(
-            Terms::of(&built, from_account(), to_account(), units(6)),
-            None
-        );
-        assert_eq!(
-            Terms::of(&built, to_account(), from_account(), units(5)),
-            None
-        );
-        for length in [0, 131, 150, 180] {
-            let cut = Prepared {
-                unsigned: built.unsigned[..length].to_vec(),
-                ..built.clone()
-            };
-            assert_eq!(
-                Terms::of(&cut, from_account(), to_account(), units(5)),
-                None
-            );
-        }
-    }
-
-    /// Two equal payments under one blockhash are two transactions.
-    #[tokio::test]
-    async fn no_two_messages_are_equal() {
-        for seed in [0, 16_380, u64::MAX - 5] {
-            let chain = ChainTerms::new(FakeChain::default(), seed);
-            let mut seen = HashSet::new();
-            for _ in 0..200 {
-                let prepared = chain
-                    .prepare_transfer(from_account(), &transfer(), Some(units(5000)))
-                    .await
-                    .expect("prepared");
-                assert!(prepared.fee_max <= units(5000));
-                assert!(seen.insert(prepared.unsigned), "the same message twice");
-            }
-        }
-    }
-
-    #[test]
-    fn the_ceiling_holds_for_every_variation() {
-        let inside = Inside {
-            chain: FakeChain::default(),
-            kept: Mutex::default(),
-            variation: AtomicU64::new(0),
-        };
-        // 5000 for the signature, 450 units at 2 222 222 micro-lamports make 1000 more.
-        let terms = terms(2_222_222);
-        let (from, to) = (from_account(), to_account());
-        let mut seen = HashSet::new();
-        for ceiling in [6000, 6003, 7000] {
-            for _ in 0..100 {
-                let built = inside
-                    .build(from, to, units(5), Some(units(ceiling)), &terms)
-                    .expect("fits");
-                assert!(built.fee_max <= units(ceiling), "{}", built.fee_max);
-                assert!(built.fee_max >= units(5990), "{}", built.fee_max);
-                assert!(seen.insert(built.unsigned));
-            }
-        }
-        assert!(
-            inside
-                .build(from, to, units(5), Some(units(4999)), &terms)
-                .is_none()
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn terms_are_kept_for_a_second_and_renewed_before() {
-        let chain = ChainTerms::new(FakeChain::default(), 0);
-        let asked = || chain.inside.chain.prepared.load(Ordering::SeqCst);
-        let prepare = || chain.prepare_transfer(from_account(), &transfer(), None);
-        for _ in 0..10 {
-            prepare().await.expect("prepared");
-        }
-        assert_eq!(asked(), 1);
-        tokio::time::advance(Duration::from_millis(400)).await;
-        for _ in 0..10 {
-            prepare().await.expect("prepared");
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(asked(), 2, "renewed once, in the background");
-        // A node that is down is noticed within the second.
-        chain.inside.chain.down.store(true, Ordering::SeqCst);
-        prepare().await.expect("still known");
-        tokio::time::advance(Duration::from_secs(1)).await;
-        assert!(prepare().await.is_err());
-    }
-}
+mod tests;

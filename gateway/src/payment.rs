@@ -100,7 +100,7 @@ pub struct Waiting {
 }
 
 impl Facts {
-    /// What is done, as a request asks for it.
+    /// What is done, as a request asks for it; how a mint is registered stands in the policy.
     #[must_use]
     pub const fn transfer(&self) -> Transfer {
         Transfer {
@@ -108,6 +108,7 @@ impl Facts {
             asset: self.asset,
             to: self.to,
             amount: self.amount,
+            mint: None,
         }
     }
 }

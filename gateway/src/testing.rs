@@ -20,7 +20,7 @@ use waiaas_client::{
     EventPage, EventRecord, Paid, Renewed, SessionRequest, SignedPayment, SignerStatus,
     SpendRequest, WouldAllow,
 };
-use waiaas_shared::address::Account;
+use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::amount::{Amount, Decimals};
 use waiaas_shared::caip::{AccountId, AssetId, ChainId, Family};
 use waiaas_shared::codec::to_canonical;
@@ -37,14 +37,14 @@ use waiaas_shared::request::{Transfer, TransferRequest};
 use waiaas_shared::request_signature::{self, Parameters, SignedRequest, sign_request};
 use waiaas_shared::session::{Credential, SessionGrant, SessionLimit, SessionUsage};
 use waiaas_shared::time::{Clocks, RunTime, WallTime};
-use waiaas_shared::transaction::{EvmFees, decode};
+use waiaas_shared::transaction::{EvmFees, Known, decode};
 use waiaas_shared::view::{SessionState, SessionView, WalletView};
 
 use crate::app::{App, Parts};
 use crate::chain::tracker::Pace;
 use crate::chain::{
     ChainError, ChainText, ChainTransactionId, FeeMarket, Health, Landing, Prepared, RpcError,
-    Sent, TokenFacts, Validity,
+    Sent, TokenBalance, TokenFacts, Validity,
 };
 use crate::chain_port::ChainPort;
 use crate::clock::Clock;
@@ -417,7 +417,8 @@ impl Inside {
 
     /// Charges and signs what these bytes do.
     fn commit(&mut self, spend: Spend) -> Result<SignedPayment, SignerError> {
-        let decoded = decode(spend.chain, from_account(), &spend.unsigned).expect("decodable");
+        let decoded = decode(spend.chain, from_account(), &spend.unsigned, Known::NOTHING)
+            .expect("decodable");
         let spend = Spend {
             effects: decoded.effects().to_vec(),
             charges: vec![Charge {
@@ -550,8 +551,13 @@ impl SignerPort for FakeSigner {
             Mood::Denies(denial) => Err(SignerError::Denied(denial.clone())),
             _ => {
                 let body = TransferRequest::parse(&spend.body).map_err(SignerError::from)?;
-                let decoded =
-                    decode(body.network, from_account(), &spend.unsigned).expect("decodable");
+                let decoded = decode(
+                    body.network,
+                    from_account(),
+                    &spend.unsigned,
+                    Known::NOTHING,
+                )
+                .expect("decodable");
                 Ok(WouldAllow {
                     tier: Tier::Instant,
                     fee: decoded.fee_max(),
@@ -734,12 +740,12 @@ impl ChainPort for FakeChain {
         amount(100_000)
     }
 
-    fn prepare_transfer(
-        &self,
+    fn prepare_transfer<'a>(
+        &'a self,
         from: Account,
-        transfer: &Transfer,
+        transfer: &'a Transfer,
         _: Option<Amount>,
-    ) -> BoxFuture<'_, Result<Prepared, ChainError>> {
+    ) -> BoxFuture<'a, Result<Prepared, ChainError>> {
         self.prepared.fetch_add(1, Ordering::SeqCst);
         let unsigned = crate::pipeline::evaluate::nominal(chain_id(), from, transfer);
         let unsigned = unsigned.ok_or(ChainError::AmountTooLarge);
@@ -819,6 +825,15 @@ impl ChainPort for FakeChain {
             symbol: Some(ChainText::new("FAKE")),
             decimals: Some(7),
         }))
+    }
+
+    fn token_balances(&self, _: Account) -> BoxFuture<'_, Result<Vec<TokenBalance>, ChainError>> {
+        let mint = waiaas_shared::caip::Token::Mint(SolanaAddress::from_bytes([7; 32]));
+        self.answer(Ok(vec![TokenBalance {
+            asset: AssetId::new(chain_id(), mint).expect("one family"),
+            amount: Amount::from_base_units(456),
+            elsewhere: None,
+        }]))
     }
 
     fn health(&self) -> BoxFuture<'_, Result<Health, ChainError>> {

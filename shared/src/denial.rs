@@ -211,6 +211,8 @@ codes! {
     Retired = 193, "retired", Stop, "The signer was retired: its log has ended and nothing is signed.";
     // Unlocking.
     HeadSignature = 199, "head_signature", Stop, "The presented head is not one that this signer's log key signed.";
+    // Tokens.
+    TokenConflict = 247, "token_conflict", Wait, "Two binding policies register this token with different decimals or token programs: it is paid again once the older one no longer binds.";
     // A second try after an unseen end.
     ReplacesUnknown = 230, "replaces_unknown", Stop, "`replaces` names no signed payment of this session or agent from this wallet.";
     ReplacesOther = 231, "replaces_other", Stop, "The payment that `replaces` names did something else: asset, recipient and amount must be the same.";

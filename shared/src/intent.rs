@@ -75,6 +75,10 @@ pub struct Intent {
     /// The earlier payment that it replaces, if any.
     #[n(18)]
     pub replaces: Option<Replaces>,
+    /// Most that it may lock up as rent for the recipient's token account when it is released, base units
+    /// of the native asset; absent: nothing.
+    #[n(19)]
+    pub rent_ceiling: Option<Amount>,
     /// What it does, if it is no transfer.
     #[n(20)]
     pub action: Option<Action>,
@@ -146,6 +150,7 @@ impl Intent {
             asset: self.asset,
             to: self.to,
             amount: self.amount,
+            mint: None,
         }
     }
 

@@ -8,10 +8,40 @@ mod cancellation;
 
 use crate::address::Account;
 use crate::amount::Amount;
-use crate::caip::ChainId;
+use crate::caip::{AssetId, ChainId, Token};
 use crate::effect::Effect;
 use crate::evm::{self, EvmError, UnsignedTransaction};
-use crate::solana::{self, SolanaError};
+use crate::solana::{self, Outflow, SolanaError};
+
+/// What the decoder may compare bytes with, besides the wallet. It can only make a comparison succeed:
+/// without it the same bytes are refused, with it they never do more.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// Whom a Solana token account may belong to: its address is derived from each of them, so a claim
+    /// that is wrong fits nothing. Bytes of a token transfer do not name the owner.
+    pub owners: &'a [Account],
+    /// Solana mints as owners registered them, each once. Never what a node says.
+    pub tokens: &'a [solana::Token],
+}
+
+impl<'a> Known<'a> {
+    /// Of a payment to one recipient, in one token if it is one of Solana's.
+    #[must_use]
+    pub const fn of(to: &'a Account, token: &'a Option<solana::Token>) -> Self {
+        Self {
+            owners: std::slice::from_ref(to),
+            tokens: token.as_slice(),
+        }
+    }
+}
+
+impl Known<'static> {
+    /// Nothing: enough for native coins.
+    pub const NOTHING: Self = Self {
+        owners: &[],
+        tokens: &[],
+    };
+}
 
 pub use cancellation::{EvmFees, cancellation, read_cancellation};
 
@@ -130,7 +160,8 @@ impl DecodedTransaction {
             nonce,
             ..transaction.clone()
         };
-        decode(self.chain, self.from, &numbered.encode())
+        // What is known only concerns Solana.
+        decode(self.chain, self.from, &numbered.encode(), Known::NOTHING)
     }
 }
 
@@ -143,21 +174,17 @@ pub fn decode(
     chain: ChainId,
     from: Account,
     unsigned: &[u8],
+    known: Known<'_>,
 ) -> Result<DecodedTransaction, DecodeError> {
     let native = chain.native_asset();
     let (mut effects, fee_max, wire) = match (chain, from) {
         (ChainId::Solana(_), Account::Solana(wallet)) => {
-            let outflow = solana::decode(wallet, unsigned)?;
-            let effects = outflow
-                .transfers
+            let (outflows, fee_max) = solana::decode(wallet, unsigned, known)?;
+            let effects: Result<Vec<Effect>, DecodeError> = outflows
                 .into_iter()
-                .map(|transfer| Effect::Transfer {
-                    asset: native,
-                    to: Account::Solana(transfer.to),
-                    amount: Amount::from_base_units(transfer.lamports.into()),
-                })
-                .collect::<Vec<_>>();
-            (effects, outflow.fee_max, Wire::Solana)
+                .map(|outflow| solana_effect(chain, outflow))
+                .collect();
+            (effects?, fee_max, Wire::Solana)
         }
         (ChainId::Evm(chain_id), Account::Evm(wallet)) => {
             let understood = evm::decode(chain_id, wallet, unsigned)?;
@@ -177,6 +204,28 @@ pub fn decode(
         fee_max,
         bytes: unsigned.to_vec(),
         wire,
+    })
+}
+
+/// What leaves a Solana wallet, in the terms of policy: the owner receives, never a token account.
+fn solana_effect(chain: ChainId, outflow: Outflow) -> Result<Effect, DecodeError> {
+    let native = chain.native_asset();
+    Ok(match outflow {
+        Outflow::Lamports(transfer) => Effect::Transfer {
+            asset: native,
+            to: Account::Solana(transfer.to),
+            amount: Amount::from_base_units(transfer.lamports.into()),
+        },
+        Outflow::Tokens { mint, to, amount } => Effect::Transfer {
+            asset: AssetId::new(chain, Token::Mint(mint))
+                .map_err(|_| DecodeError::FamilyMismatch)?,
+            to: Account::Solana(to),
+            amount: Amount::from_base_units(amount.into()),
+        },
+        Outflow::Rent(lamports) => Effect::Rent {
+            asset: native,
+            amount: Amount::from_base_units(lamports.into()),
+        },
     })
 }
 

@@ -14,7 +14,7 @@ use waiaas_shared::event::{Event, EventBody};
 use waiaas_shared::session::{Renewal, SessionGrant};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Millis;
-use waiaas_shared::transaction::decode;
+use waiaas_shared::transaction::{Known, decode};
 use waiaas_tests::agent::{Agent, Transfer, grant, key, now, unsigned};
 use waiaas_tests::owner::Owner;
 use waiaas_tests::signer::Home;
@@ -176,7 +176,7 @@ fn an_agent_lives_through_renewal_rotation_and_its_stages() {
             bail!("another event");
         };
         ensure!(spend.from == Some(stage.evm.account) && spend.nonce == Some(1));
-        ensure!(decode(EVM, stage.evm.account, &spend.unsigned).is_ok());
+        ensure!(decode(EVM, stage.evm.account, &spend.unsigned, Known::NOTHING).is_ok());
 
         // Suspended over the gateway's own socket; only the owner brings it back.
         wire.suspend_agent(id).await?;

@@ -289,6 +289,7 @@ mod tests {
                 first_payment: true,
                 replaces: None,
                 action: None,
+                rent_ceiling: None,
             },
             now: Clocks {
                 run: RunTime::from_millis(1000),

@@ -129,6 +129,7 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
         asset: args.asset,
         to: args.to,
         amount,
+        mint: None,
     };
     let costs = Costs::find(&args, &payer, &transfer, node.as_ref()).await?;
     costs.check(fee_ceiling)?;

@@ -11,7 +11,7 @@ use waiaas_shared::caip::Token;
 use waiaas_shared::evm::build::{self, Message, Terms};
 use waiaas_shared::evm::{MAX_CALL_GAS_LIMIT, MAX_GAS_LIMIT, MIN_GAS_LIMIT};
 use waiaas_shared::request::{Action, Transfer};
-use waiaas_shared::transaction::{DecodeError, DecodedTransaction, decode};
+use waiaas_shared::transaction::{DecodeError, DecodedTransaction, Known, decode};
 
 use super::config::{ChainConfig, Depth};
 use super::fee_market::FeeMarket;
@@ -90,7 +90,12 @@ impl Evm {
             max_priority_fee_per_gas: fees.tip,
         };
         let unsigned = build::transaction(&terms, message).map_err(DecodeError::from)?;
-        let decoded = decode(self.config.id, Account::Evm(from), &unsigned)?;
+        let decoded = decode(
+            self.config.id,
+            Account::Evm(from),
+            &unsigned,
+            Known::NOTHING,
+        )?;
         Ok(Prepared {
             fee_max: decoded.fee_max(),
             unsigned,

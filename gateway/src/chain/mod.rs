@@ -28,7 +28,7 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId, Token};
 use waiaas_shared::request::Transfer;
 use waiaas_shared::status::Status;
-use waiaas_shared::transaction::DecodeError;
+use waiaas_shared::transaction::{DecodeError, Known, decode};
 
 pub use config::{ChainConfig, ChainConfigError, Commitment, Depth, RpcUrl, RpcUrlError};
 pub use rpc::RpcSetupError;
@@ -256,6 +256,18 @@ pub struct TokenFacts {
     pub decimals: Option<u8>,
 }
 
+/// Tokens in one account, as a node tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenBalance {
+    /// Which token.
+    pub asset: AssetId,
+    /// Base units.
+    pub amount: Amount,
+    /// The account in which they lie, where that is not the wallet's associated one: nothing is paid
+    /// from there.
+    pub elsewhere: Option<Account>,
+}
+
 /// A chain that answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Health {
@@ -313,12 +325,8 @@ impl Chain {
         let configured = self.config().max_fee;
         let ceiling = fee_ceiling.map_or(configured, |ceiling| ceiling.min(configured));
         match (self, from, transfer.to) {
-            (Self::Solana(solana), Account::Solana(from), Account::Solana(to))
-                if transfer.asset.token() == Token::Native =>
-            {
-                solana
-                    .prepare_transfer(from, to, transfer.amount, ceiling)
-                    .await
+            (Self::Solana(solana), Account::Solana(from), Account::Solana(to)) => {
+                solana.prepare_transfer(from, to, transfer, ceiling).await
             }
             (Self::Evm(evm), Account::Evm(from), Account::Evm(_)) => {
                 evm.prepare_transfer(from, transfer, ceiling).await
@@ -332,10 +340,12 @@ impl Chain {
     /// # Errors
     /// [`ChainError::WouldFail`] or [`ChainError::InsufficientFunds`] if it would not succeed.
     pub async fn simulate(&self, unsigned: &[u8], from: Account) -> Result<(), ChainError> {
-        let transaction = waiaas_shared::transaction::decode(self.id(), from, unsigned)?;
         match (self, from) {
-            (Self::Solana(solana), Account::Solana(_)) => solana.simulate(&transaction).await,
-            (Self::Evm(evm), Account::Evm(from)) => evm.simulate(from, &transaction).await,
+            (Self::Solana(solana), Account::Solana(_)) => solana.simulate(unsigned).await,
+            (Self::Evm(evm), Account::Evm(address)) => {
+                let transaction = decode(self.id(), from, unsigned, Known::NOTHING)?;
+                evm.simulate(address, &transaction).await
+            }
             _ => Err(ChainError::FamilyMismatch),
         }
     }
@@ -403,7 +413,7 @@ impl Chain {
         }
     }
 
-    /// What an account holds of a token, in its base units.
+    /// What an account holds of one token of an EVM chain, in its base units.
     ///
     /// # Errors
     /// [`ChainError`]; [`ChainError::NoToken`] where no token answers.
@@ -430,6 +440,21 @@ impl Chain {
                 Self::Evm(evm),
                 Token::Erc20(token) | Token::Erc721(token, _) | Token::Erc1155(token, _),
             ) => evm.token_facts(token).await,
+            _ => Err(ChainError::FamilyMismatch),
+        }
+    }
+
+    /// What the account holds of tokens, as a node tells; for showing. Empty on EVM, where no node lists
+    /// them.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn token_balances(&self, account: Account) -> Result<Vec<TokenBalance>, ChainError> {
+        match (self, account) {
+            (Self::Solana(solana), Account::Solana(address)) => {
+                solana.token_balances(address).await
+            }
+            (Self::Evm(_), Account::Evm(_)) => Ok(Vec::new()),
             _ => Err(ChainError::FamilyMismatch),
         }
     }

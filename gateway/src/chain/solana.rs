@@ -1,5 +1,7 @@
-//! The Solana adapter: methods of the cluster's JSON-RPC API and what their answers prove. Source:
-//! Solana's HTTP method reference. Called through [`super::Chain`].
+//! The Solana adapter: methods of the cluster's JSON-RPC API and what their answers prove; `tokens` for
+//! what concerns mints. Source: Solana's HTTP method reference. Called through [`super::Chain`].
+
+mod tokens;
 
 use std::fmt;
 
@@ -9,10 +11,14 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::{Value, json};
 use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::amount::Amount;
+use waiaas_shared::request::Transfer;
 use waiaas_shared::solana::LAMPORTS_PER_SIGNATURE;
-use waiaas_shared::solana::build::{TransferRequest, transfer};
-use waiaas_shared::transaction::{DecodeError, DecodedTransaction, decode};
+use waiaas_shared::solana::build::{
+    TokenTransferRequest, TransferRequest, token_transfer, transfer,
+};
+use waiaas_shared::transaction::{DecodeError, Known, decode};
 
+use self::tokens::Draft;
 use super::config::{ChainConfig, Commitment, Depth};
 use super::rpc::{Rpc, RpcSetupError};
 use super::rpc_error::{ChainText, Lie, RpcError};
@@ -57,28 +63,41 @@ impl Solana {
         &self,
         from: SolanaAddress,
         to: SolanaAddress,
-        amount: Amount,
+        asked: &Transfer,
         ceiling: Amount,
     ) -> Result<Prepared, ChainError> {
-        let lamports =
-            u64::try_from(amount.base_units()).map_err(|_| ChainError::AmountTooLarge)?;
-        let most = affordable_price(ceiling)?;
-        let paid: Vec<PrioritizationFee> = self
-            .rpc
-            .call("getRecentPrioritizationFees", json!([[from]]))
-            .await?;
-        let usual = median(paid.into_iter().map(|fee| fee.prioritization_fee));
-        let latest = self.latest_blockhash().await?;
-        let unsigned = transfer(&TransferRequest {
-            from,
-            to,
-            lamports,
-            blockhash: *latest.value.blockhash.as_bytes(),
-            compute_unit_limit: TRANSFER_UNITS,
-            micro_lamports_per_compute_unit: usual.min(most),
-        })
+        let amount =
+            u64::try_from(asked.amount.base_units()).map_err(|_| ChainError::AmountTooLarge)?;
+        let draft = match asked.mint {
+            None => Draft::Lamports,
+            Some(token) => self.token_draft(from, to, asked, token).await?,
+        };
+        let units = draft.units();
+        let (price, latest) = self.terms(from, units, ceiling).await?;
+        let blockhash = *latest.value.blockhash.as_bytes();
+        let unsigned = match draft {
+            Draft::Lamports => transfer(&TransferRequest {
+                from,
+                to,
+                lamports: amount,
+                blockhash,
+                compute_unit_limit: units,
+                micro_lamports_per_compute_unit: price,
+            }),
+            Draft::Tokens { token, create } => token_transfer(&TokenTransferRequest {
+                from,
+                to,
+                token,
+                amount,
+                create,
+                blockhash,
+                compute_unit_limit: units,
+                micro_lamports_per_compute_unit: price,
+            }),
+        }
         .map_err(DecodeError::from)?;
-        let decoded = decode(self.config.id, Account::Solana(from), &unsigned)?;
+        let known = Known::of(&asked.to, &asked.mint);
+        let decoded = decode(self.config.id, Account::Solana(from), &unsigned, known)?;
         Ok(Prepared {
             fee_max: decoded.fee_max(),
             unsigned,
@@ -87,6 +106,22 @@ impl Solana {
                 fetched_at_slot: latest.context.slot,
             },
         })
+    }
+
+    /// What others pay for a unit, as far as the ceiling goes, and a blockhash.
+    async fn terms(
+        &self,
+        from: SolanaAddress,
+        units: u32,
+        ceiling: Amount,
+    ) -> Result<(u64, Told<LatestBlockhash>), ChainError> {
+        let most = affordable_price(ceiling, units)?;
+        let paid: Vec<PrioritizationFee> = self
+            .rpc
+            .call("getRecentPrioritizationFees", json!([[from]]))
+            .await?;
+        let usual = median(paid.into_iter().map(|fee| fee.prioritization_fee));
+        Ok((usual.min(most), self.latest_blockhash().await?))
     }
 
     async fn latest_blockhash(&self) -> Result<Told<LatestBlockhash>, ChainError> {
@@ -110,12 +145,9 @@ impl Solana {
         Ok(latest)
     }
 
-    pub(super) async fn simulate(
-        &self,
-        transaction: &DecodedTransaction,
-    ) -> Result<(), ChainError> {
+    pub(super) async fn simulate(&self, unsigned: &[u8]) -> Result<(), ChainError> {
         // The decoder accepts one signer only: one empty signature stands in for the real one.
-        let wire = [&[1_u8][..], &[0; 64], transaction.bytes()].concat();
+        let wire = [&[1_u8][..], &[0; 64], unsigned].concat();
         let options = json!({
             "encoding": "base64",
             "sigVerify": false,
@@ -127,7 +159,9 @@ impl Solana {
             .await?;
         match told.value.err {
             None => Ok(()),
-            Some(Failure(reason)) => Err(ChainError::WouldFail { reason }),
+            Some(Failure(reason)) => Err(ChainError::WouldFail {
+                reason: tokens::explained(&reason, unsigned),
+            }),
         }
     }
 
@@ -280,7 +314,7 @@ fn same(said: &str, id: &ChainTransactionId) -> Result<(), RpcError> {
 }
 
 /// The highest price per unit (micro-lamports) with which the whole fee stays within the ceiling.
-fn affordable_price(ceiling: Amount) -> Result<u64, ChainError> {
+fn affordable_price(ceiling: Amount, units: u32) -> Result<u64, ChainError> {
     let least = Amount::from_base_units(LAMPORTS_PER_SIGNATURE.into());
     let left = ceiling
         .checked_sub(least)
@@ -291,7 +325,7 @@ fn affordable_price(ceiling: Amount) -> Result<u64, ChainError> {
     let price = left
         .base_units()
         .saturating_mul(MICRO_LAMPORTS_PER_LAMPORT)
-        .checked_div(TRANSFER_UNITS.into())
+        .checked_div(units.into())
         .unwrap_or(0);
     Ok(u64::try_from(price).unwrap_or(u64::MAX))
 }
@@ -394,7 +428,7 @@ mod tests {
 
     #[test]
     fn the_priority_fee_never_leaves_the_ceiling() {
-        let price = |lamports| affordable_price(Amount::from_base_units(lamports));
+        let price = |lamports| affordable_price(Amount::from_base_units(lamports), TRANSFER_UNITS);
         assert_eq!(price(5000), Ok(0));
         assert!(matches!(
             price(4999),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use waiaas_shared::request::{Action, Transfer};
-use waiaas_shared::transaction::decode;
+use waiaas_shared::transaction::{Known, decode};
 
 use super::mock::{MockNode, Reply};
 use super::*;
@@ -38,16 +38,6 @@ fn account(text: &str) -> Account {
 
 fn coins(units: u128) -> Amount {
     Amount::from_base_units(units)
-}
-
-/// Five base units of the chain's own coin.
-fn coin_to(chain: &Chain, to: &str) -> Transfer {
-    Transfer {
-        action: Action::Transfer,
-        asset: chain.id().native_asset(),
-        to: account(to),
-        amount: coins(5),
-    }
 }
 
 /// An EVM node that says the truth, but where `lie` has something else to say.
@@ -91,15 +81,25 @@ fn solana_node(lie: impl Fn(&str, &Value) -> Option<Reply> + Send + Sync + 'stat
     })
 }
 
+fn pays(chain: &Chain, to: &str, amount: u128) -> Transfer {
+    Transfer {
+        action: Action::Transfer,
+        asset: chain.id().native_asset(),
+        to: account(to),
+        amount: coins(amount),
+        mint: None,
+    }
+}
+
 async fn prepare_evm(chain: &Chain) -> Result<Prepared, ChainError> {
     chain
-        .prepare_transfer(account(ALICE), &coin_to(chain, BOB), None)
+        .prepare_transfer(account(ALICE), &pays(chain, BOB, 5), None)
         .await
 }
 
 async fn prepare_solana(chain: &Chain) -> Result<Prepared, ChainError> {
     chain
-        .prepare_transfer(account(CAROL), &coin_to(chain, DAVE), None)
+        .prepare_transfer(account(CAROL), &pays(chain, DAVE, 5), None)
         .await
 }
 
@@ -108,7 +108,13 @@ async fn what_is_prepared_is_what_the_signer_reads() {
     let node = evm_node(|_, _| None);
     let chain = chain_of("eip155:31337", &[&node.url()], "");
     let prepared = prepare_evm(&chain).await.expect("honest node");
-    let read = decode(chain.id(), account(ALICE), &prepared.unsigned).expect("readable");
+    let read = decode(
+        chain.id(),
+        account(ALICE),
+        &prepared.unsigned,
+        Known::NOTHING,
+    )
+    .expect("readable");
     assert_eq!(read.account_nonce(), Some(0));
     assert_eq!(read.fee_max(), prepared.fee_max);
     assert_eq!(prepared.fee_max, coins(21_000 * 21 * GWEI));
@@ -120,7 +126,13 @@ async fn what_is_prepared_is_what_the_signer_reads() {
     let node = solana_node(|_, _| None);
     let chain = chain_of(DEVNET, &[&node.url()], "");
     let prepared = prepare_solana(&chain).await.expect("honest node");
-    let read = decode(chain.id(), account(CAROL), &prepared.unsigned).expect("readable");
+    let read = decode(
+        chain.id(),
+        account(CAROL),
+        &prepared.unsigned,
+        Known::NOTHING,
+    )
+    .expect("readable");
     assert_eq!(read.fee_max(), coins(5000));
     assert_eq!(
         prepared.validity,
@@ -286,8 +298,8 @@ async fn inflated_fees_and_gas_are_refused_or_capped() {
     let limit = coins(21_000 * 30 * GWEI);
     let ask = async |node: &MockNode| {
         let chain = chain_of("eip155:31337", &[&node.url()], "");
-        let transfer = coin_to(&chain, BOB);
-        let prepared = chain.prepare_transfer(account(ALICE), &transfer, Some(limit));
+        let asked = pays(&chain, BOB, 5);
+        let prepared = chain.prepare_transfer(account(ALICE), &asked, Some(limit));
         prepared.await
     };
     assert!(matches!(
@@ -308,8 +320,8 @@ async fn inflated_fees_and_gas_are_refused_or_capped() {
     let node = evm_node(|_, _| None);
     let chain = chain_of("eip155:31337", &[&node.url()], "max-fee = \"1000\"");
     for ceiling in [None, Some(limit)] {
-        let transfer = coin_to(&chain, BOB);
-        let asked = chain.prepare_transfer(account(ALICE), &transfer, ceiling);
+        let pays = pays(&chain, BOB, 5);
+        let asked = chain.prepare_transfer(account(ALICE), &pays, ceiling);
         assert!(matches!(
             asked.await,
             Err(ChainError::FeeAboveCeiling { .. })
@@ -323,8 +335,8 @@ async fn inflated_fees_and_gas_are_refused_or_capped() {
     let chain = chain_of(DEVNET, &[&node.url()], "max-fee = \"6000\"");
     let prepared = prepare_solana(&chain).await.expect("capped");
     assert!(prepared.fee_max <= coins(6000));
-    let transfer = coin_to(&chain, DAVE);
-    let below = chain.prepare_transfer(account(CAROL), &transfer, Some(coins(4999)));
+    let pays = pays(&chain, DAVE, 5);
+    let below = chain.prepare_transfer(account(CAROL), &pays, Some(coins(4999)));
     assert!(matches!(
         below.await,
         Err(ChainError::FeeAboveCeiling { .. })
@@ -343,7 +355,13 @@ async fn impossible_numbers_are_lies() {
     );
     // Whatever it says, the bytes carry none.
     let prepared = prepare_evm(&chain).await.expect("asks for no nonce");
-    let read = decode(chain.id(), account(ALICE), &prepared.unsigned).expect("readable");
+    let read = decode(
+        chain.id(),
+        account(ALICE),
+        &prepared.unsigned,
+        Known::NOTHING,
+    )
+    .expect("readable");
     assert_eq!(read.account_nonce(), Some(0));
 
     let node = solana_node(|method, _| {
@@ -382,7 +400,7 @@ async fn a_transaction_that_would_fail_is_not_signed() {
     ));
     assert_eq!(
         chain.simulate(&unsigned, account(CAROL)).await,
-        Err(ChainError::Unbuildable(DecodeError::FamilyMismatch))
+        Err(ChainError::FamilyMismatch)
     );
 
     let node = solana_node(|method, _| {
@@ -392,7 +410,9 @@ async fn a_transaction_that_would_fail_is_not_signed() {
     });
     let chain = chain_of(DEVNET, &[&node.url()], "");
     let unsigned = prepare_solana(&chain).await.expect("honest").unsigned;
-    let reason = ChainText::new(r#"{"InstructionError":[2,{"Custom":1}]}"#);
+    let words =
+        "the wallet does not hold the amount and what sending costs (instruction 2, error 1)";
+    let reason = ChainText::new(words);
     assert_eq!(
         chain.simulate(&unsigned, account(CAROL)).await,
         Err(ChainError::WouldFail { reason })

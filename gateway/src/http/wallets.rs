@@ -8,15 +8,17 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use serde::Serialize;
 use utoipa::ToSchema;
+use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId, Token};
 use waiaas_shared::denial::Code;
 use waiaas_shared::ids::WalletId;
-use waiaas_shared::policy::document::AssetRule;
+use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::view::WalletView;
 
 use super::auth::Session;
 use super::error::{Problem, ProblemBody};
 use crate::app::App;
+use crate::pipeline::Refusal;
 
 /// Nodes asked at once for one answer.
 const AT_ONCE: usize = 8;
@@ -43,14 +45,14 @@ pub(super) struct Wallets {
     wallets: Vec<Wallet>,
 }
 
-/// What a wallet holds on one network.
+/// What a wallet holds of one asset.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Balance {
     /// Which network (CAIP-2).
     network: String,
-    /// Its native asset, or a token of the policy (CAIP-19).
+    /// Which asset (CAIP-19); each network's native one stands first.
     asset: String,
-    /// What the policy calls it.
+    /// What the policy calls it; absent if the policy does not have it, and nothing of it can be paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     symbol: Option<String>,
     /// Places between its unit and its base unit, by the policy.
@@ -62,6 +64,10 @@ pub(super) struct Balance {
     /// What the token says of itself, as a node tells: for showing, never for counting.
     #[serde(skip_serializing_if = "Option::is_none")]
     chain_says: Option<ChainSays>,
+    /// The token account in which it lies, where that is not the wallet's associated one: nothing is paid
+    /// from there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elsewhere: Option<String>,
     /// Why no node tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ProblemBody>)]
@@ -79,6 +85,16 @@ pub(super) struct ChainSays {
     decimals: Option<u8>,
 }
 
+/// A network whose tokens are missing.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Incomplete {
+    /// Which network (CAIP-2).
+    network: String,
+    /// Why no node tells.
+    #[schema(value_type = ProblemBody)]
+    problem: Problem,
+}
+
 /// What a wallet holds.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Balances {
@@ -86,8 +102,12 @@ pub(super) struct Balances {
     wallet: String,
     /// Its address.
     account: String,
-    /// Each of its networks.
+    /// The native asset of each of its networks, the tokens that a Solana cluster's node lists, and those of
+    /// the policy on EVM chains.
     balances: Vec<Balance>,
+    /// Networks of which no node lists the tokens.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    incomplete: Vec<Incomplete>,
 }
 
 impl From<&WalletView> for Wallet {
@@ -147,39 +167,78 @@ pub(super) async fn balances(
         .ok_or(Code::WalletUnknown)?;
     let documents = app.views.policy(&*app.signer).await?;
     let newest = documents.last();
-    let rules = newest.map_or(&[][..], |document| &document.assets);
-    let mut assets = Vec::new();
+    let mut questions = Vec::new();
     for network in &view.networks {
-        assets.push(network.native_asset());
-        let tokens = rules.iter().map(|rule| rule.asset);
-        assets.extend(
-            tokens.filter(|asset| asset.chain() == *network && asset.token() != Token::Native),
-        );
+        questions.push(Question::Holding(network.native_asset()));
+        match network {
+            ChainId::Solana(_) => questions.push(Question::Tokens(*network)),
+            // No node lists them: what the policy names is asked for one by one.
+            ChainId::Evm(_) => {
+                let rules = newest.map_or(&[][..], |document| &document.assets);
+                let assets = rules.iter().map(|rule| rule.asset);
+                let tokens = assets
+                    .filter(|asset| asset.chain() == *network && asset.token() != Token::Native);
+                questions.extend(tokens.map(Question::Holding));
+            }
+        }
     }
-    let mut balances = Vec::new();
-    for some in assets.chunks(AT_ONCE) {
-        let asked = some.iter().map(|asset| {
-            let rule = newest.and_then(|document| document.asset(*asset));
-            balance(&app, &view, *asset, rule)
-        });
-        balances.extend(futures::future::join_all(asked).await);
+    let (mut balances, mut incomplete) = (Vec::new(), Vec::new());
+    for some in questions.chunks(AT_ONCE) {
+        let asked = some
+            .iter()
+            .map(|question| answer(&app, &view, *question, newest));
+        for (told, missing) in futures::future::join_all(asked).await {
+            balances.extend(told);
+            incomplete.extend(missing);
+        }
     }
     Ok(Json(Balances {
         wallet: view.wallet.to_string(),
         account: view.account.to_string(),
         balances,
+        incomplete,
     }))
 }
 
-async fn balance(
+/// What a node is asked.
+#[derive(Debug, Clone, Copy)]
+enum Question {
+    /// How much of one asset.
+    Holding(AssetId),
+    /// Which tokens, and how much of each.
+    Tokens(ChainId),
+}
+
+async fn answer(
+    app: &App,
+    view: &WalletView,
+    question: Question,
+    policy: Option<&PolicyDocument>,
+) -> (Vec<Balance>, Option<Incomplete>) {
+    match question {
+        Question::Holding(asset) => (vec![holding(app, view, asset, policy).await], None),
+        Question::Tokens(network) => match tokens(app, view, network, policy).await {
+            Ok(balances) => (balances, None),
+            Err(refusal) => {
+                let missing = Incomplete {
+                    network: network.to_string(),
+                    problem: Problem::from(refusal),
+                };
+                (Vec::new(), Some(missing))
+            }
+        },
+    }
+}
+
+/// What a wallet holds of one asset.
+async fn holding(
     app: &App,
     view: &WalletView,
     asset: AssetId,
-    rule: Option<&AssetRule>,
+    policy: Option<&PolicyDocument>,
 ) -> Balance {
-    let network = asset.chain();
     let asked = async {
-        let chain = app.chain(network)?;
+        let chain = app.chain(asset.chain())?;
         if asset.token() == Token::Native {
             return Ok((chain.balance(view.account).await?, None));
         }
@@ -190,22 +249,47 @@ async fn balance(
             symbol: facts.symbol.map(|symbol| symbol.to_string()),
             decimals: facts.decimals,
         });
-        Ok((amount, says))
+        Ok::<_, Refusal>((amount, says))
     };
-    let (amount, chain_says, problem) = match asked.await {
-        Ok((amount, says)) => (Some(amount.to_string()), says, None),
-        Err(refusal) => {
-            let refusal: crate::pipeline::Refusal = refusal;
-            (None, None, Some(Problem::from(refusal)))
-        }
-    };
+    match asked.await {
+        Ok((amount, chain_says)) => Balance {
+            chain_says,
+            ..balance(asset, Some(amount), policy)
+        },
+        Err(refusal) => Balance {
+            problem: Some(Problem::from(refusal)),
+            ..balance(asset, None, policy)
+        },
+    }
+}
+
+/// What a wallet holds of the tokens that a node lists.
+async fn tokens(
+    app: &App,
+    view: &WalletView,
+    network: ChainId,
+    policy: Option<&PolicyDocument>,
+) -> Result<Vec<Balance>, Refusal> {
+    let told = app.chain(network)?.token_balances(view.account).await?;
+    let balances = told.iter().map(|token| Balance {
+        elsewhere: token.elsewhere.map(|account| account.to_string()),
+        ..balance(token.asset, Some(token.amount), policy)
+    });
+    Ok(balances.collect())
+}
+
+/// With the words that an owner gave it: absent if the policy does not have it, and nothing of it can be
+/// paid.
+fn balance(asset: AssetId, amount: Option<Amount>, policy: Option<&PolicyDocument>) -> Balance {
+    let rule = policy.and_then(|policy| policy.asset(asset));
     Balance {
-        network: network.to_string(),
+        network: asset.chain().to_string(),
         asset: asset.to_string(),
         symbol: rule.map(|rule| rule.symbol.clone()),
         decimals: rule.map(|rule| rule.decimals.places()),
-        amount_base: amount,
-        chain_says,
-        problem,
+        amount_base: amount.map(|amount| amount.to_string()),
+        chain_says: None,
+        elsewhere: None,
+        problem: None,
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use waiaas_client::{SpendRequest, WouldAllow};
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::{ChainId, Token};
+use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::evaluate::{Now, Payment, charges, evaluate as judge};
@@ -54,9 +54,6 @@ pub async fn evaluate(app: &Arc<App>, asked: &Asked) -> Result<Evaluated, Refusa
     }
     let newest = documents.last().ok_or(Code::PolicyMissing)?;
     let transfer = asked.body.resolve(newest)?;
-    if matches!(transfer.asset.token(), Token::Mint(_)) {
-        return Err(Code::Unsupported.into());
-    }
     let evaluated = Evaluated {
         from: wallet.account,
         transfer,
@@ -193,6 +190,22 @@ fn static_rules(
 pub fn nominal(chain: ChainId, from: Account, transfer: &Transfer) -> Option<Vec<u8>> {
     match (chain, from, transfer.to) {
         (ChainId::Solana(_), Account::Solana(from), Account::Solana(to)) => {
+            if let Some(token) = transfer.mint {
+                return solana::build::token_transfer(&solana::build::TokenTransferRequest {
+                    from,
+                    to,
+                    token,
+                    amount: u64::try_from(transfer.amount.base_units()).ok()?,
+                    create: false,
+                    blockhash: [0; 32],
+                    compute_unit_limit: 0,
+                    micro_lamports_per_compute_unit: 0,
+                })
+                .ok();
+            }
+            if transfer.asset != chain.native_asset() {
+                return None;
+            }
             solana::build::transfer(&solana::build::TransferRequest {
                 from,
                 to,

@@ -14,7 +14,7 @@ use waiaas_shared::codec::from_canonical;
 use waiaas_shared::denial::Code;
 use waiaas_shared::event::{Event, EventBody};
 use waiaas_shared::status::Status;
-use waiaas_shared::transaction::{DecodedTransaction, EvmFees, decode, read_cancellation};
+use waiaas_shared::transaction::{DecodedTransaction, EvmFees, Known, decode, read_cancellation};
 
 use super::sign::SignedPayment;
 use super::{Paid, Refusal, confirm, evaluate, find, recorded};
@@ -41,7 +41,8 @@ pub async fn speed_up(app: &Arc<App>, payment: Payment) -> Result<Paid, Refusal>
         let prepared = chain
             .prepare_transfer(from, &facts.transfer(), Some(ceiling))
             .await?;
-        let fresh = decode(facts.chain, from, &prepared.unsigned).map_err(ChainError::from)?;
+        let fresh = decode(facts.chain, from, &prepared.unsigned, Known::NOTHING)
+            .map_err(ChainError::from)?;
         let market = fresh.evm_fees().ok_or(Code::VariantUnsupported)?;
         let fees = within(highest(before, market), ceiling)?;
         let raised = fresh.with_evm_fees(fees).map_err(ChainError::from)?;
@@ -191,7 +192,7 @@ async fn logged(
     let read = if cancels {
         read_cancellation(spend.chain, from, &spend.unsigned)
     } else {
-        decode(spend.chain, from, &spend.unsigned)
+        decode(spend.chain, from, &spend.unsigned, Known::NOTHING)
     };
     Ok(read.map_err(ChainError::from)?)
 }

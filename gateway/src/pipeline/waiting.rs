@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::intent::Wait;
+use waiaas_shared::policy::document::AssetRule;
 use waiaas_shared::request::Transfer;
 use waiaas_shared::status::Status;
 use waiaas_shared::time::{Millis, WallTime};
@@ -223,11 +224,13 @@ async fn fresh(app: &App, payment: &Payment) -> Result<Prepared, Refusal> {
     let facts = &payment.facts;
     let wallet = app.views.wallet(&*app.signer, facts.wallet).await?;
     let from = wallet.ok_or(Code::WalletUnknown)?.account;
+    let documents = app.views.policy(&*app.signer).await?;
+    let newest = documents
+        .last()
+        .and_then(|policy| policy.asset(facts.asset));
     let transfer = Transfer {
-        action: facts.action,
-        asset: facts.asset,
-        to: facts.to,
-        amount: facts.amount,
+        mint: newest.and_then(AssetRule::mint),
+        ..facts.transfer()
     };
     let _turn = app.tracker.turn().await;
     build(app, from, &transfer, facts.fee_max, facts.submit).await

@@ -16,7 +16,7 @@ use waiaas_shared::ids::{StatementId, TransactionId};
 use waiaas_shared::intent::{Intent, IntentEnd, IntentView, Wait};
 use waiaas_shared::request::TransferRequest;
 use waiaas_shared::time::{Millis, RunTime, WallTime};
-use waiaas_shared::transaction::decode;
+use waiaas_shared::transaction::{Known, decode};
 
 use super::{Call, FakeSigner, Inside, Mood, NOON, World, bearer, confirmed, from_account, policy};
 use crate::signer_client::SignerError;
@@ -151,6 +151,7 @@ impl Inside {
                 tries: 1,
             }),
             action: None,
+            rent_ceiling: None,
         };
         let kept = Kept {
             intent: intent.clone(),
@@ -203,7 +204,7 @@ impl Inside {
         kept.open = false;
         let intent = kept.intent.clone();
         let chain = intent.asset.chain();
-        let decoded = decode(chain, from_account(), &unsigned).expect("decodable");
+        let decoded = decode(chain, from_account(), &unsigned, Known::NOTHING).expect("decodable");
         let effect = Effect::Transfer {
             asset: intent.asset,
             to: intent.to,

@@ -14,6 +14,7 @@ use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId, ChainId, Token};
 use crate::codec::CodecError;
 use crate::denial::Code;
+use crate::solana::TokenProgram;
 use crate::time::Millis;
 
 /// Entries of each list, at most; the size of the whole holds besides.
@@ -142,6 +143,9 @@ pub enum Flaw {
     /// Extensions of what is no mint, or twice the same, or above a whole.
     #[error("extensions belong to a Solana mint, each kind once, with at most 10000 basis points")]
     Extensions,
+    /// A token program of what is no mint, or SPL Token with extensions.
+    #[error("a token program belongs to a Solana mint, and only token-2022 has extensions")]
+    TokenProgram,
     /// A price of zero.
     #[error("a ceiling price must be above zero")]
     Price,
@@ -420,6 +424,12 @@ fn asset(rule: &AssetRule) -> Checked {
         _ => true,
     });
     require(rule.extensions.is_empty() || mint, Flaw::Extensions)?;
+    let of_program = match rule.program {
+        None => true,
+        Some(TokenProgram::Token) => mint && rule.extensions.is_empty(),
+        Some(TokenProgram::Token2022) => mint,
+    };
+    require(of_program, Flaw::TokenProgram)?;
     require(
         rule.extensions.is_sorted() && once && parts,
         Flaw::Extensions,

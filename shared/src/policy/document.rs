@@ -8,12 +8,14 @@ pub use super::check::{Entry, Flaw, PolicyError};
 use super::evaluate::Tier;
 use super::limits::{Counts, Cumulative, Limits};
 use super::scope::{Pool, Scope, ScopeRule};
+pub use super::token::TokenExtension;
 use crate::amount::{Amount, Decimals};
 use crate::caip::{AccountId, AssetId};
 use crate::codec::{from_canonical, to_canonical};
 use crate::denial::Code;
 use crate::digest::{Digest, Domain, hash};
 use crate::ids::WalletId;
+use crate::solana::TokenProgram;
 use crate::time::Millis;
 
 /// The only version so far.
@@ -158,6 +160,9 @@ pub struct AssetRule {
     /// What a Token-2022 mint was registered with; sorted, each once.
     #[n(20)]
     pub extensions: Vec<TokenExtension>,
+    /// Which token program a mint belongs to; absent: Token-2022 if it has extensions, else SPL Token.
+    #[n(21)]
+    pub program: Option<TokenProgram>,
 }
 
 /// A contact: an account that may receive.
@@ -212,36 +217,6 @@ impl UsdPrice {
 }
 
 const COARSE: u128 = 1_000_000_000_000_000_000;
-
-/// A Token-2022 extension that the owner accepts in a mint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
-pub enum TokenExtension {
-    /// The mint keeps a part of each transfer.
-    #[n(0)]
-    TransferFee {
-        /// Ten-thousandths, at most 10,000.
-        #[n(0)]
-        basis_points: u16,
-        /// Most of one transfer, in base units.
-        #[n(1)]
-        most: Amount,
-    },
-    /// Somebody may move or burn every holder's balance.
-    #[n(1)]
-    PermanentDelegate,
-    /// Balances are shown with interest.
-    #[n(2)]
-    InterestBearing,
-    /// Name and address of its description stand in the mint.
-    #[n(3)]
-    Metadata,
-    /// Somebody may close the mint.
-    #[n(4)]
-    MintCloseAuthority,
-    /// Accounts begin frozen or thawed as the mint says.
-    #[n(5)]
-    DefaultAccountState,
-}
 
 /// A program or contract that may be called.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -460,6 +435,7 @@ impl AssetRule {
             rent_ceiling: None,
             price: None,
             extensions: Vec::new(),
+            program: None,
         }
     }
 

@@ -213,7 +213,7 @@ fn a_full_document_round_trips() {
 type Change = fn(&mut PolicyDocument);
 
 /// Asset 0 is Solana's coin, 1 its mint, 2 the EVM chain's coin; scope 0 is the global one.
-const FLAWS: [(Flaw, &str, Change); 58] = [
+const FLAWS: [(Flaw, &str, Change); 60] = [
     (Flaw::Version, "the document", |it| it.version = 2),
     (Flaw::Epoch, "the document", |it| it.epoch = 0),
     (Flaw::Wait, "the document", |it| {
@@ -303,6 +303,12 @@ const FLAWS: [(Flaw, &str, Change); 58] = [
             basis_points: 10_001,
             most: units(1),
         }]
+    }),
+    (Flaw::TokenProgram, "[[asset]]", |it| {
+        it.assets[0].program = Some(TokenProgram::Token2022)
+    }),
+    (Flaw::TokenProgram, "[[asset]]", |it| {
+        it.assets[1].program = Some(TokenProgram::Token)
     }),
     (Flaw::Order, "[[recipient]]", |it| {
         it.recipients.push(it.recipients[0].clone())

@@ -284,6 +284,9 @@ fn asset(rule: &AssetRule, style: Style) -> Section {
         },
         rank: Rank::Only(Some(extensions.into_iter().collect())),
     });
+    if let Some(mint) = rule.mint() {
+        items.push(choice("token program", mint.program.as_str().to_owned()));
+    }
     Section {
         place: Place::Asset(rule.asset),
         label: rule.asset.to_string(),

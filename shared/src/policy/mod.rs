@@ -12,6 +12,7 @@ pub mod limits;
 pub mod replay;
 mod rule;
 pub mod scope;
+mod token;
 #[cfg(feature = "toml")]
 pub mod toml_form;
 pub mod windows;

@@ -6,8 +6,10 @@ use solana_hash::Hash;
 use solana_message::compiled_instruction::CompiledInstruction;
 use solana_message::{Message, MessageHeader, VersionedMessage};
 
-use super::{SolanaError, compute_budget, message, system};
-use crate::address::SolanaAddress;
+use super::token::{Token, transfer_data};
+use super::{SolanaError, associated, compute_budget, message, system};
+use crate::address::{Account, SolanaAddress};
+use crate::transaction::Known;
 
 /// A transfer of lamports with its fee settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,51 +28,161 @@ pub struct TransferRequest {
     pub micro_lamports_per_compute_unit: u64,
 }
 
+/// A transfer of tokens with its fee settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenTransferRequest {
+    /// The wallet: sole signer, fee payer and owner of the tokens.
+    pub from: SolanaAddress,
+    /// The recipient: the owner of the account that receives.
+    pub to: SolanaAddress,
+    /// What moves, as an owner registered it.
+    pub token: Token,
+    /// Base units that leave the wallet.
+    pub amount: u64,
+    /// Whether the recipient's account is created first, unless it exists.
+    pub create: bool,
+    /// A recent blockhash; with it the message expires.
+    pub blockhash: [u8; 32],
+    /// Compute units.
+    pub compute_unit_limit: u32,
+    /// Priority fee in millionths of a lamport per compute unit.
+    pub micro_lamports_per_compute_unit: u64,
+}
+
 /// The unsigned message of a transfer.
 ///
 /// # Errors
 /// [`SolanaError`] where `decode` would refuse the message.
 pub fn transfer(request: &TransferRequest) -> Result<Vec<u8>, SolanaError> {
-    const FROM: u8 = 0;
-    const TO: u8 = 1;
-    const SYSTEM: u8 = 2;
-    const COMPUTE_BUDGET: u8 = 3;
-
-    let setting = |setting: compute_budget::Setting| CompiledInstruction {
-        program_id_index: COMPUTE_BUDGET,
-        accounts: Vec::new(),
-        data: setting.data(),
-    };
-    let bytes = message::encode(&VersionedMessage::Legacy(Message {
-        header: MessageHeader {
-            num_required_signatures: 1,
-            num_readonly_signed_accounts: 0,
-            num_readonly_unsigned_accounts: 2,
-        },
-        account_keys: [
-            request.from,
-            request.to,
-            system::PROGRAM,
-            compute_budget::PROGRAM,
-        ]
-        .map(|account| Address::new_from_array(*account.as_bytes()))
-        .to_vec(),
-        recent_blockhash: Hash::new_from_array(request.blockhash),
-        instructions: vec![
-            setting(compute_budget::Setting::UnitLimit(
-                request.compute_unit_limit,
-            )),
-            setting(compute_budget::Setting::UnitPrice(
-                request.micro_lamports_per_compute_unit,
-            )),
-            CompiledInstruction {
-                program_id_index: SYSTEM,
-                accounts: vec![FROM, TO],
-                data: system::transfer_data(request.lamports),
-            },
-        ],
-    }))?;
+    let mut draft = Draft::new(
+        &[request.from, request.to],
+        &[system::PROGRAM],
+        request.compute_unit_limit,
+        request.micro_lamports_per_compute_unit,
+    );
+    draft.add(
+        system::PROGRAM,
+        &[request.from, request.to],
+        system::transfer_data(request.lamports),
+    )?;
+    let bytes = draft.encode(request.blockhash)?;
     // Whoever asks for something unsignable learns it here and not from the signer.
-    super::decode(request.from, &bytes)?;
+    super::decode(request.from, &bytes, Known::NOTHING)?;
     Ok(bytes)
+}
+
+/// The unsigned message of a transfer of tokens, from the wallet's associated account to the recipient's.
+///
+/// # Errors
+/// [`SolanaError`] where `decode` would refuse the message.
+pub fn token_transfer(request: &TokenTransferRequest) -> Result<Vec<u8>, SolanaError> {
+    let TokenTransferRequest {
+        from, to, token, ..
+    } = *request;
+    let program = token.program.id();
+    let (source, destination) = (token.account_of(from), token.account_of(to));
+    let of_creation = [to, system::PROGRAM, associated::PROGRAM];
+    let mut read_only = vec![token.mint, program];
+    if request.create {
+        read_only.extend(of_creation);
+    }
+    let mut draft = Draft::new(
+        &[from, source, destination],
+        &read_only,
+        request.compute_unit_limit,
+        request.micro_lamports_per_compute_unit,
+    );
+    if request.create {
+        draft.add(
+            associated::PROGRAM,
+            &[from, destination, to, token.mint, system::PROGRAM, program],
+            vec![associated::CREATE_IDEMPOTENT],
+        )?;
+    }
+    draft.add(
+        program,
+        &[source, token.mint, destination, from],
+        transfer_data(request.amount, token.decimals),
+    )?;
+    let bytes = draft.encode(request.blockhash)?;
+    let known = Known {
+        owners: &[Account::Solana(to)],
+        tokens: &[token],
+    };
+    super::decode(from, &bytes, known)?;
+    Ok(bytes)
+}
+
+/// A message whose first instructions set limit and price of compute units.
+struct Draft {
+    accounts: Vec<SolanaAddress>,
+    read_only: usize,
+    instructions: Vec<CompiledInstruction>,
+}
+
+impl Draft {
+    fn new(
+        writable: &[SolanaAddress],
+        read_only: &[SolanaAddress],
+        unit_limit: u32,
+        unit_price: u64,
+    ) -> Self {
+        let accounts = [writable, read_only, &[compute_budget::PROGRAM]].concat();
+        let settings = [
+            compute_budget::Setting::UnitLimit(unit_limit),
+            compute_budget::Setting::UnitPrice(unit_price),
+        ];
+        let program = u8::try_from(accounts.len() - 1).unwrap_or(u8::MAX);
+        Self {
+            instructions: settings
+                .map(|setting| CompiledInstruction {
+                    program_id_index: program,
+                    accounts: Vec::new(),
+                    data: setting.data(),
+                })
+                .to_vec(),
+            read_only: read_only.len() + 1,
+            accounts,
+        }
+    }
+
+    fn add(
+        &mut self,
+        program: SolanaAddress,
+        accounts: &[SolanaAddress],
+        data: Vec<u8>,
+    ) -> Result<(), SolanaError> {
+        let accounts = accounts.iter().map(|account| self.index(*account));
+        self.instructions.push(CompiledInstruction {
+            accounts: accounts.collect::<Result<_, _>>()?,
+            program_id_index: self.index(program)?,
+            data,
+        });
+        Ok(())
+    }
+
+    fn index(&self, account: SolanaAddress) -> Result<u8, SolanaError> {
+        let place = self.accounts.iter().position(|known| *known == account);
+        place
+            .and_then(|place| u8::try_from(place).ok())
+            .ok_or(SolanaError::AccountIndex)
+    }
+
+    fn encode(self, blockhash: [u8; 32]) -> Result<Vec<u8>, SolanaError> {
+        let read_only = u8::try_from(self.read_only).map_err(|_| SolanaError::Header)?;
+        message::encode(&VersionedMessage::Legacy(Message {
+            header: MessageHeader {
+                num_required_signatures: 1,
+                num_readonly_signed_accounts: 0,
+                num_readonly_unsigned_accounts: read_only,
+            },
+            account_keys: self
+                .accounts
+                .iter()
+                .map(|account| Address::new_from_array(*account.as_bytes()))
+                .collect(),
+            recent_blockhash: Hash::new_from_array(blockhash),
+            instructions: self.instructions,
+        }))
+    }
 }

@@ -84,6 +84,36 @@ pub enum SolanaError {
     /// No transfer at all: a signature with nothing to show for it.
     #[error("the message transfers nothing")]
     NoTransfer,
+    /// A token that no owner registered.
+    #[error("a token is named that the policy does not have")]
+    UnknownMint,
+    /// The token belongs to the other token program.
+    #[error("the token is of the other token program")]
+    TokenProgram,
+    /// Other decimals than the owner registered.
+    #[error("the token has other decimals")]
+    TokenDecimals,
+    /// A mint is marked writable: nothing here writes one.
+    #[error("a mint is marked writable")]
+    MintWritable,
+    /// A token instruction other than `TransferChecked`.
+    #[error("only TransferChecked is accepted of the token programs")]
+    TokenInstruction,
+    /// The wallet's token account is marked read-only: the transfer could only fail, and cost its fee.
+    #[error("the wallet's token account is marked read-only")]
+    SourceReadOnly,
+    /// A token account that is not the associated one of a recipient.
+    #[error("a token account is not the associated account of a recipient")]
+    TokenDestination,
+    /// An instruction of the associated token account program other than `CreateIdempotent`.
+    #[error("only CreateIdempotent is accepted of the associated token account program")]
+    AssociatedInstruction,
+    /// The same token account is created twice.
+    #[error("a token account is created twice")]
+    RepeatedCreation,
+    /// A token account is created that no later transfer pays into: its rent would be a gift.
+    #[error("a token account is created that no later transfer pays into")]
+    UnusedCreation,
 }
 
 impl SolanaError {
@@ -118,6 +148,16 @@ impl SolanaError {
             Self::ComputeUnitLimit => "solana_compute_unit_limit",
             Self::FeeTooLarge => "solana_fee_too_large",
             Self::NoTransfer => "solana_no_transfer",
+            Self::UnknownMint => "solana_unknown_mint",
+            Self::TokenProgram => "solana_token_program",
+            Self::TokenDecimals => "solana_token_decimals",
+            Self::MintWritable => "solana_mint_writable",
+            Self::TokenInstruction => "solana_token_instruction",
+            Self::SourceReadOnly => "solana_source_read_only",
+            Self::TokenDestination => "solana_token_destination",
+            Self::AssociatedInstruction => "solana_associated_instruction",
+            Self::RepeatedCreation => "solana_repeated_creation",
+            Self::UnusedCreation => "solana_unused_creation",
         }
     }
 }

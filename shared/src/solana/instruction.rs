@@ -1,14 +1,21 @@
 //! Which program an instruction calls, and so which file reads it. The allow-list of programs is the
 //! `match` below; a new program is a new file and a new arm.
 
+use super::associated::{self, Creation};
 use super::message::Instruction;
+use super::token::{self, TokenProgram, TokenTransfer};
 use super::{SolanaError, Transfer, compute_budget, system};
 use crate::address::SolanaAddress;
+use crate::transaction::Known;
 
 /// What one instruction does.
 pub(super) enum Parsed {
     /// Lamports leave the wallet.
     Transfer(Transfer),
+    /// Tokens leave the wallet.
+    TokenTransfer(TokenTransfer),
+    /// A recipient's account for a token is created.
+    Creation(Creation),
     /// The priority fee changes.
     ComputeBudget(compute_budget::Setting),
 }
@@ -18,10 +25,18 @@ pub(super) enum Parsed {
 pub(super) fn parse(
     wallet: SolanaAddress,
     instruction: &Instruction<'_>,
+    known: Known<'_>,
 ) -> Result<Parsed, SolanaError> {
+    const TOKEN: SolanaAddress = TokenProgram::Token.id();
+    const TOKEN_2022: SolanaAddress = TokenProgram::Token2022.id();
+    let token_transfer =
+        |program| token::parse(wallet, program, instruction, known).map(Parsed::TokenTransfer);
     match instruction.program {
         system::PROGRAM => system::parse(wallet, instruction).map(Parsed::Transfer),
         compute_budget::PROGRAM => compute_budget::parse(instruction).map(Parsed::ComputeBudget),
+        TOKEN => token_transfer(TokenProgram::Token),
+        TOKEN_2022 => token_transfer(TokenProgram::Token2022),
+        associated::PROGRAM => associated::parse(wallet, instruction, known).map(Parsed::Creation),
         _ => Err(SolanaError::UnknownProgram),
     }
 }

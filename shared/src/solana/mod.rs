@@ -1,53 +1,86 @@
-//! Solana: messages in, lamports out. `message` reads the wire form and its structure, `instruction`
+//! Solana: messages in, what leaves the wallet out. `message` reads the wire form and its structure, `instruction`
 //! dispatches on the program, one file per program knows that program's instructions, `build` makes
 //! messages. Nothing here knows another chain, asks a node or trusts a lookup table. Called by
 //! `transaction`; `build` by the gateway and the command line.
 
+mod associated;
 pub mod build;
 mod compute_budget;
 mod error;
 mod instruction;
 mod message;
 mod system;
+mod token;
 
 use ed25519_dalek::{Signature, VerifyingKey};
 
 use crate::address::SolanaAddress;
 use crate::amount::Amount;
-use crate::transaction::SignatureError;
+use crate::transaction::{Known, SignatureError};
 
+pub use associated::{associated_account, derive_associated_account};
 pub use compute_budget::MAX_COMPUTE_UNITS;
 pub use error::SolanaError;
 pub use message::MAX_MESSAGE_BYTES;
 pub use system::Transfer;
+pub use token::{Token, TokenProgram};
 
 /// Lamports that the chain takes for each required signature.
 pub const LAMPORTS_PER_SIGNATURE: u64 = 5000;
 
-/// Everything that one message takes from the wallet.
-pub(crate) struct Outflow {
-    /// In the order of the instructions; at least one.
-    pub(crate) transfers: Vec<Transfer>,
-    /// Lamports.
-    pub(crate) fee_max: Amount,
+/// What one instruction takes from the wallet.
+pub(crate) enum Outflow {
+    /// Lamports to another account.
+    Lamports(Transfer),
+    /// Base units of a mint to the associated account of an owner.
+    Tokens {
+        /// The mint.
+        mint: SolanaAddress,
+        /// The owner.
+        to: SolanaAddress,
+        /// How many leave.
+        amount: u64,
+    },
+    /// Lamports locked up for an account that is created.
+    Rent(u64),
 }
 
-/// Reads a message of which `wallet` is the only signer. Quantifies over all instructions.
-pub(crate) fn decode(wallet: SolanaAddress, unsigned: &[u8]) -> Result<Outflow, SolanaError> {
+/// Reads a message of which `wallet` is the only signer: everything that it takes, in the order of the
+/// instructions, with at least one transfer; and lamports of its fee at worst. Quantifies over all
+/// instructions.
+pub(crate) fn decode(
+    wallet: SolanaAddress,
+    unsigned: &[u8],
+    known: Known<'_>,
+) -> Result<(Vec<Outflow>, Amount), SolanaError> {
     let message = message::Message::parse(wallet, unsigned)?;
-    let mut transfers = Vec::new();
+    let mut outflows = Vec::new();
+    let mut accounts = token::Receiving::default();
     let mut budget = compute_budget::Request::default();
     for instruction in message.instructions()? {
-        match instruction::parse(wallet, &instruction)? {
-            instruction::Parsed::Transfer(transfer) => transfers.push(transfer),
+        match instruction::parse(wallet, &instruction, known)? {
+            instruction::Parsed::Transfer(transfer) => outflows.push(Outflow::Lamports(transfer)),
+            instruction::Parsed::TokenTransfer(transfer) => {
+                accounts.paid(transfer.account);
+                outflows.push(Outflow::Tokens {
+                    mint: transfer.mint,
+                    to: transfer.to,
+                    amount: transfer.amount,
+                });
+            }
+            instruction::Parsed::Creation(creation) => {
+                accounts.created(creation.account)?;
+                outflows.push(Outflow::Rent(creation.rent));
+            }
             instruction::Parsed::ComputeBudget(setting) => budget.add(setting)?,
         }
     }
-    if transfers.is_empty() {
+    accounts.require_all_paid()?;
+    if outflows.is_empty() {
         return Err(SolanaError::NoTransfer);
     }
-    let fee_max = budget.fee_max(transfers.len())?;
-    Ok(Outflow { transfers, fee_max })
+    let fee_max = budget.fee_max(outflows.len())?;
+    Ok((outflows, fee_max))
 }
 
 /// The signed transaction: one signature, then the message (a compact array of one element).

@@ -447,7 +447,8 @@ fn no_text_is_a_transaction() {
                 crate::transaction::decode(
                     facts.networks[0],
                     facts.account,
-                    text.as_str().as_bytes()
+                    text.as_str().as_bytes(),
+                    crate::transaction::Known::NOTHING,
                 )
                 .is_err()
             );

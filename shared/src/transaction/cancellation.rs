@@ -1,7 +1,7 @@
 //! Fee settings of EVM transactions, and the cancellation of an issued nonce (invariant 6): the second
 //! and last way to a [`DecodedTransaction`], from a nonce and fee settings and from nothing else.
 
-use super::{DecodeError, DecodedTransaction, Wire};
+use super::{DecodeError, DecodedTransaction, Known, Wire};
 use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::ChainId;
@@ -79,7 +79,7 @@ impl DecodedTransaction {
             max_priority_fee_per_gas: fees.max_priority_fee_per_gas,
             ..transaction.clone()
         };
-        super::decode(self.chain, self.from, &paid.encode())
+        super::decode(self.chain, self.from, &paid.encode(), Known::NOTHING)
     }
 }
 
@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(built.evm_fees(), Some(fees(100, 3)));
         let again = read_cancellation(CHAIN, wallet(), built.bytes());
         assert_eq!(again, Ok(built.clone()));
-        assert!(decode(CHAIN, wallet(), built.bytes()).is_err());
+        assert!(decode(CHAIN, wallet(), built.bytes(), Known::NOTHING).is_err());
         let other = Account::Evm(EvmAddress::from_bytes([0x5b; 20]));
         assert!(read_cancellation(CHAIN, other, built.bytes()).is_err());
         assert!(read_cancellation(ChainId::Evm(2), wallet(), built.bytes()).is_err());

@@ -249,6 +249,7 @@ fn intent() -> Intent {
         first_payment: true,
         replaces: None,
         action: None,
+        rent_ceiling: None,
     }
 }
 
@@ -884,6 +885,18 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
             "intent-opened-replaces",
             EventBody::IntentOpened(Intent {
                 replaces: Some(replaces()),
+                ..intent()
+            }),
+        ),
+        (
+            "intent-opened-token",
+            EventBody::IntentOpened(Intent {
+                wallet: solana_wallet(),
+                asset: "solana:localnet/token:EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
+                    .parse()
+                    .unwrap(),
+                to: solana_account(),
+                rent_ceiling: Some(units(2_039_280)),
                 ..intent()
             }),
         ),

@@ -1,5 +1,6 @@
 //! Transactions from outside: `vectors` walks the case files, `changes` tries every small change of a
-//! valid transaction, `properties` holds for all bytes, `signatures` for what is assembled. `reference`
+//! valid transaction, `properties` holds for all bytes, `signatures` for what is assembled, `tokens` does
+//! all of this for transfers of tokens. `reference`
 //! is a second reader to compare with. No panic, nothing accepted that another reader would read
 //! differently, nothing built that is not read back, nothing assembled with a faulty signature.
 #![expect(
@@ -12,13 +13,14 @@ mod changes;
 mod properties;
 mod reference;
 mod signatures;
+mod tokens;
 mod vectors;
 
 use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::effect::Effect;
-use waiaas_shared::transaction::{DecodeError, DecodedTransaction, decode};
+use waiaas_shared::transaction::{DecodeError, DecodedTransaction, Known, decode};
 use waiaas_shared::{evm, solana};
 
 pub(crate) fn solana_chain() -> ChainId {
@@ -42,11 +44,21 @@ pub(crate) fn evm_wallet() -> EvmAddress {
 }
 
 pub(crate) fn read_solana(bytes: &[u8]) -> Result<DecodedTransaction, DecodeError> {
-    decode(solana_chain(), Account::Solana(solana_wallet()), bytes)
+    decode(
+        solana_chain(),
+        Account::Solana(solana_wallet()),
+        bytes,
+        Known::NOTHING,
+    )
 }
 
 pub(crate) fn read_evm(bytes: &[u8]) -> Result<DecodedTransaction, DecodeError> {
-    decode(ChainId::Evm(31_337), Account::Evm(evm_wallet()), bytes)
+    decode(
+        ChainId::Evm(31_337),
+        Account::Evm(evm_wallet()),
+        bytes,
+        Known::NOTHING,
+    )
 }
 
 pub(crate) fn solana_request() -> solana::build::TransferRequest {

@@ -5,7 +5,7 @@ use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::evm::{self, EvmError};
 use waiaas_shared::solana::{self, SolanaError};
-use waiaas_shared::transaction::{DecodeError, decode};
+use waiaas_shared::transaction::{DecodeError, Known, decode};
 
 use crate::reference::{Called, Reference};
 use crate::{
@@ -264,7 +264,12 @@ fn chain_zero_does_not_exist() {
     bytes.splice(start..start + 3, [0x80]);
     bytes[1] -= 2;
     assert_eq!(
-        decode(ChainId::Evm(0), Account::Evm(evm_wallet()), &bytes),
+        decode(
+            ChainId::Evm(0),
+            Account::Evm(evm_wallet()),
+            &bytes,
+            Known::NOTHING
+        ),
         Err(EvmError::ChainId.into())
     );
 }

@@ -8,12 +8,13 @@ use std::path::Path;
 
 use ed25519_dalek::Signer as _;
 use serde::Deserialize;
-use waiaas_shared::address::Account;
+use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::effect::Effect;
+use waiaas_shared::solana::{Token, TokenProgram};
 use waiaas_shared::transaction::{
-    DecodedTransaction, Signature, SigningPayload, assemble, decode, signing_payload,
+    DecodedTransaction, Known, Signature, SigningPayload, assemble, decode, signing_payload,
 };
 
 #[derive(Deserialize)]
@@ -30,7 +31,25 @@ struct Vector {
     chain: ChainId,
     from: Account,
     unsigned: String,
+    #[serde(default)]
+    known: Facts,
     expect: Expect,
+}
+
+/// What the decoder is told besides.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Facts {
+    owners: Vec<Account>,
+    tokens: Vec<Mint>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mint {
+    mint: SolanaAddress,
+    decimals: u8,
+    program: TokenProgram,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +60,8 @@ enum Expect {
     },
     Accepted {
         transfers: Vec<Transfer>,
+        #[serde(default)]
+        rents: Vec<Amount>,
         fee_max: Amount,
     },
 }
@@ -79,16 +100,40 @@ fn run(family: &str) -> BTreeSet<String> {
     let mut codes = BTreeSet::new();
     for (name, vector) in vectors(family) {
         let unsigned = hex::decode(&vector.unsigned).unwrap();
-        let decoded = decode(vector.chain, vector.from, &unsigned);
+        let tokens = vector.known.tokens.iter().map(|mint| Token {
+            mint: mint.mint,
+            decimals: mint.decimals,
+            program: mint.program,
+        });
+        let known = Known {
+            owners: &vector.known.owners,
+            tokens: &tokens.collect::<Vec<_>>(),
+        };
+        let decoded = decode(vector.chain, vector.from, &unsigned, known);
         match &vector.expect {
             Expect::Refused { code } => {
                 let error = decoded.expect_err(&name);
                 assert_eq!(error.code(), code, "{name}");
                 codes.insert(code.clone());
             }
-            Expect::Accepted { transfers, fee_max } => {
+            Expect::Accepted {
+                transfers,
+                rents,
+                fee_max,
+            } => {
                 let decoded = decoded.unwrap_or_else(|error| panic!("{name}: {error}"));
                 let native = vector.chain.native_asset();
+                let rents = rents.iter().map(|amount| Effect::Rent {
+                    asset: native,
+                    amount: *amount,
+                });
+                // Wherever an account is created, before the transfers or between them.
+                let (found, others): (Vec<Effect>, Vec<Effect>) = decoded
+                    .effects()
+                    .iter()
+                    .cloned()
+                    .partition(|effect| matches!(effect, Effect::Rent { .. }));
+                assert_eq!(found, rents.collect::<Vec<_>>(), "{name}");
                 let mut effects: Vec<Effect> = transfers
                     .iter()
                     .map(|told| {
@@ -109,7 +154,7 @@ fn run(family: &str) -> BTreeSet<String> {
                     asset: native,
                     max: *fee_max,
                 });
-                assert_eq!(decoded.effects(), effects, "{name}");
+                assert_eq!(others, effects, "{name}");
                 assert_eq!(decoded.fee_max(), *fee_max, "{name}");
                 assert_eq!(decoded.bytes(), unsigned, "{name}");
                 check_signing(&name, &vector, &decoded);
@@ -154,6 +199,7 @@ fn solana() {
     let expected = [
         "family_mismatch",
         "solana_account_index",
+        "solana_associated_instruction",
         "solana_compute_budget_instruction",
         "solana_compute_unit_limit",
         "solana_duplicate_account",
@@ -166,19 +212,28 @@ fn solana() {
         "solana_instruction_data",
         "solana_lookup_table",
         "solana_malformed",
+        "solana_mint_writable",
         "solana_no_transfer",
         "solana_not_canonical",
         "solana_payer_read_only",
         "solana_privileged_program",
         "solana_recipient_read_only",
         "solana_repeated_compute_budget",
+        "solana_repeated_creation",
         "solana_signer_count",
+        "solana_source_read_only",
         "solana_system_instruction",
+        "solana_token_decimals",
+        "solana_token_destination",
+        "solana_token_instruction",
+        "solana_token_program",
         "solana_too_large",
         "solana_transfer_to_self",
+        "solana_unknown_mint",
         "solana_unknown_program",
         "solana_unknown_version",
         "solana_unused_account",
+        "solana_unused_creation",
         "solana_version_one",
     ];
     assert_eq!(codes, expected.map(str::to_owned).into());

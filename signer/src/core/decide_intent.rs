@@ -13,12 +13,15 @@ use waiaas_shared::policy::evaluate::{Payment, Tier, Verdict, charges};
 use waiaas_shared::policy::windows::Window;
 use waiaas_shared::request::{Action, Transfer};
 use waiaas_shared::time::{Clocks, WallTime};
+use waiaas_shared::transaction::Known;
 
 use super::Decision;
 use super::command::{Context, Outcome, Release, Submission};
 use super::state::{OpenIntent, OpenStatement, State};
 use super::waited::Behind;
-use super::{decide_agent, decide_owner, decide_session, decide_spend, waited};
+use super::{
+    decide_agent, decide_owner, decide_session, decide_spend, decide_token, proposal, waited,
+};
 
 /// Payments of one session that may wait at once.
 const SESSION_LIMIT: usize = 16;
@@ -34,6 +37,7 @@ pub(super) struct Opening {
     pub(super) wallet: WalletId,
     pub(super) transfer: Transfer,
     pub(super) fee_ceiling: Amount,
+    pub(super) rent_ceiling: Option<Amount>,
     pub(super) policy_epoch: u64,
     pub(super) idempotency: Digest,
     pub(super) body: Digest,
@@ -92,6 +96,7 @@ pub(super) fn open(
         first_payment: verdict.first_payment,
         replaces: opening.replaces,
         action: (opening.transfer.action != Action::Transfer).then_some(opening.transfer.action),
+        rent_ceiling: opening.rent_ceiling,
     };
     let view = IntentView {
         intent: intent.clone(),
@@ -113,7 +118,7 @@ fn room(state: &State, opening: &Opening, verdict: &Verdict, now: Clocks) -> Res
     let of_session = |intent: &&Intent| intent.session == opening.session;
     let equal = |intent: &Intent| {
         intent.wallet == opening.wallet
-            && intent.transfer() == opening.transfer
+            && intent.transfer().is_same(&opening.transfer)
             && intent.tier() == Tier::Approval
     };
     // An owner is asked once for the same thing.
@@ -214,8 +219,10 @@ fn signed(
         return Err(Code::IntentNotApproved.into());
     }
     let chain = intent.asset.chain();
-    let transaction = decide_spend::proposed(wallet, chain, &release.unsigned)?;
-    if !decide_spend::does_exactly(&transaction, &intent.transfer()) {
+    let token = decide_token::registered(state, intent.asset, now)?;
+    let known = Known::of(&intent.to, &token);
+    let transaction = proposal::proposed(wallet, chain, &release.unsigned, known)?;
+    if !proposal::does_exactly(&transaction, &intent.transfer()) {
         return Err(Code::BodyMismatch.into());
     }
     if transaction.fee_max() > intent.fee_ceiling {
@@ -227,6 +234,12 @@ fn signed(
             intent.fee_ceiling,
         )
         .into());
+    }
+    let rent = decide_token::rent(transaction.effects());
+    let rent_ceiling = intent.rent_ceiling.unwrap_or_default();
+    if rent > rent_ceiling {
+        let native = chain.native_asset();
+        return Err(Violation::limit(Code::RentCeiling, native, rent, rent_ceiling).into());
     }
     let payment = Payment {
         wallet: intent.wallet,

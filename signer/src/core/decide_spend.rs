@@ -7,9 +7,7 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::{Digest, Domain, hash};
-use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Charge, EventBody, Spend};
-use waiaas_shared::evm::EvmError;
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::evaluate::{Charges, Now, Payment, Tier, Verdict, charges, evaluate};
@@ -19,17 +17,18 @@ use waiaas_shared::request_signature::{Request, SignedRequest};
 use waiaas_shared::session::{Credential, SessionGrant, SessionUsage};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Clocks;
-use waiaas_shared::transaction::{DecodeError, DecodedTransaction, decode};
+use waiaas_shared::transaction::{DecodedTransaction, Known, decode};
 
 use super::command::{
     Context, Outcome, Prior, Sealed, SigningOrder, SpendRequest, Used, Withdrawal,
 };
 use super::decide_intent::Opening;
+use super::proposal::{does_exactly, proposed};
 use super::state::{KillPhase, Session, State, Wallet};
 use super::waited::Behind;
 use super::{
     Decision, decide_alarm, decide_intent, decide_owner, decide_replace, decide_session,
-    decide_variant, proof,
+    decide_token, decide_variant, proof,
 };
 
 /// Judges an agent's payment; charges and orders the signature if it passes.
@@ -101,7 +100,9 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
     let newest = state.binding(now.run).last().ok_or(Code::PolicyMissing)?;
     let asked = resolved(state, &body, now)?;
     let replaces = decide_replace::replaces(state, request, &body, &asked)?;
-    let transaction = proposed(wallet, body.network, &request.unsigned)?;
+    let token = decide_token::registered(state, asked.asset, now)?;
+    let known = Known::of(&asked.to, &token);
+    let transaction = proposed(wallet, body.network, &request.unsigned, known)?;
     if !does_exactly(&transaction, &asked) {
         return Err(Code::BodyMismatch.into());
     }
@@ -129,6 +130,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
             wallet: body.wallet,
             transfer: asked,
             fee_ceiling: fee_ceiling(state, body.network, now),
+            rent_ceiling: decide_token::rent_ceiling(state, token, body.network, now),
             policy_epoch: newest.document.epoch,
             idempotency,
             body: body_digest,
@@ -176,7 +178,8 @@ fn resolved(state: &State, body: &TransferRequest, now: Clocks) -> Result<Transf
     let mut readings = sound.map(|policy| body.resolve(&policy.document));
     let first = readings.next().ok_or(Code::PolicyMissing)??;
     for reading in readings {
-        if reading? != first {
+        // What they register of a mint is compared where bytes are read.
+        if !reading?.is_same(&first) {
             return Err(Code::PoliciesDisagree);
         }
     }
@@ -221,54 +224,6 @@ pub(super) fn signed(
         events,
         outcome: Ok(Outcome::Sign(Box::new(order))),
     }
-}
-
-/// The proposed bytes, decoded; on an EVM chain with the signer's own nonce written into them.
-pub(super) fn proposed(
-    wallet: &Wallet,
-    chain: ChainId,
-    unsigned: &[u8],
-) -> Result<DecodedTransaction, Denial> {
-    if unsigned.len() > waiaas_schema::BODY_LIMIT_BYTES {
-        return Err(Code::BodyTooLarge.into());
-    }
-    let transaction =
-        decode(chain, wallet.account, unsigned).map_err(|error| undecodable(&error))?;
-    transaction
-        .require_zero_nonce()
-        .map_err(|_| Code::NonceNotZero)?;
-    match chain {
-        ChainId::Solana(_) => Ok(transaction),
-        ChainId::Evm(_) => {
-            let nonce = wallet.nonces.get(&chain).ok_or(Code::NonceNotAttested)?;
-            Ok(transaction
-                .with_nonce(nonce.next)
-                .map_err(|_| Code::TransactionUndecodable)?)
-        }
-    }
-}
-
-/// An approval without limit is understood, and refused by a name of its own.
-const fn undecodable(error: &DecodeError) -> Code {
-    match error {
-        DecodeError::Evm(EvmError::UnlimitedApproval) => Code::ApprovalUnlimited,
-        _ => Code::TransactionUndecodable,
-    }
-}
-
-/// Whether the bytes do what was asked, and pay a fee, and nothing else.
-pub(super) fn does_exactly(transaction: &DecodedTransaction, asked: &Transfer) -> bool {
-    let wanted = asked.effect();
-    let mut found = 0;
-    let matches = transaction.effects().iter().all(|effect| match effect {
-        Effect::Fee { .. } => true,
-        Effect::Transfer { .. } | Effect::Approval { .. } => {
-            found += 1;
-            *effect == wanted
-        }
-        Effect::Rent { .. } | Effect::Call { .. } => false,
-    });
-    matches && found == 1
 }
 
 pub(super) const fn is_bearer(session: &Session) -> bool {
@@ -350,8 +305,13 @@ pub(super) fn replay(state: &State, prior: &Prior, context: &Context) -> Result<
         return Err(Code::WalletPaused.into());
     }
     let (path, account) = key_of(wallet, prior)?;
-    let transaction =
-        decode(spend.chain, account, &spend.unsigned).map_err(|_| Code::TransactionUndecodable)?;
+    let (owners, tokens) = decide_token::of_effects(state, &spend.effects, now)?;
+    let known = Known {
+        owners: &owners,
+        tokens: &tokens,
+    };
+    let transaction = decode(spend.chain, account, &spend.unsigned, known)
+        .map_err(|_| Code::TransactionUndecodable)?;
     if let Some(id) = spend.session {
         wallet.may_pay()?;
         let session = decide_session::usable(state, id, now)?;
@@ -440,8 +400,10 @@ pub(super) fn withdraw(
             (former.path, former.account, &former.nonces)
         }
     };
-    let mut transaction =
-        decode(chain, account, &withdrawal.unsigned).map_err(|_| Code::TransactionUndecodable)?;
+    let token = decide_token::registered(state, *asset, now)?;
+    let known = Known::of(to, &token);
+    let mut transaction = decode(chain, account, &withdrawal.unsigned, known)
+        .map_err(|_| Code::TransactionUndecodable)?;
     transaction
         .require_zero_nonce()
         .map_err(|_| Code::NonceNotZero)?;
@@ -460,8 +422,11 @@ pub(super) fn withdraw(
         asset: *asset,
         to: *to,
         amount: *amount,
+        mint: token,
     };
-    if !does_exactly(&transaction, &asked) || transaction.fee_max() > *fee_ceiling {
+    // Whatever sending costs, rent as well, keeps to the ceiling that the owner signed.
+    let cost = decide_token::rent(transaction.effects()).checked_add(transaction.fee_max());
+    if !does_exactly(&transaction, &asked) || cost.is_none_or(|cost| cost > *fee_ceiling) {
         return Err(Code::StatementMismatch.into());
     }
     let unsigned_digest: Digest = hash(Domain::RequestBody, &[&withdrawal.unsigned]);

@@ -22,7 +22,7 @@ use waiaas_shared::policy::evaluate::{Charges, Now, Payment, charges, evaluate_f
 use waiaas_shared::policy::history::{Charged, Without};
 use waiaas_shared::time::Clocks;
 use waiaas_shared::transaction::{
-    DecodedTransaction, EvmFees, cancellation, decode, read_cancellation,
+    DecodedTransaction, EvmFees, Known, cancellation, decode, read_cancellation,
 };
 
 use super::command::{Change, Context, Prior, Used, VariantRequest};
@@ -293,8 +293,8 @@ fn same_again(
     if unsigned.len() > waiaas_schema::BODY_LIMIT_BYTES {
         return Err(Code::BodyTooLarge.into());
     }
-    let proposed =
-        decode(spend.chain, account, unsigned).map_err(|_| Code::TransactionUndecodable)?;
+    let proposed = decode(spend.chain, account, unsigned, Known::NOTHING)
+        .map_err(|_| Code::TransactionUndecodable)?;
     proposed
         .require_zero_nonce()
         .map_err(|_| Code::NonceNotZero)?;
@@ -340,7 +340,7 @@ fn earlier(prior: &Prior, account: Account) -> Result<DecodedTransaction, Code> 
     let read = if prior.cancels() {
         read_cancellation(spend.chain, account, &spend.unsigned)
     } else {
-        decode(spend.chain, account, &spend.unsigned)
+        decode(spend.chain, account, &spend.unsigned, Known::NOTHING)
     };
     read.map_err(|_| Code::TransactionUndecodable)
 }

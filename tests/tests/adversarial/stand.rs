@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 use waiaas_client::NewWallet;
 use waiaas_shared::address::EvmAddress;
-use waiaas_shared::amount::Amount;
+use waiaas_shared::amount::{Amount, Decimals};
 use waiaas_shared::caip::{AssetId, ChainId, Family, Token};
 use waiaas_shared::digest::{Domain, hash};
 use waiaas_shared::ids::SessionId;
@@ -257,6 +257,11 @@ pub(crate) async fn set_up(home: &Home, network: ChainId) -> Result<Cast> {
         per_transaction: Amount::from_base_units(LIMIT),
         total: Amount::MAX,
     });
+    unbound.limits.push(SessionLimit {
+        asset: mint(),
+        per_transaction: Amount::from_base_units(LIMIT),
+        total: Amount::MAX,
+    });
     unbound.limits.sort_by_key(|limit| limit.asset);
     let bearer = owner.grant(unbound).await?;
     let other = agents.pop().context("two agents")?;
@@ -275,7 +280,6 @@ pub(crate) async fn set_up(home: &Home, network: ChainId) -> Result<Cast> {
     })
 }
 
-/// The policy of the beginning: both local chains, one recipient on each, all four tiers.
 /// A token of the local EVM chain that policy and the bearer session name.
 pub(crate) fn token() -> AssetId {
     let contract = EvmAddress::from_bytes([0xaa; 20]);
@@ -293,21 +297,47 @@ fn token_rule() -> AssetRule {
     }
 }
 
+/// A mint that the policy has, of SPL Token: its owner's keys are nobody's.
+pub(crate) const MINT: &str = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v";
+
+/// The token of that mint.
+pub(crate) fn mint() -> AssetId {
+    let mint = Token::Mint(MINT.parse().expect("a mint"));
+    AssetId::new(solana(), mint).expect("one family")
+}
+
+/// The policy of the beginning: both local chains with one recipient on each, in all four tiers, and a
+/// token on each.
 pub(crate) fn first_policy() -> PolicyDocument {
     let units = Amount::from_base_units;
-    let tiers = |chain| AssetRule {
-        instant_up_to: units(INSTANT_UP_TO),
-        notify_up_to: units(NOTIFY_UP_TO),
-        delay_up_to: units(DELAY_UP_TO),
-        fee_ceiling: Some(units(FEE_CEILING)),
-        ..rule(chain, LIMIT, WINDOW)
+    let of_solana = AssetRule {
+        rent_ceiling: Some(units(3_000_000)),
+        ..tiers(solana())
+    };
+    let token = AssetRule {
+        asset: mint(),
+        symbol: "USDC".to_owned(),
+        decimals: Decimals::new(6).expect("in range"),
+        fee_ceiling: None,
+        ..tiers(solana())
     };
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     PolicyDocument {
         delay: Millis::from_millis(millis(DELAY)),
         ..policy(
-            vec![tiers(EVM), tiers(solana()), token_rule()],
+            vec![tiers(EVM), of_solana, token_rule(), token],
             &[account(EVM, EVM_TO), account(solana(), SOLANA_TO)],
         )
+    }
+}
+
+fn tiers(chain: ChainId) -> AssetRule {
+    let units = Amount::from_base_units;
+    AssetRule {
+        instant_up_to: units(INSTANT_UP_TO),
+        notify_up_to: units(NOTIFY_UP_TO),
+        delay_up_to: units(DELAY_UP_TO),
+        fee_ceiling: Some(units(FEE_CEILING)),
+        ..rule(chain, LIMIT, WINDOW)
     }
 }

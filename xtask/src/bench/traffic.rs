@@ -287,6 +287,7 @@ impl<'a> Log<'a> {
                     first_payment: verdict.first_payment,
                     replaces: None,
                     action: None,
+                    rent_ceiling: None,
                 };
                 self.waiting
                     .insert((wait, self.payments), (intent.clone(), effects));

@@ -12,7 +12,7 @@ use waiaas_shared::codec::from_canonical;
 use waiaas_shared::denial::{Code, Violation};
 use waiaas_shared::event::{Event, EventBody, Spend};
 use waiaas_shared::ids::TransactionId;
-use waiaas_shared::transaction::{DecodedTransaction, EvmFees, decode, read_cancellation};
+use waiaas_shared::transaction::{DecodedTransaction, EvmFees, Known, decode, read_cancellation};
 
 use crate::app::App;
 use crate::failure::Failure;
@@ -53,7 +53,7 @@ impl Newest {
         let read = if self.cancels {
             read_cancellation(*chain, from, unsigned)
         } else {
-            decode(*chain, from, unsigned)
+            decode(*chain, from, unsigned, Known::NOTHING)
         };
         read.map_err(|error| {
             Failure::usage(

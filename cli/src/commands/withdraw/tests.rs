@@ -1,7 +1,7 @@
 //! What is built does what the owner signed, within the fee ceiling.
 
 use waiaas_shared::effect::Effect;
-use waiaas_shared::transaction::decode;
+use waiaas_shared::transaction::{Known, decode};
 
 use super::*;
 
@@ -41,9 +41,10 @@ fn what_is_built_does_what_was_asked_within_the_fee() {
             asset,
             to,
             amount,
+            mint: None,
         };
         let bytes = costs.build(from, &transfer).unwrap();
-        let decoded = decode(chain, from, &bytes).unwrap();
+        let decoded = decode(chain, from, &bytes, Known::NOTHING).unwrap();
         assert_eq!(
             decoded.effects().first(),
             Some(&Effect::Transfer { asset, to, amount })
@@ -73,6 +74,7 @@ fn kinds_do_not_mix() {
         asset: solana.native_asset(),
         to: evm,
         amount: Amount::from_base_units(1),
+        mint: None,
     };
     assert!(costs.build(evm, &transfer).is_err());
 }
@@ -88,6 +90,7 @@ fn a_token_is_withdrawn_by_its_own_call() {
             .parse()
             .unwrap(),
         amount: Amount::from_base_units(7),
+        mint: None,
     };
     let from: Account = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
         .parse()
@@ -100,7 +103,7 @@ fn a_token_is_withdrawn_by_its_own_call() {
         },
     };
     let bytes = costs.build(from, &transfer).unwrap();
-    let decoded = decode(ChainId::Evm(1), from, &bytes).unwrap();
+    let decoded = decode(ChainId::Evm(1), from, &bytes, Known::NOTHING).unwrap();
     assert_eq!(decoded.effects().first(), Some(&transfer.effect()));
     assert_eq!(Some(decoded.fee_max().base_units()), costs.fee());
 }

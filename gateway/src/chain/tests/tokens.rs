@@ -20,6 +20,7 @@ fn payment(units: u128) -> Transfer {
         asset: asset(),
         to: account(BOB),
         amount: coins(units),
+        mint: None,
     }
 }
 
@@ -76,7 +77,13 @@ async fn a_token_payment_is_what_the_signer_reads() {
     let node = token_node(|_, _| None);
     let chain = chain_of("eip155:31337", &[&node.url()], "");
     let prepared = prepare(&chain, 5).await.expect("an honest node");
-    let read = decode(chain.id(), account(ALICE), &prepared.unsigned).expect("readable");
+    let read = decode(
+        chain.id(),
+        account(ALICE),
+        &prepared.unsigned,
+        Known::NOTHING,
+    )
+    .expect("readable");
     let moved = Effect::Transfer {
         asset: asset(),
         to: account(BOB),
@@ -129,7 +136,13 @@ async fn an_approval_is_built_whatever_the_wallet_holds() {
     };
     let prepared = chain.prepare_transfer(account(ALICE), &asked, None);
     let prepared = prepared.await.expect("an honest node");
-    let read = decode(chain.id(), account(ALICE), &prepared.unsigned).expect("readable");
+    let read = decode(
+        chain.id(),
+        account(ALICE),
+        &prepared.unsigned,
+        Known::NOTHING,
+    )
+    .expect("readable");
     assert_eq!(read.effects().first(), Some(&asked.effect()));
     chain
         .simulate(&prepared.unsigned, account(ALICE))
@@ -258,7 +271,13 @@ async fn what_a_token_says_of_itself_changes_no_amount() {
     assert_eq!(facts.decimals, None);
     assert_eq!(facts.symbol, Some(ChainText::new("USDC")));
     let prepared = prepare(&chain, 5).await.expect("an honest balance");
-    let read = decode(chain.id(), account(ALICE), &prepared.unsigned).expect("readable");
+    let read = decode(
+        chain.id(),
+        account(ALICE),
+        &prepared.unsigned,
+        Known::NOTHING,
+    )
+    .expect("readable");
     assert_eq!(read.effects()[0].amount(), coins(5));
     assert!(
         node.calls()
@@ -320,7 +339,13 @@ async fn pieces_are_looked_for_one_by_one() {
             continue;
         }
         let prepared = prepared.expect("an honest node");
-        let read = decode(chain.id(), account(ALICE), &prepared.unsigned).expect("readable");
+        let read = decode(
+            chain.id(),
+            account(ALICE),
+            &prepared.unsigned,
+            Known::NOTHING,
+        )
+        .expect("readable");
         assert_eq!(read.effects().first(), Some(&asked.effect()));
         chain
             .simulate(&prepared.unsigned, account(ALICE))

@@ -412,6 +412,13 @@ async fn sessions_see_their_own_payments_only() {
     assert_eq!(status.as_u16(), 200);
     assert_eq!(held["balances"][0]["amount_base"], "123");
     assert_eq!(held["balances"][0]["network"], chain_id().to_string());
+    assert_eq!(held["balances"][0]["symbol"], "SOL");
+    // A token that policy does not have is shown, without words that only an owner could give it.
+    let token = &held["balances"][1];
+    assert_eq!(token["amount_base"], "456");
+    assert!(token["asset"].as_str().expect("a name").contains("/token:"));
+    assert_eq!(token.get("symbol"), None);
+    assert_eq!(held.get("incomplete"), None);
     let foreign = waiaas_shared::ids::WalletId::from_bytes([6; 16]);
     let (status, _) = world
         .get(&format!("/v1/wallets/{foreign}/balances"), bearer())

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::time::{sleep, timeout};
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::{Code, Next};
-use waiaas_shared::request::Transfer;
+use waiaas_shared::request::{Action, Transfer};
 use waiaas_shared::status::Status;
 
 use super::{RETRY_FIRST, RETRY_LAST, advance};
@@ -137,18 +137,15 @@ async fn latest_validity(
     }
     let wallet = app.views.wallet(&*app.signer, payment.facts.wallet).await?;
     let from = wallet.ok_or(Code::WalletUnknown)?.account;
-    let transfer = Transfer {
-        action: payment.facts.action,
-        asset: payment.facts.asset,
+    // A blockhash of now is younger than the payment's own, whatever moves under it.
+    let any = Transfer {
+        action: Action::Transfer,
+        asset: payment.facts.chain.native_asset(),
         to: payment.facts.to,
         amount: payment.facts.amount,
+        mint: None,
     };
-    // A blockhash of now is younger than the payment's own.
-    match chain
-        .prepare_transfer(from, &transfer, None)
-        .await?
-        .validity
-    {
+    match chain.prepare_transfer(from, &any, None).await?.validity {
         Validity::Unlimited => Ok(Validity::Unlimited),
         Validity::UntilBlockHeight {
             last_valid,

@@ -177,6 +177,7 @@ impl Log {
             first_payment: false,
             replaces: None,
             action: None,
+            rent_ceiling: None,
         }));
         transaction
     }

@@ -18,6 +18,7 @@ use crate::policy::document::{
 };
 use crate::policy::evaluate::Tier;
 use crate::policy::scope::Pool;
+use crate::solana::TokenProgram;
 use crate::time::Millis;
 
 /// Reads values of one entry, so that what is wrong is named with it.
@@ -105,6 +106,7 @@ struct Asset {
     usd_price: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     extensions: Vec<ExtensionForm>,
+    token_program: Option<TokenProgram>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     cumulative: Vec<CumulativeForm>,
     recipient: Option<LimitsForm>,
@@ -305,6 +307,7 @@ impl Asset {
                 .iter()
                 .map(|extension| ExtensionForm::of(extension, decimals))
                 .collect(),
+            token_program: rule.program,
             cumulative: CumulativeForm::list(&rule.cumulative, decimals),
             recipient: rule
                 .recipient
@@ -354,6 +357,7 @@ impl Asset {
                 .iter()
                 .map(|form| form.read(&at, self.decimals))
                 .collect::<Result<_, _>>()?,
+            program: self.token_program,
         })
     }
 }

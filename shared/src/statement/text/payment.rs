@@ -67,6 +67,11 @@ pub(super) fn write(
         "Fee at most",
         Unit::of(chain.native_asset(), policy).amount_of_asset(intent.fee_ceiling),
     );
+    if let Some(rent) = intent.rent_ceiling {
+        let rent = Unit::of(chain.native_asset(), policy).amount_of_asset(rent);
+        let why = "if the recipient has no account for this token yet";
+        lines.field("Rent at most", format_args!("{rent}, {why}"));
+    }
     if let Some(earlier) = intent.replaces {
         replaces(lines, intent, earlier, policy)?;
     }

@@ -212,6 +212,7 @@ pub(in crate::statement) fn intent(number: u8) -> Intent {
         first_payment: !contact,
         replaces: None,
         action: None,
+        rent_ceiling: None,
     }
 }
 

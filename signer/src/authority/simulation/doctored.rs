@@ -7,6 +7,7 @@ use waiaas_shared::event::{EventBody, Origin, Spend};
 use waiaas_shared::policy::document::{AssetRule, PolicyDocument};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::{BudgetTime, RunTime, WallTime};
+use waiaas_shared::transaction::{Known, decode};
 
 use super::checker::{Broken, check};
 use super::history::{Ack, Acked, History, Release, Seen};
@@ -125,7 +126,7 @@ fn one_unit_more(history: &mut History) {
     let from = account(EVM, 9).account();
     let bytes = unsigned(EVM, &from, &recipient(EVM, 0), more, 0).0;
     let nonce = spend(history, 3).nonce.expect("on EVM");
-    let mut numbered = waiaas_shared::transaction::decode(EVM, from, &bytes).expect("sound");
+    let mut numbered = decode(EVM, from, &bytes, Known::NOTHING).expect("sound");
     numbered = numbered.with_nonce(nonce).expect("sound");
     let body = body_digest(b"more");
     let payment = spend(history, 3);

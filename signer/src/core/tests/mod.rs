@@ -27,6 +27,8 @@ mod snapshot;
 mod spend;
 mod stop;
 mod suspension;
+mod token_releases;
 mod tokens;
+mod tokens_solana;
 mod variant;
 mod world;

@@ -326,7 +326,12 @@ fn invariant_06_tokens_and_coins_share_one_row_of_nonces() {
     }
     let mut numbered = request(&world, "named", 10, RECIPIENT, "");
     numbered.unsigned = {
-        let read = waiaas_shared::transaction::decode(EVM, wallet(), &numbered.unsigned);
+        let read = waiaas_shared::transaction::decode(
+            EVM,
+            wallet(),
+            &numbered.unsigned,
+            waiaas_shared::transaction::Known::NOTHING,
+        );
         let read = read.expect("sound").with_nonce(9).expect("a nonce");
         read.bytes().to_vec()
     };

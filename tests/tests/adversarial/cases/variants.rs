@@ -26,6 +26,7 @@ fn bytes(to: EvmAddress, value: u128, price: u128, nonce: u64) -> Vec<u8> {
         gas_limit: 21_000,
         to,
         value,
+        data: Vec::new(),
     }
     .encode()
 }

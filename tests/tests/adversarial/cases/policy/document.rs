@@ -241,7 +241,11 @@ fn extremes(rig: &mut Rig, _: &Template) -> Result<String> {
     for most in [u128::MAX, u128::MAX / 2, u128::MAX / 1000, 1 << 100] {
         let widest = rig.next_policy(|document| {
             limit(document, most, most);
-            for rule in &mut document.assets {
+            let natives = document
+                .assets
+                .iter_mut()
+                .filter(|rule| rule.fee_ceiling.is_some());
+            for rule in natives {
                 rule.fee_ceiling = Some(units(LIMIT / 10));
             }
         })?;

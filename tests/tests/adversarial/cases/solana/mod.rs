@@ -3,6 +3,7 @@
 
 pub(super) mod message;
 pub(super) mod program;
+mod registered;
 pub(super) mod token;
 
 use anyhow::{Context as _, Result, ensure};

@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 
-use super::{AMOUNT, ASSOCIATED, Draft, SYSTEM, TOKEN, TOKEN_2022, deny, instruction, thief};
+use super::{
+    AMOUNT, ASSOCIATED, Draft, SYSTEM, TOKEN, TOKEN_2022, deny, instruction, registered, thief,
+};
 use crate::cases::{Case, case};
 use crate::rig::Rig;
 use crate::runner::Template;
@@ -90,7 +92,8 @@ fn token_numbers(rig: &mut Rig, _: &Template) -> Result<String> {
             drafts.push(nested);
         }
     }
-    deny(rig, drafts)
+    let unknown = deny(rig, drafts)?;
+    Ok(format!("{unknown}, {}", registered::numbers(rig)?))
 }
 
 fn token_accounts(rig: &mut Rig, _: &Template) -> Result<String> {
@@ -129,7 +132,8 @@ fn token_accounts(rig: &mut Rig, _: &Template) -> Result<String> {
             ));
         }
     }
-    deny(rig, drafts)
+    let unknown = deny(rig, drafts)?;
+    Ok(format!("{unknown}, {}", registered::accounts(rig)?))
 }
 
 fn mints(rig: &mut Rig, _: &Template) -> Result<String> {

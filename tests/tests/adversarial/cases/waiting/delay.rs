@@ -199,7 +199,11 @@ fn restarts(rig: &mut Rig, _: &Template) -> Result<String> {
     // A loosening that waits, then ends in every way, with time off between: check O3 compares the
     // signer's clocks with this program's.
     let looser = rig.next_policy(|document| {
-        for rule in &mut document.assets {
+        let natives = document
+            .assets
+            .iter_mut()
+            .filter(|rule| rule.fee_ceiling.is_some());
+        for rule in natives {
             for limit in [
                 &mut rule.per_transaction,
                 &mut rule.notify_up_to,

@@ -1,0 +1,82 @@
+//! What the signer knows of Solana mints: decimals and token program, as every binding document that names
+//! the mint has them registered. No node's word, and no caller's, is among it. Called by the decisions
+//! that read bytes.
+
+use waiaas_shared::address::Account;
+use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::{AssetId, ChainId, Token};
+use waiaas_shared::denial::Code;
+use waiaas_shared::effect::Effect;
+use waiaas_shared::solana;
+use waiaas_shared::time::Clocks;
+
+use super::state::State;
+
+/// The mint of an asset as it is registered; nothing for any asset that is no mint.
+pub(super) fn registered(
+    state: &State,
+    asset: AssetId,
+    now: Clocks,
+) -> Result<Option<solana::Token>, Code> {
+    let Token::Mint(_) = asset.token() else {
+        return Ok(None);
+    };
+    // A void document names nothing.
+    let sound = state.binding(now.run).iter().filter(|one| !one.is_void());
+    let mut known = sound
+        .filter_map(|policy| policy.document.asset(asset))
+        .filter_map(|rule| rule.mint());
+    let first = known.next().ok_or(Code::AssetNotListed)?;
+    // The bytes can agree with one of them only, and a payment must pass both.
+    if known.any(|other| other != first) {
+        return Err(Code::TokenConflict);
+    }
+    Ok(Some(first))
+}
+
+/// The most that a payment of this token may lock up for the recipient's account: what the account takes,
+/// under every binding document; nothing where a document lets none be created.
+pub(super) fn rent_ceiling(
+    state: &State,
+    token: Option<solana::Token>,
+    chain: ChainId,
+    now: Clocks,
+) -> Option<Amount> {
+    let native = chain.native_asset();
+    let ceilings = state.binding(now.run).iter().map(|policy| {
+        let rule = policy.document.asset(native);
+        rule.and_then(|rule| rule.rent_ceiling).unwrap_or_default()
+    });
+    let account = Amount::from_base_units(token?.account_rent().into());
+    let most = ceilings.min().unwrap_or_default().min(account);
+    (most > Amount::ZERO).then_some(most)
+}
+
+/// What a transaction locks up for accounts that it creates.
+pub(super) fn rent(effects: &[Effect]) -> Amount {
+    let rent = effects.iter().filter_map(|effect| match effect {
+        Effect::Rent { amount, .. } => Some(*amount),
+        _ => None,
+    });
+    rent.fold(Amount::ZERO, |sum, amount| {
+        sum.checked_add(amount).unwrap_or(Amount::MAX)
+    })
+}
+
+/// Who receives, and which mints move, of a payment that was judged before.
+pub(super) fn of_effects(
+    state: &State,
+    effects: &[Effect],
+    now: Clocks,
+) -> Result<(Vec<Account>, Vec<solana::Token>), Code> {
+    let owners = effects.iter().filter_map(Effect::recipient).collect();
+    let mut tokens: Vec<solana::Token> = Vec::new();
+    for effect in effects {
+        if let Some(token) = registered(state, effect.asset(), now)?
+            && !tokens.contains(&token)
+        {
+            tokens.push(token);
+        }
+    }
+    Ok((owners, tokens))
+}

@@ -1,0 +1,66 @@
+//! What a gateway proposes to sign: read to the last byte, numbered by the signer, and compared with what was
+//! asked for. Judges nothing by policy. Called by the decisions over payments and withdrawals.
+
+use waiaas_shared::caip::{ChainId, Token};
+use waiaas_shared::denial::{Code, Denial};
+use waiaas_shared::effect::Effect;
+use waiaas_shared::evm::EvmError;
+use waiaas_shared::request::Transfer;
+use waiaas_shared::transaction::{DecodeError, DecodedTransaction, Known, decode};
+
+use super::state::Wallet;
+
+/// The proposed bytes, decoded; on an EVM chain with the signer's own nonce written into them.
+pub(super) fn proposed(
+    wallet: &Wallet,
+    chain: ChainId,
+    unsigned: &[u8],
+    known: Known<'_>,
+) -> Result<DecodedTransaction, Denial> {
+    if unsigned.len() > waiaas_schema::BODY_LIMIT_BYTES {
+        return Err(Code::BodyTooLarge.into());
+    }
+    let transaction =
+        decode(chain, wallet.account, unsigned, known).map_err(|error| undecodable(&error))?;
+    transaction
+        .require_zero_nonce()
+        .map_err(|_| Code::NonceNotZero)?;
+    match chain {
+        ChainId::Solana(_) => Ok(transaction),
+        ChainId::Evm(_) => {
+            let nonce = wallet.nonces.get(&chain).ok_or(Code::NonceNotAttested)?;
+            Ok(transaction
+                .with_nonce(nonce.next)
+                .map_err(|_| Code::TransactionUndecodable)?)
+        }
+    }
+}
+
+/// An approval without limit is understood, and refused by a name of its own.
+const fn undecodable(error: &DecodeError) -> Code {
+    match error {
+        DecodeError::Evm(EvmError::UnlimitedApproval) => Code::ApprovalUnlimited,
+        _ => Code::TransactionUndecodable,
+    }
+}
+
+/// Whether the bytes do what was asked, and pay a fee, and nothing else. Rent is for the recipient's
+/// account for a Solana token, once: the decoder lets nothing else be created.
+pub(super) fn does_exactly(transaction: &DecodedTransaction, asked: &Transfer) -> bool {
+    let wanted = asked.effect();
+    let token = matches!(asked.asset.token(), Token::Mint(_));
+    let (mut found, mut creations) = (0, 0);
+    let matches = transaction.effects().iter().all(|effect| match effect {
+        Effect::Fee { .. } => true,
+        Effect::Transfer { .. } | Effect::Approval { .. } => {
+            found += 1;
+            *effect == wanted
+        }
+        Effect::Rent { .. } => {
+            creations += 1;
+            token
+        }
+        Effect::Call { .. } => false,
+    });
+    matches && found == 1 && creations <= 1
+}
