@@ -136,7 +136,10 @@ impl Stage {
             .rpc()
             .call("eth_getTransactionReceipt", json!([hash]))?;
         let number = |field: &str| -> Result<u128> {
-            let digits = receipt[field].as_str().context("a number")?;
+            let digits = receipt
+                .get(field)
+                .and_then(Value::as_str)
+                .context("a number")?;
             Ok(u128::from_str_radix(digits.trim_start_matches("0x"), 16)?)
         };
         Ok(number("gasUsed")? * number("effectiveGasPrice")?)
