@@ -327,6 +327,8 @@ fn tightening_races(rig: &mut Rig, _: &Template) -> Result<String> {
             (rule.per_transaction, rule.approve_up_to) =
                 (most.min(rule.per_transaction), most.min(rule.approve_up_to));
             rule.delay_up_to = most.min(rule.delay_up_to);
+            rule.notify_up_to = most.min(rule.notify_up_to);
+            rule.instant_up_to = most.min(rule.instant_up_to);
         }
     })?;
     let drafted = rig.draft(&StatementFacts::AdoptPolicy {
