@@ -19,16 +19,8 @@ const LINES_LIMIT: usize = 500;
 /// Longer files, each with why it is one file.
 const LONG_FILES: &[(&str, &str)] = &[
     (
-        "shared/src/request.rs",
-        "half of it tests: one table of loose bodies over one sound one",
-    ),
-    (
         "shared/src/policy/replay/tests.rs",
         "tests: one story each, over one log",
-    ),
-    (
-        "signer/src/core/decide_spend.rs",
-        "one decision, from the request to the charge, read in its order",
     ),
     (
         "tests/tests/adversarial/calculator/mod.rs",
@@ -103,16 +95,8 @@ const LONG_FILES: &[(&str, &str)] = &[
         "one doctored history for each rule of the checker",
     ),
     (
-        "signer/src/authority/simulation/checker.rs",
-        "tests: the second calculator, whole in one place",
-    ),
-    (
         "signer/src/authority/simulation/script.rs",
         "tests: every step that a simulated run may take",
-    ),
-    (
-        "signer/src/authority/simulation/world.rs",
-        "tests: the simulated signer around the real one",
     ),
     (
         "signer/src/core/tests/owner.rs",

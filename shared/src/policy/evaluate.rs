@@ -14,6 +14,7 @@ use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId, ChainId};
 use crate::denial::{Code, Violation};
 use crate::effect::Effect;
+use crate::event::Charge;
 use crate::ids::{SessionId, WalletId};
 use crate::time::{BudgetTime, Millis, WallTime};
 
@@ -73,6 +74,15 @@ impl Tier {
 
 /// What a payment charges to each asset, fees included: base units, one entry an asset.
 pub type Charges = BTreeMap<AssetId, Amount>;
+
+/// Charges as an event lists them, by asset.
+#[must_use]
+pub fn listed_charges(charges: &[Charge]) -> Charges {
+    let charges = charges.iter();
+    charges
+        .map(|charge| (charge.asset, charge.amount))
+        .collect()
+}
 
 /// Sums the effects of a payment by asset.
 ///

@@ -6,6 +6,7 @@ use waiaas_shared::event::Charge;
 use waiaas_shared::ids::{OwnerId, SessionId, StatementId, WalletId};
 use waiaas_shared::keys::OwnerKey;
 use waiaas_shared::owner_change::{OwnerChange, PendingChange, Standing};
+use waiaas_shared::policy::evaluate::listed_charges;
 use waiaas_shared::statement::verify::Envelope;
 use waiaas_shared::time::{BudgetTime, RunTime};
 
@@ -178,10 +179,7 @@ pub(super) fn credited(
     charged_at: BudgetTime,
     amounts: &[Charge],
 ) {
-    let amounts = amounts
-        .iter()
-        .map(|given| (given.asset, given.amount))
-        .collect();
+    let amounts = listed_charges(amounts);
     if let Some(wallet) = state.wallets.get_mut(&wallet) {
         wallet.history.credit(charged_at, &amounts);
     }

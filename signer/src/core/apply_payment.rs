@@ -2,10 +2,10 @@
 //! used. Evaluates no rule.
 
 use waiaas_shared::amount::Amount;
-use waiaas_shared::event::{Charge, Replaces, RequestNonce, Spend, Variant};
+use waiaas_shared::event::{Replaces, RequestNonce, Spend, Variant};
 use waiaas_shared::ids::{SessionId, TransactionId};
 use waiaas_shared::intent::Intent;
-use waiaas_shared::policy::evaluate::Charges;
+use waiaas_shared::policy::evaluate::listed_charges;
 use waiaas_shared::policy::history::Charged;
 use waiaas_shared::time::BudgetTime;
 
@@ -49,7 +49,7 @@ pub(super) fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
     state.intents.remove(&spend.transaction);
     replace(state, spend.replaces, spend.transaction);
     issue_nonce(state, spend);
-    let charges = sums(&spend.charges);
+    let charges = listed_charges(&spend.charges);
     let charged = Charged {
         at,
         chain: spend.chain,
@@ -75,7 +75,10 @@ pub(super) fn vary(state: &mut State, spend: &Spend, variant: &Variant, at: Budg
     if !variant.kept.is_empty() {
         state.kept.insert(variant.of, variant.kept.clone());
     }
-    let (taken, charges) = (sums(&variant.taken), sums(&spend.charges));
+    let (taken, charges) = (
+        listed_charges(&variant.taken),
+        listed_charges(&spend.charges),
+    );
     let back = Charged {
         at: variant.charged_at,
         chain: spend.chain,
@@ -96,13 +99,6 @@ pub(super) fn vary(state: &mut State, spend: &Spend, variant: &Variant, at: Budg
         session.history.vary(&back, &new, whole);
     }
     remember(state, spend, Some(variant), at);
-}
-
-fn sums(charges: &[Charge]) -> Charges {
-    let charges = charges.iter();
-    charges
-        .map(|charge| (charge.asset, charge.amount))
-        .collect()
 }
 
 /// An owner's withdrawal has the nonce now: if it was issued before, no session speaks for it any more.

@@ -15,7 +15,7 @@ use waiaas_shared::policy::alarm::judge::{self, Paying, Seen};
 use waiaas_shared::policy::alarm::{
     Action, Alarm, Condition, Escalation, Remedy, Subject, Trigger, by_agent,
 };
-use waiaas_shared::policy::evaluate::{Charges, Now};
+use waiaas_shared::policy::evaluate::{Now, listed_charges};
 use waiaas_shared::policy::history::WalletHistory;
 use waiaas_shared::time::{Clocks, Millis, RunTime};
 
@@ -139,11 +139,7 @@ pub(super) fn heed(state: &State, decision: &mut Decision, now: Clocks) {
 
 fn pays(raised: &mut Raised<'_>, spend: &Spend, now: Clocks) {
     let state = raised.state;
-    let charges: Charges = spend
-        .charges
-        .iter()
-        .map(|charge| (charge.asset, charge.amount))
-        .collect();
+    let charges = listed_charges(&spend.charges);
     let unused = WalletHistory::default();
     let history = state.wallets.get(&spend.wallet).map(|known| &known.history);
     let subject = Subject::Wallet(spend.wallet);

@@ -10,7 +10,9 @@ use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::{Charge, EventBody, Spend};
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::keys::KeyPath;
-use waiaas_shared::policy::evaluate::{Charges, Now, Payment, Tier, Verdict, charges, evaluate};
+use waiaas_shared::policy::evaluate::{
+    Charges, Now, Payment, Tier, Verdict, charges, evaluate, listed_charges,
+};
 use waiaas_shared::policy::history::{Charged, History, Without};
 use waiaas_shared::request::{Action, Transfer, TransferRequest, is_idempotency_key};
 use waiaas_shared::request_signature::{Request, SignedRequest};
@@ -315,11 +317,7 @@ pub(super) fn replay(state: &State, prior: &Prior, context: &Context) -> Result<
     if let Some(id) = spend.session {
         wallet.may_pay()?;
         let session = decide_session::usable(state, id, now)?;
-        let sums: Charges = spend
-            .charges
-            .iter()
-            .map(|charge| (charge.asset, charge.amount))
-            .collect();
+        let sums = listed_charges(&spend.charges);
         let mut usage = session.usage.clone();
         usage.uncharge(&sums);
         let charged = Charged {

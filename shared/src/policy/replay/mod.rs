@@ -13,7 +13,7 @@ use self::past::Past;
 pub use self::report::{Counts, Day, Frequent, Report};
 pub use self::row::{Broken, Decision, Difference, Ending, Fate, Row, Rule};
 use super::document::PolicyDocument;
-use super::evaluate::{Charges, Now, Payment, Verdict, evaluate};
+use super::evaluate::{Now, Payment, Verdict, evaluate, listed_charges};
 use super::history::Charged;
 use crate::amount::Amount;
 use crate::denial::Violation;
@@ -106,11 +106,7 @@ impl Replay {
                 }
             }
         }
-        let charges: Charges = spend
-            .charges
-            .iter()
-            .map(|charge| (charge.asset, charge.amount))
-            .collect();
+        let charges = listed_charges(&spend.charges);
         self.past.charge(
             spend.wallet,
             session,

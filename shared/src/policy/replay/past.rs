@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::document::PolicyDocument;
-use super::super::evaluate::{Charges, Payment, Verdict};
+use super::super::evaluate::{Payment, Verdict, listed_charges};
 use super::super::history::{Charged, History, SessionHistory, WalletHistory};
 use super::Judgement;
 use crate::denial::{Code, Violation};
-use crate::event::{Charge, EventBody, Spend, Variant};
+use crate::event::{EventBody, Spend, Variant};
 use crate::ids::{SessionId, StatementId, WalletId};
 use crate::session::Credential;
 use crate::statement::StatementFacts;
@@ -130,7 +130,7 @@ impl Past {
                 amounts,
                 ..
             } => {
-                let given = sums(amounts);
+                let given = listed_charges(amounts);
                 let wallet = self.wallets.entry(*wallet).or_default();
                 wallet.credit(*charged_at, &given);
                 let session = self.sessions.entry(*session).or_default();
@@ -160,7 +160,10 @@ impl Past {
 
     fn vary(&mut self, spend: &Spend, variant: &Variant, at: BudgetTime) {
         let Some(session) = spend.session else { return };
-        let (taken, charges) = (sums(&variant.taken), sums(&spend.charges));
+        let (taken, charges) = (
+            listed_charges(&variant.taken),
+            listed_charges(&spend.charges),
+        );
         let taken = Charged {
             at: variant.charged_at,
             chain: spend.chain,
@@ -189,13 +192,6 @@ impl Past {
         };
         self.drafts.insert(statement, draft);
     }
-}
-
-fn sums(charges: &[Charge]) -> Charges {
-    let charges = charges.iter();
-    charges
-        .map(|charge| (charge.asset, charge.amount))
-        .collect()
 }
 
 impl History for Past {
