@@ -137,12 +137,20 @@ pub(super) fn heed(state: &State, decision: &mut Decision, now: Clocks) {
     decision.events = raised.events;
 }
 
+/// For whom an alarm over a wallet's payments goes off, and where it counts anew then. A remedy that stops
+/// one session leaves all the others to set it off themselves.
+fn subject(alarm: &Alarm, wallet: WalletId, session: Option<SessionId>) -> Subject {
+    match session {
+        Some(session) if alarm.remedy == Remedy::SuspendSession => Subject::Session(session),
+        _ => Subject::Wallet(wallet),
+    }
+}
+
 fn pays(raised: &mut Raised<'_>, spend: &Spend, now: Clocks) {
     let state = raised.state;
     let charges = listed_charges(&spend.charges);
     let unused = WalletHistory::default();
     let history = state.wallets.get(&spend.wallet).map(|known| &known.history);
-    let subject = Subject::Wallet(spend.wallet);
     let now_of_rules = Now {
         budget: now.budget,
         wall: now.wall,
@@ -155,6 +163,7 @@ fn pays(raised: &mut Raised<'_>, spend: &Spend, now: Clocks) {
             goes_on: alarm.remedy == Remedy::Tell,
         };
         let trigger = Trigger::Alarm(alarm.clone());
+        let subject = subject(alarm, spend.wallet, spend.session);
         let mark = state.watch.mark(&trigger, subject);
         let seen = judge::on_payment(&alarm.condition, &paying, mark, now_of_rules);
         if let Some(seen) = seen {
@@ -165,13 +174,13 @@ fn pays(raised: &mut Raised<'_>, spend: &Spend, now: Clocks) {
 
 fn waits(raised: &mut Raised<'_>, wallet: WalletId, session: SessionId, now: Clocks) {
     let state = raised.state;
-    let subject = Subject::Wallet(wallet);
     let waiting = decide_intent::waiting_of(state, wallet, now).saturating_add(1);
     for alarm in alarms(state, now) {
         if !matches!(alarm.condition, Condition::OpenPayments { .. }) {
             continue;
         }
         let trigger = Trigger::Alarm(alarm.clone());
+        let subject = subject(alarm, wallet, Some(session));
         let mark = state.watch.mark(&trigger, subject);
         if let Some(seen) = judge::on_number(&alarm.condition, waiting, mark) {
             raised.raise(trigger, subject, Some(session), seen);

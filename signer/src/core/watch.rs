@@ -50,8 +50,16 @@ impl Watch {
     }
 
     /// A request of the session was accepted, or the session is another's business now: refusals in a
-    /// row begin anew.
+    /// row begin anew. What went off for its payments counts on from its mark.
     fn forget_row(&mut self, session: SessionId) {
+        self.rows.remove(&session);
+        self.marks.retain(|(trigger, subject), _| {
+            *subject != Subject::Session(session) || !is_over_refusals(trigger)
+        });
+    }
+
+    /// The session is over for good.
+    fn forget(&mut self, session: SessionId) {
         self.rows.remove(&session);
         self.marks
             .retain(|(_, subject), _| *subject != Subject::Session(session));
@@ -109,11 +117,20 @@ pub(super) fn fold(state: &mut State, event: &Event) {
         EventBody::SpendCommitted(spend) => watch.signed(spend),
         EventBody::IntentOpened(intent) => watch.forget_row(intent.session),
         EventBody::SessionRevoked { session, .. } | EventBody::SessionExpired { session } => {
-            watch.forget_row(*session);
+            watch.forget(*session);
         }
         EventBody::PauseReleased { wallet: None, .. } => watch.silent = false,
         EventBody::PolicyAdopted { .. } => adopted(state),
         _ => {}
+    }
+}
+
+/// Whether it goes off over what a session was refused.
+const fn is_over_refusals(trigger: &Trigger) -> bool {
+    match trigger {
+        Trigger::Alarm(alarm) => matches!(alarm.condition, Condition::DenialsInARow { .. }),
+        Trigger::Violation(_) => true,
+        Trigger::DeadMan { .. } => false,
     }
 }
 
@@ -126,9 +143,7 @@ fn adopted(state: &mut State) {
     };
     state.watch.rows.clear();
     state.watch.marks.retain(|(trigger, _), _| match trigger {
-        Trigger::Alarm(alarm) => {
-            !matches!(alarm.condition, Condition::DenialsInARow { .. }) && kept(alarm)
-        }
+        Trigger::Alarm(alarm) => !is_over_refusals(trigger) && kept(alarm),
         Trigger::Violation(_) | Trigger::DeadMan { .. } => false,
     });
 }

@@ -3,6 +3,7 @@
 
 mod agents;
 mod alarm;
+mod alarm_subjects;
 mod allowances;
 mod approvals;
 mod credit;

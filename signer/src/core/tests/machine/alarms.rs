@@ -22,11 +22,12 @@ pub(super) enum Doing {
     Waiting,
 }
 
-/// Of wallets: payments that each ever signed for sessions, and where alarms count anew.
+/// Payments that each wallet ever signed for sessions, and where alarms count anew: for the wallet, or for
+/// the one session that they suspend.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Alarms {
     pub(super) signed: BTreeMap<WalletId, u64>,
-    marks: BTreeMap<(Alarm, WalletId), u64>,
+    marks: BTreeMap<(Alarm, Subject), u64>,
 }
 
 impl Alarms {
@@ -54,13 +55,15 @@ impl Book {
     fn due(&self, asking: &Asking, doing: Doing) -> Vec<Due> {
         let alarms = self.all_alarms().into_iter();
         alarms
-            .filter_map(|alarm| self.is_due(&alarm, asking.wallet, doing))
+            .filter_map(|alarm| self.is_due(&alarm, asking, doing))
             .collect()
     }
 
-    fn is_due(&self, alarm: &Alarm, wallet: WalletId, doing: Doing) -> Option<Due> {
+    fn is_due(&self, alarm: &Alarm, asking: &Asking, doing: Doing) -> Option<Due> {
         let now = self.now();
-        let before = self.alarms.marks.get(&(alarm.clone(), wallet)).copied();
+        let wallet = asking.wallet;
+        let before = (alarm.clone(), goes_off_for(alarm, asking));
+        let before = self.alarms.marks.get(&before).copied();
         let due = |certain: bool, mark: u64| {
             Some(Due {
                 alarm: alarm.clone(),
@@ -122,6 +125,15 @@ impl Book {
     }
 }
 
+/// For whom it goes off.
+fn goes_off_for(alarm: &Alarm, asking: &Asking) -> Subject {
+    if alarm.remedy == Remedy::SuspendSession {
+        Subject::Session(asking.session)
+    } else {
+        Subject::Wallet(asking.wallet)
+    }
+}
+
 /// Why what set an alarm off is not done.
 const fn refusal(remedy: Remedy) -> Option<Code> {
     match remedy {
@@ -140,13 +152,15 @@ fn longest_bucket(window: u64) -> u64 {
 }
 
 impl Run {
-    /// What went off with the last command, of alarms over wallets.
-    fn went_off(&self) -> Vec<(Alarm, WalletId, u64)> {
+    /// What went off with the last command, of alarms over payments.
+    fn went_off(&self) -> Vec<(Alarm, Subject, u64)> {
         let raised = self.raised.iter();
         raised
-            .filter_map(|(trigger, subject, mark)| match (trigger, subject) {
-                (Trigger::Alarm(alarm), Subject::Wallet(wallet)) => {
-                    Some((alarm.clone(), *wallet, *mark))
+            .filter_map(|(trigger, subject, mark)| match trigger {
+                Trigger::Alarm(alarm)
+                    if !matches!(alarm.condition, Condition::DenialsInARow { .. }) =>
+                {
+                    Some((alarm.clone(), *subject, *mark))
                 }
                 _ => None,
             })
@@ -178,9 +192,10 @@ impl Run {
         }
         let fits = doings.iter().any(|doing| {
             let due = self.book.due(asking, *doing);
-            let possible = seen.iter().all(|(alarm, wallet, mark)| {
+            let possible = seen.iter().all(|(alarm, subject, mark)| {
                 let mut due = due.iter();
-                *wallet == asking.wallet && due.any(|due| due.alarm == *alarm && due.mark == *mark)
+                *subject == goes_off_for(alarm, asking)
+                    && due.any(|due| due.alarm == *alarm && due.mark == *mark)
             });
             let mut certain = due.iter().filter(|due| due.certain);
             possible && certain.all(|due| seen.iter().any(|(alarm, ..)| *alarm == due.alarm))
@@ -195,16 +210,16 @@ impl Run {
             (Some(code), Some(codes)) if codes.len() == 1 && codes.contains(&code) => {}
             (code, refused) => return Err(format!("{code:?} and {refused:?}")),
         }
-        for (alarm, wallet, mark) in seen {
+        for (alarm, subject, mark) in seen {
             self.count("alarm");
             let remedy = alarm.remedy;
-            self.book.alarms.marks.insert((alarm, wallet), mark);
+            self.book.alarms.marks.insert((alarm, subject), mark);
             match remedy {
                 Remedy::Tell => {}
                 Remedy::SuspendSession => self.book.suspend_session(asking.session),
                 Remedy::PauseWallet => {
                     let mut wallets = self.book.wallets.iter();
-                    let place = wallets.position(|known| known.id == wallet);
+                    let place = wallets.position(|known| known.id == asking.wallet);
                     self.book.paused(place);
                 }
                 Remedy::Kill => self.book.killed(),
@@ -229,10 +244,11 @@ impl Run {
                     continue;
                 };
                 let Some(last) = last else { continue };
-                let before = book.alarms.marks.get(&(alarm.clone(), wallet.id));
+                let subject = Subject::Wallet(wallet.id);
+                let before = book.alarms.marks.get(&(alarm.clone(), subject));
                 let idle = book.now().budget - last >= after.millis();
                 if idle && before != Some(&last) {
-                    due.insert((alarm, wallet.id, last));
+                    due.insert((alarm, subject, last));
                 }
             }
         }
@@ -240,13 +256,13 @@ impl Run {
         if seen != due {
             return Err(format!("{seen:?} went off, expected {due:?}"));
         }
-        for (alarm, wallet, mark) in due {
+        for (alarm, subject, mark) in due {
             self.count("idle");
             let remedy = alarm.remedy;
-            self.book.alarms.marks.insert((alarm, wallet), mark);
+            self.book.alarms.marks.insert((alarm, subject), mark);
             if remedy == Remedy::PauseWallet {
                 let mut wallets = self.book.wallets.iter();
-                let place = wallets.position(|known| known.id == wallet);
+                let place = wallets.position(|known| Subject::Wallet(known.id) == subject);
                 self.book.paused(place);
             }
         }
