@@ -16,9 +16,12 @@ pub(super) const PROGRAM: SolanaAddress = SolanaAddress::from_bytes(
 /// The most compute units that the chain grants one transaction.
 pub const MAX_COMPUTE_UNITS: u32 = 1_400_000;
 
-/// Compute units that an instruction counts for when no limit is set. Newer clusters count built-in
-/// programs lower; this is the highest value of any.
+/// Compute units that an instruction of another program counts for when no limit is set. Newer clusters
+/// count built-in programs lower; this is the highest value of any.
 const DEFAULT_UNITS_PER_INSTRUCTION: u32 = 200_000;
+/// The same for an instruction of this program: since SIMD-170 it counts as any built-in program's does,
+/// and before for nothing.
+const DEFAULT_UNITS_PER_SETTING: u32 = 3_000;
 const MICRO_LAMPORTS_PER_LAMPORT: u128 = 1_000_000;
 
 const SET_UNIT_LIMIT: u8 = 2;
@@ -90,9 +93,11 @@ impl Request {
     /// signature fee, and limit times price rounded up.
     pub(super) fn fee_max(&self, other_instructions: usize) -> Result<Amount, SolanaError> {
         let units = self.unit_limit.unwrap_or_else(|| {
+            let settings = u32::from(self.unit_price.is_some());
             u32::try_from(other_instructions)
                 .unwrap_or(u32::MAX)
                 .saturating_mul(DEFAULT_UNITS_PER_INSTRUCTION)
+                .saturating_add(settings.saturating_mul(DEFAULT_UNITS_PER_SETTING))
                 .min(MAX_COMPUTE_UNITS)
         });
         u128::from(units)
@@ -118,8 +123,10 @@ mod tests {
             (Some(1_000_000), Some(1), 1, Some(5001)),
             (Some(1_000_000), Some(2), 1, Some(5002)),
             (Some(0), Some(u64::MAX), 1, Some(5000)),
-            // No limit: 200 000 units for each instruction, never above the chain's maximum.
-            (None, Some(1_000_000), 1, Some(205_000)),
+            // No limit: 200 000 units for each instruction and 3 000 for the price's own, never above the
+            // chain's maximum.
+            (None, Some(1_000_000), 1, Some(208_000)),
+            (None, Some(1_000_000), 6, Some(1_208_000)),
             (None, Some(1_000_000), 7, Some(1_405_000)),
             (None, Some(1_000_000), 60, Some(1_405_000)),
             (None, Some(1_000_000), usize::MAX, Some(1_405_000)),

@@ -87,7 +87,7 @@ impl Reference {
             .map(|_| take(32).try_into().unwrap())
             .collect();
         take(32);
-        let (mut transfers, mut limit, mut price, mut others) = (Vec::new(), None, 0_u128, 0_u128);
+        let (mut transfers, mut limit, mut price, mut units) = (Vec::new(), None, 0_u128, 0_u128);
         for _ in 0..take(1)[0] {
             let program = accounts[usize::from(take(1)[0])];
             let count = take(1)[0];
@@ -95,7 +95,7 @@ impl Reference {
             let length = take(1)[0];
             let data = take(length.into());
             if program == [0; 32] {
-                others += 1;
+                units += 200_000;
                 assert_eq!(data[..4], [2, 0, 0, 0]);
                 assert_eq!(accounts[usize::from(uses[0])], accounts[0]);
                 let to = SolanaAddress::from_bytes(accounts[usize::from(uses[1])]);
@@ -105,6 +105,7 @@ impl Reference {
                 let units = u32::from_le_bytes(data[1..].try_into().unwrap());
                 limit = Some(u128::from(units));
             } else {
+                units += 3_000;
                 price = u64::from_le_bytes(data[1..].try_into().unwrap()).into();
             }
         }
@@ -112,7 +113,7 @@ impl Reference {
             assert_eq!(take(1), [0]);
         }
         assert!(rest.is_empty());
-        let units = limit.unwrap_or((others * 200_000).min(1_400_000));
+        let units = limit.unwrap_or(units.min(1_400_000));
         Self {
             transfers,
             fee: 5000 + (units * price).div_ceil(1_000_000),

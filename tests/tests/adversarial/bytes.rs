@@ -239,7 +239,7 @@ pub(crate) fn read_solana(message: &[u8]) -> Result<Outflow> {
         keys.push(cursor.array::<32>()?);
     }
     cursor.take(32)?;
-    let (mut transfers, mut units, mut price, mut others) = (Vec::new(), None, 0_u64, 0_u64);
+    let (mut transfers, mut limit, mut price, mut units) = (Vec::new(), None, 0_u64, 0_u64);
     for _ in 0..cursor.compact()? {
         let program = keys.get(usize::from(cursor.byte()?)).context("a program")?;
         let count = cursor.compact()?;
@@ -254,12 +254,15 @@ pub(crate) fn read_solana(message: &[u8]) -> Result<Outflow> {
                 ensure!(*from == 0, "from the payer");
                 let to = keys.get(usize::from(*to)).context("a recipient")?;
                 transfers.push((to.to_vec(), u64::from_le_bytes(amount.try_into()?).into()));
-                others += 1;
+                units += 200_000;
             }
-            (COMPUTE_BUDGET, [2, limit @ ..]) => {
-                units = Some(u32::from_le_bytes(limit.try_into()?).into());
+            (COMPUTE_BUDGET, [2, most @ ..]) => {
+                limit = Some(u32::from_le_bytes(most.try_into()?).into());
             }
-            (COMPUTE_BUDGET, [3, micro @ ..]) => price = u64::from_le_bytes(micro.try_into()?),
+            (COMPUTE_BUDGET, [3, micro @ ..]) => {
+                price = u64::from_le_bytes(micro.try_into()?);
+                units += 3_000;
+            }
             _ => bail!("an instruction that the second reading does not know"),
         }
     }
@@ -267,7 +270,7 @@ pub(crate) fn read_solana(message: &[u8]) -> Result<Outflow> {
         ensure!(cursor.compact()? == 0, "no lookup table");
     }
     ensure!(cursor.0.is_empty(), "bytes behind");
-    let units: u128 = units.unwrap_or_else(|| u128::from(others * 200_000).min(1_400_000));
+    let units: u128 = limit.unwrap_or_else(|| u128::from(units).min(1_400_000));
     Ok(Outflow {
         transfers,
         fee: 5000 + (units * u128::from(price)).div_ceil(1_000_000),
