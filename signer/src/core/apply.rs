@@ -13,7 +13,8 @@ use waiaas_shared::view::SessionState;
 use super::apply_owner;
 use super::apply_payment::{charge, open_intent, remember, remember_nonce, take_nonce, vary};
 use super::apply_stop::{
-    freeze, set_wallet_paused, void_activations, void_of_former_key, void_releases, void_times,
+    freeze, set_wallet_paused, void_activations, void_grants, void_of_former_key, void_releases,
+    void_times,
 };
 use super::state::{
     Approval, BindingPolicy, Freeze, Kill, KillPhase, Nonce, OpenStatement, Session, State, Wallet,
@@ -135,6 +136,7 @@ pub fn apply(state: &mut State, event: &Event) {
             }
         }
         EventBody::SessionRevoked { session, origin: _ } => {
+            void_grants(state, *session);
             if let Some(session) = state.sessions.get_mut(session) {
                 session.revoke();
             }

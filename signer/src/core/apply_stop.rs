@@ -4,7 +4,7 @@
 //! A void statement keeps its place until it expires: whoever drafts and stops in turn must not write to
 //! the log without end.
 
-use waiaas_shared::ids::{AgentId, WalletId};
+use waiaas_shared::ids::{AgentId, SessionId, WalletId};
 use waiaas_shared::statement::StatementFacts;
 
 use super::state::{Freeze, State};
@@ -22,6 +22,18 @@ pub(super) fn void_activations(state: &mut State, agent: AgentId) {
     void(
         state,
         |facts| matches!(facts, StatementFacts::ActivateAgent { agent: of } if *of == agent),
+    );
+}
+
+/// A session was stopped: what would give its holder another one was written before (invariants 14 and 16).
+pub(super) fn void_grants(state: &mut State, session: SessionId) {
+    let stopped = state.sessions.get(&session);
+    let Some(credential) = stopped.map(|session| session.grant.credential) else {
+        return;
+    };
+    void(
+        state,
+        |facts| matches!(facts, StatementFacts::GrantSession { grant } if grant.credential == credential),
     );
 }
 

@@ -4,6 +4,7 @@ use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::ids::SessionId;
 use waiaas_shared::session::{Credential, Operation, SessionGrant};
+use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Clocks;
 use waiaas_shared::view::SessionState;
 
@@ -50,11 +51,18 @@ pub(super) fn expired_now(state: &State, session: SessionId, now: Clocks) -> Vec
 pub(super) fn revoke(state: &State, session: SessionId, origin: Origin) -> Decision {
     match state.sessions.get(&session) {
         None => Decision::denied(Code::SessionUnknown),
-        // One that the kill switch revoked is revoked for good now: no release restores it.
-        Some(found) if found.state == SessionState::Revoked && !found.killed => Decision {
-            events: Vec::new(),
-            outcome: Ok(Outcome::Done),
-        },
+        // One that the kill switch revoked is revoked for good now: no release restores it. And an open
+        // grant to the same holder was written before this revocation and must not undo it.
+        Some(found)
+            if found.state == SessionState::Revoked
+                && !found.killed
+                && !grant_waits(state, &found.grant.credential) =>
+        {
+            Decision {
+                events: Vec::new(),
+                outcome: Ok(Outcome::Done),
+            }
+        }
         Some(_) => {
             let mut events = vec![EventBody::SessionRevoked { session, origin }];
             events.extend(decide_intent::session_ended(state, session));
@@ -64,6 +72,13 @@ pub(super) fn revoke(state: &State, session: SessionId, origin: Origin) -> Decis
             }
         }
     }
+}
+
+fn grant_waits(state: &State, credential: &Credential) -> bool {
+    let mut open = state.statements.values().filter(|open| !open.void);
+    open.any(|open| {
+        matches!(&open.facts, StatementFacts::GrantSession { grant } if grant.credential == *credential)
+    })
 }
 
 /// What must hold for a resumption, when drafted and again when carried out.

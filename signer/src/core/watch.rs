@@ -14,6 +14,7 @@ use waiaas_shared::policy::alarm::{Alarm, Condition, Subject, Trigger};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::RunTime;
 
+use super::apply_stop::void_grants;
 use super::state::State;
 
 /// Everything of this kind that the log says.
@@ -88,6 +89,7 @@ pub(super) fn fold(state: &mut State, event: &Event) {
             for open in state.statements.values_mut() {
                 open.void |= open.facts == resumes;
             }
+            void_grants(state, *session);
         }
         EventBody::SessionResumed {
             session, statement, ..

@@ -5,13 +5,19 @@ use waiaas_shared::address::{Account, EvmAddress};
 use waiaas_shared::amount::{Amount, Decimals};
 use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::denial::Code;
+use waiaas_shared::digest::{Domain, hash};
 use waiaas_shared::event::{EventBody, Origin};
+use waiaas_shared::policy::alarm::Remedy;
 use waiaas_shared::policy::document::{PolicyDocument, Recipient};
+use waiaas_shared::session::Credential;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::{Millis, WallTime};
+use waiaas_shared::view::SessionState;
 
+use super::alarm::{TOO_MUCH, under};
 use super::people::account;
-use super::world::{EVM, RECIPIENT, STRANGER, World, evm_recipient, policy, unsigned};
+use super::suspension::denials;
+use super::world::{EVM, RECIPIENT, STRANGER, World, evm_recipient, key_bound, policy, unsigned};
 use crate::core::AgentStop;
 use crate::core::command::{Command, DerivedKey, Outcome, SpendRequest, Submission};
 
@@ -232,4 +238,48 @@ fn a_rotated_wallet_pays_on() {
     let mut world = World::new();
     rotate(&mut world, 0x31);
     assert!(matches!(world.bearer_pay("a", 1000), Ok(Outcome::Sign(_))));
+}
+
+/// One more session for whoever holds these.
+fn grant(world: &mut World, credential: Credential) -> Submission {
+    let grant = world.a_grant(credential);
+    signed(
+        world,
+        StatementFacts::GrantSession { grant },
+        Origin::Gateway,
+    )
+}
+
+#[test]
+fn invariant_14_a_grant_that_was_kept_back_never_undoes_a_revocation() {
+    let mut world = World::new();
+    let kept = grant(&mut world, key_bound());
+    let secret = Credential::Bearer(hash(Domain::SessionSecret, &[b"another"]));
+    let others = grant(&mut world, secret);
+    let revoke = Command::RevokeSession {
+        session: world.keyed,
+        origin: Origin::Admin,
+    };
+    world.run(&revoke).expect("revoked");
+    assert_eq!(brought(&mut world, kept), Err(vec![Code::StatementUnknown]));
+    brought(&mut world, others).expect("somebody else's");
+    // Revoked once more, it voids what was written meanwhile; without that nothing is written.
+    let kept = grant(&mut world, key_bound());
+    world.run(&revoke).expect("once more");
+    assert_eq!(brought(&mut world, kept), Err(vec![Code::StatementUnknown]));
+    let before = world.events.len();
+    world.run(&revoke).expect("nothing");
+    assert_eq!(world.events.len(), before);
+    // What owners sign from now on is meant.
+    let meant = grant(&mut world, key_bound());
+    brought(&mut world, meant).expect("granted");
+}
+
+#[test]
+fn invariant_14_a_grant_that_was_kept_back_never_undoes_a_suspension() {
+    let mut world = under(&denials(1, Remedy::SuspendSession));
+    let kept = grant(&mut world, key_bound());
+    world.agent_pays("a", TOO_MUCH).expect_err("too much");
+    assert_eq!(world.state_of(world.keyed), SessionState::Suspended);
+    assert_eq!(brought(&mut world, kept), Err(vec![Code::StatementUnknown]));
 }

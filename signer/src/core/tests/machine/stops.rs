@@ -55,6 +55,7 @@ impl Run {
         session.standing = Standing::Revoked;
         session.by_kill = false;
         self.book.end_session(id);
+        self.book.void_grants(id);
         self.book.watch.begin_anew(id);
         self.count("revoked");
         Ok(())

@@ -163,5 +163,18 @@ impl Book {
         for draft in self.drafts.values_mut() {
             draft.void |= draft.facts == void;
         }
+        self.void_grants(session);
+    }
+
+    /// A session was stopped: no grant to the same holder that was written before gives it another one.
+    pub(super) fn void_grants(&mut self, session: SessionId) {
+        let Some(stopped) = self.session(session).map(|one| one.grant.credential) else {
+            return;
+        };
+        for draft in self.drafts.values_mut() {
+            if let StatementFacts::GrantSession { grant } = &draft.facts {
+                draft.void |= grant.credential == stopped;
+            }
+        }
     }
 }
