@@ -340,13 +340,14 @@ pub(super) fn watch(state: &State, now: Clocks) -> Decision {
     }
 }
 
-/// Wallets that are idle for too long; none while signing is stopped, which explains it.
+/// Wallets that are idle for too long; none while something stops them, which explains it.
 fn idle(state: &State, now: Clocks) -> Vec<(WalletId, &Alarm, Seen)> {
     if state.stopped().is_some() || state.retired {
         return Vec::new();
     }
     let alarms = alarms(state, now);
-    let used = state.wallets.iter().filter(|(_, wallet)| !wallet.paused);
+    let used = state.wallets.iter();
+    let used = used.filter(|(_, wallet)| wallet.may_pay().is_ok());
     let used = used.filter_map(|(id, wallet)| Some((*id, wallet.history.last()?)));
     used.flat_map(|(id, last)| {
         alarms.iter().filter_map(move |alarm| {

@@ -5,11 +5,13 @@ use waiaas_shared::ids::SessionId;
 use waiaas_shared::policy::alarm::{Condition, Remedy, Subject};
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::scope::Hours;
+use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::view::SessionState;
 
 use super::alarm::{DAY, HOUR, alarm, under};
 use super::world::World;
-use crate::core::command::Outcome;
+use crate::core::command::{Command, Outcome};
+use crate::core::state::KillPhase;
 
 /// NOW is a Friday, 08:00 UTC: an hour before these begin.
 fn office() -> PolicyDocument {
@@ -100,6 +102,22 @@ fn each_session_that_asks_for_too_many_of_a_wallets_payments_is_suspended() {
     world.resume(world.bearer).expect("resumed");
     suspended(world.bearer_pay("e", 1000));
     assert_eq!(world.raised().len(), 4);
+}
+
+/// A wallet that its owner closed signs nothing for ever: no alarm is left to go off for that.
+#[test]
+fn a_closed_wallet_is_never_idle() {
+    let mut world = under(&alarm(Condition::Idle { after: DAY }, Remedy::Kill));
+    world.bearer_pay("a", 1000).expect("paid");
+    let close = StatementFacts::CloseWallet {
+        wallet: world.evm_wallet,
+    };
+    world.say(close, false).expect("closed");
+    world.pass(DAY);
+    assert!(!world.state.has_alarms(world.clocks));
+    world.run(&Command::Watch).expect("nothing");
+    assert!(world.raised().is_empty());
+    assert_eq!(world.state.kill().phase, KillPhase::Normal);
 }
 
 /// A wallet that is paused pauses for all of its sessions: one mark for the wallet.

@@ -235,7 +235,8 @@ impl Run {
         let book = &self.book;
         let quiet = book.kill == super::book::Kill::Activated || book.closed || book.frozen;
         let mut due = BTreeSet::new();
-        for wallet in book.wallets.iter().filter(|one| !one.paused && !quiet) {
+        let may_pay = |one: &&super::book::Wallet| !(one.paused || one.closed || quiet);
+        for wallet in book.wallets.iter().filter(may_pay) {
             let last = book
                 .charges
                 .last(None, &|charge| charge.wallet == wallet.id);
