@@ -468,8 +468,16 @@ pub(super) fn due(state: &State, now: RunTime) -> Vec<EventBody> {
         return vec![EventBody::OwnerChangeVoided { change, code }];
     }
     let mut events = vec![EventBody::OwnerChangeEffective { change }];
-    if let OwnerChange::RemoveOwner(known) = &pending.change {
-        events.extend(sessions_end(state, &granted_by(state, known.id)));
+    match &pending.change {
+        OwnerChange::RemoveOwner(known) => {
+            events.extend(sessions_end(state, &granted_by(state, known.id)));
+        }
+        // Every session ends, and so does everything that waits.
+        OwnerChange::Recover { .. } => {
+            let sessions: Vec<_> = state.sessions.keys().copied().collect();
+            events.extend(sessions_end(state, &sessions));
+        }
+        _ => {}
     }
     events
 }

@@ -3,10 +3,12 @@
 use waiaas_shared::denial::Code;
 use waiaas_shared::digest::Digest;
 use waiaas_shared::event::{EventBody, Origin};
+use waiaas_shared::intent::IntentEnd;
 use waiaas_shared::owner_change::{OwnerChange, Standing};
 use waiaas_shared::statement::{GuardianStop, StatementFacts};
 use waiaas_shared::time::{Millis, WallTime};
 
+use super::intent::{delayed, world as waiting};
 use super::people::{Hand, account, main_network, two_owners};
 use super::world::{STRANGER, World, policy};
 use crate::core::command::{Command, Outcome, Recovery, Submission, UnlockFacts};
@@ -71,6 +73,25 @@ fn invariant_17_a_recovery_waits_72_hours_and_makes_the_new_key_the_only_owner()
         )
         .expect("with the password");
     assert_eq!(world.standing(two.id), Standing::Active);
+}
+
+/// Its sessions are over: what waits under them could never be released, and takes no place from others.
+#[test]
+fn invariant_17_a_recovery_ends_what_waits() {
+    let mut world = waiting();
+    let mut new = Hand::new(7);
+    world.recover(&mut new, &[]).expect("begun");
+    world.pass(Millis::from_hours(71));
+    let waits = delayed(&mut world, "waits");
+    world.pass(Millis::from_hours(1));
+    assert_eq!(world.heartbeat().waiting, 1);
+    world.run(&PAUSE).expect("paused");
+    assert_eq!(world.standing(new.id), Standing::Active);
+    assert_eq!(world.heartbeat().waiting, 0);
+    assert!(world.events.contains(&EventBody::IntentsEnded {
+        transactions: vec![waits],
+        cause: IntentEnd::SessionEnded,
+    }));
 }
 
 #[test]
