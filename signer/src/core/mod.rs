@@ -172,8 +172,8 @@ pub fn decide(state: &State, command: &Command, context: &Context) -> Decision {
 
 /// Decides a command and folds its events into the state, each with the context's clocks. What the
 /// daemon and the simulator both do for each command of a batch. Changes of owners whose time has come
-/// take effect before it, and so does the dead-man pause; alarms go off with it; agents of which nothing waits
-/// any more end after it.
+/// take effect before it, unless it is a kill, and so does the dead-man pause; alarms go off with it;
+/// agents of which nothing waits any more end after it.
 pub fn step(
     state: &mut State,
     command: &Command,
@@ -188,7 +188,7 @@ pub fn step(
         apply::apply(state, &event);
         events.push(event);
     };
-    loop {
+    while !goes_first(command) {
         let due = decide_owner::due(state, context.clocks.run);
         if due.is_empty() {
             break;
@@ -207,6 +207,15 @@ pub fn step(
         fold(state, body);
     }
     (events, decision.outcome)
+}
+
+/// Whether changes of owners whose time has come still wait behind it: a kill voids them, also one that was
+/// thrown while the signer was locked, where nothing could take effect; its unlock comes right before it.
+const fn goes_first(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Kill(_) | Command::Unlocked(_) | Command::ClockStepped { .. }
+    )
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use ed25519_dalek::Signer as _;
 use waiaas_shared::address::{Account, EvmAddress};
 use waiaas_shared::caip::AccountId;
 use waiaas_shared::denial::Code;
+use waiaas_shared::digest::Digest;
 use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::ids::StatementId;
 use waiaas_shared::owner_change::{OwnerChange, Standing};
@@ -13,7 +14,7 @@ use waiaas_shared::time::Millis;
 
 use super::people::{Hand, account, main_network, three_owners, two_owners};
 use super::world::{EVM, RECIPIENT, STRANGER, World, policy};
-use crate::core::command::{Command, Outcome, Submission};
+use crate::core::command::{Command, Outcome, Submission, UnlockFacts};
 
 const PAUSE: Command = Command::Pause {
     wallet: None,
@@ -371,6 +372,42 @@ fn invariant_17_a_kill_voids_what_waits() {
         world.withdraw(STRANGER, 1).map(drop),
         Err(vec![Code::WithdrawalAddress])
     );
+}
+
+/// Thrown while the signer was locked, where no change can take effect: what waited then takes effect at no
+/// unlock, although its time has come meanwhile.
+#[test]
+fn invariant_17_a_kill_thrown_while_locked_voids_what_waited_then() {
+    for killed in [true, false] {
+        let mut world = World::new();
+        let one = Hand::first(&world);
+        let facts = StatementFacts::EnrolWithdrawal {
+            account: account(STRANGER),
+        };
+        world.say_as(facts, &[&one], true).expect("asked");
+        world.run(&Command::Lock(Origin::Admin)).expect("locked");
+        world.pass(Millis::from_hours(72));
+        // The unlock, and what the locked journal has.
+        let unlock = UnlockFacts {
+            journal: Digest::from_bytes([3; 32]),
+            vouched: Millis::default(),
+            failures: 0,
+            journal_lost: false,
+            missed: None,
+        };
+        world.run(&Command::Unlocked(unlock)).expect("unlocked");
+        if killed {
+            world.run(&Command::Kill(Origin::Gateway)).expect("killed");
+            let epoch = 1;
+            let sessions = Vec::new();
+            let release = StatementFacts::ReleaseKill { epoch, sessions };
+            world.say_as(release, &[&one], true).expect("released");
+        }
+        let paid = world.withdraw(STRANGER, 1).map(drop);
+        let void = Err(vec![Code::WithdrawalAddress]);
+        assert_eq!(paid, if killed { void } else { Ok(()) });
+        assert_eq!(world.state.owner_changes(), 0);
+    }
 }
 
 #[test]

@@ -173,13 +173,25 @@ impl Run {
     /// The clocks as the signer will see them at the next command: what expectations are made of.
     pub(super) fn look(&mut self) -> Checked {
         self.observe()?;
-        if self.book.silence() {
-            self.count("silent");
-        }
+        self.book.changes_due();
+        self.listen();
         Ok(())
     }
 
-    /// The same, without what time alone brings.
+    /// The same before a kill, which voids changes of owners whose time has come.
+    pub(super) fn look_before_changes(&mut self) -> Checked {
+        self.observe()?;
+        self.listen();
+        Ok(())
+    }
+
+    fn listen(&mut self) {
+        if self.book.silence() {
+            self.count("silent");
+        }
+    }
+
+    /// Without what time alone brings.
     fn observe(&mut self) -> Checked {
         let clocks = self.keeper.observe(self.book.time.reading);
         self.book.time.look();
@@ -193,7 +205,6 @@ impl Run {
             return Err(format!("the clocks say {seen:?}, not {now:?}"));
         }
         self.book.closed |= self.book.time.strange && self.state.created();
-        self.book.changes_due();
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use crate::model::policy::Asking;
 
 impl Run {
     pub(super) fn kill(&mut self, admin: bool) -> Checked {
-        self.look()?;
+        self.look_before_changes()?;
         let active = self.book.kill == Kill::Activated;
         let (events, _) = self.accepted(&Command::Kill(origin(admin)))?;
         let thrown = events
