@@ -211,7 +211,7 @@ pub(super) fn refused(
     let mut raised = Raised::new(state);
     for escalation in escalations(state, now) {
         let trigger = Trigger::Violation(*escalation);
-        // Once until a request of the session is accepted, or an owner resumes it.
+        // Once until a payment of the session is signed, or an owner resumes it.
         if codes.contains(&escalation.code) && state.watch.mark(&trigger, subject).is_none() {
             let seen = Seen {
                 observed: Amount::from_base_units(1),

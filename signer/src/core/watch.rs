@@ -24,7 +24,7 @@ pub(super) struct Watch {
     /// Sessions that sign nothing until an owner resumes them.
     #[n(0)]
     pub(super) suspended: BTreeSet<SessionId>,
-    /// Different requests that a session was refused since its last accepted one.
+    /// Different requests that a session was refused since its last signed one.
     #[n(1)]
     pub(super) rows: BTreeMap<SessionId, BTreeSet<Digest>>,
     /// Where what went off counts anew, for whom it went off.
@@ -50,8 +50,9 @@ impl Watch {
         self.marks.get(&(trigger.clone(), subject)).copied()
     }
 
-    /// A request of the session was accepted, or the session is another's business now: refusals in a
-    /// row begin anew. What went off for its payments counts on from its mark.
+    /// A payment of the session was signed, or the session is another's business now: refusals in a row
+    /// begin anew. One that only waits ends no row, for it may be cancelled and costs nothing. What went off
+    /// for its payments counts on from its mark.
     fn forget_row(&mut self, session: SessionId) {
         self.rows.remove(&session);
         self.marks.retain(|(trigger, subject), _| {
@@ -117,7 +118,6 @@ pub(super) fn fold(state: &mut State, event: &Event) {
             watch.denials = watch.denials.saturating_add((*count).into());
         }
         EventBody::SpendCommitted(spend) => watch.signed(spend),
-        EventBody::IntentOpened(intent) => watch.forget_row(intent.session),
         EventBody::SessionRevoked { session, .. } | EventBody::SessionExpired { session } => {
             watch.forget(*session);
         }

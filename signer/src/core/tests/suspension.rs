@@ -61,8 +61,35 @@ fn invariant_16_identical_denials_count_once() {
     assert_eq!(world.state_of(world.keyed), SessionState::Active);
 }
 
+/// What waits may be cancelled at once, and costs nothing: whoever probes for a limit does not begin anew so.
 #[test]
-fn an_accepted_request_begins_the_row_anew() {
+fn invariant_16_opening_and_cancelling_begins_no_row_anew() {
+    let mut document = denials(3, Remedy::SuspendSession);
+    for rule in &mut document.assets {
+        rule.notify_up_to = rule.instant_up_to;
+    }
+    let mut world = under(&document);
+    for number in 0..2 {
+        let refused = world.agent_pays(&format!("probe-{number}"), TOO_MUCH + number);
+        refused.expect_err("too much");
+        let waits = world.agent_pays(&format!("waits-{number}"), 200_000 + number);
+        let Ok(Outcome::Waiting(view)) = waits else {
+            panic!("{waits:?}")
+        };
+        let cancel = Command::CancelIntent {
+            transaction: view.intent.transaction,
+            origin: Origin::Gateway,
+        };
+        world.run(&cancel).expect("cancelled");
+    }
+    world
+        .agent_pays("probe-2", TOO_MUCH + 2)
+        .expect_err("too much");
+    assert_eq!(world.state_of(world.keyed), SessionState::Suspended);
+}
+
+#[test]
+fn a_signed_payment_begins_the_row_anew() {
     let mut world = under(&denials(3, Remedy::SuspendSession));
     for round in 0..4_u128 {
         for number in 0..2 {

@@ -463,7 +463,6 @@ impl Run {
         self.book.waits.insert(intent.transaction, wait);
         let session = self.book.session_mut(asking.session).ok_or("a session")?;
         session.opened.push(now.budget);
-        self.book.watch.begin_anew(asking.session);
         self.names_of_payments.push(intent.transaction);
         self.count("opened");
         Ok(())

@@ -18,7 +18,7 @@ pub(super) struct Watch {
     /// Run clock at the last word of an owner.
     pub(super) heard: u64,
     pub(super) suspended: BTreeSet<SessionId>,
-    /// Different requests that were refused since the session's last accepted one.
+    /// Different requests that were refused since the session's last signed one.
     rows: BTreeMap<SessionId, BTreeSet<Vec<u8>>>,
     /// Numbers at which an alarm over refusals went off for a session, and violations that were escalated.
     went_off: BTreeSet<(SessionId, u32, Remedy)>,
