@@ -66,7 +66,7 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
         account: Account,
     ) -> BoxFuture<'_, Result<Vec<TokenBalance>, ChainError>>;
     /// [`Chain::health`].
-    fn health(&self) -> BoxFuture<'_, Result<Health, ChainError>>;
+    fn health(&self) -> BoxFuture<'_, Health>;
 }
 
 impl ChainPort for Chain {
@@ -146,7 +146,7 @@ impl ChainPort for Chain {
         Box::pin(Self::token_balances(self, account))
     }
 
-    fn health(&self) -> BoxFuture<'_, Result<Health, ChainError>> {
+    fn health(&self) -> BoxFuture<'_, Health> {
         Box::pin(Self::health(self))
     }
 }

@@ -402,7 +402,7 @@ impl<C: ChainPort + 'static> ChainPort for ChainTerms<C> {
         self.inside.chain.token_balances(account)
     }
 
-    fn health(&self) -> BoxFuture<'_, Result<Health, ChainError>> {
+    fn health(&self) -> BoxFuture<'_, Health> {
         self.inside.chain.health()
     }
 }

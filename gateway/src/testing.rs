@@ -43,8 +43,8 @@ use waiaas_shared::view::{SessionState, SessionView, WalletView};
 use crate::app::{App, Parts};
 use crate::chain::tracker::Pace;
 use crate::chain::{
-    ChainError, ChainText, ChainTransactionId, FeeMarket, Health, Landing, Prepared, RpcError,
-    Sent, TokenBalance, TokenFacts, Validity,
+    ChainError, ChainText, ChainTransactionId, EndpointHealth, FeeMarket, Health, Landing,
+    Prepared, RpcError, Sent, TokenBalance, TokenFacts, Validity,
 };
 use crate::chain_port::ChainPort;
 use crate::clock::Clock;
@@ -733,6 +733,7 @@ impl ChainPort for FakeChain {
             look_slowest: quick,
             resend,
             resend_slowest: resend,
+            soonest_expiry: Duration::ZERO,
         }
     }
 
@@ -836,8 +837,16 @@ impl ChainPort for FakeChain {
         }]))
     }
 
-    fn health(&self) -> BoxFuture<'_, Result<Health, ChainError>> {
-        self.answer(Ok(Health { head: 9 }))
+    fn health(&self) -> BoxFuture<'_, Health> {
+        let down = self.down.load(Ordering::SeqCst);
+        let head = if down {
+            Err(RpcError::Unreachable)
+        } else {
+            Ok(9)
+        };
+        let latency = Some(Duration::from_micros(1500));
+        let endpoints = vec![EndpointHealth { head, latency }];
+        Box::pin(std::future::ready(Health { endpoints }))
     }
 }
 

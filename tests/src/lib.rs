@@ -6,6 +6,7 @@ pub mod agent;
 pub mod foreign;
 pub mod log;
 pub mod owner;
+pub mod proxy;
 pub mod signer;
 pub mod stage;
 pub mod token;

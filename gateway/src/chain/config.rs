@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{ChainId, Family};
 
@@ -12,7 +12,7 @@ use waiaas_shared::caip::{ChainId, Family};
 const MAX_ENDPOINTS: usize = 8;
 
 /// How one chain is reached and followed.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, serde::Deserialize)]
 #[serde(try_from = "RawChainConfig")]
 pub struct ChainConfig {
     /// The chain (CAIP-2).
@@ -40,7 +40,7 @@ pub enum Depth {
 }
 
 /// Solana's commitment levels that may count as confirmed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Commitment {
     /// Two thirds of the stake have voted for the block.
@@ -55,6 +55,9 @@ pub enum ChainConfigError {
     /// No node, or too many.
     #[error("rpc: one to eight node addresses are needed")]
     Endpoints,
+    /// A node twice: it would be its own second witness.
+    #[error("rpc: each node address once")]
+    EndpointTwice,
     /// Solana with `confirmations`, or EVM with `commitment`.
     #[error("commitment belongs to Solana chains, confirmations to EVM chains")]
     Depth,
@@ -69,10 +72,11 @@ pub enum ChainConfigError {
     RequestTimeout,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct RawChainConfig {
     id: ChainId,
+    #[serde(deserialize_with = "one_or_more")]
     rpc: Vec<RpcUrl>,
     commitment: Option<Commitment>,
     confirmations: Option<u32>,
@@ -87,6 +91,10 @@ impl TryFrom<RawChainConfig> for ChainConfig {
     fn try_from(raw: RawChainConfig) -> Result<Self, ChainConfigError> {
         if raw.rpc.is_empty() || raw.rpc.len() > MAX_ENDPOINTS {
             return Err(ChainConfigError::Endpoints);
+        }
+        let twice = |(index, url): (usize, &RpcUrl)| raw.rpc.iter().take(index).any(|it| it == url);
+        if raw.rpc.iter().enumerate().any(twice) {
+            return Err(ChainConfigError::EndpointTwice);
         }
         let (depth, max_fee, poll_interval_ms) = match raw.id.family() {
             Family::Solana if raw.confirmations.is_none() => (
@@ -125,8 +133,36 @@ impl TryFrom<RawChainConfig> for ChainConfig {
     }
 }
 
+/// `rpc = "https://..."` or a list of them.
+fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<RpcUrl>, D::Error> {
+    struct OneOrMore;
+
+    impl<'de> Visitor<'de> for OneOrMore {
+        type Value = Vec<RpcUrl>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a node's address, or a list of them")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<RpcUrl>, E> {
+            let url = RpcUrl::try_from(text.to_owned()).map_err(E::custom)?;
+            Ok(vec![url])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<RpcUrl>, A::Error> {
+            let mut urls = Vec::new();
+            while let Some(url) = list.next_element()? {
+                urls.push(url);
+            }
+            Ok(urls)
+        }
+    }
+
+    from.deserialize_any(OneOrMore)
+}
+
 /// The address of a node. It often holds an access key, so only its host is ever shown.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(try_from = "String")]
 pub struct RpcUrl(reqwest::Url);
 
@@ -194,9 +230,10 @@ mod tests {
     fn a_short_form_is_enough() {
         let solana = read(
             r#"id = "solana:localnet"
-               rpc = ["http://127.0.0.1:8899"]"#,
+               rpc = "http://127.0.0.1:8899""#,
         )
         .expect("valid");
+        assert_eq!(solana.rpc.len(), 1);
         assert_eq!(solana.depth, Depth::Commitment(Commitment::Confirmed));
         let evm = read(
             r#"id = "eip155:1"
@@ -238,6 +275,15 @@ mod tests {
             (chain("request-timeout-ms = 1"), "100 to 60000"),
             (chain("rpc = []"), "duplicate key"),
             ("id = \"eip155:1\"\nrpc = []".into(), "one to eight"),
+            (
+                "id = \"eip155:1\"\nrpc = [\"http://h\", \"http://h/\"]".into(),
+                "each node address once",
+            ),
+            ("id = \"eip155:1\"\nrpc = 5".into(), "or a list of them"),
+            (
+                "id = \"eip155:1\"\nrpc = \"ws://h\"".into(),
+                "http:// or https://",
+            ),
             ("id = \"eip155:1\"".into(), "missing field"),
             (
                 "id = \"eip155:1\"\nrpc = [\"ws://h\"]".into(),

@@ -14,9 +14,10 @@ use waiaas_shared::request::{Action, Transfer};
 use waiaas_shared::transaction::{DecodeError, DecodedTransaction, Known, decode};
 
 use super::config::{ChainConfig, Depth};
+use super::endpoints::{Endpoint, Endpoints};
 use super::fee_market::FeeMarket;
 use super::quantity::{Data, Hash, Quantity};
-use super::rpc::{Rpc, RpcSetupError};
+use super::rpc::RpcSetupError;
 use super::rpc_error::{ChainText, Lie, RpcError};
 use super::{ChainError, ChainTransactionId, Health, Landing, Prepared, Sent, Validity};
 
@@ -31,7 +32,7 @@ const FEE_MARKET_TYPE: u8 = 0x02;
 #[derive(Debug)]
 pub struct Evm {
     config: ChainConfig,
-    rpc: Rpc,
+    rpc: Endpoints,
     chain_id: u64,
     confirmations: u64,
 }
@@ -44,7 +45,7 @@ impl Evm {
             Depth::Commitment(_) => 64,
         };
         Ok(Self {
-            rpc: Rpc::new(&config)?,
+            rpc: Endpoints::new(&config)?,
             config,
             chain_id,
             confirmations,
@@ -53,6 +54,10 @@ impl Evm {
 
     pub(super) const fn config(&self) -> &ChainConfig {
         &self.config
+    }
+
+    pub(super) const fn endpoints(&self) -> &Endpoints {
+        &self.rpc
     }
 
     pub(super) async fn prepare_transfer(
@@ -206,7 +211,7 @@ impl Evm {
         let params = json!([format!("0x{}", hex::encode(raw))]);
         let taken = self
             .rpc
-            .call_checked("eth_sendRawTransaction", params, |said: Hash| {
+            .send("eth_sendRawTransaction", params, move |said: Hash| {
                 same(said, &hash)
             })
             .await;
@@ -219,14 +224,16 @@ impl Evm {
     /// There is no expiry: a signed transaction stays valid until its nonce is used. A receipt counts
     /// only when its block is deep enough, a failure no less than a success: a block that is undone
     /// may hold the transaction's failure, and the next one its success.
-    pub(super) async fn status_of(
+    pub(super) async fn status_at(
         &self,
+        node: &Endpoint,
         id: &ChainTransactionId,
-        hash: &[u8; 32],
-    ) -> Result<Landing, ChainError> {
+    ) -> Result<Landing, RpcError> {
+        let ChainTransactionId::Evm(hash) = id else {
+            return Ok(Landing::Unknown);
+        };
         let params = json!([id.to_string()]);
-        let receipt = self
-            .rpc
+        let receipt = node
             .call_checked(
                 "eth_getTransactionReceipt",
                 params.clone(),
@@ -234,8 +241,7 @@ impl Evm {
             )
             .await?;
         let Some(receipt) = receipt else {
-            let seen: Option<PooledTransaction> = self
-                .rpc
+            let seen: Option<PooledTransaction> = node
                 .call_checked(
                     "eth_getTransactionByHash",
                     params,
@@ -250,12 +256,7 @@ impl Evm {
         let Some(position) = receipt.block else {
             return Ok(Landing::Pending);
         };
-        let depth = self
-            .head()
-            .await?
-            .checked_sub(position)
-            .map_or(0, |above| above.saturating_add(1));
-        if depth < self.confirmations {
+        if !self.is_deep(node, position).await? {
             return Ok(Landing::Pending);
         }
         Ok(if receipt.succeeded {
@@ -269,6 +270,25 @@ impl Evm {
                 reason: ChainText::new("execution reverted"),
             }
         })
+    }
+
+    /// Whether enough blocks stand on this one, itself included, as a node knows the chain.
+    async fn is_deep(&self, node: &Endpoint, position: u64) -> Result<bool, RpcError> {
+        let head = node
+            .call_checked("eth_blockNumber", json!([]), narrow)
+            .await?;
+        let depth = head
+            .checked_sub(position)
+            .map_or(0, |above| above.saturating_add(1));
+        Ok(depth >= self.confirmations)
+    }
+
+    /// A node that has the chain as deep has the transaction there, or there is none.
+    pub(super) async fn denies(&self, node: &Endpoint, claim: &Landing) -> Result<bool, RpcError> {
+        match claim {
+            Landing::Failed { position, .. } => self.is_deep(node, *position).await,
+            _ => Ok(false),
+        }
     }
 
     pub(super) async fn balance(&self, address: EvmAddress) -> Result<Amount, ChainError> {
@@ -293,16 +313,8 @@ impl Evm {
         Ok(nonce)
     }
 
-    pub(super) async fn health(&self) -> Result<Health, ChainError> {
-        Ok(Health {
-            head: self.head().await?,
-        })
-    }
-
-    async fn head(&self) -> Result<u64, RpcError> {
-        self.rpc
-            .call_checked("eth_blockNumber", json!([]), narrow)
-            .await
+    pub(super) async fn health(&self) -> Health {
+        self.rpc.health("eth_blockNumber", json!([]), narrow).await
     }
 }
 

@@ -6,21 +6,24 @@
 //! transaction, confirmed, failed and expired, are told apart from "nobody knows" by evidence only.
 
 mod config;
+mod endpoints;
 mod evm;
 mod fee_market;
+mod name;
+mod node_health;
 mod quantity;
 mod rpc;
 mod rpc_error;
 mod solana;
 pub mod tracker;
+mod witness;
 
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use waiaas_shared::address::Account;
@@ -31,9 +34,11 @@ use waiaas_shared::status::Status;
 use waiaas_shared::transaction::{DecodeError, Known, decode};
 
 pub use config::{ChainConfig, ChainConfigError, Commitment, Depth, RpcUrl, RpcUrlError};
+pub use name::{ChainTransactionId, ChainTransactionIdError};
 pub use rpc::RpcSetupError;
 pub use rpc_error::{ChainText, Lie, RpcError};
 
+use endpoints::{Endpoint, Endpoints};
 use evm::Evm;
 pub use fee_market::FeeMarket;
 use solana::Solana;
@@ -142,61 +147,6 @@ pub enum Validity {
     },
 }
 
-/// A chain's own name for a transaction: base58 of the first signature, or `0x` and the hash.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ChainTransactionId {
-    /// The first signature.
-    Solana([u8; 64]),
-    /// Keccak-256 of the signed bytes.
-    Evm([u8; 32]),
-}
-
-/// The text is not a transaction's name in its only form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a transaction is named by a base58 signature of 64 bytes or 0x and 64 lower-case digits")]
-pub struct ChainTransactionIdError;
-
-impl fmt::Display for ChainTransactionId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Solana(signature) => formatter.write_str(&bs58::encode(signature).into_string()),
-            Self::Evm(hash) => write!(formatter, "0x{}", hex::encode(hash)),
-        }
-    }
-}
-
-impl fmt::Debug for ChainTransactionId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, formatter)
-    }
-}
-
-impl FromStr for ChainTransactionId {
-    type Err = ChainTransactionIdError;
-
-    fn from_str(text: &str) -> Result<Self, ChainTransactionIdError> {
-        let id = if let Some(digits) = text.strip_prefix("0x") {
-            let mut hash = [0; 32];
-            hex::decode_to_slice(digits, &mut hash).map_err(|_| ChainTransactionIdError)?;
-            Self::Evm(hash)
-        } else {
-            // 64 bytes never need more than 88 characters; longer input is not even decoded.
-            if text.len() > 88 {
-                return Err(ChainTransactionIdError);
-            }
-            let bytes = bs58::decode(text)
-                .into_vec()
-                .map_err(|_| ChainTransactionIdError)?;
-            Self::Solana(bytes.try_into().map_err(|_| ChainTransactionIdError)?)
-        };
-        if id.to_string() == text {
-            Ok(id)
-        } else {
-            Err(ChainTransactionIdError)
-        }
-    }
-}
-
 /// What came of sending. In every case the bytes may have reached the network: only
 /// [`Chain::status_of`] says what became of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -268,11 +218,29 @@ pub struct TokenBalance {
     pub elsewhere: Option<Account>,
 }
 
-/// A chain that answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How the nodes of a chain are, in the order of their configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Health {
-    /// The newest slot or block number.
-    pub head: u64,
+    /// Each.
+    pub endpoints: Vec<EndpointHealth>,
+}
+
+/// How one node is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointHealth {
+    /// The newest slot or block number that it knows, or why it is not asked or gives no answer.
+    pub head: Result<u64, RpcError>,
+    /// How long it usually takes to answer.
+    pub latency: Option<Duration>,
+}
+
+impl Health {
+    /// The newest slot or block number, by the first node that answers; none if none does.
+    #[must_use]
+    pub fn head(&self) -> Option<u64> {
+        let mut heads = self.endpoints.iter().flat_map(|endpoint| &endpoint.head);
+        heads.next().copied()
+    }
 }
 
 /// One configured chain.
@@ -361,7 +329,7 @@ impl Chain {
         }
     }
 
-    /// What became of a transaction.
+    /// What became of a transaction, by the word of all nodes where it has ended.
     ///
     /// # Errors
     /// [`ChainError`] if no node gave a usable answer: then nothing is known.
@@ -371,11 +339,45 @@ impl Chain {
         validity: &Validity,
     ) -> Result<Landing, ChainError> {
         match (self, id) {
-            (Self::Solana(solana), ChainTransactionId::Solana(_)) => {
-                solana.status_of(id, validity).await
+            (Self::Solana(_), ChainTransactionId::Solana(_))
+            | (Self::Evm(_), ChainTransactionId::Evm(_)) => {
+                Ok(witness::landing(self, id, validity).await?)
             }
-            (Self::Evm(evm), ChainTransactionId::Evm(hash)) => evm.status_of(id, hash).await,
             _ => Err(ChainError::FamilyMismatch),
+        }
+    }
+
+    const fn endpoints(&self) -> &Endpoints {
+        match self {
+            Self::Solana(solana) => solana.endpoints(),
+            Self::Evm(evm) => evm.endpoints(),
+        }
+    }
+
+    /// What one node knows of a transaction.
+    async fn status_at(
+        &self,
+        node: &Endpoint,
+        id: &ChainTransactionId,
+        validity: &Validity,
+    ) -> Result<Landing, RpcError> {
+        match self {
+            Self::Solana(solana) => solana.status_at(node, id, validity).await,
+            Self::Evm(evm) => evm.status_at(node, id).await,
+        }
+    }
+
+    /// Whether a node that tells of no end has seen enough of the chain to contradict one.
+    async fn denies(
+        &self,
+        node: &Endpoint,
+        open: &Landing,
+        claim: &Landing,
+        validity: &Validity,
+    ) -> Result<bool, RpcError> {
+        match self {
+            Self::Solana(_) => Solana::denies(node, open, validity).await,
+            Self::Evm(evm) => evm.denies(node, claim).await,
         }
     }
 
@@ -472,11 +474,8 @@ impl Chain {
         }
     }
 
-    /// Asks whether a node of the right chain answers.
-    ///
-    /// # Errors
-    /// [`ChainError`] if none does.
-    pub async fn health(&self) -> Result<Health, ChainError> {
+    /// How the nodes are.
+    pub async fn health(&self) -> Health {
         match self {
             Self::Solana(solana) => solana.health().await,
             Self::Evm(evm) => evm.health().await,

@@ -1,11 +1,10 @@
-//! JSON-RPC 2.0 over HTTP to the nodes of one chain. What a node says is hostile input: answers are
-//! bounded in size and time, their form and their id are checked, and each node has to name the right
-//! chain before it is asked anything else. If one node fails, the next one is asked.
+//! JSON-RPC 2.0 over HTTP to one node. What it says is hostile input: answers are bounded in size and
+//! time, their form and their id are checked, and it has to name the right chain.
 //!
-//! Knows no method's meaning; called by the adapters.
+//! Knows no method's meaning but the one that names the chain; called by `endpoints`.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -15,7 +14,7 @@ use tokio::time::Instant;
 use waiaas_shared::address::SolanaAddress;
 use waiaas_shared::caip::{ChainId, Cluster};
 
-use super::config::{ChainConfig, RpcUrl};
+use super::config::RpcUrl;
 use super::quantity::Quantity;
 use super::rpc_error::{ChainText, Lie, RpcError};
 
@@ -37,76 +36,9 @@ pub enum RpcSetupError {
     Tls,
 }
 
-/// The nodes of one chain, in the order of preference.
-#[derive(Debug)]
-pub(super) struct Rpc {
-    chain: ChainId,
-    endpoints: Vec<Endpoint>,
-    /// Index of the node that answered last.
-    good: AtomicUsize,
-}
-
-impl Rpc {
-    pub(super) fn new(config: &ChainConfig) -> Result<Self, RpcSetupError> {
-        let endpoints = config
-            .rpc
-            .iter()
-            .map(|url| Endpoint::new(url, config.request_timeout))
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            chain: config.id,
-            endpoints,
-            good: AtomicUsize::new(0),
-        })
-    }
-
-    /// Asks the nodes in turn until one answers.
-    pub(super) async fn call<T: DeserializeOwned>(
-        &self,
-        method: &'static str,
-        params: Value,
-    ) -> Result<T, RpcError> {
-        self.call_checked(method, params, Ok).await
-    }
-
-    /// The same with a check of the answer: a node whose answer fails it has not answered.
-    pub(super) async fn call_checked<T: DeserializeOwned, U>(
-        &self,
-        method: &'static str,
-        params: Value,
-        check: impl Fn(T) -> Result<U, RpcError>,
-    ) -> Result<U, RpcError> {
-        let first = self.good.load(Ordering::Relaxed);
-        let order = (0..self.endpoints.len()).cycle().skip(first);
-        let mut refusal = None;
-        for index in order.take(self.endpoints.len()) {
-            let Some(endpoint) = self.endpoints.get(index) else {
-                continue;
-            };
-            let answer = match endpoint.identify(self.chain).await {
-                Ok(()) => endpoint.call(method, &params).await.and_then(&check),
-                Err(error) => Err(error),
-            };
-            match answer {
-                Ok(answer) => {
-                    self.good.store(index, Ordering::Relaxed);
-                    return Ok(answer);
-                }
-                Err(error) if !error.is_the_nodes_own() => return Err(error),
-                // A lie says more to the operator than that another node is down.
-                Err(error) => match refusal {
-                    Some(RpcError::Lies(_)) => {}
-                    _ => refusal = Some(error),
-                },
-            }
-        }
-        Err(refusal.unwrap_or(RpcError::Unreachable))
-    }
-}
-
 /// One node.
 #[derive(Debug)]
-struct Endpoint {
+pub(super) struct Node {
     url: RpcUrl,
     client: reqwest::Client,
     next_id: AtomicU64,
@@ -114,8 +46,8 @@ struct Endpoint {
     identified: Mutex<Option<Instant>>,
 }
 
-impl Endpoint {
-    fn new(url: &RpcUrl, timeout: Duration) -> Result<Self, RpcSetupError> {
+impl Node {
+    pub(super) fn new(url: &RpcUrl, timeout: Duration) -> Result<Self, RpcSetupError> {
         // reqwest panics where this is missing.
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             return Err(RpcSetupError::NoTlsProvider);
@@ -140,24 +72,27 @@ impl Endpoint {
         })
     }
 
+    /// Its address, without what may be an access key.
+    pub(super) fn shown(&self) -> &RpcUrl {
+        &self.url
+    }
+
     /// Makes sure that the node serves `chain`; asks it at first use and every few minutes.
-    async fn identify(&self, chain: ChainId) -> Result<(), RpcError> {
+    pub(super) async fn identify(&self, chain: ChainId) -> Result<(), RpcError> {
         let believed = |at: &Instant| at.elapsed() < IDENTITY_LASTS;
         if self.last_identified().as_ref().is_some_and(believed) {
             return Ok(());
         }
-        let right = match chain {
-            ChainId::Evm(id) => {
-                let said: Quantity = self.call("eth_chainId", &json!([])).await?;
-                said.value() == u128::from(id)
-            }
-            ChainId::Solana(cluster) => {
-                let said: GenesisHash = self.call("getGenesisHash", &json!([])).await?;
-                // A local chain has another genesis at each start: any well-formed hash will do.
-                cluster.reference() == Cluster::LOCALNET
-                    || said.0.get(..32) == Some(cluster.reference())
-            }
-        };
+        self.identify_now(chain).await
+    }
+
+    /// The same, and asks in any case.
+    pub(super) async fn identify_now(&self, chain: ChainId) -> Result<(), RpcError> {
+        let right = self.names(chain).await.map_err(|error| match error {
+            // Whatever it refuses afterwards, it has not said which chain it serves.
+            RpcError::Rpc { .. } if !error.is_the_nodes_own() => RpcError::Malformed,
+            other => other,
+        })?;
         let now = right.then(Instant::now);
         // The lock is held for an assignment only; no panic can happen under it.
         *self
@@ -171,6 +106,21 @@ impl Endpoint {
         }
     }
 
+    async fn names(&self, chain: ChainId) -> Result<bool, RpcError> {
+        Ok(match chain {
+            ChainId::Evm(id) => {
+                let said: Quantity = self.call("eth_chainId", &json!([])).await?;
+                said.value() == u128::from(id)
+            }
+            ChainId::Solana(cluster) => {
+                let said: GenesisHash = self.call("getGenesisHash", &json!([])).await?;
+                // A local chain has another genesis at each start: any well-formed hash will do.
+                cluster.reference() == Cluster::LOCALNET
+                    || said.0.get(..32) == Some(cluster.reference())
+            }
+        })
+    }
+
     fn last_identified(&self) -> Option<Instant> {
         *self
             .identified
@@ -178,7 +128,8 @@ impl Endpoint {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    async fn call<T: DeserializeOwned>(
+    /// Asks once.
+    pub(super) async fn call<T: DeserializeOwned>(
         &self,
         method: &'static str,
         params: &Value,

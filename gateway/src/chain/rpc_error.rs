@@ -41,13 +41,31 @@ pub enum RpcError {
 }
 
 impl RpcError {
-    /// Whether it is worth asking the next node.
+    /// Whether the node has failed, rather than answered with a refusal.
     #[must_use]
     pub(super) const fn is_the_nodes_own(&self) -> bool {
         match self {
             // Solana: the node is behind. EIP-1474: a rate limit is exceeded. Both say -32005.
             Self::Rpc { code, .. } => *code == -32005,
             _ => true,
+        }
+    }
+}
+
+impl RpcError {
+    /// One word for programs.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::TooLarge => "too_large",
+            Self::Http(_) => "http_status",
+            Self::Malformed => "malformed",
+            Self::Behind => "behind",
+            Self::Rpc { .. } => "refused",
+            Self::Lies(Lie::Chain) => "other_chain",
+            Self::Lies(_) => "lies",
         }
     }
 }

@@ -1,6 +1,7 @@
-//! The Solana adapter: methods of the cluster's JSON-RPC API and what their answers prove; `tokens` for
-//! what concerns mints. Source: Solana's HTTP method reference. Called through [`super::Chain`].
+//! The Solana adapter: methods of the cluster's JSON-RPC API and what their answers prove; `status` for
+//! what became of a transaction, `tokens` for what concerns mints. Source: Solana's HTTP method reference. Called through [`super::Chain`].
 
+mod status;
 mod tokens;
 
 use std::fmt;
@@ -20,9 +21,10 @@ use waiaas_shared::transaction::{DecodeError, Known, decode};
 
 use self::tokens::Draft;
 use super::config::{ChainConfig, Commitment, Depth};
-use super::rpc::{Rpc, RpcSetupError};
+use super::endpoints::Endpoints;
+use super::rpc::RpcSetupError;
 use super::rpc_error::{ChainText, Lie, RpcError};
-use super::{ChainError, ChainTransactionId, Health, Landing, Prepared, Sent, Validity};
+use super::{ChainError, ChainTransactionId, Health, Prepared, Sent, Validity};
 
 /// What one transfer uses: three built-in instructions of 150 units (limit, price, transfer).
 const TRANSFER_UNITS: u32 = 450;
@@ -30,6 +32,8 @@ const MICRO_LAMPORTS_PER_LAMPORT: u128 = 1_000_000;
 /// INVARIANT: the blockhash is fetched at this commitment, and preflight runs at the same one. A node
 /// that preflights at another may not know the blockhash yet.
 const BUILD_COMMITMENT: &str = "confirmed";
+/// The transaction error of a node that does not know a blockhash, or does not accept it any more.
+const BLOCKHASH_NOT_FOUND: &str = "BlockhashNotFound";
 /// A blockhash is accepted for 150 blocks; twice that is no mistake of rounding.
 const MAX_BLOCKHASH_AGE: u64 = 300;
 
@@ -37,7 +41,7 @@ const MAX_BLOCKHASH_AGE: u64 = 300;
 #[derive(Debug)]
 pub struct Solana {
     config: ChainConfig,
-    rpc: Rpc,
+    rpc: Endpoints,
     commitment: Commitment,
 }
 
@@ -49,7 +53,7 @@ impl Solana {
             Depth::Confirmations(_) => Commitment::Finalized,
         };
         Ok(Self {
-            rpc: Rpc::new(&config)?,
+            rpc: Endpoints::new(&config)?,
             config,
             commitment,
         })
@@ -57,6 +61,10 @@ impl Solana {
 
     pub(super) const fn config(&self) -> &ChainConfig {
         &self.config
+    }
+
+    pub(super) const fn endpoints(&self) -> &Endpoints {
+        &self.rpc
     }
 
     pub(super) async fn prepare_transfer(
@@ -153,9 +161,19 @@ impl Solana {
             "sigVerify": false,
             "commitment": BUILD_COMMITMENT,
         });
-        let told: Told<Simulation> = self
+        let told = self
             .rpc
-            .call("simulateTransaction", json!([BASE64.encode(wire), options]))
+            .call_checked(
+                "simulateTransaction",
+                json!([BASE64.encode(wire), options]),
+                |told: Told<Simulation>| match &told.value.err {
+                    // The blockhash may be another node's, and newer than what this one has seen.
+                    Some(Failure(reason)) if reason.as_str() == BLOCKHASH_NOT_FOUND => {
+                        Err(RpcError::Behind)
+                    }
+                    _ => Ok(told),
+                },
+            )
             .await?;
         match told.value.err {
             None => Ok(()),
@@ -181,112 +199,13 @@ impl Solana {
         });
         let taken = self
             .rpc
-            .call_checked(
+            .send(
                 "sendTransaction",
                 json!([BASE64.encode(raw), options]),
-                |said: String| same(&said, &id),
+                move |said: String| same(&said, &id),
             )
             .await;
         Ok(Sent { id, taken })
-    }
-
-    /// Expiry is concluded only from a chain of evidence: a *finalized* block height past the
-    /// transaction's last one, after that a search in the history of a node that has seen as much,
-    /// and a history that reaches back to when the transaction was made.
-    pub(super) async fn status_of(
-        &self,
-        id: &ChainTransactionId,
-        validity: &Validity,
-    ) -> Result<Landing, ChainError> {
-        if let Some(status) = self.signature_status(id, false, 0).await? {
-            return self.judge(id, status).await;
-        }
-        let Validity::UntilBlockHeight {
-            last_valid,
-            fetched_at_slot,
-        } = *validity
-        else {
-            return Ok(Landing::Unknown);
-        };
-        let finalized: EpochInfo = self
-            .rpc
-            .call("getEpochInfo", json!([{ "commitment": "finalized" }]))
-            .await?;
-        if finalized.block_height <= last_valid {
-            return Ok(Landing::Unknown);
-        }
-        if let Some(status) = self
-            .signature_status(id, true, finalized.absolute_slot)
-            .await?
-        {
-            return self.judge(id, status).await;
-        }
-        let first: u64 = self.rpc.call("getFirstAvailableBlock", json!([])).await?;
-        if first > fetched_at_slot {
-            return Ok(Landing::Unknown);
-        }
-        Ok(Landing::Expired)
-    }
-
-    /// The status that a node tells which has seen at least `slot`.
-    async fn signature_status(
-        &self,
-        id: &ChainTransactionId,
-        history: bool,
-        slot: u64,
-    ) -> Result<Option<SignatureStatus>, RpcError> {
-        let params = json!([[id.to_string()], { "searchTransactionHistory": history }]);
-        self.rpc
-            .call_checked(
-                "getSignatureStatuses",
-                params,
-                |told: Told<[Option<SignatureStatus>; 1]>| {
-                    let [status] = told.value;
-                    // A node that lags behind has not searched where the transaction may be.
-                    if status.is_none() && told.context.slot < slot {
-                        return Err(RpcError::Behind);
-                    }
-                    Ok(status)
-                },
-            )
-            .await
-    }
-
-    async fn judge(
-        &self,
-        id: &ChainTransactionId,
-        status: SignatureStatus,
-    ) -> Result<Landing, ChainError> {
-        let deep = match status.confirmation_status {
-            ConfirmationStatus::Processed => false,
-            ConfirmationStatus::Confirmed => self.commitment == Commitment::Confirmed,
-            ConfirmationStatus::Finalized => true,
-        };
-        if !deep {
-            return Ok(Landing::Pending);
-        }
-        let position = status.slot;
-        if let Some(Failure(reason)) = status.err {
-            return Ok(Landing::Failed { position, reason });
-        }
-        // Confirmed either way: what the node says about the fee is for showing.
-        let fee = self.fee_of(id).await.ok().flatten();
-        Ok(Landing::Confirmed { position, fee })
-    }
-
-    async fn fee_of(&self, id: &ChainTransactionId) -> Result<Option<Amount>, RpcError> {
-        let options = json!({
-            "commitment": "confirmed",
-            "encoding": "base64",
-            "maxSupportedTransactionVersion": 0,
-        });
-        let found: Option<Transaction> = self
-            .rpc
-            .call("getTransaction", json!([id.to_string(), options]))
-            .await?;
-        Ok(found
-            .and_then(|transaction| transaction.meta)
-            .map(|meta| Amount::from_base_units(meta.fee.into())))
     }
 
     pub(super) async fn balance(&self, address: SolanaAddress) -> Result<Amount, ChainError> {
@@ -298,10 +217,9 @@ impl Solana {
         Ok(Amount::from_base_units(told.value.into()))
     }
 
-    pub(super) async fn health(&self) -> Result<Health, ChainError> {
+    pub(super) async fn health(&self) -> Health {
         let commitment = json!([{ "commitment": BUILD_COMMITMENT }]);
-        let head = self.rpc.call("getSlot", commitment).await?;
-        Ok(Health { head })
+        self.rpc.health("getSlot", commitment, Ok).await
     }
 }
 
@@ -369,40 +287,6 @@ struct Simulation {
     err: Option<Failure>,
 }
 
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct EpochInfo {
-    absolute_slot: u64,
-    block_height: u64,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SignatureStatus {
-    slot: u64,
-    err: Option<Failure>,
-    confirmation_status: ConfirmationStatus,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum ConfirmationStatus {
-    Processed,
-    Confirmed,
-    Finalized,
-}
-
-#[derive(serde::Deserialize)]
-struct Transaction {
-    meta: Option<TransactionMeta>,
-}
-
-#[derive(serde::Deserialize)]
-struct TransactionMeta {
-    /// Lamports.
-    fee: u64,
-}
-
 /// A transaction error, which is a name or a nested object: kept as its JSON text.
 struct Failure(ChainText);
 
@@ -446,27 +330,5 @@ mod tests {
         assert_eq!(median([].into_iter()), 0);
         assert_eq!(median([7].into_iter()), 7);
         assert_eq!(median([u64::MAX, 0, 5].into_iter()), 5);
-    }
-
-    #[test]
-    fn an_error_is_never_read_as_success() {
-        let status = |err: &str| {
-            let text = format!(r#"{{"slot":1,"err":{err},"confirmationStatus":"confirmed"}}"#);
-            serde_json::from_str::<SignatureStatus>(&text)
-                .map(|status| status.err.map(|Failure(reason)| reason.to_string()))
-                .map_err(|_| ())
-        };
-        assert_eq!(status("null"), Ok(None));
-        assert_eq!(
-            status(r#""AccountNotFound""#),
-            Ok(Some("AccountNotFound".into()))
-        );
-        assert_eq!(
-            status(r#"{"InstructionError":[2,{"Custom":1}]}"#),
-            Ok(Some(r#"{"InstructionError":[2,{"Custom":1}]}"#.into()))
-        );
-        for other in ["false", "0", "[]"] {
-            assert_eq!(status(other), Err(()), "{other}");
-        }
     }
 }

@@ -20,7 +20,14 @@ pub struct Pace {
     pub resend: Duration,
     /// Slowest interval between two sendings.
     pub resend_slowest: Duration,
+    /// No transaction expires before it is that old, whatever the nodes say.
+    pub soonest_expiry: Duration,
 }
+
+/// A Solana transaction is accepted for 150 blocks, of 0.4 seconds or more where it matters, and the last
+/// of them has to be final: no true expiry comes much earlier. The age is told by this machine's clock,
+/// which no node sets.
+const SOONEST_EXPIRY: Duration = Duration::from_secs(75);
 
 impl Pace {
     /// The pace for a chain.
@@ -38,7 +45,14 @@ impl Pace {
             look_slowest: look_slowest.max(config.poll_interval),
             resend,
             resend_slowest,
+            soonest_expiry: SOONEST_EXPIRY,
         }
+    }
+
+    /// Whether what the nodes say can be true of a transaction of this age.
+    #[must_use]
+    pub fn believes(&self, landing: &Landing, age: Duration) -> bool {
+        *landing != Landing::Expired || age >= self.soonest_expiry
     }
 }
 
@@ -68,10 +82,17 @@ pub enum Step {
 /// FAILED or EXPIRED.
 #[must_use]
 pub fn next_step(pace: &Pace, watch: &Watch, landing: Option<&Landing>, now: Duration) -> Step {
+    let age = now.saturating_sub(watch.first_sent);
+    let landing = landing.map(|landing| {
+        if pace.believes(landing, age) {
+            landing
+        } else {
+            &Landing::Unknown
+        }
+    });
     if let Some(status) = landing.and_then(Landing::final_status) {
         return Step::Done(status);
     }
-    let age = now.saturating_sub(watch.first_sent);
     let look = (age / 8).clamp(pace.look, pace.look_slowest.max(pace.look));
     // Only a node's "unknown" calls for sending again: what is pending is with the network, and where
     // no node answers, none would take it.
@@ -101,6 +122,7 @@ mod tests {
         look_slowest: Duration::from_secs(60),
         resend: Duration::from_secs(2),
         resend_slowest: Duration::from_secs(300),
+        soonest_expiry: Duration::from_secs(75),
     };
 
     fn at(first_sent: u64, last_sent: u64, landing: Option<&Landing>, now: u64) -> Step {
@@ -125,12 +147,12 @@ mod tests {
             position: 1,
             reason: ChainText::new("AccountNotFound"),
         };
-        for (landing, status) in [
-            (confirmed, Status::Confirmed),
-            (failed, Status::Failed),
-            (Landing::Expired, Status::Expired),
+        for (landing, status, soonest) in [
+            (confirmed, Status::Confirmed, 0),
+            (failed, Status::Failed, 0),
+            (Landing::Expired, Status::Expired, 75_000),
         ] {
-            assert_eq!(at(0, 0, Some(&landing), 1), Step::Done(status));
+            assert_eq!(at(0, 0, Some(&landing), soonest), Step::Done(status));
             // However late it is learnt.
             assert_eq!(at(0, 0, Some(&landing), u64::MAX), Step::Done(status));
         }
@@ -143,6 +165,16 @@ mod tests {
                 let step = at(0, now / 2, landing, now);
                 assert!(!matches!(step, Step::Done(_)), "{landing:?} {now} {step:?}");
             }
+        }
+    }
+
+    /// A node may lie about a block height, or have lied about the last one. Meanwhile the
+    /// transaction is sent on.
+    #[test]
+    fn nothing_expires_before_its_time() {
+        for now in [0, 1, 60_000, 74_999] {
+            let step = at(0, 0, Some(&Landing::Expired), now);
+            assert_eq!(step, at(0, 0, Some(&Landing::Unknown), now), "{now}");
         }
     }
 

@@ -16,11 +16,10 @@ use waiaas_client::SignerStatus;
 use super::auth::Public;
 use super::error::{Problem, ProblemBody};
 use crate::app::App;
+use crate::chain::{EndpointHealth, RpcError};
 use crate::chain_port::ChainPort;
 use crate::projection::FeedHealth;
 
-/// Time for one node to answer a question about its health.
-const CHAIN_PATIENCE: Duration = Duration::from_secs(2);
 /// Time for the signer to answer the same.
 const SIGNER_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -111,6 +110,37 @@ struct ChainState {
     /// Newest slot or block number.
     #[serde(skip_serializing_if = "Option::is_none")]
     head: Option<u64>,
+    /// Its nodes, in the order of the configuration.
+    endpoints: Vec<EndpointState>,
+}
+
+/// Whether one node answers. Which one it is only the configuration and the log of the gateway say.
+#[derive(Debug, Serialize, ToSchema)]
+struct EndpointState {
+    /// Whether it does, for the right chain. One that failed is left alone for some seconds.
+    reachable: bool,
+    /// Newest slot or block number that it knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head: Option<u64>,
+    /// How long it usually takes to answer, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency_ms: Option<u64>,
+    /// Why it does not: `unreachable`, `timeout`, `too_large`, `http_status`, `malformed`, `behind`,
+    /// `refused`, `other_chain` or `lies`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'static str>,
+}
+
+impl From<&EndpointHealth> for EndpointState {
+    fn from(health: &EndpointHealth) -> Self {
+        let millis = |latency: Duration| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            reachable: health.head.is_ok(),
+            head: health.head.as_ref().ok().copied(),
+            latency_ms: health.latency.map(millis),
+            problem: health.head.as_ref().err().map(RpcError::word),
+        }
+    }
 }
 
 /// Whether the process answers.
@@ -158,12 +188,12 @@ pub(super) async fn ready(_: Public, State(app): State<Arc<App>>) -> Response {
 }
 
 async fn chain_state(chain: &dyn ChainPort) -> ChainState {
-    let health = timeout(CHAIN_PATIENCE, chain.health()).await;
-    let head = health.ok().and_then(Result::ok).map(|health| health.head);
+    let health = chain.health().await;
     ChainState {
         network: chain.id().to_string(),
-        reachable: head.is_some(),
-        head,
+        reachable: health.head().is_some(),
+        head: health.head(),
+        endpoints: health.endpoints.iter().map(EndpointState::from).collect(),
     }
 }
 

@@ -395,7 +395,10 @@ pub async fn refresh(app: &App, mut payment: Payment) -> Result<Payment, Refusal
         }
         Err(other) => return Err(other.into()),
     };
-    if let Some(status) = landing.final_status() {
+    let age = Duration::from_millis(app.clock.now().since(payment.facts.created).millis());
+    if let Some(status) = landing.final_status()
+        && chain.pace().believes(&landing, age)
+    {
         finish(app, &mut payment, status, Some(landing)).await?;
     }
     Ok(payment)

@@ -300,6 +300,26 @@ async fn states_of_the_signer_are_503() {
 }
 
 #[tokio::test]
+async fn every_node_is_shown_and_none_by_its_address() {
+    let world = World::new().await;
+    let ready = async || {
+        let (status, ready) = world.call(Call::new(Method::GET, "/ready").empty()).await;
+        (status.as_u16(), ready["chains"][0].clone())
+    };
+    let well = json!({ "reachable": true, "head": 9, "latency_ms": 1 });
+    let (status, chain) = ready().await;
+    assert_eq!((status, &chain["reachable"]), (200, &json!(true)));
+    assert_eq!(chain["head"], json!(9));
+    assert_eq!(chain["endpoints"], json!([well]));
+    world.chain.down.store(true, Ordering::SeqCst);
+    let down = json!({ "reachable": false, "latency_ms": 1, "problem": "unreachable" });
+    let (status, chain) = ready().await;
+    // The other chains go on.
+    assert_eq!((status, &chain["reachable"]), (200, &json!(false)));
+    assert_eq!(chain["endpoints"], json!([down]));
+}
+
+#[tokio::test]
 async fn what_the_chain_would_refuse_is_not_signed() {
     let world = World::new().await;
     for (failure, status, expected) in [

@@ -1,0 +1,196 @@
+//! What became of a Solana transaction, as one node tells it. `witness` holds what several nodes tell
+//! against each other.
+
+use serde_json::json;
+use waiaas_shared::amount::Amount;
+
+use super::super::config::Commitment;
+use super::super::endpoints::Endpoint;
+use super::super::rpc_error::{Lie, RpcError};
+use super::super::{ChainTransactionId, Landing, Validity};
+use super::{Failure, Solana, Told};
+
+impl Solana {
+    /// Expiry is concluded only from a chain of evidence, all of it from one node: a *finalized* block
+    /// height past the transaction's last one, after that a search in a history that goes as far, and
+    /// one that reaches back to when the transaction was made.
+    pub(in crate::chain) async fn status_at(
+        &self,
+        node: &Endpoint,
+        id: &ChainTransactionId,
+        validity: &Validity,
+    ) -> Result<Landing, RpcError> {
+        if let Some(status) = signature_status(node, id, false, 0).await? {
+            return Ok(self.judge(node, id, status).await);
+        }
+        let Validity::UntilBlockHeight {
+            last_valid,
+            fetched_at_slot,
+        } = *validity
+        else {
+            return Ok(Landing::Unknown);
+        };
+        let finalized = finalized(node).await?;
+        if finalized.block_height <= last_valid {
+            return Ok(Landing::Unknown);
+        }
+        let searched = signature_status(node, id, true, finalized.absolute_slot).await?;
+        if let Some(status) = searched {
+            return Ok(self.judge(node, id, status).await);
+        }
+        let first: u64 = node.call("getFirstAvailableBlock", json!([])).await?;
+        if first > fetched_at_slot {
+            return Ok(Landing::Unknown);
+        }
+        Ok(Landing::Expired)
+    }
+
+    /// A node that does not know a transaction says no more by it than that it has not seen it yet; one
+    /// that sees it on the chain after its time contradicts whoever says that it is not there.
+    pub(in crate::chain) async fn denies(
+        node: &Endpoint,
+        open: &Landing,
+        validity: &Validity,
+    ) -> Result<bool, RpcError> {
+        match (open, *validity) {
+            (Landing::Pending, Validity::UntilBlockHeight { last_valid, .. }) => {
+                Ok(finalized(node).await?.block_height > last_valid)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    async fn judge(
+        &self,
+        node: &Endpoint,
+        id: &ChainTransactionId,
+        status: SignatureStatus,
+    ) -> Landing {
+        let deep = match status.confirmation_status {
+            ConfirmationStatus::Processed => false,
+            ConfirmationStatus::Confirmed => self.commitment == Commitment::Confirmed,
+            ConfirmationStatus::Finalized => true,
+        };
+        if !deep {
+            return Landing::Pending;
+        }
+        let position = status.slot;
+        if let Some(Failure(reason)) = status.err {
+            return Landing::Failed { position, reason };
+        }
+        // Confirmed either way: what the node says about the fee is for showing.
+        let fee = fee_of(node, id).await.ok().flatten();
+        Landing::Confirmed { position, fee }
+    }
+}
+
+/// The newest block that no fork can undo, as a node knows the chain.
+async fn finalized(node: &Endpoint) -> Result<EpochInfo, RpcError> {
+    let commitment = json!([{ "commitment": "finalized" }]);
+    node.call_checked("getEpochInfo", commitment, |told: EpochInfo| {
+        // There are never more blocks than slots.
+        if told.block_height > told.absolute_slot {
+            return Err(RpcError::Lies(Lie::BlockHeight));
+        }
+        Ok(told)
+    })
+    .await
+}
+
+/// The status that a node tells which has seen at least `slot`.
+async fn signature_status(
+    node: &Endpoint,
+    id: &ChainTransactionId,
+    history: bool,
+    slot: u64,
+) -> Result<Option<SignatureStatus>, RpcError> {
+    let params = json!([[id.to_string()], { "searchTransactionHistory": history }]);
+    node.call_checked(
+        "getSignatureStatuses",
+        params,
+        |told: Told<[Option<SignatureStatus>; 1]>| {
+            let [status] = told.value;
+            // A node that lags behind has not searched where the transaction may be.
+            if status.is_none() && told.context.slot < slot {
+                return Err(RpcError::Behind);
+            }
+            Ok(status)
+        },
+    )
+    .await
+}
+
+async fn fee_of(node: &Endpoint, id: &ChainTransactionId) -> Result<Option<Amount>, RpcError> {
+    let options = json!({
+        "commitment": "confirmed",
+        "encoding": "base64",
+        "maxSupportedTransactionVersion": 0,
+    });
+    let found: Option<Transaction> = node
+        .call("getTransaction", json!([id.to_string(), options]))
+        .await?;
+    Ok(found
+        .and_then(|transaction| transaction.meta)
+        .map(|meta| Amount::from_base_units(meta.fee.into())))
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EpochInfo {
+    absolute_slot: u64,
+    block_height: u64,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SignatureStatus {
+    slot: u64,
+    err: Option<Failure>,
+    confirmation_status: ConfirmationStatus,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum ConfirmationStatus {
+    Processed,
+    Confirmed,
+    Finalized,
+}
+
+#[derive(serde::Deserialize)]
+struct Transaction {
+    meta: Option<TransactionMeta>,
+}
+
+#[derive(serde::Deserialize)]
+struct TransactionMeta {
+    /// Lamports.
+    fee: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_never_read_as_success() {
+        let status = |err: &str| {
+            let text = format!(r#"{{"slot":1,"err":{err},"confirmationStatus":"confirmed"}}"#);
+            serde_json::from_str::<SignatureStatus>(&text)
+                .map(|status| status.err.map(|Failure(reason)| reason.to_string()))
+                .map_err(|_| ())
+        };
+        assert_eq!(status("null"), Ok(None));
+        assert_eq!(
+            status(r#""AccountNotFound""#),
+            Ok(Some("AccountNotFound".into()))
+        );
+        assert_eq!(
+            status(r#"{"InstructionError":[2,{"Custom":1}]}"#),
+            Ok(Some(r#"{"InstructionError":[2,{"Custom":1}]}"#.into()))
+        );
+        for other in ["false", "0", "[]"] {
+            assert_eq!(status(other), Err(()), "{other}");
+        }
+    }
+}

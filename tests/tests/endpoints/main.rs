@@ -1,0 +1,179 @@
+//! A node that dies mid-flight, lies or answers slowly never loses or doubles a payment: a scripted proxy
+//! in front of real local chains, alone and beside a node that does well. To the unit.
+
+mod cases;
+mod stage;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use waiaas_tests::proxy::{Proxy, Turn};
+use xtask::chains::{Anvil, Surfnet};
+
+use cases::{Case, EVM_METHODS, SOLANA_METHODS, case, evm_lies, failures, only, solana_lies};
+use stage::{Chain, PATIENCE, Stage, is, is_open, name};
+
+/// Whatever the first node does, the second one keeps the service going: every payment is confirmed while
+/// the agent waits, once.
+fn beside_a_good_node(chain: Chain, cases: Vec<Case>, first: Option<Case>) -> Result<()> {
+    let proxy = Proxy::start(chain.url())?;
+    let rpc = format!("[\"{}\", \"{}\"]", proxy.url(), chain.url());
+    let mut stage = Stage::set_up(chain, &rpc)?;
+    let shop_before = stage.chain.balance(stage.shop)?;
+    let known = first.is_none();
+    for (number, (case, script)) in first.into_iter().chain(cases).enumerate() {
+        if known || number > 0 {
+            stage.first_is_back().with_context(|| case.clone())?;
+            // What was fetched for the payment before is not used again.
+            std::thread::sleep(Duration::from_millis(1100));
+        }
+        proxy.play(script);
+        for _ in 0..2 {
+            let payment = stage.next();
+            let started = Instant::now();
+            let answer = stage.ask(&payment, 40)?;
+            let (status, said) = (answer.status, answer.json()?);
+            ensure!(
+                status == 201 && is(&said, "CONFIRMED"),
+                "{case}: {status} {said}\n{}",
+                stage.log()
+            );
+            ensure!(started.elapsed() < PATIENCE / 2, "{case}: {said}");
+        }
+        ensure!(proxy.spoilt() > 0, "{case}: it was not played");
+        stage.arrived_once(shop_before).context(case)?;
+        proxy.heal();
+    }
+    Ok(())
+}
+
+/// Where there is no other node, each payment is refused before it is signed, and made by the same
+/// request later; or it is signed, and confirmed as soon as the node is itself again.
+fn with_no_other_node(chain: Chain, cases: Vec<Case>) -> Result<()> {
+    let proxy = Proxy::start(chain.url())?;
+    let mut stage = Stage::set_up(chain, &format!("\"{}\"", proxy.url()))?;
+    let shop_before = stage.chain.balance(stage.shop)?;
+    let (mut refused, mut signed) = (0, 0);
+    for (case, script) in cases {
+        stage.first_is_back().with_context(|| case.clone())?;
+        std::thread::sleep(Duration::from_millis(1100));
+        proxy.play(script);
+        let payment = stage.next();
+        let before = stage.chain.balance(stage.shop)?;
+        let answer = stage.ask(&payment, 0)?;
+        // The node goes on like that while the payment is under way.
+        std::thread::sleep(Duration::from_millis(1500));
+        let mut said = answer.json()?;
+        if answer.status == 201 {
+            signed += 1;
+            let shown = stage.shown(name(&said)?)?;
+            ensure!(
+                is_open(&shown) || is(&shown, "CONFIRMED"),
+                "{case}: {shown}\n{}",
+                stage.log()
+            );
+            proxy.heal();
+        } else {
+            refused += 1;
+            ensure!(answer.status >= 422, "{case}: {} {said}", answer.status);
+            ensure!(stage.chain.balance(stage.shop)? == before, "{case}: {said}");
+            proxy.heal();
+            let deadline = Instant::now() + PATIENCE;
+            said = loop {
+                let answer = stage.ask(&payment, 0)?;
+                if answer.status == 201 {
+                    break answer.json()?;
+                }
+                ensure!(Instant::now() < deadline, "{case}: {}", answer.json()?);
+                std::thread::sleep(Duration::from_millis(200));
+            };
+        }
+        stage
+            .confirmed(name(&said)?)
+            .with_context(|| case.clone())?;
+        stage.arrived_once(shop_before).context(case)?;
+    }
+    ensure!(refused > 0 && signed > 0, "{refused} and {signed}");
+    Ok(())
+}
+
+/// A node that forges a failure beside one that saw the success: neither is believed while they
+/// contradict each other, and the payment is never said to have failed.
+fn a_forged_failure(chain: Chain, script: Case) -> Result<()> {
+    let proxy = Proxy::start(chain.url())?;
+    let rpc = format!("[\"{}\", \"{}\"]", proxy.url(), chain.url());
+    let mut stage = Stage::set_up(chain, &rpc)?;
+    let shop_before = stage.chain.balance(stage.shop)?;
+    proxy.play(script.1);
+    let payments: Vec<Value> = (0..3)
+        .map(|_| {
+            let payment = stage.next();
+            stage.ask(&payment, 3)?.json()
+        })
+        .collect::<Result<_>>()?;
+    stage.arrived_once(shop_before)?;
+    ensure!(proxy.spoilt() > 0, "it was not played");
+    for payment in &payments {
+        let shown = stage.shown(name(payment)?)?;
+        ensure!(is_open(&shown), "{}: {shown}", script.0);
+    }
+    ensure!(stage.log().contains("contradict"), "{}", stage.log());
+    proxy.heal();
+    for payment in &payments {
+        stage.confirmed(name(payment)?)?;
+    }
+    stage.arrived_once(shop_before)
+}
+
+#[test]
+fn an_evm_node_that_fails_or_lies_beside_a_good_one_interrupts_nothing() -> Result<()> {
+    let other_chain = case(
+        "serves another chain",
+        only("eth_chainId", Turn::Say(json!("0x1"))),
+    );
+    let mut cases = failures(&EVM_METHODS);
+    cases.extend(evm_lies());
+    let reverts = Turn::Error(3, "execution reverted");
+    cases.push(case("says it would fail", only("eth_estimateGas", reverts)));
+    beside_a_good_node(Chain::Evm(Anvil::start()?), cases, Some(other_chain))
+}
+
+#[test]
+fn a_solana_node_that_fails_or_lies_beside_a_good_one_interrupts_nothing() -> Result<()> {
+    let mut cases = failures(&SOLANA_METHODS);
+    cases.extend(solana_lies());
+    beside_a_good_node(Chain::Solana(Surfnet::start(400)?), cases, None)
+}
+
+#[test]
+fn the_only_evm_node_fails_or_lies_and_no_payment_is_lost_or_doubled() -> Result<()> {
+    let mut cases = failures(&EVM_METHODS);
+    cases.extend(evm_lies());
+    with_no_other_node(Chain::Evm(Anvil::start()?), cases)
+}
+
+#[test]
+fn the_only_solana_node_fails_or_lies_and_no_payment_is_lost_or_doubled() -> Result<()> {
+    let mut cases = failures(&SOLANA_METHODS);
+    cases.extend(solana_lies());
+    with_no_other_node(Chain::Solana(Surfnet::start(400)?), cases)
+}
+
+#[test]
+fn a_forged_failure_is_not_believed_on_an_evm_chain() -> Result<()> {
+    let forged = only(
+        "eth_getTransactionReceipt",
+        Turn::Forge("/status", json!("0x0")),
+    );
+    let forged = case("forges a failure", forged);
+    a_forged_failure(Chain::Evm(Anvil::start()?), forged)
+}
+
+#[test]
+fn a_forged_failure_is_not_believed_on_solana() -> Result<()> {
+    let error = json!({ "InstructionError": [0, "InvalidAccountData"] });
+    let forged = only("getSignatureStatuses", Turn::Forge("/value/0/err", error));
+    let forged = case("forges a failure", forged);
+    a_forged_failure(Chain::Solana(Surfnet::start(400)?), forged)
+}
