@@ -213,6 +213,7 @@ pub(in crate::statement) fn intent(number: u8) -> Intent {
         replaces: None,
         action: None,
         rent_ceiling: None,
+        call: None,
     }
 }
 
@@ -396,6 +397,20 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
             &later,
             StatementFacts::ApprovePayment {
                 transaction: transaction_id(6),
+            },
+        ),
+        sample(
+            "approve-payment-call",
+            &TestView::new(Some(super::call_samples::policy())),
+            StatementFacts::ApprovePayment {
+                transaction: transaction_id(7),
+            },
+        ),
+        sample(
+            "approve-payment-call-not-listed",
+            &later,
+            StatementFacts::ApprovePayment {
+                transaction: transaction_id(7),
             },
         ),
         sample(

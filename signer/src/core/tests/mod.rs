@@ -5,6 +5,7 @@ mod agents;
 mod alarm;
 mod allowances;
 mod approvals;
+mod calls;
 mod credit;
 mod dead_man;
 mod drafted;
