@@ -19,6 +19,9 @@ pub(super) fn write(
     let chain = intent.asset.chain();
     let target = AccountId::new(chain, intent.to).map_err(|_| Code::StatementMalformed)?;
     lines.field("Contract", intent.to);
+    let rule = policy
+        .and_then(|policy| policy.call(target, &told.function.selector()))
+        .and_then(|rule| rule.function(&told.function));
     match policy.and_then(|policy| policy.recipient(target)) {
         Some(contact) => {
             lines.field(
@@ -26,11 +29,11 @@ pub(super) fn write(
                 format_args!("@{} in your policy", contact.name),
             );
         }
-        None => lines.field("The contract is", "named in your policy by its address"),
+        None if rule.is_some() => {
+            lines.field("The contract is", "named in your policy by its address");
+        }
+        None => lines.field("The contract is", "not named in your policy"),
     }
-    let rule = policy
-        .and_then(|policy| policy.call(target, &told.function.selector()))
-        .and_then(|rule| rule.function(&told.function));
     if rule.is_none() {
         lines.field(
             "WARNING",

@@ -2,6 +2,7 @@
 
 use super::samples::{USDC, first_policy, intent, read, transaction_id, units};
 use super::*;
+use crate::amount::Decimals;
 use crate::evm::abi::{Invocation, Word};
 use crate::policy::document::{Accepts, ArgumentRule, AssetRule, CallFunction, CallRule};
 use crate::policy::evaluate::Tier;
@@ -32,12 +33,16 @@ pub(in crate::statement) fn deposit(number: u8) -> Intent {
 /// The first policy with the vault's function.
 pub(in crate::statement) fn policy() -> PolicyDocument {
     let mut document = first_policy();
-    let token = read(USDC);
-    if document.asset(token).is_none() {
-        document.assets.push(AssetRule {
-            outstanding: Some(units(1_000_000_000)),
-            ..AssetRule::closed(token, "USDC", crate::amount::Decimals::new(6).expect("six"))
-        });
+    let token: AssetId = read(USDC);
+    let coin = token.chain().native_asset();
+    for (asset, symbol, places) in [(token, "USDC", 6), (coin, "ETH", 18)] {
+        if document.asset(asset).is_none() {
+            let decimals = Decimals::new(places).expect("in range");
+            document.assets.push(AssetRule {
+                outstanding: Some(units(0)),
+                ..AssetRule::closed(asset, symbol, decimals)
+            });
+        }
     }
     let function = CallFunction {
         signature: read(SIGNATURE),

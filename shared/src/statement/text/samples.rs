@@ -400,20 +400,6 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
             },
         ),
         sample(
-            "approve-payment-call",
-            &TestView::new(Some(super::call_samples::policy())),
-            StatementFacts::ApprovePayment {
-                transaction: transaction_id(7),
-            },
-        ),
-        sample(
-            "approve-payment-call-not-listed",
-            &later,
-            StatementFacts::ApprovePayment {
-                transaction: transaction_id(7),
-            },
-        ),
-        sample(
             "reject-payment",
             &first,
             StatementFacts::RejectPayment {
