@@ -5,6 +5,7 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::AssetId;
 use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{EventBody, Origin, Replaces, Spend, Variant};
+use waiaas_shared::evm::abi::Invocation;
 use waiaas_shared::ids::SessionId;
 use waiaas_shared::intent::{Intent, IntentEnd, Wait};
 use waiaas_shared::policy::alarm::{Condition, Subject, Trigger};
@@ -331,9 +332,10 @@ fn waits(intent: &Intent, names: &Names) -> String {
     let native = intent.asset.chain().native_asset();
     let amount = names.amount(intent.asset, intent.amount);
     let to = names.account(intent.asset, intent.to);
-    let what = match intent.transfer().action {
-        Action::Transfer => format!("{amount} to {to}"),
-        Action::Approve => format!("leave for {to} to take {amount}"),
+    let what = match (intent.action(), &intent.call) {
+        (Action::Transfer, _) => format!("{amount} to {to}"),
+        (Action::Approve, _) => format!("leave for {to} to take {amount}"),
+        (Action::Call, told) => called(&to, &amount, told.as_deref()),
     };
     format!(
         "{what}, fee up to {}, {wait}, until {}; {} from {}{}",
@@ -343,6 +345,14 @@ fn waits(intent: &Intent, names: &Names) -> String {
         intent.wallet,
         replaces(intent.replaces),
     )
+}
+
+/// A call with every argument.
+fn called(target: &str, carried: &str, told: Option<&Invocation>) -> String {
+    let what = told.map_or_else(String::new, |told| {
+        format!(" by {} of {}", told.function, told.shown().join(" "))
+    });
+    format!("call of {target}{what} with up to {carried}")
 }
 
 fn replaces(earlier: Option<Replaces>) -> String {
@@ -381,14 +391,25 @@ fn payment(spend: &Spend, names: &Names) -> String {
                 names.amount(*asset, *amount)
             ),
             Effect::Rent { asset, amount } => format!("rent of {}", names.amount(*asset, *amount)),
+            // What an argument lets leave besides the call itself.
+            Effect::Call {
+                asset,
+                value,
+                told: None,
+                ..
+            } if *asset != spend.chain.native_asset() => {
+                format!("{} counted as leaving", names.amount(*asset, *value))
+            }
             Effect::Call {
                 target,
                 asset,
                 value,
+                told,
                 ..
-            } => format!(
-                "call of {target} with up to {}",
-                names.amount(*asset, *value)
+            } => called(
+                &names.account(*asset, *target),
+                &names.amount(*asset, *value),
+                told.as_deref(),
             ),
         })
         .collect();

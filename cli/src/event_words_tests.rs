@@ -117,3 +117,32 @@ fn filters_follow_a_payment_to_its_end() {
     });
     assert!(names.concerns_wallet(&paused, wallet));
 }
+
+#[test]
+fn a_call_is_told_with_every_argument() {
+    let chain = "eip155:31337".parse::<waiaas_shared::caip::ChainId>();
+    let chain = chain.unwrap();
+    let own = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359";
+    let vault = "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB";
+    let token: AssetId = format!("eip155:31337/erc20:{own}").parse().unwrap();
+    let function = "deposit(uint256,address)".parse().unwrap();
+    let arguments = ["700".to_owned(), own.to_owned()];
+    let told = Invocation {
+        spends: vec![Some(token), None],
+        ..Invocation::read(own.parse().unwrap(), function, &arguments).unwrap()
+    };
+    let value = Amount::from_base_units(5);
+    let effects =
+        waiaas_shared::evm::call_effects(chain, vault.parse().unwrap(), value, &told).unwrap();
+    let body = EventBody::SpendCommitted(Spend {
+        chain,
+        effects,
+        replaces: None,
+        ..spend()
+    });
+    let text = words(&body, &Names::default()).1;
+    let expected = format!(
+        "call of {vault} by deposit(uint256,address) of 700 {own} with up to 5 base units of eip155:31337/slip44:60, 700 base units of {token} counted as leaving, NOTIFY"
+    );
+    assert!(text.starts_with(&expected), "{text}");
+}

@@ -169,6 +169,7 @@ impl Log {
             replaces: None,
             action: None,
             rent_ceiling: None,
+            call: None,
         };
         self.push(0, EventBody::IntentOpened(intent));
         transaction

@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId};
+use waiaas_shared::evm::Registered;
 use waiaas_shared::request::Transfer;
 
 use crate::chain::tracker::Pace;
@@ -35,6 +36,7 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
         &'a self,
         unsigned: &'a [u8],
         from: Account,
+        function: Option<&'a Registered>,
     ) -> BoxFuture<'a, Result<(), ChainError>>;
     /// [`Chain::send`].
     fn send<'a>(&'a self, raw: &'a [u8]) -> BoxFuture<'a, Result<Sent, ChainError>>;
@@ -95,8 +97,9 @@ impl ChainPort for Chain {
         &'a self,
         unsigned: &'a [u8],
         from: Account,
+        function: Option<&'a Registered>,
     ) -> BoxFuture<'a, Result<(), ChainError>> {
-        Box::pin(Self::simulate(self, unsigned, from))
+        Box::pin(Self::simulate(self, unsigned, from, function))
     }
 
     fn send<'a>(&'a self, raw: &'a [u8]) -> BoxFuture<'a, Result<Sent, ChainError>> {

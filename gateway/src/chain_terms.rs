@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId, Token};
+use waiaas_shared::evm::Registered;
 use waiaas_shared::request::Transfer;
 use waiaas_shared::solana::build::{TransferRequest, transfer};
 use waiaas_shared::transaction::{Known, decode};
@@ -110,7 +111,7 @@ impl<C: ChainPort + 'static> Inside<C> {
         let terms = match self.known(&key) {
             Some((terms, renew)) => {
                 if renew {
-                    let (later, asked) = (Arc::clone(&self), *asked);
+                    let (later, asked) = (Arc::clone(&self), asked.clone());
                     tokio::spawn(async move {
                         if later.fetch(key, &asked).await.is_err() {
                             later.with(|kept| {
@@ -351,8 +352,9 @@ impl<C: ChainPort + 'static> ChainPort for ChainTerms<C> {
         &'a self,
         unsigned: &'a [u8],
         from: Account,
+        function: Option<&'a Registered>,
     ) -> BoxFuture<'a, Result<(), ChainError>> {
-        self.inside.chain.simulate(unsigned, from)
+        self.inside.chain.simulate(unsigned, from, function)
     }
 
     fn send<'a>(&'a self, raw: &'a [u8]) -> BoxFuture<'a, Result<Sent, ChainError>> {

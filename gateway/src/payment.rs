@@ -7,6 +7,7 @@ use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::digest::Digest;
 use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Spend, Variant};
+use waiaas_shared::evm::abi::Invocation;
 use waiaas_shared::ids::{SessionId, TransactionId, WalletId};
 use waiaas_shared::intent::{Intent, Wait};
 use waiaas_shared::policy::evaluate::Tier;
@@ -40,7 +41,7 @@ pub struct Facts {
     pub wallet: WalletId,
     /// On which chain.
     pub chain: ChainId,
-    /// Whether it moves or may be taken.
+    /// Whether it moves, may be taken, or goes with a call.
     pub action: Action,
     /// What moves, or may be taken.
     pub asset: AssetId,
@@ -48,6 +49,8 @@ pub struct Facts {
     pub to: Account,
     /// Base units.
     pub amount: Amount,
+    /// What the contract is told, of a call: `to` is called, and the amount goes with it.
+    pub call: Option<Box<Invocation>>,
     /// Worst-case fee in base units of the native asset; while it waits, the ceiling for it.
     pub fee_max: Amount,
     /// How it was released.
@@ -102,13 +105,14 @@ pub struct Waiting {
 impl Facts {
     /// What is done, as a request asks for it; how a mint is registered stands in the policy.
     #[must_use]
-    pub const fn transfer(&self) -> Transfer {
+    pub fn transfer(&self) -> Transfer {
         Transfer {
             action: self.action,
             asset: self.asset,
             to: self.to,
             amount: self.amount,
             mint: None,
+            call: self.call.clone(),
         }
     }
 }
@@ -153,10 +157,11 @@ impl Payment {
                 session: Some(intent.session),
                 wallet: intent.wallet,
                 chain: intent.asset.chain(),
-                action: intent.transfer().action,
+                action: intent.action(),
                 asset: intent.asset,
                 to: intent.to,
                 amount: intent.amount,
+                call: intent.call.clone(),
                 fee_max: intent.fee_ceiling,
                 tier: intent.tier(),
                 submit: intent.submit,
@@ -186,20 +191,28 @@ impl Payment {
         }
     }
 
-    /// A committed payment as its event tells it; nothing if the event names neither transfer nor approval.
+    /// A committed payment as its event tells it; nothing if the event names no transfer, approval or call.
     #[must_use]
     pub fn of_spend(spend: &Spend, sequence: u64, at: WallTime) -> Option<Self> {
-        let (action, asset, to, amount) = spend.effects.iter().find_map(|effect| match effect {
+        let (done, call) = spend.effects.iter().find_map(|effect| match effect {
             Effect::Transfer { asset, to, amount } => {
-                Some((Action::Transfer, *asset, *to, *amount))
+                Some(((Action::Transfer, *asset, *to, *amount), None))
             }
             Effect::Approval {
                 asset,
                 spender,
                 amount,
-            } => Some((Action::Approve, *asset, *spender, *amount)),
+            } => Some(((Action::Approve, *asset, *spender, *amount), None)),
+            Effect::Call {
+                target,
+                asset,
+                value,
+                told: Some(told),
+                ..
+            } => Some(((Action::Call, *asset, *target, *value), Some(told.clone()))),
             _ => None,
         })?;
+        let (action, asset, to, amount) = done;
         let fee_max = spend.effects.iter().find_map(|effect| match effect {
             Effect::Fee { max, .. } => Some(*max),
             _ => None,
@@ -216,6 +229,7 @@ impl Payment {
                 asset,
                 to,
                 amount,
+                call,
                 fee_max: fee_max.unwrap_or_default(),
                 tier: spend.tier,
                 submit: spend.submit,

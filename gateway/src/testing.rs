@@ -27,6 +27,7 @@ use waiaas_shared::codec::to_canonical;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::{Charge, Event, EventBody, Origin, Replaces, Spend};
+use waiaas_shared::evm::Registered;
 use waiaas_shared::ids::{SessionId, SignerId, TransactionId, WalletId};
 use waiaas_shared::intent::{IntentEnd, IntentView};
 use waiaas_shared::keys::{AgentKey, KeyPath};
@@ -760,7 +761,12 @@ impl ChainPort for FakeChain {
         }))
     }
 
-    fn simulate<'a>(&'a self, _: &'a [u8], _: Account) -> BoxFuture<'a, Result<(), ChainError>> {
+    fn simulate<'a>(
+        &'a self,
+        _: &'a [u8],
+        _: Account,
+        _: Option<&'a Registered>,
+    ) -> BoxFuture<'a, Result<(), ChainError>> {
         self.simulated.fetch_add(1, Ordering::SeqCst);
         let failure = self.simulation.lock().expect("no panic under it").clone();
         self.answer(failure.map_or(Ok(()), Err))

@@ -191,6 +191,11 @@ codes! {
     RentCeiling = 152, "rent_ceiling", PayLess, "The rent for new accounts is above policy's ceiling.";
     CallNotListed = 153, "call_not_listed", AskOwner, "Policy does not name this program or contract with this method.";
     CallValue = 154, "call_value", PayLess, "The call carries more than policy allows it.";
+    CallArgumentLimit = 260, "call_argument_limit", PayLess, "An argument of the call is above what policy allows for it.";
+    CallArgumentValue = 261, "call_argument_value", AskOwner, "An argument of the call is none of the values that policy allows for it.";
+    CallArgumentWallet = 262, "call_argument_wallet", Stop, "An argument of the call must be the wallet's own address.";
+    CallConflict = 263, "call_conflict", Wait, "Two binding policies count what this call lets leave differently: it is asked for again once the older one no longer binds.";
+    CallTarget = 264, "call_target", Stop, "The call is of one of this signer's own wallets.";
     OutsideHours = 155, "outside_hours", Wait, "Policy allows no payment at this time.";
     CoolDown = 156, "cool_down", Wait, "Policy demands more time between two payments.";
     ApprovalUnlimited = 158, "approval_unlimited", Stop, "The approval is without limit: ask for the exact amount.";

@@ -6,6 +6,7 @@ use minicbor::{Decode, Encode};
 use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::AssetId;
+use crate::evm::abi::Invocation;
 
 /// One effect of a transaction. A list of them describes the whole transaction, every instruction
 /// included.
@@ -73,6 +74,10 @@ pub enum Effect {
         /// Worst case, in base units.
         #[n(3)]
         value: Amount,
+        /// Every argument, of the function of a contract that an owner registered. What else the same call
+        /// lets leave follows it, one effect an asset, without them.
+        #[n(4)]
+        told: Option<Box<Invocation>>,
     },
 }
 
@@ -108,6 +113,15 @@ impl Effect {
             Self::Transfer { to, .. } => Some(*to),
             Self::Approval { spender, .. } => Some(*spender),
             Self::Fee { .. } | Self::Rent { .. } | Self::Call { .. } => None,
+        }
+    }
+
+    /// The program or contract that is called.
+    #[must_use]
+    pub const fn called(&self) -> Option<Account> {
+        match self {
+            Self::Call { target, .. } => Some(*target),
+            _ => None,
         }
     }
 

@@ -9,6 +9,7 @@ use crate::amount::Amount;
 use crate::caip::AssetId;
 use crate::digest::Digest;
 use crate::event::{Origin, Replaces, RequestNonce};
+use crate::evm::abi::Invocation;
 use crate::ids::{OwnerId, SessionId, StatementId, TransactionId, WalletId};
 use crate::policy::evaluate::Tier;
 use crate::request::{Action, Transfer};
@@ -82,6 +83,9 @@ pub struct Intent {
     /// What it does, if it is no transfer.
     #[n(20)]
     pub action: Option<Action>,
+    /// What the contract is told, of a call.
+    #[n(21)]
+    pub call: Option<Box<Invocation>>,
 }
 
 /// What a payment waits for.
@@ -140,17 +144,23 @@ pub enum IntentEnd {
 impl Intent {
     /// The effect that is released, and no other.
     #[must_use]
-    pub const fn transfer(&self) -> Transfer {
-        let action = match self.action {
-            Some(action) => action,
-            None => Action::Transfer,
-        };
+    pub fn transfer(&self) -> Transfer {
         Transfer {
-            action,
+            action: self.action(),
             asset: self.asset,
             to: self.to,
             amount: self.amount,
             mint: None,
+            call: self.call.clone(),
+        }
+    }
+
+    /// What it does.
+    #[must_use]
+    pub const fn action(&self) -> Action {
+        match self.action {
+            Some(action) => action,
+            None => Action::Transfer,
         }
     }
 

@@ -9,7 +9,8 @@ use crate::amount::{Amount, AmountError, Decimals};
 use crate::caip::{AccountId, AssetId, ChainId, Token};
 use crate::denial::Code;
 use crate::effect::Effect;
-use crate::evm;
+use crate::evm::abi::{Function, Invocation};
+use crate::evm::{self, Registered};
 use crate::ids::{SignerId, TransactionId, WalletId};
 use crate::policy::document::{AssetRule, PolicyDocument};
 use crate::solana;
@@ -31,6 +32,9 @@ pub enum Action {
     /// Somebody may take a token later, up to the amount.
     #[n(1)]
     Approve,
+    /// A contract is called, by a function that the owner registered.
+    #[n(2)]
+    Call,
 }
 
 impl Action {
@@ -40,19 +44,21 @@ impl Action {
         match self {
             Self::Transfer => "transfer",
             Self::Approve => "approve",
+            Self::Call => "call",
         }
     }
 
     /// The action of this name.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
-        [Self::Transfer, Self::Approve]
+        [Self::Transfer, Self::Approve, Self::Call]
             .into_iter()
             .find(|action| action.as_str() == text)
     }
 }
 
-/// `POST /v1/transactions`: a transfer, or an approval of one that somebody makes later.
+/// `POST /v1/transactions`: a transfer, an approval of one that somebody makes later, or the call of a
+/// contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransferRequest {
     /// What is to be done.
@@ -65,8 +71,10 @@ pub struct TransferRequest {
     pub network: ChainId,
     /// Which asset; the network's native one if absent.
     pub asset: Option<AssetId>,
-    /// The receiving address, or the spender's; or a contact of the policy as `@name`.
+    /// The receiving address, the spender's, or the contract's; or a contact of the policy as `@name`.
     pub to: String,
+    /// What the contract is told, in a call; its value is the amount.
+    pub call: Option<CallRequest>,
     /// In the asset's unit, with the decimals of the policy's asset table.
     pub amount: Option<String>,
     /// In base units.
@@ -78,6 +86,15 @@ pub struct TransferRequest {
     /// An earlier payment of the same effect whose end nobody saw: this one takes its place. Both are
     /// charged, for both may land.
     pub replaces: Option<TransactionId>,
+}
+
+/// A function and the text of each of its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallRequest {
+    /// As Solidity names it.
+    pub function: Function,
+    /// One text for each parameter.
+    pub arguments: Vec<String>,
 }
 
 /// The body as it is written.
@@ -94,6 +111,11 @@ struct Body {
     to: Option<String>,
     /// Of an approval alone.
     spender: Option<String>,
+    /// The next four of a call alone.
+    contract: Option<String>,
+    function: Option<String>,
+    args: Option<Vec<String>>,
+    value: Option<Amount>,
     amount: Option<String>,
     amount_base: Option<BaseUnits>,
     reason: Option<String>,
@@ -146,45 +168,57 @@ impl SignerRequest {
 }
 
 /// What a request asks for, with names and units resolved by a policy document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transfer {
-    /// Whether it moves now or may be taken later.
+    /// Whether it moves now, may be taken later, or goes with a call.
     pub action: Action,
     /// What moves.
     pub asset: AssetId,
-    /// Who receives, or may take.
+    /// Who receives, may take, or is called.
     pub to: Account,
-    /// Base units; above zero, but for an approval that is taken back.
+    /// Base units; above zero, but for an approval that is taken back, and for a call.
     pub amount: Amount,
     /// Of a Solana mint: how the document has it registered. Says how bytes are built; what they are
     /// judged by, the signer reads from its documents itself.
     pub mint: Option<solana::Token>,
+    /// What the contract is told; of a call alone.
+    pub call: Option<Box<Invocation>>,
 }
 
 impl Transfer {
     /// Whether both do the same, to the same account, however a mint is registered.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        self.effect() == other.effect()
+        self.effects() == other.effects()
     }
 
-    /// The effect that a transaction must have, beside what sending it costs.
+    /// The effects that a transaction must have, beside what sending it costs. A call without what it
+    /// tells, or with an amount that nobody can count, has none, so that nothing is equal to it.
     #[must_use]
-    pub const fn effect(&self) -> Effect {
+    pub fn effects(&self) -> Vec<Effect> {
         let Self {
-            action,
-            asset,
-            to,
-            amount,
-            mint: _,
+            asset, to, amount, ..
         } = *self;
-        match action {
-            Action::Transfer => Effect::Transfer { asset, to, amount },
-            Action::Approve => Effect::Approval {
+        match (self.action, &self.call, to) {
+            (Action::Transfer, None, _) => vec![Effect::Transfer { asset, to, amount }],
+            (Action::Approve, None, _) => vec![Effect::Approval {
                 asset,
                 spender: to,
                 amount,
-            },
+            }],
+            (Action::Call, Some(told), Account::Evm(contract)) => {
+                evm::call_effects(asset.chain(), contract, amount, told).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The function that is called, as its bytes are read by.
+    #[must_use]
+    pub fn function(&self) -> Option<Registered> {
+        match (&self.call, self.to) {
+            (Some(told), Account::Evm(contract)) => Some(Registered::of(contract, told)),
+            _ => None,
         }
     }
 }
@@ -205,17 +239,28 @@ impl TransferRequest {
         if !body.reason.as_deref().is_none_or(printable) {
             return Err(Code::BodyMalformed);
         }
-        let to = match (body.action, body.to, body.spender) {
-            (Action::Transfer, Some(to), None) => to,
+        let to = match (body.action, body.to, body.spender, body.contract) {
+            (Action::Transfer, Some(to), None, None) => to,
             // A chain's own coin is approved to nobody.
-            (Action::Approve, None, Some(spender)) if body.asset.is_some() => spender,
+            (Action::Approve, None, Some(spender), None) if body.asset.is_some() => spender,
+            (Action::Call, None, None, Some(contract)) => contract,
             _ => return Err(Code::BodyMalformed),
         };
         let amount_base = match (body.amount_base, body.action) {
+            (None, Action::Call) => Some(body.value.unwrap_or_default()),
             (None, _) => None,
-            (Some(BaseUnits::Exact(amount)), _) => Some(amount),
+            (Some(BaseUnits::Exact(amount)), Action::Transfer | Action::Approve) => Some(amount),
             (Some(BaseUnits::Beyond), Action::Approve) => return Err(Code::ApprovalUnlimited),
-            (Some(BaseUnits::Beyond), Action::Transfer) => return Err(Code::BodyMalformed),
+            _ => return Err(Code::BodyMalformed),
+        };
+        let plain = body.asset.is_none() && body.amount.is_none();
+        let call = match (body.action, body.function, body.args) {
+            (Action::Call, Some(function), Some(arguments)) if plain => Some(CallRequest {
+                function: function.parse().map_err(|_| Code::BodyMalformed)?,
+                arguments,
+            }),
+            (Action::Transfer | Action::Approve, None, None) if body.value.is_none() => None,
+            _ => return Err(Code::BodyMalformed),
         };
         Ok(Self {
             action: body.action,
@@ -224,6 +269,7 @@ impl TransferRequest {
             network: body.network,
             asset: body.asset,
             to,
+            call,
             amount: body.amount,
             amount_base,
             reason: body.reason,
@@ -232,11 +278,11 @@ impl TransferRequest {
         })
     }
 
-    /// Resolves contact and decimals by the document in force.
+    /// Resolves contact, decimals and function by the document in force, for a wallet of this address.
     ///
     /// # Errors
     /// The code of what does not resolve.
-    pub fn resolve(&self, document: &PolicyDocument) -> Result<Transfer, Code> {
+    pub fn resolve(&self, document: &PolicyDocument, from: Account) -> Result<Transfer, Code> {
         let asset = self.asset.unwrap_or(self.network.native_asset());
         if asset.chain() != self.network {
             return Err(Code::BodyMalformed);
@@ -250,7 +296,11 @@ impl TransferRequest {
                 .ok_or(Code::RecipientNotListed)?,
             None => self.to.parse().map_err(|_| Code::BodyMalformed)?,
         };
-        AccountId::new(self.network, to).map_err(|_| Code::BodyMalformed)?;
+        let receiver = AccountId::new(self.network, to).map_err(|_| Code::BodyMalformed)?;
+        let call = match &self.call {
+            None => None,
+            Some(call) => Some(Box::new(call.resolve(document, receiver, from)?)),
+        };
         let rule = document.asset(asset);
         let decimals = || rule.map(|rule| rule.decimals).ok_or(Code::AssetNotListed);
         let amount = self.amount_with(decimals)?;
@@ -271,6 +321,7 @@ impl TransferRequest {
             to,
             amount,
             mint: rule.and_then(AssetRule::mint),
+            call,
         })
     }
 
@@ -290,12 +341,37 @@ impl TransferRequest {
             (None, Some(base)) => base,
             _ => return Err(Code::AmountInvalid),
         };
-        // An approval of nothing takes one back.
-        if amount == Amount::ZERO && self.action != Action::Approve {
+        // An approval of nothing takes one back, and most calls carry nothing.
+        if amount == Amount::ZERO && self.action == Action::Transfer {
             Err(Code::AmountInvalid)
         } else {
             Ok(amount)
         }
+    }
+}
+
+impl CallRequest {
+    /// The call with its arguments read, as the document has its function registered.
+    fn resolve(
+        &self,
+        document: &PolicyDocument,
+        target: AccountId,
+        from: Account,
+    ) -> Result<Invocation, Code> {
+        let Account::Evm(from) = from else {
+            return Err(Code::Unsupported);
+        };
+        let told = Invocation::read(from, self.function.clone(), &self.arguments)
+            .map_err(|_| Code::BodyMalformed)?;
+        let rule = document.call(target, &self.function.selector());
+        let function = rule.and_then(|rule| rule.function(&self.function));
+        let told = Invocation {
+            spends: function.ok_or(Code::CallNotListed)?.spends(),
+            ..told
+        };
+        // What is an amount is one that can be counted.
+        evm::outflows(&told).map_err(|_| Code::AmountInvalid)?;
+        Ok(told)
     }
 }
 

@@ -1,14 +1,23 @@
 //! Bodies of requests: read strictly, resolved by one document, refused by code.
 
 use super::*;
+use crate::policy::call::tests::{VAULT, deposit};
 use crate::policy::document::tests::sample;
 
 const BODY: &str = r#"{"signer":"signer_00000000000000000000000001","wallet":"wallet_00000000000000000000000001","network":"eip155:31337","to":"@hosting","amount":"0.00000001"}"#;
 
+fn wallet() -> Account {
+    "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
+        .parse()
+        .expect("an address")
+}
+
 #[test]
 fn contacts_and_units_come_from_the_policy() {
     let request = TransferRequest::parse(BODY.as_bytes()).expect("a sound body");
-    let transfer = request.resolve(&sample()).expect("all names known");
+    let transfer = request
+        .resolve(&sample(), wallet())
+        .expect("all names known");
     assert_eq!(
         transfer.to.to_string(),
         "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
@@ -97,7 +106,11 @@ fn unresolvable_requests_are_refused_by_code() {
     ] {
         let body = BODY.replacen(from, to, 1);
         let request = TransferRequest::parse(body.as_bytes()).expect("the shape is right");
-        assert_eq!(request.resolve(&sample()), Err(code), "{from} -> {to}");
+        assert_eq!(
+            request.resolve(&sample(), wallet()),
+            Err(code),
+            "{from} -> {to}"
+        );
     }
 }
 
@@ -123,21 +136,21 @@ fn of_token() -> PolicyDocument {
 fn asked(from: &str, to: &str) -> Result<Transfer, Code> {
     let body = APPROVAL.replacen(from, to, 1);
     assert!(from == to || body != APPROVAL, "{from}");
-    TransferRequest::parse(body.as_bytes())?.resolve(&of_token())
+    TransferRequest::parse(body.as_bytes())?.resolve(&of_token(), wallet())
 }
 
 #[test]
 fn an_approval_says_so_and_names_its_spender() {
     let approval = asked("", "").expect("sound");
     assert!(matches!(
-        approval.effect(),
-        Effect::Approval { amount, .. } if amount == Amount::from_base_units(12_500_000)
+        approval.effects().as_slice(),
+        [Effect::Approval { amount, .. }] if *amount == Amount::from_base_units(12_500_000)
     ));
     let in_units = asked("\"amount_base\":\"12500000\"", "\"amount\":\"12.5\"");
     assert_eq!(in_units, Ok(approval));
     // Nothing is what takes an approval back.
     let none = asked("12500000", "0").expect("sound");
-    assert_eq!(none.effect().amount(), Amount::ZERO);
+    assert_eq!(none.amount, Amount::ZERO);
     // A transfer may say what it is, and is what it was without saying so.
     let named = BODY.replacen('{', "{\"type\":\"transfer\",", 1);
     assert_eq!(
@@ -211,4 +224,108 @@ fn approvals_of_another_form_are_refused() {
         asked("\"amount_base\":\"12500000\"", "\"reason\":\"x\""),
         Err(Code::AmountInvalid)
     );
+}
+
+const CALL: &str = r#"{"type":"call","signer":"signer_00000000000000000000000001","wallet":"wallet_00000000000000000000000001","network":"eip155:31337","contract":"0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB","function":"deposit(uint256,address)","args":["1000","0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"],"value":"7"}"#;
+
+fn called(from: &str, to: &str) -> Result<Transfer, Code> {
+    let body = CALL.replacen(from, to, 1);
+    assert!(from == to || body != CALL, "{from}");
+    let mut document = of_token();
+    document.calls = vec![deposit()];
+    TransferRequest::parse(body.as_bytes())?.resolve(&document, wallet())
+}
+
+#[test]
+fn a_call_is_read_to_its_last_argument() {
+    let call = called("", "").expect("sound");
+    assert_eq!(call.amount, Amount::from_base_units(7));
+    let effects = call.effects();
+    let [
+        Effect::Call {
+            target,
+            method,
+            asset,
+            value,
+            told: Some(told),
+        },
+    ] = effects.as_slice()
+    else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(target.to_string(), VAULT);
+    assert_eq!(method.as_slice(), [0x6e, 0x55, 0x3f, 0x65]);
+    assert_eq!(
+        (*asset, value.base_units()),
+        (ChainId::Evm(31_337).native_asset(), 7)
+    );
+    assert_eq!(Account::Evm(told.from), wallet());
+    assert_eq!(told.shown(), ["1000", &wallet().to_string()]);
+    // Most calls carry nothing.
+    let plain = called(",\"value\":\"7\"", "").expect("sound");
+    assert_eq!(plain.amount, Amount::ZERO);
+    assert!(!plain.is_same(&call));
+}
+
+#[test]
+fn calls_that_are_none_are_refused_whole() {
+    for (from, to) in [
+        ("\"contract\":", "\"to\":"),
+        ("\"type\":\"call\",", ""),
+        ("\"call\"", "\"approve\""),
+        (",\"function\":\"deposit(uint256,address)\"", ""),
+        ("\"value\":\"7\"", "\"value\":7"),
+        ("\"value\":\"7\"", "\"value\":\"-7\""),
+        ("\"value\":\"7\"", "\"amount\":\"7\""),
+        ("\"value\":\"7\"", "\"amount_base\":\"7\""),
+        ("\"value\":\"7\"", "\"asset\":\"eip155:31337/slip44:60\""),
+        ("\"1000\",", ""),
+        ("\"1000\"", "1000"),
+        ("\"1000\"", "\"1000\",\"1000\""),
+        ("\"1000\"", "\"0x3e8\""),
+        ("\"1000\"", "\"01000\""),
+        ("deposit(uint256,address)", "deposit(uint,address)"),
+        ("deposit(uint256,address)", "deposit(uint256, address)"),
+        ("deposit(uint256,address)", "deposit(bytes,address)"),
+        ("0xdbF0", "0xdbf0"),
+    ] {
+        assert_eq!(called(from, to), Err(Code::BodyMalformed), "{from} -> {to}");
+    }
+    // A transfer tells no contract anything.
+    let more = APPROVAL.replacen('{', "{\"args\":[],", 1);
+    assert_eq!(
+        TransferRequest::parse(more.as_bytes()).err(),
+        Some(Code::BodyMalformed)
+    );
+    // What no document registered: another function, or another contract.
+    for (from, to) in [
+        ("deposit(uint256,address)", "mint(uint256,address)"),
+        (VAULT, "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb"),
+    ] {
+        assert_eq!(called(from, to), Err(Code::CallNotListed), "{from} -> {to}");
+    }
+}
+
+#[test]
+fn an_amount_that_nobody_can_count_is_no_call() {
+    let mut document = of_token();
+    let token = document.assets.iter().find(|rule| rule.symbol == "USDC");
+    let token = token.expect("the token").asset;
+    let mut counted = deposit();
+    if let Some(function) = &mut counted.function {
+        function.arguments[0].spends = Some(token);
+    }
+    document.calls = vec![counted];
+    let beyond = CALL.replacen("1000", "340282366920938463463374607431768211456", 1);
+    let resolve = |body: &str| {
+        TransferRequest::parse(body.as_bytes())
+            .and_then(|request| request.resolve(&document, wallet()))
+    };
+    assert_eq!(resolve(&beyond), Err(Code::AmountInvalid));
+    let effects = resolve(CALL).expect("counted").effects();
+    assert!(matches!(
+        effects.last(),
+        Some(Effect::Call { asset, value, told: None, .. })
+            if *asset == token && value.base_units() == 1000
+    ));
 }

@@ -218,7 +218,10 @@ impl SessionGrant {
             violations.push(Violation::of(Code::SessionOperation));
         }
         if let Some(recipients) = &self.recipients {
-            let mut receivers = effects.iter().filter_map(Effect::recipient);
+            // A session that names who receives names what is called.
+            let mut receivers = effects
+                .iter()
+                .filter_map(|effect| effect.recipient().or_else(|| effect.called()));
             let all = receivers.all(|to| {
                 // What cannot be an account of the chain is in no list.
                 AccountId::new(chain, to)

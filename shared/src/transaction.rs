@@ -10,7 +10,7 @@ use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::{AssetId, ChainId, Token};
 use crate::effect::Effect;
-use crate::evm::{self, EvmError, UnsignedTransaction};
+use crate::evm::{self, EvmError, Registered, UnsignedTransaction};
 use crate::solana::{self, Outflow, SolanaError};
 
 /// What the decoder may compare bytes with, besides the wallet. It can only make a comparison succeed:
@@ -22,6 +22,8 @@ pub struct Known<'a> {
     pub owners: &'a [Account],
     /// Solana mints as owners registered them, each once. Never what a node says.
     pub tokens: &'a [solana::Token],
+    /// The function of an EVM contract that is called, as owners registered it.
+    pub function: Option<&'a Registered>,
 }
 
 impl<'a> Known<'a> {
@@ -31,7 +33,14 @@ impl<'a> Known<'a> {
         Self {
             owners: std::slice::from_ref(to),
             tokens: token.as_slice(),
+            function: None,
         }
+    }
+
+    /// The same, and this function of a contract.
+    #[must_use]
+    pub const fn calling(self, function: Option<&'a Registered>) -> Self {
+        Self { function, ..self }
     }
 }
 
@@ -40,6 +49,7 @@ impl Known<'static> {
     pub const NOTHING: Self = Self {
         owners: &[],
         tokens: &[],
+        function: None,
     };
 }
 
@@ -92,7 +102,8 @@ pub struct DecodedTransaction {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Wire {
     Solana,
-    Evm(UnsignedTransaction),
+    /// With the registered function that it was understood by, if it calls one.
+    Evm(UnsignedTransaction, Option<Box<Registered>>),
 }
 
 impl DecodedTransaction {
@@ -108,7 +119,7 @@ impl DecodedTransaction {
         self.from
     }
 
-    /// Everything it does, in order, the fee last. At least one transfer or approval and exactly one fee.
+    /// Everything it does, in order, the fee last. At least one transfer, approval or call and exactly one fee.
     #[must_use]
     pub fn effects(&self) -> &[Effect] {
         &self.effects
@@ -131,7 +142,7 @@ impl DecodedTransaction {
     pub const fn account_nonce(&self) -> Option<u64> {
         match &self.wire {
             Wire::Solana => None,
-            Wire::Evm(transaction) => Some(transaction.nonce),
+            Wire::Evm(transaction, _) => Some(transaction.nonce),
         }
     }
 
@@ -153,15 +164,16 @@ impl DecodedTransaction {
     /// # Errors
     /// [`DecodeError::NonceNotUsed`] on Solana; [`EvmError::NonceLimit`] for 2^64 - 1 (EIP-2681).
     pub fn with_nonce(&self, nonce: u64) -> Result<Self, DecodeError> {
-        let Wire::Evm(transaction) = &self.wire else {
+        let Wire::Evm(transaction, function) = &self.wire else {
             return Err(DecodeError::NonceNotUsed);
         };
         let numbered = UnsignedTransaction {
             nonce,
             ..transaction.clone()
         };
-        // What is known only concerns Solana.
-        decode(self.chain, self.from, &numbered.encode(), Known::NOTHING)
+        // What else is known only concerns Solana.
+        let known = Known::NOTHING.calling(function.as_deref());
+        decode(self.chain, self.from, &numbered.encode(), known)
     }
 }
 
@@ -187,9 +199,10 @@ pub fn decode(
             (effects?, fee_max, Wire::Solana)
         }
         (ChainId::Evm(chain_id), Account::Evm(wallet)) => {
-            let understood = evm::decode(chain_id, wallet, unsigned)?;
-            let wire = Wire::Evm(understood.transaction);
-            (vec![understood.effect], understood.fee_max, wire)
+            let understood = evm::decode(chain_id, wallet, unsigned, known.function)?;
+            let function = known.function.cloned().map(Box::new);
+            let wire = Wire::Evm(understood.transaction, function);
+            (understood.effects, understood.fee_max, wire)
         }
         _ => return Err(DecodeError::FamilyMismatch),
     };
@@ -243,7 +256,7 @@ pub enum SigningPayload<'transaction> {
 pub fn signing_payload(transaction: &DecodedTransaction) -> SigningPayload<'_> {
     match transaction.wire {
         Wire::Solana => SigningPayload::Ed25519Message(&transaction.bytes),
-        Wire::Evm(_) => SigningPayload::Secp256k1Prehash(evm::keccak256(&transaction.bytes)),
+        Wire::Evm(..) => SigningPayload::Secp256k1Prehash(evm::keccak256(&transaction.bytes)),
     }
 }
 
@@ -317,7 +330,11 @@ pub fn assemble(
             let id = bs58::encode(signature).into_string();
             Ok(SignedTransaction { bytes, id })
         }
-        (Wire::Evm(unsigned), Account::Evm(wallet), Signature::Secp256k1 { r_and_s, y_is_odd }) => {
+        (
+            Wire::Evm(unsigned, _),
+            Account::Evm(wallet),
+            Signature::Secp256k1 { r_and_s, y_is_odd },
+        ) => {
             let bytes = evm::assemble(wallet, unsigned, r_and_s, *y_is_odd)?;
             let id = format!("0x{}", hex::encode(evm::keccak256(&bytes)));
             Ok(SignedTransaction { bytes, id })

@@ -12,6 +12,7 @@ use xtask::chains::Anvil;
 /// The creation code, see `tests/contracts/README.md`.
 const TOKEN: &str = include_str!("../contracts/TestToken.hex");
 const PIECES: &str = include_str!("../contracts/TestPieces.hex");
+const VAULT: &str = include_str!("../contracts/TestVault.hex");
 /// The first of anvil's accounts, which the node signs for.
 const DEPLOYER: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
 
@@ -30,6 +31,9 @@ const TRANSFER_FROM: &str = "23b872dd";
 const MINT_KIND: &str = "156e29f6";
 const OWNER_OF: &str = "6352211e";
 const KIND_BALANCE_OF: &str = "00fdd58e";
+/// Of the vault: `shares(address)`, `paid(address)`.
+const SHARES: &str = "ce7c2ac2";
+const PAID: &str = "a340cf79";
 
 /// A token with six decimals.
 #[derive(Debug)]
@@ -187,6 +191,47 @@ impl<'chain> TestPieces<'chain> {
         let words = [address(of), number(id)];
         let held = look(self.chain, self.address, KIND_BALANCE_OF, &words)?;
         Ok(u128::from_str_radix(&held, 16)?)
+    }
+}
+
+/// A vault over a token: what holders put in, and what they paid it.
+#[derive(Debug)]
+pub struct TestVault<'chain> {
+    chain: &'chain Anvil,
+    /// Its contract.
+    pub address: EvmAddress,
+}
+
+impl<'chain> TestVault<'chain> {
+    /// A new one.
+    ///
+    /// # Errors
+    /// When the chain refuses.
+    pub fn deploy(chain: &'chain Anvil, token: &TestToken<'_>) -> Result<Self> {
+        let code = format!("{}{}", VAULT.trim(), address(&token.address.to_string()));
+        let address = create(chain, &code)?;
+        Ok(Self { chain, address })
+    }
+
+    /// What somebody has in it.
+    ///
+    /// # Errors
+    /// When the chain does not answer.
+    pub fn shares(&self, of: &str) -> Result<u128> {
+        self.look(SHARES, of)
+    }
+
+    /// Wei that somebody paid it.
+    ///
+    /// # Errors
+    /// When the chain does not answer.
+    pub fn paid(&self, by: &str) -> Result<u128> {
+        self.look(PAID, by)
+    }
+
+    fn look(&self, selector: &str, of: &str) -> Result<u128> {
+        let word = look(self.chain, self.address, selector, &[address(of)])?;
+        Ok(u128::from_str_radix(&word, 16)?)
     }
 }
 

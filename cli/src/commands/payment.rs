@@ -180,7 +180,8 @@ fn human(view: &IntentView, policy: Option<&PolicyDocument>) -> String {
     } else {
         ""
     };
-    pairs(&[
+    let told = intent.call.as_deref();
+    let mut lines = vec![
         ("payment", intent.transaction.to_string()),
         (
             "amount",
@@ -192,18 +193,26 @@ fn human(view: &IntentView, policy: Option<&PolicyDocument>) -> String {
             ),
         ),
         (
-            match intent.transfer().action {
+            match intent.action() {
                 Action::Transfer => "to",
                 Action::Approve => "may be taken by",
+                Action::Call => "calls",
             },
             format!("{}{first}", intent.to),
         ),
+    ];
+    if let Some(told) = told {
+        lines.push(("function", told.function.to_string()));
+        lines.extend(told.shown().into_iter().map(|one| ("argument", one)));
+    }
+    lines.extend([
         ("wallet", intent.wallet.to_string()),
         ("session", intent.session.to_string()),
         ("fee at most", shown(native, intent.fee_ceiling, policy)),
         ("waits for", waits(view)),
         ("ends", intent.expires.to_string()),
-    ])
+    ]);
+    pairs(&lines)
 }
 
 fn waits(view: &IntentView) -> String {
@@ -236,10 +245,12 @@ fn machine(view: &IntentView) -> Value {
     json!({
         "transaction": intent.transaction,
         "tier": intent.tier().as_str(),
-        "type": intent.transfer().action.as_str(),
+        "type": intent.action().as_str(),
         "asset": intent.asset,
         "amount_base": intent.amount,
         "to": intent.to,
+        "function": intent.call.as_ref().map(|told| told.function.to_string()),
+        "args": intent.call.as_ref().map(|told| told.shown()),
         "first_payment": intent.first_payment,
         "wallet": intent.wallet,
         "session": intent.session,
@@ -290,6 +301,7 @@ mod tests {
                 replaces: None,
                 action: None,
                 rent_ceiling: None,
+                call: None,
             },
             now: Clocks {
                 run: RunTime::from_millis(1000),

@@ -74,7 +74,7 @@ pub(crate) struct SendArgs {
     #[arg(
         long,
         value_name = "DECIMAL",
-        required_unless_present = "amount_base",
+        required_unless_present_any = ["amount_base", "call"],
         conflicts_with = "amount_base"
     )]
     amount: Option<String>,
@@ -87,6 +87,20 @@ pub(crate) struct SendArgs {
     /// Pay nothing now: let --to take the amount of a token later. 0 takes that back
     #[arg(long, requires = "asset")]
     approve: bool,
+    /// Call --to instead, by a function that the owner registered, such as deposit(uint256,address)
+    #[arg(long, value_name = "FUNCTION", conflicts_with_all = ["amount", "amount_base", "asset", "approve", "replaces"])]
+    call: Option<String>,
+    /// An argument of --call; once for each, in order
+    #[arg(
+        long = "arg",
+        value_name = "VALUE",
+        requires = "call",
+        allow_hyphen_values = true
+    )]
+    arguments: Vec<String>,
+    /// Wei that go with --call
+    #[arg(long, value_name = "WEI", requires = "call")]
+    value: Option<Amount>,
     /// Why, for the owner to read
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -293,7 +307,15 @@ fn body(args: &SendArgs, signer: SignerId) -> Value {
     set("signer", json!(signer));
     set("wallet", json!(args.wallet));
     set("network", json!(args.network));
-    if args.approve {
+    if let Some(function) = &args.call {
+        set("type", json!("call"));
+        set("contract", json!(args.to));
+        set("function", json!(function));
+        set("args", json!(args.arguments));
+        if let Some(value) = args.value {
+            set("value", json!(value));
+        }
+    } else if args.approve {
         set("type", json!("approve"));
         set("spender", json!(args.to));
     } else {
@@ -380,6 +402,34 @@ mod tests {
         let approval = body(&approval, signer).to_string();
         let read = TransferRequest::parse(approval.as_bytes()).unwrap();
         assert_eq!(read.action, waiaas_shared::request::Action::Approve);
+    }
+
+    #[test]
+    fn a_call_is_read_by_the_other_side() {
+        let signer: SignerId = "signer_00000000000000000000000001".parse().unwrap();
+        let without_amount: Vec<&str> = LEAST
+            .into_iter()
+            .filter(|word| !["--amount", "0.5"].contains(word))
+            .collect();
+        let call = [
+            "--call",
+            "f(int8,bool)",
+            "--arg",
+            "-5",
+            "--arg",
+            "true",
+            "--value",
+            "7",
+        ];
+        let line = without_amount.iter().chain(&call);
+        let args = <Line as clap::Parser>::try_parse_from(line).unwrap().args;
+        let read = TransferRequest::parse(body(&args, signer).to_string().as_bytes()).unwrap();
+        let told = read.call.unwrap();
+        assert_eq!(told.arguments, ["-5", "true"]);
+        assert_eq!(read.amount_base, Some(Amount::from_base_units(7)));
+        assert!(parsed(&call).is_err(), "an amount besides");
+        let alone = without_amount.iter().chain(&["--arg", "1"]);
+        assert!(<Line as clap::Parser>::try_parse_from(alone).is_err());
     }
 
     #[test]

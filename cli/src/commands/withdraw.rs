@@ -130,6 +130,7 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
         to: args.to,
         amount,
         mint: None,
+        call: None,
     };
     let costs = Costs::find(&args, &payer, &transfer, node.as_ref()).await?;
     costs.check(fee_ceiling)?;
@@ -324,8 +325,7 @@ impl Costs {
                     (None, Token::Native, _) => evm::MIN_GAS_LIMIT,
                     (None, _, Some(node)) => {
                         let (from, _) = evm_pair(payer.account, transfer.to).ok_or_else(mixed)?;
-                        let effect = transfer.effect();
-                        let message = evm::build::message(from, &effect).ok_or_else(mixed)?;
+                        let message = message(from, transfer).ok_or_else(mixed)?;
                         node.gas(payer.account, &message).await?
                     }
                     (None, _, None) => TOKEN_GAS,
@@ -398,13 +398,17 @@ impl Costs {
                     max_fee_per_gas: price.max_fee,
                     max_priority_fee_per_gas: price.priority,
                 };
-                let message = evm::build::message(from, &transfer.effect()).ok_or_else(mixed)?;
-                evm::build::transaction(&terms, message)
+                let message = message(from, transfer).ok_or_else(mixed)?;
+                evm::build::transaction(&terms, message, None)
                     .map_err(|error| Failure::usage("no such transaction can be built").why(error))
             }
             _ => Err(mixed()),
         }
     }
+}
+
+fn message(from: EvmAddress, transfer: &Transfer) -> Option<evm::build::Message> {
+    evm::build::message(from, transfer.effects().first()?)
 }
 
 fn mixed() -> Failure {

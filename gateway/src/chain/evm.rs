@@ -66,12 +66,7 @@ impl Evm {
         asked: &Transfer,
         ceiling: Amount,
     ) -> Result<Prepared, ChainError> {
-        let Transfer {
-            action,
-            asset,
-            amount,
-            ..
-        } = *asked;
+        let (action, asset, amount) = (asked.action, asked.asset, asked.amount);
         if asset.token() != Token::Native {
             // Asked before an approval too: that there is a token at all.
             let balance = self.holding(asset, from).await?;
@@ -83,7 +78,14 @@ impl Evm {
                 });
             }
         }
-        let message = build::message(from, &asked.effect()).ok_or(ChainError::FamilyMismatch)?;
+        let effects = asked.effects();
+        let message = effects
+            .first()
+            .and_then(|effect| build::message(from, effect))
+            .ok_or(ChainError::FamilyMismatch)?;
+        if action == Action::Call {
+            self.has_code(message.to).await?;
+        }
         let gas_limit = self.gas_limit(from, &message).await?;
         let market = self.fee_market().await?;
         let fees = market.fees(gas_limit, ceiling)?;
@@ -94,18 +96,29 @@ impl Evm {
             max_fee_per_gas: fees.max_fee,
             max_priority_fee_per_gas: fees.tip,
         };
-        let unsigned = build::transaction(&terms, message).map_err(DecodeError::from)?;
-        let decoded = decode(
-            self.config.id,
-            Account::Evm(from),
-            &unsigned,
-            Known::NOTHING,
-        )?;
+        let function = asked.function();
+        let unsigned =
+            build::transaction(&terms, message, function.as_ref()).map_err(DecodeError::from)?;
+        let known = Known::NOTHING.calling(function.as_ref());
+        let decoded = decode(self.config.id, Account::Evm(from), &unsigned, known)?;
         Ok(Prepared {
             fee_max: decoded.fee_max(),
             unsigned,
             validity: Validity::Unlimited,
         })
+    }
+
+    /// An address without code answers every call with success, and keeps what came along.
+    async fn has_code(&self, contract: EvmAddress) -> Result<(), ChainError> {
+        let code: Data = self
+            .rpc
+            .call("eth_getCode", json!([contract, "latest"]))
+            .await?;
+        if code.0.is_empty() {
+            let reason = ChainText::new("no contract is at this address");
+            return Err(ChainError::WouldFail { reason });
+        }
+        Ok(())
     }
 
     async fn gas_limit(&self, from: EvmAddress, message: &Message) -> Result<u64, ChainError> {

@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId, Token};
+use waiaas_shared::evm::Registered;
 use waiaas_shared::request::Transfer;
 use waiaas_shared::status::Status;
 use waiaas_shared::transaction::{DecodeError, Known, decode};
@@ -303,15 +304,22 @@ impl Chain {
         }
     }
 
-    /// Lets a node execute the unsigned transaction without keeping the result.
+    /// Lets a node execute the unsigned transaction without keeping the result; `function` if it calls one
+    /// that the owner registered.
     ///
     /// # Errors
     /// [`ChainError::WouldFail`] or [`ChainError::InsufficientFunds`] if it would not succeed.
-    pub async fn simulate(&self, unsigned: &[u8], from: Account) -> Result<(), ChainError> {
+    pub async fn simulate(
+        &self,
+        unsigned: &[u8],
+        from: Account,
+        function: Option<&Registered>,
+    ) -> Result<(), ChainError> {
         match (self, from) {
             (Self::Solana(solana), Account::Solana(_)) => solana.simulate(unsigned).await,
             (Self::Evm(evm), Account::Evm(address)) => {
-                let transaction = decode(self.id(), from, unsigned, Known::NOTHING)?;
+                let known = Known::NOTHING.calling(function);
+                let transaction = decode(self.id(), from, unsigned, known)?;
                 evm.simulate(address, &transaction).await
             }
             _ => Err(ChainError::FamilyMismatch),

@@ -1,6 +1,7 @@
 //! The adapters against a node that lies, stalls and shouts: each ends in a typed error within its
 //! bound of time and memory, and no lie makes an end of a transaction out of nothing.
 
+mod calls;
 mod endpoints;
 mod landing;
 mod tokens;
@@ -104,6 +105,7 @@ fn pays(chain: &Chain, to: &str, amount: u128) -> Transfer {
         to: account(to),
         amount: coins(amount),
         mint: None,
+        call: None,
     }
 }
 
@@ -135,7 +137,7 @@ async fn what_is_prepared_is_what_the_signer_reads() {
     assert_eq!(read.fee_max(), prepared.fee_max);
     assert_eq!(prepared.fee_max, coins(21_000 * 21 * GWEI));
     chain
-        .simulate(&prepared.unsigned, account(ALICE))
+        .simulate(&prepared.unsigned, account(ALICE), None)
         .await
         .expect("succeeds");
 
@@ -158,7 +160,7 @@ async fn what_is_prepared_is_what_the_signer_reads() {
         }
     );
     chain
-        .simulate(&prepared.unsigned, account(CAROL))
+        .simulate(&prepared.unsigned, account(CAROL), None)
         .await
         .expect("succeeds");
 }
@@ -391,11 +393,11 @@ async fn a_transaction_that_would_fail_is_not_signed() {
         .expect("honest")
         .unsigned;
     assert!(matches!(
-        chain.simulate(&unsigned, account(ALICE)).await,
+        chain.simulate(&unsigned, account(ALICE), None).await,
         Err(ChainError::InsufficientFunds { .. })
     ));
     assert_eq!(
-        chain.simulate(&unsigned, account(CAROL)).await,
+        chain.simulate(&unsigned, account(CAROL), None).await,
         Err(ChainError::FamilyMismatch)
     );
 
@@ -410,7 +412,7 @@ async fn a_transaction_that_would_fail_is_not_signed() {
         "the wallet does not hold the amount and what sending costs (instruction 2, error 1)";
     let reason = ChainText::new(words);
     assert_eq!(
-        chain.simulate(&unsigned, account(CAROL)).await,
+        chain.simulate(&unsigned, account(CAROL), None).await,
         Err(ChainError::WouldFail { reason })
     );
 }

@@ -29,6 +29,7 @@ fn pays(amount: u128) -> Transfer {
         to: to_account(),
         amount: units(amount),
         mint: None,
+        call: None,
     }
 }
 

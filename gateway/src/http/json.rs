@@ -19,16 +19,23 @@ pub(super) struct TransactionView {
     wallet: String,
     /// On which network (CAIP-2).
     network: String,
-    /// `transfer`, or `approve`: `to` may take it later.
+    /// `transfer`; `approve`: `to` may take it later; or `call`: `to` is the contract, and the amount goes with
+    /// the call.
     #[serde(rename = "type")]
     #[schema(value_type = String)]
     action: &'static str,
     /// What moves (CAIP-19).
     asset: String,
-    /// Who receives.
+    /// Who receives, may take, or is called.
     to: String,
     /// Base units.
     amount_base: String,
+    /// Of a call: the function, as Solidity names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<String>,
+    /// Of a call: its arguments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    args: Option<Vec<String>>,
     /// Worst-case fee, base units of the native asset; while it waits, the most that it may be.
     fee_max_base: String,
     /// What the chain took, as a node tells; once confirmed.
@@ -95,6 +102,8 @@ impl From<&Payment> for TransactionView {
             asset: facts.asset.to_string(),
             to: facts.to.to_string(),
             amount_base: facts.amount.to_string(),
+            function: facts.call.as_ref().map(|told| told.function.to_string()),
+            args: facts.call.as_ref().map(|told| told.shown()),
             fee_max_base: facts.fee_max.to_string(),
             fee_paid_base: progress.fee_paid.map(|fee| fee.to_string()),
             tier: facts.tier.as_str().to_owned(),

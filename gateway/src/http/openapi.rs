@@ -19,7 +19,8 @@ use super::{health, sessions, sign, stop, transactions, wallets};
     reason = "describes what waiaas_shared::request reads; never made"
 )]
 pub(super) struct TransferBody {
-    /// `transfer` (if absent), or `approve`: `spender` may take the amount of a token later.
+    /// `transfer` (if absent); `approve`: `spender` may take the amount of a token later; or `call`: `contract`
+    /// is called by a function that the owner registered.
     r#type: Option<String>,
     /// The signer that the agent means.
     signer: String,
@@ -33,7 +34,16 @@ pub(super) struct TransferBody {
     to: Option<String>,
     /// Of an approval: the spender's address, or a contact of the policy as `@name`.
     spender: Option<String>,
-    /// In the asset's unit, as plain decimal text. Exactly one of `amount` and `amount_base`.
+    /// Of a call: the contract's address, or a contact of the policy as `@name`.
+    contract: Option<String>,
+    /// Of a call: the function as Solidity names it, such as `deposit(uint256,address)`.
+    function: Option<String>,
+    /// Of a call: one text for each argument. Numbers in decimal digits, addresses with their checksum, `true`
+    /// or `false`, bytes as `0x` and lower-case digits.
+    args: Option<Vec<String>>,
+    /// Of a call: wei that go with it, as plain decimal text; none if absent.
+    value: Option<String>,
+    /// In the asset's unit, as plain decimal text. Exactly one of `amount` and `amount_base`; neither of a call.
     amount: Option<String>,
     /// In base units, as plain decimal text.
     amount_base: Option<String>,

@@ -53,16 +53,16 @@ pub async fn evaluate(app: &Arc<App>, asked: &Asked) -> Result<Evaluated, Refusa
         return Err(Code::NetworkNotBound.into());
     }
     let newest = documents.last().ok_or(Code::PolicyMissing)?;
-    let transfer = asked.body.resolve(newest)?;
+    let transfer = asked.body.resolve(newest, wallet.account)?;
     let evaluated = Evaluated {
         from: wallet.account,
         transfer,
         fee_ceiling: fee_ceiling(&documents, asked.body.network),
     };
-    match static_rules(&documents, asked, &transfer, app.clock.now()) {
+    match static_rules(&documents, asked, &evaluated.transfer, app.clock.now()) {
         Ok(()) => Ok(evaluated),
         Err(denial) => {
-            let nominal = nominal(asked.body.network, wallet.account, &transfer);
+            let nominal = nominal(asked.body.network, wallet.account, &evaluated.transfer);
             Err(complete(app, asked, nominal, denial).await)
         }
     }
@@ -150,7 +150,7 @@ fn static_rules(
     transfer: &Transfer,
     wall: WallTime,
 ) -> Result<(), Denial> {
-    let effects = [transfer.effect()];
+    let effects = transfer.effects();
     let session = &asked.session;
     let payment = Payment {
         wallet: asked.body.wallet,
@@ -224,8 +224,9 @@ pub fn nominal(chain: ChainId, from: Account, transfer: &Transfer) -> Option<Vec
                 max_fee_per_gas: 1,
                 max_priority_fee_per_gas: 0,
             };
-            let message = evm::build::message(from, &transfer.effect())?;
-            evm::build::transaction(&terms, message).ok()
+            let message = evm::build::message(from, transfer.effects().first()?)?;
+            let function = transfer.function();
+            evm::build::transaction(&terms, message, function.as_ref()).ok()
         }
         _ => None,
     }

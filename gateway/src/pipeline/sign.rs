@@ -63,7 +63,10 @@ pub async fn build(
         .prepare_transfer(from, transfer, Some(fee_ceiling))
         .await?;
     if submit {
-        chain.simulate(&prepared.unsigned, from).await?;
+        let function = transfer.function();
+        chain
+            .simulate(&prepared.unsigned, from, function.as_ref())
+            .await?;
     }
     Ok(prepared)
 }
@@ -153,6 +156,7 @@ async fn charged(
             asset: evaluated.transfer.asset,
             to: evaluated.transfer.to,
             amount: evaluated.transfer.amount,
+            call: evaluated.transfer.call.clone(),
             fee_max: prepared.fee_max,
             tier: signed.tier,
             submit: asked.body.submit,

@@ -13,6 +13,7 @@ use waiaas_shared::caip::ChainId;
 use waiaas_shared::codec::from_canonical;
 use waiaas_shared::denial::Code;
 use waiaas_shared::event::{Event, EventBody};
+use waiaas_shared::evm::Registered;
 use waiaas_shared::status::Status;
 use waiaas_shared::transaction::{DecodedTransaction, EvmFees, Known, decode, read_cancellation};
 
@@ -38,16 +39,21 @@ pub async fn speed_up(app: &Arc<App>, payment: Payment) -> Result<Paid, Refusal>
         }
         let (chain, from, before, ceiling) = known(&app, &newest).await?;
         let facts = &newest.facts;
+        let transfer = facts.transfer();
+        let function = transfer.function();
         let prepared = chain
-            .prepare_transfer(from, &facts.transfer(), Some(ceiling))
+            .prepare_transfer(from, &transfer, Some(ceiling))
             .await?;
-        let fresh = decode(facts.chain, from, &prepared.unsigned, Known::NOTHING)
-            .map_err(ChainError::from)?;
+        let known = Known::NOTHING.calling(function.as_ref());
+        let fresh =
+            decode(facts.chain, from, &prepared.unsigned, known).map_err(ChainError::from)?;
         let market = fresh.evm_fees().ok_or(Code::VariantUnsupported)?;
         let fees = within(highest(before, market), ceiling)?;
         let raised = fresh.with_evm_fees(fees).map_err(ChainError::from)?;
         if facts.submit {
-            chain.simulate(raised.bytes(), from).await?;
+            chain
+                .simulate(raised.bytes(), from, function.as_ref())
+                .await?;
         }
         let signed = app
             .signer
@@ -192,7 +198,9 @@ async fn logged(
     let read = if cancels {
         read_cancellation(spend.chain, from, &spend.unsigned)
     } else {
-        decode(spend.chain, from, &spend.unsigned, Known::NOTHING)
+        let function = Registered::of_effects(&spend.effects);
+        let known = Known::NOTHING.calling(function.as_ref());
+        decode(spend.chain, from, &spend.unsigned, known)
     };
     Ok(read.map_err(ChainError::from)?)
 }

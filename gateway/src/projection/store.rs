@@ -4,6 +4,7 @@
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 use waiaas_shared::amount::Amount;
+use waiaas_shared::codec::{from_canonical, to_canonical};
 use waiaas_shared::digest::Digest;
 use waiaas_shared::ids::{SessionId, SignerId, TransactionId};
 use waiaas_shared::policy::evaluate::Tier;
@@ -14,7 +15,7 @@ use waiaas_shared::time::WallTime;
 use crate::chain::{ChainText, ChainTransactionId, Validity};
 use crate::payment::{Facts, Payment, Progress, Waiting};
 
-/// Version 4 of the tables.
+/// Version 5 of the tables.
 pub const TABLES: &str = "
 CREATE TABLE cursor(
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -36,6 +37,8 @@ CREATE TABLE payment(
     asset TEXT NOT NULL,
     recipient TEXT NOT NULL,
     amount TEXT NOT NULL,
+    -- Canonical bytes of what a contract is told.
+    call BLOB,
     fee_max TEXT NOT NULL,
     tier TEXT NOT NULL,
     submit INTEGER NOT NULL,
@@ -122,7 +125,7 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO payment VALUES (:id, :sequence, :listed, :session, :wallet, :chain, :action, :asset, :recipient,
-                :amount, :fee_max, :tier, :submit, :nonce, :idempotency, :body, :replaces, :created, :status, :ready,
+                :amount, :call, :fee_max, :tier, :submit, :nonce, :idempotency, :body, :replaces, :created, :status, :ready,
                 :expires, :chain_transaction, :validity, :position, :fee_paid, :detail, :updated)
              ON CONFLICT(id) DO UPDATE SET
                 fee_max = iif(excluded.sequence > sequence, excluded.fee_max, fee_max),
@@ -143,6 +146,7 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
             ":asset": facts.asset.to_string(),
             ":recipient": facts.to.to_string(),
             ":amount": facts.amount.to_string(),
+            ":call": facts.call.as_deref().map(to_canonical),
             ":fee_max": facts.fee_max.to_string(),
             ":tier": facts.tier.as_str(),
             ":submit": facts.submit,
@@ -361,6 +365,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Payment> {
             asset: parsed(row, "asset")?,
             to: parsed(row, "recipient")?,
             amount: parsed(row, "amount")?,
+            call: row
+                .get::<_, Option<Vec<u8>>>("call")?
+                .map(|bytes| from_canonical(&bytes).map(Box::new).map_err(malformed))
+                .transpose()?,
             fee_max: parsed(row, "fee_max")?,
             tier: tier.ok_or(rusqlite::Error::InvalidQuery)?,
             submit: row.get("submit")?,

@@ -126,7 +126,7 @@ impl Inside {
             },
             Waits::Owner => Wait::Approval { quorum: 1 },
         };
-        let transfer = body.resolve(&policy()).expect("a transfer");
+        let transfer = body.resolve(&policy(), from_account()).expect("a transfer");
         let intent = Intent {
             transaction: self.name(),
             session: request.session,
@@ -152,6 +152,7 @@ impl Inside {
             }),
             action: None,
             rent_ceiling: None,
+            call: None,
         };
         let kept = Kept {
             intent: intent.clone(),

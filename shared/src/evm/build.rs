@@ -1,7 +1,7 @@
 //! Builds unsigned transactions, always with nonce 0: the signer issues the nonce (invariant 6).
 
 use super::call::Call;
-use super::{EvmError, UnsignedTransaction, check, effect};
+use super::{EvmError, Registered, UnsignedTransaction, check, effects};
 use crate::address::{Account, EvmAddress};
 use crate::caip::Token;
 use crate::effect::Effect;
@@ -40,7 +40,7 @@ pub fn transfer(request: &TransferRequest) -> Result<Vec<u8>, EvmError> {
         value: request.value,
         data: Vec::new(),
     };
-    encode(request.from, &transaction)
+    encode(request.from, &transaction, None)
 }
 
 /// A call of a token with its fee settings: a transfer of the wallet's tokens, or an approval.
@@ -93,10 +93,23 @@ pub struct Message {
     pub data: Vec<u8>,
 }
 
-/// An effect of this wallet as a message; nothing for what is no transfer or approval of an EVM chain.
+/// An effect of this wallet as a message; nothing for what is no transfer, approval or call of an EVM chain
+/// of its own.
 #[must_use]
 pub fn message(wallet: EvmAddress, effect: &Effect) -> Option<Message> {
     let amount = effect.amount().base_units();
+    if let Effect::Call {
+        target: Account::Evm(to),
+        told: Some(told),
+        ..
+    } = effect
+    {
+        return Some(Message {
+            to: *to,
+            value: amount,
+            data: told.data(),
+        });
+    }
     let Some(Account::Evm(to)) = effect.recipient() else {
         return None;
     };
@@ -153,11 +166,15 @@ pub struct Terms {
     pub max_priority_fee_per_gas: u128,
 }
 
-/// The unsigned bytes of a message, with nonce 0.
+/// The unsigned bytes of a message, with nonce 0; `known` if it calls a registered function.
 ///
 /// # Errors
 /// [`EvmError`] where `decode` would refuse the transaction.
-pub fn transaction(terms: &Terms, message: Message) -> Result<Vec<u8>, EvmError> {
+pub fn transaction(
+    terms: &Terms,
+    message: Message,
+    known: Option<&Registered>,
+) -> Result<Vec<u8>, EvmError> {
     let transaction = UnsignedTransaction {
         chain_id: terms.chain_id,
         nonce: 0,
@@ -168,7 +185,7 @@ pub fn transaction(terms: &Terms, message: Message) -> Result<Vec<u8>, EvmError>
         value: message.value,
         data: message.data,
     };
-    encode(terms.from, &transaction)
+    encode(terms.from, &transaction, known)
 }
 
 fn call(request: &TokenRequest, call: Call) -> Result<Vec<u8>, EvmError> {
@@ -182,11 +199,15 @@ fn call(request: &TokenRequest, call: Call) -> Result<Vec<u8>, EvmError> {
         value: 0,
         data: call.encode(),
     };
-    encode(request.from, &transaction)
+    encode(request.from, &transaction, None)
 }
 
-fn encode(from: EvmAddress, transaction: &UnsignedTransaction) -> Result<Vec<u8>, EvmError> {
+fn encode(
+    from: EvmAddress,
+    transaction: &UnsignedTransaction,
+    known: Option<&Registered>,
+) -> Result<Vec<u8>, EvmError> {
     check(transaction.chain_id, from, transaction)?;
-    effect(from, transaction)?;
+    effects(from, transaction, known)?;
     Ok(transaction.encode())
 }

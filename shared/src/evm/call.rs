@@ -4,7 +4,7 @@
 //! sequence for each call, nothing in front, behind or in the padding. Everything else that a contract
 //! can do is refused. Judges no value.
 
-use super::EvmError;
+use super::{EvmError, Registered};
 use crate::address::EvmAddress;
 use crate::caip::TokenId;
 
@@ -59,11 +59,33 @@ pub(super) enum Call {
 }
 
 /// The data of a transaction, empty or of a method's own length: nothing longer is ever copied.
-pub(super) fn bounded(data: &[u8]) -> Result<&[u8], EvmError> {
-    if !data.is_empty() {
-        method(data)?;
+pub(super) fn bounded<'a>(
+    data: &'a [u8],
+    known: Option<&Registered>,
+) -> Result<&'a [u8], EvmError> {
+    match known {
+        _ if data.is_empty() => {}
+        Some(known) if !is_known(data) => {
+            let function = &known.function;
+            if data.first_chunk() != Some(&function.selector()) {
+                return Err(EvmError::UnknownMethod);
+            }
+            if data.len() != function.data_length() {
+                return Err(EvmError::CallDataLength);
+            }
+        }
+        _ => {
+            method(data)?;
+        }
     }
     Ok(data)
+}
+
+/// Whether call data begins as one of the methods that are understood here.
+pub(super) fn is_known(data: &[u8]) -> bool {
+    let known = [TRANSFER, APPROVE, MOVE_PIECE, MOVE_KIND];
+    data.first_chunk()
+        .is_some_and(|begins| known.contains(begins))
 }
 
 /// The selector of a method that is understood, and its words.

@@ -48,7 +48,7 @@ pub(crate) fn read(
     wallet: EvmAddress,
     unsigned: &[u8],
 ) -> Result<(UnsignedTransaction, Amount), EvmError> {
-    let said = UnsignedTransaction::parse(unsigned)?;
+    let said = UnsignedTransaction::parse(unsigned, None)?;
     let fees = EvmFees {
         gas_limit: said.gas_limit,
         max_fee_per_gas: said.max_fee_per_gas,

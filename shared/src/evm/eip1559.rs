@@ -4,8 +4,8 @@
 
 use alloy_rlp::{Encodable, Error as RlpError, Header};
 
-use super::EvmError;
 use super::call;
+use super::{EvmError, Registered};
 use crate::address::EvmAddress;
 
 const TYPE: u8 = 0x02;
@@ -69,7 +69,7 @@ impl UnsignedTransaction {
     }
 
     /// Reads the byte form, and no other.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, EvmError> {
+    pub(super) fn parse(bytes: &[u8], known: Option<&Registered>) -> Result<Self, EvmError> {
         let (first, mut rest) = bytes.split_first().ok_or(EvmError::Empty)?;
         match *first {
             TYPE => {}
@@ -112,7 +112,7 @@ impl UnsignedTransaction {
         if !access_list.is_empty() {
             return Err(EvmError::AccessList);
         }
-        transaction.data = call::bounded(call_data)?.to_vec();
+        transaction.data = call::bounded(call_data, known)?.to_vec();
         // INVARIANT 2. The reading above already accepts one form only; this holds it to that.
         if transaction.encode() == bytes {
             Ok(transaction)

@@ -1,13 +1,16 @@
 //! EVM chains: typed transactions in, effects out. `eip1559` is the strict codec, `call` that of the
-//! calls that are understood, this file the judgement of what was read, `signature` the curve, `build`
-//! makes transactions. Asks no node. Called by `transaction`; `build` by the gateway and the command
+//! calls that are understood, `abi` and `registered` those that an owner registered, `reserved` those that
+//! nobody can, this file the judgement of what was read, `signature` the curve, `build` makes transactions. Asks no node. Called by `transaction`; `build` by the gateway and the command
 //! line.
 
+pub mod abi;
 pub mod build;
 mod call;
 pub(crate) mod cancel;
 mod eip1559;
 mod error;
+mod registered;
+mod reserved;
 mod signature;
 
 use crate::address::{Account, EvmAddress};
@@ -15,10 +18,13 @@ use crate::amount::Amount;
 use crate::caip::{AssetId, ChainId, Token};
 use crate::effect::Effect;
 use crate::transaction::SignatureError;
+use abi::Invocation;
 use call::Call;
 
 pub use eip1559::UnsignedTransaction;
 pub use error::EvmError;
+pub use registered::{Registered, effects as call_effects, outflows};
+pub use reserved::reserved;
 pub use signature::address_of;
 
 /// Gas of a plain transfer to an account without code: the least that any transaction uses.
@@ -54,7 +60,7 @@ pub(crate) fn keccak256(bytes: &[u8]) -> [u8; 32] {
 pub(crate) struct Understood {
     pub(crate) transaction: UnsignedTransaction,
     /// What it does, beside its fee.
-    pub(crate) effect: Effect,
+    pub(crate) effects: Vec<Effect>,
     /// Worst case, in wei.
     pub(crate) fee_max: Amount,
 }
@@ -64,18 +70,40 @@ pub(crate) fn decode(
     chain_id: u64,
     wallet: EvmAddress,
     unsigned: &[u8],
+    known: Option<&Registered>,
 ) -> Result<Understood, EvmError> {
-    let transaction = UnsignedTransaction::parse(unsigned)?;
+    let transaction = UnsignedTransaction::parse(unsigned, known)?;
     let fee_max = check(chain_id, wallet, &transaction)?;
-    let effect = effect(wallet, &transaction)?;
+    let effects = effects(wallet, &transaction, known)?;
     Ok(Understood {
         transaction,
-        effect,
+        effects,
         fee_max,
     })
 }
 
-/// What it does, beside its fee. Whether a contract is a token that anybody wants is policy.
+/// What it does, beside its fee. Methods of tokens are read as such whatever an owner registered.
+fn effects(
+    wallet: EvmAddress,
+    transaction: &UnsignedTransaction,
+    known: Option<&Registered>,
+) -> Result<Vec<Effect>, EvmError> {
+    match known {
+        Some(known) if !transaction.data.is_empty() && !call::is_known(&transaction.data) => {
+            // The same function of another contract is another thing.
+            if transaction.to != known.contract {
+                return Err(EvmError::UnknownMethod);
+            }
+            let told = Invocation::parse(wallet, known, &transaction.data)?;
+            let chain = ChainId::Evm(transaction.chain_id);
+            let value = Amount::from_base_units(transaction.value);
+            call_effects(chain, transaction.to, value, &told)
+        }
+        _ => effect(wallet, transaction).map(|effect| vec![effect]),
+    }
+}
+
+/// What a transfer or a call of a token does. Whether a contract is a token that anybody wants is policy.
 fn effect(wallet: EvmAddress, transaction: &UnsignedTransaction) -> Result<Effect, EvmError> {
     let chain = ChainId::Evm(transaction.chain_id);
     let contract = transaction.to;
@@ -168,7 +196,7 @@ fn check(
 }
 
 /// The zero address, precompiles and system contracts.
-fn is_system_address(address: EvmAddress) -> bool {
+pub(crate) fn is_system_address(address: EvmAddress) -> bool {
     let mut number = [0; 16];
     let (high, low) = address.as_bytes().split_at(4);
     number

@@ -45,7 +45,7 @@ fn published_transactions_encode_parse_and_sign_alike() {
         let unsigned = transaction.encode();
         assert_eq!(hex::encode(&unsigned), case.unsigned, "{name}");
         assert_eq!(
-            UnsignedTransaction::parse(&unsigned).as_ref(),
+            UnsignedTransaction::parse(&unsigned, None).as_ref(),
             Ok(&transaction),
             "{name}"
         );

@@ -252,6 +252,9 @@ pub const fn by_agent(code: Code) -> bool {
                 | Code::UsdPriceMissing
                 | Code::CallNotListed
                 | Code::CallValue
+                | Code::CallArgumentLimit
+                | Code::CallArgumentValue
+                | Code::CallArgumentWallet
                 | Code::OutsideHours
                 | Code::CoolDown
                 | Code::IntentTooMany

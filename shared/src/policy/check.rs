@@ -1,19 +1,16 @@
 //! What a policy document must hold to beyond its encoding. One flaw refuses the whole, and the entry
 //! that has it is named. Called by the document alone.
 
-use std::fmt;
-
 use super::alarm::{Action, Alarm, Condition, Remedy, may_bring};
 use super::document::{
-    AssetRule, CallRule, MATURITY_LONGEST, METHOD_LIMIT, PolicyDocument, TokenExtension, VERSION,
+    AssetRule, CallRule, MATURITY_LONGEST, PolicyDocument, TokenExtension, VERSION,
 };
 use super::evaluate::Tier;
+pub use super::flaw::{Entry, Flaw, PolicyError};
 use super::limits::{Counts, Limits};
 use super::scope::{DAY_MINUTES, EVERY_DAY, Hours, Pool, Scope, ScopeRule};
 use crate::amount::Amount;
-use crate::caip::{AccountId, AssetId, ChainId, Token};
-use crate::codec::CodecError;
-use crate::denial::Code;
+use crate::caip::{ChainId, Token};
 use crate::solana::TokenProgram;
 use crate::time::Millis;
 
@@ -34,155 +31,9 @@ const VELOCITY_LONGEST: Millis = Millis::from_hours(7 * 24);
 /// Refusals in a row that an alarm may wait for, at most: each one is remembered.
 const ROW_LIMIT: u32 = 256;
 
-/// Why a document is refused whole.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PolicyError {
-    /// The bytes are not a canonical document of version 1.
-    #[error("not a policy document of version 1: {0}")]
-    Encoding(#[from] CodecError),
-    /// Larger than 256 KiB.
-    #[error("the document is larger than 256 KiB")]
-    TooLarge,
-    /// An entry is wrong.
-    #[error("{entry}: {flaw}")]
-    Flawed {
-        /// Which entry.
-        entry: Entry,
-        /// What is wrong with it.
-        flaw: Flaw,
-    },
-}
-
-/// An entry of a document, as its form for people names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
-    /// What stands above all entries.
-    Document,
-    /// `[[asset]]`.
-    Asset(AssetId),
-    /// `[[recipient]]`.
-    Recipient(AccountId),
-    /// `denied`.
-    Denied(AccountId),
-    /// `[[pool]]`.
-    Pool(Box<str>),
-    /// `[[call]]`.
-    Call(AccountId),
-    /// `[[scope]]`.
-    Scope(Scope),
-    /// `[[alarm]]`, by its kind.
-    Alarm(&'static str),
-    /// `[[escalation]]`.
-    Escalation(Code),
-}
-
-impl fmt::Display for Entry {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Document => formatter.write_str("the document"),
-            Self::Asset(asset) => write!(formatter, "[[asset]] {asset}"),
-            Self::Recipient(account) => write!(formatter, "[[recipient]] {account}"),
-            Self::Denied(account) => write!(formatter, "denied {account}"),
-            Self::Pool(name) => write!(formatter, "[[pool]] {name}"),
-            Self::Call(target) => write!(formatter, "[[call]] {target}"),
-            Self::Scope(scope) => write!(formatter, "[[scope]] {scope}"),
-            Self::Alarm(kind) => write!(formatter, "[[alarm]] {kind}"),
-            Self::Escalation(code) => write!(formatter, "[[escalation]] {code}"),
-        }
-    }
-}
-
-/// What is wrong with an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
-    /// Another version.
-    #[error("only version 1 is known")]
-    Version,
-    /// Epoch zero.
-    #[error("the first epoch is 1")]
-    Epoch,
-    /// A maturity or delay above 30 days.
-    #[error("maturity and delays are at most 30 days")]
-    Wait,
-    /// A duration of zero, or above a year.
-    #[error("a duration must be above zero and at most 366 days")]
-    Duration,
-    /// Quorum zero or above sixteen.
-    #[error("an approval asks for 1 to 16 owners")]
-    Quorum,
-    /// Out of order, or twice.
-    #[error("entries must be sorted and each named once")]
-    Order,
-    /// More than a document may hold.
-    #[error("too many entries")]
-    TooMany,
-    /// A symbol or name with other characters.
-    #[error("a symbol has 1 to 12 letters or digits, a contact or pool 1 to 32 of a-z, 0-9 and -")]
-    Name,
-    /// Limits that contradict each other.
-    #[error(
-        "limits must rise: instant-up-to, notify-up-to, delay-up-to, approve-up-to, per-transaction, hour, day, week, month; and counts likewise"
-    )]
-    LimitOrder,
-    /// A count of zero.
-    #[error("a count must be above zero: to refuse all, leave the asset out")]
-    ZeroCount,
-    /// Cumulative tiers that contradict each other.
-    #[error(
-        "cumulative tiers must be sorted by window and tier, each once, above INSTANT, with amounts that do not fall"
-    )]
-    Cumulative,
-    /// A first payment's tier that asks for nothing.
-    #[error("a first payment's tier must be above INSTANT")]
-    FirstPayment,
-    /// What belongs to a native asset elsewhere, or an EVM native asset without its cap.
-    #[error(
-        "fee-ceiling belongs to native assets, rent-ceiling to Solana's, sign-only to an EVM chain's; outstanding is required for, and reserved to, the assets of EVM chains"
-    )]
-    NativeOnly,
-    /// Extensions of what is no mint, or twice the same, or above a whole.
-    #[error("extensions belong to a Solana mint, each kind once, with at most 10000 basis points")]
-    Extensions,
-    /// A token program of what is no mint, or SPL Token with extensions.
-    #[error("a token program belongs to a Solana mint, and only token-2022 has extensions")]
-    TokenProgram,
-    /// A price of zero.
-    #[error("a ceiling price must be above zero")]
-    Price,
-    /// A list without an entry: it would be read as "all" or as "nothing".
-    #[error("an empty list or rule says nothing: leave it out")]
-    Empty,
-    /// A name that no other entry of the document bears.
-    #[error("it names an asset, contact or pool that the document does not have")]
-    Unknown,
-    /// A wallet in two pools.
-    #[error("a wallet is in one pool at most")]
-    TwoPools,
-    /// A method without bytes, or longer than 16.
-    #[error("a method is 1 to 16 bytes")]
-    Method,
-    /// Hours outside of a day, of no day, or too far from UTC.
-    #[error("hours need days, from before to, within one day, at most 14 hours from UTC")]
-    Hours,
-    /// An alarm over denials that does more than suspend a session, or one without a session that would.
-    #[error("denials may suspend a session at most, and no session is to blame for an idle wallet")]
-    Remedy,
-    /// More refusals in a row than are remembered.
-    #[error("at most 256 refusals in a row")]
-    Row,
-    /// An escalation of what no agent's request brings about.
-    #[error(
-        "this refusal does not follow from what an agent asked: it brings nothing, or a gateway could bring it about"
-    )]
-    Escalation,
-    /// A violation about which an owner cannot be asked.
-    #[error("only limits on amounts, counts and recipients may ask instead of refuse")]
-    Ask,
-}
-
 type Checked = Result<(), Flaw>;
 
-const fn require(holds: bool, flaw: Flaw) -> Checked {
+pub(super) const fn require(holds: bool, flaw: Flaw) -> Checked {
     if holds { Ok(()) } else { Err(flaw) }
 }
 
@@ -211,10 +62,18 @@ impl PolicyDocument {
         self.check_pools()?;
         for (place, rule) in self.calls.iter().enumerate() {
             let key = |rule: &CallRule| (rule.target, rule.method.clone());
+            // A contract cannot tell two functions apart that begin alike.
+            let signature = |rule: &CallRule| {
+                let function = rule.function.as_ref();
+                function.map(|function| function.signature.clone())
+            };
+            let apart = follows(&self.calls, place, |one, other| {
+                key(one) != key(other) || signature(one) == signature(other)
+            });
+            let apart = apart.map_err(|_| Flaw::Collision);
             let follows = follows(&self.calls, place, |one, other| key(one) < key(other));
-            at(follows.and_then(|()| self.call_rule(rule)), || {
-                Entry::Call(rule.target)
-            })?;
+            let checked = apart.and(follows).and_then(|()| rule.check(self));
+            at(checked, || Entry::Call(rule.target))?;
         }
         let mut names: Vec<&str> = self
             .recipients
@@ -319,15 +178,6 @@ impl PolicyDocument {
             at(checked, || Entry::Pool(pool.name.as_str().into()))?;
         }
         Ok(())
-    }
-
-    fn call_rule(&self, rule: &CallRule) -> Checked {
-        require(
-            (1..=METHOD_LIMIT).contains(&rule.method.len()),
-            Flaw::Method,
-        )?;
-        let native = rule.target.chain().native_asset();
-        require(self.asset(native).is_some(), Flaw::Unknown)
     }
 
     /// `names`: those of all contacts, sorted.

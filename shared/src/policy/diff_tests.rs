@@ -3,12 +3,15 @@
 
 use super::super::alarm::Action;
 use super::super::document::tests::{full, sample};
-use super::super::document::{AssetRule, Recipient, TokenExtension, UsdPrice};
+use super::super::document::{
+    Accepts, ArgumentRule, AssetRule, Recipient, TokenExtension, UsdPrice,
+};
 use super::super::evaluate::Tier;
 use super::super::limits::Limits;
 use super::super::scope::{AssetLimits, Scope, ScopeRule};
 use super::*;
 use crate::amount::{Amount, Decimals};
+use crate::evm::abi::Word;
 use crate::time::Millis;
 
 type Change = fn(&mut PolicyDocument);
@@ -21,9 +24,14 @@ fn usd(document: &mut PolicyDocument) -> &mut Limits {
     document.scopes[0].usd.get_or_insert_default()
 }
 
+fn argument(document: &mut PolicyDocument, place: usize) -> &mut ArgumentRule {
+    let function = document.calls[1].function.as_mut();
+    &mut function.expect("a function").arguments[place]
+}
+
 /// Asset 0 of the full document is Solana's coin, 1 its mint, 2 the EVM chain's coin; scope 0 is the
 /// global one. Each change lets more pass.
-const LOOSER: [(&str, Change); 59] = [
+const LOOSER: [(&str, Change); 62] = [
     ("later policies wait", |it| {
         it.maturity = Millis::from_hours(23)
     }),
@@ -99,7 +107,16 @@ const LOOSER: [(&str, Change); 59] = [
     ("new calls of", |it| {
         let mut other = it.calls[0].clone();
         other.method = vec![0];
-        it.calls.push(other);
+        it.calls.insert(0, other);
+    }),
+    ("argument 1 (uint256): up to 1001", |it| {
+        argument(it, 0).accepts = Accepts::Max(Word::from_number(1001))
+    }),
+    ("argument 1 (uint256): anything", |it| {
+        argument(it, 0).accepts = Accepts::Any
+    }),
+    ("argument 2 (address): anything", |it| {
+        argument(it, 1).accepts = Accepts::Any
     }),
     ("tier, at least", |it| it.calls[0].tier = Tier::Instant),
     ("most that one carries", |it| {

@@ -4,6 +4,7 @@
 use minicbor::{Decode, Encode};
 
 use super::alarm::{Action, Alarm, Escalation};
+pub use super::call::{Accepts, ArgumentRule, CallFunction, CallRule};
 pub use super::check::{Entry, Flaw, PolicyError};
 use super::evaluate::Tier;
 use super::limits::{Counts, Cumulative, Limits};
@@ -218,25 +219,6 @@ impl UsdPrice {
 
 const COARSE: u128 = 1_000_000_000_000_000_000;
 
-/// A program or contract that may be called.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub struct CallRule {
-    /// The program or contract.
-    #[n(0)]
-    pub target: AccountId,
-    /// How the call's data begins: selector or discriminator, 1 to 16 bytes.
-    #[n(1)]
-    #[cbor(with = "minicbor::bytes")]
-    pub method: Vec<u8>,
-    /// Its tier, at least.
-    #[n(2)]
-    pub tier: Tier,
-    /// Most that one call may carry away, in base units of the asset that it carries.
-    #[n(3)]
-    pub value_up_to: Amount,
-}
-
 impl PolicyDocument {
     /// A document that lets nothing pass.
     #[must_use]
@@ -373,6 +355,15 @@ impl PolicyDocument {
         }
         self.calls
             .sort_by(|one, other| (one.target, &one.method).cmp(&(other.target, &other.method)));
+        let functions = self
+            .calls
+            .iter_mut()
+            .filter_map(|rule| rule.function.as_mut());
+        for rule in functions.flat_map(|function| &mut function.arguments) {
+            if let Accepts::OneOf(words) = &mut rule.accepts {
+                words.sort_unstable();
+            }
+        }
         self.scopes
             .sort_by(|one, other| one.scope.cmp(&other.scope));
         self.scopes.iter_mut().for_each(sort_scope);

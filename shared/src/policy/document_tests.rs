@@ -1,6 +1,7 @@
 //! Documents that must be refused whole, one flaw each.
 
 use super::super::alarm::{Condition, Remedy};
+use super::super::call::tests::deposit;
 use super::super::scope::{AssetLimits, Hours};
 use super::super::windows::Window;
 use super::*;
@@ -120,12 +121,18 @@ pub(crate) fn full() -> PolicyDocument {
         name: "ops".to_owned(),
         wallets: vec![WalletId::from_bytes([1; 16]), WalletId::from_bytes([2; 16])],
     }];
-    document.calls = vec![CallRule {
-        target: document.recipients[0].account,
-        method: vec![0xa9, 0x05, 0x9c, 0xbb],
-        tier: Tier::Approval,
-        value_up_to: units(3),
-    }];
+    document.calls = vec![
+        CallRule {
+            target: "solana:localnet:7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2"
+                .parse()
+                .expect("an account"),
+            method: vec![0xa9, 0x05, 0x9c, 0xbb],
+            tier: Tier::Approval,
+            value_up_to: units(3),
+            function: None,
+        },
+        deposit(),
+    ];
     let hours = vec![Hours {
         utc_offset: 540,
         days: 0x1f,
@@ -332,7 +339,7 @@ const FLAWS: [(Flaw, &str, Change); 60] = [
         it.calls[0].method = vec![0; 17]
     }),
     (Flaw::Order, "[[call]]", |it| {
-        it.calls.push(it.calls[0].clone())
+        it.calls.push(it.calls[1].clone())
     }),
     (Flaw::Order, "[[scope]]", |it| it.scopes.reverse()),
     (Flaw::Empty, "[[scope]]", |it| {
@@ -422,7 +429,7 @@ fn what_names_an_unknown_asset_is_refused() {
         |it| it.scopes[0].limits[0].asset = "eip155:1/slip44:60".parse().expect("an asset"),
         |it| it.scopes[0].assets = Some(vec!["eip155:1/slip44:60".parse().expect("an asset")]),
         |it| {
-            it.calls[0].target = "eip155:1:0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+            it.calls[1].target = "eip155:31338:0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
                 .parse()
                 .expect("an account")
         },

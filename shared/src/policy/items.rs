@@ -2,6 +2,7 @@
 //! it loosens. `diff` and the documents' words are made from it, so that neither can forget a value.
 //! Judges nothing.
 
+mod calls;
 mod words;
 
 use std::collections::BTreeSet;
@@ -108,9 +109,10 @@ impl Item {
             Rank::Leave(given) => !given,
             Rank::Choice => self.value == ANY,
             Rank::Only(list) => list.as_ref().is_none_or(BTreeSet::is_empty),
-            Rank::Members(_) => false,
+            Rank::Members(members) => members.is_empty(),
         };
-        !silent
+        // That an argument is not bounded is said.
+        !silent || self.value == calls::ANYTHING
     }
 }
 
@@ -146,22 +148,8 @@ pub fn sections(document: &PolicyDocument, style: Style) -> Vec<Section> {
             ..bare(label, Presence::Guard)
         }
     }));
-    sections.extend(document.calls.iter().map(|rule| {
-        let value = unit(rule.target.chain().native_asset());
-        let label = format!(
-            "calls of {} with 0x{}",
-            rule.target,
-            hex::encode(&rule.method)
-        );
-        Section {
-            summary: format!("{label}, {}", rule.tier.as_str()),
-            items: vec![
-                tier("tier, at least", Some(rule.tier)),
-                value.ceiling("most that one carries", Some(rule.value_up_to)),
-            ],
-            ..bare(label, Presence::Grant)
-        }
-    }));
+    let called = document.calls.iter();
+    sections.extend(called.map(|rule| calls::call(rule, &unit)));
     let scopes = document.scopes.iter();
     sections.extend(scopes.map(|rule| scope(rule, &unit)));
     let alarms = document.alarms.iter();

@@ -2,10 +2,12 @@
 //! Pure; the gateway's early check and the signer's final one are this same code.
 
 pub mod alarm;
+pub mod call;
 mod check;
 pub mod diff;
 pub mod document;
 pub mod evaluate;
+mod flaw;
 pub mod history;
 pub mod items;
 pub mod limits;

@@ -55,6 +55,17 @@ pub enum ValueError {
     /// A method.
     #[error("a method is written as 0x and an even number of lower-case hexadecimal digits")]
     Method,
+    /// A function, or a value of an argument.
+    #[error(transparent)]
+    Abi(#[from] crate::evm::abi::AbiError),
+    /// Both or neither of what names a call.
+    #[error("a call is named by its function with arguments, or by its method, not by both")]
+    Call,
+    /// Rules of an argument that contradict each other, or none.
+    #[error(
+        "each argument of the function needs exactly one of max, one-of, wallet = true, any = true"
+    )]
+    Argument,
     /// A time of the day, or a distance from UTC.
     #[error("a time is written as 09:30, up to 24:00; a distance from UTC as +09:00")]
     Time,

@@ -132,7 +132,7 @@ impl Operation {
     /// Whether this version cannot do it yet.
     #[must_use]
     pub const fn is_ahead(self) -> bool {
-        matches!(self, Self::Call | Self::SignIn)
+        matches!(self, Self::SignIn)
     }
 
     /// The name in texts and on the command line.

@@ -129,6 +129,7 @@ fn operations_narrow_and_only_transfers_go_unnamed() {
         method: vec![1, 2, 3, 4],
         asset: EVM.native_asset(),
         value: Amount::ZERO,
+        told: None,
     }];
     let approval = vec![Effect::Approval {
         asset: token,

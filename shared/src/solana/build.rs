@@ -108,6 +108,7 @@ pub fn token_transfer(request: &TokenTransferRequest) -> Result<Vec<u8>, SolanaE
     let known = Known {
         owners: &[Account::Solana(to)],
         tokens: &[token],
+        function: None,
     };
     super::decode(from, &bytes, known)?;
     Ok(bytes)

@@ -6,6 +6,9 @@
 #[cfg(test)]
 pub(super) mod agent_samples;
 mod agents;
+mod call;
+#[cfg(test)]
+mod call_samples;
 mod lines;
 #[cfg(test)]
 pub(super) mod owner_samples;
@@ -37,6 +40,7 @@ use crate::intent::Intent;
 use crate::keys::OwnerKey;
 use crate::owner_change::OwnerChange;
 use crate::policy::document::PolicyDocument;
+use crate::request::Action;
 use crate::session::SessionGrant;
 
 pub(super) use self::lines::is_statement_text;
@@ -131,7 +135,12 @@ pub fn compose(
     }
     let purpose = match facts {
         StatementFacts::ApprovePayment { transaction }
-            if payment::is_allowance(*transaction, view) =>
+            if payment::action(*transaction, view) == Some(Action::Call) =>
+        {
+            "Signing this lets your wallet call the contract below once, with exactly these arguments."
+        }
+        StatementFacts::ApprovePayment { transaction }
+            if payment::action(*transaction, view) == Some(Action::Approve) =>
         {
             "Signing this lets the spender below take from your wallet later, up to the amount, without asking again."
         }

@@ -50,6 +50,23 @@ fn each_kind_reads_as_its_golden_file() {
     }
 }
 
+/// With a policy that lets the function be called, and with one that does not.
+#[test]
+fn a_call_reads_in_full() {
+    let facts = StatementFacts::ApprovePayment {
+        transaction: transaction_id(7),
+    };
+    for (name, policy) in [
+        ("approve-payment-call.txt", call_samples::policy()),
+        ("approve-payment-call-not-listed.txt", later_policy()),
+    ] {
+        let view = TestView::new(Some(policy));
+        let text = compose(&view.header(), &facts, &view).expect("fits");
+        assert_golden(name, text.as_str());
+        assert!(is_statement_text(text.as_str()), "{name}");
+    }
+}
+
 /// docs/statements.md shows the texts as they are.
 #[test]
 fn the_document_shows_the_golden_files() {

@@ -57,7 +57,7 @@ impl DecodedTransaction {
     pub const fn evm_fees(&self) -> Option<EvmFees> {
         match &self.wire {
             Wire::Solana => None,
-            Wire::Evm(transaction) => Some(EvmFees {
+            Wire::Evm(transaction, _) => Some(EvmFees {
                 gas_limit: transaction.gas_limit,
                 max_fee_per_gas: transaction.max_fee_per_gas,
                 max_priority_fee_per_gas: transaction.max_priority_fee_per_gas,
@@ -70,7 +70,7 @@ impl DecodedTransaction {
     /// # Errors
     /// [`DecodeError`] on Solana, and where `decode` would refuse it.
     pub fn with_evm_fees(&self, fees: EvmFees) -> Result<Self, DecodeError> {
-        let Wire::Evm(transaction) = &self.wire else {
+        let Wire::Evm(transaction, function) = &self.wire else {
             return Err(DecodeError::NonceNotUsed);
         };
         let paid = UnsignedTransaction {
@@ -79,7 +79,8 @@ impl DecodedTransaction {
             max_priority_fee_per_gas: fees.max_priority_fee_per_gas,
             ..transaction.clone()
         };
-        super::decode(self.chain, self.from, &paid.encode(), Known::NOTHING)
+        let known = Known::NOTHING.calling(function.as_deref());
+        super::decode(self.chain, self.from, &paid.encode(), known)
     }
 }
 
@@ -138,7 +139,7 @@ fn decoded(
         effects: vec![nothing, fee],
         fee_max,
         bytes: transaction.encode(),
-        wire: Wire::Evm(transaction),
+        wire: Wire::Evm(transaction, None),
     }
 }
 

@@ -250,6 +250,7 @@ fn intent() -> Intent {
         replaces: None,
         action: None,
         rent_ceiling: None,
+        call: None,
     }
 }
 

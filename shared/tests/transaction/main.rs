@@ -1,6 +1,6 @@
 //! Transactions from outside: `vectors` walks the case files, `changes` tries every small change of a
 //! valid transaction, `properties` holds for all bytes, `signatures` for what is assembled, `tokens` does
-//! all of this for transfers of tokens. `reference`
+//! all of this for transfers of tokens, `calls` for calls of registered functions. `reference`
 //! is a second reader to compare with. No panic, nothing accepted that another reader would read
 //! differently, nothing built that is not read back, nothing assembled with a faulty signature.
 #![expect(
@@ -9,6 +9,7 @@
     reason = "helpers of tests may be blunt"
 )]
 
+mod calls;
 mod changes;
 mod properties;
 mod reference;
@@ -126,7 +127,7 @@ pub(crate) fn piece_bytes(kind: &str, amount: u128) -> Vec<u8> {
         max_priority_fee_per_gas: request.max_priority_fee_per_gas,
     };
     let message = evm::build::message(request.from, &effect).unwrap();
-    evm::build::transaction(&terms, message).unwrap()
+    evm::build::transaction(&terms, message, None).unwrap()
 }
 
 pub(crate) fn solana_bytes() -> Vec<u8> {

@@ -63,7 +63,11 @@ fn read(
     owners: &[Account],
     tokens: &[Token],
 ) -> Result<DecodedTransaction, DecodeError> {
-    let known = Known { owners, tokens };
+    let known = Known {
+        owners,
+        tokens,
+        function: None,
+    };
     decode(
         solana_chain(),
         Account::Solana(solana_wallet()),

@@ -108,6 +108,7 @@ fn run(family: &str) -> BTreeSet<String> {
         let known = Known {
             owners: &vector.known.owners,
             tokens: &tokens.collect::<Vec<_>>(),
+            function: None,
         };
         let decoded = decode(vector.chain, vector.from, &unsigned, known);
         match &vector.expect {

@@ -97,6 +97,7 @@ pub(super) fn open(
         replaces: opening.replaces,
         action: (opening.transfer.action != Action::Transfer).then_some(opening.transfer.action),
         rent_ceiling: opening.rent_ceiling,
+        call: opening.transfer.call,
     };
     let view = IntentView {
         intent: intent.clone(),
@@ -220,9 +221,11 @@ fn signed(
     }
     let chain = intent.asset.chain();
     let token = decide_token::registered(state, intent.asset, now)?;
-    let known = Known::of(&intent.to, &token);
+    let asked = intent.transfer();
+    let function = asked.function();
+    let known = Known::of(&intent.to, &token).calling(function.as_ref());
     let transaction = proposal::proposed(wallet, chain, &release.unsigned, known)?;
-    if !proposal::does_exactly(&transaction, &intent.transfer()) {
+    if !proposal::does_exactly(&transaction, &asked) {
         return Err(Code::BodyMismatch.into());
     }
     if transaction.fee_max() > intent.fee_ceiling {

@@ -8,6 +8,7 @@ use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::{Charge, EventBody, Spend};
+use waiaas_shared::evm::Registered;
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::evaluate::{
@@ -100,10 +101,12 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         return Err(Code::NetworkNotBound.into());
     }
     let newest = state.binding(now.run).last().ok_or(Code::PolicyMissing)?;
-    let asked = resolved(state, &body, now)?;
+    let asked = resolved(state, &body, wallet.account, now)?;
+    calls_no_wallet(state, &asked)?;
     let replaces = decide_replace::replaces(state, request, &body, &asked)?;
     let token = decide_token::registered(state, asked.asset, now)?;
-    let known = Known::of(&asked.to, &token);
+    let function = asked.function();
+    let known = Known::of(&asked.to, &token).calling(function.as_ref());
     let transaction = proposed(wallet, body.network, &request.unsigned, known)?;
     if !does_exactly(&transaction, &asked) {
         return Err(Code::BodyMismatch.into());
@@ -175,17 +178,38 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
 
 /// What the request asks for, its names and units read as every binding document reads them: a later one
 /// that gives a name another meaning waits like everything that loosens. A void document names nothing.
-fn resolved(state: &State, body: &TransferRequest, now: Clocks) -> Result<Transfer, Code> {
+fn resolved(
+    state: &State,
+    body: &TransferRequest,
+    from: Account,
+    now: Clocks,
+) -> Result<Transfer, Code> {
     let sound = state.binding(now.run).iter().filter(|one| !one.is_void());
-    let mut readings = sound.map(|policy| body.resolve(&policy.document));
+    let mut readings = sound.map(|policy| body.resolve(&policy.document, from));
     let first = readings.next().ok_or(Code::PolicyMissing)??;
     for reading in readings {
         // What they register of a mint is compared where bytes are read.
-        if !reading?.is_same(&first) {
+        let reading = reading?;
+        if reading.call.as_ref().map(|told| &told.spends)
+            != first.call.as_ref().map(|told| &told.spends)
+        {
+            return Err(Code::CallConflict);
+        }
+        if !reading.is_same(&first) {
             return Err(Code::PoliciesDisagree);
         }
     }
     Ok(first)
+}
+
+/// No wallet of this signer is a contract, nor should code that its key once agreed to be run on behalf of
+/// another: whatever a policy names.
+fn calls_no_wallet(state: &State, asked: &Transfer) -> Result<(), Code> {
+    let own = |wallet: &Wallet| wallet.account == asked.to || wallet.former(asked.to).is_some();
+    if asked.action == Action::Call && state.wallets.values().any(own) {
+        return Err(Code::CallTarget);
+    }
+    Ok(())
 }
 
 /// What the agent signed, if it did.
@@ -308,9 +332,11 @@ pub(super) fn replay(state: &State, prior: &Prior, context: &Context) -> Result<
     }
     let (path, account) = key_of(wallet, prior)?;
     let (owners, tokens) = decide_token::of_effects(state, &spend.effects, now)?;
+    let function = Registered::of_effects(&spend.effects);
     let known = Known {
         owners: &owners,
         tokens: &tokens,
+        function: function.as_ref(),
     };
     let transaction = decode(spend.chain, account, &spend.unsigned, known)
         .map_err(|_| Code::TransactionUndecodable)?;
@@ -421,6 +447,7 @@ pub(super) fn withdraw(
         to: *to,
         amount: *amount,
         mint: token,
+        call: None,
     };
     // Whatever sending costs, rent as well, keeps to the ceiling that the owner signed.
     let cost = decide_token::rent(transaction.effects()).checked_add(transaction.fee_max());

@@ -16,6 +16,7 @@ use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Charge, EventBody, Spend, Variant};
+use waiaas_shared::evm::Registered;
 use waiaas_shared::ids::{SessionId, TransactionId};
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::evaluate::{Charges, Now, Payment, charges, evaluate_fee};
@@ -293,8 +294,10 @@ fn same_again(
     if unsigned.len() > waiaas_schema::BODY_LIMIT_BYTES {
         return Err(Code::BodyTooLarge.into());
     }
-    let proposed = decode(spend.chain, account, unsigned, Known::NOTHING)
-        .map_err(|_| Code::TransactionUndecodable)?;
+    let function = Registered::of_effects(&spend.effects);
+    let known = Known::NOTHING.calling(function.as_ref());
+    let proposed =
+        decode(spend.chain, account, unsigned, known).map_err(|_| Code::TransactionUndecodable)?;
     proposed
         .require_zero_nonce()
         .map_err(|_| Code::NonceNotZero)?;
@@ -340,7 +343,9 @@ fn earlier(prior: &Prior, account: Account) -> Result<DecodedTransaction, Code> 
     let read = if prior.cancels() {
         read_cancellation(spend.chain, account, &spend.unsigned)
     } else {
-        decode(spend.chain, account, &spend.unsigned, Known::NOTHING)
+        let function = Registered::of_effects(&spend.effects);
+        let known = Known::NOTHING.calling(function.as_ref());
+        decode(spend.chain, account, &spend.unsigned, known)
     };
     read.map_err(|_| Code::TransactionUndecodable)
 }

@@ -45,22 +45,16 @@ const fn undecodable(error: &DecodeError) -> Code {
 }
 
 /// Whether the bytes do what was asked, and pay a fee, and nothing else. Rent is for the recipient's
-/// account for a Solana token, once: the decoder lets nothing else be created.
+/// account for a Solana token, once: the decoder lets nothing else be created. Of a call every argument
+/// and everything that it lets leave is compared.
 pub(super) fn does_exactly(transaction: &DecodedTransaction, asked: &Transfer) -> bool {
-    let wanted = asked.effect();
+    let wanted = asked.effects();
     let token = matches!(asked.asset.token(), Token::Mint(_));
-    let (mut found, mut creations) = (0, 0);
-    let matches = transaction.effects().iter().all(|effect| match effect {
-        Effect::Fee { .. } => true,
-        Effect::Transfer { .. } | Effect::Approval { .. } => {
-            found += 1;
-            *effect == wanted
-        }
-        Effect::Rent { .. } => {
-            creations += 1;
-            token
-        }
-        Effect::Call { .. } => false,
-    });
-    matches && found == 1 && creations <= 1
+    let done = transaction.effects().iter();
+    let creations = done
+        .clone()
+        .filter(|effect| matches!(effect, Effect::Rent { .. }))
+        .count();
+    let done = done.filter(|effect| !effect.is_cost());
+    !wanted.is_empty() && done.eq(&wanted) && (creations == 0 || (token && creations == 1))
 }

@@ -288,6 +288,7 @@ impl<'a> Log<'a> {
                     replaces: None,
                     action: None,
                     rent_ceiling: None,
+                    call: None,
                 };
                 self.waiting
                     .insert((wait, self.payments), (intent.clone(), effects));

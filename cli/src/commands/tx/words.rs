@@ -47,6 +47,8 @@ pub(super) fn payment_words(payment: &Value) -> String {
         "network",
         "asset",
         "to",
+        "function",
+        "args",
         "amount_base",
         "fee_max_base",
         "fee_paid_base",

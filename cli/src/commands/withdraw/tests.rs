@@ -42,6 +42,7 @@ fn what_is_built_does_what_was_asked_within_the_fee() {
             to,
             amount,
             mint: None,
+            call: None,
         };
         let bytes = costs.build(from, &transfer).unwrap();
         let decoded = decode(chain, from, &bytes, Known::NOTHING).unwrap();
@@ -75,6 +76,7 @@ fn kinds_do_not_mix() {
         to: evm,
         amount: Amount::from_base_units(1),
         mint: None,
+        call: None,
     };
     assert!(costs.build(evm, &transfer).is_err());
 }
@@ -91,6 +93,7 @@ fn a_token_is_withdrawn_by_its_own_call() {
             .unwrap(),
         amount: Amount::from_base_units(7),
         mint: None,
+        call: None,
     };
     let from: Account = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
         .parse()
@@ -104,6 +107,6 @@ fn a_token_is_withdrawn_by_its_own_call() {
     };
     let bytes = costs.build(from, &transfer).unwrap();
     let decoded = decode(ChainId::Evm(1), from, &bytes, Known::NOTHING).unwrap();
-    assert_eq!(decoded.effects().first(), Some(&transfer.effect()));
+    assert_eq!(decoded.effects().first(), transfer.effects().first());
     assert_eq!(Some(decoded.fee_max().base_units()), costs.fee());
 }

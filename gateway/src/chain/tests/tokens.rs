@@ -21,6 +21,7 @@ fn payment(units: u128) -> Transfer {
         to: account(BOB),
         amount: coins(units),
         mint: None,
+        call: None,
     }
 }
 
@@ -69,7 +70,9 @@ async fn prepare(chain: &Chain, units: u128) -> Result<Prepared, ChainError> {
 async fn tried(node: &MockNode) -> Result<(), ChainError> {
     let chain = chain_of("eip155:31337", &[&node.url()], "");
     let prepared = prepare(&chain, 5).await?;
-    chain.simulate(&prepared.unsigned, account(ALICE)).await
+    chain
+        .simulate(&prepared.unsigned, account(ALICE), None)
+        .await
 }
 
 #[tokio::test]
@@ -94,7 +97,7 @@ async fn a_token_payment_is_what_the_signer_reads() {
     // A quarter above the estimate.
     assert_eq!(prepared.fee_max, coins(62_500 * 21 * GWEI));
     chain
-        .simulate(&prepared.unsigned, account(ALICE))
+        .simulate(&prepared.unsigned, account(ALICE), None)
         .await
         .expect("succeeds");
     let calls = node.calls();
@@ -143,9 +146,9 @@ async fn an_approval_is_built_whatever_the_wallet_holds() {
         Known::NOTHING,
     )
     .expect("readable");
-    assert_eq!(read.effects().first(), Some(&asked.effect()));
+    assert_eq!(read.effects().first(), asked.effects().first());
     chain
-        .simulate(&prepared.unsigned, account(ALICE))
+        .simulate(&prepared.unsigned, account(ALICE), None)
         .await
         .expect("succeeds");
     assert_eq!(node.count("eth_simulateV1"), 0, "nothing moves");
@@ -346,9 +349,9 @@ async fn pieces_are_looked_for_one_by_one() {
             Known::NOTHING,
         )
         .expect("readable");
-        assert_eq!(read.effects().first(), Some(&asked.effect()));
+        assert_eq!(read.effects().first(), asked.effects().first());
         chain
-            .simulate(&prepared.unsigned, account(ALICE))
+            .simulate(&prepared.unsigned, account(ALICE), None)
             .await
             .expect("succeeds");
     }

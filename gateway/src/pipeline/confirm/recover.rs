@@ -144,6 +144,7 @@ async fn latest_validity(
         to: payment.facts.to,
         amount: payment.facts.amount,
         mint: None,
+        call: None,
     };
     match chain.prepare_transfer(from, &any, None).await?.validity {
         Validity::Unlimited => Ok(Validity::Unlimited),

@@ -1,6 +1,7 @@
 //! Every code of a rule, once broken and once kept to the unit.
 
 mod amounts;
+mod calls;
 mod properties;
 mod recipients;
 mod scopes;
@@ -8,7 +9,7 @@ mod verdicts;
 
 use super::super::alarm::Escalation;
 use super::super::document::tests::{full, sample};
-use super::super::document::{CallRule, Recipient, UsdPrice};
+use super::super::document::{Recipient, UsdPrice};
 use super::super::history::{Charged, Nothing, SessionHistory, WalletHistory};
 use super::super::limits::{Counts, Cumulative, Limits};
 use super::super::scope::{AssetLimits, Hours, Pool, Scope, ScopeRule};

@@ -130,7 +130,7 @@ fn any_effects() -> impl Strategy<Value = Vec<Effect>> {
             .prop_map(|(asset, spender, amount)| Effect::Approval { asset, spender, amount }),
         1 => (asset(), amount()).prop_map(|(asset, amount)| Effect::Rent { asset, amount }),
         1 => (account(), prop::collection::vec(any::<u8>(), 0..20), asset(), amount())
-            .prop_map(|(target, method, asset, value)| Effect::Call { target, method, asset, value }),
+            .prop_map(|(target, method, asset, value)| Effect::Call { target, method, asset, value, told: None }),
     ];
     prop::collection::vec(effect, 0..4)
 }

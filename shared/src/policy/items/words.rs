@@ -154,6 +154,11 @@ impl Unit {
         }
     }
 
+    /// What people call it.
+    pub(super) fn symbol(&self) -> &str {
+        &self.name
+    }
+
     pub(super) fn shown(&self, amount: Amount) -> String {
         let plain = format!("{} {}", amount.format_decimal(self.decimals), self.name);
         match self.style {

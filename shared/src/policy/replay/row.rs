@@ -257,6 +257,13 @@ impl Row {
                 asset,
                 spender: to,
                 amount,
+            }
+            | Effect::Call {
+                asset,
+                target: to,
+                value: amount,
+                told: Some(_),
+                ..
             } => Some((*asset, *to, *amount)),
             _ => None,
         })?;

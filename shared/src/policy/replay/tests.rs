@@ -178,6 +178,7 @@ impl Log {
             replaces: None,
             action: None,
             rent_ceiling: None,
+            call: None,
         }));
         transaction
     }

@@ -1,13 +1,20 @@
 //! What reaches further than a payment: leave for somebody to take money later, and calls of programs
-//! and contracts.
+//! and contracts. Of a contract's function every argument is judged; an argument that is an amount must
+//! be counted as this document counts it.
 
 use super::{Case, Findings};
-use crate::caip::AccountId;
+use crate::amount::Amount;
+use crate::caip::{AccountId, AssetId};
 use crate::denial::{Code, Violation};
 use crate::effect::Effect;
+use crate::evm;
+use crate::evm::abi::Invocation;
+use crate::policy::document::{Accepts, CallFunction, CallRule};
 use crate::policy::evaluate::{Reason, Tier};
 
 pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
+    // What the calls before let leave besides, and which has not been met yet.
+    let mut expected: Vec<(AssetId, Amount)> = Vec::new();
     for effect in case.payment.effects {
         match effect {
             Effect::Transfer { .. } | Effect::Fee { .. } | Effect::Rent { .. } => {}
@@ -18,6 +25,7 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
                 method,
                 asset,
                 value,
+                told,
             } => {
                 let rule = AccountId::new(case.payment.chain, *target)
                     .ok()
@@ -29,12 +37,63 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
                 if case.document.denies(rule.target) {
                     findings.refuse(Violation::of(Code::RecipientDenied));
                 }
-                if *value > rule.value_up_to {
-                    let most = rule.value_up_to;
-                    findings.refuse(Violation::limit(Code::CallValue, *asset, *value, most));
-                }
                 findings.raise(rule.tier, Reason::Call);
+                let own = *asset == case.payment.chain.native_asset();
+                match (told, &rule.function) {
+                    (None, None) => carries(rule, *asset, *value, findings),
+                    (Some(told), Some(_)) if own => {
+                        carries(rule, *asset, *value, findings);
+                        match rule.function(&told.function) {
+                            Some(function) => {
+                                arguments(function, told, findings);
+                                expected.extend(evm::outflows(told).unwrap_or_default());
+                            }
+                            None => findings.refuse(Violation::of(Code::CallNotListed)),
+                        }
+                    }
+                    // What leaves by an argument stands behind the call whose argument it is.
+                    (None, Some(_)) if expected.first() == Some(&(*asset, *value)) => {
+                        expected.remove(0);
+                    }
+                    _ => findings.refuse(Violation::of(Code::CallNotListed)),
+                }
             }
         }
+    }
+    if !expected.is_empty() {
+        findings.refuse(Violation::of(Code::CallConflict));
+    }
+}
+
+fn carries(rule: &CallRule, asset: AssetId, value: Amount, findings: &mut Findings) {
+    if value > rule.value_up_to {
+        let most = rule.value_up_to;
+        findings.refuse(Violation::limit(Code::CallValue, asset, value, most));
+    }
+}
+
+fn arguments(function: &CallFunction, told: &Invocation, findings: &mut Findings) {
+    // Checked documents have a rule for each parameter; what was not checked lets nothing pass.
+    if function.arguments.len() != told.arguments.len() {
+        findings.refuse(Violation::of(Code::CallNotListed));
+    }
+    for (rule, word) in function.arguments.iter().zip(&told.arguments) {
+        if rule.accepts.allows(word, told) {
+            continue;
+        }
+        findings.refuse(match &rule.accepts {
+            Accepts::Max(most) => Violation {
+                asset: rule.spends,
+                observed: word.number().map(Amount::from_base_units),
+                allowed: most.number().map(Amount::from_base_units),
+                ..Violation::of(Code::CallArgumentLimit)
+            },
+            Accepts::Wallet => Violation::of(Code::CallArgumentWallet),
+            Accepts::Any | Accepts::OneOf(_) => Violation::of(Code::CallArgumentValue),
+        });
+    }
+    // Another document may count it otherwise; a call must pass both.
+    if function.spends() != told.spends {
+        findings.refuse(Violation::of(Code::CallConflict));
     }
 }

@@ -1,7 +1,9 @@
 //! What a scope allows at all: networks, assets, recipients.
 
 use super::{Case, Findings};
+use crate::caip::AccountId;
 use crate::denial::{Code, Violation};
+use crate::effect::Effect;
 use crate::policy::scope::ScopeRule;
 
 pub(super) fn judge(rule: &ScopeRule, case: &Case<'_>, findings: &mut Findings) {
@@ -26,6 +28,15 @@ pub(super) fn judge(rule: &ScopeRule, case: &Case<'_>, findings: &mut Findings) 
     if let Some(names) = &rule.recipients {
         for (_, account) in case.received.keys() {
             let contact = case.document.recipient(*account);
+            if contact.is_none_or(|contact| names.binary_search(&contact.name).is_err()) {
+                findings.refuse(Violation::of(Code::RecipientNotAllowed));
+            }
+        }
+        // Whoever restricts recipients restricts what is called.
+        for target in case.payment.effects.iter().filter_map(Effect::called) {
+            let contact = AccountId::new(case.payment.chain, target)
+                .ok()
+                .and_then(|account| case.document.recipient(account));
             if contact.is_none_or(|contact| names.binary_search(&contact.name).is_err()) {
                 findings.refuse(Violation::of(Code::RecipientNotAllowed));
             }

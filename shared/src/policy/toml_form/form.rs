@@ -1,12 +1,14 @@
 //! The shape of the TOML form, and the way between it and the document, both ways.
 
+mod calls;
 mod limits;
 mod rules;
 
 use serde::{Deserialize, Serialize};
 
+use self::calls::CallForm;
 use self::limits::{CountsForm, CumulativeForm, LimitsForm};
-use self::rules::{AlarmForm, CallForm, EscalationForm, ScopeForm};
+use self::rules::{AlarmForm, EscalationForm, ScopeForm};
 use super::values::{USD, read_amount, read_duration, write_duration};
 use super::{TomlError, ValueError};
 use crate::amount::{Amount, Decimals};

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::super::document::tests::{full, sample};
-use super::super::document::{AssetRule, UsdPrice};
+use super::super::document::{AssetRule, CallFunction, CallRule, UsdPrice};
+use super::super::evaluate::Tier;
 use super::super::scope::Hours;
 use super::*;
 use crate::amount::{Amount, Decimals};
@@ -52,6 +53,16 @@ fn unknown_keys_and_loose_values_are_refused() {
         ),
         ("\"0xa9059cbb\"", "\"a9059cbb\""),
         ("\"0xa9059cbb\"", "\"0xA9059CBB\""),
+        ("deposit(uint256,address)", "deposit(uint256)"),
+        ("deposit(uint256,address)", "deposit(uint256, address)"),
+        ("max = \"1000\"", "max = \"-1\""),
+        ("max = \"1000\"", "max = 1000"),
+        ("max = \"1000\"", "max = \"1000\"\nany = true"),
+        ("max = \"1000\"", "min = \"1000\""),
+        ("max = \"1000\"", "one-of = []"),
+        ("max = \"1000\"", "any = false"),
+        ("max = \"1000\"", "spends = \"eip155:31337/slip44:60\""),
+        ("wallet = true", "wallet = false"),
         ("\"09:00\"", "\"9:00\""),
         ("\"09:00\"", "\"24:01\""),
         ("\"+09:00\"", "\"09:00\""),
@@ -70,6 +81,49 @@ fn unknown_keys_and_loose_values_are_refused() {
         let changed = text.replacen(from, to, 1);
         assert_ne!(changed, text, "{from}\n{text}");
         assert!(parse(&changed).is_err(), "{from} -> {to}");
+    }
+}
+
+#[test]
+fn a_call_is_closed_where_nothing_is_said() {
+    let head = write(&sample()).replace("call = []\n", "");
+    let read = |call: &str| parse(&format!("{head}\n[[call]]\n{call}")).map(|it| it.calls);
+    let target = "target = \"eip155:31337:0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB\"";
+    // Tier and value are the strictest if they are left out.
+    let least = read(&format!("{target}\nfunction = \"claim()\"")).expect("enough");
+    assert_eq!(
+        least[0],
+        CallRule::of_function(
+            least[0].target,
+            CallFunction {
+                signature: "claim()".parse().expect("a function"),
+                arguments: vec![],
+            },
+            Tier::Approval,
+        )
+    );
+    // Values are put in order, and read in their own form.
+    let listed = read(&format!(
+        "{target}\nfunction = \"f(uint8,int8)\"\narguments = [{{ one-of = [\"9\", \"10\"] }}, {{ one-of = [\"-1\", \"1\"] }}]"
+    ));
+    assert_eq!(listed.expect("sound").len(), 1);
+    for wrong in [
+        String::from("function = \"claim()\""),
+        target.to_owned(),
+        format!("{target}\nmethod = \"0x4e71d92d\""),
+        format!("{target}\nmethod = \"0x4e71d92d\"\nfunction = \"claim()\""),
+        format!("{target}\nfunction = \"f(bool)\""),
+        format!("{target}\nfunction = \"f(bool)\"\narguments = [{{}}]"),
+        format!("{target}\nfunction = \"f(bool)\"\narguments = [{{ max = \"1\" }}]"),
+        format!("{target}\nfunction = \"f(bool)\"\narguments = [{{ wallet = true }}]"),
+        format!(
+            "{target}\nfunction = \"f(bool)\"\narguments = [{{ any = true }}, {{ any = true }}]"
+        ),
+        format!(
+            "{target}\nfunction = \"approve(address,uint256)\"\narguments = [{{ any = true }}, {{ any = true }}]"
+        ),
+    ] {
+        assert!(read(&wrong).is_err(), "{wrong}");
     }
 }
 
@@ -93,7 +147,13 @@ fn what_is_wrong_is_named_with_its_entry() {
             "maturity = \"1d1h\"",
             "the document: maturity",
         ),
-        ("\"0xa9059cbb\"", "\"0x\"", "[[call]] eip155:31337:"),
+        ("\"0xa9059cbb\"", "\"0x\"", "[[call]] solana:localnet:"),
+        ("wallet = true", "", "[[call]] eip155:31337:"),
+        (
+            "\"deposit(uint256,address)\"",
+            "\"deposit(uint,address)\"",
+            "[[call]] eip155:31337:",
+        ),
     ] {
         let changed = text.replacen(from, to, 1);
         let error = parse(&changed).expect_err(to).to_string();

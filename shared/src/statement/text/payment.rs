@@ -3,7 +3,7 @@
 
 use super::lines::Lines;
 use super::unit::Unit;
-use super::{StatementView, network, require_network, wallet};
+use super::{StatementView, call, network, require_network, wallet};
 use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::AccountId;
@@ -26,41 +26,10 @@ pub(super) fn write(
     let intent = view.intent(transaction).ok_or(Code::IntentUnknown)?;
     let chain = intent.asset.chain();
     let policy = view.newest_policy();
-    lines.field(
-        "Amount",
-        Unit::of(intent.asset, policy).amount_of_asset(intent.amount),
-    );
-    let allowance = is_allowance(transaction, view);
-    let (to, whose) = if allowance {
-        ("Spender", "The spender is")
+    if intent.action() == Action::Call {
+        call::write(lines, intent, policy)?;
     } else {
-        ("To", "Recipient")
-    };
-    lines.field(to, intent.to);
-    let receiver = AccountId::new(chain, intent.to).map_err(|_| Code::StatementMalformed)?;
-    let known = policy.and_then(|policy| policy.recipient(receiver));
-    match known {
-        Some(contact) => lines.field(whose, format_args!("@{} in your policy", contact.name)),
-        None => lines.field(whose, "not named in your policy"),
-    }
-    if known.is_none()
-        && let Some(twin) = policy.and_then(|policy| twin(policy, receiver))
-    {
-        lines.field(
-            "WARNING",
-            format_args!("another address than @{twin}, which begins and ends alike"),
-        );
-    }
-    if intent.first_payment {
-        lines.field("Payment", "the first one to this recipient");
-    }
-    if allowance && intent.amount == Amount::ZERO {
-        lines.field("Allowance", "what the spender was let take is taken back");
-    } else if allowance {
-        lines.field(
-            "WARNING",
-            "nothing is paid now; the spender may take it at any time, in parts, also after the session ends",
-        );
+        payment(lines, intent, policy)?;
     }
     network(lines, chain);
     lines.field(
@@ -95,10 +64,55 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Whether a waiting payment pays nobody now, and lets somebody take a token later.
-pub(super) fn is_allowance(transaction: TransactionId, view: &dyn StatementView) -> bool {
-    let intent = view.intent(transaction);
-    intent.is_some_and(|intent| intent.transfer().action == Action::Approve)
+/// What is paid, or may be taken, and who the recipient is.
+fn payment(
+    lines: &mut Lines,
+    intent: &Intent,
+    policy: Option<&PolicyDocument>,
+) -> Result<(), Code> {
+    let chain = intent.asset.chain();
+    lines.field(
+        "Amount",
+        Unit::of(intent.asset, policy).amount_of_asset(intent.amount),
+    );
+    let allowance = intent.action() == Action::Approve;
+    let (to, whose) = if allowance {
+        ("Spender", "The spender is")
+    } else {
+        ("To", "Recipient")
+    };
+    lines.field(to, intent.to);
+    let receiver = AccountId::new(chain, intent.to).map_err(|_| Code::StatementMalformed)?;
+    let known = policy.and_then(|policy| policy.recipient(receiver));
+    match known {
+        Some(contact) => lines.field(whose, format_args!("@{} in your policy", contact.name)),
+        None => lines.field(whose, "not named in your policy"),
+    }
+    if known.is_none()
+        && let Some(twin) = policy.and_then(|policy| twin(policy, receiver))
+    {
+        lines.field(
+            "WARNING",
+            format_args!("another address than @{twin}, which begins and ends alike"),
+        );
+    }
+    if intent.first_payment {
+        lines.field("Payment", "the first one to this recipient");
+    }
+    if allowance && intent.amount == Amount::ZERO {
+        lines.field("Allowance", "what the spender was let take is taken back");
+    } else if allowance {
+        lines.field(
+            "WARNING",
+            "nothing is paid now; the spender may take it at any time, in parts, also after the session ends",
+        );
+    }
+    Ok(())
+}
+
+/// What a waiting payment does; nothing if none waits under this name.
+pub(super) fn action(transaction: TransactionId, view: &dyn StatementView) -> Option<Action> {
+    view.intent(transaction).map(Intent::action)
 }
 
 /// A second try: what was signed before may land too, and the owner reads what that comes to.

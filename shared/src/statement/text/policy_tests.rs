@@ -124,10 +124,11 @@ fn what_a_first_document_lets_happen_is_read() {
         action: Action::Ask,
     }];
     document.calls = vec![CallRule {
-        target: read(RECIPIENT_EVM),
+        target: read(RECIPIENT_SOLANA),
         method: vec![1, 2, 3, 4],
         tier: Tier::Approval,
         value_up_to: Amount::ZERO,
+        function: None,
     }];
     let text = |document: &PolicyDocument| {
         let facts = StatementFacts::AdoptPolicy {
@@ -140,7 +141,7 @@ fn what_a_first_document_lets_happen_is_read() {
         "CAUTION: what you approve may exceed the limits".to_owned(),
         "CAUTION: anybody may receive, not only contacts".to_owned(),
         "Leave 1 of 3: who is no contact: may receive instead of is refused".to_owned(),
-        format!("Leave 2 of 3: new calls of {RECIPIENT_EVM} with 0x01020304, APPROVAL"),
+        format!("Leave 2 of 3: new calls of {RECIPIENT_SOLANA} with 0x01020304, APPROVAL"),
         "Leave 3 of 3: new asking you instead of refusing on hour_limit".to_owned(),
     ] {
         assert!(

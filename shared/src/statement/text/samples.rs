@@ -213,6 +213,7 @@ pub(in crate::statement) fn intent(number: u8) -> Intent {
         replaces: None,
         action: None,
         rent_ceiling: None,
+        call: None,
     }
 }
 

@@ -406,7 +406,7 @@ fn recipients_and_operations_of_a_grant_bind() {
     };
     let (one, unknown) = (narrow(&["hosting"]), narrow(&["nobody"]));
     let ahead = SessionGrant {
-        operations: Some(vec![Operation::NativeTransfer, Operation::Call]),
+        operations: Some(vec![Operation::NativeTransfer, Operation::SignIn]),
         ..world.a_grant(bearer())
     };
     let sign_in_only = SessionGrant {

@@ -41,7 +41,7 @@ pub(super) fn units(units: u128) -> Amount {
 }
 
 /// 5,000 of the token in one transaction, 8,000 an hour; INSTANT to 1,000. Calls cost more than transfers.
-fn token_policy(epoch: u64) -> PolicyDocument {
+pub(super) fn token_policy(epoch: u64) -> PolicyDocument {
     let mut document = policy(epoch);
     document.assets.push(AssetRule {
         per_transaction: units(5_000),
@@ -437,7 +437,7 @@ fn invariant_08_a_piece_is_named_one_by_one() {
             max_fee_per_gas: 1,
             max_priority_fee_per_gas: 1,
         };
-        build::transaction(&terms, message).expect("built")
+        build::transaction(&terms, message, None).expect("built")
     };
     let asked = |world: &World, key: &str, asset: AssetId, amount: u128, unsigned: Vec<u8>| {
         let sound = request(world, key, amount, RECIPIENT, "");

@@ -1,23 +1,20 @@
-//! Scopes, calls, alarms and escalations in their form.
+//! Scopes, alarms and escalations in their form.
 
 use serde::{Deserialize, Serialize};
 
-use super::super::values::{
-    HoursForm, USD, read_amount, read_duration, read_method, write_duration, write_method,
-};
+use super::super::values::{HoursForm, USD, read_duration, write_duration};
 use super::super::{TomlError, ValueError};
 use super::At;
 use super::limits::LimitsForm;
 use crate::amount::Decimals;
-use crate::caip::{AccountId, AssetId, ChainId};
+use crate::caip::{AssetId, ChainId};
 use crate::denial::Code;
 use crate::policy::alarm::{Action, Alarm, Condition, Escalation, Remedy};
-use crate::policy::document::CallRule;
 use crate::policy::evaluate::Tier;
 use crate::policy::scope::{AssetLimits, Hours, ScopeRule};
 
 /// The decimals of an asset that has an entry.
-type DecimalsOf<'a> = &'a dyn Fn(AssetId) -> Option<Decimals>;
+pub(super) type DecimalsOf<'a> = &'a dyn Fn(AssetId) -> Option<Decimals>;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -106,44 +103,6 @@ fn read_hours(at: &At<'_>, forms: Option<&[HoursForm]>) -> Result<Option<Vec<Hou
     forms
         .map(|forms| forms.iter().map(read).collect())
         .transpose()
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) struct CallForm {
-    target: AccountId,
-    method: String,
-    tier: Tier,
-    value_up_to: String,
-}
-
-impl CallForm {
-    pub(super) fn of(rule: &CallRule, decimals: DecimalsOf<'_>) -> Self {
-        let native = rule.target.chain().native_asset();
-        let decimals = decimals(native).unwrap_or(Decimals::ZERO);
-        Self {
-            target: rule.target,
-            method: write_method(&rule.method),
-            tier: rule.tier,
-            value_up_to: rule.value_up_to.format_decimal(decimals),
-        }
-    }
-
-    pub(super) fn read(&self, decimals: DecimalsOf<'_>) -> Result<CallRule, TomlError> {
-        let entry = format!("[[call]] {}", self.target);
-        let at = At(&entry);
-        let native = self.target.chain().native_asset();
-        let amount = |text: &str| {
-            let decimals = decimals(native).ok_or(ValueError::UnknownAsset)?;
-            read_amount(text, decimals)
-        };
-        Ok(CallRule {
-            target: self.target,
-            method: at.value("method", &self.method, read_method)?,
-            tier: self.tier,
-            value_up_to: at.value("value-up-to", &self.value_up_to, amount)?,
-        })
-    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
