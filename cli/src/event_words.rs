@@ -7,6 +7,7 @@ use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{EventBody, Origin, Replaces, Spend, Variant};
 use waiaas_shared::ids::SessionId;
 use waiaas_shared::intent::{Intent, IntentEnd, Wait};
+use waiaas_shared::memo::Memo;
 use waiaas_shared::policy::alarm::{Condition, Subject, Trigger};
 use waiaas_shared::policy::items::alarm_in_words as in_words;
 use waiaas_shared::request::Action;
@@ -329,20 +330,31 @@ fn waits(intent: &Intent, names: &Names) -> String {
         }
     };
     let native = intent.asset.chain().native_asset();
-    let amount = names.amount(intent.asset, intent.amount);
-    let to = names.account(intent.asset, intent.to);
-    let what = match intent.transfer().action {
-        Action::Transfer => format!("{amount} to {to}"),
-        Action::Approve => format!("leave for {to} to take {amount}"),
-    };
+    let claim = intent.claim();
+    let what = claim.transfers().map(|transfer| {
+        let amount = names.amount(transfer.asset, transfer.amount);
+        let to = names.account(transfer.asset, transfer.to);
+        match transfer.action {
+            Action::Transfer => format!("{amount} to {to}"),
+            Action::Approve => format!("leave for {to} to take {amount}"),
+        }
+    });
+    let what: Vec<_> = what.collect();
     format!(
-        "{what}, fee up to {}, {wait}, until {}; {} from {}{}",
+        "{}{}, fee up to {}, {wait}, until {}; {} from {}{}",
+        what.join(", "),
+        noted(intent.memo.as_ref()),
         names.amount(native, intent.fee_ceiling),
         intent.expires,
         intent.transaction,
         intent.wallet,
         replaces(intent.replaces),
     )
+}
+
+/// A memo, in quotation marks: the agent's words.
+fn noted(memo: Option<&Memo>) -> String {
+    memo.map_or_else(String::new, |memo| format!(", memo {:?}", memo.as_str()))
 }
 
 fn replaces(earlier: Option<Replaces>) -> String {
@@ -397,8 +409,9 @@ fn payment(spend: &Spend, names: &Names) -> String {
         .map_or_else(String::new, |nonce| format!(", nonce {nonce}"));
     let sent = if spend.submit { "" } else { ", not sent" };
     format!(
-        "{}, {}; {} from {}{nonce}{sent}{}",
+        "{}{}, {}; {} from {}{nonce}{sent}{}",
         effects.join(", "),
+        noted(spend.memo.as_ref()),
         spend.tier.as_str(),
         spend.transaction,
         spend.wallet,

@@ -134,6 +134,7 @@ impl Log {
             fee_ceiling: None,
             replaces: None,
             waited: None,
+            memo: None,
         };
         self.push(minutes, EventBody::SpendCommitted(spend));
     }
@@ -169,6 +170,8 @@ impl Log {
             replaces: None,
             action: None,
             rent_ceiling: None,
+            more: None,
+            memo: None,
         };
         self.push(0, EventBody::IntentOpened(intent));
         transaction

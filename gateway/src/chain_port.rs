@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId};
+use waiaas_shared::claim::Claim;
 use waiaas_shared::request::Transfer;
 
 use crate::chain::tracker::Pace;
@@ -28,6 +29,13 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
         &'a self,
         from: Account,
         transfer: &'a Transfer,
+        fee_ceiling: Option<Amount>,
+    ) -> BoxFuture<'a, Result<Prepared, ChainError>>;
+    /// [`Chain::prepare_batch`].
+    fn prepare_batch<'a>(
+        &'a self,
+        from: Account,
+        claim: &'a Claim,
         fee_ceiling: Option<Amount>,
     ) -> BoxFuture<'a, Result<Prepared, ChainError>>;
     /// [`Chain::simulate`].
@@ -89,6 +97,15 @@ impl ChainPort for Chain {
         fee_ceiling: Option<Amount>,
     ) -> BoxFuture<'a, Result<Prepared, ChainError>> {
         Box::pin(Self::prepare_transfer(self, from, transfer, fee_ceiling))
+    }
+
+    fn prepare_batch<'a>(
+        &'a self,
+        from: Account,
+        claim: &'a Claim,
+        fee_ceiling: Option<Amount>,
+    ) -> BoxFuture<'a, Result<Prepared, ChainError>> {
+        Box::pin(Self::prepare_batch(self, from, claim, fee_ceiling))
     }
 
     fn simulate<'a>(

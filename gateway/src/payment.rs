@@ -4,11 +4,13 @@
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId};
+use waiaas_shared::claim::Claim;
 use waiaas_shared::digest::Digest;
 use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Spend, Variant};
 use waiaas_shared::ids::{SessionId, TransactionId, WalletId};
-use waiaas_shared::intent::{Intent, Wait};
+use waiaas_shared::intent::{Intent, Moved, Wait};
+use waiaas_shared::memo::Memo;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::request::{Action, Transfer};
 use waiaas_shared::status::Status;
@@ -48,6 +50,10 @@ pub struct Facts {
     pub to: Account,
     /// Base units.
     pub amount: Amount,
+    /// Transfers behind this one, in order, of a payment that makes several.
+    pub more: Vec<Moved>,
+    /// What it writes to the chain's log.
+    pub memo: Option<Memo>,
     /// Worst-case fee in base units of the native asset; while it waits, the ceiling for it.
     pub fee_max: Amount,
     /// How it was released.
@@ -100,7 +106,14 @@ pub struct Waiting {
 }
 
 impl Facts {
-    /// What is done, as a request asks for it; how a mint is registered stands in the policy.
+    /// All that is done, as a request asks for it; how mints are registered stands in the policy.
+    #[must_use]
+    pub fn claim(&self) -> Claim {
+        let more = self.more.iter().map(Moved::transfer).collect();
+        Claim::new(self.transfer(), more, self.memo.clone())
+    }
+
+    /// The first, or only, thing that is done, as a request asks for it; how a mint is registered stands in the policy.
     #[must_use]
     pub const fn transfer(&self) -> Transfer {
         Transfer {
@@ -157,6 +170,8 @@ impl Payment {
                 asset: intent.asset,
                 to: intent.to,
                 amount: intent.amount,
+                more: intent.more.clone().unwrap_or_default(),
+                memo: intent.memo.clone(),
                 fee_max: intent.fee_ceiling,
                 tier: intent.tier(),
                 submit: intent.submit,
@@ -189,7 +204,7 @@ impl Payment {
     /// A committed payment as its event tells it; nothing if the event names neither transfer nor approval.
     #[must_use]
     pub fn of_spend(spend: &Spend, sequence: u64, at: WallTime) -> Option<Self> {
-        let (action, asset, to, amount) = spend.effects.iter().find_map(|effect| match effect {
+        let mut paid = spend.effects.iter().filter_map(|effect| match effect {
             Effect::Transfer { asset, to, amount } => {
                 Some((Action::Transfer, *asset, *to, *amount))
             }
@@ -199,7 +214,10 @@ impl Payment {
                 amount,
             } => Some((Action::Approve, *asset, *spender, *amount)),
             _ => None,
-        })?;
+        });
+        let (action, asset, to, amount) = paid.next()?;
+        let more = paid.map(|(_, asset, to, amount)| Moved { asset, to, amount });
+        let more = more.collect();
         let fee_max = spend.effects.iter().find_map(|effect| match effect {
             Effect::Fee { max, .. } => Some(*max),
             _ => None,
@@ -216,6 +234,8 @@ impl Payment {
                 asset,
                 to,
                 amount,
+                more,
+                memo: spend.memo.clone(),
                 fee_max: fee_max.unwrap_or_default(),
                 tier: spend.tier,
                 submit: spend.submit,

@@ -7,10 +7,12 @@ use serde::Deserialize;
 use crate::address::Account;
 use crate::amount::{Amount, AmountError, Decimals};
 use crate::caip::{AccountId, AssetId, ChainId, Token};
+use crate::claim::{BATCH_LIMIT, Claim};
 use crate::denial::Code;
 use crate::effect::Effect;
 use crate::evm;
 use crate::ids::{SignerId, TransactionId, WalletId};
+use crate::memo::Memo;
 use crate::policy::document::{AssetRule, PolicyDocument};
 use crate::solana;
 
@@ -52,7 +54,8 @@ impl Action {
     }
 }
 
-/// `POST /v1/transactions`: a transfer, or an approval of one that somebody makes later.
+/// `POST /v1/transactions`: a transfer, several in one transaction, or an approval of one that somebody
+/// makes later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransferRequest {
     /// What is to be done.
@@ -63,6 +66,22 @@ pub struct TransferRequest {
     pub wallet: WalletId,
     /// On which network.
     pub network: ChainId,
+    /// What moves to whom, or may be taken by whom: one of them, or several transfers in order.
+    pub items: Vec<Item>,
+    /// What stands on the chain beside it.
+    pub memo: Option<Memo>,
+    /// Why, in the agent's words; shown to the owner as such, never believed.
+    pub reason: Option<String>,
+    /// `false`: return the signed bytes without sending them.
+    pub submit: bool,
+    /// An earlier payment of the same effect whose end nobody saw: this one takes its place. Both are
+    /// charged, for both may land.
+    pub replaces: Option<TransactionId>,
+}
+
+/// One transfer or approval of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
     /// Which asset; the network's native one if absent.
     pub asset: Option<AssetId>,
     /// The receiving address, or the spender's; or a contact of the policy as `@name`.
@@ -71,13 +90,6 @@ pub struct TransferRequest {
     pub amount: Option<String>,
     /// In base units.
     pub amount_base: Option<Amount>,
-    /// Why, in the agent's words; shown to the owner as such, never believed.
-    pub reason: Option<String>,
-    /// `false`: return the signed bytes without sending them.
-    pub submit: bool,
-    /// An earlier payment of the same effect whose end nobody saw: this one takes its place. Both are
-    /// charged, for both may land.
-    pub replaces: Option<TransactionId>,
 }
 
 /// The body as it is written.
@@ -96,10 +108,23 @@ struct Body {
     spender: Option<String>,
     amount: Option<String>,
     amount_base: Option<BaseUnits>,
+    /// In place of recipient, asset and amount.
+    transfers: Option<Vec<ItemBody>>,
+    memo: Option<String>,
     reason: Option<String>,
     #[serde(default = "default_submit")]
     submit: bool,
     replaces: Option<TransactionId>,
+}
+
+/// One transfer of several as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ItemBody {
+    asset: Option<AssetId>,
+    to: String,
+    amount: Option<String>,
+    amount_base: Option<BaseUnits>,
 }
 
 /// Base units as text. A number that no amount holds is told apart from what is no number, because
@@ -145,7 +170,7 @@ impl SignerRequest {
     }
 }
 
-/// What a request asks for, with names and units resolved by a policy document.
+/// One transfer or approval that a request asks for, with names and units resolved by a policy document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transfer {
     /// Whether it moves now or may be taken later.
@@ -162,12 +187,6 @@ pub struct Transfer {
 }
 
 impl Transfer {
-    /// Whether both do the same, to the same account, however a mint is registered.
-    #[must_use]
-    pub fn is_same(&self, other: &Self) -> bool {
-        self.effect() == other.effect()
-    }
-
     /// The effect that a transaction must have, beside what sending it costs.
     #[must_use]
     pub const fn effect(&self) -> Effect {
@@ -205,55 +224,80 @@ impl TransferRequest {
         if !body.reason.as_deref().is_none_or(printable) {
             return Err(Code::BodyMalformed);
         }
-        let to = match (body.action, body.to, body.spender) {
-            (Action::Transfer, Some(to), None) => to,
-            // A chain's own coin is approved to nobody.
-            (Action::Approve, None, Some(spender)) if body.asset.is_some() => spender,
+        let one = (body.to, body.spender, body.transfers);
+        let of_solana = one.2.is_some() || body.memo.is_some();
+        let items = match (body.action, one) {
+            (action, (to, spender, None)) => {
+                let to = match (action, to, spender) {
+                    (Action::Transfer, Some(to), None) => to,
+                    // A chain's own coin is approved to nobody.
+                    (Action::Approve, None, Some(spender)) if body.asset.is_some() => spender,
+                    _ => return Err(Code::BodyMalformed),
+                };
+                vec![Item {
+                    asset: body.asset,
+                    to,
+                    amount: body.amount,
+                    amount_base: exact(body.amount_base, action)?,
+                }]
+            }
+            (Action::Transfer, (None, None, Some(transfers)))
+                if body.asset.is_none() && body.amount.is_none() && body.amount_base.is_none() =>
+            {
+                several(transfers)?
+            }
             _ => return Err(Code::BodyMalformed),
         };
-        let amount_base = match (body.amount_base, body.action) {
-            (None, _) => None,
-            (Some(BaseUnits::Exact(amount)), _) => Some(amount),
-            (Some(BaseUnits::Beyond), Action::Approve) => return Err(Code::ApprovalUnlimited),
-            (Some(BaseUnits::Beyond), Action::Transfer) => return Err(Code::BodyMalformed),
-        };
+        let memo = body.memo.map(|memo| memo.parse());
+        let memo = memo.transpose().map_err(|_| Code::MemoMalformed)?;
+        if of_solana && !matches!(body.network, ChainId::Solana(_)) {
+            return Err(Code::SolanaOnly);
+        }
         Ok(Self {
             action: body.action,
             signer: body.signer,
             wallet: body.wallet,
             network: body.network,
-            asset: body.asset,
-            to,
-            amount: body.amount,
-            amount_base,
+            items,
+            memo,
             reason: body.reason,
             submit: body.submit,
             replaces: body.replaces,
         })
     }
 
-    /// Resolves contact and decimals by the document in force.
+    /// Resolves contacts and decimals by the document in force.
     ///
     /// # Errors
     /// The code of what does not resolve.
-    pub fn resolve(&self, document: &PolicyDocument) -> Result<Transfer, Code> {
-        let asset = self.asset.unwrap_or(self.network.native_asset());
+    pub fn resolve(&self, document: &PolicyDocument) -> Result<Claim, Code> {
+        let (first, more) = self.items.split_first().ok_or(Code::BodyMalformed)?;
+        let more = more.iter().map(|item| self.resolve_one(item, document));
+        Ok(Claim::new(
+            self.resolve_one(first, document)?,
+            more.collect::<Result<_, _>>()?,
+            self.memo.clone(),
+        ))
+    }
+
+    fn resolve_one(&self, item: &Item, document: &PolicyDocument) -> Result<Transfer, Code> {
+        let asset = item.asset.unwrap_or(self.network.native_asset());
         if asset.chain() != self.network {
             return Err(Code::BodyMalformed);
         }
-        let to = match self.to.strip_prefix('@') {
+        let to = match item.to.strip_prefix('@') {
             Some(name) => document
                 .recipients
                 .iter()
                 .find(|known| known.name == name && known.account.chain() == self.network)
                 .map(|known| known.account.account())
                 .ok_or(Code::RecipientNotListed)?,
-            None => self.to.parse().map_err(|_| Code::BodyMalformed)?,
+            None => item.to.parse().map_err(|_| Code::BodyMalformed)?,
         };
         AccountId::new(self.network, to).map_err(|_| Code::BodyMalformed)?;
         let rule = document.asset(asset);
         let decimals = || rule.map(|rule| rule.decimals).ok_or(Code::AssetNotListed);
-        let amount = self.amount_with(decimals)?;
+        let amount = self.amount_with(item, decimals)?;
         if self.action == Action::Approve {
             match asset.token() {
                 Token::Erc20(_) if evm::is_unlimited(amount) => {
@@ -276,9 +320,10 @@ impl TransferRequest {
 
     fn amount_with(
         &self,
+        item: &Item,
         decimals: impl FnOnce() -> Result<Decimals, Code>,
     ) -> Result<Amount, Code> {
-        let amount = match (&self.amount, self.amount_base) {
+        let amount = match (&item.amount, item.amount_base) {
             (Some(text), None) => {
                 Amount::parse_decimal(text, decimals()?).map_err(|error| {
                     match (error, self.action) {
@@ -296,6 +341,34 @@ impl TransferRequest {
         } else {
             Ok(amount)
         }
+    }
+}
+
+/// Transfers in place of one.
+fn several(transfers: Vec<ItemBody>) -> Result<Vec<Item>, Code> {
+    if transfers.is_empty() {
+        return Err(Code::BodyMalformed);
+    }
+    if transfers.len() > BATCH_LIMIT {
+        return Err(Code::BatchTooLarge);
+    }
+    let items = transfers.into_iter().map(|one| {
+        Ok(Item {
+            asset: one.asset,
+            to: one.to,
+            amount: one.amount,
+            amount_base: exact(one.amount_base, Action::Transfer)?,
+        })
+    });
+    items.collect()
+}
+
+fn exact(units: Option<BaseUnits>, action: Action) -> Result<Option<Amount>, Code> {
+    match (units, action) {
+        (None, _) => Ok(None),
+        (Some(BaseUnits::Exact(amount)), _) => Ok(Some(amount)),
+        (Some(BaseUnits::Beyond), Action::Approve) => Err(Code::ApprovalUnlimited),
+        (Some(BaseUnits::Beyond), Action::Transfer) => Err(Code::BodyMalformed),
     }
 }
 

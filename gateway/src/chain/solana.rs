@@ -1,6 +1,7 @@
 //! The Solana adapter: methods of the cluster's JSON-RPC API and what their answers prove; `tokens` for
-//! what concerns mints. Source: Solana's HTTP method reference. Called through [`super::Chain`].
+//! what concerns mints, `batch` for several transfers at once. Source: Solana's HTTP method reference. Called through [`super::Chain`].
 
+mod batch;
 mod tokens;
 
 use std::fmt;

@@ -35,6 +35,8 @@ fn payment(number: u8, chain: &str, replaces: Option<u8>, amount: u128) -> Payme
             asset: chain.native_asset(),
             to: to.parse().expect("an address"),
             amount: Amount::from_base_units(amount),
+            more: Vec::new(),
+            memo: None,
             fee_max: Amount::from_base_units(1),
             tier: Tier::Instant,
             submit: true,

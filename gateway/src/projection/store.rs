@@ -4,8 +4,10 @@
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 use waiaas_shared::amount::Amount;
+use waiaas_shared::codec::{from_canonical, to_canonical};
 use waiaas_shared::digest::Digest;
 use waiaas_shared::ids::{SessionId, SignerId, TransactionId};
+use waiaas_shared::memo::Memo;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::request::Action;
 use waiaas_shared::status::Status;
@@ -14,7 +16,7 @@ use waiaas_shared::time::WallTime;
 use crate::chain::{ChainText, ChainTransactionId, Validity};
 use crate::payment::{Facts, Payment, Progress, Waiting};
 
-/// Version 4 of the tables.
+/// Version 5 of the tables.
 pub const TABLES: &str = "
 CREATE TABLE cursor(
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -36,6 +38,8 @@ CREATE TABLE payment(
     asset TEXT NOT NULL,
     recipient TEXT NOT NULL,
     amount TEXT NOT NULL,
+    more BLOB NOT NULL,
+    memo TEXT,
     fee_max TEXT NOT NULL,
     tier TEXT NOT NULL,
     submit INTEGER NOT NULL,
@@ -122,7 +126,7 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO payment VALUES (:id, :sequence, :listed, :session, :wallet, :chain, :action, :asset, :recipient,
-                :amount, :fee_max, :tier, :submit, :nonce, :idempotency, :body, :replaces, :created, :status, :ready,
+                :amount, :more, :memo, :fee_max, :tier, :submit, :nonce, :idempotency, :body, :replaces, :created, :status, :ready,
                 :expires, :chain_transaction, :validity, :position, :fee_paid, :detail, :updated)
              ON CONFLICT(id) DO UPDATE SET
                 fee_max = iif(excluded.sequence > sequence, excluded.fee_max, fee_max),
@@ -143,6 +147,8 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
             ":asset": facts.asset.to_string(),
             ":recipient": facts.to.to_string(),
             ":amount": facts.amount.to_string(),
+            ":more": to_canonical(&facts.more),
+            ":memo": facts.memo.as_ref().map(Memo::as_str),
             ":fee_max": facts.fee_max.to_string(),
             ":tier": facts.tier.as_str(),
             ":submit": facts.submit,
@@ -361,6 +367,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Payment> {
             asset: parsed(row, "asset")?,
             to: parsed(row, "recipient")?,
             amount: parsed(row, "amount")?,
+            more: from_canonical(&row.get::<_, Vec<u8>>("more")?)
+                .map_err(|_| rusqlite::Error::InvalidQuery)?,
+            memo: text("memo")?
+                .map(|memo| memo.parse().map_err(malformed))
+                .transpose()?,
             fee_max: parsed(row, "fee_max")?,
             tier: tier.ok_or(rusqlite::Error::InvalidQuery)?,
             submit: row.get("submit")?,

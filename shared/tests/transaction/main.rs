@@ -9,6 +9,7 @@
     reason = "helpers of tests may be blunt"
 )]
 
+mod batch;
 mod changes;
 mod properties;
 mod reference;

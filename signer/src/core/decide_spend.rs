@@ -5,13 +5,14 @@
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::ChainId;
+use waiaas_shared::claim::Claim;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::{Charge, EventBody, Spend};
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::evaluate::{
-    Charges, Now, Payment, Tier, Verdict, charges, evaluate, listed_charges,
+    Charges, Now, Payment, Tier, Verdict, charges, evaluate, listed_charges, payments,
 };
 use waiaas_shared::policy::history::{Charged, History, Without};
 use waiaas_shared::request::{Action, Transfer, TransferRequest, is_idempotency_key};
@@ -25,7 +26,7 @@ use super::command::{
     Context, Outcome, Prior, Sealed, SigningOrder, SpendRequest, Used, Withdrawal,
 };
 use super::decide_intent::Opening;
-use super::proposal::{does_exactly, proposed};
+use super::proposal::proposed;
 use super::state::{KillPhase, Session, State, Wallet};
 use super::waited::Behind;
 use super::{
@@ -102,10 +103,13 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
     let newest = state.binding(now.run).last().ok_or(Code::PolicyMissing)?;
     let asked = resolved(state, &body, now)?;
     let replaces = decide_replace::replaces(state, request, &body, &asked)?;
-    let token = decide_token::registered(state, asked.asset, now)?;
-    let known = Known::of(&asked.to, &token);
+    let tokens = decide_token::of_claim(state, &asked, now)?;
+    let known = Known {
+        owners: &asked.owners(),
+        tokens: &tokens,
+    };
     let transaction = proposed(wallet, body.network, &request.unsigned, known)?;
-    if !does_exactly(&transaction, &asked) {
+    if !asked.is_done_by(&transaction) {
         return Err(Code::BodyMismatch.into());
     }
     let payment = Payment {
@@ -130,9 +134,9 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         let opening = Opening {
             session: request.session,
             wallet: body.wallet,
-            transfer: asked,
             fee_ceiling: fee_ceiling(state, body.network, now),
-            rent_ceiling: decide_token::rent_ceiling(state, token, body.network, now),
+            rent_ceiling: decide_token::rent_ceiling(state, &asked, &tokens, body.network, now),
+            claim: asked,
             policy_epoch: newest.document.epoch,
             idempotency,
             body: body_digest,
@@ -163,6 +167,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         fee_ceiling: None,
         replaces,
         waited: None,
+        memo: transaction.memo().cloned(),
     };
     Ok(signed(
         wallet.path,
@@ -175,7 +180,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
 
 /// What the request asks for, its names and units read as every binding document reads them: a later one
 /// that gives a name another meaning waits like everything that loosens. A void document names nothing.
-fn resolved(state: &State, body: &TransferRequest, now: Clocks) -> Result<Transfer, Code> {
+fn resolved(state: &State, body: &TransferRequest, now: Clocks) -> Result<Claim, Code> {
     let sound = state.binding(now.run).iter().filter(|one| !one.is_void());
     let mut readings = sound.map(|policy| body.resolve(&policy.document));
     let first = readings.next().ok_or(Code::PolicyMissing)??;
@@ -279,7 +284,8 @@ pub(super) fn judge_all(
             }
         }
     }
-    violations.extend(grant.violations(payment.wallet, &sums, usage));
+    let made = payments(payment.effects);
+    violations.extend(grant.violations(payment.wallet, &sums, made, usage));
     let documents = binding.iter().map(|policy| policy.document.as_ref());
     violations.extend(grant.narrowed(payment.chain, payment.effects, documents));
     match Denial::from_violations(violations) {
@@ -319,7 +325,7 @@ pub(super) fn replay(state: &State, prior: &Prior, context: &Context) -> Result<
         let session = decide_session::usable(state, id, now)?;
         let sums = listed_charges(&spend.charges);
         let mut usage = session.usage.clone();
-        usage.uncharge(&sums);
+        usage.uncharge(&sums, payments(&spend.effects));
         let charged = Charged {
             at: prior.charged_at,
             chain: spend.chain,
@@ -424,7 +430,7 @@ pub(super) fn withdraw(
     };
     // Whatever sending costs, rent as well, keeps to the ceiling that the owner signed.
     let cost = decide_token::rent(transaction.effects()).checked_add(transaction.fee_max());
-    if !does_exactly(&transaction, &asked) || cost.is_none_or(|cost| cost > *fee_ceiling) {
+    if !Claim::of(asked).is_done_by(&transaction) || cost.is_none_or(|cost| cost > *fee_ceiling) {
         return Err(Code::StatementMismatch.into());
     }
     let unsigned_digest: Digest = hash(Domain::RequestBody, &[&withdrawal.unsigned]);
@@ -448,6 +454,7 @@ pub(super) fn withdraw(
         fee_ceiling: None,
         replaces: None,
         waited: None,
+        memo: None,
     };
     let statement = withdrawal.statement;
     Ok(signed(path, transaction, spend, None, |spend| {

@@ -1,11 +1,9 @@
-//! What a gateway proposes to sign: read to the last byte, numbered by the signer, and compared with what was
-//! asked for. Judges nothing by policy. Called by the decisions over payments and withdrawals.
+//! What a gateway proposes to sign: read to the last byte, and numbered by the signer. Judges nothing by
+//! policy; what was asked for is compared by `Claim::is_done_by`. Called by the decisions over payments and withdrawals.
 
-use waiaas_shared::caip::{ChainId, Token};
+use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::{Code, Denial};
-use waiaas_shared::effect::Effect;
 use waiaas_shared::evm::EvmError;
-use waiaas_shared::request::Transfer;
 use waiaas_shared::transaction::{DecodeError, DecodedTransaction, Known, decode};
 
 use super::state::Wallet;
@@ -42,25 +40,4 @@ const fn undecodable(error: &DecodeError) -> Code {
         DecodeError::Evm(EvmError::UnlimitedApproval) => Code::ApprovalUnlimited,
         _ => Code::TransactionUndecodable,
     }
-}
-
-/// Whether the bytes do what was asked, and pay a fee, and nothing else. Rent is for the recipient's
-/// account for a Solana token, once: the decoder lets nothing else be created.
-pub(super) fn does_exactly(transaction: &DecodedTransaction, asked: &Transfer) -> bool {
-    let wanted = asked.effect();
-    let token = matches!(asked.asset.token(), Token::Mint(_));
-    let (mut found, mut creations) = (0, 0);
-    let matches = transaction.effects().iter().all(|effect| match effect {
-        Effect::Fee { .. } => true,
-        Effect::Transfer { .. } | Effect::Approval { .. } => {
-            found += 1;
-            *effect == wanted
-        }
-        Effect::Rent { .. } => {
-            creations += 1;
-            token
-        }
-        Effect::Call { .. } => false,
-    });
-    matches && found == 1 && creations <= 1
 }

@@ -288,6 +288,8 @@ impl<'a> Log<'a> {
                     replaces: None,
                     action: None,
                     rent_ceiling: None,
+                    more: None,
+                    memo: None,
                 };
                 self.waiting
                     .insert((wait, self.payments), (intent.clone(), effects));
@@ -338,7 +340,7 @@ impl<'a> Log<'a> {
         };
         self.wallets.entry(wallet).or_default().charge(&charged);
         let history = self.sessions.entry(session).or_default();
-        history.charge(charged.at, &sums);
+        history.charge(&charged);
         let charges = sums
             .iter()
             .map(|(asset, amount): (&AssetId, &Amount)| Charge {
@@ -369,6 +371,7 @@ impl<'a> Log<'a> {
             fee_ceiling: None,
             replaces: None,
             waited: None,
+            memo: None,
         };
         self.push(EventBody::SpendCommitted(spend));
         Ok(())

@@ -48,6 +48,8 @@ pub(super) fn payment_words(payment: &Value) -> String {
         "asset",
         "to",
         "amount_base",
+        "transfers",
+        "memo",
         "fee_max_base",
         "fee_paid_base",
         "tier",

@@ -166,14 +166,13 @@ impl Replay {
 }
 
 /// What a payment that waits does, with this fee.
-fn effects(intent: &Intent, max: Amount) -> [Effect; 2] {
-    [
-        intent.transfer().effect(),
-        Effect::Fee {
-            asset: intent.asset.chain().native_asset(),
-            max,
-        },
-    ]
+fn effects(intent: &Intent, max: Amount) -> Vec<Effect> {
+    let mut effects = intent.claim().effects();
+    effects.push(Effect::Fee {
+        asset: intent.asset.chain().native_asset(),
+        max,
+    });
+    effects
 }
 
 const fn payment<'a>(intent: &Intent, bearer: bool, effects: &'a [Effect]) -> Payment<'a> {

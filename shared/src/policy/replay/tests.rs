@@ -150,6 +150,7 @@ impl Log {
             fee_ceiling: None,
             replaces: None,
             waited: None,
+            memo: None,
         }))
     }
 
@@ -178,6 +179,8 @@ impl Log {
             replaces: None,
             action: None,
             rent_ceiling: None,
+            more: None,
+            memo: None,
         }));
         transaction
     }

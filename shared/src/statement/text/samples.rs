@@ -213,6 +213,8 @@ pub(in crate::statement) fn intent(number: u8) -> Intent {
         replaces: None,
         action: None,
         rent_ceiling: None,
+        more: None,
+        memo: None,
     }
 }
 
@@ -396,6 +398,13 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
             &later,
             StatementFacts::ApprovePayment {
                 transaction: transaction_id(6),
+            },
+        ),
+        sample(
+            "approve-payment-batch",
+            &first,
+            StatementFacts::ApprovePayment {
+                transaction: transaction_id(7),
             },
         ),
         sample(

@@ -102,6 +102,7 @@ impl TestView {
                 (transaction_id(4), owner_samples::another_try(4)),
                 (transaction_id(5), owner_samples::allowance(5, 12_500_000)),
                 (transaction_id(6), owner_samples::allowance(6, 0)),
+                (transaction_id(7), owner_samples::batch(7)),
             ]),
             owners: owner_samples::owners().into_iter().collect(),
             guardians: BTreeMap::from([owner_samples::guardian()]),

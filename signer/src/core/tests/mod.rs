@@ -5,6 +5,7 @@ mod agents;
 mod alarm;
 mod allowances;
 mod approvals;
+mod batch;
 mod credit;
 mod dead_man;
 mod drafted;

@@ -39,7 +39,10 @@ fn refused(rig: &mut Rig, what: &str, request: &SpendRequest, codes: &[Code]) ->
 fn within(renewed: &Renewed) -> Result<()> {
     let second = Millis::from_secs(1);
     let expected = now().after(BOUNDS.extends);
-    let apart = renewed.ends.since(expected).max(expected.since(renewed.ends));
+    let apart = renewed
+        .ends
+        .since(expected)
+        .max(expected.since(renewed.ends));
     ensure!(apart <= second, "renewed until {}", renewed.ends);
     Ok(())
 }
