@@ -87,7 +87,7 @@ async fn a_batch_that_waited_is_built_again_whole() {
 #[tokio::test]
 async fn what_is_no_batch_is_refused_by_code() {
     let world = World::new().await;
-    let nine = vec![r#"{"to":"@hosting","amount_base":"5"}"#; 9].join(",");
+    let nine = [r#"{"to":"@hosting","amount_base":"5"}"#; 9].join(",");
     let single = r#""to":"@hosting","amount_base":"5""#;
     let named = world
         .body()
