@@ -1,5 +1,6 @@
-//! A connection for programs with many threads: a thread of its own carries it, connects when the
-//! first call comes and again after the signer went away. Calls are closures that run there.
+//! A connection for programs with many tasks or threads: one task carries it, connects when the first
+//! call comes and again after the signer went away. Calls are closures that run there. The task has a
+//! thread of its own, or shares that of the caller, whose calls then wake no other thread.
 
 use std::io;
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ const WAITING: usize = 1024;
 
 type Job<S> = Box<dyn FnOnce(Result<Rc<Client<S>>>) -> LocalBoxFuture<'static, ()> + Send>;
 
-/// A handle that any thread may use and clone. The connection's thread ends with the last of them.
+/// A handle that any thread may use and clone. The connection ends with the last of them.
 pub struct Remote<S: Socket> {
     jobs: mpsc::Sender<Job<S>>,
 }
@@ -38,29 +39,25 @@ impl<S: Socket> std::fmt::Debug for Remote<S> {
 }
 
 impl<S: Socket> Remote<S> {
-    /// Starts the thread for the socket at `path`; it connects with the first call.
+    /// Carries the connection to the socket at `path` on a thread of its own.
     ///
     /// # Errors
     /// The thread or its runtime cannot be made.
-    pub fn start(path: PathBuf) -> io::Result<Self> {
-        let (jobs, mut inbox) = mpsc::channel::<Job<S>>(WAITING);
+    pub fn on_a_thread(path: PathBuf) -> io::Result<Self> {
+        let (jobs, inbox) = mpsc::channel(WAITING);
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        // Made in its thread: a connection never leaves it.
-        let serve = move || async move {
-            let mut client: Option<Rc<Client<S>>> = None;
-            while let Some(job) = inbox.recv().await {
-                let connected = match client.take() {
-                    Some(open) if !open.is_closed() => Ok(open),
-                    _ => Client::connect(&path).await.map(Rc::new),
-                };
-                client = connected.as_ref().ok().map(Rc::clone);
-                spawn_local(job(connected));
-            }
-        };
         std::thread::Builder::new()
             .name("signer-client".to_owned())
-            .spawn(move || LocalSet::new().block_on(&runtime, serve()))?;
+            .spawn(move || LocalSet::new().block_on(&runtime, carry(path, inbox)))?;
         Ok(Self { jobs })
+    }
+
+    /// Carries the connection to the socket at `path` on this thread, in the [`LocalSet`] under way.
+    #[must_use]
+    pub fn here(path: PathBuf) -> Self {
+        let (jobs, inbox) = mpsc::channel(WAITING);
+        spawn_local(carry(path, inbox));
+        Self { jobs }
     }
 
     /// Runs `call` beside the connection and returns its result. A dropped call still runs to its end.
@@ -92,5 +89,18 @@ impl<S: Socket> Remote<S> {
             mpsc::error::TrySendError::Closed(_) => ClientError::Disconnected,
         })?;
         answer.await.map_err(|_| ClientError::Disconnected)?
+    }
+}
+
+/// Runs jobs until nobody can send any more.
+async fn carry<S: Socket>(path: PathBuf, mut inbox: mpsc::Receiver<Job<S>>) {
+    let mut client: Option<Rc<Client<S>>> = None;
+    while let Some(job) = inbox.recv().await {
+        let connected = match client.take() {
+            Some(open) if !open.is_closed() => Ok(open),
+            _ => Client::connect(&path).await.map(Rc::new),
+        };
+        client = connected.as_ref().ok().map(Rc::clone);
+        spawn_local(job(connected));
     }
 }

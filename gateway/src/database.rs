@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
@@ -132,6 +133,8 @@ impl Database {
         }
         transaction.commit()?;
         connection.set_prepared_statement_cache_capacity(64);
+        // A plan does not depend on bound values: a statement that is kept is not prepared again.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         let (jobs, inbox) = mpsc::sync_channel(WAITING);
         thread::Builder::new()
             .name("gateway-db".to_owned())

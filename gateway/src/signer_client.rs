@@ -132,7 +132,8 @@ pub trait SignerPort: Send + Sync + fmt::Debug {
     fn kill(&self) -> Answer<u64>;
 }
 
-/// The signer behind its socket. Two connections: pages of events never stand before a payment.
+/// The signer behind its socket. Two connections: pages of events never stand before a payment. Calls are
+/// made on the thread that serves HTTP, so that a payment wakes nobody between its request and the signer.
 #[derive(Debug)]
 pub struct SocketSigner {
     calls: Remote<GatewaySocket>,
@@ -141,14 +142,14 @@ pub struct SocketSigner {
 }
 
 impl SocketSigner {
-    /// Starts the threads of the connections, which connect with the first call.
+    /// Makes the connections, which connect with the first call. To be called in a `LocalSet`.
     ///
     /// # Errors
-    /// A thread cannot be made.
+    /// The feed's thread cannot be made.
     pub fn start(socket: PathBuf) -> std::io::Result<Self> {
         Ok(Self {
-            calls: Remote::start(socket.clone())?,
-            feed: Remote::start(socket)?,
+            calls: Remote::here(socket.clone()),
+            feed: Remote::on_a_thread(socket)?,
             places: Arc::new(Semaphore::new(CALLS_AT_ONCE)),
         })
     }

@@ -12,6 +12,7 @@ use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::LocalSet;
 use tracing_subscriber::EnvFilter;
 
 use crate::app::{App, Parts};
@@ -162,12 +163,12 @@ fn start(arguments: Arguments) -> Result<(), StartError> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("gateway")
+    // One thread serves HTTP and speaks with the signer, whose one authority decides everything in turn:
+    // more threads would only hand requests to each other.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(serve(config, tls))
+    LocalSet::new().block_on(&runtime, serve(config, tls))
 }
 
 async fn serve(config: Config, tls: Option<tokio_rustls::TlsAcceptor>) -> Result<(), StartError> {

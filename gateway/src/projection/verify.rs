@@ -63,7 +63,8 @@ pub(super) fn status(
     }
 }
 
-/// The cursor after a page whose events continue the log.
+/// The cursor after a page whose events continue the log. Of its heads the newest one's signature is
+/// verified: the chain that leads to it binds every event and every head before.
 pub(super) fn page(
     page: &EventPage,
     cursor: &Cursor,
@@ -72,12 +73,12 @@ pub(super) fn page(
     if page.last < cursor.sequence {
         return Err(LogFault::RolledBack);
     }
-    let heads = page
-        .heads
-        .iter()
-        .map(|note| head_of(note, log_key)?.ok_or(LogFault::Signature))
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut heads = heads.into_iter().peekable();
+    let heads = page.heads.iter().map(|note| note.parse::<SignedHead>());
+    let heads = heads
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| LogFault::Signature)?;
+    let mut heads = heads.iter().peekable();
+    let mut newest = None;
     let mut now = *cursor;
     for event in &page.events {
         if now.sequence.checked_add(1) != Some(event.sequence) {
@@ -98,20 +99,32 @@ pub(super) fn page(
             hash: event.hash,
             ..now
         };
-        while let Some(head) = heads.next_if(|head| head.sequence <= now.sequence) {
+        while let Some(signed) =
+            heads.next_if(|signed| signed.head_unverified().sequence <= now.sequence)
+        {
+            let head = signed.head_unverified();
             if head.signer != now.signer || (head.sequence == now.sequence && head.hash != now.hash)
             {
                 return Err(LogFault::Forked);
             }
-            if head.sequence == now.sequence && now.sequence == page.last {
-                return Ok(now);
-            }
+            newest = Some(signed);
         }
     }
-    // The newest event of a log always ends a batch, and so has a head.
-    let at_the_end = now.sequence == page.last && now.sequence != cursor.sequence;
-    if at_the_end && log_key.is_some() {
-        return Err(LogFault::Signature);
+    let Some(key) = log_key else {
+        return Ok(now);
+    };
+    match newest {
+        Some(signed) => {
+            let head = signed.verify(&key).map_err(|_| LogFault::Signature)?;
+            // The newest event of a log always ends a batch, and so has a head.
+            if now.sequence == page.last && head.sequence != now.sequence {
+                return Err(LogFault::Signature);
+            }
+        }
+        None if now.sequence == page.last && now.sequence != cursor.sequence => {
+            return Err(LogFault::Signature);
+        }
+        None => {}
     }
     Ok(now)
 }

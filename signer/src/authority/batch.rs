@@ -407,7 +407,6 @@ impl<L: Ledger, S: System> Authority<L, S> {
                     self.note = note;
                     self.state.committed();
                     stored = batch.events;
-                    self.published.send_replace(head.sequence);
                 }
                 Err(LedgerError::Refused) if stops => {
                     self.wipe();
@@ -428,6 +427,9 @@ impl<L: Ledger, S: System> Authority<L, S> {
         let answered = answers
             .into_iter()
             .try_for_each(|answer| answer(self, durable));
+        if let Some(newest) = stored.last() {
+            self.published.send_replace(newest.sequence);
+        }
         self.settle(&decided, &stored);
         answered
     }

@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 use waiaas_shared::digest::Digest;
 use waiaas_shared::ids::TransactionId;
@@ -69,6 +70,10 @@ impl SqliteLedger {
             .map_err(|error| LedgerError::Unreadable(error.kind()))?;
         let connection = Connection::open(&path).map_err(|error| unreadable(&error))?;
         connection.set_prepared_statement_cache_capacity(32);
+        // A plan does not depend on bound values: a statement that is kept is not prepared again.
+        connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            .map_err(|error| unreadable(&error))?;
         connection
             .execute_batch(
                 "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \

@@ -169,6 +169,7 @@ mod tests {
             "pread64",
             "pwrite64",
             "fsync",
+            "fdatasync",
             "ftruncate",
         ];
         let sockets = [

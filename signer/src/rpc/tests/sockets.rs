@@ -168,7 +168,7 @@ fn a_remote_serves_many_threads_and_connects_again() {
     let path = tempfile::tempdir().unwrap();
     let socket = path.path().join("socket");
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    let remote = waiaas_client::Remote::<GatewaySocket>::start(socket.clone()).unwrap();
+    let remote = waiaas_client::Remote::<GatewaySocket>::on_a_thread(socket.clone()).unwrap();
     let kill = || runtime.block_on(remote.call(async |client| client.kill().await));
     assert!(
         matches!(kill(), Err(ClientError::Unsafe(_))),
