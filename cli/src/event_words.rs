@@ -8,6 +8,7 @@ use waiaas_shared::event::{EventBody, Origin, Replaces, Spend, Variant};
 use waiaas_shared::evm::abi::Invocation;
 use waiaas_shared::ids::SessionId;
 use waiaas_shared::intent::{Intent, IntentEnd, Wait};
+use waiaas_shared::memo::Memo;
 use waiaas_shared::policy::alarm::{Condition, Subject, Trigger};
 use waiaas_shared::policy::items::alarm_in_words as in_words;
 use waiaas_shared::request::Action;
@@ -330,15 +331,21 @@ fn waits(intent: &Intent, names: &Names) -> String {
         }
     };
     let native = intent.asset.chain().native_asset();
-    let amount = names.amount(intent.asset, intent.amount);
-    let to = names.account(intent.asset, intent.to);
-    let what = match (intent.action(), &intent.call) {
-        (Action::Transfer, _) => format!("{amount} to {to}"),
-        (Action::Approve, _) => format!("leave for {to} to take {amount}"),
-        (Action::Call, told) => called(&to, &amount, told.as_deref()),
-    };
+    let claim = intent.claim();
+    let what = claim.transfers().map(|transfer| {
+        let amount = names.amount(transfer.asset, transfer.amount);
+        let to = names.account(transfer.asset, transfer.to);
+        match transfer.action {
+            Action::Transfer => format!("{amount} to {to}"),
+            Action::Approve => format!("leave for {to} to take {amount}"),
+            Action::Call => called(&to, &amount, transfer.call.as_deref()),
+        }
+    });
+    let what: Vec<_> = what.collect();
     format!(
-        "{what}, fee up to {}, {wait}, until {}; {} from {}{}",
+        "{}{}, fee up to {}, {wait}, until {}; {} from {}{}",
+        what.join(", "),
+        noted(intent.memo.as_ref()),
         names.amount(native, intent.fee_ceiling),
         intent.expires,
         intent.transaction,
@@ -353,6 +360,11 @@ fn called(target: &str, carried: &str, told: Option<&Invocation>) -> String {
         format!(" by {} of {}", told.function, told.shown().join(" "))
     });
     format!("call of {target}{what} with up to {carried}")
+}
+
+/// A memo, in quotation marks: the agent's words.
+fn noted(memo: Option<&Memo>) -> String {
+    memo.map_or_else(String::new, |memo| format!(", memo {:?}", memo.as_str()))
 }
 
 fn replaces(earlier: Option<Replaces>) -> String {
@@ -418,8 +430,9 @@ fn payment(spend: &Spend, names: &Names) -> String {
         .map_or_else(String::new, |nonce| format!(", nonce {nonce}"));
     let sent = if spend.submit { "" } else { ", not sent" };
     format!(
-        "{}, {}; {} from {}{nonce}{sent}{}",
+        "{}{}, {}; {} from {}{nonce}{sent}{}",
         effects.join(", "),
+        noted(spend.memo.as_ref()),
         spend.tier.as_str(),
         spend.transaction,
         spend.wallet,

@@ -51,6 +51,7 @@ fn spend() -> Spend {
             tries: 1,
         }),
         waited: None,
+        memo: None,
     }
 }
 

@@ -126,7 +126,14 @@ fn cells(row: &Row) -> [String; 7] {
         row.sequence.to_string(),
         row.at.to_string(),
         amount.unwrap_or_else(|| format!("{} base units of {}", row.amount, row.asset)),
-        contact.unwrap_or_else(|| row.to.to_string()),
+        format!(
+            "{}{}",
+            contact.unwrap_or_else(|| row.to.to_string()),
+            match row.more {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            }
+        ),
         format!("{}{}", decision(row.was), fate(row)),
         row.would.map_or_else(|| "denied".to_owned(), decision),
         why.join(" "),

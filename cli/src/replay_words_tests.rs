@@ -134,6 +134,7 @@ impl Log {
             fee_ceiling: None,
             replaces: None,
             waited: None,
+            memo: None,
         };
         self.push(minutes, EventBody::SpendCommitted(spend));
     }
@@ -170,6 +171,8 @@ impl Log {
             action: None,
             rent_ceiling: None,
             call: None,
+            more: None,
+            memo: None,
         };
         self.push(0, EventBody::IntentOpened(intent));
         transaction

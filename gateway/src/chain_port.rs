@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId};
+use waiaas_shared::claim::Claim;
 use waiaas_shared::evm::Registered;
 use waiaas_shared::request::Transfer;
 
@@ -29,6 +30,13 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
         &'a self,
         from: Account,
         transfer: &'a Transfer,
+        fee_ceiling: Option<Amount>,
+    ) -> BoxFuture<'a, Result<Prepared, ChainError>>;
+    /// [`Chain::prepare_batch`].
+    fn prepare_batch<'a>(
+        &'a self,
+        from: Account,
+        claim: &'a Claim,
         fee_ceiling: Option<Amount>,
     ) -> BoxFuture<'a, Result<Prepared, ChainError>>;
     /// [`Chain::simulate`].
@@ -91,6 +99,15 @@ impl ChainPort for Chain {
         fee_ceiling: Option<Amount>,
     ) -> BoxFuture<'a, Result<Prepared, ChainError>> {
         Box::pin(Self::prepare_transfer(self, from, transfer, fee_ceiling))
+    }
+
+    fn prepare_batch<'a>(
+        &'a self,
+        from: Account,
+        claim: &'a Claim,
+        fee_ceiling: Option<Amount>,
+    ) -> BoxFuture<'a, Result<Prepared, ChainError>> {
+        Box::pin(Self::prepare_batch(self, from, claim, fee_ceiling))
     }
 
     fn simulate<'a>(

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId, Token};
+use waiaas_shared::claim::Claim;
 use waiaas_shared::evm::Registered;
 use waiaas_shared::request::Transfer;
 use waiaas_shared::solana::build::{TransferRequest, transfer};
@@ -103,8 +104,9 @@ impl<C: ChainPort + 'static> Inside<C> {
         if asked.asset.token() != Token::Native {
             // Whether the recipient has an account is asked each time.
             let prepared = self.chain.prepare_transfer(from, asked, ceiling).await?;
+            let known = Known::of(&asked.to, &asked.mint);
             return Ok(self
-                .vary(from, asked, ceiling, &prepared)
+                .vary(from, known, ceiling, &prepared)
                 .unwrap_or(prepared));
         }
         let key = (from, ceiling);
@@ -134,6 +136,23 @@ impl<C: ChainPort + 'static> Inside<C> {
             // Whatever is wrong with these accounts or this amount, the chain's own words tell.
             None => self.chain.prepare_transfer(from, asked, ceiling).await,
         }
+    }
+
+    async fn prepare_batch(
+        self: Arc<Self>,
+        from: Account,
+        claim: &Claim,
+        ceiling: Option<Amount>,
+    ) -> Result<Prepared, ChainError> {
+        let prepared = self.chain.prepare_batch(from, claim, ceiling).await?;
+        let known = Known {
+            owners: &claim.owners(),
+            tokens: &claim.tokens(),
+            function: None,
+        };
+        Ok(self
+            .vary(from, known, ceiling, &prepared)
+            .unwrap_or(prepared))
     }
 
     /// Terms that may be used, and whether it is this caller's turn to renew them.
@@ -189,7 +208,8 @@ impl<C: ChainPort + 'static> Inside<C> {
         ceiling: Option<Amount>,
         terms: &Terms,
     ) -> Option<Prepared> {
-        self.variant(from, asked, ceiling, terms, |terms| {
+        let known = Known::of(&asked.to, &asked.mint);
+        self.variant(from, known, ceiling, terms, |terms| {
             terms.message(from, asked)
         })
     }
@@ -198,12 +218,12 @@ impl<C: ChainPort + 'static> Inside<C> {
     fn vary(
         &self,
         from: Account,
-        asked: &Transfer,
+        known: Known<'_>,
         ceiling: Option<Amount>,
         prepared: &Prepared,
     ) -> Option<Prepared> {
         let terms = Terms::read(prepared)?;
-        self.variant(from, asked, ceiling, &terms, |terms| {
+        self.variant(from, known, ceiling, &terms, |terms| {
             terms.written(&prepared.unsigned)
         })
     }
@@ -211,7 +231,7 @@ impl<C: ChainPort + 'static> Inside<C> {
     fn variant(
         &self,
         from: Account,
-        asked: &Transfer,
+        known: Known<'_>,
         ceiling: Option<Amount>,
         terms: &Terms,
         message: impl Fn(&Terms) -> Option<Vec<u8>>,
@@ -219,7 +239,6 @@ impl<C: ChainPort + 'static> Inside<C> {
         let most = self.chain.max_fee();
         let most = ceiling.map_or(most, |ceiling| ceiling.min(most));
         let number = self.variation.fetch_add(1, Ordering::Relaxed) % VARIATIONS;
-        let known = Known::of(&asked.to, &asked.mint);
         let variants = [terms.dearer(number), terms.cheaper(number)];
         variants.iter().find_map(|terms| {
             let unsigned = message(terms)?;
@@ -346,6 +365,15 @@ impl<C: ChainPort + 'static> ChainPort for ChainTerms<C> {
                 Box::pin(Arc::clone(&self.inside).prepare(from, transfer, fee_ceiling))
             }
         }
+    }
+
+    fn prepare_batch<'a>(
+        &'a self,
+        from: Account,
+        claim: &'a Claim,
+        fee_ceiling: Option<Amount>,
+    ) -> BoxFuture<'a, Result<Prepared, ChainError>> {
+        Box::pin(Arc::clone(&self.inside).prepare_batch(from, claim, fee_ceiling))
     }
 
     fn simulate<'a>(

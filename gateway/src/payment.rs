@@ -4,12 +4,14 @@
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId};
+use waiaas_shared::claim::Claim;
 use waiaas_shared::digest::Digest;
 use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Spend, Variant};
 use waiaas_shared::evm::abi::Invocation;
 use waiaas_shared::ids::{SessionId, TransactionId, WalletId};
-use waiaas_shared::intent::{Intent, Wait};
+use waiaas_shared::intent::{Intent, Moved, Wait};
+use waiaas_shared::memo::Memo;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::request::{Action, Transfer};
 use waiaas_shared::status::Status;
@@ -51,6 +53,10 @@ pub struct Facts {
     pub amount: Amount,
     /// What the contract is told, of a call: `to` is called, and the amount goes with it.
     pub call: Option<Box<Invocation>>,
+    /// Transfers behind this one, in order, of a payment that makes several.
+    pub more: Vec<Moved>,
+    /// What it writes to the chain's log.
+    pub memo: Option<Memo>,
     /// Worst-case fee in base units of the native asset; while it waits, the ceiling for it.
     pub fee_max: Amount,
     /// How it was released.
@@ -103,7 +109,14 @@ pub struct Waiting {
 }
 
 impl Facts {
-    /// What is done, as a request asks for it; how a mint is registered stands in the policy.
+    /// All that is done, as a request asks for it; how mints are registered stands in the policy.
+    #[must_use]
+    pub fn claim(&self) -> Claim {
+        let more = self.more.iter().map(Moved::transfer).collect();
+        Claim::new(self.transfer(), more, self.memo.clone())
+    }
+
+    /// The first, or only, thing that is done, as a request asks for it; how a mint is registered stands in the policy.
     #[must_use]
     pub fn transfer(&self) -> Transfer {
         Transfer {
@@ -162,6 +175,8 @@ impl Payment {
                 to: intent.to,
                 amount: intent.amount,
                 call: intent.call.clone(),
+                more: intent.more.clone().unwrap_or_default(),
+                memo: intent.memo.clone(),
                 fee_max: intent.fee_ceiling,
                 tier: intent.tier(),
                 submit: intent.submit,
@@ -194,7 +209,7 @@ impl Payment {
     /// A committed payment as its event tells it; nothing if the event names no transfer, approval or call.
     #[must_use]
     pub fn of_spend(spend: &Spend, sequence: u64, at: WallTime) -> Option<Self> {
-        let (done, call) = spend.effects.iter().find_map(|effect| match effect {
+        let mut paid = spend.effects.iter().filter_map(|effect| match effect {
             Effect::Transfer { asset, to, amount } => {
                 Some(((Action::Transfer, *asset, *to, *amount), None))
             }
@@ -211,8 +226,11 @@ impl Payment {
                 ..
             } => Some(((Action::Call, *asset, *target, *value), Some(told.clone()))),
             _ => None,
-        })?;
+        });
+        let (done, call) = paid.next()?;
         let (action, asset, to, amount) = done;
+        let more = paid.map(|((_, asset, to, amount), _)| Moved { asset, to, amount });
+        let more = more.collect();
         let fee_max = spend.effects.iter().find_map(|effect| match effect {
             Effect::Fee { max, .. } => Some(*max),
             _ => None,
@@ -230,6 +248,8 @@ impl Payment {
                 to,
                 amount,
                 call,
+                more,
+                memo: spend.memo.clone(),
                 fee_max: fee_max.unwrap_or_default(),
                 tier: spend.tier,
                 submit: spend.submit,

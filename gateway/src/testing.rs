@@ -23,6 +23,7 @@ use waiaas_client::{
 use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::amount::{Amount, Decimals};
 use waiaas_shared::caip::{AccountId, AssetId, ChainId, Family};
+use waiaas_shared::claim::Claim;
 use waiaas_shared::codec::to_canonical;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::digest::{Digest, Domain, hash};
@@ -383,6 +384,7 @@ impl Inside {
                 tries: 1,
             }),
             waited: None,
+            memo: None,
         };
         self.signed.push(request);
         self.commit(spend).map(Paid::Signed)
@@ -422,6 +424,7 @@ impl Inside {
             .expect("decodable");
         let spend = Spend {
             effects: decoded.effects().to_vec(),
+            memo: decoded.memo().cloned(),
             charges: vec![Charge {
                 asset: spend.chain.native_asset(),
                 amount: amount(1),
@@ -721,6 +724,21 @@ pub(crate) fn confirmed() -> Landing {
     }
 }
 
+impl FakeChain {
+    fn built(&self, from: Account, claim: &Claim) -> BoxFuture<'_, Result<Prepared, ChainError>> {
+        let unsigned = crate::pipeline::evaluate::nominal(chain_id(), from, claim);
+        let unsigned = unsigned.ok_or(ChainError::AmountTooLarge);
+        self.answer(unsigned.map(|unsigned| Prepared {
+            unsigned,
+            fee_max: Amount::from_base_units(5000),
+            validity: Validity::UntilBlockHeight {
+                last_valid: 1000,
+                fetched_at_slot: 5000,
+            },
+        }))
+    }
+}
+
 impl ChainPort for FakeChain {
     fn id(&self) -> ChainId {
         chain_id()
@@ -749,16 +767,17 @@ impl ChainPort for FakeChain {
         _: Option<Amount>,
     ) -> BoxFuture<'a, Result<Prepared, ChainError>> {
         self.prepared.fetch_add(1, Ordering::SeqCst);
-        let unsigned = crate::pipeline::evaluate::nominal(chain_id(), from, transfer);
-        let unsigned = unsigned.ok_or(ChainError::AmountTooLarge);
-        self.answer(unsigned.map(|unsigned| Prepared {
-            unsigned,
-            fee_max: Amount::from_base_units(5000),
-            validity: Validity::UntilBlockHeight {
-                last_valid: 1000,
-                fetched_at_slot: 5000,
-            },
-        }))
+        self.built(from, &Claim::of(transfer.clone()))
+    }
+
+    fn prepare_batch<'a>(
+        &'a self,
+        from: Account,
+        claim: &'a Claim,
+        _: Option<Amount>,
+    ) -> BoxFuture<'a, Result<Prepared, ChainError>> {
+        self.prepared.fetch_add(1, Ordering::SeqCst);
+        self.built(from, claim)
     }
 
     fn simulate<'a>(

@@ -15,6 +15,7 @@ use crate::effect::Effect;
 use crate::ids::{AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
 use crate::intent::{Intent, IntentEnd};
 use crate::keys::{KeyPath, OwnerKey};
+use crate::memo::Memo;
 use crate::owner_change::OwnerChange;
 use crate::policy::alarm::{Subject, Trigger};
 use crate::policy::evaluate::Tier;
@@ -747,6 +748,9 @@ pub struct Spend {
     /// The fee up to which it was agreed, of a payment that waited.
     #[n(18)]
     pub fee_ceiling: Option<Amount>,
+    /// What the bytes write to the chain's log, as derived from them.
+    #[n(19)]
+    pub memo: Option<Memo>,
 }
 
 /// What a payment that waited had gone through when it was signed.

@@ -104,6 +104,8 @@ pub struct WaitingPayment {
     pub to: Account,
     /// Its end, on the wall clock.
     pub expires: WallTime,
+    /// How many transfers it makes besides this one.
+    pub more: u32,
 }
 
 impl fmt::Display for WaitingPayment {
@@ -118,7 +120,11 @@ impl fmt::Display for WaitingPayment {
             self.asset,
             self.to,
             self.expires.millis()
-        )
+        )?;
+        match self.more {
+            0 => Ok(()),
+            more => write!(formatter, " +{more}"),
+        }
     }
 }
 
@@ -134,6 +140,10 @@ impl WaitingPayment {
             asset: word()?.parse().ok()?,
             to: word()?.parse().ok()?,
             expires: WallTime::from_millis(word()?.parse().ok()?),
+            more: match word() {
+                None => 0,
+                Some(more) => more.strip_prefix('+')?.parse().ok()?,
+            },
         })
     }
 }

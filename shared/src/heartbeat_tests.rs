@@ -20,6 +20,7 @@ fn heartbeat() -> Heartbeat {
             .parse()
             .expect("an address"),
         expires: WallTime::from_millis(1_800_000_100_000),
+        more: 0,
     };
     Heartbeat {
         signer: SignerId::from_bytes([1; 16]),
@@ -68,7 +69,11 @@ fn a_heartbeat_is_read_as_it_was_written() {
         payments: Vec::new(),
         ..heartbeat()
     };
-    for heartbeat in [heartbeat(), bare] {
+    let mut several = heartbeat();
+    for payment in &mut several.payments {
+        payment.more = 7;
+    }
+    for heartbeat in [heartbeat(), bare, several] {
         let note = sign(heartbeat.clone()).to_string();
         let read: SignedHeartbeat = note.parse().expect("a heartbeat");
         assert_eq!(

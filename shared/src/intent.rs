@@ -7,10 +7,12 @@ use minicbor::{Decode, Encode};
 use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::AssetId;
+use crate::claim::Claim;
 use crate::digest::Digest;
 use crate::event::{Origin, Replaces, RequestNonce};
 use crate::evm::abi::Invocation;
 use crate::ids::{OwnerId, SessionId, StatementId, TransactionId, WalletId};
+use crate::memo::Memo;
 use crate::policy::evaluate::Tier;
 use crate::request::{Action, Transfer};
 use crate::time::{Clocks, Millis, RunTime, WallTime};
@@ -86,6 +88,51 @@ pub struct Intent {
     /// What the contract is told, of a call.
     #[n(21)]
     pub call: Option<Box<Invocation>>,
+    /// Transfers behind the first, in order, of a payment that makes several; never empty.
+    #[n(22)]
+    pub more: Option<Vec<Moved>>,
+    /// What it writes to the chain's log.
+    #[n(23)]
+    pub memo: Option<Memo>,
+}
+
+/// One more transfer of the same transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Moved {
+    /// What moves.
+    #[n(0)]
+    pub asset: AssetId,
+    /// Who receives.
+    #[n(1)]
+    pub to: Account,
+    /// Base units.
+    #[n(2)]
+    pub amount: Amount,
+}
+
+impl Moved {
+    /// As a request asks for it.
+    #[must_use]
+    pub const fn transfer(&self) -> Transfer {
+        Transfer {
+            action: Action::Transfer,
+            asset: self.asset,
+            to: self.to,
+            amount: self.amount,
+            mint: None,
+            call: None,
+        }
+    }
+}
+
+impl From<&Transfer> for Moved {
+    fn from(transfer: &Transfer) -> Self {
+        Self {
+            asset: transfer.asset,
+            to: transfer.to,
+            amount: transfer.amount,
+        }
+    }
 }
 
 /// What a payment waits for.
@@ -142,7 +189,14 @@ pub enum IntentEnd {
 }
 
 impl Intent {
-    /// The effect that is released, and no other.
+    /// All that is released, and nothing else.
+    #[must_use]
+    pub fn claim(&self) -> Claim {
+        let more = self.more.iter().flatten().map(Moved::transfer).collect();
+        Claim::new(self.transfer(), more, self.memo.clone())
+    }
+
+    /// The first, or only, transfer or approval of it.
     #[must_use]
     pub fn transfer(&self) -> Transfer {
         Transfer {

@@ -7,11 +7,13 @@ use serde::Deserialize;
 use crate::address::Account;
 use crate::amount::{Amount, AmountError, Decimals};
 use crate::caip::{AccountId, AssetId, ChainId, Token};
+use crate::claim::{BATCH_LIMIT, Claim};
 use crate::denial::Code;
 use crate::effect::Effect;
 use crate::evm::abi::{Function, Invocation};
 use crate::evm::{self, Registered};
 use crate::ids::{SignerId, TransactionId, WalletId};
+use crate::memo::Memo;
 use crate::policy::document::{AssetRule, PolicyDocument};
 use crate::solana;
 
@@ -57,8 +59,8 @@ impl Action {
     }
 }
 
-/// `POST /v1/transactions`: a transfer, an approval of one that somebody makes later, or the call of a
-/// contract.
+/// `POST /v1/transactions`: a transfer, several in one transaction, an approval of one that somebody makes
+/// later, or the call of a contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransferRequest {
     /// What is to be done.
@@ -69,6 +71,22 @@ pub struct TransferRequest {
     pub wallet: WalletId,
     /// On which network.
     pub network: ChainId,
+    /// What moves to whom, or may be taken by whom: one of them, or several transfers in order.
+    pub items: Vec<Item>,
+    /// What stands on the chain beside it.
+    pub memo: Option<Memo>,
+    /// Why, in the agent's words; shown to the owner as such, never believed.
+    pub reason: Option<String>,
+    /// `false`: return the signed bytes without sending them.
+    pub submit: bool,
+    /// An earlier payment of the same effect whose end nobody saw: this one takes its place. Both are
+    /// charged, for both may land.
+    pub replaces: Option<TransactionId>,
+}
+
+/// One transfer or approval of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
     /// Which asset; the network's native one if absent.
     pub asset: Option<AssetId>,
     /// The receiving address, the spender's, or the contract's; or a contact of the policy as `@name`.
@@ -79,13 +97,6 @@ pub struct TransferRequest {
     pub amount: Option<String>,
     /// In base units.
     pub amount_base: Option<Amount>,
-    /// Why, in the agent's words; shown to the owner as such, never believed.
-    pub reason: Option<String>,
-    /// `false`: return the signed bytes without sending them.
-    pub submit: bool,
-    /// An earlier payment of the same effect whose end nobody saw: this one takes its place. Both are
-    /// charged, for both may land.
-    pub replaces: Option<TransactionId>,
 }
 
 /// A function and the text of each of its arguments.
@@ -118,10 +129,23 @@ struct Body {
     value: Option<Amount>,
     amount: Option<String>,
     amount_base: Option<BaseUnits>,
+    /// In place of recipient, asset and amount.
+    transfers: Option<Vec<ItemBody>>,
+    memo: Option<String>,
     reason: Option<String>,
     #[serde(default = "default_submit")]
     submit: bool,
     replaces: Option<TransactionId>,
+}
+
+/// One transfer of several as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ItemBody {
+    asset: Option<AssetId>,
+    to: String,
+    amount: Option<String>,
+    amount_base: Option<BaseUnits>,
 }
 
 /// Base units as text. A number that no amount holds is told apart from what is no number, because
@@ -167,7 +191,8 @@ impl SignerRequest {
     }
 }
 
-/// What a request asks for, with names and units resolved by a policy document.
+/// One transfer, approval or call that a request asks for, with names and units resolved by a policy
+/// document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transfer {
     /// Whether it moves now, may be taken later, or goes with a call.
@@ -186,12 +211,6 @@ pub struct Transfer {
 }
 
 impl Transfer {
-    /// Whether both do the same, to the same account, however a mint is registered.
-    #[must_use]
-    pub fn is_same(&self, other: &Self) -> bool {
-        self.effects() == other.effects()
-    }
-
     /// The effects that a transaction must have, beside what sending it costs. A call without what it
     /// tells, or with an amount that nobody can count, has none, so that nothing is equal to it.
     #[must_use]
@@ -232,78 +251,76 @@ impl TransferRequest {
         if body.len() > BODY_LIMIT_BYTES {
             return Err(Code::BodyTooLarge);
         }
-        let body: Body = object(body)?;
+        let mut body: Body = object(body)?;
         let printable = |reason: &str| {
             reason.chars().count() <= REASON_LIMIT && !reason.chars().any(char::is_control)
         };
         if !body.reason.as_deref().is_none_or(printable) {
             return Err(Code::BodyMalformed);
         }
-        let to = match (body.action, body.to, body.spender, body.contract) {
-            (Action::Transfer, Some(to), None, None) => to,
-            // A chain's own coin is approved to nobody.
-            (Action::Approve, None, Some(spender), None) if body.asset.is_some() => spender,
-            (Action::Call, None, None, Some(contract)) => contract,
-            _ => return Err(Code::BodyMalformed),
-        };
-        let amount_base = match (body.amount_base, body.action) {
-            (None, Action::Call) => Some(body.value.unwrap_or_default()),
-            (None, _) => None,
-            (Some(BaseUnits::Exact(amount)), Action::Transfer | Action::Approve) => Some(amount),
-            (Some(BaseUnits::Beyond), Action::Approve) => return Err(Code::ApprovalUnlimited),
-            _ => return Err(Code::BodyMalformed),
-        };
-        let plain = body.asset.is_none() && body.amount.is_none();
-        let call = match (body.action, body.function, body.args) {
-            (Action::Call, Some(function), Some(arguments)) if plain => Some(CallRequest {
-                function: function.parse().map_err(|_| Code::BodyMalformed)?,
-                arguments,
-            }),
-            (Action::Transfer | Action::Approve, None, None) if body.value.is_none() => None,
-            _ => return Err(Code::BodyMalformed),
-        };
+        let of_solana = body.transfers.is_some() || body.memo.is_some();
+        let items = body.take_items()?;
+        let memo = body.memo.map(|memo| memo.parse());
+        let memo = memo.transpose().map_err(|_| Code::MemoMalformed)?;
+        if of_solana && !matches!(body.network, ChainId::Solana(_)) {
+            return Err(Code::SolanaOnly);
+        }
         Ok(Self {
             action: body.action,
             signer: body.signer,
             wallet: body.wallet,
             network: body.network,
-            asset: body.asset,
-            to,
-            call,
-            amount: body.amount,
-            amount_base,
+            items,
+            memo,
             reason: body.reason,
             submit: body.submit,
             replaces: body.replaces,
         })
     }
 
-    /// Resolves contact, decimals and function by the document in force, for a wallet of this address.
+    /// Resolves contacts, decimals and functions by the document in force, for a wallet of this address.
     ///
     /// # Errors
     /// The code of what does not resolve.
-    pub fn resolve(&self, document: &PolicyDocument, from: Account) -> Result<Transfer, Code> {
-        let asset = self.asset.unwrap_or(self.network.native_asset());
+    pub fn resolve(&self, document: &PolicyDocument, from: Account) -> Result<Claim, Code> {
+        let (first, more) = self.items.split_first().ok_or(Code::BodyMalformed)?;
+        let more = more
+            .iter()
+            .map(|item| self.resolve_one(item, document, from));
+        Ok(Claim::new(
+            self.resolve_one(first, document, from)?,
+            more.collect::<Result<_, _>>()?,
+            self.memo.clone(),
+        ))
+    }
+
+    fn resolve_one(
+        &self,
+        item: &Item,
+        document: &PolicyDocument,
+        from: Account,
+    ) -> Result<Transfer, Code> {
+        let asset = item.asset.unwrap_or(self.network.native_asset());
         if asset.chain() != self.network {
             return Err(Code::BodyMalformed);
         }
-        let to = match self.to.strip_prefix('@') {
+        let to = match item.to.strip_prefix('@') {
             Some(name) => document
                 .recipients
                 .iter()
                 .find(|known| known.name == name && known.account.chain() == self.network)
                 .map(|known| known.account.account())
                 .ok_or(Code::RecipientNotListed)?,
-            None => self.to.parse().map_err(|_| Code::BodyMalformed)?,
+            None => item.to.parse().map_err(|_| Code::BodyMalformed)?,
         };
         let receiver = AccountId::new(self.network, to).map_err(|_| Code::BodyMalformed)?;
-        let call = match &self.call {
+        let call = match &item.call {
             None => None,
             Some(call) => Some(Box::new(call.resolve(document, receiver, from)?)),
         };
         let rule = document.asset(asset);
         let decimals = || rule.map(|rule| rule.decimals).ok_or(Code::AssetNotListed);
-        let amount = self.amount_with(decimals)?;
+        let amount = self.amount_with(item, decimals)?;
         if self.action == Action::Approve {
             match asset.token() {
                 Token::Erc20(_) if evm::is_unlimited(amount) => {
@@ -327,9 +344,10 @@ impl TransferRequest {
 
     fn amount_with(
         &self,
+        item: &Item,
         decimals: impl FnOnce() -> Result<Decimals, Code>,
     ) -> Result<Amount, Code> {
-        let amount = match (&self.amount, self.amount_base) {
+        let amount = match (&item.amount, item.amount_base) {
             (Some(text), None) => {
                 Amount::parse_decimal(text, decimals()?).map_err(|error| {
                     match (error, self.action) {
@@ -372,6 +390,92 @@ impl CallRequest {
         // What is an amount is one that can be counted.
         evm::outflows(&told).map_err(|_| Code::AmountInvalid)?;
         Ok(told)
+    }
+}
+
+impl Body {
+    /// What is asked for, by what its kind needs and nothing else.
+    fn take_items(&mut self) -> Result<Vec<Item>, Code> {
+        let whom = (self.to.take(), self.spender.take(), self.contract.take());
+        let to = match (self.action, whom, self.transfers.take()) {
+            (Action::Transfer, (None, None, None), Some(transfers)) => {
+                let alone = self.asset.is_none()
+                    && self.amount.is_none()
+                    && self.amount_base.is_none()
+                    && self.takes_no_call();
+                return if alone {
+                    several(transfers)
+                } else {
+                    Err(Code::BodyMalformed)
+                };
+            }
+            (Action::Transfer, (Some(to), None, None), None) => to,
+            // A chain's own coin is approved to nobody.
+            (Action::Approve, (None, Some(spender), None), None) if self.asset.is_some() => spender,
+            (Action::Call, (None, None, Some(contract)), None) => contract,
+            _ => return Err(Code::BodyMalformed),
+        };
+        let (call, amount_base) = if self.action == Action::Call {
+            (
+                Some(self.take_call()?),
+                Some(self.value.unwrap_or_default()),
+            )
+        } else if self.takes_no_call() {
+            (None, exact(self.amount_base.take(), self.action)?)
+        } else {
+            return Err(Code::BodyMalformed);
+        };
+        Ok(vec![Item {
+            asset: self.asset,
+            to,
+            call,
+            amount: self.amount.take(),
+            amount_base,
+        }])
+    }
+
+    const fn takes_no_call(&self) -> bool {
+        self.function.is_none() && self.args.is_none() && self.value.is_none()
+    }
+
+    fn take_call(&mut self) -> Result<CallRequest, Code> {
+        let plain = self.asset.is_none() && self.amount.is_none() && self.amount_base.is_none();
+        match (self.function.take(), self.args.take()) {
+            (Some(function), Some(arguments)) if plain => Ok(CallRequest {
+                function: function.parse().map_err(|_| Code::BodyMalformed)?,
+                arguments,
+            }),
+            _ => Err(Code::BodyMalformed),
+        }
+    }
+}
+
+/// Transfers in place of one.
+fn several(transfers: Vec<ItemBody>) -> Result<Vec<Item>, Code> {
+    if transfers.is_empty() {
+        return Err(Code::BodyMalformed);
+    }
+    if transfers.len() > BATCH_LIMIT {
+        return Err(Code::BatchTooLarge);
+    }
+    let items = transfers.into_iter().map(|one| {
+        Ok(Item {
+            asset: one.asset,
+            to: one.to,
+            call: None,
+            amount: one.amount,
+            amount_base: exact(one.amount_base, Action::Transfer)?,
+        })
+    });
+    items.collect()
+}
+
+fn exact(units: Option<BaseUnits>, action: Action) -> Result<Option<Amount>, Code> {
+    match (units, action) {
+        (None, _) => Ok(None),
+        (Some(BaseUnits::Exact(amount)), _) => Ok(Some(amount)),
+        (Some(BaseUnits::Beyond), Action::Approve) => Err(Code::ApprovalUnlimited),
+        (Some(BaseUnits::Beyond), Action::Transfer | Action::Call) => Err(Code::BodyMalformed),
     }
 }
 

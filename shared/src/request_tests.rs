@@ -15,9 +15,10 @@ fn wallet() -> Account {
 #[test]
 fn contacts_and_units_come_from_the_policy() {
     let request = TransferRequest::parse(BODY.as_bytes()).expect("a sound body");
-    let transfer = request
+    let claim = request
         .resolve(&sample(), wallet())
         .expect("all names known");
+    let transfer = claim.single().expect("one transfer and no memo");
     assert_eq!(
         transfer.to.to_string(),
         "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
@@ -136,7 +137,8 @@ fn of_token() -> PolicyDocument {
 fn asked(from: &str, to: &str) -> Result<Transfer, Code> {
     let body = APPROVAL.replacen(from, to, 1);
     assert!(from == to || body != APPROVAL, "{from}");
-    TransferRequest::parse(body.as_bytes())?.resolve(&of_token(), wallet())
+    let claim = TransferRequest::parse(body.as_bytes())?.resolve(&of_token(), wallet())?;
+    Ok(claim.single().expect("one approval").clone())
 }
 
 #[test]
@@ -233,7 +235,8 @@ fn called(from: &str, to: &str) -> Result<Transfer, Code> {
     assert!(from == to || body != CALL, "{from}");
     let mut document = of_token();
     document.calls = vec![deposit()];
-    TransferRequest::parse(body.as_bytes())?.resolve(&document, wallet())
+    let claim = TransferRequest::parse(body.as_bytes())?.resolve(&document, wallet())?;
+    Ok(claim.single().expect("one call").clone())
 }
 
 #[test]
@@ -264,7 +267,7 @@ fn a_call_is_read_to_its_last_argument() {
     // Most calls carry nothing.
     let plain = called(",\"value\":\"7\"", "").expect("sound");
     assert_eq!(plain.amount, Amount::ZERO);
-    assert!(!plain.is_same(&call));
+    assert_ne!(plain.effects(), call.effects());
 }
 
 #[test]
@@ -328,4 +331,206 @@ fn an_amount_that_nobody_can_count_is_no_call() {
         Some(Effect::Call { asset, value, told: None, .. })
             if *asset == token && value.base_units() == 1000
     ));
+}
+
+const SOLANA: &str = r#"{"signer":"signer_00000000000000000000000001","wallet":"wallet_00000000000000000000000001","network":"solana:localnet","transfers":[{"to":"9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM","amount_base":"5"},{"to":"4fYNw3dojWmQ4dXtSGE9epjRGy9pFSx62YypT7avPYvA","amount":"0.000000007"},{"to":"9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM","amount_base":"5"}],"memo":"payroll 11"}"#;
+
+fn of_solana() -> PolicyDocument {
+    let mut document = sample();
+    let native = "solana:localnet/slip44:501".parse().expect("SOL");
+    if document.asset(native).is_none() {
+        let decimals = Decimals::new(9).expect("nine");
+        document
+            .assets
+            .push(crate::policy::document::AssetRule::closed(
+                native, "SOL", decimals,
+            ));
+        document.sort();
+    }
+    document
+}
+
+fn several_asked(body: &str) -> Result<Claim, Code> {
+    TransferRequest::parse(body.as_bytes())?.resolve(&of_solana(), wallet())
+}
+
+#[test]
+fn several_transfers_keep_their_order_and_their_memo() {
+    let claim = several_asked(SOLANA).expect("sound");
+    let amounts = claim.transfers().map(|one| one.amount.base_units());
+    assert_eq!(amounts.collect::<Vec<_>>(), [5, 7, 5]);
+    assert_eq!(claim.more().len(), 2);
+    assert_eq!(claim.memo().map(Memo::as_str), Some("payroll 11"));
+    assert_eq!(claim.single(), None);
+    let effects = claim.effects();
+    assert_eq!(effects[0], effects[2]);
+    assert!(claim.is_same(&claim.clone()));
+    // Every part of it tells two claims apart.
+    for (from, to) in [
+        (
+            "\"amount_base\":\"5\"},{\"to\":\"4f",
+            "\"amount_base\":\"6\"},{\"to\":\"4f",
+        ),
+        ("payroll 11", "payroll 12"),
+        (",\"memo\":\"payroll 11\"", ""),
+        ("0.000000007", "0.000000005"),
+        (
+            "4fYNw3dojWmQ4dXtSGE9epjRGy9pFSx62YypT7avPYvA",
+            "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM",
+        ),
+    ] {
+        let body = SOLANA.replacen(from, to, 1);
+        assert_ne!(body, SOLANA, "{from}");
+        let other = several_asked(&body).expect("sound");
+        assert!(
+            !claim.is_same(&other) && !other.is_same(&claim),
+            "{from} -> {to}"
+        );
+    }
+    // One in a list is one.
+    let first = r#"{"to":"9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM","amount_base":"5"}"#;
+    let start = SOLANA.find('[').expect("a list");
+    let end = SOLANA.find(']').expect("a list");
+    let body = format!("{}[{first}{}", &SOLANA[..start], &SOLANA[end..]);
+    let listed = several_asked(&body.replace(",\"memo\":\"payroll 11\"", "")).expect("sound");
+    assert!(listed.single().is_some());
+}
+
+#[test]
+fn loose_lists_and_memos_are_refused_whole() {
+    let list = |items: &[&str]| {
+        let (start, end) = (
+            SOLANA.find('[').expect("a list"),
+            SOLANA.find(']').expect("a list"),
+        );
+        format!("{}[{}{}", &SOLANA[..start], items.join(","), &SOLANA[end..])
+    };
+    let one = r#"{"to":"9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM","amount_base":"5"}"#;
+    assert!(several_asked(&list(&[one; BATCH_LIMIT])).is_ok());
+    assert_eq!(
+        several_asked(&list(&[one; BATCH_LIMIT + 1])),
+        Err(Code::BatchTooLarge)
+    );
+    for (case, body, code) in [
+        ("none", list(&[]), Code::BodyMalformed),
+        (
+            "a field more",
+            list(&[&one.replace('{', "{\"memo\":\"x\",")]),
+            Code::BodyMalformed,
+        ),
+        (
+            "a type",
+            list(&[&one.replace('{', "{\"type\":\"transfer\",")]),
+            Code::BodyMalformed,
+        ),
+        (
+            "no recipient",
+            list(&[r#"{"amount_base":"5"}"#]),
+            Code::BodyMalformed,
+        ),
+        (
+            "no amount",
+            list(&[one, &one.replace(",\"amount_base\":\"5\"", "")]),
+            Code::AmountInvalid,
+        ),
+        (
+            "nothing",
+            list(&[one, &one.replace("\"5\"", "\"0\"")]),
+            Code::AmountInvalid,
+        ),
+        (
+            "an asset of another chain",
+            list(&[one, &one.replace('{', "{\"asset\":\"eip155:1/slip44:60\",")]),
+            Code::BodyMalformed,
+        ),
+        (
+            "an address of another chain",
+            list(&[
+                one,
+                &one.replace(
+                    "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM",
+                    "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+                ),
+            ]),
+            Code::BodyMalformed,
+        ),
+        (
+            "a stranger's name",
+            list(&[one, r#"{"to":"@nobody","amount_base":"5"}"#]),
+            Code::RecipientNotListed,
+        ),
+        ("in a list", list(&["[1]"]), Code::BodyMalformed),
+        (
+            "beside a recipient",
+            SOLANA.replacen('{', "{\"to\":\"@hosting\",", 1),
+            Code::BodyMalformed,
+        ),
+        (
+            "beside an amount",
+            SOLANA.replacen('{', "{\"amount\":\"1\",", 1),
+            Code::BodyMalformed,
+        ),
+        (
+            "beside base units",
+            SOLANA.replacen('{', "{\"amount_base\":\"1\",", 1),
+            Code::BodyMalformed,
+        ),
+        (
+            "beside an asset",
+            SOLANA.replacen('{', "{\"asset\":\"solana:localnet/slip44:501\",", 1),
+            Code::BodyMalformed,
+        ),
+        (
+            "approvals",
+            SOLANA.replacen('{', "{\"type\":\"approve\",", 1),
+            Code::BodyMalformed,
+        ),
+        (
+            "two lists",
+            SOLANA.replacen('{', "{\"transfers\":[],", 1),
+            Code::BodyMalformed,
+        ),
+        (
+            "on an EVM chain",
+            SOLANA.replace("solana:localnet", "eip155:31337"),
+            Code::SolanaOnly,
+        ),
+        (
+            "a memo on an EVM chain",
+            BODY.replacen('{', "{\"memo\":\"x\",", 1),
+            Code::SolanaOnly,
+        ),
+        (
+            "a number for a memo",
+            SOLANA.replace("\"payroll 11\"", "11"),
+            Code::BodyMalformed,
+        ),
+        (
+            "an empty memo",
+            SOLANA.replace("payroll 11", ""),
+            Code::MemoMalformed,
+        ),
+        (
+            "a memo of two lines",
+            SOLANA.replace("payroll 11", "a\\nb"),
+            Code::MemoMalformed,
+        ),
+        (
+            "a memo with a bar",
+            SOLANA.replace("payroll 11", "a|b"),
+            Code::MemoMalformed,
+        ),
+        (
+            "a memo with more than ASCII",
+            SOLANA.replace("payroll 11", "\u{430}"),
+            Code::MemoMalformed,
+        ),
+        (
+            "a long memo",
+            SOLANA.replace("payroll 11", &"m".repeat(129)),
+            Code::MemoMalformed,
+        ),
+    ] {
+        assert_eq!(several_asked(&body), Err(code), "{case}");
+    }
 }

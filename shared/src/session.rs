@@ -88,7 +88,7 @@ pub struct SessionUsage {
     /// Base units by asset, over its whole life.
     #[n(0)]
     pub spent: BTreeMap<AssetId, Amount>,
-    /// Transactions made.
+    /// Payments made: one a transaction, of several transfers each of them.
     #[n(1)]
     pub count: u32,
 }
@@ -145,19 +145,21 @@ impl SessionGrant {
         self.limits.iter().find(|limit| limit.asset == asset)
     }
 
-    /// Every rule of the session that a payment from `wallet` breaks; empty if none.
+    /// Every rule of the session that a transaction from `wallet` breaks which counts as so many payments;
+    /// empty if none.
     #[must_use]
     pub fn violations(
         &self,
         wallet: WalletId,
         charges: &Charges,
+        payments: u32,
         usage: &SessionUsage,
     ) -> Vec<Violation> {
         let mut violations = Vec::new();
         if !self.wallets.contains(&wallet) {
             violations.push(Violation::of(Code::SessionWallet));
         }
-        if usage.count >= self.count {
+        if usage.count.saturating_add(payments) > self.count {
             violations.push(Violation::of(Code::SessionCount));
         }
         self.limited(charges, usage, &mut violations);
@@ -236,9 +238,10 @@ impl SessionGrant {
 }
 
 impl SessionUsage {
-    /// Takes one transaction out again: only for judging its replay, on a copy.
-    pub fn uncharge(&mut self, charges: &Charges) {
-        self.count = self.count.saturating_sub(1);
+    /// Takes one transaction out again, which counted as so many payments: only for judging its replay, on
+    /// a copy.
+    pub fn uncharge(&mut self, charges: &Charges, payments: u32) {
+        self.count = self.count.saturating_sub(payments);
         self.take(charges);
     }
 
@@ -265,9 +268,9 @@ impl SessionUsage {
         }
     }
 
-    /// Counts one transaction.
-    pub fn charge(&mut self, charges: &Charges) {
-        self.count = self.count.saturating_add(1);
+    /// Counts one transaction as so many payments.
+    pub fn charge(&mut self, charges: &Charges, payments: u32) {
+        self.count = self.count.saturating_add(payments);
         self.add(charges);
     }
 }

@@ -11,6 +11,7 @@ use crate::amount::Amount;
 use crate::caip::{AssetId, ChainId, Token};
 use crate::effect::Effect;
 use crate::evm::{self, EvmError, Registered, UnsignedTransaction};
+use crate::memo::Memo;
 use crate::solana::{self, Outflow, SolanaError};
 
 /// What the decoder may compare bytes with, besides the wallet. It can only make a comparison succeed:
@@ -87,12 +88,13 @@ impl DecodeError {
 }
 
 /// A transaction that was understood to the last byte. Only [`decode`] and [`cancellation`] make one, so
-/// holding one means: the effects describe everything these bytes can do with the wallet's signature.
+/// holding one means: effects and memo describe everything these bytes can do with the wallet's signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodedTransaction {
     chain: ChainId,
     from: Account,
     effects: Vec<Effect>,
+    memo: Option<Memo>,
     fee_max: Amount,
     bytes: Vec<u8>,
     wire: Wire,
@@ -123,6 +125,12 @@ impl DecodedTransaction {
     #[must_use]
     pub fn effects(&self) -> &[Effect] {
         &self.effects
+    }
+
+    /// The text that it writes to the chain's log.
+    #[must_use]
+    pub const fn memo(&self) -> Option<&Memo> {
+        self.memo.as_ref()
     }
 
     /// The most that the chain can take as its fee, in lamports or wei.
@@ -189,20 +197,21 @@ pub fn decode(
     known: Known<'_>,
 ) -> Result<DecodedTransaction, DecodeError> {
     let native = chain.native_asset();
-    let (mut effects, fee_max, wire) = match (chain, from) {
+    let (mut effects, memo, fee_max, wire) = match (chain, from) {
         (ChainId::Solana(_), Account::Solana(wallet)) => {
-            let (outflows, fee_max) = solana::decode(wallet, unsigned, known)?;
-            let effects: Result<Vec<Effect>, DecodeError> = outflows
+            let understood = solana::decode(wallet, unsigned, known)?;
+            let effects: Result<Vec<Effect>, DecodeError> = understood
+                .outflows
                 .into_iter()
                 .map(|outflow| solana_effect(chain, outflow))
                 .collect();
-            (effects?, fee_max, Wire::Solana)
+            (effects?, understood.memo, understood.fee_max, Wire::Solana)
         }
         (ChainId::Evm(chain_id), Account::Evm(wallet)) => {
             let understood = evm::decode(chain_id, wallet, unsigned, known.function)?;
             let function = known.function.cloned().map(Box::new);
             let wire = Wire::Evm(understood.transaction, function);
-            (understood.effects, understood.fee_max, wire)
+            (understood.effects, None, understood.fee_max, wire)
         }
         _ => return Err(DecodeError::FamilyMismatch),
     };
@@ -214,6 +223,7 @@ pub fn decode(
         chain,
         from,
         effects,
+        memo,
         fee_max,
         bytes: unsigned.to_vec(),
         wire,

@@ -365,7 +365,11 @@ def _said(lines):
     said["waiting"] = _number(values("waiting", 1)[0])
     said["payments"] = []
     while place < len(lines):
-        words = values("payment", 7)
+        # Several transfers in one transaction: how many there are besides the one that is named.
+        several = lines[place].count(" ") == 8
+        words = values("payment", 8 if several else 7)
+        if several and (words[7][:1] != "+" or _number(words[7][1:], 32) == 0):
+            raise ValueError("not a number of transfers")
         identifier_bytes("tx", words[0])
         identifier_bytes("wallet", words[1])
         if words[2] not in ("INSTANT", "NOTIFY", "DELAY", "APPROVAL"):

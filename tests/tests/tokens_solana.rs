@@ -1,5 +1,5 @@
 //! Tokens on a real Solana chain: SPL Token and a Token-2022 mint that keeps a part of each transfer, made by
-//! other code, paid as an agent pays, and counted on the chain to the unit.
+//! other code, paid as an agent pays, one by one and several at once, and counted on the chain to the unit.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -16,6 +16,8 @@ const SOL: &str = "solana:localnet/slip44:501";
 const FRESH: &str = "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM";
 /// Has one for the token of SPL Token.
 const KNOWN: &str = "4fYNw3dojWmQ4dXtSGE9epjRGy9pFSx62YypT7avPYvA";
+/// Has no account for any token either.
+const THIRD: &str = "7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2";
 /// Base units: a thousand.
 const BEGINNING: u64 = 1_000_000_000;
 /// Rent of an account of SPL Token, and of one of Token-2022 whose mint keeps a part.
@@ -89,6 +91,34 @@ impl Stage {
         self.agent.send(&self.agent.post(target, &fresh()?, &body)?)
     }
 
+    /// Several transfers in one transaction, of `asset` (SOL if it is empty) to somebody each.
+    fn pay_all(&self, items: &[(&str, &str, &str)], memo: Option<&str>) -> Result<Response> {
+        let items = items.iter().map(|(mint, to, amount)| match *mint {
+            "" => json!({ "to": to, "amount": amount }),
+            mint => json!({ "asset": asset(mint), "to": to, "amount": amount }),
+        });
+        let mut body = json!({
+            "signer": self.agent.signer.to_string(),
+            "wallet": self.wallet.0,
+            "network": NETWORK,
+            "transfers": items.collect::<Vec<_>>(),
+        });
+        if let (Some(memo), Some(body)) = (memo, body.as_object_mut()) {
+            body.insert("memo".to_owned(), json!(memo));
+        }
+        let target = "/v1/transactions?wait=60";
+        self.agent.send(&self.agent.post(target, &fresh()?, &body)?)
+    }
+
+    /// What the chain wrote down of a payment.
+    fn written(&self, payment: &Value) -> Result<Value> {
+        let name = payment.get("chain_transaction").context("a name")?;
+        let options = json!({ "encoding": "json", "commitment": "confirmed", "maxSupportedTransactionVersion": 0 });
+        self.chain
+            .rpc()
+            .call("getTransaction", json!([name, options]))
+    }
+
     fn confirmed(&self, mint: &str, to: &str, amount: &str) -> Result<()> {
         let said = self.pay(mint, to, amount)?.json()?;
         ensure!(said.get("status") == Some(&json!("CONFIRMED")), "{said}");
@@ -141,11 +171,12 @@ fn policy(token: &str, token_2022: &str) -> String {
     format!(
         "version = 1\nepoch = 1\n\n\
          [[asset]]\nid = \"{SOL}\"\nsymbol = \"SOL\"\ndecimals = 9\nfee-ceiling = \"0.001\"\n\
-         rent-ceiling = \"0.003\"\n{sol}\n\
+         rent-ceiling = \"0.01\"\n{sol}\n\
          [[asset]]\nid = \"{}\"\nsymbol = \"USDC\"\ndecimals = 6\n{tokens}\n\
          [[asset]]\nid = \"{}\"\nsymbol = \"KEEPS\"\ndecimals = 6\n{tokens}\
          extensions = [{{ kind = \"transfer-fee\", basis-points = 100, most = \"0.005\" }}]\n\n\
          [[recipient]]\nname = \"fresh\"\naccount = \"{NETWORK}:{FRESH}\"\n\n\
+         [[recipient]]\nname = \"third\"\naccount = \"{NETWORK}:{THIRD}\"\n\n\
          [[recipient]]\nname = \"known\"\naccount = \"{NETWORK}:{KNOWN}\"\n",
         asset(token),
         asset(token_2022),
@@ -305,5 +336,151 @@ fn refused_tokens_stay_on_solana_where_they_are() -> Result<()> {
     // Once policy and balance let it, it goes: nothing above stood in the way of this.
     stage.confirmed(token, FRESH, "20")?;
     ensure!(stage.tokens(FRESH, token)? == 20_000_000);
+    Ok(())
+}
+
+#[test]
+fn an_agent_pays_several_at_once_on_solana_to_the_unit() -> Result<()> {
+    let stage = Stage::set_up(BEGINNING)?;
+    let (token, token_2022) = (stage.token.as_str(), stage.token_2022.as_str());
+    let known_before = stage.chain.balance(KNOWN)?;
+    let batch = [
+        (token, FRESH, "12.5"),
+        ("", "@known", "0.01"),
+        (token, "@known", "1"),
+        (token_2022, FRESH, "2"),
+        (token, FRESH, "0.5"),
+        (token, THIRD, "3"),
+    ];
+    let mut paid = Value::Null;
+    let (left, charged) = cost(&stage, || {
+        paid = stage.pay_all(&batch, Some("payroll 11"))?.json()?;
+        ensure!(paid.get("status") == Some(&json!("CONFIRMED")), "{paid}");
+        Ok(())
+    })?;
+    // Each recipient, each asset; one account created for whoever was paid twice.
+    ensure!(stage.tokens(FRESH, token)? == 13_000_000);
+    ensure!(stage.tokens(KNOWN, token)? == 1_000_000);
+    ensure!(stage.tokens(THIRD, token)? == 3_000_000);
+    ensure!(stage.tokens(FRESH, token_2022)? == 2_000_000 - 5000);
+    ensure!(stage.chain.balance(KNOWN)? == known_before + 10_000_000);
+    ensure!(stage.tokens(&stage.wallet.1, token)? == BEGINNING - 17_000_000);
+    ensure!(stage.tokens(&stage.wallet.1, token_2022)? == BEGINNING - 2_000_000);
+    let fee = left.checked_sub(10_000_000 + 2 * RENT + RENT_2022);
+    let fee = fee.context("rents were not paid")?;
+    ensure!((5000..50_000).contains(&fee), "a fee of {fee} lamports");
+    ensure!(charged >= left, "charged {charged}, the chain took {left}");
+    ensure!(stage.charged(&asset(token))? == 17_000_000);
+    ensure!(stage.charged(&asset(token_2022))? == 2_000_000);
+    // One payment, in which all of them are told, and the memo; and the chain has it.
+    let told = paid.get("transfers").and_then(Value::as_array);
+    ensure!(told.map(Vec::len) == Some(batch.len()), "{paid}");
+    ensure!(paid.get("memo") == Some(&json!("payroll 11")), "{paid}");
+    let written = stage.written(&paid)?;
+    let logs = written
+        .pointer("/meta/logMessages")
+        .context("logs")?
+        .to_string();
+    ensure!(logs.contains("payroll 11"), "{logs}");
+
+    // One transfer with the longest memo, under the units that it was given.
+    let memo = "m".repeat(128);
+    let noted = stage
+        .pay_all(&[("", KNOWN, "0.001")], Some(&memo))?
+        .json()?;
+    ensure!(noted.get("status") == Some(&json!("CONFIRMED")), "{noted}");
+    ensure!(noted.get("transfers").is_none(), "{noted}");
+    let written = stage.written(&noted)?;
+    ensure!(written.to_string().contains(&memo), "{written}");
+    let units = written.pointer("/meta/computeUnitsConsumed");
+    let units = units.and_then(Value::as_u64).context("units")?;
+    ensure!(units < 450 + 61_200, "{units} units");
+    println!("a memo of 128 bytes and a transfer: {units} units");
+
+    // Two equal batches at once are two transactions.
+    let pair = [("", KNOWN, "0.001"), (token, KNOWN, "1")];
+    let pay = || -> Result<()> {
+        let said = stage.pay_all(&pair, None)?.json()?;
+        ensure!(said.get("status") == Some(&json!("CONFIRMED")), "{said}");
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let other = scope.spawn(pay);
+        pay()?;
+        other.join().map_err(|_| anyhow::anyhow!("a panic"))?
+    })?;
+    ensure!(stage.tokens(KNOWN, token)? == 3_000_000);
+    ensure!(stage.chain.balance(KNOWN)? == known_before + 13_000_000);
+    Ok(())
+}
+
+#[test]
+fn a_refused_batch_moves_nothing_on_solana() -> Result<()> {
+    // Twenty of each.
+    let stage = Stage::set_up(20_000_000)?;
+    let token = stage.token.as_str();
+    let stranger = "5Q544fKrFoe6tsEbD7S8EmxGTJYAKtTVhAW5Q5pge4j1";
+    let eight = [("", KNOWN, "0.001"); 9];
+    let cases: [(&str, &[(&str, &str, &str)], u16, &str); 7] = [
+        (
+            "one of three is a stranger",
+            &[
+                (token, FRESH, "1"),
+                (token, stranger, "1"),
+                ("", KNOWN, "0.01"),
+            ],
+            403,
+            "recipient_not_listed",
+        ),
+        (
+            "each below the session's limit, together above",
+            &[(token, FRESH, "60"), (token, KNOWN, "60")],
+            403,
+            "session_per_transaction",
+        ),
+        (
+            "coins, each below the session's limit, together above",
+            &[("", FRESH, "0.06"), ("", KNOWN, "0.06")],
+            403,
+            "session_per_transaction",
+        ),
+        (
+            "each could be paid, together there is not enough",
+            &[(token, FRESH, "15"), (token, KNOWN, "15")],
+            422,
+            "insufficient_tokens",
+        ),
+        (
+            "an unknown mint beside a known one",
+            &[
+                (token, FRESH, "1"),
+                ("So11111111111111111111111111111111111111112", FRESH, "1"),
+            ],
+            403,
+            "asset_not_listed",
+        ),
+        (
+            "the second could only fail: less than an account's rent",
+            &[(token, FRESH, "1"), ("", THIRD, "0.000000001")],
+            422,
+            "would_fail",
+        ),
+        ("nine", &eight, 422, "batch_too_large"),
+    ];
+    let held = stage.lamports()?;
+    for (case, items, status, expected) in cases {
+        let answer = stage.pay_all(items, None)?;
+        let problem = answer.json()?;
+        ensure!(
+            answer.status == status,
+            "{case}: {} {problem}",
+            answer.status
+        );
+        ensure!(problem.to_string().contains(expected), "{case}: {problem}");
+    }
+    ensure!(stage.tokens(&stage.wallet.1, token)? == 20_000_000);
+    ensure!(stage.tokens(FRESH, token)? == 0, "a refusal moved money");
+    ensure!(stage.lamports()? == held, "a refusal cost something");
+    ensure!(stage.charged(&asset(token))? == 0, "a refusal was charged");
     Ok(())
 }

@@ -175,44 +175,48 @@ async fn list(app: &App) -> Result<(), Failure> {
 fn human(view: &IntentView, policy: Option<&PolicyDocument>) -> String {
     let intent = &view.intent;
     let native = intent.asset.chain().native_asset();
-    let first = if intent.first_payment {
+    let first = if intent.first_payment && intent.more.is_some() {
+        ", one of them for the first time"
+    } else if intent.first_payment {
         ", for the first time"
     } else {
         ""
     };
-    let told = intent.call.as_deref();
-    let mut lines = vec![
-        ("payment", intent.transaction.to_string()),
-        (
-            "amount",
-            format!(
-                "{} ({} base units of {})",
-                shown(intent.asset, intent.amount, policy),
-                intent.amount,
-                intent.asset
-            ),
-        ),
-        (
-            match intent.action() {
-                Action::Transfer => "to",
-                Action::Approve => "may be taken by",
-                Action::Call => "calls",
-            },
-            format!("{}{first}", intent.to),
-        ),
-    ];
-    if let Some(told) = told {
-        lines.push(("function", told.function.to_string()));
-        lines.extend(told.shown().into_iter().map(|one| ("argument", one)));
+    let claim = intent.claim();
+    let mut rows = vec![("payment", intent.transaction.to_string())];
+    for transfer in claim.transfers() {
+        let amount = format!(
+            "{} ({} base units of {})",
+            shown(transfer.asset, transfer.amount, policy),
+            transfer.amount,
+            transfer.asset
+        );
+        let to = match transfer.action {
+            Action::Transfer => "to",
+            Action::Approve => "may be taken by",
+            Action::Call => "calls",
+        };
+        rows.push(("amount", amount));
+        rows.push((to, transfer.to.to_string()));
     }
-    lines.extend([
+    if let Some((_, last)) = rows.last_mut() {
+        last.push_str(first);
+    }
+    if let Some(told) = intent.call.as_deref() {
+        rows.push(("function", told.function.to_string()));
+        rows.extend(told.shown().into_iter().map(|one| ("argument", one)));
+    }
+    if let Some(memo) = claim.memo() {
+        rows.push(("memo, public", memo.to_string()));
+    }
+    rows.extend([
         ("wallet", intent.wallet.to_string()),
         ("session", intent.session.to_string()),
         ("fee at most", shown(native, intent.fee_ceiling, policy)),
         ("waits for", waits(view)),
         ("ends", intent.expires.to_string()),
     ]);
-    pairs(&lines)
+    pairs(&rows)
 }
 
 fn waits(view: &IntentView) -> String {
@@ -251,6 +255,18 @@ fn machine(view: &IntentView) -> Value {
         "to": intent.to,
         "function": intent.call.as_ref().map(|told| told.function.to_string()),
         "args": intent.call.as_ref().map(|told| told.shown()),
+        "transfers": intent.more.as_ref().map(|_| {
+            let claim = intent.claim();
+            let each = claim.transfers().map(|transfer| {
+                json!({
+                    "asset": transfer.asset,
+                    "amount_base": transfer.amount,
+                    "to": transfer.to,
+                })
+            });
+            each.collect::<Vec<_>>()
+        }),
+        "memo": intent.memo.as_ref().map(ToString::to_string),
         "first_payment": intent.first_payment,
         "wallet": intent.wallet,
         "session": intent.session,
@@ -269,7 +285,7 @@ mod tests {
     use waiaas_shared::amount::Amount;
     use waiaas_shared::digest::Digest;
     use waiaas_shared::ids::{SessionId, WalletId};
-    use waiaas_shared::intent::Intent;
+    use waiaas_shared::intent::{Intent, Moved};
     use waiaas_shared::time::{Clocks, Millis, RunTime, WallTime};
 
     use super::*;
@@ -302,6 +318,8 @@ mod tests {
                 action: None,
                 rent_ceiling: None,
                 call: None,
+                more: None,
+                memo: None,
             },
             now: Clocks {
                 run: RunTime::from_millis(1000),
@@ -336,6 +354,36 @@ mod tests {
         let approved = view(Wait::Approval { quorum: 2 }, true);
         assert_eq!(waits(&approved), "a gateway: it is approved");
         assert_eq!(machine(&approved)["approved"], true);
+    }
+
+    #[test]
+    fn an_owner_reads_every_transfer_and_the_memo() {
+        let mut asks = view(Wait::Approval { quorum: 1 }, false);
+        let single = machine(&asks);
+        assert_eq!(
+            (&single["transfers"], &single["memo"]),
+            (&Value::Null, &Value::Null)
+        );
+        let second = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359";
+        asks.intent.more = Some(vec![Moved {
+            asset: asks.intent.asset,
+            to: second.parse().unwrap(),
+            amount: Amount::from_base_units(7),
+        }]);
+        asks.intent.memo = Some("payroll 11".parse().unwrap());
+        let text = human(&asks, None);
+        for part in [
+            "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed\n",
+            "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359, one of them for the first time",
+            "(7 base units of eip155:31337/slip44:60)",
+            "memo, public  payroll 11",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let data = machine(&asks);
+        assert_eq!(data["transfers"][0]["amount_base"], "250000000000000000");
+        assert_eq!(data["transfers"][1]["to"], second);
+        assert_eq!(data["memo"], "payroll 11");
     }
 
     #[test]

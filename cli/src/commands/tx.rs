@@ -1,14 +1,17 @@
 //! `waiaas tx`: an agent's payments over REST, signed where the session is bound to a key.
 
+mod body;
 mod words;
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::ids::{SignerId, TransactionId, WalletId};
+use waiaas_shared::memo::Memo;
 
+use self::body::{Also, body};
 use self::words::{ended_well, list_words, payment_words};
 use crate::app::App;
 use crate::failure::{Exit, Failure};
@@ -88,7 +91,7 @@ pub(crate) struct SendArgs {
     #[arg(long, requires = "asset")]
     approve: bool,
     /// Call --to instead, by a function that the owner registered, such as deposit(uint256,address)
-    #[arg(long, value_name = "FUNCTION", conflicts_with_all = ["amount", "amount_base", "asset", "approve", "replaces"])]
+    #[arg(long, value_name = "FUNCTION", conflicts_with_all = ["amount", "amount_base", "asset", "approve", "replaces", "also", "memo"])]
     call: Option<String>,
     /// An argument of --call; once for each, in order
     #[arg(
@@ -101,6 +104,17 @@ pub(crate) struct SendArgs {
     /// Wei that go with --call
     #[arg(long, value_name = "WEI", requires = "call")]
     value: Option<Amount>,
+    /// One more transfer of the same transaction, with its asset if it is a token: all of them are paid or
+    /// none. Again for each, eight in all. Solana only
+    #[arg(
+        long,
+        value_name = "ADDRESS=DECIMAL[=CAIP19]",
+        conflicts_with = "approve"
+    )]
+    also: Vec<Also>,
+    /// A text that goes on the chain, for everybody to read, and that the owner reads. Solana only
+    #[arg(long, value_name = "TEXT")]
+    memo: Option<Memo>,
     /// Why, for the owner to read
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -300,149 +314,6 @@ async fn told_signer(agent: &Agent, token: &Token) -> Result<SignerId, Failure> 
         .ok_or_else(|| Failure::usage("the gateway does not tell its signer").next("give --signer"))
 }
 
-/// The body, with nothing that was not asked for.
-fn body(args: &SendArgs, signer: SignerId) -> Value {
-    let mut body = Map::new();
-    let mut set = |field: &str, value: Value| drop(body.insert(field.to_owned(), value));
-    set("signer", json!(signer));
-    set("wallet", json!(args.wallet));
-    set("network", json!(args.network));
-    if let Some(function) = &args.call {
-        set("type", json!("call"));
-        set("contract", json!(args.to));
-        set("function", json!(function));
-        set("args", json!(args.arguments));
-        if let Some(value) = args.value {
-            set("value", json!(value));
-        }
-    } else if args.approve {
-        set("type", json!("approve"));
-        set("spender", json!(args.to));
-    } else {
-        set("to", json!(args.to));
-    }
-    if let Some(asset) = args.asset {
-        set("asset", json!(asset));
-    }
-    if let Some(amount) = &args.amount {
-        set("amount", json!(amount));
-    }
-    if let Some(amount) = args.amount_base {
-        set("amount_base", json!(amount));
-    }
-    if let Some(reason) = &args.reason {
-        set("reason", json!(reason));
-    }
-    if let Some(earlier) = args.replaces {
-        set("replaces", json!(earlier));
-    }
-    if args.no_submit {
-        set("submit", json!(false));
-    }
-    Value::Object(body)
-}
-
 const fn patience(wait: u64) -> Duration {
     PATIENCE.saturating_add(Duration::from_secs(wait))
-}
-
-#[cfg(test)]
-mod tests {
-    use waiaas_shared::request::TransferRequest;
-
-    use super::*;
-
-    #[derive(clap::Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: SendArgs,
-    }
-
-    const LEAST: [&str; 11] = [
-        "send",
-        "--wallet",
-        "wallet_00000000000000000000000001",
-        "--network",
-        "eip155:31337",
-        "--to",
-        "@hosting",
-        "--amount",
-        "0.5",
-        "--bearer-file",
-        "secret",
-    ];
-
-    fn parsed(more: &[&str]) -> Result<SendArgs, clap::Error> {
-        let line = LEAST.iter().chain(more);
-        <Line as clap::Parser>::try_parse_from(line).map(|line| line.args)
-    }
-
-    /// The body is one that signer and gateway read, strictly.
-    #[test]
-    fn bodies_are_read_by_the_other_side() {
-        let signer: SignerId = "signer_00000000000000000000000001".parse().unwrap();
-        let least = body(&parsed(&[]).unwrap(), signer).to_string();
-        let read = TransferRequest::parse(least.as_bytes()).unwrap();
-        assert!(read.submit && read.asset.is_none() && read.reason.is_none());
-        let more = [
-            "--asset",
-            "eip155:31337/slip44:60",
-            "--reason",
-            "June",
-            "--no-submit",
-            "--replaces",
-            "tx_00000000000000000000000001",
-        ];
-        let most = body(&parsed(&more).unwrap(), signer).to_string();
-        let read = TransferRequest::parse(most.as_bytes()).unwrap();
-        assert!(!read.submit && read.asset.is_some() && read.replaces.is_some());
-        assert_eq!(read.reason.as_deref(), Some("June"));
-        let token = "eip155:31337/erc20:0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913";
-        let approval = parsed(&["--asset", token, "--approve"]).unwrap();
-        let approval = body(&approval, signer).to_string();
-        let read = TransferRequest::parse(approval.as_bytes()).unwrap();
-        assert_eq!(read.action, waiaas_shared::request::Action::Approve);
-    }
-
-    #[test]
-    fn a_call_is_read_by_the_other_side() {
-        let signer: SignerId = "signer_00000000000000000000000001".parse().unwrap();
-        let without_amount: Vec<&str> = LEAST
-            .into_iter()
-            .filter(|word| !["--amount", "0.5"].contains(word))
-            .collect();
-        let call = [
-            "--call",
-            "f(int8,bool)",
-            "--arg",
-            "-5",
-            "--arg",
-            "true",
-            "--value",
-            "7",
-        ];
-        let line = without_amount.iter().chain(&call);
-        let args = <Line as clap::Parser>::try_parse_from(line).unwrap().args;
-        let read = TransferRequest::parse(body(&args, signer).to_string().as_bytes()).unwrap();
-        let told = read.call.unwrap();
-        assert_eq!(told.arguments, ["-5", "true"]);
-        assert_eq!(read.amount_base, Some(Amount::from_base_units(7)));
-        assert!(parsed(&call).is_err(), "an amount besides");
-        let alone = without_amount.iter().chain(&["--arg", "1"]);
-        assert!(<Line as clap::Parser>::try_parse_from(alone).is_err());
-    }
-
-    #[test]
-    fn arguments_that_contradict_are_refused() {
-        for more in [
-            &["--amount-base", "5"][..],
-            &["--wait", "61"],
-            &["--dry-run", "--no-submit"],
-            &["--session", "session_00000000000000000000000001"],
-            &["--agent-key", "key.json"],
-            &["--approve"],
-        ] {
-            assert!(parsed(more).is_err(), "{more:?}");
-        }
-    }
 }

@@ -291,8 +291,7 @@ impl Chain {
         transfer: &Transfer,
         fee_ceiling: Option<Amount>,
     ) -> Result<Prepared, ChainError> {
-        let configured = self.config().max_fee;
-        let ceiling = fee_ceiling.map_or(configured, |ceiling| ceiling.min(configured));
+        let ceiling = self.ceiling(fee_ceiling);
         match (self, from, transfer.to) {
             (Self::Solana(solana), Account::Solana(from), Account::Solana(to)) => {
                 solana.prepare_transfer(from, to, transfer, ceiling).await
@@ -302,6 +301,12 @@ impl Chain {
             }
             _ => Err(ChainError::FamilyMismatch),
         }
+    }
+
+    /// The lower of a request's ceiling and the configuration's.
+    fn ceiling(&self, asked: Option<Amount>) -> Amount {
+        let configured = self.config().max_fee;
+        asked.map_or(configured, |asked| asked.min(configured))
     }
 
     /// Lets a node execute the unsigned transaction without keeping the result; `function` if it calls one

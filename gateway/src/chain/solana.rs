@@ -1,6 +1,8 @@
 //! The Solana adapter: methods of the cluster's JSON-RPC API and what their answers prove; `status` for
-//! what became of a transaction, `tokens` for what concerns mints. Source: Solana's HTTP method reference. Called through [`super::Chain`].
+//! what became of a transaction, `tokens` for what concerns mints, `batch` for several transfers at once.
+//! Source: Solana's HTTP method reference. Called through [`super::Chain`].
 
+mod batch;
 mod status;
 mod tokens;
 

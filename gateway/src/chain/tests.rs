@@ -1,6 +1,7 @@
 //! The adapters against a node that lies, stalls and shouts: each ends in a typed error within its
 //! bound of time and memory, and no lie makes an end of a transaction out of nothing.
 
+mod batch;
 mod calls;
 mod endpoints;
 mod landing;

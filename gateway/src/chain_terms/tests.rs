@@ -170,11 +170,39 @@ fn no_two_messages_of_tokens_are_equal() {
             let mut seen = HashSet::new();
             for _ in 0..200 {
                 let varied = inside
-                    .vary(from_account(), &asked, Some(units(10_000)), &prepared)
+                    .vary(
+                        from_account(),
+                        Known::of(&asked.to, &asked.mint),
+                        Some(units(10_000)),
+                        &prepared,
+                    )
                     .expect("it has a place for other settings");
                 assert!(varied.fee_max <= units(10_000), "{}", varied.fee_max);
                 assert!(seen.insert(varied.unsigned), "the same message twice");
             }
         }
+    }
+}
+
+/// Two equal batches under one blockhash are two transactions, and each does what was asked.
+#[tokio::test]
+async fn no_two_batches_are_equal() {
+    let chain = ChainTerms::new(FakeChain::default(), 16_300);
+    let memo = "order 7".parse().expect("a memo");
+    let claim = Claim::new(pays(5), vec![pays(6)], Some(memo));
+    let mut seen = HashSet::new();
+    for _ in 0..200 {
+        let prepared = chain
+            .prepare_batch(from_account(), &claim, Some(units(10_000)))
+            .await
+            .expect("built");
+        let read = decode(
+            chain.id(),
+            from_account(),
+            &prepared.unsigned,
+            Known::NOTHING,
+        );
+        assert!(claim.is_done_by(&read.expect("readable")));
+        assert!(seen.insert(prepared.unsigned));
     }
 }

@@ -116,6 +116,9 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::BodyMismatch
         | Code::AmountInvalid
         | Code::ApprovalUnlimited
+        | Code::MemoMalformed
+        | Code::SolanaOnly
+        | Code::BatchTooLarge
         | Code::TransactionUndecodable
         | Code::NonceNotZero
         | Code::ReplacesOther

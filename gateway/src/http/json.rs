@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use waiaas_shared::request::Transfer;
 use waiaas_shared::status::Status;
 
 use crate::chain::ChainText;
@@ -36,6 +37,13 @@ pub(super) struct TransactionView {
     /// Of a call: its arguments.
     #[serde(skip_serializing_if = "Option::is_none")]
     args: Option<Vec<String>>,
+    /// All transfers in order, of a payment that makes several in one transaction; the first one is told
+    /// above as well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    transfers: Vec<TransferView>,
+    /// The text that it writes to the chain's log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memo: Option<String>,
     /// Worst-case fee, base units of the native asset; while it waits, the most that it may be.
     fee_max_base: String,
     /// What the chain took, as a node tells; once confirmed.
@@ -87,6 +95,27 @@ pub(super) struct TransactionView {
     sequence: u64,
 }
 
+/// One transfer of several.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct TransferView {
+    /// What moves (CAIP-19).
+    asset: String,
+    /// Who receives.
+    to: String,
+    /// Base units.
+    amount_base: String,
+}
+
+impl From<&Transfer> for TransferView {
+    fn from(transfer: &Transfer) -> Self {
+        Self {
+            asset: transfer.asset.to_string(),
+            to: transfer.to.to_string(),
+            amount_base: transfer.amount.to_string(),
+        }
+    }
+}
+
 impl From<&Payment> for TransactionView {
     fn from(payment: &Payment) -> Self {
         let Payment { facts, progress } = payment;
@@ -104,6 +133,11 @@ impl From<&Payment> for TransactionView {
             amount_base: facts.amount.to_string(),
             function: facts.call.as_ref().map(|told| told.function.to_string()),
             args: facts.call.as_ref().map(|told| told.shown()),
+            transfers: match facts.more.as_slice() {
+                [] => Vec::new(),
+                _ => facts.claim().transfers().map(TransferView::from).collect(),
+            },
+            memo: facts.memo.as_ref().map(ToString::to_string),
             fee_max_base: facts.fee_max.to_string(),
             fee_paid_base: progress.fee_paid.map(|fee| fee.to_string()),
             tier: facts.tier.as_str().to_owned(),

@@ -47,6 +47,12 @@ pub(super) struct TransferBody {
     amount: Option<String>,
     /// In base units, as plain decimal text.
     amount_base: Option<String>,
+    /// In place of recipient, asset and amount: several transfers in one transaction, in this order; one to
+    /// eight. Solana only.
+    transfers: Option<Vec<TransferItem>>,
+    /// A text that is written to the chain's log: 1 to 128 printable ASCII characters without `|`. Public,
+    /// and shown to owners. Solana only.
+    memo: Option<String>,
     /// Why, in the agent's words; at most 200 characters.
     reason: Option<String>,
     /// `false`: return the signed bytes without sending them. `true` if absent.
@@ -54,6 +60,23 @@ pub(super) struct TransferBody {
     /// An earlier payment of the same wallet, asset, recipient and amount that was signed and whose end
     /// nobody saw: this one takes its place. Both are charged. Solana only.
     replaces: Option<String>,
+}
+
+/// One transfer of several.
+#[derive(Debug, ToSchema)]
+#[expect(
+    dead_code,
+    reason = "describes what waiaas_shared::request reads; never made"
+)]
+pub(super) struct TransferItem {
+    /// Which asset (CAIP-19); the network's native one if absent.
+    asset: Option<String>,
+    /// The receiving address, or a contact of the policy as `@name`.
+    to: String,
+    /// In the asset's unit, as plain decimal text. Exactly one of `amount` and `amount_base`.
+    amount: Option<String>,
+    /// In base units, as plain decimal text.
+    amount_base: Option<String>,
 }
 
 #[derive(OpenApi)]

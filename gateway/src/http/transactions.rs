@@ -186,12 +186,11 @@ pub(super) async fn dry_run(
     };
     evaluate::may_replace(&app, &asked).await?;
     let ceiling = evaluated.fee_ceiling;
-    let built = sign::build(&app, evaluated.from, &evaluated.transfer, ceiling, false).await;
+    let built = sign::build(&app, evaluated.from, &evaluated.claim, ceiling, false).await;
     let (unsigned, chain_problem) = match built {
         Ok(prepared) => (prepared.unsigned, None),
         Err(refusal @ (Refusal::Chain(_) | Refusal::ChainNotConfigured(_))) => {
-            let nominal =
-                evaluate::nominal(asked.body.network, evaluated.from, &evaluated.transfer);
+            let nominal = evaluate::nominal(asked.body.network, evaluated.from, &evaluated.claim);
             let problem = Problem::from(refusal);
             match nominal {
                 Some(unsigned) => (unsigned, Some(problem)),

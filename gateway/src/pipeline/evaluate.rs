@@ -8,12 +8,14 @@ use waiaas_client::{SpendRequest, WouldAllow};
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::ChainId;
+use waiaas_shared::claim::Claim;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::policy::document::PolicyDocument;
-use waiaas_shared::policy::evaluate::{Now, Payment, charges, evaluate as judge};
+use waiaas_shared::policy::evaluate::{Now, Payment, charges, evaluate as judge, payments};
 use waiaas_shared::policy::history::Nothing;
 use waiaas_shared::request::Transfer;
 use waiaas_shared::session::{Credential, SessionUsage};
+use waiaas_shared::solana::build::Part;
 use waiaas_shared::status::Status;
 use waiaas_shared::time::{BudgetTime, WallTime};
 use waiaas_shared::view::SessionState;
@@ -29,7 +31,7 @@ pub struct Evaluated {
     /// The wallet's address.
     pub from: Account,
     /// What moves where.
-    pub transfer: Transfer,
+    pub claim: Claim,
     /// The lowest fee ceiling of all binding documents, in base units of the native asset.
     pub fee_ceiling: Amount,
 }
@@ -53,16 +55,15 @@ pub async fn evaluate(app: &Arc<App>, asked: &Asked) -> Result<Evaluated, Refusa
         return Err(Code::NetworkNotBound.into());
     }
     let newest = documents.last().ok_or(Code::PolicyMissing)?;
-    let transfer = asked.body.resolve(newest, wallet.account)?;
     let evaluated = Evaluated {
         from: wallet.account,
-        transfer,
+        claim: asked.body.resolve(newest, wallet.account)?,
         fee_ceiling: fee_ceiling(&documents, asked.body.network),
     };
-    match static_rules(&documents, asked, &evaluated.transfer, app.clock.now()) {
+    match static_rules(&documents, asked, &evaluated.claim, app.clock.now()) {
         Ok(()) => Ok(evaluated),
         Err(denial) => {
-            let nominal = nominal(asked.body.network, wallet.account, &evaluated.transfer);
+            let nominal = nominal(asked.body.network, wallet.account, &evaluated.claim);
             Err(complete(app, asked, nominal, denial).await)
         }
     }
@@ -147,10 +148,10 @@ pub(super) fn fee_ceiling(documents: &[PolicyDocument], chain: ChainId) -> Amoun
 fn static_rules(
     documents: &[PolicyDocument],
     asked: &Asked,
-    transfer: &Transfer,
+    claim: &Claim,
     wall: WallTime,
 ) -> Result<(), Denial> {
-    let effects = transfer.effects();
+    let effects = claim.effects();
     let session = &asked.session;
     let payment = Payment {
         wallet: asked.body.wallet,
@@ -176,7 +177,11 @@ fn static_rules(
     }
     let sums = charges(&effects)?;
     let unused = SessionUsage::default();
-    violations.extend(session.grant.violations(asked.body.wallet, &sums, &unused));
+    let made = payments(&effects);
+    let broken = session
+        .grant
+        .violations(asked.body.wallet, &sums, made, &unused);
+    violations.extend(broken);
     let narrowed = session
         .grant
         .narrowed(asked.body.network, &effects, documents.iter());
@@ -187,7 +192,47 @@ fn static_rules(
 /// Bytes that do what is asked with the least fee, made without asking a node: only ever judged,
 /// never signed.
 #[must_use]
-pub fn nominal(chain: ChainId, from: Account, transfer: &Transfer) -> Option<Vec<u8>> {
+pub fn nominal(chain: ChainId, from: Account, claim: &Claim) -> Option<Vec<u8>> {
+    match (claim.single(), from) {
+        (Some(transfer), _) => nominal_of_one(chain, from, transfer),
+        (None, Account::Solana(from)) => {
+            let parts = claim.transfers().map(|transfer| part(chain, transfer));
+            let parts: Vec<Part> = parts.collect::<Option<_>>()?;
+            solana::build::batch(&solana::build::BatchRequest {
+                from,
+                parts: &parts,
+                memo: claim.memo(),
+                blockhash: [0; 32],
+                compute_unit_limit: 0,
+                micro_lamports_per_compute_unit: 0,
+            })
+            .ok()
+        }
+        (None, Account::Evm(_)) => None,
+    }
+}
+
+/// One transfer of several, into an account that exists.
+fn part(chain: ChainId, transfer: &Transfer) -> Option<Part> {
+    let Account::Solana(to) = transfer.to else {
+        return None;
+    };
+    let amount = u64::try_from(transfer.amount.base_units()).ok()?;
+    match transfer.mint {
+        Some(token) => Some(Part::Tokens {
+            to,
+            token,
+            amount,
+            create: false,
+        }),
+        None => (transfer.asset == chain.native_asset()).then_some(Part::Lamports {
+            to,
+            lamports: amount,
+        }),
+    }
+}
+
+fn nominal_of_one(chain: ChainId, from: Account, transfer: &Transfer) -> Option<Vec<u8>> {
     match (chain, from, transfer.to) {
         (ChainId::Solana(_), Account::Solana(from), Account::Solana(to)) => {
             if let Some(token) = transfer.mint {

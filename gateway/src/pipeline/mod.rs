@@ -136,7 +136,7 @@ async fn attempt(app: &Arc<App>, asked: &Asked) -> Result<Paid, Refusal> {
     let prepared = sign::build(
         app,
         evaluated.from,
-        &evaluated.transfer,
+        &evaluated.claim,
         evaluated.fee_ceiling,
         asked.body.submit,
     )

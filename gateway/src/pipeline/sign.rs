@@ -7,15 +7,18 @@ use std::sync::Arc;
 use waiaas_client::Paid;
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
-use waiaas_shared::intent::IntentView;
-use waiaas_shared::request::Transfer;
+use waiaas_shared::claim::Claim;
+use waiaas_shared::denial::Code;
+use waiaas_shared::intent::{IntentView, Moved};
+use waiaas_shared::solana::SolanaError;
 use waiaas_shared::status::Status;
 use waiaas_shared::time::Millis;
+use waiaas_shared::transaction::DecodeError;
 
 use super::evaluate::{Evaluated, spend_request};
 use super::{Asked, Refusal, body_digest, find, idempotency, recorded, waiting};
 use crate::app::App;
-use crate::chain::{ChainTransactionId, Prepared};
+use crate::chain::{ChainError, ChainTransactionId, Prepared};
 use crate::payment::{Facts, Payment, Progress};
 use crate::signer_client::SignerError;
 
@@ -50,20 +53,29 @@ pub enum Signed {
 /// node, and signing alone needs no node's word.
 ///
 /// # Errors
-/// [`Refusal::Chain`], [`Refusal::ChainNotConfigured`].
+/// [`Refusal::Chain`], [`Refusal::ChainNotConfigured`]; [`Code::BatchTooLarge`] for more than one transaction
+/// carries.
 pub async fn build(
     app: &App,
     from: Account,
-    transfer: &Transfer,
+    claim: &Claim,
     fee_ceiling: Amount,
     submit: bool,
 ) -> Result<Prepared, Refusal> {
-    let chain = app.chain(transfer.asset.chain())?;
-    let prepared = chain
-        .prepare_transfer(from, transfer, Some(fee_ceiling))
-        .await?;
+    let chain = app.chain(claim.chain())?;
+    let ceiling = Some(fee_ceiling);
+    let prepared = match claim.single() {
+        Some(transfer) => chain.prepare_transfer(from, transfer, ceiling).await,
+        None => chain.prepare_batch(from, claim, ceiling).await,
+    };
+    let prepared = prepared.map_err(|error| match error {
+        ChainError::Unbuildable(DecodeError::Solana(SolanaError::TooLarge)) => {
+            Refusal::from(Code::BatchTooLarge)
+        }
+        other => other.into(),
+    })?;
     if submit {
-        let function = transfer.function();
+        let function = claim.function();
         chain
             .simulate(&prepared.unsigned, from, function.as_ref())
             .await?;
@@ -144,6 +156,7 @@ async fn charged(
         });
     }
     let now = app.clock.now();
+    let first = evaluated.claim.first();
     let payment = Payment {
         facts: Facts {
             id: signed.transaction,
@@ -152,11 +165,13 @@ async fn charged(
             session: Some(asked.session.id),
             wallet: asked.body.wallet,
             chain: asked.body.network,
-            action: evaluated.transfer.action,
-            asset: evaluated.transfer.asset,
-            to: evaluated.transfer.to,
-            amount: evaluated.transfer.amount,
-            call: evaluated.transfer.call.clone(),
+            action: first.action,
+            asset: first.asset,
+            to: first.to,
+            amount: first.amount,
+            call: first.call.clone(),
+            more: evaluated.claim.more().iter().map(Moved::from).collect(),
+            memo: evaluated.claim.memo().cloned(),
             fee_max: prepared.fee_max,
             tier: signed.tier,
             submit: asked.body.submit,

@@ -20,6 +20,7 @@ pub fn told(payment: &Payment) {
         wallet = %facts.wallet,
         asset = %facts.asset,
         amount = %facts.amount,
+        transfers = facts.more.len() + 1,
         "{what}"
     );
 }

@@ -1,4 +1,4 @@
-//! Stage 1, validate: the body is exactly a transfer, for this signer, from a wallet of the session.
+//! Stage 1, validate: the body is exactly a transfer, or several, for this signer, from a wallet of the session.
 //! Reads nothing but the request; whatever passes is judged again by the signer.
 
 use waiaas_shared::denial::Code;

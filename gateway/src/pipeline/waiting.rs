@@ -12,7 +12,6 @@ use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::intent::Wait;
 use waiaas_shared::policy::document::AssetRule;
-use waiaas_shared::request::Transfer;
 use waiaas_shared::status::Status;
 use waiaas_shared::time::{Millis, WallTime};
 
@@ -225,15 +224,14 @@ async fn fresh(app: &App, payment: &Payment) -> Result<Prepared, Refusal> {
     let wallet = app.views.wallet(&*app.signer, facts.wallet).await?;
     let from = wallet.ok_or(Code::WalletUnknown)?.account;
     let documents = app.views.policy(&*app.signer).await?;
-    let newest = documents
-        .last()
-        .and_then(|policy| policy.asset(facts.asset));
-    let transfer = Transfer {
-        mint: newest.and_then(AssetRule::mint),
-        ..facts.transfer()
-    };
+    let newest = documents.last();
+    let claim = facts.claim().registered(|asset| {
+        newest
+            .and_then(|policy| policy.asset(asset))
+            .and_then(AssetRule::mint)
+    });
     let _turn = app.tracker.turn().await;
-    build(app, from, &transfer, facts.fee_max, facts.submit).await
+    build(app, from, &claim, facts.fee_max, facts.submit).await
 }
 
 /// Remembers what stands in the way, for whoever asks; or from when on it does not.

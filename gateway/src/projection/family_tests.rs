@@ -36,6 +36,8 @@ fn payment(number: u8, chain: &str, replaces: Option<u8>, amount: u128) -> Payme
             to: to.parse().expect("an address"),
             amount: Amount::from_base_units(amount),
             call: None,
+            more: Vec::new(),
+            memo: None,
             fee_max: Amount::from_base_units(1),
             tier: Tier::Instant,
             submit: true,

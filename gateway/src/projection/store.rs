@@ -7,6 +7,7 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::codec::{from_canonical, to_canonical};
 use waiaas_shared::digest::Digest;
 use waiaas_shared::ids::{SessionId, SignerId, TransactionId};
+use waiaas_shared::memo::Memo;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::request::Action;
 use waiaas_shared::status::Status;
@@ -39,6 +40,8 @@ CREATE TABLE payment(
     amount TEXT NOT NULL,
     -- Canonical bytes of what a contract is told.
     call BLOB,
+    more BLOB NOT NULL,
+    memo TEXT,
     fee_max TEXT NOT NULL,
     tier TEXT NOT NULL,
     submit INTEGER NOT NULL,
@@ -125,7 +128,7 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO payment VALUES (:id, :sequence, :listed, :session, :wallet, :chain, :action, :asset, :recipient,
-                :amount, :call, :fee_max, :tier, :submit, :nonce, :idempotency, :body, :replaces, :created, :status, :ready,
+                :amount, :call, :more, :memo, :fee_max, :tier, :submit, :nonce, :idempotency, :body, :replaces, :created, :status, :ready,
                 :expires, :chain_transaction, :validity, :position, :fee_paid, :detail, :updated)
              ON CONFLICT(id) DO UPDATE SET
                 fee_max = iif(excluded.sequence > sequence, excluded.fee_max, fee_max),
@@ -147,6 +150,8 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
             ":recipient": facts.to.to_string(),
             ":amount": facts.amount.to_string(),
             ":call": facts.call.as_deref().map(to_canonical),
+            ":more": to_canonical(&facts.more),
+            ":memo": facts.memo.as_ref().map(Memo::as_str),
             ":fee_max": facts.fee_max.to_string(),
             ":tier": facts.tier.as_str(),
             ":submit": facts.submit,
@@ -368,6 +373,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Payment> {
             call: row
                 .get::<_, Option<Vec<u8>>>("call")?
                 .map(|bytes| from_canonical(&bytes).map(Box::new).map_err(malformed))
+                .transpose()?,
+            more: from_canonical(&row.get::<_, Vec<u8>>("more")?)
+                .map_err(|_| rusqlite::Error::InvalidQuery)?,
+            memo: text("memo")?
+                .map(|memo| memo.parse().map_err(malformed))
                 .transpose()?,
             fee_max: parsed(row, "fee_max")?,
             tier: tier.ok_or(rusqlite::Error::InvalidQuery)?,

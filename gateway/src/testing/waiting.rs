@@ -10,10 +10,9 @@ use waiaas_client::{Paid, SignedPayment, SpendRequest};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::{Code, Violation};
 use waiaas_shared::digest::Digest;
-use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{EventBody, Replaces, Spend};
 use waiaas_shared::ids::{StatementId, TransactionId};
-use waiaas_shared::intent::{Intent, IntentEnd, IntentView, Wait};
+use waiaas_shared::intent::{Intent, IntentEnd, IntentView, Moved, Wait};
 use waiaas_shared::request::TransferRequest;
 use waiaas_shared::time::{Millis, RunTime, WallTime};
 use waiaas_shared::transaction::{Known, decode};
@@ -126,7 +125,9 @@ impl Inside {
             },
             Waits::Owner => Wait::Approval { quorum: 1 },
         };
-        let transfer = body.resolve(&policy(), from_account()).expect("a transfer");
+        let claim = body.resolve(&policy(), from_account()).expect("sound");
+        let transfer = claim.first().clone();
+        let more: Vec<Moved> = claim.more().iter().map(Moved::from).collect();
         let intent = Intent {
             transaction: self.name(),
             session: request.session,
@@ -152,7 +153,9 @@ impl Inside {
             }),
             action: None,
             rent_ceiling: None,
-            call: None,
+            call: transfer.call.clone(),
+            more: (!more.is_empty()).then_some(more),
+            memo: claim.memo().cloned(),
         };
         let kept = Kept {
             intent: intent.clone(),
@@ -206,12 +209,7 @@ impl Inside {
         let intent = kept.intent.clone();
         let chain = intent.asset.chain();
         let decoded = decode(chain, from_account(), &unsigned, Known::NOTHING).expect("decodable");
-        let effect = Effect::Transfer {
-            asset: intent.asset,
-            to: intent.to,
-            amount: intent.amount,
-        };
-        assert!(decoded.effects().contains(&effect), "another effect");
+        assert!(intent.claim().is_done_by(&decoded), "another effect");
         assert!(decoded.fee_max() <= intent.fee_ceiling, "a higher fee");
         self.commit(Spend {
             transaction,
@@ -233,6 +231,7 @@ impl Inside {
             fee_ceiling: Some(intent.fee_ceiling),
             replaces: intent.replaces,
             waited: None,
+            memo: None,
         })
     }
 

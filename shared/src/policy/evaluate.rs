@@ -97,6 +97,32 @@ pub fn charges(effects: &[Effect]) -> Result<Charges, Code> {
     Ok(sums)
 }
 
+/// As how many payments a transaction counts: one for each recipient's transfer or approval, so that a
+/// limit on their number is not passed by putting several into one; one at least.
+#[must_use]
+pub fn payments(effects: &[Effect]) -> u32 {
+    counted(effects, |_| true)
+}
+
+/// The same in one asset; one also where only costs are charged to it.
+pub(super) fn payments_in(asset: AssetId, effects: &[Effect]) -> u32 {
+    counted(effects, |effect| effect.asset() == asset)
+}
+
+/// The same in one asset to one recipient.
+pub(super) fn payments_to(to: (AssetId, AccountId), effects: &[Effect]) -> u32 {
+    let (asset, account) = to;
+    counted(effects, |effect| {
+        effect.asset() == asset && effect.recipient() == Some(account.account())
+    })
+}
+
+fn counted(effects: &[Effect], which: impl Fn(&Effect) -> bool) -> u32 {
+    let paid = effects.iter().filter(|effect| effect.recipient().is_some());
+    let count = paid.filter(|effect| which(effect)).count();
+    u32::try_from(count).unwrap_or(u32::MAX).max(1)
+}
+
 /// What each recipient is paid, or may take, in each asset. An account of the other family is left out,
 /// and refused elsewhere.
 pub(super) fn received(

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 
-use super::evaluate::{Charges, received};
+use super::evaluate::{Charges, payments, payments_in, payments_to, received};
 use super::windows::Usage;
 use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId, ChainId};
@@ -102,21 +102,23 @@ const SWEEP: Millis = Millis::from_hours(24);
 impl WalletHistory {
     /// Counts a payment.
     pub fn charge(&mut self, payment: &Charged<'_>) {
+        charge(&mut self.assets, payment);
         let Charged {
             at,
             chain,
             charges,
             effects,
         } = *payment;
-        charge(&mut self.assets, at, charges);
-        self.payments.charge(at, Amount::ZERO);
+        let made = payments(effects);
+        self.payments.charge_several(at, Amount::ZERO, made);
         let swept = |time: BudgetTime| time.millis() / SWEEP.millis();
         if self.last.is_none_or(|last| swept(last) != swept(at)) {
             self.recipients.retain(|_, usage| !usage.is_forgotten(at));
         }
         for ((asset, account), amount) in received(chain, effects) {
             let usage = self.recipients.entry((asset, account)).or_default();
-            usage.charge(at, amount);
+            let times = payments_to((asset, account), effects);
+            usage.charge_several(at, amount, times);
             self.paid.insert(account);
         }
         self.last = Some(at);
@@ -130,22 +132,23 @@ impl WalletHistory {
 
     /// An owner credits what a payment at `at` was charged, or a part of it (invariant 5).
     pub fn credit(&mut self, at: BudgetTime, charges: &Charges) {
-        uncharge(&mut self.assets, at, charges);
+        credit(&mut self.assets, at, charges);
     }
 
     /// Takes a payment out again: only for judging it once more, on a copy. Its recipients stay paid.
     pub fn uncharge(&mut self, payment: &Charged<'_>) {
+        uncharge(&mut self.assets, payment);
         let Charged {
             at,
             chain,
             charges,
             effects,
         } = *payment;
-        uncharge(&mut self.assets, at, charges);
-        self.payments.uncharge(at, Amount::ZERO);
+        let made = payments(effects);
+        self.payments.uncharge_several(at, Amount::ZERO, made);
         for (key, amount) in received(chain, effects) {
             if let Some(usage) = self.recipients.get_mut(&key) {
-                usage.uncharge(at, amount);
+                usage.uncharge_several(at, amount, payments_to(key, effects));
             }
         }
         self.last = self.last.filter(|last| *last != at);
@@ -205,22 +208,25 @@ impl WalletHistory {
 
 impl SessionHistory {
     /// Counts a payment.
-    pub fn charge(&mut self, at: BudgetTime, charges: &Charges) {
-        charge(&mut self.assets, at, charges);
-        self.payments.charge(at, Amount::ZERO);
-        self.last = Some(at);
+    pub fn charge(&mut self, payment: &Charged<'_>) {
+        charge(&mut self.assets, payment);
+        let made = payments(payment.effects);
+        self.payments.charge_several(payment.at, Amount::ZERO, made);
+        self.last = Some(payment.at);
     }
 
     /// An owner credits what a payment at `at` was charged, or a part of it (invariant 5).
     pub fn credit(&mut self, at: BudgetTime, charges: &Charges) {
-        uncharge(&mut self.assets, at, charges);
+        credit(&mut self.assets, at, charges);
     }
 
-    /// Takes one payment that was made at `at` out again: only for judging it once more, on a copy.
-    pub fn uncharge(&mut self, at: BudgetTime, charges: &Charges) {
-        uncharge(&mut self.assets, at, charges);
-        self.payments.uncharge(at, Amount::ZERO);
-        self.last = self.last.filter(|last| *last != at);
+    /// Takes one payment out again: only for judging it once more, on a copy.
+    pub fn uncharge(&mut self, payment: &Charged<'_>) {
+        uncharge(&mut self.assets, payment);
+        let made = payments(payment.effects);
+        self.payments
+            .uncharge_several(payment.at, Amount::ZERO, made);
+        self.last = self.last.filter(|last| *last != payment.at);
     }
 
     /// What was charged in an asset.
@@ -266,7 +272,7 @@ impl<'a, H: History> Without<'a, H> {
         let mut of_wallet = history.wallet(wallet).cloned().unwrap_or_default();
         of_wallet.uncharge(payment);
         let mut of_session = history.session(session).cloned().unwrap_or_default();
-        of_session.uncharge(payment.at, payment.charges);
+        of_session.uncharge(payment);
         Self {
             history,
             wallet: (wallet, of_wallet),
@@ -301,13 +307,25 @@ impl<H: History> History for Without<'_, H> {
     }
 }
 
-fn charge(assets: &mut BTreeMap<AssetId, Usage>, at: BudgetTime, charges: &Charges) {
-    for (asset, amount) in charges {
-        assets.entry(*asset).or_default().charge(at, *amount);
+fn charge(assets: &mut BTreeMap<AssetId, Usage>, payment: &Charged<'_>) {
+    for (asset, amount) in payment.charges {
+        let times = payments_in(*asset, payment.effects);
+        let usage = assets.entry(*asset).or_default();
+        usage.charge_several(payment.at, *amount, times);
     }
 }
 
-fn uncharge(assets: &mut BTreeMap<AssetId, Usage>, at: BudgetTime, charges: &Charges) {
+fn uncharge(assets: &mut BTreeMap<AssetId, Usage>, payment: &Charged<'_>) {
+    for (asset, amount) in payment.charges {
+        if let Some(usage) = assets.get_mut(asset) {
+            let times = payments_in(*asset, payment.effects);
+            usage.uncharge_several(payment.at, *amount, times);
+        }
+    }
+}
+
+/// Takes amounts out, and one payment of each asset: never more than was charged, whatever a batch counted.
+fn credit(assets: &mut BTreeMap<AssetId, Usage>, at: BudgetTime, charges: &Charges) {
     for (asset, amount) in charges {
         if let Some(usage) = assets.get_mut(asset) {
             usage.uncharge(at, *amount);

@@ -85,9 +85,9 @@ fn a_charge_is_taken_out_again_and_recipients_stay_paid() {
     let mut history = WalletHistory::default();
     history.charge(&payment.at(1));
     let mut session = SessionHistory::default();
-    session.charge(payment.at(1).at, &payment.charges);
+    session.charge(&payment.at(1));
     history.uncharge(&payment.at(1));
-    session.uncharge(payment.at(1).at, &payment.charges);
+    session.uncharge(&payment.at(1));
     let now = payment.at(1).at;
     for window in super::super::windows::Window::ALL {
         let empty = |usage: Option<&Usage>| {
@@ -139,7 +139,7 @@ fn one_payment_is_left_out_everywhere() {
     let mut all = One(wallet, WalletHistory::default(), SessionHistory::default());
     for hours in [1, 2] {
         all.1.charge(&payment.at(hours));
-        all.2.charge(payment.at(hours).at, &payment.charges);
+        all.2.charge(&payment.at(hours));
     }
     let without = Without::new(&all, wallet, session, &payment.at(2));
     let now = payment.at(2).at;
@@ -220,4 +220,57 @@ fn transactions_of_one_nonce_count_as_one() {
     assert_eq!(usage.spent(Window::Hour, made(1).at(3).at), units(4 + 9));
     assert_eq!(usage.spent(Window::Hour, later), units(0));
     assert_eq!(usage.spent(Window::Day, later), units(24));
+}
+
+/// Two transfers to one recipient and one to another count as three, are taken out as three, and a credit
+/// takes back one.
+#[test]
+fn a_batch_is_counted_one_by_one() {
+    let one = made(1);
+    let effects = [
+        one.effects[0].clone(),
+        made(2).effects[0].clone(),
+        one.effects[0].clone(),
+        one.effects[1].clone(),
+    ];
+    let batch = Made {
+        charges: super::super::evaluate::charges(&effects).expect("fits"),
+        effects: effects.to_vec(),
+    };
+    let (mut wallet, mut session) = (WalletHistory::default(), SessionHistory::default());
+    wallet.charge(&one.at(0));
+    session.charge(&one.at(0));
+    let before = (wallet.clone(), session.clone());
+    wallet.charge(&batch.at(1));
+    session.charge(&batch.at(1));
+    let now = batch.at(1).at;
+    let window = super::super::windows::Window::Day;
+    let count = |usage: Option<&Usage>| usage.map(|usage| usage.count(window, now));
+    let counted = |wallet: &WalletHistory, session: &SessionHistory| {
+        [
+            count(Some(wallet.payments())),
+            count(wallet.asset(asset())),
+            count(wallet.recipient(asset(), account(1))),
+            count(wallet.recipient(asset(), account(2))),
+            count(Some(session.payments())),
+            count(session.asset(asset())),
+        ]
+    };
+    assert_eq!(
+        counted(&wallet, &session),
+        [Some(4), Some(4), Some(3), Some(1), Some(4), Some(4)]
+    );
+    let spent = wallet.recipient(asset(), account(1));
+    assert_eq!(spent.map(|usage| usage.spent(window, now)), Some(units(30)));
+    let mut credited = wallet.clone();
+    credited.credit(now, &batch.charges);
+    assert_eq!(count(credited.asset(asset())), Some(3));
+    wallet.uncharge(&batch.at(1));
+    session.uncharge(&batch.at(1));
+    let (wallet_before, session_before) = before;
+    assert_eq!(
+        counted(&wallet, &session)[..3],
+        counted(&wallet_before, &session_before)[..3]
+    );
+    assert_eq!(count(Some(session.payments())), Some(1));
 }

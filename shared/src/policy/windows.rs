@@ -234,8 +234,13 @@ impl Usage {
     /// Counts a charge made at `at`. A sum that does not fit stays at the largest amount: it can
     /// refuse, never free.
     pub fn charge(&mut self, at: BudgetTime, amount: Amount) {
+        self.charge_several(at, amount, 1);
+    }
+
+    /// The same for a charge that counts as several.
+    pub fn charge_several(&mut self, at: BudgetTime, amount: Amount, times: u32) {
         for (window, buckets) in Window::ALL.into_iter().zip(&mut self.windows) {
-            buckets.charge(window, at, amount, 1);
+            buckets.charge(window, at, amount, times);
         }
     }
 
@@ -249,8 +254,13 @@ impl Usage {
     /// Takes one charge made at `at` out again, as far as it is still there: only for judging the
     /// replay of a payment without its own earlier charge, on a copy.
     pub fn uncharge(&mut self, at: BudgetTime, amount: Amount) {
+        self.uncharge_several(at, amount, 1);
+    }
+
+    /// The same for a charge that counted as several.
+    pub fn uncharge_several(&mut self, at: BudgetTime, amount: Amount, times: u32) {
         for (window, buckets) in Window::ALL.into_iter().zip(&mut self.windows) {
-            buckets.uncharge(at.millis() / window.bucket(), amount, 1);
+            buckets.uncharge(at.millis() / window.bucket(), amount, times);
         }
     }
 

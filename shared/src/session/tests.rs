@@ -222,3 +222,22 @@ fn the_absolute_end_is_the_renewals() {
     };
     assert_eq!(renewable.absolute_end(), until);
 }
+
+/// A session's number of payments is not passed by putting several into one transaction.
+#[test]
+fn a_batch_uses_up_as_many_payments_as_it_makes() {
+    let grant = narrow(&[], &[]);
+    let (wallet, none) = (grant.wallets[0], Charges::new());
+    let mut usage = SessionUsage::default();
+    let fits = |payments, usage: &SessionUsage| {
+        let broken = grant.violations(wallet, &none, payments, usage);
+        broken.iter().all(|one| one.code != Code::SessionCount)
+    };
+    assert!(fits(3, &usage) && !fits(4, &usage));
+    usage.charge(&none, 2);
+    assert!(fits(1, &usage) && !fits(2, &usage));
+    usage.charge(&none, 1);
+    assert!(!fits(1, &usage));
+    usage.uncharge(&none, 2);
+    assert_eq!(usage.count, 1);
+}

@@ -7,8 +7,9 @@ use solana_message::compiled_instruction::CompiledInstruction;
 use solana_message::{Message, MessageHeader, VersionedMessage};
 
 use super::token::{Token, transfer_data};
-use super::{SolanaError, associated, compute_budget, message, system};
+use super::{SolanaError, associated, compute_budget, memo, message, system};
 use crate::address::{Account, SolanaAddress};
+use crate::memo::Memo;
 use crate::transaction::Known;
 
 /// A transfer of lamports with its fee settings.
@@ -41,6 +42,46 @@ pub struct TokenTransferRequest {
     pub amount: u64,
     /// Whether the recipient's account is created first, unless it exists.
     pub create: bool,
+    /// A recent blockhash; with it the message expires.
+    pub blockhash: [u8; 32],
+    /// Compute units.
+    pub compute_unit_limit: u32,
+    /// Priority fee in millionths of a lamport per compute unit.
+    pub micro_lamports_per_compute_unit: u64,
+}
+
+/// One transfer of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Lamports.
+    Lamports {
+        /// The recipient.
+        to: SolanaAddress,
+        /// How much.
+        lamports: u64,
+    },
+    /// Tokens.
+    Tokens {
+        /// The recipient: the owner of the account that receives.
+        to: SolanaAddress,
+        /// What moves, as an owner registered it.
+        token: Token,
+        /// Base units that leave the wallet.
+        amount: u64,
+        /// Whether the recipient's account is created first, unless it exists.
+        create: bool,
+    },
+}
+
+/// Transfers in one transaction, in order, and a memo, with its fee settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchRequest<'a> {
+    /// The wallet: sole signer, fee payer and owner of the tokens.
+    pub from: SolanaAddress,
+    /// What moves.
+    pub parts: &'a [Part],
+    /// What is written to the chain's log.
+    pub memo: Option<&'a Memo>,
     /// A recent blockhash; with it the message expires.
     pub blockhash: [u8; 32],
     /// Compute units.
@@ -112,6 +153,98 @@ pub fn token_transfer(request: &TokenTransferRequest) -> Result<Vec<u8>, SolanaE
     };
     super::decode(from, &bytes, known)?;
     Ok(bytes)
+}
+
+/// The unsigned message of several transfers, or of one with a memo. Accounts are created first, each once;
+/// the memo stands before the transfers, where a token account that demands one looks for it.
+///
+/// # Errors
+/// [`SolanaError`] where `decode` would refuse the message.
+pub fn batch(request: &BatchRequest<'_>) -> Result<Vec<u8>, SolanaError> {
+    let from = request.from;
+    let (mut writable, mut read_only) = (vec![from], Vec::new());
+    let (mut owners, mut tokens, mut created) = (Vec::new(), Vec::new(), Vec::new());
+    for part in request.parts {
+        match *part {
+            Part::Lamports { to, .. } => {
+                add(&mut writable, &[to]);
+                add(&mut read_only, &[system::PROGRAM]);
+            }
+            Part::Tokens {
+                to, token, create, ..
+            } => {
+                let program = token.program.id();
+                let destination = token.account_of(to);
+                add(&mut writable, &[token.account_of(from), destination]);
+                add(&mut read_only, &[token.mint, program]);
+                add(&mut owners, &[Account::Solana(to)]);
+                add(&mut tokens, &[token]);
+                if create {
+                    add(&mut read_only, &[to, system::PROGRAM, associated::PROGRAM]);
+                    add(&mut created, &[(destination, to, token.mint, program)]);
+                }
+            }
+        }
+    }
+    add(
+        &mut read_only,
+        request.memo.map_or(&[], |_| &[memo::PROGRAM]),
+    );
+    // Whoever is paid lamports is writable, also where an account is created for it.
+    read_only.retain(|account| !writable.contains(account));
+    let mut draft = Draft::new(
+        &writable,
+        &read_only,
+        request.compute_unit_limit,
+        request.micro_lamports_per_compute_unit,
+    );
+    for (account, owner, mint, program) in created {
+        draft.add(
+            associated::PROGRAM,
+            &[from, account, owner, mint, system::PROGRAM, program],
+            vec![associated::CREATE_IDEMPOTENT],
+        )?;
+    }
+    if let Some(memo) = request.memo {
+        draft.add(memo::PROGRAM, &[], memo.as_str().as_bytes().to_vec())?;
+    }
+    for part in request.parts {
+        match *part {
+            Part::Lamports { to, lamports } => {
+                let data = system::transfer_data(lamports);
+                draft.add(system::PROGRAM, &[from, to], data)?;
+            }
+            Part::Tokens {
+                to, token, amount, ..
+            } => draft.add(
+                token.program.id(),
+                &[
+                    token.account_of(from),
+                    token.mint,
+                    token.account_of(to),
+                    from,
+                ],
+                transfer_data(amount, token.decimals),
+            )?,
+        }
+    }
+    let bytes = draft.encode(request.blockhash)?;
+    let known = Known {
+        owners: &owners,
+        tokens: &tokens,
+        function: None,
+    };
+    super::decode(from, &bytes, known)?;
+    Ok(bytes)
+}
+
+/// Each once, in the order in which they come.
+fn add<T: PartialEq + Copy>(list: &mut Vec<T>, more: &[T]) {
+    for one in more {
+        if !list.contains(one) {
+            list.push(*one);
+        }
+    }
 }
 
 /// A message whose first instructions set limit and price of compute units.

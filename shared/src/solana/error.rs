@@ -111,6 +111,17 @@ pub enum SolanaError {
     /// The same token account is created twice.
     #[error("a token account is created twice")]
     RepeatedCreation,
+    /// A memo that names an account: it would demand a signature, and not fail without one of ours.
+    #[error("a memo must name no account")]
+    MemoAccounts,
+    /// A memo that could not be shown as it is.
+    #[error(
+        "a memo must be 1 to 128 printable ASCII characters without a vertical bar or outer spaces"
+    )]
+    MemoText,
+    /// More than one memo.
+    #[error("a message carries one memo at most")]
+    RepeatedMemo,
     /// A token account is created that no later transfer pays into: its rent would be a gift.
     #[error("a token account is created that no later transfer pays into")]
     UnusedCreation,
@@ -156,6 +167,9 @@ impl SolanaError {
             Self::SourceReadOnly => "solana_source_read_only",
             Self::TokenDestination => "solana_token_destination",
             Self::AssociatedInstruction => "solana_associated_instruction",
+            Self::MemoAccounts => "solana_memo_accounts",
+            Self::MemoText => "solana_memo_text",
+            Self::RepeatedMemo => "solana_repeated_memo",
             Self::RepeatedCreation => "solana_repeated_creation",
             Self::UnusedCreation => "solana_unused_creation",
         }

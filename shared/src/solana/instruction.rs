@@ -4,8 +4,9 @@
 use super::associated::{self, Creation};
 use super::message::Instruction;
 use super::token::{self, TokenProgram, TokenTransfer};
-use super::{SolanaError, Transfer, compute_budget, system};
+use super::{SolanaError, Transfer, compute_budget, memo, system};
 use crate::address::SolanaAddress;
+use crate::memo::Memo;
 use crate::transaction::Known;
 
 /// What one instruction does.
@@ -16,6 +17,8 @@ pub(super) enum Parsed {
     TokenTransfer(TokenTransfer),
     /// A recipient's account for a token is created.
     Creation(Creation),
+    /// A text is written to the chain's log.
+    Memo(Memo),
     /// The priority fee changes.
     ComputeBudget(compute_budget::Setting),
 }
@@ -34,6 +37,7 @@ pub(super) fn parse(
     match instruction.program {
         system::PROGRAM => system::parse(wallet, instruction).map(Parsed::Transfer),
         compute_budget::PROGRAM => compute_budget::parse(instruction).map(Parsed::ComputeBudget),
+        memo::PROGRAM => memo::parse(instruction).map(Parsed::Memo),
         TOKEN => token_transfer(TokenProgram::Token),
         TOKEN_2022 => token_transfer(TokenProgram::Token2022),
         associated::PROGRAM => associated::parse(wallet, instruction, known).map(Parsed::Creation),

@@ -8,6 +8,7 @@ pub mod build;
 mod compute_budget;
 mod error;
 mod instruction;
+mod memo;
 mod message;
 mod system;
 mod token;
@@ -16,6 +17,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 
 use crate::address::SolanaAddress;
 use crate::amount::Amount;
+use crate::memo::Memo;
 use crate::transaction::{Known, SignatureError};
 
 pub use associated::{associated_account, derive_associated_account};
@@ -45,18 +47,27 @@ pub(crate) enum Outflow {
     Rent(u64),
 }
 
-/// Reads a message of which `wallet` is the only signer: everything that it takes, in the order of the
-/// instructions, with at least one transfer; and lamports of its fee at worst. Quantifies over all
-/// instructions.
+/// A message that was understood to the last byte.
+pub(crate) struct Understood {
+    /// Everything that it takes, in the order of the instructions, with at least one transfer.
+    pub(crate) outflows: Vec<Outflow>,
+    /// What it writes to the chain's log.
+    pub(crate) memo: Option<Memo>,
+    /// Lamports of its fee at worst.
+    pub(crate) fee_max: Amount,
+}
+
+/// Reads a message of which `wallet` is the only signer. Quantifies over all instructions.
 pub(crate) fn decode(
     wallet: SolanaAddress,
     unsigned: &[u8],
     known: Known<'_>,
-) -> Result<(Vec<Outflow>, Amount), SolanaError> {
+) -> Result<Understood, SolanaError> {
     let message = message::Message::parse(wallet, unsigned)?;
     let mut outflows = Vec::new();
     let mut accounts = token::Receiving::default();
     let mut budget = compute_budget::Request::default();
+    let mut memo = None;
     for instruction in message.instructions()? {
         match instruction::parse(wallet, &instruction, known)? {
             instruction::Parsed::Transfer(transfer) => outflows.push(Outflow::Lamports(transfer)),
@@ -72,6 +83,11 @@ pub(crate) fn decode(
                 accounts.created(creation.account)?;
                 outflows.push(Outflow::Rent(creation.rent));
             }
+            instruction::Parsed::Memo(text) => {
+                if memo.replace(text).is_some() {
+                    return Err(SolanaError::RepeatedMemo);
+                }
+            }
             instruction::Parsed::ComputeBudget(setting) => budget.add(setting)?,
         }
     }
@@ -79,8 +95,12 @@ pub(crate) fn decode(
     if outflows.is_empty() {
         return Err(SolanaError::NoTransfer);
     }
-    let fee_max = budget.fee_max(outflows.len())?;
-    Ok((outflows, fee_max))
+    let others = outflows.len().saturating_add(usize::from(memo.is_some()));
+    Ok(Understood {
+        fee_max: budget.fee_max(others)?,
+        outflows,
+        memo,
+    })
 }
 
 /// The signed transaction: one signature, then the message (a compact array of one element).

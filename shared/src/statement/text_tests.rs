@@ -54,7 +54,7 @@ fn each_kind_reads_as_its_golden_file() {
 #[test]
 fn a_call_reads_in_full() {
     let facts = StatementFacts::ApprovePayment {
-        transaction: transaction_id(7),
+        transaction: transaction_id(8),
     };
     for (name, policy) in [
         ("approve-payment-call.txt", call_samples::policy()),
@@ -530,4 +530,59 @@ fn times_are_utc() {
         compose(&view.header(), &facts, &view).is_ok(),
         "the end of the range is no panic"
     );
+}
+
+/// Eight transfers of a million each, of four tokens on the main network, every recipient named, and the
+/// longest memo: all of it is shown. What does not fit is refused, not shortened.
+#[test]
+fn the_longest_batch_is_shown_whole() {
+    use crate::intent::{Intent, Moved};
+    use crate::policy::document::{AssetRule, Recipient};
+
+    let chain = "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp";
+    let address = |byte: u8| crate::address::SolanaAddress::from_bytes([byte; 32]);
+    let mint = |place: u8| read::<AssetId>(&format!("{chain}/token:{}", address(0xe0 + place % 4)));
+    let mut policy = first_policy();
+    for place in 0..4 {
+        let decimals = crate::amount::Decimals::new(9).expect("nine");
+        let rule = AssetRule::closed(mint(place), "ABCDE", decimals);
+        policy.assets.push(rule);
+    }
+    for place in 0..8 {
+        policy.recipients.push(Recipient {
+            name: format!("{place}{}", "n".repeat(15)),
+            account: read(&format!("{chain}:{}", address(0xf0 + place))),
+        });
+    }
+    policy.sort();
+    let mut view = TestView::new(Some(policy));
+    if let Some(wallet) = view.wallets.get_mut(&wallet_id(1)) {
+        wallet.networks = vec![read(chain)];
+    }
+    let moved = |place: u8| Moved {
+        asset: mint(place),
+        to: Account::Solana(address(0xf0 + place)),
+        amount: units(1_000_000_123_456_789),
+    };
+    let waits = |count: u8| Intent {
+        asset: moved(0).asset,
+        to: moved(0).to,
+        amount: moved(0).amount,
+        fee_ceiling: units(1_000_005_000),
+        rent_ceiling: Some(units(17_761_920)),
+        more: Some((1..count).map(moved).collect()),
+        memo: Some(read(&"m".repeat(crate::memo::MEMO_LIMIT))),
+        ..owner_samples::batch(7)
+    };
+    let facts = StatementFacts::ApprovePayment {
+        transaction: transaction_id(7),
+    };
+    view.intents.insert(transaction_id(7), waits(8));
+    let text = compose(&view.header(), &facts, &view).expect("it fits");
+    for place in 0..8_u8 {
+        let to = format!("To {} of 8: {}\n", place + 1, address(0xf0 + place));
+        assert!(text.as_str().contains(&to), "{to}");
+    }
+    view.intents.insert(transaction_id(7), waits(16));
+    assert_eq!(refused(&view, &facts), Some(Code::StatementMalformed));
 }

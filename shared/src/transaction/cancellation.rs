@@ -137,6 +137,7 @@ fn decoded(
         chain,
         from,
         effects: vec![nothing, fee],
+        memo: None,
         fee_max,
         bytes: transaction.encode(),
         wire: Wire::Evm(transaction, None),

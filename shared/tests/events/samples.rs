@@ -12,7 +12,7 @@ use waiaas_shared::event::{Charge, EventBody, Origin, Replaces, RequestNonce, Sp
 use waiaas_shared::ids::{
     AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId,
 };
-use waiaas_shared::intent::{Intent, IntentEnd, Wait};
+use waiaas_shared::intent::{Intent, IntentEnd, Moved, Wait};
 use waiaas_shared::keys::{AgentKey, KeyPath, OwnerKey};
 use waiaas_shared::owner_change::{KnownKey, NewKey, OwnerChange};
 use waiaas_shared::policy::alarm::{
@@ -180,6 +180,7 @@ fn spend() -> Spend {
         fee_ceiling: None,
         replaces: None,
         waited: None,
+        memo: None,
     }
 }
 
@@ -251,6 +252,8 @@ fn intent() -> Intent {
         action: None,
         rent_ceiling: None,
         call: None,
+        more: None,
+        memo: None,
     }
 }
 
@@ -899,6 +902,30 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
                 to: solana_account(),
                 rent_ceiling: Some(units(2_039_280)),
                 ..intent()
+            }),
+        ),
+        (
+            "intent-opened-batch",
+            EventBody::IntentOpened(Intent {
+                wallet: solana_wallet(),
+                asset: "solana:localnet/slip44:501".parse().unwrap(),
+                to: solana_account(),
+                more: Some(vec![Moved {
+                    asset: "solana:localnet/token:EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
+                        .parse()
+                        .unwrap(),
+                    to: solana_account(),
+                    amount: units(12_500_000),
+                }]),
+                memo: Some("payroll 11".parse().unwrap()),
+                ..intent()
+            }),
+        ),
+        (
+            "spend-committed-memo",
+            EventBody::SpendCommitted(Spend {
+                memo: Some("payroll 11".parse().unwrap()),
+                ..spend()
             }),
         ),
         (

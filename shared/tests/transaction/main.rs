@@ -9,6 +9,7 @@
     reason = "helpers of tests may be blunt"
 )]
 
+mod batch;
 mod calls;
 mod changes;
 mod properties;

@@ -62,6 +62,7 @@ enum Expect {
         transfers: Vec<Transfer>,
         #[serde(default)]
         rents: Vec<Amount>,
+        memo: Option<String>,
         fee_max: Amount,
     },
 }
@@ -120,6 +121,7 @@ fn run(family: &str) -> BTreeSet<String> {
             Expect::Accepted {
                 transfers,
                 rents,
+                memo,
                 fee_max,
             } => {
                 let decoded = decoded.unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -157,6 +159,8 @@ fn run(family: &str) -> BTreeSet<String> {
                 });
                 assert_eq!(others, effects, "{name}");
                 assert_eq!(decoded.fee_max(), *fee_max, "{name}");
+                let told = decoded.memo().map(ToString::to_string);
+                assert_eq!(told, *memo, "{name}");
                 assert_eq!(decoded.bytes(), unsigned, "{name}");
                 check_signing(&name, &vector, &decoded);
             }
@@ -213,6 +217,8 @@ fn solana() {
         "solana_instruction_data",
         "solana_lookup_table",
         "solana_malformed",
+        "solana_memo_accounts",
+        "solana_memo_text",
         "solana_mint_writable",
         "solana_no_transfer",
         "solana_not_canonical",
@@ -221,6 +227,7 @@ fn solana() {
         "solana_recipient_read_only",
         "solana_repeated_compute_budget",
         "solana_repeated_creation",
+        "solana_repeated_memo",
         "solana_signer_count",
         "solana_source_read_only",
         "solana_system_instruction",

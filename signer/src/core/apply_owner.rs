@@ -184,7 +184,8 @@ pub(super) fn credited(
         wallet.history.credit(charged_at, &amounts);
     }
     if let Some(session) = state.sessions.get_mut(&session) {
-        session.usage.uncharge(&amounts);
+        // One, whatever a batch counted: never more than was charged.
+        session.usage.uncharge(&amounts, 1);
         session.history.credit(charged_at, &amounts);
     }
 }

@@ -5,7 +5,7 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::event::{Replaces, RequestNonce, Spend, Variant};
 use waiaas_shared::ids::{SessionId, TransactionId};
 use waiaas_shared::intent::Intent;
-use waiaas_shared::policy::evaluate::listed_charges;
+use waiaas_shared::policy::evaluate::{listed_charges, payments};
 use waiaas_shared::policy::history::Charged;
 use waiaas_shared::time::BudgetTime;
 
@@ -61,8 +61,8 @@ pub(super) fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
     }
     if let Some(id) = spend.session {
         if let Some(session) = state.sessions.get_mut(&id) {
-            session.usage.charge(&charges);
-            session.history.charge(at, &charges);
+            session.usage.charge(&charges, payments(&spend.effects));
+            session.history.charge(&charged);
         }
         remember_nonce(state, id, spend.request_nonce.as_ref());
     }

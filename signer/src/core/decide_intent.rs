@@ -3,15 +3,16 @@
 //! on the DELAY clock, an end on the upper bound; whatever ends a wait is final.
 
 use waiaas_shared::amount::Amount;
+use waiaas_shared::claim::Claim;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::Digest;
 use waiaas_shared::event::{EventBody, Origin, Replaces, RequestNonce, Spend, Waited};
 use waiaas_shared::ids::{OwnerId, SessionId, StatementId, TransactionId, WalletId};
-use waiaas_shared::intent::{Intent, IntentEnd, IntentView, Wait};
+use waiaas_shared::intent::{Intent, IntentEnd, IntentView, Moved, Wait};
 use waiaas_shared::owner_change::Standing;
 use waiaas_shared::policy::evaluate::{Payment, Tier, Verdict, charges};
 use waiaas_shared::policy::windows::Window;
-use waiaas_shared::request::{Action, Transfer};
+use waiaas_shared::request::Action;
 use waiaas_shared::time::{Clocks, WallTime};
 use waiaas_shared::transaction::Known;
 
@@ -35,7 +36,7 @@ const HOUR_LIMIT: u32 = 60;
 pub(super) struct Opening {
     pub(super) session: SessionId,
     pub(super) wallet: WalletId,
-    pub(super) transfer: Transfer,
+    pub(super) claim: Claim,
     pub(super) fee_ceiling: Amount,
     pub(super) rent_ceiling: Option<Amount>,
     pub(super) policy_epoch: u64,
@@ -75,13 +76,15 @@ pub(super) fn open(
             (wait, end)
         }
     };
+    let first = opening.claim.first();
+    let more: Vec<Moved> = opening.claim.more().iter().map(Moved::from).collect();
     let intent = Intent {
         transaction: TransactionId::derive(&context.entropy, 0),
         session: opening.session,
         wallet: opening.wallet,
-        asset: opening.transfer.asset,
-        to: opening.transfer.to,
-        amount: opening.transfer.amount,
+        asset: first.asset,
+        to: first.to,
+        amount: first.amount,
         fee_ceiling: opening.fee_ceiling,
         wait,
         opened: now.run,
@@ -95,9 +98,11 @@ pub(super) fn open(
         submit: opening.submit,
         first_payment: verdict.first_payment,
         replaces: opening.replaces,
-        action: (opening.transfer.action != Action::Transfer).then_some(opening.transfer.action),
+        action: (first.action != Action::Transfer).then_some(first.action),
         rent_ceiling: opening.rent_ceiling,
-        call: opening.transfer.call,
+        call: first.call.clone(),
+        more: (!more.is_empty()).then_some(more),
+        memo: opening.claim.memo().cloned(),
     };
     let view = IntentView {
         intent: intent.clone(),
@@ -119,7 +124,7 @@ fn room(state: &State, opening: &Opening, verdict: &Verdict, now: Clocks) -> Res
     let of_session = |intent: &&Intent| intent.session == opening.session;
     let equal = |intent: &Intent| {
         intent.wallet == opening.wallet
-            && intent.transfer().is_same(&opening.transfer)
+            && intent.claim().is_same(&opening.claim)
             && intent.tier() == Tier::Approval
     };
     // An owner is asked once for the same thing.
@@ -220,12 +225,16 @@ fn signed(
         return Err(Code::IntentNotApproved.into());
     }
     let chain = intent.asset.chain();
-    let token = decide_token::registered(state, intent.asset, now)?;
-    let asked = intent.transfer();
-    let function = asked.function();
-    let known = Known::of(&intent.to, &token).calling(function.as_ref());
+    let claim = intent.claim();
+    let tokens = decide_token::of_claim(state, &claim, now)?;
+    let function = claim.function();
+    let known = Known {
+        owners: &claim.owners(),
+        tokens: &tokens,
+        function: function.as_ref(),
+    };
     let transaction = proposal::proposed(wallet, chain, &release.unsigned, known)?;
-    if !proposal::does_exactly(&transaction, &asked) {
+    if !claim.is_done_by(&transaction) {
         return Err(Code::BodyMismatch.into());
     }
     if transaction.fee_max() > intent.fee_ceiling {
@@ -285,6 +294,7 @@ fn signed(
             approved,
         }),
         fee_ceiling: Some(intent.fee_ceiling),
+        memo: transaction.memo().cloned(),
     };
     Ok(decide_spend::signed(
         wallet.path,

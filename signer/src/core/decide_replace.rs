@@ -3,11 +3,11 @@
 //! and both count. Checked here is only that it is a second try of the same.
 
 use waiaas_shared::caip::ChainId;
+use waiaas_shared::claim::Claim;
 use waiaas_shared::denial::{Code, Denial};
-use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Replaces, Spend};
 use waiaas_shared::ids::SessionId;
-use waiaas_shared::request::{Transfer, TransferRequest};
+use waiaas_shared::request::TransferRequest;
 use waiaas_shared::session::Credential;
 
 use super::command::{Command, Prior, SpendRequest, Used};
@@ -19,7 +19,7 @@ pub(super) fn replaces(
     state: &State,
     request: &SpendRequest,
     body: &TransferRequest,
-    asked: &Transfer,
+    asked: &Claim,
 ) -> Result<Option<Replaces>, Denial> {
     let Some(named) = body.replaces else {
         return Ok(None);
@@ -93,12 +93,8 @@ fn same_agent(state: &State, paid: Option<SessionId>, asks: SessionId) -> bool {
     })
 }
 
-/// Whether a payment moved exactly this.
-fn paid(spend: &Spend, asked: &Transfer) -> bool {
+/// Whether a payment moved exactly this, in this order and with this memo.
+fn paid(spend: &Spend, asked: &Claim) -> bool {
     let moved = spend.effects.iter().filter(|effect| !effect.is_cost());
-    let same = |effect: &Effect| {
-        matches!(effect, Effect::Transfer { asset, to, amount }
-            if *asset == asked.asset && *to == asked.to && *amount == asked.amount)
-    };
-    moved.clone().count() == 1 && moved.clone().all(same)
+    moved.cloned().eq(asked.effects()) && spend.memo.as_ref() == asked.memo()
 }

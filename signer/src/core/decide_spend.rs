@@ -4,7 +4,8 @@
 
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::ChainId;
+use waiaas_shared::caip::{AssetId, ChainId};
+use waiaas_shared::claim::Claim;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::{Charge, EventBody, Spend};
@@ -12,7 +13,7 @@ use waiaas_shared::evm::Registered;
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::evaluate::{
-    Charges, Now, Payment, Tier, Verdict, charges, evaluate, listed_charges,
+    Charges, Now, Payment, Tier, Verdict, charges, evaluate, listed_charges, payments,
 };
 use waiaas_shared::policy::history::{Charged, History, Without};
 use waiaas_shared::request::{Action, Transfer, TransferRequest, is_idempotency_key};
@@ -26,7 +27,7 @@ use super::command::{
     Context, Outcome, Prior, Sealed, SigningOrder, SpendRequest, Used, Withdrawal,
 };
 use super::decide_intent::Opening;
-use super::proposal::{does_exactly, proposed};
+use super::proposal::proposed;
 use super::state::{KillPhase, Session, State, Wallet};
 use super::waited::Behind;
 use super::{
@@ -102,13 +103,17 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
     }
     let newest = state.binding(now.run).last().ok_or(Code::PolicyMissing)?;
     let asked = resolved(state, &body, wallet.account, now)?;
-    calls_no_wallet(state, &asked)?;
+    calls_no_wallet(state, asked.first())?;
     let replaces = decide_replace::replaces(state, request, &body, &asked)?;
-    let token = decide_token::registered(state, asked.asset, now)?;
+    let tokens = decide_token::of_claim(state, &asked, now)?;
     let function = asked.function();
-    let known = Known::of(&asked.to, &token).calling(function.as_ref());
+    let known = Known {
+        owners: &asked.owners(),
+        tokens: &tokens,
+        function: function.as_ref(),
+    };
     let transaction = proposed(wallet, body.network, &request.unsigned, known)?;
-    if !does_exactly(&transaction, &asked) {
+    if !asked.is_done_by(&transaction) {
         return Err(Code::BodyMismatch.into());
     }
     let payment = Payment {
@@ -133,9 +138,9 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         let opening = Opening {
             session: request.session,
             wallet: body.wallet,
-            transfer: asked,
             fee_ceiling: fee_ceiling(state, body.network, now),
-            rent_ceiling: decide_token::rent_ceiling(state, token, body.network, now),
+            rent_ceiling: decide_token::rent_ceiling(state, &asked, &tokens, body.network, now),
+            claim: asked,
             policy_epoch: newest.document.epoch,
             idempotency,
             body: body_digest,
@@ -166,6 +171,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         fee_ceiling: None,
         replaces,
         waited: None,
+        memo: transaction.memo().cloned(),
     };
     Ok(signed(
         wallet.path,
@@ -183,16 +189,14 @@ fn resolved(
     body: &TransferRequest,
     from: Account,
     now: Clocks,
-) -> Result<Transfer, Code> {
+) -> Result<Claim, Code> {
     let sound = state.binding(now.run).iter().filter(|one| !one.is_void());
     let mut readings = sound.map(|policy| body.resolve(&policy.document, from));
     let first = readings.next().ok_or(Code::PolicyMissing)??;
     for reading in readings {
         // What they register of a mint is compared where bytes are read.
         let reading = reading?;
-        if reading.call.as_ref().map(|told| &told.spends)
-            != first.call.as_ref().map(|told| &told.spends)
-        {
+        if spends(&reading) != spends(&first) {
             return Err(Code::CallConflict);
         }
         if !reading.is_same(&first) {
@@ -200,6 +204,12 @@ fn resolved(
         }
     }
     Ok(first)
+}
+
+/// Which arguments of a call are amounts, and of what.
+fn spends(claim: &Claim) -> Option<&[Option<AssetId>]> {
+    let told = claim.first().call.as_deref();
+    told.map(|told| told.spends.as_slice())
 }
 
 /// No wallet of this signer is a contract, nor should code that its key once agreed to be run on behalf of
@@ -303,7 +313,8 @@ pub(super) fn judge_all(
             }
         }
     }
-    violations.extend(grant.violations(payment.wallet, &sums, usage));
+    let made = payments(payment.effects);
+    violations.extend(grant.violations(payment.wallet, &sums, made, usage));
     let documents = binding.iter().map(|policy| policy.document.as_ref());
     violations.extend(grant.narrowed(payment.chain, payment.effects, documents));
     match Denial::from_violations(violations) {
@@ -345,7 +356,7 @@ pub(super) fn replay(state: &State, prior: &Prior, context: &Context) -> Result<
         let session = decide_session::usable(state, id, now)?;
         let sums = listed_charges(&spend.charges);
         let mut usage = session.usage.clone();
-        usage.uncharge(&sums);
+        usage.uncharge(&sums, payments(&spend.effects));
         let charged = Charged {
             at: prior.charged_at,
             chain: spend.chain,
@@ -451,7 +462,7 @@ pub(super) fn withdraw(
     };
     // Whatever sending costs, rent as well, keeps to the ceiling that the owner signed.
     let cost = decide_token::rent(transaction.effects()).checked_add(transaction.fee_max());
-    if !does_exactly(&transaction, &asked) || cost.is_none_or(|cost| cost > *fee_ceiling) {
+    if !Claim::of(asked).is_done_by(&transaction) || cost.is_none_or(|cost| cost > *fee_ceiling) {
         return Err(Code::StatementMismatch.into());
     }
     let unsigned_digest: Digest = hash(Domain::RequestBody, &[&withdrawal.unsigned]);
@@ -475,6 +486,7 @@ pub(super) fn withdraw(
         fee_ceiling: None,
         replaces: None,
         waited: None,
+        memo: None,
     };
     let statement = withdrawal.statement;
     Ok(signed(path, transaction, spend, None, |spend| {

@@ -5,6 +5,7 @@
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId, Token};
+use waiaas_shared::claim::Claim;
 use waiaas_shared::denial::Code;
 use waiaas_shared::effect::Effect;
 use waiaas_shared::solana;
@@ -34,21 +35,50 @@ pub(super) fn registered(
     Ok(Some(first))
 }
 
-/// The most that a payment of this token may lock up for the recipient's account: what the account takes,
+/// The mints that a request moves, each once, as they are registered.
+pub(super) fn of_claim(
+    state: &State,
+    claim: &Claim,
+    now: Clocks,
+) -> Result<Vec<solana::Token>, Code> {
+    let mut tokens: Vec<solana::Token> = Vec::new();
+    for transfer in claim.transfers() {
+        let token = registered(state, transfer.asset, now)?;
+        tokens.extend(token.filter(|token| !tokens.contains(token)));
+    }
+    Ok(tokens)
+}
+
+/// The most that a payment may lock up for its recipients' accounts: what these accounts take, each once,
 /// under every binding document; nothing where a document lets none be created.
 pub(super) fn rent_ceiling(
     state: &State,
-    token: Option<solana::Token>,
+    claim: &Claim,
+    tokens: &[solana::Token],
     chain: ChainId,
     now: Clocks,
 ) -> Option<Amount> {
+    let mut accounts = Vec::new();
+    let mut rent = Amount::ZERO;
+    for transfer in claim.transfers() {
+        let Token::Mint(mint) = transfer.asset.token() else {
+            continue;
+        };
+        let token = tokens.iter().find(|token| token.mint == mint);
+        if let Some(token) = token
+            && !accounts.contains(&(mint, transfer.to))
+        {
+            accounts.push((mint, transfer.to));
+            let account = Amount::from_base_units(token.account_rent().into());
+            rent = rent.checked_add(account).unwrap_or(Amount::MAX);
+        }
+    }
     let native = chain.native_asset();
     let ceilings = state.binding(now.run).iter().map(|policy| {
         let rule = policy.document.asset(native);
         rule.and_then(|rule| rule.rent_ceiling).unwrap_or_default()
     });
-    let account = Amount::from_base_units(token?.account_rent().into());
-    let most = ceilings.min().unwrap_or_default().min(account);
+    let most = ceilings.min().unwrap_or_default().min(rent);
     (most > Amount::ZERO).then_some(most)
 }
 

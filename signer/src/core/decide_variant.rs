@@ -19,7 +19,7 @@ use waiaas_shared::event::{Charge, EventBody, Spend, Variant};
 use waiaas_shared::evm::Registered;
 use waiaas_shared::ids::{SessionId, TransactionId};
 use waiaas_shared::keys::KeyPath;
-use waiaas_shared::policy::evaluate::{Charges, Now, Payment, charges, evaluate_fee};
+use waiaas_shared::policy::evaluate::{Charges, Now, Payment, charges, evaluate_fee, payments};
 use waiaas_shared::policy::history::{Charged, Without};
 use waiaas_shared::time::Clocks;
 use waiaas_shared::transaction::{
@@ -162,7 +162,7 @@ impl<'a> Case<'a> {
             return Err(Violation::limit(Code::FeeCeiling, native, fee, ceiling).into());
         }
         let mut usage = session.usage.clone();
-        usage.uncharge(taken);
+        usage.uncharge(taken, payments(&spend.effects));
         let payment = self.payment(transaction.effects(), spend.submit);
         let history = self.without(taken, &spend.effects);
         let verdict = judge_all(

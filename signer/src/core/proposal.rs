@@ -1,11 +1,9 @@
-//! What a gateway proposes to sign: read to the last byte, numbered by the signer, and compared with what was
-//! asked for. Judges nothing by policy. Called by the decisions over payments and withdrawals.
+//! What a gateway proposes to sign: read to the last byte, and numbered by the signer. Judges nothing by
+//! policy; what was asked for is compared by `Claim::is_done_by`. Called by the decisions over payments and withdrawals.
 
-use waiaas_shared::caip::{ChainId, Token};
+use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::{Code, Denial};
-use waiaas_shared::effect::Effect;
 use waiaas_shared::evm::EvmError;
-use waiaas_shared::request::Transfer;
 use waiaas_shared::transaction::{DecodeError, DecodedTransaction, Known, decode};
 
 use super::state::Wallet;
@@ -42,19 +40,4 @@ const fn undecodable(error: &DecodeError) -> Code {
         DecodeError::Evm(EvmError::UnlimitedApproval) => Code::ApprovalUnlimited,
         _ => Code::TransactionUndecodable,
     }
-}
-
-/// Whether the bytes do what was asked, and pay a fee, and nothing else. Rent is for the recipient's
-/// account for a Solana token, once: the decoder lets nothing else be created. Of a call every argument
-/// and everything that it lets leave is compared.
-pub(super) fn does_exactly(transaction: &DecodedTransaction, asked: &Transfer) -> bool {
-    let wanted = asked.effects();
-    let token = matches!(asked.asset.token(), Token::Mint(_));
-    let done = transaction.effects().iter();
-    let creations = done
-        .clone()
-        .filter(|effect| matches!(effect, Effect::Rent { .. }))
-        .count();
-    let done = done.filter(|effect| !effect.is_cost());
-    !wanted.is_empty() && done.eq(&wanted) && (creations == 0 || (token && creations == 1))
 }

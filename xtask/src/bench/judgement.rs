@@ -120,13 +120,14 @@ pub(super) fn measure() -> Result<Duration> {
     // A payment a minute for a month: every bucket of every window is in use.
     for _ in 0..30 * 24 * 60 {
         now = now.after(Millis::from_secs(60));
-        past.0.charge(&Charged {
+        let charged = Charged {
             at: now,
             chain: CHAIN,
             charges: &sums,
             effects: &effects,
-        });
-        past.1.charge(now, &sums);
+        };
+        past.0.charge(&charged);
+        past.1.charge(&charged);
     }
     let payment = Payment {
         wallet: WalletId::from_bytes([1; 16]),

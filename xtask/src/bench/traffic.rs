@@ -289,6 +289,8 @@ impl<'a> Log<'a> {
                     action: None,
                     rent_ceiling: None,
                     call: None,
+                    more: None,
+                    memo: None,
                 };
                 self.waiting
                     .insert((wait, self.payments), (intent.clone(), effects));
@@ -339,7 +341,7 @@ impl<'a> Log<'a> {
         };
         self.wallets.entry(wallet).or_default().charge(&charged);
         let history = self.sessions.entry(session).or_default();
-        history.charge(charged.at, &sums);
+        history.charge(&charged);
         let charges = sums
             .iter()
             .map(|(asset, amount): (&AssetId, &Amount)| Charge {
@@ -370,6 +372,7 @@ impl<'a> Log<'a> {
             fee_ceiling: None,
             replaces: None,
             waited: None,
+            memo: None,
         };
         self.push(EventBody::SpendCommitted(spend));
         Ok(())

@@ -156,8 +156,12 @@ fn human(heartbeat: &Heartbeat, age: Millis, policy: Option<&PolicyDocument>) ->
 }
 
 fn waits(payment: &WaitingPayment, policy: Option<&PolicyDocument>) -> String {
+    let more = match payment.more {
+        0 => String::new(),
+        more => format!(" and {more} more in the same transaction"),
+    };
     format!(
-        "{}, {}, {} ({}) to {}, from {}, until {}",
+        "{}, {}, {} ({}) to {}{more}, from {}, until {}",
         payment.transaction,
         payment.tier.as_str(),
         shown(payment.asset, payment.amount, policy),
@@ -177,6 +181,7 @@ fn machine(heartbeat: &Heartbeat, note: &str) -> Value {
             "amount": payment.amount,
             "asset": payment.asset,
             "to": payment.to,
+            "more": payment.more,
             "expires_unix_millis": payment.expires.millis(),
         })
     });

@@ -50,6 +50,8 @@ pub(super) fn payment_words(payment: &Value) -> String {
         "function",
         "args",
         "amount_base",
+        "transfers",
+        "memo",
         "fee_max_base",
         "fee_paid_base",
         "tier",

@@ -18,10 +18,10 @@ use super::{BUILD_COMMITMENT, Solana, TRANSFER_UNITS, Told};
 
 /// What a `TransferChecked` is given, the settings included: SPL Token takes 6 200 units at most, Token-2022
 /// with a fee about three times that.
-const TOKEN_UNITS: u32 = 40_000;
+pub(super) const TOKEN_UNITS: u32 = 40_000;
 /// What is added where the recipient's account is created: 20 000 to 35 000 units, and 1500 for each
 /// bump that is tried.
-const CREATION_UNITS: u32 = 80_000;
+pub(super) const CREATION_UNITS: u32 = 80_000;
 
 /// A token account's content: mint, owner and amount stand at its beginning in both programs.
 const AMOUNT_AT: usize = 64;
@@ -51,10 +51,10 @@ impl Draft {
 }
 
 /// Content of an account that a token program owns.
-struct Holding {
+pub(super) struct Holding {
     mint: SolanaAddress,
     owner: SolanaAddress,
-    amount: u64,
+    pub(super) amount: u64,
 }
 
 impl Solana {
@@ -72,10 +72,9 @@ impl Solana {
             .rpc
             .call("getMultipleAccounts", json!([accounts, options]))
             .await?;
-        let [source, destination] = told.value.map(|account| {
-            let account = account.filter(|account| account.owner == token.program.id())?;
-            account.holding().filter(|held| held.mint == token.mint)
-        });
+        let [source, destination] = told
+            .value
+            .map(|account| account.and_then(|account| account.holds(&token)));
         let balance = source.map_or(0, |held| held.amount);
         if u128::from(balance) < asked.amount.base_units() {
             return Err(ChainError::InsufficientTokens {
@@ -125,7 +124,7 @@ impl Solana {
 }
 
 #[derive(Deserialize)]
-struct AccountInfo {
+pub(super) struct AccountInfo {
     /// The program that owns it.
     owner: SolanaAddress,
     data: (String, String),
@@ -138,6 +137,14 @@ struct Listed {
 }
 
 impl AccountInfo {
+    /// What it holds, if it is an account of this token.
+    pub(super) fn holds(&self, token: &Token) -> Option<Holding> {
+        if self.owner != token.program.id() {
+            return None;
+        }
+        self.holding().filter(|held| held.mint == token.mint)
+    }
+
     fn holding(&self) -> Option<Holding> {
         let (text, encoding) = &self.data;
         if encoding != "base64" {
@@ -188,8 +195,8 @@ fn program_of(unsigned: &[u8], place: u64) -> Option<Called> {
     let mut at = 4 + accounts * 32 + 32 + 1;
     for _ in 0..place {
         let count = usize::from(*unsigned.get(at + 1)?);
-        let data = usize::from(*unsigned.get(at + 2 + count)?);
-        at += 3 + count + data;
+        let (data, width) = length(unsigned.get(at + 2 + count..)?)?;
+        at += 2 + count + width + data;
     }
     let program = SolanaAddress::from_bytes(account(*unsigned.get(at)?)?);
     let of_tokens = TokenProgram::ALL.map(TokenProgram::id);
@@ -200,6 +207,15 @@ fn program_of(unsigned: &[u8], place: u64) -> Option<Called> {
     } else {
         Called::Other
     })
+}
+
+/// A length as it stands before data, and how many bytes it takes: a long memo's takes two.
+fn length(bytes: &[u8]) -> Option<(usize, usize)> {
+    match *bytes {
+        [low @ 0..=0x7f, ..] => Some((low.into(), 1)),
+        [low, high @ 0..=0x7f, ..] => Some((usize::from(low & 0x7f) | usize::from(high) << 7, 2)),
+        _ => None,
+    }
 }
 
 /// The programs' own numbers, as far as our instructions can bring them about.
@@ -220,7 +236,9 @@ const fn custom_error(program: Called, number: u64) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use waiaas_shared::solana::build::{TokenTransferRequest, token_transfer};
+    use waiaas_shared::solana::build::{
+        BatchRequest, Part, TokenTransferRequest, batch, token_transfer,
+    };
 
     use super::*;
 
@@ -246,6 +264,25 @@ mod tests {
         assert_eq!(
             told(r#"{"InstructionError":[3,{"Custom":17}]}"#),
             "a token account is frozen (instruction 3, error 17)"
+        );
+        // Behind a memo whose length takes two bytes.
+        let memo = "m".repeat(128).parse().expect("a memo");
+        let noted = batch(&BatchRequest {
+            from: address(1),
+            parts: &[Part::Lamports {
+                to: address(2),
+                lamports: 5,
+            }],
+            memo: Some(&memo),
+            blockhash: [4; 32],
+            compute_unit_limit: 100,
+            micro_lamports_per_compute_unit: 0,
+        })
+        .expect("built");
+        let told_of = |reason: &str| explained(&ChainText::new(reason), &noted).to_string();
+        assert_eq!(
+            told_of(r#"{"InstructionError":[3,{"Custom":1}]}"#),
+            "the wallet does not hold the amount and what sending costs (instruction 3, error 1)"
         );
         for other in [
             r#"{"InstructionError":[2,{"Custom":17}]}"#,

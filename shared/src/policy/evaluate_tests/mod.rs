@@ -1,6 +1,7 @@
 //! Every code of a rule, once broken and once kept to the unit.
 
 mod amounts;
+mod batch;
 mod calls;
 mod properties;
 mod recipients;
@@ -101,7 +102,7 @@ impl Past {
             effects: &effects,
         };
         self.payer.charge(&charged);
-        self.session.charge(charged.at, &charges);
+        self.session.charge(&charged);
         self
     }
 

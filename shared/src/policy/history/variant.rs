@@ -58,8 +58,8 @@ fn moved(
     whole: bool,
 ) {
     if whole {
-        uncharge(assets, taken.at, taken.charges);
-        charge(assets, new.at, new.charges);
+        uncharge(assets, taken);
+        charge(assets, new);
         return;
     }
     for (asset, amount) in taken.charges {

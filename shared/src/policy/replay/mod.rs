@@ -167,7 +167,7 @@ impl Replay {
 
 /// What a payment that waits does, with this fee.
 fn effects(intent: &Intent, max: Amount) -> Vec<Effect> {
-    let mut effects = intent.transfer().effects();
+    let mut effects = intent.claim().effects();
     effects.push(Effect::Fee {
         asset: intent.asset.chain().native_asset(),
         max,

@@ -91,7 +91,7 @@ impl Past {
     pub(super) fn charge(&mut self, wallet: WalletId, session: SessionId, paid: &Charged<'_>) {
         self.wallets.entry(wallet).or_default().charge(paid);
         let known = self.sessions.entry(session).or_default();
-        known.history.charge(paid.at, paid.charges);
+        known.history.charge(paid);
     }
 
     /// An event that moves none of the payments that are judged.

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::super::document::PolicyDocument;
-use super::super::evaluate::{Reason, Tier, Verdict};
+use super::super::evaluate::{Reason, Tier, Verdict, payments};
 use super::Judgement;
 use crate::address::Account;
 use crate::amount::Amount;
@@ -125,6 +125,9 @@ pub struct Row {
     pub to: Account,
     /// Base units.
     pub amount: Amount,
+    /// How many transfers the same transaction makes besides.
+    #[serde(skip_serializing_if = "is_none")]
+    pub more: u32,
     /// The same in the asset's unit, where a document knows it.
     pub amount_text: Option<String>,
     /// The contact, where a document knows it.
@@ -157,6 +160,14 @@ pub struct Broken {
     pub observed: Option<Amount>,
     /// What the rule would have allowed.
     pub allowed: Option<Amount>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_none(more: &u32) -> bool {
+    *more == 0
 }
 
 fn as_text<S: serde::Serializer>(account: &Account, serializer: S) -> Result<S::Ok, S::Error> {
@@ -244,7 +255,8 @@ impl Difference {
 }
 
 impl Row {
-    /// A payment that was signed at once; nothing if its effects name no transfer.
+    /// A payment that was signed at once; nothing if its effects name no transfer. Of several the first is
+    /// named.
     pub(super) fn of_spend(
         sequence: u64,
         at: WallTime,
@@ -277,6 +289,7 @@ impl Row {
             asset,
             to,
             amount,
+            more: payments(&spend.effects).saturating_sub(1),
             amount_text: None,
             contact: None,
             was,
@@ -290,12 +303,9 @@ impl Row {
     }
 
     /// A payment that had to wait.
-    pub(super) const fn of_intent(
-        sequence: u64,
-        at: WallTime,
-        intent: &Intent,
-        was: Decision,
-    ) -> Self {
+    pub(super) fn of_intent(sequence: u64, at: WallTime, intent: &Intent, was: Decision) -> Self {
+        let more = intent.more.as_ref().map_or(0, Vec::len);
+        let more = u32::try_from(more).unwrap_or(u32::MAX);
         Self {
             sequence,
             at,
@@ -306,6 +316,7 @@ impl Row {
             asset: intent.asset,
             to: intent.to,
             amount: intent.amount,
+            more,
             amount_text: None,
             contact: None,
             was,

@@ -150,6 +150,7 @@ impl Log {
             fee_ceiling: None,
             replaces: None,
             waited: None,
+            memo: None,
         }))
     }
 
@@ -179,6 +180,8 @@ impl Log {
             action: None,
             rent_ceiling: None,
             call: None,
+            more: None,
+            memo: None,
         }));
         transaction
     }

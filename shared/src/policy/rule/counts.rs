@@ -10,6 +10,7 @@ use crate::time::BudgetTime;
 
 pub(super) fn judge(
     counts: Counts,
+    payments: u32,
     measure: &Measure<'_>,
     unit: Unit,
     now: BudgetTime,
@@ -20,9 +21,11 @@ pub(super) fn judge(
             continue;
         };
         let count = measure.count(window, now);
-        if count >= most {
-            let wait = measure.wait(window, now, |later| measure.count(window, later) < most);
-            let observed = Amount::from_base_units(u128::from(count) + 1);
+        let fits = |count: u32| count.saturating_add(payments) <= most;
+        if !fits(count) {
+            // More than the whole window never fits.
+            let wait = measure.wait(window, now, |later| fits(measure.count(window, later)));
+            let observed = Amount::from_base_units(u128::from(count) + u128::from(payments));
             let allowed = Amount::from_base_units(most.into());
             findings.refuse(Violation {
                 retry_after: wait,

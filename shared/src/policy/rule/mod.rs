@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use self::measure::{Measure, Unit};
 use super::document::PolicyDocument;
-use super::evaluate::{Charges, Left, Now, Payment, Reason, Tier};
+use super::evaluate::{Charges, Left, Now, Payment, Reason, Tier, payments_in};
 use super::history::{History, WalletHistory};
 use super::limits::Limits;
 use crate::amount::Amount;
@@ -91,7 +91,7 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
         let measure = Measure::of(usage);
         limited(
             &rule.limits(),
-            *sum,
+            (*sum, payments_in(*asset, case.payment.effects)),
             &measure,
             Unit::Asset(*asset),
             case,
@@ -170,10 +170,10 @@ fn understood(case: &Case<'_>, findings: &mut Findings) {
     }
 }
 
-/// One set of limits over what it is counted in.
+/// One set of limits over what it is counted in: base units, and as how many payments they count.
 fn limited(
     limits: &Limits,
-    sum: Amount,
+    (sum, payments): (Amount, u32),
     measure: &Measure<'_>,
     unit: Unit,
     case: &Case<'_>,
@@ -181,6 +181,6 @@ fn limited(
 ) {
     let now = case.now.budget;
     amounts::judge(limits, sum, measure, unit, now, findings);
-    counts::judge(limits.counts, measure, unit, now, findings);
+    counts::judge(limits.counts, payments, measure, unit, now, findings);
     tiers::judge(limits, sum, measure, unit, now, findings);
 }

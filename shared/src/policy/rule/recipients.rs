@@ -4,7 +4,7 @@
 use super::measure::{Measure, Unit};
 use super::{Case, Findings, limited};
 use crate::denial::{Code, Violation};
-use crate::policy::evaluate::Reason;
+use crate::policy::evaluate::{Reason, payments_to};
 
 pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
     // What cannot be an account of the chain is in no list.
@@ -43,7 +43,7 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
             let measure = Measure::of(usage);
             limited(
                 limits,
-                *sum,
+                (*sum, payments_to((*asset, *account), case.payment.effects)),
                 &measure,
                 Unit::Recipient(*asset),
                 case,

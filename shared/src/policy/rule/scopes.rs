@@ -3,7 +3,7 @@
 use super::measure::{Measure, Unit};
 use super::{Case, Findings, amounts, limited, lists, times, usd};
 use crate::caip::AssetId;
-use crate::policy::evaluate::Reason;
+use crate::policy::evaluate::{Reason, payments_in};
 use crate::policy::history::{SessionHistory, WalletHistory};
 use crate::policy::limits::Limits;
 use crate::policy::scope::{Scope, ScopeRule};
@@ -133,7 +133,8 @@ fn judge_one(rule: &ScopeRule, subject: &Subject<'_>, case: &Case<'_>, findings:
     for (asset, sum) in &case.charges {
         if let Some(limits) = rule.limits(*asset) {
             let measure = subject.measure(*asset);
-            limited(limits, *sum, &measure, Unit::Asset(*asset), case, findings);
+            let sum = (*sum, payments_in(*asset, case.payment.effects));
+            limited(limits, sum, &measure, Unit::Asset(*asset), case, findings);
         }
     }
     if let Some(limits) = &rule.usd {

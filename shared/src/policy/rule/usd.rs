@@ -7,6 +7,7 @@ use super::{Case, Findings, amounts, counts, tiers};
 use crate::amount::Amount;
 use crate::caip::AssetId;
 use crate::denial::{Code, Violation};
+use crate::policy::evaluate::payments;
 use crate::policy::limits::Limits;
 use crate::policy::windows::Window;
 
@@ -17,7 +18,9 @@ pub(super) fn judge(
     findings: &mut Findings,
 ) {
     let now = case.now.budget;
-    counts::judge(limits.counts, &subject.payments(), Unit::Usd, now, findings);
+    let made = payments(case.payment.effects);
+    let before = subject.payments();
+    counts::judge(limits.counts, made, &before, Unit::Usd, now, findings);
     if limits.is_without_amounts() {
         return;
     }

@@ -8,7 +8,7 @@ use super::samples::{
 use super::*;
 use crate::event::{Charge, Replaces};
 use crate::ids::TransactionId;
-use crate::intent::Wait;
+use crate::intent::{Moved, Wait};
 use crate::owner_change::{KnownKey, NewKey};
 use crate::request::Action;
 use crate::statement::GuardianStop;
@@ -180,6 +180,36 @@ pub(in crate::statement) fn another_try(number: u8) -> Intent {
             transaction: transaction_id(0x50 + number),
             tries: u32::from(number) - 2,
         }),
+        ..intent(1)
+    }
+}
+
+/// Several transfers in one transaction, with a memo: to a contact, to a stranger, to the contact again.
+pub(in crate::statement) fn batch(number: u8) -> Intent {
+    let token = "solana:localnet/token:EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v";
+    Intent {
+        transaction: transaction_id(number),
+        wallet: wallet_id(1),
+        asset: read("solana:localnet/slip44:501"),
+        to: read::<AccountId>(RECIPIENT_SOLANA).account(),
+        amount: units(250_000_000),
+        fee_ceiling: units(10_000),
+        rent_ceiling: Some(units(2_039_280)),
+        wait: Wait::Approval { quorum: 1 },
+        first_payment: true,
+        more: Some(vec![
+            Moved {
+                asset: read(token),
+                to: read("4fYNw3dojWmQ4dXtSGE9epjRGy9pFSx62YypT7avPYvA"),
+                amount: units(12_500_000),
+            },
+            Moved {
+                asset: read("solana:localnet/slip44:501"),
+                to: read::<AccountId>(RECIPIENT_SOLANA).account(),
+                amount: units(1),
+            },
+        ]),
+        memo: Some(read("payroll 11: \"November\"")),
         ..intent(1)
     }
 }

@@ -6,13 +6,15 @@ use super::unit::Unit;
 use super::{StatementView, call, network, require_network, wallet};
 use crate::address::Account;
 use crate::amount::Amount;
-use crate::caip::AccountId;
+use crate::caip::{AccountId, AssetId};
+use crate::claim::Claim;
 use crate::denial::Code;
 use crate::event::Replaces;
 use crate::ids::TransactionId;
 use crate::intent::{Intent, Wait};
 use crate::policy::document::PolicyDocument;
-use crate::request::Action;
+use crate::policy::evaluate::charges;
+use crate::request::{Action, Transfer};
 use crate::session::Credential;
 
 /// Characters at either end of an address that people compare, and forgers match.
@@ -26,10 +28,16 @@ pub(super) fn write(
     let intent = view.intent(transaction).ok_or(Code::IntentUnknown)?;
     let chain = intent.asset.chain();
     let policy = view.newest_policy();
+    let claim = intent.claim();
+    let several = !claim.more().is_empty();
     if intent.action() == Action::Call {
         call::write(lines, intent, policy)?;
     } else {
-        payment(lines, intent, policy)?;
+        payments(lines, intent, &claim, policy)?;
+    }
+    if let Some(memo) = claim.memo() {
+        // The agent's words, and public for ever: part of what is signed, so shown whole.
+        lines.field("Memo by the agent, public", memo);
     }
     network(lines, chain);
     lines.field(
@@ -38,7 +46,11 @@ pub(super) fn write(
     );
     if let Some(rent) = intent.rent_ceiling {
         let rent = Unit::of(chain.native_asset(), policy).amount_of_asset(rent);
-        let why = "if the recipient has no account for this token yet";
+        let why = if several {
+            "if recipients have no account for their token yet"
+        } else {
+            "if the recipient has no account for this token yet"
+        };
         lines.field("Rent at most", format_args!("{rent}, {why}"));
     }
     if let Some(earlier) = intent.replaces {
@@ -64,41 +76,33 @@ pub(super) fn write(
     Ok(())
 }
 
-/// What is paid, or may be taken, and who the recipient is.
-fn payment(
+/// What is paid to whom, or may be taken.
+fn payments(
     lines: &mut Lines,
     intent: &Intent,
+    claim: &Claim,
     policy: Option<&PolicyDocument>,
 ) -> Result<(), Code> {
-    let chain = intent.asset.chain();
-    lines.field(
-        "Amount",
-        Unit::of(intent.asset, policy).amount_of_asset(intent.amount),
-    );
-    let allowance = intent.action() == Action::Approve;
-    let (to, whose) = if allowance {
-        ("Spender", "The spender is")
-    } else {
-        ("To", "Recipient")
-    };
-    lines.field(to, intent.to);
-    let receiver = AccountId::new(chain, intent.to).map_err(|_| Code::StatementMalformed)?;
-    let known = policy.and_then(|policy| policy.recipient(receiver));
-    match known {
-        Some(contact) => lines.field(whose, format_args!("@{} in your policy", contact.name)),
-        None => lines.field(whose, "not named in your policy"),
+    let several = !claim.more().is_empty();
+    if several {
+        let count = claim.transfers().count();
+        let together = format_args!("{count}, all of them in one transaction or none");
+        lines.field("Transfers", together);
+        totals(lines, claim, policy)?;
     }
-    if known.is_none()
-        && let Some(twin) = policy.and_then(|policy| twin(policy, receiver))
-    {
+    for (place, transfer) in (1_usize..).zip(claim.transfers()) {
+        let number = several.then(|| (place, claim.transfers().count()));
+        receives(lines, transfer, number, policy)?;
+    }
+    if intent.first_payment && several {
         lines.field(
-            "WARNING",
-            format_args!("another address than @{twin}, which begins and ends alike"),
+            "Payment",
+            "the first one to at least one of these recipients",
         );
-    }
-    if intent.first_payment {
+    } else if intent.first_payment {
         lines.field("Payment", "the first one to this recipient");
     }
+    let allowance = intent.action() == Action::Approve;
     if allowance && intent.amount == Amount::ZERO {
         lines.field("Allowance", "what the spender was let take is taken back");
     } else if allowance {
@@ -107,6 +111,60 @@ fn payment(
             "nothing is paid now; the spender may take it at any time, in parts, also after the session ends",
         );
     }
+    Ok(())
+}
+
+/// What is paid to one recipient, and what the policy knows of it; of several with its number.
+fn receives(
+    lines: &mut Lines,
+    transfer: &Transfer,
+    number: Option<(usize, usize)>,
+    policy: Option<&PolicyDocument>,
+) -> Result<(), Code> {
+    let named = |name: &str| match number {
+        Some((place, count)) => format!("{name} {place} of {count}"),
+        None => name.to_owned(),
+    };
+    let amount = Unit::of(transfer.asset, policy).amount_of_asset(transfer.amount);
+    lines.field(&named("Amount"), amount);
+    let (to, whose) = match transfer.action {
+        Action::Approve => ("Spender", "The spender is"),
+        Action::Transfer | Action::Call => ("To", "Recipient"),
+    };
+    lines.field(&named(to), transfer.to);
+    let chain = transfer.asset.chain();
+    let receiver = AccountId::new(chain, transfer.to).map_err(|_| Code::StatementMalformed)?;
+    let known = policy.and_then(|policy| policy.recipient(receiver));
+    match known {
+        Some(contact) => lines.field(
+            &named(whose),
+            format_args!("@{} in your policy", contact.name),
+        ),
+        None => lines.field(&named(whose), "not named in your policy"),
+    }
+    if known.is_none()
+        && let Some(twin) = policy.and_then(|policy| twin(policy, receiver))
+    {
+        lines.field(
+            &named("WARNING"),
+            format_args!("another address than @{twin}, which begins and ends alike"),
+        );
+    }
+    Ok(())
+}
+
+/// What leaves in all, of each asset that is named more than once.
+fn totals(lines: &mut Lines, claim: &Claim, policy: Option<&PolicyDocument>) -> Result<(), Code> {
+    let often = |asset: &AssetId| {
+        let same = claim.transfers().filter(|one| one.asset == *asset);
+        same.count() > 1
+    };
+    let sums = charges(&claim.effects())?.into_iter();
+    let totals: Vec<_> = sums
+        .filter(|(asset, _)| often(asset))
+        .map(|(asset, sum)| Unit::of(asset, policy).amount_of_asset(sum).to_string())
+        .collect();
+    lines.list("In total", &totals);
     Ok(())
 }
 
@@ -124,11 +182,13 @@ fn replaces(
 ) -> Result<(), Code> {
     lines.field("Replaces", earlier.transaction);
     let payments = u128::from(earlier.tries).checked_add(1);
-    let total = payments.and_then(|payments| intent.amount.checked_mul(payments));
-    let (Some(payments), Some(total)) = (payments, total) else {
-        return Err(Code::StatementMalformed);
-    };
-    let total = Unit::of(intent.asset, policy).amount_of_asset(total);
+    let payments = payments.ok_or(Code::StatementMalformed)?;
+    let mut totals = Vec::new();
+    for (asset, sum) in charges(&intent.claim().effects())? {
+        let total = sum.checked_mul(payments).ok_or(Code::StatementMalformed)?;
+        totals.push(Unit::of(asset, policy).amount_of_asset(total).to_string());
+    }
+    let total = totals.join(" and ");
     if earlier.tries == 1 {
         lines.field(
             "WARNING",

@@ -16,6 +16,7 @@ use crate::event::Charge;
 use crate::ids::TransactionId;
 use crate::intent::Wait;
 use crate::keys::AgentKey;
+use crate::memo::Memo;
 use crate::policy::document::{AssetRule, MATURITY_LONGEST, Recipient};
 use crate::policy::limits::Counts;
 use crate::session::{
@@ -676,15 +677,25 @@ fn assert_says(text: &str, facts: &StatementFacts, view: &TestView) {
                 fields.value::<TransactionId>("Payment request"),
                 *transaction
             );
-            assert_eq!(
-                amount_of(fields.0["Amount"], decimals_of(intent.asset, view)),
-                intent.amount
-            );
-            let to = match intent.action {
-                Some(_) => "Spender",
-                None => "To",
-            };
-            assert_eq!(fields.value::<Account>(to), intent.to);
+            let claim = intent.claim();
+            let count = claim.transfers().count();
+            for (place, transfer) in (1..).zip(claim.transfers()) {
+                let numbered = |name: &str| match count {
+                    1 => name.to_owned(),
+                    _ => format!("{name} {place} of {count}"),
+                };
+                let decimals = decimals_of(transfer.asset, view);
+                let shown = fields.0[numbered("Amount").as_str()];
+                assert_eq!(amount_of(shown, decimals), transfer.amount);
+                let to = match intent.action {
+                    Some(_) => "Spender",
+                    None => "To",
+                };
+                assert_eq!(fields.value::<Account>(&numbered(to)), transfer.to);
+            }
+            assert_eq!(fields.0.contains_key("Transfers"), count > 1);
+            let memo = fields.0.get("Memo by the agent, public");
+            assert_eq!(memo.copied(), claim.memo().map(Memo::as_str));
             assert_network(chain);
             assert_eq!(
                 amount_of(

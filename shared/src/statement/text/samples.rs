@@ -214,6 +214,8 @@ pub(in crate::statement) fn intent(number: u8) -> Intent {
         action: None,
         rent_ceiling: None,
         call: None,
+        more: None,
+        memo: None,
     }
 }
 
@@ -397,6 +399,13 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
             &later,
             StatementFacts::ApprovePayment {
                 transaction: transaction_id(6),
+            },
+        ),
+        sample(
+            "approve-payment-batch",
+            &first,
+            StatementFacts::ApprovePayment {
+                transaction: transaction_id(7),
             },
         ),
         sample(

@@ -6,6 +6,7 @@ mod alarm;
 mod alarm_subjects;
 mod allowances;
 mod approvals;
+mod batch;
 mod calls;
 mod credit;
 mod dead_man;

@@ -123,6 +123,12 @@ impl Draft {
         Self::beside(rig, "memo", MEMO, b"hello".to_vec())
     }
 
+    /// A memo as one is written that was asked for; nobody asked.
+    pub(super) fn noted(rig: &Rig) -> Self {
+        let memo = instruction(3, &[], b"hello".to_vec());
+        Self::new(rig, "a memo of its own", &[], &[SYSTEM, MEMO], vec![memo])
+    }
+
     pub(super) fn token(rig: &Rig, number: u8) -> Self {
         let data = [&[number][..], &AMOUNT.to_le_bytes(), &[6]].concat();
         Self::new(
@@ -304,6 +310,7 @@ pub(super) fn with_amount(mut message: Vec<u8>, amount: u128) -> Result<Vec<u8>>
 pub(super) fn something_else(rig: &Rig, amount: u128) -> Result<Vec<(String, Vec<u8>)>> {
     let mut drafts = vec![
         Draft::memo(rig),
+        Draft::noted(rig),
         Draft::two_transfers(rig),
         Draft::token(rig, 12),
         Draft::new(

@@ -1,0 +1,144 @@
+//! What one request asks for, whole: a transfer, an approval or a call, or several transfers in one
+//! transaction, and a memo. A claim is only ever compared with what bytes do (invariant 3): every effect in order, the
+//! memo exactly, and nothing besides but what sending costs.
+
+use crate::address::Account;
+use crate::caip::{AssetId, ChainId, Token};
+use crate::effect::Effect;
+use crate::evm::Registered;
+use crate::memo::Memo;
+use crate::request::Transfer;
+use crate::solana;
+use crate::transaction::DecodedTransaction;
+
+/// Transfers in one request, at most.
+pub const BATCH_LIMIT: usize = 8;
+
+/// One transfer, approval or call, or several transfers on one chain, with a memo or without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    first: Transfer,
+    more: Vec<Transfer>,
+    memo: Option<Memo>,
+}
+
+impl Claim {
+    /// Of one transfer or approval, and nothing else.
+    #[must_use]
+    pub const fn of(transfer: Transfer) -> Self {
+        Self {
+            first: transfer,
+            more: Vec::new(),
+            memo: None,
+        }
+    }
+
+    /// Of this one, those behind it in order, and a memo.
+    #[must_use]
+    pub const fn new(first: Transfer, more: Vec<Transfer>, memo: Option<Memo>) -> Self {
+        Self { first, more, memo }
+    }
+
+    /// The only transfer or approval, without a memo; nothing of any other claim.
+    #[must_use]
+    pub const fn single(&self) -> Option<&Transfer> {
+        if self.more.is_empty() && self.memo.is_none() {
+            Some(&self.first)
+        } else {
+            None
+        }
+    }
+
+    /// The first one.
+    #[must_use]
+    pub const fn first(&self) -> &Transfer {
+        &self.first
+    }
+
+    /// Those behind the first, in order.
+    #[must_use]
+    pub fn more(&self) -> &[Transfer] {
+        &self.more
+    }
+
+    /// All of them, in order.
+    pub fn transfers(&self) -> impl Iterator<Item = &Transfer> + Clone {
+        std::iter::once(&self.first).chain(&self.more)
+    }
+
+    /// The memo.
+    #[must_use]
+    pub const fn memo(&self) -> Option<&Memo> {
+        self.memo.as_ref()
+    }
+
+    /// The chain of all of them.
+    #[must_use]
+    pub const fn chain(&self) -> ChainId {
+        self.first.asset.chain()
+    }
+
+    /// The effects that a transaction must have, in order, beside what sending it costs.
+    #[must_use]
+    pub fn effects(&self) -> Vec<Effect> {
+        self.transfers().flat_map(Transfer::effects).collect()
+    }
+
+    /// Whether both do the same, in the same order and with the same memo, however mints are registered.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.effects() == other.effects() && self.memo == other.memo
+    }
+
+    /// The function of a contract that is called.
+    #[must_use]
+    pub fn function(&self) -> Option<Registered> {
+        self.first.function()
+    }
+
+    /// Who receives, may take, or is called.
+    #[must_use]
+    pub fn owners(&self) -> Vec<Account> {
+        self.transfers().map(|transfer| transfer.to).collect()
+    }
+
+    /// The Solana mints that move, each once, as the request was resolved.
+    #[must_use]
+    pub fn tokens(&self) -> Vec<solana::Token> {
+        let mut tokens: Vec<solana::Token> = Vec::new();
+        for token in self.transfers().filter_map(|transfer| transfer.mint) {
+            if !tokens.contains(&token) {
+                tokens.push(token);
+            }
+        }
+        tokens
+    }
+
+    /// The same, with each mint registered as `known` has it; says how bytes are built, and nothing else.
+    #[must_use]
+    pub fn registered(mut self, known: impl Fn(AssetId) -> Option<solana::Token>) -> Self {
+        self.first.mint = known(self.first.asset);
+        for transfer in &mut self.more {
+            transfer.mint = known(transfer.asset);
+        }
+        self
+    }
+
+    /// Whether a transaction does what is claimed, and pays a fee, and nothing else. Of a call every argument
+    /// and everything that it lets leave is compared. Rent is for accounts
+    /// of recipients of Solana tokens: the decoder lets nothing else be created, and each account once.
+    #[must_use]
+    pub fn is_done_by(&self, transaction: &DecodedTransaction) -> bool {
+        let effects = transaction.effects().iter();
+        let moved = effects.clone().filter(|effect| !effect.is_cost());
+        let rents = effects.filter(|effect| matches!(effect, Effect::Rent { .. }));
+        let of_tokens = self
+            .transfers()
+            .filter(|transfer| matches!(transfer.asset.token(), Token::Mint(_)));
+        let wanted = self.effects();
+        !wanted.is_empty()
+            && moved.eq(&wanted)
+            && rents.count() <= of_tokens.count()
+            && transaction.memo() == self.memo.as_ref()
+    }
+}
