@@ -118,7 +118,6 @@ MUTANTS = [
     ("a rotation forgets the old key's nonces", CORE + "wallet.rs", "nonces: std::mem::replace(&mut self.nonces, fresh),", "nonces: { let was = std::mem::replace(&mut self.nonces, fresh.clone()); if @ { fresh } else { was } },"),
     ("a rotation begins the budget anew", CORE + "wallet.rs", "self.rotated = Some(at);", "self.rotated = Some(at);\n        if @ { self.history = WalletHistory::default(); }"),
     ("a suspended session silences an alarm for all", CORE + "decide_alarm.rs", "Some(session) if alarm.remedy == Remedy::SuspendSession =>", "Some(session) if alarm.remedy == Remedy::SuspendSession && !@ =>"),
-    ("a closed wallet is idle", CORE + "decide_alarm.rs", "wallet.may_pay().is_ok()", "!wallet.paused"),
     ("a stopped session leaves its grants", CORE + "apply_stop.rs", "grant.credential == credential", "!@ && grant.credential == credential"),
     ("changes of owners come before a kill", CORE + "mod.rs", "while !goes_first(command) {", "while @ || !goes_first(command) {"),
     ("suspend counts for delays", CORE + "clock.rs", "run: self.clocks.run.after(Millis::from_millis(ran)),", "run: self.clocks.run.after(Millis::from_millis(if @ { passed } else { ran })),"),
