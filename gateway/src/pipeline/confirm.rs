@@ -263,11 +263,8 @@ async fn follow(
         }
         let landing = look(app, chain, &name, &validity).await;
         let now = age.saturating_add(started.elapsed());
-        if landing
-            .as_ref()
-            .is_some_and(|landing| landing.final_status().is_none())
-        {
-            stuck.look(app, chain, &payment, now).await;
+        if let Some(open) = landing.as_ref().filter(|it| it.final_status().is_none()) {
+            stuck.look(app, chain, &payment, open, now).await;
         }
         let pause = match next_step(&pace, &watch, landing.as_ref(), now) {
             Step::Done(status) => {

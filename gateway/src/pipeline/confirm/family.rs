@@ -10,7 +10,7 @@ use waiaas_shared::status::Status;
 use waiaas_shared::transaction::EvmFees;
 
 use crate::app::App;
-use crate::chain::ChainText;
+use crate::chain::{ChainText, Landing};
 use crate::chain_port::ChainPort;
 use crate::database::{DatabaseError, Durability};
 use crate::payment::Payment;
@@ -98,6 +98,7 @@ impl Stuck {
         app: &App,
         chain: &dyn ChainPort,
         payment: &Payment,
+        landing: &Landing,
         age: Duration,
     ) {
         let after = chain.pace().resend;
@@ -108,7 +109,8 @@ impl Stuck {
             return;
         }
         self.looked = Some(age);
-        let Ok(words) = self.why(app, chain, payment).await else {
+        let seen = *landing != Landing::Unknown;
+        let Ok(words) = self.why(app, chain, payment, seen).await else {
             return;
         };
         let detail = words.map(|words| ChainText::new(&words));
@@ -131,6 +133,7 @@ impl Stuck {
         app: &App,
         chain: &dyn ChainPort,
         payment: &Payment,
+        seen: bool,
     ) -> Result<Option<String>, Refusal> {
         let id = payment.facts.id;
         let find = move |connection: &rusqlite::Connection| store::payment(connection, id);
@@ -152,14 +155,19 @@ impl Stuck {
         else {
             return Ok(None);
         };
-        Ok(words(nonce, next, fees.max_fee_per_gas, market.base))
+        Ok(words(nonce, next, seen, fees.max_fee_per_gas, market.base))
     }
 }
 
-/// Why no block takes a transaction; nothing if one has, as far as the node says.
-fn words(nonce: u64, next: u64, max_fee: u128, base: u128) -> Option<String> {
-    if nonce < next {
+/// Why no block takes a transaction; nothing if one has, as far as the node says. `seen`: whether a node
+/// knows of it.
+fn words(nonce: u64, next: u64, seen: bool, max_fee: u128, base: u128) -> Option<String> {
+    if nonce < next && seen {
         None
+    } else if nonce < next {
+        Some(format!(
+            "Stuck: the chain is past nonce {nonce} and the node does not know it: another transaction of the wallet may have used its nonce."
+        ))
     } else if nonce > next {
         Some(format!(
             "Stuck: it has nonce {nonce}, and the chain waits for the wallet's nonce {next} first."
@@ -179,12 +187,14 @@ mod tests {
 
     #[test]
     fn what_holds_a_payment_up_is_told() {
-        assert_eq!(words(4, 5, 1, 100), None);
-        let behind = words(7, 5, 1, 100).expect("it waits");
+        assert_eq!(words(4, 5, true, 1, 100), None);
+        let used = words(4, 5, false, 1, 100).expect("nobody knows it");
+        assert!(used.contains("past nonce 4"), "{used}");
+        let behind = words(7, 5, true, 1, 100).expect("it waits");
         assert!(behind.contains("nonce 5"), "{behind}");
-        let low = words(5, 5, 99, 100).expect("it waits");
+        let low = words(5, 5, false, 99, 100).expect("it waits");
         assert!(low.contains("asks 100"), "{low}");
-        let quiet = words(5, 5, 100, 100).expect("it waits");
+        let quiet = words(5, 5, true, 100, 100).expect("it waits");
         assert!(quiet.contains("no block"), "{quiet}");
     }
 }
