@@ -354,7 +354,7 @@ fn what_the_owner_did_not_register_is_refused() -> Result<()> {
         ("deposit(bytes)", vec!["0x00"]),
     ] {
         let answer = stage.call(function, &arguments, 0)?;
-        refused(&answer, 422, "body_malformed")?;
+        refused(&answer, 400, "body_malformed")?;
     }
     // The window sees what calls spend: 40 of leave, and 30 of the 40 that are left of the hour.
     confirmed(&stage.deposit("30000000")?)?;

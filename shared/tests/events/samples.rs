@@ -225,6 +225,19 @@ pub(crate) fn transaction() -> TransactionId {
     spend().transaction
 }
 
+/// A call of which the first argument is an amount of a token.
+fn told() -> waiaas_shared::evm::abi::Invocation {
+    let own = waiaas_shared::address::EvmAddress::from_bytes([0xb2; 20]);
+    let function = "deposit(uint256,address)".parse().expect("a function");
+    let arguments = ["700".to_owned(), own.to_string()];
+    let told = waiaas_shared::evm::abi::Invocation::read(own, function, &arguments);
+    let token = "eip155:31337/erc20:0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913";
+    waiaas_shared::evm::abi::Invocation {
+        spends: vec![Some(token.parse().expect("a token")), None],
+        ..told.expect("its arguments")
+    }
+}
+
 fn intent() -> Intent {
     Intent {
         transaction: transaction(),
@@ -883,6 +896,28 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
                     .expect("a token"),
                 action: Some(request::Action::Approve),
                 ..intent()
+            }),
+        ),
+        (
+            "intent-opened-call",
+            EventBody::IntentOpened(Intent {
+                amount: Amount::from_base_units(7),
+                action: Some(request::Action::Call),
+                call: Some(Box::new(told())),
+                ..intent()
+            }),
+        ),
+        (
+            "spend-committed-call",
+            EventBody::SpendCommitted(Spend {
+                effects: waiaas_shared::evm::call_effects(
+                    intent().asset.chain(),
+                    waiaas_shared::address::EvmAddress::from_bytes([0xd4; 20]),
+                    Amount::from_base_units(7),
+                    &told(),
+                )
+                .expect("counted"),
+                ..spend()
             }),
         ),
         (
