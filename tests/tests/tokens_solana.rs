@@ -24,6 +24,9 @@ const BEGINNING: u64 = 1_000_000_000;
 const RENT: u64 = 2_039_280;
 const RENT_2022: u64 = 2_157_600;
 
+/// One of several transfers: the mint (none for SOL), the recipient, the amount.
+type Item<'a> = (&'a str, &'a str, &'a str);
+
 struct Stage {
     _folder: tempfile::TempDir,
     _running: Running,
@@ -91,8 +94,8 @@ impl Stage {
         self.agent.send(&self.agent.post(target, &fresh()?, &body)?)
     }
 
-    /// Several transfers in one transaction, of `asset` (SOL if it is empty) to somebody each.
-    fn pay_all(&self, items: &[(&str, &str, &str)], memo: Option<&str>) -> Result<Response> {
+    /// Several transfers in one transaction.
+    fn pay_all(&self, items: &[Item<'_>], memo: Option<&str>) -> Result<Response> {
         let items = items.iter().map(|(mint, to, amount)| match *mint {
             "" => json!({ "to": to, "amount": amount }),
             mint => json!({ "asset": asset(mint), "to": to, "amount": amount }),
@@ -421,7 +424,7 @@ fn a_refused_batch_moves_nothing_on_solana() -> Result<()> {
     let token = stage.token.as_str();
     let stranger = "5Q544fKrFoe6tsEbD7S8EmxGTJYAKtTVhAW5Q5pge4j1";
     let eight = [("", KNOWN, "0.001"); 9];
-    let cases: [(&str, &[(&str, &str, &str)], u16, &str); 7] = [
+    let cases: [(&str, &[Item<'_>], u16, &str); 7] = [
         (
             "one of three is a stranger",
             &[

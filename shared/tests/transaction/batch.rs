@@ -257,3 +257,42 @@ fn what_the_decoder_would_refuse_is_not_built() {
         Err(SolanaError::TransferToSelf)
     );
 }
+
+/// Version 0 without tables is the same message; with a table, or with a byte more, it is none.
+#[test]
+fn a_batch_of_version_zero_is_the_same_and_takes_no_table() {
+    let (parts, text) = (mixed(), memo("payroll 11"));
+    let claim = claim(&parts, Some(&text));
+    let legacy = build(&parts, Some(&text)).unwrap();
+    let version_zero = |tail: &[u8]| [&[0x80][..], &legacy, tail].concat();
+    let decoded = read(&version_zero(&[0]), &claim).unwrap();
+    assert!(claim.is_done_by(&decoded));
+    assert_eq!(decoded.bytes(), version_zero(&[0]));
+    assert_eq!(
+        decoded.effects(),
+        read(&legacy, &claim).unwrap().effects(),
+        "the same effects, the same fee"
+    );
+    let table = [&[1][..], &[7; 32], &[1, 0], &[0]].concat();
+    let refused = |bytes: &[u8]| read(bytes, &claim).map(drop).unwrap_err();
+    let solana = DecodeError::Solana;
+    assert_eq!(
+        refused(&version_zero(&table)),
+        solana(SolanaError::LookupTable)
+    );
+    // Also a table of which nothing is taken, one behind it, a list in its long form, and none at all.
+    let empty = [&[1][..], &[7; 32], &[0], &[0]].concat();
+    assert_eq!(
+        refused(&version_zero(&empty)),
+        solana(SolanaError::LookupTable)
+    );
+    for tail in [&[0, 0][..], &[0x80, 0], &[1], &[]] {
+        let error = refused(&version_zero(tail));
+        let known = [SolanaError::Malformed, SolanaError::NotCanonical].map(solana);
+        assert!(known.contains(&error), "{tail:?} {error:?}");
+    }
+    for version in 0x81..=0xff_u8 {
+        let other = [&[version][..], &legacy, &[0]].concat();
+        assert!(read(&other, &claim).is_err(), "{version:#x}");
+    }
+}
