@@ -43,18 +43,6 @@ const LONG_FILES: &[(&str, &str)] = &[
         "one table of every kind of event, with its fields",
     ),
     (
-        "shared/src/policy/replay/tests.rs",
-        "tests: one small log each, over one world",
-    ),
-    (
-        "tests/tests/adversarial/checks.rs",
-        "tests: every check after a case, beside the list of them",
-    ),
-    (
-        "tests/tests/adversarial/calculator/mod.rs",
-        "tests: the second calculator, whole in one place",
-    ),
-    (
         "shared/src/policy/document_tests.rs",
         "tests: one table of flaws over one whole document",
     ),
@@ -109,6 +97,10 @@ const LONG_FILES: &[(&str, &str)] = &[
     (
         "signer/src/vault/tests.rs",
         "tests: every fault of one file",
+    ),
+    (
+        "shared/src/request_tests.rs",
+        "tests: one table of bodies for each kind of request",
     ),
 ];
 

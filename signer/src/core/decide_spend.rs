@@ -4,7 +4,7 @@
 
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::{AssetId, ChainId};
+use waiaas_shared::caip::ChainId;
 use waiaas_shared::claim::Claim;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::{Digest, Domain, hash};
@@ -32,7 +32,7 @@ use super::state::{KillPhase, Session, State, Wallet};
 use super::waited::Behind;
 use super::{
     Decision, decide_alarm, decide_intent, decide_owner, decide_replace, decide_session,
-    decide_token, decide_variant, proof,
+    decide_token, decide_variant, proof, reading,
 };
 
 /// Judges an agent's payment; charges and orders the signature if it passes.
@@ -102,8 +102,8 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         return Err(Code::NetworkNotBound.into());
     }
     let newest = state.binding(now.run).last().ok_or(Code::PolicyMissing)?;
-    let asked = resolved(state, &body, wallet.account, now)?;
-    calls_no_wallet(state, asked.first())?;
+    let asked = reading::resolved(state, &body, wallet.account, now)?;
+    reading::calls_no_wallet(state, asked.first())?;
     let replaces = decide_replace::replaces(state, request, &body, &asked)?;
     let tokens = decide_token::of_claim(state, &asked, now)?;
     let function = asked.function();
@@ -180,46 +180,6 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         None,
         EventBody::SpendCommitted,
     ))
-}
-
-/// What the request asks for, its names and units read as every binding document reads them: a later one
-/// that gives a name another meaning waits like everything that loosens. A void document names nothing.
-fn resolved(
-    state: &State,
-    body: &TransferRequest,
-    from: Account,
-    now: Clocks,
-) -> Result<Claim, Code> {
-    let sound = state.binding(now.run).iter().filter(|one| !one.is_void());
-    let mut readings = sound.map(|policy| body.resolve(&policy.document, from));
-    let first = readings.next().ok_or(Code::PolicyMissing)??;
-    for reading in readings {
-        // What they register of a mint is compared where bytes are read.
-        let reading = reading?;
-        if spends(&reading) != spends(&first) {
-            return Err(Code::CallConflict);
-        }
-        if !reading.is_same(&first) {
-            return Err(Code::PoliciesDisagree);
-        }
-    }
-    Ok(first)
-}
-
-/// Which arguments of a call are amounts, and of what.
-fn spends(claim: &Claim) -> Option<&[Option<AssetId>]> {
-    let told = claim.first().call.as_deref();
-    told.map(|told| told.spends.as_slice())
-}
-
-/// No wallet of this signer is a contract, nor should code that its key once agreed to be run on behalf of
-/// another: whatever a policy names.
-fn calls_no_wallet(state: &State, asked: &Transfer) -> Result<(), Code> {
-    let own = |wallet: &Wallet| wallet.account == asked.to || wallet.former(asked.to).is_some();
-    if asked.action == Action::Call && state.wallets.values().any(own) {
-        return Err(Code::CallTarget);
-    }
-    Ok(())
 }
 
 /// What the agent signed, if it did.

@@ -30,6 +30,7 @@ pub mod journal;
 mod owners;
 mod proof;
 mod proposal;
+mod reading;
 mod reads;
 mod request_nonces;
 pub mod state;
