@@ -318,7 +318,7 @@ fn what_the_owner_did_not_register_is_refused() -> Result<()> {
     let chain = Anvil::start()?;
     let stage = Stage::set_up(&chain)?;
     let own = stage.wallet.1.clone();
-    stage.let_take("40")?;
+    stage.let_take("45")?;
     let nonce = chain.next_nonce(&own)?;
     // Another function, an argument beyond its limit, somebody else's address.
     refused(
@@ -356,12 +356,12 @@ fn what_the_owner_did_not_register_is_refused() -> Result<()> {
         let answer = stage.call(function, &arguments, 0)?;
         refused(&answer, 400, "body_malformed")?;
     }
-    // The window sees what calls spend: 40 of leave, and 30 of the 40 that are left of the hour.
+    // The window sees what calls spend: 45 of leave, and 30 of the 35 that are left of the hour.
     confirmed(&stage.deposit("30000000")?)?;
-    let told = refused(&stage.deposit("10000001")?, 403, "hour_limit")?;
-    ensure!(field(&told, "allowed_now")? == "10000000", "{told}");
-    confirmed(&stage.deposit("10000000")?)?;
-    ensure!(stage.vault.shares(&own)? == 40 * WHOLE);
+    let told = refused(&stage.deposit("5000001")?, 403, "hour_limit")?;
+    ensure!(field(&told, "allowed_now")? == "5000000", "{told}");
+    confirmed(&stage.deposit("5000000")?)?;
+    ensure!(stage.vault.shares(&own)? == 35 * WHOLE);
     ensure!(stage.vault.shares(STRANGER)? == 0 && stage.chain.balance(STRANGER)? == 0);
     ensure!(chain.next_nonce(&own)? == nonce + 2, "two were signed");
     Ok(())
