@@ -34,7 +34,7 @@ impl Names {
             }
             EventBody::PolicyAdopted { statement, .. } => {
                 let document = self.drafts.remove(statement);
-                let document = document.and_then(|bytes| PolicyDocument::from_bytes(&bytes).ok());
+                let document = document.and_then(|bytes| PolicyDocument::adopted(&bytes).ok());
                 self.policy = document.or(self.policy.take());
             }
             EventBody::SpendCommitted(spend)

@@ -98,7 +98,7 @@ impl Signer {
         documents
             .iter()
             .map(|bytes| {
-                PolicyDocument::from_bytes(bytes).map_err(|error| {
+                PolicyDocument::adopted(bytes).map_err(|error| {
                     Failure::internal("the signer's policy is not understood").why(error)
                 })
             })

@@ -17,6 +17,7 @@ use waiaas_shared::caip::{AssetId, ChainId, Token};
 use waiaas_shared::claim::Claim;
 use waiaas_shared::evm::Registered;
 use waiaas_shared::request::Transfer;
+use waiaas_shared::solana::MAX_COMPUTE_UNITS;
 use waiaas_shared::solana::build::{TransferRequest, transfer};
 use waiaas_shared::transaction::{Known, decode};
 
@@ -305,15 +306,13 @@ impl Terms {
         transfer(&request).ok()
     }
 
-    /// A price that is higher by less than eight lamports in all; without a price, a higher limit of
-    /// units, which costs nothing.
+    /// A higher price or a higher limit of units, whichever costs less: for a plain transfer less than eight
+    /// lamports in all, and nothing where there is no price.
     fn dearer(self, number: u64) -> Self {
-        if self.unit_price == 0 {
-            let more = u32::try_from(number).unwrap_or(0);
-            return Self {
-                unit_limit: self.unit_limit.saturating_add(more),
-                ..self
-            };
+        let more = u32::try_from(number).unwrap_or(0);
+        let unit_limit = self.unit_limit.saturating_add(more);
+        if self.unit_price < self.unit_limit.into() && unit_limit <= MAX_COMPUTE_UNITS {
+            return Self { unit_limit, ..self };
         }
         Self {
             unit_price: self.unit_price.saturating_add(number),

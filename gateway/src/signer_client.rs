@@ -208,9 +208,7 @@ impl SignerPort for SocketSigner {
         let documents = self.call(|client| async move { client.policy().await });
         Box::pin(async move {
             let documents = documents.await?;
-            let read = documents
-                .iter()
-                .map(|bytes| PolicyDocument::from_bytes(bytes));
+            let read = documents.iter().map(|bytes| PolicyDocument::adopted(bytes));
             read.collect::<Result<_, _>>()
                 .map_err(|_| SignerError::Version)
         })

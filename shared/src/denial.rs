@@ -219,7 +219,7 @@ codes! {
     // Tokens.
     TokenConflict = 247, "token_conflict", Wait, "Two binding policies register this token with different decimals or token programs: it is paid again once the older one no longer binds.";
     // Several transfers in one transaction, and memos.
-    MemoMalformed = 248, "memo_malformed", Stop, "A memo is 1 to 128 printable ASCII characters without `|`, and neither begins nor ends with a space.";
+    MemoMalformed = 248, "memo_malformed", Stop, "A memo is 1 to 128 printable ASCII characters without `|`, neither begins nor ends with a space, and has no two in a row.";
     SolanaOnly = 249, "solana_only", Stop, "A memo, or several transfers in one transaction, are possible on Solana alone.";
     BatchTooLarge = 250, "batch_too_large", Stop, "One transaction carries eight transfers at most, and no more than fits in 1,232 bytes.";
     // A second try after an unseen end.

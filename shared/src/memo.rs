@@ -11,14 +11,15 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 pub const MEMO_LIMIT: usize = 128;
 
 /// 1 to [`MEMO_LIMIT`] printable ASCII characters without `|`, which separates the fields of an owner's
-/// text on some wallets, and with no space at either end, where nobody would see it.
+/// text on some wallets, with no space at either end, where nobody would see it, and no two in a row, behind
+/// which a narrow display would show the rest as a line of its own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Memo(String);
 
 /// The text is no memo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a memo is 1 to {MEMO_LIMIT} printable ASCII characters without `|`, and no space at its ends"
+    "a memo is 1 to {MEMO_LIMIT} printable ASCII characters without `|`, with single spaces, and none at its ends"
 )]
 pub struct MemoError;
 
@@ -36,7 +37,8 @@ impl FromStr for Memo {
     fn from_str(text: &str) -> Result<Self, MemoError> {
         let printable = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'|';
         let fits = (1..=MEMO_LIMIT).contains(&text.len());
-        if fits && text.bytes().all(printable) && text.trim_matches(' ') == text {
+        let spaced = text.trim_matches(' ') == text && !text.contains("  ");
+        if fits && text.bytes().all(printable) && spaced {
             Ok(Self(text.to_owned()))
         } else {
             Err(MemoError)

@@ -1,13 +1,16 @@
 //! The agent's request body, as gateway and signer both read it: strictly, once, from the raw bytes
 //! that the agent signed. Unknown, doubled and missing fields refuse the whole.
 
+mod body;
+
 use minicbor::{Decode, Encode};
 use serde::Deserialize;
 
+use self::body::{Body, object};
 use crate::address::Account;
 use crate::amount::{Amount, AmountError, Decimals};
 use crate::caip::{AccountId, AssetId, ChainId, Token};
-use crate::claim::{BATCH_LIMIT, Claim};
+use crate::claim::Claim;
 use crate::denial::Code;
 use crate::effect::Effect;
 use crate::evm::abi::{Function, Invocation};
@@ -23,8 +26,7 @@ pub const REASON_LIMIT: usize = 200;
 pub const BODY_LIMIT_BYTES: usize = 64 * 1024;
 
 /// What a request wants done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Encode, Decode, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Encode, Decode)]
 #[cbor(index_only)]
 pub enum Action {
     /// An asset moves to somebody.
@@ -56,6 +58,14 @@ impl Action {
         [Self::Transfer, Self::Approve, Self::Call]
             .into_iter()
             .find(|action| action.as_str() == text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Action {
+    /// Its name, and no other form.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::from_text(&text).ok_or_else(|| serde::de::Error::custom("no such type"))
     }
 }
 
@@ -106,68 +116,6 @@ pub struct CallRequest {
     pub function: Function,
     /// One text for each parameter.
     pub arguments: Vec<String>,
-}
-
-/// The body as it is written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Body {
-    #[serde(rename = "type", default)]
-    action: Action,
-    signer: SignerId,
-    wallet: WalletId,
-    network: ChainId,
-    asset: Option<AssetId>,
-    /// Of a transfer alone.
-    to: Option<String>,
-    /// Of an approval alone.
-    spender: Option<String>,
-    /// The next four of a call alone.
-    contract: Option<String>,
-    function: Option<String>,
-    args: Option<Vec<String>>,
-    value: Option<Amount>,
-    amount: Option<String>,
-    amount_base: Option<BaseUnits>,
-    /// In place of recipient, asset and amount.
-    transfers: Option<Vec<ItemBody>>,
-    memo: Option<String>,
-    reason: Option<String>,
-    #[serde(default = "default_submit")]
-    submit: bool,
-    replaces: Option<TransactionId>,
-}
-
-/// One transfer of several as it is written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ItemBody {
-    asset: Option<AssetId>,
-    to: String,
-    amount: Option<String>,
-    amount_base: Option<BaseUnits>,
-}
-
-/// Base units as text. A number that no amount holds is told apart from what is no number, because
-/// 2^256 - 1 is how people ask for an approval without limit.
-enum BaseUnits {
-    Exact(Amount),
-    Beyond,
-}
-
-impl<'de> Deserialize<'de> for BaseUnits {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        match text.parse() {
-            Ok(amount) => Ok(Self::Exact(amount)),
-            Err(AmountError::TooLarge) => Ok(Self::Beyond),
-            Err(error) => Err(serde::de::Error::custom(error)),
-        }
-    }
-}
-
-const fn default_submit() -> bool {
-    true
 }
 
 /// A request that says nothing but which signer is meant: `POST /v1/session/renew`.
@@ -391,101 +339,6 @@ impl CallRequest {
         evm::outflows(&told).map_err(|_| Code::AmountInvalid)?;
         Ok(told)
     }
-}
-
-impl Body {
-    /// What is asked for, by what its kind needs and nothing else.
-    fn take_items(&mut self) -> Result<Vec<Item>, Code> {
-        let whom = (self.to.take(), self.spender.take(), self.contract.take());
-        let to = match (self.action, whom, self.transfers.take()) {
-            (Action::Transfer, (None, None, None), Some(transfers)) => {
-                let alone = self.asset.is_none()
-                    && self.amount.is_none()
-                    && self.amount_base.is_none()
-                    && self.takes_no_call();
-                return if alone {
-                    several(transfers)
-                } else {
-                    Err(Code::BodyMalformed)
-                };
-            }
-            (Action::Transfer, (Some(to), None, None), None) => to,
-            // A chain's own coin is approved to nobody.
-            (Action::Approve, (None, Some(spender), None), None) if self.asset.is_some() => spender,
-            (Action::Call, (None, None, Some(contract)), None) => contract,
-            _ => return Err(Code::BodyMalformed),
-        };
-        let (call, amount_base) = if self.action == Action::Call {
-            (
-                Some(self.take_call()?),
-                Some(self.value.unwrap_or_default()),
-            )
-        } else if self.takes_no_call() {
-            (None, exact(self.amount_base.take(), self.action)?)
-        } else {
-            return Err(Code::BodyMalformed);
-        };
-        Ok(vec![Item {
-            asset: self.asset,
-            to,
-            call,
-            amount: self.amount.take(),
-            amount_base,
-        }])
-    }
-
-    const fn takes_no_call(&self) -> bool {
-        self.function.is_none() && self.args.is_none() && self.value.is_none()
-    }
-
-    fn take_call(&mut self) -> Result<CallRequest, Code> {
-        let plain = self.asset.is_none() && self.amount.is_none() && self.amount_base.is_none();
-        match (self.function.take(), self.args.take()) {
-            (Some(function), Some(arguments)) if plain => Ok(CallRequest {
-                function: function.parse().map_err(|_| Code::BodyMalformed)?,
-                arguments,
-            }),
-            _ => Err(Code::BodyMalformed),
-        }
-    }
-}
-
-/// Transfers in place of one.
-fn several(transfers: Vec<ItemBody>) -> Result<Vec<Item>, Code> {
-    if transfers.is_empty() {
-        return Err(Code::BodyMalformed);
-    }
-    if transfers.len() > BATCH_LIMIT {
-        return Err(Code::BatchTooLarge);
-    }
-    let items = transfers.into_iter().map(|one| {
-        Ok(Item {
-            asset: one.asset,
-            to: one.to,
-            call: None,
-            amount: one.amount,
-            amount_base: exact(one.amount_base, Action::Transfer)?,
-        })
-    });
-    items.collect()
-}
-
-fn exact(units: Option<BaseUnits>, action: Action) -> Result<Option<Amount>, Code> {
-    match (units, action) {
-        (None, _) => Ok(None),
-        (Some(BaseUnits::Exact(amount)), _) => Ok(Some(amount)),
-        (Some(BaseUnits::Beyond), Action::Approve) => Err(Code::ApprovalUnlimited),
-        (Some(BaseUnits::Beyond), Action::Transfer | Action::Call) => Err(Code::BodyMalformed),
-    }
-}
-
-/// Reads an object with its fields by name: a list of their values in order would be read as well.
-fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Code> {
-    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
-    if first != Some(&b'{') {
-        return Err(Code::BodyMalformed);
-    }
-    serde_json::from_slice(body).map_err(|_| Code::BodyMalformed)
 }
 
 /// Whether a text may serve as an idempotency key: 1 to 128 visible ASCII characters.

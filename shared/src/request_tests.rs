@@ -1,6 +1,7 @@
 //! Bodies of requests: read strictly, resolved by one document, refused by code.
 
 use super::*;
+use crate::claim::BATCH_LIMIT;
 use crate::policy::call::tests::{VAULT, deposit};
 use crate::policy::document::tests::sample;
 
@@ -461,6 +462,16 @@ fn loose_lists_and_memos_are_refused_whole() {
         ),
         ("in a list", list(&["[1]"]), Code::BodyMalformed),
         (
+            "without names",
+            list(&[r#"[null,"9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM",null,"5"]"#]),
+            Code::BodyMalformed,
+        ),
+        (
+            "a type of another form",
+            SOLANA.replacen('{', "{\"type\":{\"transfer\":null},", 1),
+            Code::BodyMalformed,
+        ),
+        (
             "beside a recipient",
             SOLANA.replacen('{', "{\"to\":\"@hosting\",", 1),
             Code::BodyMalformed,
@@ -513,6 +524,11 @@ fn loose_lists_and_memos_are_refused_whole() {
         (
             "a memo of two lines",
             SOLANA.replace("payroll 11", "a\\nb"),
+            Code::MemoMalformed,
+        ),
+        (
+            "a memo that a narrow display breaks in two",
+            SOLANA.replace("payroll 11", "payroll  11"),
             Code::MemoMalformed,
         ),
         (

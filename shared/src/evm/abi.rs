@@ -51,6 +51,18 @@ impl Word {
         &self.0
     }
 
+    /// Its last 20 bytes, as an address.
+    #[must_use]
+    pub fn address(&self) -> EvmAddress {
+        let mut address = [0; 20];
+        let last = self.0.iter().skip(12);
+        address
+            .iter_mut()
+            .zip(last)
+            .for_each(|(to, from)| *to = *from);
+        EvmAddress::from_bytes(address)
+    }
+
     /// As a number of at most 128 bits.
     #[must_use]
     pub fn number(&self) -> Option<u128> {
@@ -189,14 +201,7 @@ impl Kind {
             Self::Uint(_) => number.to_string(),
             Self::Int(_) if number.bit(255) => format!("-{}", number.wrapping_neg()),
             Self::Int(_) => number.to_string(),
-            Self::Address => {
-                let mut address = [0; 20];
-                address
-                    .iter_mut()
-                    .zip(word.0.iter().skip(12))
-                    .for_each(|(to, from)| *to = *from);
-                EvmAddress::from_bytes(address).to_string()
-            }
+            Self::Address => word.address().to_string(),
             Self::Bool => (!number.is_zero()).to_string(),
             Self::Bytes(bytes) => {
                 let value = word.0.get(..bytes.into()).unwrap_or_default();

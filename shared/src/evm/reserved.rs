@@ -6,7 +6,7 @@ use super::abi::{Selector, selector};
 
 /// What moves tokens, or lets somebody move them: of ERC-20 and its relatives, ERC-721, ERC-777, ERC-1155,
 /// ERC-1363, ERC-6909, EIP-2612, EIP-3009, Permit2, and credit that others may draw.
-const TOKENS: [&str; 49] = [
+const TOKENS: [&str; 56] = [
     "transfer(address,uint256)",
     "transferFrom(address,address,uint256)",
     "approve(address,uint256)",
@@ -56,10 +56,19 @@ const TOKENS: [&str; 49] = [
     "approveDelegation(address,uint256)",
     "allow(address,bool)",
     "batchTransfer(address[],uint256[])",
+    // DSToken's leave without an amount, a vault's operator, shares of staked coins, notes with a
+    // transfer, and what is burnt of somebody else's.
+    "approve(address)",
+    "hope(address)",
+    "transferShares(address,uint256)",
+    "transferSharesFrom(address,address,uint256)",
+    "transferWithMemo(address,uint256,bytes32)",
+    "transferFromWithMemo(address,address,uint256,bytes32)",
+    "burnFrom(address,uint256)",
 ];
 
-/// Calls inside of calls.
-const WRAPPERS: [&str; 11] = [
+/// Calls inside of calls, also those that a hash or a number stands for.
+const WRAPPERS: [&str; 15] = [
     "multicall(bytes[])",
     "multicall(uint256,bytes[])",
     "multicall(bytes32,bytes[])",
@@ -71,6 +80,10 @@ const WRAPPERS: [&str; 11] = [
     "execute(bytes,bytes[])",
     "execute(bytes,bytes[],uint256)",
     "executeBatch((address,uint256,bytes)[])",
+    "approveHash(bytes32)",
+    "confirmTransaction(uint256)",
+    "executeTransaction(uint256)",
+    "execute(uint256)",
 ];
 
 /// The function that begins like this, if it is one of them.
@@ -100,6 +113,9 @@ mod tests {
             [0xac, 0x96, 0x50, 0xd8],
             // The name that is known for beginning as transfer(address,uint256) does.
             selector("many_msg_babbage(bytes1)"),
+            // Leave without an amount, and somebody else's transaction by its hash: Safe's approveHash.
+            selector("approve(address)"),
+            [0xd4, 0xd9, 0xbd, 0xcd],
         ] {
             assert!(reserved(begins).is_some(), "{begins:02x?}");
         }

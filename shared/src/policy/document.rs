@@ -249,12 +249,21 @@ impl PolicyDocument {
     /// # Errors
     /// [`PolicyError`]: one flaw refuses the whole.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PolicyError> {
+        let document = Self::adopted(bytes)?;
+        document.check()?;
+        Ok(document)
+    }
+
+    /// Reads a document that owners adopted, which was checked then. What a later program would not let
+    /// them adopt any more binds all the same: else an earlier document would bind in its place.
+    ///
+    /// # Errors
+    /// [`PolicyError`]: these are not the bytes of a document.
+    pub fn adopted(bytes: &[u8]) -> Result<Self, PolicyError> {
         if bytes.len() > LIMIT_BYTES {
             return Err(PolicyError::TooLarge);
         }
-        let document: Self = from_canonical(bytes)?;
-        document.check()?;
-        Ok(document)
+        Ok(from_canonical(bytes)?)
     }
 
     /// The canonical bytes.

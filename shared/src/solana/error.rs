@@ -116,7 +116,7 @@ pub enum SolanaError {
     MemoAccounts,
     /// A memo that could not be shown as it is.
     #[error(
-        "a memo must be 1 to 128 printable ASCII characters without a vertical bar or outer spaces"
+        "a memo must be 1 to 128 printable ASCII characters without a vertical bar, outer spaces or two spaces in a row"
     )]
     MemoText,
     /// More than one memo.

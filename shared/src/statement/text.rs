@@ -1,5 +1,6 @@
 //! The text that an owner signs: written by the signer from the facts, its own state and nothing
-//! else; no word of an agent or a gateway ever stands in it (invariant 13). Printable ASCII, one field
+//! else; no word of an agent or a gateway ever stands in it but the memo of a payment, which is part of
+//! what is signed and named as the agent's (invariant 13). Printable ASCII, one field
 //! a line, what it does in the first lines, everything in full; what does not fit is refused, never
 //! shortened. Called by the signer's core. docs/statements.md lists kinds and fields.
 

@@ -96,8 +96,10 @@ pub fn apply(state: &mut State, event: &Event) {
                 facts: StatementFacts::AdoptPolicy { document },
                 ..
             }) = state.statements.remove(statement)
-                && let Ok(document) = PolicyDocument::from_bytes(&document)
             {
+                // What cannot be read at all lets nothing pass: the document before must not bind alone.
+                let document = PolicyDocument::adopted(&document);
+                let document = document.unwrap_or_else(|_| PolicyDocument::closed(*epoch));
                 state.policy_epoch = *epoch;
                 // What owners read in them was judged by the policy before.
                 let keep = |facts: &StatementFacts| {

@@ -15,7 +15,7 @@ use waiaas_shared::policy::alarm::judge::{self, Paying, Seen};
 use waiaas_shared::policy::alarm::{
     Action, Alarm, Condition, Escalation, Remedy, Subject, Trigger, by_agent,
 };
-use waiaas_shared::policy::evaluate::{Now, listed_charges};
+use waiaas_shared::policy::evaluate::{Now, listed_charges, payments};
 use waiaas_shared::policy::history::WalletHistory;
 use waiaas_shared::time::{Clocks, Millis, RunTime};
 
@@ -160,6 +160,7 @@ fn pays(raised: &mut Raised<'_>, spend: &Spend, now: Clocks) {
             history: history.unwrap_or(&unused),
             charges: &charges,
             signed: state.watch.signed.get(&spend.wallet).copied().unwrap_or(0),
+            made: payments(&spend.effects),
             goes_on: alarm.remedy == Remedy::Tell,
         };
         let trigger = Trigger::Alarm(alarm.clone());

@@ -130,7 +130,7 @@ mod document {
         decoder: &mut Decoder<'b>,
         _: &mut C,
     ) -> Result<Arc<PolicyDocument>, minicbor::decode::Error> {
-        PolicyDocument::from_bytes(decoder.bytes()?)
+        PolicyDocument::adopted(decoder.bytes()?)
             .map(Arc::new)
             .map_err(|_| minicbor::decode::Error::message("not a policy document"))
     }

@@ -11,6 +11,7 @@ use waiaas_shared::ids::{OwnerId, SessionId, WalletId};
 use waiaas_shared::intent::IntentEnd;
 use waiaas_shared::owner_change::Standing;
 use waiaas_shared::policy::alarm::{Alarm, Condition, Subject, Trigger};
+use waiaas_shared::policy::evaluate::payments;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::RunTime;
 
@@ -30,7 +31,7 @@ pub(super) struct Watch {
     /// Where what went off counts anew, for whom it went off.
     #[n(2)]
     pub(super) marks: BTreeMap<(Trigger, Subject), u64>,
-    /// Payments that a wallet ever signed for sessions.
+    /// Payments that a wallet ever signed for sessions, each transfer of a batch.
     #[n(3)]
     pub(super) signed: BTreeMap<WalletId, u64>,
     /// When an owner was last heard of.
@@ -71,7 +72,7 @@ impl Watch {
         if let Some(session) = spend.session {
             self.forget_row(session);
             let signed = self.signed.entry(spend.wallet).or_default();
-            *signed = signed.saturating_add(1);
+            *signed = signed.saturating_add(payments(&spend.effects).into());
         }
     }
 }

@@ -45,6 +45,8 @@ pub struct Paying<'a> {
     pub charges: &'a Charges,
     /// Payments that the wallet ever signed before this one.
     pub signed: u64,
+    /// As how many payments this one counts.
+    pub made: u32,
     /// Whether this one is signed although the alarm goes off.
     pub goes_on: bool,
 }
@@ -59,10 +61,11 @@ pub fn on_payment(
 ) -> Option<Seen> {
     match condition {
         Condition::Signatures { count, window } => {
-            let ever = paying.signed.saturating_add(1);
+            let made = u64::from(paying.made);
+            let ever = paying.signed.saturating_add(made);
             let before = paying.history.payments().count_within(*window, now.budget);
             let fresh = ever.saturating_sub(mark.unwrap_or(0));
-            let seen = u64::from(before).saturating_add(1).min(fresh);
+            let seen = u64::from(before).saturating_add(made).min(fresh);
             let mark = if paying.goes_on { ever } else { paying.signed };
             (seen >= u64::from(*count)).then(|| Seen::number(seen, mark))
         }

@@ -43,6 +43,7 @@ fn paying<'a>(history: &'a WalletHistory, charges: &'a Charges, signed: u64) -> 
         history,
         charges,
         signed,
+        made: 1,
         goes_on: false,
     }
 }
@@ -70,6 +71,32 @@ fn signatures_count_with_the_one_that_is_about_to_be_made() {
     assert_eq!(
         on_payment(&condition, &paying(&two, &one_now, 2), None, later),
         None
+    );
+}
+
+/// Several transfers in one transaction are as many payments, before the alarm and after it.
+#[test]
+fn signatures_count_each_transfer_of_a_batch() {
+    let condition = Condition::Signatures {
+        count: 10,
+        window: HOUR,
+    };
+    let (none, charges) = (history(&[]), charges(1));
+    let at = now(Millis::from_hours(10));
+    let batch = |history, signed, mark| {
+        let paying = Paying {
+            made: 8,
+            ..paying(history, &charges, signed)
+        };
+        on_payment(&condition, &paying, mark, at).map(|seen| seen.observed)
+    };
+    assert_eq!(batch(&none, 0, None), None);
+    let eight = history(&[(10, 1); 8]);
+    assert_eq!(batch(&eight, 8, None), Some(units(16)));
+    assert_eq!(batch(&eight, 8, Some(8)), None);
+    assert_eq!(
+        batch(&history(&[(10, 1); 16]), 16, Some(8)),
+        Some(units(16))
     );
 }
 

@@ -314,3 +314,28 @@ fn numbers_of_256_bits_are_compared_whole() {
     assert!(bound(most).allows(&less, &told) && bound(most).allows(&most, &told));
     assert!(!bound(less).allows(&most, &told));
 }
+
+/// Whoever may not receive is paid by no contract's argument either.
+#[test]
+fn a_denied_address_is_refused_as_an_argument() {
+    let function = "send(address,uint256)";
+    let any = || rule(Accepts::Any);
+    let registered = CallFunction {
+        signature: function.parse().expect("a function"),
+        arguments: vec![any(), any()],
+    };
+    let mut document = with(vec![CallRule::of_function(
+        vault(),
+        registered,
+        Tier::Delay,
+    )]);
+    let effects = call(0, &told(function, &[LISTED, "5"], &[None, None]));
+    let none = Past::default();
+    assert_eq!(judge(&document, &effects, &none), Ok(Tier::Delay));
+    let listed = AccountId::new(chain(), LISTED.parse().expect("an address"));
+    document.denied = vec![listed.expect("an account")];
+    assert_eq!(
+        judge(&document, &effects, &none),
+        Err(vec![Code::RecipientDenied])
+    );
+}

@@ -102,11 +102,14 @@ impl Past {
                 statement, facts, ..
             } => self.drafted(*statement, facts),
             EventBody::PolicyAdopted {
-                statement, matures, ..
+                statement,
+                matures,
+                epoch,
+                ..
             } => {
-                if let Some(Draft::Policy(bytes)) = self.drafts.remove(statement)
-                    && let Ok(document) = PolicyDocument::from_bytes(&bytes)
-                {
+                if let Some(Draft::Policy(bytes)) = self.drafts.remove(statement) {
+                    let document = PolicyDocument::adopted(&bytes);
+                    let document = document.unwrap_or_else(|_| PolicyDocument::closed(*epoch));
                     self.documents.push(Binding {
                         document,
                         matures: Some(*matures),

@@ -3,12 +3,13 @@
 //! be counted as this document counts it.
 
 use super::{Case, Findings};
+use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId};
 use crate::denial::{Code, Violation};
 use crate::effect::Effect;
 use crate::evm;
-use crate::evm::abi::Invocation;
+use crate::evm::abi::{Invocation, Kind};
 use crate::policy::document::{Accepts, CallFunction, CallRule};
 use crate::policy::evaluate::{Reason, Tier};
 
@@ -46,6 +47,7 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
                         match rule.function(&told.function) {
                             Some(function) => {
                                 arguments(function, told, findings);
+                                names(case, told, findings);
                                 expected.extend(evm::outflows(told).unwrap_or_default());
                             }
                             None => findings.refuse(Violation::of(Code::CallNotListed)),
@@ -95,5 +97,16 @@ fn arguments(function: &CallFunction, told: &Invocation, findings: &mut Findings
     // Another document may count it otherwise; a call must pass both.
     if function.spends() != told.spends {
         findings.refuse(Violation::of(Code::CallConflict));
+    }
+}
+
+/// Whom the call names in its arguments: whoever is denied as a recipient is denied there too.
+fn names(case: &Case<'_>, told: &Invocation, findings: &mut Findings) {
+    let named = told.typed().filter(|(kind, _)| *kind == Kind::Address);
+    let mut accounts = named.filter_map(|(_, word)| {
+        AccountId::new(case.payment.chain, Account::Evm(word.address())).ok()
+    });
+    if accounts.any(|account| case.document.denies(account)) {
+        findings.refuse(Violation::of(Code::RecipientDenied));
     }
 }

@@ -1,5 +1,5 @@
-//! The lines of a waiting call: contract, function, every argument with its type, what it carries and what
-//! counts as leaving. All of it is what the bytes say, in full.
+//! The lines of a waiting call: contract, function, what it carries and what counts as leaving, then every
+//! argument with its type. All of it is what the bytes say, in full.
 
 use super::lines::Lines;
 use super::unit::Unit;
@@ -41,6 +41,19 @@ pub(super) fn write(
         );
     }
     lines.field("Function", &told.function);
+    lines.field(
+        "Carries",
+        Unit::of(intent.asset, policy).amount_of_asset(intent.amount),
+    );
+    let outflows = evm::outflows(told).map_err(|_| Code::StatementMalformed)?;
+    let leaving: Vec<String> = outflows
+        .into_iter()
+        .map(|(asset, amount)| Unit::of(asset, policy).amount_of_asset(amount))
+        .collect();
+    if leaving.is_empty() {
+        lines.field("Counted as leaving", "nothing but what it carries");
+    }
+    lines.list("Counted as leaving", &leaving);
     let own = address_word(told.from);
     let argument = |(kind, word): (Kind, &Word)| {
         let note = if kind == Kind::Address && *word == own {
@@ -56,21 +69,8 @@ pub(super) fn write(
     }
     lines.list("Argument", &arguments);
     lines.field(
-        "Carries",
-        Unit::of(intent.asset, policy).amount_of_asset(intent.amount),
-    );
-    let outflows = evm::outflows(told).map_err(|_| Code::StatementMalformed)?;
-    let leaving: Vec<String> = outflows
-        .into_iter()
-        .map(|(asset, amount)| Unit::of(asset, policy).amount_of_asset(amount))
-        .collect();
-    if leaving.is_empty() {
-        lines.field("Counted as leaving", "nothing but what it carries");
-    }
-    lines.list("Counted as leaving", &leaving);
-    lines.field(
         "WARNING",
-        "the contract's own code decides what the call does; it can also take what it was let take before",
+        "the contract's own code decides what the call does; it may move what it holds for this wallet, or was let take before",
     );
     Ok(())
 }

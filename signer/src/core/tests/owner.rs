@@ -3,14 +3,19 @@
 use ed25519_dalek::Signer as _;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AccountId, ChainId, Family};
+use waiaas_shared::codec::{from_canonical, to_canonical};
 use waiaas_shared::denial::Code;
-use waiaas_shared::event::{EventBody, Origin};
+use waiaas_shared::event::{Event, EventBody, Origin};
+use waiaas_shared::policy::document::{CallRule, PolicyDocument};
+use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::OwnerSignature;
 use waiaas_shared::time::Millis;
 
 use super::world::{EVM, FEE, NOW, RECIPIENT, STRANGER, World, policy, sign_text, solana};
+use crate::core::apply::apply;
 use crate::core::command::{Command, Outcome, Submission};
+use crate::core::state::State;
 
 fn account(text: &str) -> AccountId {
     AccountId::new(EVM, text.parse().expect("an address")).expect("an account")
@@ -555,4 +560,47 @@ fn a_session_grant_keeps_to_the_policys_ceilings() {
         world.say(facts, true).map(drop),
         Err(vec![Code::SessionExpired])
     );
+}
+
+/// What binds was checked when it was adopted. A later program that would refuse it, or that cannot read it,
+/// must not let an earlier document bind in its place.
+#[test]
+fn invariant_10_an_adopted_document_binds_whatever_a_later_program_refuses() {
+    let mut world = World::new();
+    let before = world.state.clone();
+    let clocks = world.clocks;
+    let events = world.events.len();
+    world.adopt(&policy(2), true).expect("adopted");
+    let said: Vec<EventBody> = world.events[events..].to_vec();
+    let mut refused = policy(2);
+    refused.calls = vec![CallRule {
+        target: account(RECIPIENT),
+        method: vec![1, 2, 3, 4],
+        tier: Tier::Approval,
+        value_up_to: Amount::ZERO,
+        function: None,
+    }];
+    assert!(PolicyDocument::from_bytes(&refused.to_bytes()).is_err());
+    for (bytes, binds) in [
+        (refused.to_bytes(), refused),
+        (vec![0xff], PolicyDocument::closed(2)),
+    ] {
+        let mut state = before.clone();
+        for mut body in said.clone() {
+            if let EventBody::StatementIssued {
+                facts: StatementFacts::AdoptPolicy { document },
+                ..
+            } = &mut body
+            {
+                document.clone_from(&bytes);
+            }
+            apply(&mut state, &Event { clocks, body });
+        }
+        assert_eq!(state.policy_epoch(), 2);
+        let later = clocks.run.after(Millis::from_hours(100_000));
+        let newest = state.binding(later).last().expect("one binds");
+        assert_eq!(*newest.document, binds);
+        let read: State = from_canonical(&to_canonical(&state)).expect("its snapshot");
+        assert_eq!(read, state);
+    }
 }

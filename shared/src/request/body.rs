@@ -1,0 +1,191 @@
+//! The body of a payment request as it is written: every field by its name, each kind of request with what
+//! it needs and nothing else. Reads forms; resolves no name and no unit.
+
+use serde::Deserialize;
+
+use super::{Action, CallRequest, Item};
+use crate::amount::{Amount, AmountError};
+use crate::caip::{AssetId, ChainId};
+use crate::claim::BATCH_LIMIT;
+use crate::denial::Code;
+use crate::ids::{SignerId, TransactionId, WalletId};
+
+/// The body as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Body {
+    #[serde(rename = "type", default)]
+    pub(super) action: Action,
+    pub(super) signer: SignerId,
+    pub(super) wallet: WalletId,
+    pub(super) network: ChainId,
+    asset: Option<AssetId>,
+    /// Of a transfer alone.
+    to: Option<String>,
+    /// Of an approval alone.
+    spender: Option<String>,
+    /// The next four of a call alone.
+    contract: Option<String>,
+    function: Option<String>,
+    args: Option<Vec<String>>,
+    value: Option<Amount>,
+    amount: Option<String>,
+    amount_base: Option<BaseUnits>,
+    /// In place of recipient, asset and amount.
+    pub(super) transfers: Option<Vec<Named<ItemBody>>>,
+    pub(super) memo: Option<String>,
+    pub(super) reason: Option<String>,
+    #[serde(default = "default_submit")]
+    pub(super) submit: bool,
+    pub(super) replaces: Option<TransactionId>,
+}
+
+/// One transfer of several as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ItemBody {
+    asset: Option<AssetId>,
+    to: String,
+    amount: Option<String>,
+    amount_base: Option<BaseUnits>,
+}
+
+/// An object with its fields by name: derived readers also take a list of their values in order.
+pub(super) struct Named<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ByName<T>(std::marker::PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for ByName<T> {
+            type Value = Named<T>;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Named<T>, A::Error> {
+                T::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Named)
+            }
+        }
+
+        deserializer.deserialize_map(ByName(std::marker::PhantomData))
+    }
+}
+
+/// Base units as text. A number that no amount holds is told apart from what is no number, because
+/// 2^256 - 1 is how people ask for an approval without limit.
+enum BaseUnits {
+    Exact(Amount),
+    Beyond,
+}
+
+impl<'de> Deserialize<'de> for BaseUnits {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        match text.parse() {
+            Ok(amount) => Ok(Self::Exact(amount)),
+            Err(AmountError::TooLarge) => Ok(Self::Beyond),
+            Err(error) => Err(serde::de::Error::custom(error)),
+        }
+    }
+}
+
+const fn default_submit() -> bool {
+    true
+}
+
+impl Body {
+    /// What is asked for, by what its kind needs and nothing else.
+    pub(super) fn take_items(&mut self) -> Result<Vec<Item>, Code> {
+        let whom = (self.to.take(), self.spender.take(), self.contract.take());
+        let to = match (self.action, whom, self.transfers.take()) {
+            (Action::Transfer, (None, None, None), Some(transfers)) => {
+                let alone = self.asset.is_none()
+                    && self.amount.is_none()
+                    && self.amount_base.is_none()
+                    && self.takes_no_call();
+                return if alone {
+                    several(transfers)
+                } else {
+                    Err(Code::BodyMalformed)
+                };
+            }
+            (Action::Transfer, (Some(to), None, None), None) => to,
+            // A chain's own coin is approved to nobody.
+            (Action::Approve, (None, Some(spender), None), None) if self.asset.is_some() => spender,
+            (Action::Call, (None, None, Some(contract)), None) => contract,
+            _ => return Err(Code::BodyMalformed),
+        };
+        let (call, amount_base) = if self.action == Action::Call {
+            (
+                Some(self.take_call()?),
+                Some(self.value.unwrap_or_default()),
+            )
+        } else if self.takes_no_call() {
+            (None, exact(self.amount_base.take(), self.action)?)
+        } else {
+            return Err(Code::BodyMalformed);
+        };
+        Ok(vec![Item {
+            asset: self.asset,
+            to,
+            call,
+            amount: self.amount.take(),
+            amount_base,
+        }])
+    }
+
+    const fn takes_no_call(&self) -> bool {
+        self.function.is_none() && self.args.is_none() && self.value.is_none()
+    }
+
+    fn take_call(&mut self) -> Result<CallRequest, Code> {
+        let plain = self.asset.is_none() && self.amount.is_none() && self.amount_base.is_none();
+        match (self.function.take(), self.args.take()) {
+            (Some(function), Some(arguments)) if plain => Ok(CallRequest {
+                function: function.parse().map_err(|_| Code::BodyMalformed)?,
+                arguments,
+            }),
+            _ => Err(Code::BodyMalformed),
+        }
+    }
+}
+
+/// Transfers in place of one.
+fn several(transfers: Vec<Named<ItemBody>>) -> Result<Vec<Item>, Code> {
+    if transfers.is_empty() {
+        return Err(Code::BodyMalformed);
+    }
+    if transfers.len() > BATCH_LIMIT {
+        return Err(Code::BatchTooLarge);
+    }
+    let items = transfers.into_iter().map(|Named(one)| {
+        Ok(Item {
+            asset: one.asset,
+            to: one.to,
+            call: None,
+            amount: one.amount,
+            amount_base: exact(one.amount_base, Action::Transfer)?,
+        })
+    });
+    items.collect()
+}
+
+fn exact(units: Option<BaseUnits>, action: Action) -> Result<Option<Amount>, Code> {
+    match (units, action) {
+        (None, _) => Ok(None),
+        (Some(BaseUnits::Exact(amount)), _) => Ok(Some(amount)),
+        (Some(BaseUnits::Beyond), Action::Approve) => Err(Code::ApprovalUnlimited),
+        (Some(BaseUnits::Beyond), Action::Transfer | Action::Call) => Err(Code::BodyMalformed),
+    }
+}
+
+/// Reads an object with its fields by name: a list of their values in order would be read as well.
+pub(super) fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Code> {
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first != Some(&b'{') {
+        return Err(Code::BodyMalformed);
+    }
+    serde_json::from_slice(body).map_err(|_| Code::BodyMalformed)
+}
