@@ -72,7 +72,7 @@ MUTANTS = [
     ("a nonce signed again above the agreed fee", CORE + "decide_variant.rs", "transaction.fee_max() > ceiling", "false"),
     ("a nonce signed again after its attestation", CORE + "decide_variant.rs", "!case.wallet.holds_nonce(spend.chain, nonce)", "false"),
     ("kill and pause ignored at a nonce signed again", CORE + "decide_variant.rs", "let spend = &prior.spend;\n        if let Some(code) = state.stopped()", "let spend = &prior.spend;\n        if let Some(code) = state.stopped().filter(|_| !@)"),
-    ("a cancellation gives the payment back", CORE + "decide_variant.rs", "own.get(asset).copied().unwrap_or_default().min(*amount)", "(*amount)"),
+    ("a cancellation gives the payment back", CORE + "decide_variant.rs", "counted_again.copied().unwrap_or_default().min(*amount)", "(*amount)"),
     ("a payment sped up is not charged again", "shared/src/policy/history/variant.rs", "charge(assets, new);", "if !@ { charge(assets, new); }"),
     ("the nonce of a withdrawal is an agent's", CORE + "wallet.rs", "self.withdrawn.insert((spend.chain, nonce));", "if !@ { self.withdrawn.insert((spend.chain, nonce)); }"),
     ("kill leaves sessions", CORE + "apply.rs", "session.killed = true;", "session.killed = true;\n                    if @ { session.state = SessionState::Active; }"),

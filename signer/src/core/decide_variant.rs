@@ -362,12 +362,15 @@ fn moved(before: &[Charge], own: &Charges) -> Moved {
         kept: BTreeMap::new(),
     };
     for Charge { asset, amount } in before {
-        let taken = own.get(asset).copied().unwrap_or_default().min(*amount);
+        let counted_again = own.get(asset);
+        let taken = counted_again.copied().unwrap_or_default().min(*amount);
         let kept = amount.remaining_after(taken);
-        for (sums, part) in [(&mut moved.taken, taken), (&mut moved.kept, kept)] {
-            if part > Amount::ZERO {
-                sums.insert(*asset, part);
-            }
+        // Nothing of an asset counts as a payment in it as well, and moves like any other.
+        if counted_again.is_some() {
+            moved.taken.insert(*asset, taken);
+        }
+        if kept > Amount::ZERO {
+            moved.kept.insert(*asset, kept);
         }
     }
     moved

@@ -149,3 +149,29 @@ fn invariant_06_a_call_is_sped_up_and_cancelled_on_its_nonce() {
     };
     signed(vary(&mut world, second, cancel));
 }
+
+/// A call that takes nothing of a token is a payment in it all the same; sped up, it is still one.
+#[test]
+fn invariant_06_a_call_that_takes_nothing_is_sped_up_as_one_payment() {
+    let mut world = calling();
+    let mut document = call_policy(4);
+    for rule in &mut document.assets {
+        if rule.asset == EVM.native_asset() {
+            rule.fee_ceiling = Some(units(1_000_000));
+        }
+        rule.counts.hour = (rule.asset == token()).then_some(1);
+    }
+    world.adopt(&document, true).expect("one payment an hour");
+    let request = deposit(&world, "a", "0");
+    let first = signed(world.run(&Command::Spend(request)));
+    world.commit();
+    let own = wallet().to_string();
+    let dearer = Change::Pay {
+        unsigned: transaction(vault(), 0, told(DEPOSIT, &["0", &own]).data(), 2),
+    };
+    signed(vary(&mut world, first, dearer));
+    let history = &world.state.wallets[&world.evm_wallet].history;
+    let usage = history.asset(token()).expect("it was counted");
+    let hour = waiaas_shared::policy::windows::Window::Hour;
+    assert_eq!(usage.count(hour, world.clocks.budget), 1);
+}
