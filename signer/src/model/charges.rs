@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use waiaas_shared::caip::{AccountId, AssetId, ChainId};
 use waiaas_shared::ids::{SessionId, WalletId};
 
+use super::asking::{Asking, Received};
 use super::{DAY, HOUR, MINUTE};
 
 /// Windows by their place: length, and how much longer a charge may count at most.
@@ -54,12 +55,15 @@ pub(crate) struct Charge {
     pub(crate) at: u64,
     pub(crate) wallet: WalletId,
     pub(crate) session: SessionId,
-    /// What it took of each asset, fee included, less what was credited.
-    pub(crate) took: Vec<(AssetId, u128)>,
-    /// What one account received at most, and of what.
-    pub(crate) paid: (AssetId, AccountId, u128),
-    /// A credit takes it out of its assets' counts, not out of the count of payments.
-    pub(crate) credited: bool,
+    /// What it took of each asset, costs included, less what was credited.
+    pub(crate) took: BTreeMap<AssetId, u128>,
+    /// What accounts received of it, or may take, and in how many payments.
+    pub(crate) paid: Received,
+    /// As how many payments it counts, and in each asset.
+    pub(crate) made: u32,
+    pub(crate) times: Vec<(AssetId, u32)>,
+    /// A credit takes one payment out of its assets' counts, and none out of the count of payments.
+    pub(crate) credited: BTreeSet<AssetId>,
     /// Whether it is a payment: the fee of a cancelled nonce is none.
     pub(crate) counted: bool,
 }
@@ -68,16 +72,18 @@ pub(crate) struct Charge {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Charges {
     list: Vec<Charge>,
-    /// Value signed on each EVM chain since its nonce was attested.
-    outstanding: BTreeMap<(WalletId, ChainId), u128>,
+    /// What was signed of each asset of an EVM chain since its nonce was attested.
+    outstanding: BTreeMap<(WalletId, AssetId), u128>,
+    /// When a charge was ever made or moved to.
+    touched: Vec<(WalletId, AssetId, u64)>,
 }
 
 impl Charges {
     pub(crate) fn add(&mut self, charge: Charge) -> usize {
         for (asset, amount) in &charge.took {
-            let chain = asset.chain();
-            if matches!(chain, ChainId::Evm(_)) && *asset == chain.native_asset() {
-                *self.outstanding.entry((charge.wallet, chain)).or_default() += amount;
+            self.touched.push((charge.wallet, *asset, charge.at));
+            if matches!(asset.chain(), ChainId::Evm(_)) {
+                *self.outstanding.entry((charge.wallet, *asset)).or_default() += amount;
             }
         }
         self.list.push(charge);
@@ -85,44 +91,45 @@ impl Charges {
     }
 
     pub(crate) fn attested(&mut self, wallet: WalletId, chain: ChainId) {
-        self.outstanding.remove(&(wallet, chain));
+        self.outstanding
+            .retain(|(of, asset), _| *of != wallet || asset.chain() != chain);
     }
 
-    pub(crate) fn outstanding(&self, wallet: WalletId, chain: ChainId) -> u128 {
-        let sum = self.outstanding.get(&(wallet, chain));
+    pub(crate) fn outstanding(&self, wallet: WalletId, asset: AssetId) -> u128 {
+        let sum = self.outstanding.get(&(wallet, asset));
         sum.copied().unwrap_or_default()
     }
 
     /// A payment counts as never made, as far as its amounts go.
     pub(crate) fn credit(&mut self, place: usize, amounts: &[(AssetId, u128)]) {
         let charge = &mut self.list[place];
-        charge.credited = true;
         for (asset, given) in amounts {
-            for (of, amount) in &mut charge.took {
-                if of == asset {
-                    *amount -= given;
-                }
+            charge.credited.insert(*asset);
+            if let Some(amount) = charge.took.get_mut(asset) {
+                *amount -= given;
             }
         }
     }
 
     /// One payment, signed again with a higher fee: it happened now, once.
-    pub(crate) fn moves(&mut self, place: usize, at: u64, asset: AssetId, total: u128) {
+    pub(crate) fn moves(&mut self, place: usize, at: u64, took: BTreeMap<AssetId, u128>) {
         let charge = &mut self.list[place];
-        let before = charge.of(asset);
-        (charge.at, charge.took) = (at, vec![(asset, total)]);
+        charge.at = at;
+        let before = std::mem::replace(&mut charge.took, took.clone());
         let wallet = charge.wallet;
-        self.outstands(wallet, asset, before, total);
+        for (asset, total) in took {
+            self.touched.push((wallet, asset, at));
+            let less = before.get(&asset).copied().unwrap_or_default();
+            self.outstands(wallet, asset, less, total);
+        }
     }
 
     /// So much of a charge is another's now, at most all that is left of it.
     pub(crate) fn take(&mut self, place: usize, asset: AssetId, most: u128) -> u128 {
         let charge = &mut self.list[place];
         let taken = charge.of(asset).min(most);
-        for (of, amount) in &mut charge.took {
-            if *of == asset {
-                *amount -= taken;
-            }
+        if let Some(amount) = charge.took.get_mut(&asset) {
+            *amount -= taken;
         }
         let wallet = charge.wallet;
         self.outstands(wallet, asset, taken, 0);
@@ -141,15 +148,16 @@ impl Charges {
         let taken = self.take(place, asset, fee);
         if !before.counted {
             self.list[place].at = at;
-            self.list[place].took = vec![(asset, fee)];
+            self.list[place].took = BTreeMap::from([(asset, fee)]);
+            self.touched.push((before.wallet, asset, at));
             self.outstands(before.wallet, asset, 0, fee);
             return (place, taken);
         }
         let own = Charge {
             at,
-            took: vec![(asset, fee)],
-            paid: (before.paid.0, before.paid.1, 0),
-            credited: false,
+            took: BTreeMap::from([(asset, fee)]),
+            paid: Received::new(),
+            credited: BTreeSet::new(),
             counted: false,
             ..before
         };
@@ -157,9 +165,9 @@ impl Charges {
     }
 
     fn outstands(&mut self, wallet: WalletId, asset: AssetId, less: u128, more: u128) {
-        let chain = asset.chain();
-        if let Some(sum) = self.outstanding.get_mut(&(wallet, chain)) {
-            *sum = *sum - less + more;
+        if let Some(sum) = self.outstanding.get_mut(&(wallet, asset)) {
+            // What was charged before an attestation is no part of it.
+            *sum = sum.saturating_sub(less) + more;
         }
     }
 
@@ -210,7 +218,31 @@ impl Charges {
     /// How many payments of a wallet are younger than this.
     pub(crate) fn younger(&self, wallet: WalletId, now: u64, length: u64) -> u64 {
         let of_wallet = self.list.iter().filter(|charge| charge.wallet == wallet);
-        of_wallet.filter(|charge| now - charge.at < length).count() as u64
+        let young = of_wallet.filter(|charge| now - charge.at < length);
+        young.map(|charge| u64::from(charge.made())).sum()
+    }
+
+    /// What a wallet spent of an asset in charges that are younger than this.
+    pub(crate) fn spent(&self, wallet: WalletId, asset: AssetId, now: u64, length: u64) -> u128 {
+        let of_wallet = self.list.iter().filter(|charge| charge.wallet == wallet);
+        let young = of_wallet.filter(|charge| now - charge.at < length);
+        young.map(|charge| charge.of(asset)).sum()
+    }
+
+    /// The oldest moment, younger than this, at which anything of an asset was charged to a wallet.
+    pub(crate) fn known_since(
+        &self,
+        wallet: WalletId,
+        asset: AssetId,
+        now: u64,
+        length: u64,
+    ) -> Option<u64> {
+        let of_asset = self
+            .touched
+            .iter()
+            .filter(|one| (one.0, one.1) == (wallet, asset));
+        let young = of_asset.map(|one| one.2).filter(|at| now - at < length);
+        young.min()
     }
 
     /// Which assets were ever charged, by wallet or over all of them.
@@ -221,7 +253,7 @@ impl Charges {
     ) -> BTreeSet<(Option<WalletId>, AssetId)> {
         let kinds = self.picked(None, of).flat_map(|charge| {
             let wallet = by_wallet.then_some(charge.wallet);
-            charge.took.iter().map(move |(asset, _)| (wallet, *asset))
+            charge.took.keys().map(move |asset| (wallet, *asset))
         });
         kinds.collect()
     }
@@ -229,7 +261,7 @@ impl Charges {
     /// Whether the wallet ever paid this account.
     pub(crate) fn has_paid(&self, wallet: WalletId, to: AccountId) -> bool {
         let mut all = self.list.iter();
-        all.any(|charge| charge.wallet == wallet && charge.paid.1 == to)
+        all.any(|charge| charge.wallet == wallet && charge.paid.keys().any(|(_, paid)| *paid == to))
     }
 
     /// Moments at which a charge leaves a window, at the earliest and at the latest.
@@ -245,19 +277,46 @@ impl Charges {
 }
 
 impl Charge {
+    /// A payment that was charged now.
+    pub(crate) fn made_now(asking: &Asking, at: u64) -> Self {
+        Self {
+            at,
+            wallet: asking.wallet,
+            session: asking.session,
+            took: asking.sums(),
+            paid: asking.received(),
+            made: asking.made(),
+            times: asking.times(),
+            credited: BTreeSet::new(),
+            counted: true,
+        }
+    }
+
     pub(crate) fn of(&self, asset: AssetId) -> u128 {
-        let took = self.took.iter().filter(|(of, _)| *of == asset);
-        took.map(|(_, amount)| amount).sum()
+        self.took.get(&asset).copied().unwrap_or_default()
     }
 
-    /// Whether it counts as a payment in the asset.
+    /// As how many payments it counts in the asset.
     pub(crate) fn counts(&self, asset: AssetId) -> u128 {
-        let named = self.took.iter().any(|(of, _)| *of == asset);
-        u128::from(named && !self.credited && self.counted)
+        let mut all = self.times.iter().filter(|_| self.counted);
+        let times = all.find(|(of, _)| *of == asset);
+        let times = times.map_or(0, |(_, times)| *times);
+        let less = u32::from(times > 0 && self.credited.contains(&asset));
+        (times - less).into()
     }
 
-    /// Whether it counts as a payment at all.
+    /// As how many payments it counts at all.
     pub(crate) fn once(&self) -> u128 {
-        self.counted.into()
+        self.made().into()
+    }
+
+    fn made(&self) -> u32 {
+        if self.counted { self.made } else { 0 }
+    }
+
+    /// What an account received of an asset, or may take, and in how many payments.
+    pub(crate) fn to(&self, asset: AssetId, account: AccountId) -> (u128, u32) {
+        let found = self.paid.get(&(asset, account));
+        found.copied().unwrap_or_default()
     }
 }

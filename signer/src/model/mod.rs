@@ -6,7 +6,9 @@
 //! A rule that is new in the product is added once: limits and lists in `policy`, sums in `charges`,
 //! what binds in `binding`.
 
+pub(crate) mod asking;
 pub(crate) mod binding;
+pub(crate) mod calls;
 pub(crate) mod charges;
 pub(crate) mod decoder;
 pub(crate) mod people;

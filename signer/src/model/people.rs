@@ -2,15 +2,17 @@
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
-use waiaas_shared::caip::{AccountId, ChainId};
+use waiaas_shared::caip::{AccountId, AssetId, ChainId, Token};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::ids::SessionId;
 use waiaas_shared::keys::{AgentKey, OwnerKey};
 use waiaas_shared::request_signature::{self, Parameters};
 use waiaas_shared::session::Credential;
-use waiaas_shared::solana::build;
+use waiaas_shared::solana::{self, TokenProgram, build};
 use waiaas_shared::statement::verify::{Envelope, payload};
 
+use super::asking::Asking;
+use super::decoder::{self, Done, RENT};
 use crate::core::command::SpendRequest;
 
 pub(crate) const EVM: ChainId = ChainId::Evm(31_337);
@@ -41,6 +43,15 @@ pub(crate) fn key_bound() -> Credential {
 
 pub(crate) fn bearer(number: u64) -> Credential {
     Credential::Bearer(hash(Domain::SessionSecret, &[&number.to_be_bytes()]))
+}
+
+/// The token of the chain.
+pub(crate) fn token_on(chain: ChainId) -> AssetId {
+    let token = match chain {
+        ChainId::Solana(_) => Token::Mint(SolanaAddress::from_bytes(decoder::mint())),
+        ChainId::Evm(_) => Token::Erc20(EvmAddress::from_bytes([0x5e; 20])),
+    };
+    AssetId::new(chain, token).expect("of the family")
 }
 
 /// A recipient on the chain's family: 0 and 1 are what policies list, 2 nobody lists.
@@ -150,13 +161,11 @@ fn unsigned_at(
         }
         .encode(),
         (ChainId::Solana(_), Account::Solana(from), Account::Solana(to)) => {
-            let mut blockhash = [5; 32];
-            blockhash[..8].copy_from_slice(&terms.salt.to_be_bytes());
             let request = build::TransferRequest {
                 from: *from,
                 to: *to,
                 lamports: u64::try_from(amount).expect("script amounts are small"),
-                blockhash,
+                blockhash: blockhash(terms.salt),
                 compute_unit_limit: 450,
                 micro_lamports_per_compute_unit: micro_lamports,
             };
@@ -164,6 +173,91 @@ fn unsigned_at(
         }
         _ => panic!("of one family"),
     }
+}
+
+/// The bytes that do what is asked, as a gateway proposes them; `tip`: wei of the price for the block's
+/// producer.
+pub(crate) fn proposed(from: &Account, asking: &Asking, terms: Terms, tip: u128) -> Vec<u8> {
+    match (asking.chain, from) {
+        (ChainId::Evm(chain_id), _) => {
+            let (to, value, data) = match decoder::wanted(asking).pop() {
+                Some(Done::Coins { to, amount }) => (to, amount, Vec::new()),
+                Some(Done::Told { to, value, data }) => (to, value, data),
+                other => panic!("{other:?} on an EVM chain"),
+            };
+            waiaas_shared::evm::UnsignedTransaction {
+                chain_id,
+                nonce: terms.nonce,
+                max_priority_fee_per_gas: tip,
+                max_fee_per_gas: terms.price.into(),
+                gas_limit: 21_000,
+                to: EvmAddress::from_bytes(to.try_into().expect("an address")),
+                value,
+                data,
+            }
+            .encode()
+        }
+        (ChainId::Solana(_), Account::Solana(from)) => {
+            let micro_lamports = STEP * (terms.price - 1);
+            if let ([part], None) = (asking.parts.as_slice(), &asking.memo)
+                && part.asset == asking.native()
+            {
+                let (from, to) = (Account::Solana(*from), part.to.account());
+                let amount = part.amount;
+                return unsigned_at(asking.chain, &from, &to, amount, terms, micro_lamports);
+            }
+            let memo = asking.memo.as_ref().map(|text| text.parse());
+            let memo = memo.transpose().expect("a memo");
+            build::batch(&build::BatchRequest {
+                from: *from,
+                parts: &parts(asking),
+                memo: memo.as_ref(),
+                blockhash: blockhash(terms.salt),
+                compute_unit_limit: 450,
+                micro_lamports_per_compute_unit: micro_lamports,
+            })
+            .expect("can be signed")
+        }
+        _ => panic!("of one family"),
+    }
+}
+
+/// As the gateway's builder takes them: the first accounts are made, as many as rent is asked for.
+fn parts(asking: &Asking) -> Vec<build::Part> {
+    let mut made = Vec::new();
+    let most = usize::try_from(asking.rent / RENT).expect("few");
+    let parts = asking.parts.iter().map(|part| {
+        let Account::Solana(to) = part.to.account() else {
+            panic!("of one family")
+        };
+        let amount = u64::try_from(part.amount).expect("script amounts are small");
+        if part.asset == asking.native() {
+            return build::Part::Lamports {
+                to,
+                lamports: amount,
+            };
+        }
+        if made.len() < most && !made.contains(&to) {
+            made.push(to);
+        }
+        build::Part::Tokens {
+            to,
+            token: solana::Token {
+                mint: SolanaAddress::from_bytes(decoder::mint()),
+                decimals: decoder::DECIMALS,
+                program: TokenProgram::Token,
+            },
+            amount,
+            create: made.contains(&to),
+        }
+    });
+    parts.collect()
+}
+
+fn blockhash(salt: u64) -> [u8; 32] {
+    let mut blockhash = [5; 32];
+    blockhash[..8].copy_from_slice(&salt.to_be_bytes());
+    blockhash
 }
 
 /// Who owns the idempotency key, and the key, as events name it.

@@ -1,45 +1,17 @@
-//! One document's judgement of one payment. Knows transfers of a chain's own coin with a fee, which is
-//! all that the decoders read so far.
+//! One document's judgement of one payment: each asset that it takes, whom it pays, what it costs.
 
 use std::collections::BTreeSet;
 
-use waiaas_shared::caip::{AccountId, AssetId, ChainId};
+use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::Code;
-use waiaas_shared::ids::{SessionId, WalletId};
 use waiaas_shared::policy::document::{AssetRule, PolicyDocument};
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::policy::limits::{Counts, Limits};
 use waiaas_shared::policy::windows::Window;
 
+pub(crate) use super::asking::Asking;
 use super::charges::{Bounds, Charge, Charges};
-use super::scopes;
-
-/// A payment that is to be judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Asking {
-    pub(crate) wallet: WalletId,
-    pub(crate) session: SessionId,
-    pub(crate) bearer: bool,
-    pub(crate) to: AccountId,
-    /// Base units of the chain's own coin.
-    pub(crate) amount: u128,
-    pub(crate) fee: u128,
-    pub(crate) submit: bool,
-}
-
-impl Asking {
-    pub(crate) const fn chain(&self) -> ChainId {
-        self.to.chain()
-    }
-
-    pub(crate) const fn asset(&self) -> AssetId {
-        self.chain().native_asset()
-    }
-
-    pub(crate) const fn total(&self) -> u128 {
-        self.amount + self.fee
-    }
-}
+use super::{calls, scopes};
 
 /// When.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,6 +34,17 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    /// Nothing yet, under a document with this delay.
+    pub(crate) const fn nothing(delay: u64) -> Self {
+        Self {
+            certain: BTreeSet::new(),
+            possible: BTreeSet::new(),
+            tier: (Tier::Instant, Tier::Instant),
+            delay,
+            first_payment: false,
+        }
+    }
+
     /// A limit on something of which only bounds are known.
     pub(super) fn limit(&mut self, code: Code, value: Bounds, most: u128) {
         if value.least > most {
@@ -240,16 +223,17 @@ impl Numbers {
         }
     }
 
-    /// Limits on numbers of payments; this one is one more.
+    /// Limits on numbers of payments; this is so many more.
     pub(super) fn numbers(
         &self,
+        more: u32,
         counted: &dyn Fn(usize) -> Bounds,
         names: &Names,
         found: &mut Found,
     ) {
         for (window, most) in self.counts.into_iter().enumerate() {
             if let Some(most) = most {
-                let with = counted(window).plus(Bounds::exactly(1));
+                let with = counted(window).plus(Bounds::exactly(more.into()));
                 found.limit(names.counts[window], with, most.into());
             }
         }
@@ -264,53 +248,54 @@ pub(crate) fn judge(
     without: Option<usize>,
     now: Moment,
 ) -> Found {
-    let mut found = Found {
-        certain: BTreeSet::new(),
-        possible: BTreeSet::new(),
-        tier: (Tier::Instant, Tier::Instant),
-        delay: document.delay.millis(),
-        first_payment: false,
-    };
-    let (asset, budget) = (asking.asset(), now.budget);
+    let mut found = Found::nothing(document.delay.millis());
     let of_wallet = |charge: &Charge| charge.wallet == asking.wallet;
-    let sum = |window, of: &dyn Fn(&Charge) -> bool, value: &dyn Fn(&Charge) -> u128| {
-        charges.sum(window, budget, without, of, value)
+    let sum = |window, value: &dyn Fn(&Charge) -> u128| {
+        charges.sum(window, now.budget, without, &of_wallet, value)
     };
-    let rule = document.assets.iter().find(|rule| rule.asset == asset);
-    let Some(rule) = rule else {
-        found.when(true, Code::AssetNotListed);
-        receivers(document, None, asking, charges, without, now, &mut found);
-        found.when(unsent(asking), Code::SessionSignOnly);
-        scopes::judge(document, asking, charges, without, now, &mut found);
-        return found;
-    };
-    let numbers = Numbers::from(rule);
-    let spent = |window| sum(window, &of_wallet, &|charge| charge.of(asset));
-    let counted = |window| sum(window, &of_wallet, &|charge| charge.counts(asset));
-    numbers.amounts(asking.total(), &spent, &OF_ASSET, &mut found);
-    numbers.numbers(&counted, &OF_ASSET, &mut found);
-    let ceiling = rule.fee_ceiling.map_or(0, |most| most.base_units());
-    found.when(asking.fee > ceiling, Code::FeeCeiling);
-    found.when(unsent(asking) && !rule.sign_only, Code::SessionSignOnly);
-    if let Some(cap) = rule.outstanding {
-        let before = charges.outstanding(asking.wallet, asking.chain());
-        // Its own earlier charge is part of the sum, unless an attestation came between.
-        let own = without.map_or(0, |place| charges.get(place).of(asset));
-        let sum = Bounds {
-            least: before.saturating_sub(own),
-            most: before,
+    for (asset, times) in asking.times() {
+        let Some(rule) = document.assets.iter().find(|rule| rule.asset == asset) else {
+            found.when(true, Code::AssetNotListed);
+            continue;
         };
-        let cap = cap.base_units();
-        found.limit(
-            Code::OutstandingCap,
-            sum.plus(Bounds::exactly(asking.total())),
-            cap,
-        );
+        let numbers = Numbers::from(rule);
+        let total = asking.total(asset);
+        let spent = |window| sum(window, &|charge| charge.of(asset));
+        let counted = |window| sum(window, &|charge| charge.counts(asset));
+        numbers.amounts(total, &spent, &OF_ASSET, &mut found);
+        numbers.numbers(times, &counted, &OF_ASSET, &mut found);
+        if let Some(cap) = rule.outstanding {
+            let before = charges.outstanding(asking.wallet, asset);
+            // Its own earlier charge is part of the sum, unless an attestation came between.
+            let own = without.map_or(0, |place| charges.get(place).of(asset));
+            let sum = Bounds {
+                least: before.saturating_sub(own),
+                most: before,
+            };
+            let with = sum.plus(Bounds::exactly(total));
+            found.limit(Code::OutstandingCap, with, cap.base_units());
+        }
     }
-    let narrow = rule.recipient.as_ref();
-    receivers(document, narrow, asking, charges, without, now, &mut found);
+    costs(document, asking, &mut found);
+    receivers(document, asking, charges, without, now, &mut found);
+    calls::judge(document, asking, &mut found);
     scopes::judge(document, asking, charges, without, now, &mut found);
     found
+}
+
+/// Ceilings of fee and rent, and leave to sign without sending.
+fn costs(document: &PolicyDocument, asking: &Asking, found: &mut Found) {
+    let mut rules = document.assets.iter();
+    let rule = rules.find(|rule| rule.asset == asking.native());
+    if let Some(rule) = rule {
+        let ceiling = rule.fee_ceiling.map_or(0, |most| most.base_units());
+        found.when(asking.fee > ceiling, Code::FeeCeiling);
+        let ceiling = rule.rent_ceiling.map_or(0, |most| most.base_units());
+        found.when(asking.rent > ceiling, Code::RentCeiling);
+    }
+    let unsent = matches!(asking.chain, ChainId::Evm(_)) && !asking.submit;
+    let leave = rule.is_some_and(|rule| rule.sign_only);
+    found.when(unsent && !leave, Code::SessionSignOnly);
 }
 
 /// Judges a fee that pays nobody: ceiling, cap, and every limit on amounts.
@@ -320,14 +305,8 @@ pub(crate) fn judge_fee(
     charges: &Charges,
     now: Moment,
 ) -> Found {
-    let mut found = Found {
-        certain: BTreeSet::new(),
-        possible: BTreeSet::new(),
-        tier: (Tier::Instant, Tier::Instant),
-        delay: 0,
-        first_payment: false,
-    };
-    let asset = asking.asset();
+    let mut found = Found::nothing(0);
+    let asset = asking.native();
     if let Some(rule) = document.assets.iter().find(|rule| rule.asset == asset) {
         let of_wallet = |charge: &Charge| charge.wallet == asking.wallet;
         let of_asset = |charge: &Charge| charge.of(asset);
@@ -336,7 +315,7 @@ pub(crate) fn judge_fee(
         let ceiling = rule.fee_ceiling.map_or(0, |most| most.base_units());
         found.when(asking.fee > ceiling, Code::FeeCeiling);
         if let Some(cap) = rule.outstanding {
-            let before = charges.outstanding(asking.wallet, asking.chain());
+            let before = charges.outstanding(asking.wallet, asset);
             let with = Bounds::exactly(before + asking.fee);
             found.limit(Code::OutstandingCap, with, cap.base_units());
         }
@@ -347,44 +326,40 @@ pub(crate) fn judge_fee(
     found
 }
 
-const fn unsent(asking: &Asking) -> bool {
-    matches!(asking.chain(), ChainId::Evm(_)) && !asking.submit
-}
-
 /// Who may receive, for the first time or again, and how much.
 fn receivers(
     document: &PolicyDocument,
-    narrow: Option<&Limits>,
     asking: &Asking,
     charges: &Charges,
     without: Option<usize>,
     now: Moment,
     found: &mut Found,
 ) {
-    let contact = document
-        .recipients
-        .iter()
-        .any(|known| known.account == asking.to);
-    found.when(document.denied.contains(&asking.to), Code::RecipientDenied);
-    found.when(
-        !contact && !document.recipients_open,
-        Code::RecipientNotListed,
-    );
-    found.first_payment = !charges.has_paid(asking.wallet, asking.to);
-    if let (true, Some(tier)) = (found.first_payment, document.first_payment) {
-        found.raise(tier);
-    }
-    if let Some(limits) = narrow {
-        let numbers = Numbers::from(limits);
-        let asset = asking.asset();
-        let to_them = |charge: &Charge| {
-            charge.wallet == asking.wallet && (charge.paid.0, charge.paid.1) == (asset, asking.to)
-        };
-        let sum = |window, value: &dyn Fn(&Charge) -> u128| {
-            charges.sum(window, now.budget, without, &to_them, value)
-        };
-        let spent = |window| sum(window, &|charge| charge.paid.2);
-        numbers.amounts(asking.amount, &spent, &OF_RECIPIENT, found);
-        numbers.numbers(&|window| sum(window, &Charge::once), &OF_RECIPIENT, found);
+    for ((asset, to), (amount, times)) in asking.received() {
+        let mut contacts = document.recipients.iter();
+        let contact = contacts.any(|known| known.account == to);
+        found.when(document.denied.contains(&to), Code::RecipientDenied);
+        found.when(
+            !contact && !document.recipients_open,
+            Code::RecipientNotListed,
+        );
+        let first = !charges.has_paid(asking.wallet, to);
+        found.first_payment |= first;
+        if let (true, Some(tier)) = (first, document.first_payment) {
+            found.raise(tier);
+        }
+        let mut rules = document.assets.iter();
+        let rule = rules.find(|rule| rule.asset == asset);
+        if let Some(limits) = rule.and_then(|rule| rule.recipient.as_ref()) {
+            let numbers = Numbers::from(limits);
+            let of_wallet = |charge: &Charge| charge.wallet == asking.wallet;
+            let sum = |window, value: &dyn Fn(&Charge) -> u128| {
+                charges.sum(window, now.budget, without, &of_wallet, value)
+            };
+            let spent = |window| sum(window, &|charge| charge.to(asset, to).0);
+            let counted = |window| sum(window, &|charge| charge.to(asset, to).1.into());
+            numbers.amounts(amount, &spent, &OF_RECIPIENT, found);
+            numbers.numbers(times, &counted, &OF_RECIPIENT, found);
+        }
     }
 }

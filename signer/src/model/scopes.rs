@@ -75,16 +75,18 @@ pub(super) fn judge(
             };
             set.insert(Code::CoolDown);
         }
-        let asset = asking.asset();
-        if let Some(entry) = rule.limits.iter().find(|entry| entry.asset == asset) {
+        for (asset, times) in asking.times() {
+            let Some(entry) = rule.limits.iter().find(|entry| entry.asset == asset) else {
+                continue;
+            };
             let numbers = Numbers::from(&entry.limits);
             let sum = |window, value: &dyn Fn(&Charge) -> u128| {
                 charges.sum(window, now.budget, without, &of, value)
             };
             let spent = |window| sum(window, &|charge| charge.of(asset));
-            numbers.amounts(asking.total(), &spent, &OF_ASSET, found);
+            numbers.amounts(asking.total(asset), &spent, &OF_ASSET, found);
             let counted = |window| sum(window, &|charge| charge.counts(asset));
-            numbers.numbers(&counted, &OF_ASSET, found);
+            numbers.numbers(times, &counted, &OF_ASSET, found);
         }
         if let Some(limits) = &rule.usd {
             let by_wallet = !matches!(below, Below::ThisSession);
@@ -108,7 +110,7 @@ pub(super) fn judge_fee(
     now: Moment,
     found: &mut Found,
 ) {
-    let asset = asking.asset();
+    let asset = asking.native();
     for rule in &document.scopes {
         let Some(below) = Below::of(&rule.scope, document, asking) else {
             continue;
@@ -142,15 +144,20 @@ pub(super) fn judge_fee(
 
 fn lists(document: &PolicyDocument, rule: &ScopeRule, asking: &Asking, found: &mut Found) {
     if let Some(networks) = &rule.networks {
-        found.when(!networks.contains(&asking.chain()), Code::NetworkNotAllowed);
+        found.when(!networks.contains(&asking.chain), Code::NetworkNotAllowed);
     }
     if let Some(assets) = &rule.assets {
-        found.when(!assets.contains(&asking.asset()), Code::AssetNotAllowed);
+        let mut parts = asking.parts.iter();
+        let listed = parts.all(|part| assets.contains(&part.asset));
+        found.when(!listed, Code::AssetNotAllowed);
     }
     if let Some(names) = &rule.recipients {
-        let mut contacts = document.recipients.iter();
-        let named = contacts.any(|known| known.account == asking.to && names.contains(&known.name));
-        found.when(!named, Code::RecipientNotAllowed);
+        // Who is called is restricted as who is paid.
+        let all = asking.parts.iter().all(|part| {
+            let mut contacts = document.recipients.iter();
+            contacts.any(|known| known.account == part.to && names.contains(&known.name))
+        });
+        found.when(!all, Code::RecipientNotAllowed);
     }
 }
 
@@ -165,7 +172,7 @@ fn in_usd(
 ) {
     let numbers = Numbers::from(limits);
     let payments = |window| charges.sum(window, now.budget, without, of, &Charge::once);
-    numbers.numbers(&payments, &IN_USD, found);
+    numbers.numbers(asking.made(), &payments, &IN_USD, found);
     let counts_only = Numbers {
         counts: numbers.counts,
         ..Numbers::default()
@@ -178,7 +185,10 @@ fn in_usd(
         let unit = 10_u128.pow(rule.decimals.places().into());
         Some((amount * u128::from(rule.price?.0)).div_ceil(unit))
     };
-    found.when(worth(asking.asset(), 1).is_none(), Code::UsdPriceMissing);
+    let sums = asking.sums();
+    for asset in sums.keys() {
+        found.when(worth(*asset, 1).is_none(), Code::UsdPriceMissing);
+    }
     let mut priced = Vec::new();
     for (wallet, asset) in charges.kinds(of, by_wallet) {
         let part = move |charge: &Charge| {
@@ -201,7 +211,10 @@ fn in_usd(
         }
         bounds
     };
-    let this = worth(asking.asset(), asking.total()).unwrap_or_default();
+    let these = sums
+        .iter()
+        .filter_map(|(asset, total)| worth(*asset, *total));
+    let this = these.sum();
     numbers.amounts(this, &spent, &IN_USD, found);
 }
 

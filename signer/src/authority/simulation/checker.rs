@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use waiaas_shared::address::Account;
-use waiaas_shared::caip::{AccountId, ChainId};
+use waiaas_shared::caip::{AccountId, AssetId, ChainId};
 use waiaas_shared::digest::Digest;
 use waiaas_shared::event::{EventBody, Spend};
 use waiaas_shared::ids::{SessionId, StatementId, TransactionId, WalletId};

@@ -19,7 +19,6 @@ use waiaas_shared::time::WallTime;
 
 use self::starter::{UNIT, starter};
 use super::checker::check;
-use super::history::Asking;
 use super::machine::Passing;
 use super::post::{Answer, Asked};
 use super::world::{HOUR, Session, World};
@@ -29,7 +28,7 @@ use crate::model::charges::{Charge, Charges};
 use crate::model::people::{
     EVM, FEE, account, bearer, body_digest, key_bound, recipient, unsigned,
 };
-use crate::model::policy::{Asking as Judged, Moment};
+use crate::model::policy::{Asking, Moment};
 
 /// The day, and what the second account holds of it.
 struct Day {
@@ -158,15 +157,8 @@ impl Day {
         let key = format!("day-{}", self.payments);
         let amount = thousandths * (UNIT / 1000) - FEE;
         let request = self.world.request(session, &key, EVM, to, amount);
-        let judged = Judged {
-            wallet: self.world.known.evm,
-            session: session.id,
-            bearer: session == self.bearer,
-            to: account(EVM, to),
-            amount,
-            fee: FEE,
-            submit: true,
-        };
+        let payer = (self.world.known.evm, session.id, session == self.bearer);
+        let judged = Asking::coins(payer, account(EVM, to), amount, FEE);
         let now = self.now();
         let said = judge_all(
             binding(&self.adopted, now.run),
@@ -198,7 +190,7 @@ impl Day {
                 assert!(said.tier.0 > Tier::Notify);
             }
             Came::Refused(codes) => {
-                let asked: &Asking = &self.world.history.asked[&body];
+                let asked = &self.world.history.asked[&body];
                 let expected: Vec<Code> = said.must.iter().copied().collect();
                 assert_eq!(*codes, expected, "{asked:?}");
             }
@@ -206,16 +198,8 @@ impl Day {
         came
     }
 
-    fn charged(&mut self, judged: &Judged, at: u64) {
-        self.charges.add(Charge {
-            at,
-            wallet: judged.wallet,
-            session: judged.session,
-            took: vec![(EVM.native_asset(), judged.total())],
-            paid: (EVM.native_asset(), judged.to, judged.amount),
-            credited: false,
-            counted: true,
-        });
+    fn charged(&mut self, judged: &Asking, at: u64) {
+        self.charges.add(Charge::made_now(judged, at));
     }
 
     fn pays(&mut self, thousandths: u128, tier: Tier) {
@@ -246,15 +230,8 @@ impl Day {
         let answer = self.world.one(Asked::Release(transaction, bytes));
         if let Answer::Signed(signed) = &answer {
             assert!(!signed.replay);
-            let judged = Judged {
-                wallet: self.world.known.evm,
-                session: self.agent.id,
-                bearer: false,
-                to: account(EVM, to),
-                amount,
-                fee: FEE,
-                submit: true,
-            };
+            let payer = (self.world.known.evm, self.agent.id, false);
+            let judged = Asking::coins(payer, account(EVM, to), amount, FEE);
             self.charged(&judged, at);
         }
         answer

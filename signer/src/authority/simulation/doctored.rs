@@ -135,7 +135,7 @@ fn one_unit_more(history: &mut History) {
     payment.charges[0].amount = Amount::from_base_units(more + FEE);
     payment.body = body;
     let mut asking = history.asked[&old].clone();
-    asking.amount = more;
+    asking.parts[0].amount = more;
     history.asked.insert(body, asking);
     history
         .agents_signed
@@ -153,6 +153,8 @@ macro_rules! broken {
         |broken| matches!(broken, Broken::$kind(..))
     };
 }
+
+mod kinds;
 
 fn all_are_seen(cases: &[(&str, Doctor, Expected)]) {
     let history = sound();
@@ -605,7 +607,7 @@ fn what_nobody_signed_or_asked_for_is_seen() {
                 history
                     .asked
                     .values_mut()
-                    .for_each(|asking| asking.amount -= 1)
+                    .for_each(|asking| asking.parts[0].amount -= 1)
             },
             broken!(Bytes, "not what was asked"),
         ),

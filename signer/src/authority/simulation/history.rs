@@ -5,12 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use waiaas_shared::caip::ChainId;
 use waiaas_shared::digest::Digest;
 use waiaas_shared::event::Event;
 use waiaas_shared::ids::{SessionId, StatementId, WalletId};
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::statement::StatementFacts;
+
+use crate::model::asking::Asking;
 
 /// The order in which answers left: turn of the loop, then place in it.
 pub(crate) type Stamp = (u64, u64);
@@ -30,7 +31,7 @@ pub(crate) struct History {
     pub(crate) policies: BTreeMap<Vec<u8>, Arc<PolicyDocument>>,
     /// What agents signed: session, idempotency digest, body digest.
     pub(crate) agents_signed: BTreeSet<(SessionId, Digest, Digest)>,
-    /// What request bodies ask for.
+    /// What request bodies ask for, without what it costs to send.
     pub(crate) asked: BTreeMap<Digest, Asking>,
     /// Turns in which an unlock that vouches was on its way.
     pub(crate) vouched: BTreeSet<u64>,
@@ -109,13 +110,4 @@ pub(crate) struct Said {
     pub(crate) facts: StatementFacts,
     /// It was also handed in with the right password.
     pub(crate) with_password: bool,
-}
-
-/// A request body's meaning.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Asking {
-    pub(crate) wallet: WalletId,
-    pub(crate) chain: ChainId,
-    pub(crate) to: Vec<u8>,
-    pub(crate) amount: u128,
 }

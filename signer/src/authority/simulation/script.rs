@@ -2,6 +2,7 @@
 //! do, in an order that nobody chose. Each step is one line of a trace; the checker judges at every
 //! restart and at the end, and at the end an honest payment must succeed again (O8).
 
+mod kinds;
 mod names;
 mod owners;
 mod payments;
@@ -25,7 +26,6 @@ use waiaas_shared::time::{Millis, WallTime};
 use waiaas_shared::view::SessionState;
 
 use super::checker::check;
-use super::history::Asking;
 use super::machine::Passing;
 use super::post::{Answer, Asked};
 use super::world::{DAY, HOUR, Session, World, rule_of, starting_policy, starting_rule};
@@ -33,9 +33,10 @@ use crate::authority::OpenError;
 use crate::core::command::SpendRequest;
 use crate::core::state::KillPhase;
 use crate::ledger::memory::Fault;
+use crate::model::asking::Asking;
 use crate::model::people::{
-    EVM, FEE, MAIN, account, bearer, key_bound, owner_public, recipient, sign_text, solana,
-    stranger_key, unsigned,
+    EVM, FEE, MAIN, Terms, account, bearer, key_bound, owner_public, proposed, recipient,
+    sign_text, solana, stranger_key, unsigned,
 };
 use crate::model::random::Random;
 
@@ -513,6 +514,7 @@ impl Script {
         for kind in kinds {
             self.count(kind);
         }
+        self.count_kinds();
         for _ in 0..self.world.from_snapshots {
             self.count("started from a snapshot");
         }

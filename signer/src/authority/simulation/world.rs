@@ -19,12 +19,12 @@ use waiaas_shared::event::{Event, EventBody, Origin};
 use waiaas_shared::ids::{OwnerId, SessionId, SignerId, StatementId, WalletId};
 use waiaas_shared::log::{SignedHead, Verifier};
 use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient};
-use waiaas_shared::session::{Credential, SessionGrant, SessionLimit};
+use waiaas_shared::session::{Credential, Operation, SessionGrant, SessionLimit};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 use waiaas_shared::time::{Millis, WallTime};
 
-use super::history::{Ack, Acked, Asking, Entry, History, Moment, Release, Said, Seen};
+use super::history::{Ack, Acked, Entry, History, Moment, Release, Said, Seen};
 use super::machine::{Disk, Machine, Passing, SimulatedSystem};
 use super::post::{Answer, Asked, Poll, post};
 use crate::authority::lanes::Lanes;
@@ -36,16 +36,19 @@ use crate::core::command::SpendRequest;
 use crate::core::state::State;
 use crate::ledger::Ledger;
 use crate::ledger::memory::MemoryLedger;
+use crate::model::asking::Asking;
 use crate::model::people::{
-    EVM, MAIN, account, agent_key, bearer, body_digest, bytes, idempotency, key_bound, owner_key,
-    owner_public, recipient, sign_request, sign_text, solana, unsigned,
+    EVM, MAIN, account, agent_key, bearer, body_digest, idempotency, key_bound, owner_key,
+    owner_public, recipient, sign_request, sign_text, solana, token_on, unsigned,
 };
 use crate::model::random::Random;
 use crate::sys::memory::SecretArena;
 use crate::vault::FILE_NAME;
 use crate::vault::testing::arena;
 
-pub(crate) use self::policies::{rule_of, starting_policy, starting_rule};
+pub(crate) use self::policies::{
+    DEPOSIT, DEPOSITS, rule_of, starting_policy, starting_rule, vault,
+};
 use self::record::note;
 
 pub(crate) const NOW: u64 = 1_800_000_000_000;
@@ -59,6 +62,12 @@ pub(crate) type Signer = Authority<Disk, SimulatedSystem>;
 pub(crate) struct Session {
     pub(crate) id: SessionId,
     pub(crate) credential: Credential,
+}
+
+impl Session {
+    pub(crate) const fn is_bearer(&self) -> bool {
+        matches!(self.credential, Credential::Bearer(_))
+    }
 }
 
 /// Names that the script uses.

@@ -7,7 +7,7 @@ use super::*;
 
 pub(super) struct Granted {
     pub(super) grant: SessionGrant,
-    pub(super) spent: BTreeMap<ChainId, u128>,
+    pub(super) spent: BTreeMap<AssetId, u128>,
     pub(super) count: u32,
     pub(super) by_kill: bool,
 }
@@ -439,7 +439,7 @@ impl<'history> Model<'history> {
         let at = entry.sequence;
         let now = clock(entry);
         let bound = binding(&self.gate.policies, now.run);
-        let judged = judged_of(intent)?;
+        let judged = self.waits_for(at, intent)?;
         // Neither the delay nor the quorum depends on the fee, which comes with the bytes.
         let said = judge_all(bound, &judged, &self.charges, None, now);
         match intent.wait {
@@ -450,6 +450,38 @@ impl<'history> Model<'history> {
                 Err(Broken::Authority(at, "an approval by too few"))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// What waits is what was asked, to the last part.
+    fn waits_for(&self, at: u64, intent: &Intent) -> Result<Judged, Broken> {
+        let asked = self.history.asked.get(&intent.body);
+        let asked = asked.ok_or(Broken::Bytes(at, "nobody asked"))?;
+        let first = (intent.asset, intent.to, intent.amount.base_units());
+        let more = intent.more.iter().flatten();
+        let more = more.map(|one| (one.asset, one.to, one.amount.base_units()));
+        let most = if asked.told.is_some() { 1 } else { usize::MAX };
+        let parts = asked.parts.iter().take(most);
+        let parts = parts.map(|part| (part.asset, part.to.account(), part.amount));
+        let memo = intent.memo.as_ref().map(|memo| memo.as_str());
+        let told = intent.call.as_ref().map(|call| {
+            let words = call.arguments.iter().map(|word| *word.as_bytes());
+            (call.function.to_string(), words.collect::<Vec<_>>())
+        });
+        let wanted = asked.told.as_ref();
+        let wanted = wanted.map(|told| (told.function.clone(), told.words.clone()));
+        let same = [first].into_iter().chain(more).eq(parts)
+            && (intent.wallet, memo) == (asked.wallet, asked.memo.as_deref())
+            && told == wanted;
+        if same {
+            Ok(Judged {
+                session: intent.session,
+                bearer: false,
+                submit: intent.submit,
+                ..asked.clone()
+            })
+        } else {
+            Err(Broken::Bytes(at, "waits for something else"))
         }
     }
 
@@ -549,17 +581,4 @@ impl<'history> Model<'history> {
         });
         Ok(())
     }
-}
-
-fn judged_of(intent: &Intent) -> Result<Judged, Broken> {
-    let to = AccountId::new(intent.asset.chain(), intent.to);
-    Ok(Judged {
-        wallet: intent.wallet,
-        session: intent.session,
-        bearer: false,
-        to: to.map_err(|_| Broken::Bytes(0, "recipient"))?,
-        amount: intent.amount.base_units(),
-        fee: 0,
-        submit: intent.submit,
-    })
 }

@@ -1,12 +1,14 @@
 //! Payments and withdrawals against everything that could forbid them.
 
 use super::model::Model;
-use waiaas_shared::address::{EvmAddress, SolanaAddress};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::session::Operation;
 
-use super::super::history::Asking;
 use super::*;
+use crate::model::asking::Does;
+use crate::model::calls;
+use crate::model::policy::Found;
 
 impl<'history> Model<'history> {
     pub(super) fn wallet_bytes(&self, at: u64, spend: &Spend) -> Result<Decoded, Broken> {
@@ -24,13 +26,6 @@ impl<'history> Model<'history> {
         if decoded.evm.map(|(id, _)| id) != chain || decoded.unsigned != spend.unsigned {
             return Err(Broken::Bytes(at, "another chain or form"));
         }
-        let claimed = |charge: &waiaas_shared::event::Charge| {
-            charge.asset == spend.chain.native_asset()
-                && charge.amount.base_units() == decoded.amount + decoded.fee
-        };
-        if spend.charges.len() != 1 || !spend.charges.iter().all(claimed) {
-            return Err(Broken::Bytes(at, "charged something else"));
-        }
         Ok(decoded)
     }
 
@@ -45,16 +40,16 @@ impl<'history> Model<'history> {
         self.stopped(entry, spend.wallet)?;
         let asked = self.history.asked.get(&spend.body);
         let asked = asked.ok_or(Broken::Bytes(at, "nobody asked"))?;
-        let does = (spend.wallet, spend.chain, &decoded.to, decoded.amount);
-        if does != (asked.wallet, asked.chain, &asked.to, asked.amount) {
+        let judged = self.judged(spend, asked, &decoded)?;
+        let same = (spend.wallet, spend.chain) == (asked.wallet, asked.chain);
+        if !same || !decoded.does(&judged) {
             return Err(Broken::Bytes(at, "not what was asked"));
         }
+        charged(at, spend, &judged)?;
         if !self.keys.insert(spend.idempotency) {
             return Err(Broken::Twice(at));
         }
-        let total = decoded.amount + decoded.fee;
-        self.within_session(entry, spend, total)?;
-        let judged = self.judged(spend, asked, &decoded)?;
+        self.within_session(entry, spend, &judged)?;
         self.within_policy(entry, spend, &judged)?;
         if let Some((_, nonce)) = decoded.evm {
             let holder = self.wallets.get_mut(&spend.wallet);
@@ -65,33 +60,23 @@ impl<'history> Model<'history> {
             }
             nonces.next += 1;
         }
-        let native = spend.chain.native_asset();
-        let to = account(spend, asked)?;
-        self.charges.add(Charge {
-            at: entry.event.clocks.budget.millis(),
-            wallet: spend.wallet,
-            session: spend.session.ok_or(Broken::Session(at, "none"))?,
-            took: vec![(native, total)],
-            paid: (native, to, decoded.amount),
-            credited: false,
-            counted: true,
-        });
+        let now = entry.event.clocks.budget.millis();
+        self.charges.add(Charge::made_now(&judged, now));
         Ok(())
     }
 
-    fn judged(&self, spend: &Spend, asked: &Asking, decoded: &Decoded) -> Result<Judged, Broken> {
+    fn judged(&self, spend: &Spend, asked: &Judged, decoded: &Decoded) -> Result<Judged, Broken> {
         let session = spend.session.ok_or(Broken::Session(0, "none"))?;
         let granted = self.sessions.get(&session);
         let bearer = granted
             .is_some_and(|granted| matches!(granted.grant.credential, Credential::Bearer(_)));
         Ok(Judged {
-            wallet: spend.wallet,
             session,
             bearer,
-            to: account(spend, asked)?,
-            amount: decoded.amount,
             fee: decoded.fee,
+            rent: decoded.rent(),
             submit: spend.submit,
+            ..asked.clone()
         })
     }
 
@@ -113,7 +98,7 @@ impl<'history> Model<'history> {
         &mut self,
         entry: &Entry,
         spend: &'history Spend,
-        total: u128,
+        judged: &Judged,
     ) -> Result<(), Broken> {
         let at = entry.sequence;
         let broken = |why| Err(Broken::Session(at, why));
@@ -129,23 +114,32 @@ impl<'history> Model<'history> {
         if !session.grant.wallets.contains(&spend.wallet) {
             return broken("wallet");
         }
-        let native = spend.chain.native_asset();
-        let limit = session
-            .grant
-            .limits
-            .iter()
-            .find(|limit| limit.asset == native);
-        let Some(limit) = limit else {
-            return broken("asset");
-        };
-        let spent = session.spent.entry(spend.chain).or_default();
-        *spent += total;
-        session.count += 1;
-        if total > limit.per_transaction.base_units() {
-            return broken("per transaction");
+        session.count += judged.made();
+        for (asset, total) in judged.sums() {
+            let mut limits = session.grant.limits.iter();
+            let Some(limit) = limits.find(|limit| limit.asset == asset) else {
+                return broken("asset");
+            };
+            let spent = session.spent.entry(asset).or_default();
+            *spent += total;
+            if total > limit.per_transaction.base_units() {
+                return broken("per transaction");
+            }
+            if *spent > limit.total.base_units() {
+                return broken("total");
+            }
         }
-        if *spent > limit.total.base_units() {
-            return broken("total");
+        let named = session.grant.operations.as_deref();
+        if !judged.parts.iter().all(|part| {
+            let operation = match part.does {
+                Does::Pays if part.asset == judged.native() => Operation::NativeTransfer,
+                Does::Pays => Operation::TokenTransfer,
+                Does::LetsTake => Operation::TokenApproval,
+                Does::Carries => Operation::Call,
+            };
+            named.map_or(part.does == Does::Pays, |named| named.contains(&operation))
+        }) {
+            return broken("operation");
         }
         if session.count > session.grant.count {
             return broken("count");
@@ -218,18 +212,15 @@ impl<'history> Model<'history> {
         else {
             return Err(Broken::Authority(at, "not a withdrawal"));
         };
-        let asked = (*wallet, asset.chain(), address(to), amount.base_units());
-        if (
-            spend.wallet,
-            spend.chain,
-            decoded.to.clone(),
-            decoded.amount,
-        ) != asked
-            || decoded.fee > fee_ceiling.base_units()
-        {
+        let coins = Some((address(to), amount.base_units()));
+        let same = (spend.wallet, spend.chain) == (*wallet, asset.chain());
+        if !same || decoded.coins() != coins || decoded.fee > fee_ceiling.base_units() {
             return Err(Broken::Bytes(at, "not the withdrawal that was signed"));
         }
         let account = AccountId::new(spend.chain, *to).map_err(|_| Broken::Bytes(at, "address"))?;
+        let payer = (spend.wallet, SessionId::from_bytes([0; 16]), false);
+        let sum = Judged::coins(payer, account, amount.base_units(), decoded.fee);
+        charged(at, spend, &sum)?;
         let enrolled = self.withdrawals.get(&account);
         if enrolled.is_none_or(|effective| *effective > entry.event.clocks.run.millis()) {
             return Err(Broken::Authority(at, "address not enrolled"));
@@ -253,20 +244,15 @@ impl<'history> Model<'history> {
     }
 }
 
-/// Who is paid, as the request names it.
-fn account(spend: &Spend, asked: &Asking) -> Result<AccountId, Broken> {
-    let to = match spend.chain {
-        ChainId::Solana(_) => {
-            let bytes = asked.to.as_slice().try_into().ok();
-            bytes.map(|bytes| Account::Solana(SolanaAddress::from_bytes(bytes)))
-        }
-        ChainId::Evm(_) => {
-            let bytes = asked.to.as_slice().try_into().ok();
-            bytes.map(|bytes| Account::Evm(EvmAddress::from_bytes(bytes)))
-        }
-    };
-    let to = to.and_then(|to| AccountId::new(spend.chain, to).ok());
-    to.ok_or(Broken::Bytes(0, "recipient"))
+/// What was charged is what it takes.
+fn charged(at: u64, spend: &Spend, judged: &Judged) -> Result<(), Broken> {
+    let charges = spend.charges.iter();
+    let charges = charges.map(|charge| (charge.asset, charge.amount.base_units()));
+    if charges.eq(judged.sums()) {
+        Ok(())
+    } else {
+        Err(Broken::Bytes(at, "charged something else"))
+    }
 }
 
 pub(super) const fn clock(entry: &Entry) -> Clock {
@@ -279,31 +265,34 @@ pub(super) const fn clock(entry: &Entry) -> Clock {
 }
 
 /// The rules of one document that look at the payment alone.
-pub(super) fn by_itself(
-    policy: &PolicyDocument,
-    chain: ChainId,
-    decoded: &Decoded,
-) -> Result<(), &'static str> {
-    let mut rules = policy.assets.iter();
-    let rule = rules.find(|rule| rule.asset == chain.native_asset());
-    let rule = rule.ok_or("asset_not_listed")?;
-    let total = decoded.amount + decoded.fee;
-    if total > rule.per_transaction.base_units() {
-        return Err("per_transaction_limit");
+pub(super) fn by_itself(policy: &PolicyDocument, judged: &Judged) -> Result<(), &'static str> {
+    for (asset, total) in judged.sums() {
+        let mut rules = policy.assets.iter();
+        let rule = rules.find(|rule| rule.asset == asset);
+        let rule = rule.ok_or("asset_not_listed")?;
+        if total > rule.per_transaction.base_units() {
+            return Err("per_transaction_limit");
+        }
+        if total > rule.approve_up_to.base_units() {
+            return Err("tier_not_available");
+        }
+        let native = asset == judged.native();
+        if native && judged.fee > rule.fee_ceiling.map_or(0, Amount::base_units) {
+            return Err("fee_ceiling");
+        }
+        if native && judged.rent > rule.rent_ceiling.map_or(0, Amount::base_units) {
+            return Err("rent_ceiling");
+        }
     }
-    if total > rule.approve_up_to.base_units() {
-        return Err("tier_not_available");
+    let known = |to: AccountId| policy.recipients.iter().any(|known| known.account == to);
+    let mut receive = judged.received().into_keys();
+    if !policy.recipients_open && !receive.all(|(_, to)| known(to)) {
+        return Err("recipient_not_listed");
     }
-    if decoded.fee > rule.fee_ceiling.map_or(0, Amount::base_units) {
-        return Err("fee_ceiling");
-    }
-    let mut contacts = policy.recipients.iter();
-    let known = contacts.any(|known| {
-        known.account.chain() == chain && address(&known.account.account()) == decoded.to
-    });
-    if known || policy.recipients_open {
-        Ok(())
-    } else {
-        Err("recipient_not_listed")
-    }
+    let mut found = Found::nothing(0);
+    calls::judge(policy, judged, &mut found);
+    found
+        .certain
+        .first()
+        .map_or(Ok(()), |code| Err(code.as_str()))
 }

@@ -128,8 +128,14 @@ pub(super) fn again(
         return Err(Broken::Session(at, "expired"));
     }
     let run = gate.run + release.moment.run;
+    let asked = history.asked.get(&spend.body);
+    let judged = Judged {
+        fee: decoded.fee,
+        rent: decoded.rent(),
+        ..asked.ok_or(Broken::Bytes(at, "nobody asked"))?.clone()
+    };
     for one in binding(&gate.policies, run) {
-        by_itself(&one.document, spend.chain, decoded).map_err(|why| Broken::Limit(at, why))?;
+        by_itself(&one.document, &judged).map_err(|why| Broken::Limit(at, why))?;
     }
     Ok(())
 }

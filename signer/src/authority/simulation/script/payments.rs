@@ -89,6 +89,9 @@ impl Script {
             }
             _ => {}
         }
+        if self.random.once_in(4) {
+            return self.of_another_kind();
+        }
         let session = self.session();
         let chain = if self.random.once_in(2) {
             EVM

@@ -70,6 +70,9 @@ impl Script {
         if self.random.once_in(15) && policy.scopes.is_empty() {
             let asset = chain.native_asset();
             policy.assets.retain(|rule| rule.asset != asset);
+            if chain == EVM {
+                policy.calls.clear();
+            }
             return;
         }
         let rule = rule_of(policy, chain);

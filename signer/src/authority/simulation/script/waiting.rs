@@ -61,20 +61,21 @@ impl Script {
     /// Fresh bytes for it; sometimes of another effect.
     fn release(&mut self, transaction: TransactionId, asking: &Asking) -> Asked {
         let (_, from) = self.world.wallet_on(asking.chain);
-        let which = asking
-            .to
-            .first()
-            .map_or(0, |first| first.saturating_sub(40));
-        let (which, amount) = match self.random.below(12) {
-            0 => (1 - which.min(1), asking.amount),
-            1 => (which, asking.amount + 1),
-            _ => (which, asking.amount),
-        };
+        let mut does = asking.clone();
+        if let Some(last) = does.parts.last_mut() {
+            match self.random.below(12) {
+                0 => last.to = account(asking.chain, u8::from(last.to == account(asking.chain, 0))),
+                1 => last.amount += 1,
+                _ => {}
+            }
+        }
         self.world.requests += 1;
-        let salt = self.world.requests;
-        let to = recipient(asking.chain, which);
-        let bytes = unsigned(asking.chain, &from, &to, amount, salt).0;
-        Asked::Release(transaction, bytes)
+        let terms = Terms {
+            price: 1,
+            salt: self.world.requests,
+            nonce: 0,
+        };
+        Asked::Release(transaction, proposed(&from, &does, terms, 1))
     }
 
     /// Remembers what waits now.

@@ -1,6 +1,9 @@
 //! What owner and agent of a world say and ask, and what they really signed of it.
 
+use waiaas_shared::address::EvmAddress;
+
 use super::*;
+use crate::model::asking::Does;
 
 impl World {
     pub(crate) fn draft(
@@ -82,7 +85,9 @@ impl World {
             per_transaction: Amount::from_base_units(400_000),
             total: Amount::from_base_units(4_000_000),
         };
-        let mut limits = vec![limit(solana().native_asset()), limit(EVM.native_asset())];
+        let chains = [solana(), EVM].into_iter();
+        let assets = chains.flat_map(|chain| [chain.native_asset(), token_on(chain)]);
+        let mut limits: Vec<SessionLimit> = assets.map(limit).collect();
         limits.sort_by_key(|limit| limit.asset);
         let wall = self
             .history
@@ -96,7 +101,12 @@ impl World {
             expires: WallTime::from_millis(wall.max(self.machine.borrow().reading.wall) + 40 * DAY),
             credential,
             recipients: None,
-            operations: None,
+            operations: Some(vec![
+                Operation::NativeTransfer,
+                Operation::TokenTransfer,
+                Operation::TokenApproval,
+                Operation::Call,
+            ]),
             renewal: None,
             agent: None,
         }
@@ -139,20 +149,32 @@ impl World {
         to: u8,
         amount: u128,
     ) -> SpendRequest {
-        self.requests += 1;
         let (wallet, from) = self.wallet_on(chain);
-        let to = recipient(chain, to);
+        let to = account(chain, to);
+        let payer = (wallet, session.id, session.is_bearer());
+        let asking = Asking::coins(payer, to, amount, 0);
+        let salt = self.requests + 1;
+        let bytes = unsigned(chain, &from, &to.account(), amount, salt).0;
+        self.asks(session, key, asking, bytes)
+    }
+
+    /// The same for whatever is asked for, with these bytes.
+    pub(crate) fn asks(
+        &mut self,
+        session: Session,
+        key: &str,
+        asking: Asking,
+        unsigned: Vec<u8>,
+    ) -> SpendRequest {
+        self.requests += 1;
         let body = format!(
-            r#"{{"signer":"{}","wallet":"{wallet}","network":"{chain}","to":"{to}","amount_base":"{amount}"}}"#,
+            r#"{{"signer":"{}","wallet":"{}","network":"{}",{}}}"#,
             self.known.signer,
+            asking.wallet,
+            asking.chain,
+            written(&asking),
         )
         .into_bytes();
-        let asking = Asking {
-            wallet,
-            chain,
-            to: bytes(&to),
-            amount,
-        };
         self.history.asked.insert(body_digest(&body), asking);
         let request = SpendRequest {
             session: session.id,
@@ -163,7 +185,7 @@ impl World {
             body,
             signature_input: String::new(),
             signature: String::new(),
-            unsigned: unsigned(chain, &from, &to, amount, self.requests).0,
+            unsigned,
             used: None,
             replaced: None,
             dry_run: false,
@@ -196,5 +218,47 @@ impl World {
             .and_then(|signer| signer.clock.as_ref());
         let now = self.machine.borrow().reading;
         clock.map_or(now.wall, |clock| clock.clone().observe(now).wall.millis())
+    }
+}
+
+/// What is asked for, as a body says it.
+fn written(asking: &Asking) -> String {
+    if let (Some(told), Some(contract)) = (&asking.told, asking.called()) {
+        let [amount, whom] = told.words.as_slice() else {
+            panic!("a deposit")
+        };
+        let (_, amount) = amount.split_last_chunk::<16>().expect("a word");
+        let (_, whom) = whom.split_last_chunk::<20>().expect("a word");
+        return format!(
+            r#""type":"call","contract":"{}","function":"{}","args":["{}","{}"]"#,
+            contract.account(),
+            told.function,
+            u128::from_be_bytes(*amount),
+            EvmAddress::from_bytes(*whom),
+        );
+    }
+    let whom = |does| match does {
+        Does::LetsTake => r#""type":"approve","spender""#,
+        _ => r#""to""#,
+    };
+    let items = asking.parts.iter().map(|part| {
+        let asset = if part.asset == asking.native() {
+            String::new()
+        } else {
+            format!(r#""asset":"{}","#, part.asset)
+        };
+        let to = part.to.account();
+        format!(
+            r#"{asset}{}:"{to}","amount_base":"{}""#,
+            whom(part.does),
+            part.amount
+        )
+    });
+    let items: Vec<String> = items.collect();
+    let memo = asking.memo.iter();
+    let memo: String = memo.map(|memo| format!(r#","memo":"{memo}""#)).collect();
+    match items.as_slice() {
+        [one] => format!("{one}{memo}"),
+        several => format!(r#""transfers":[{{{}}}]{memo}"#, several.join("},{")),
     }
 }

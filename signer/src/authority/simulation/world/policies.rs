@@ -1,8 +1,16 @@
 //! The policy that worlds begin with, and edits of one asset's rule.
 
-use super::*;
+use waiaas_shared::address::EvmAddress;
+use waiaas_shared::caip::AccountId;
+use waiaas_shared::evm::abi::Word;
+use waiaas_shared::policy::document::{Accepts, ArgumentRule, CallFunction, CallRule};
+use waiaas_shared::policy::evaluate::Tier;
 
-/// Wide limits on both chains, for two contacts; nothing waits.
+use super::*;
+use crate::model::decoder::DECIMALS;
+
+/// Wide limits on both chains, for two contacts; nothing waits. A token on each, and a vault that is paid
+/// up to [`DEPOSIT`] of it at once, for the wallet itself.
 pub(crate) fn starting_policy() -> PolicyDocument {
     let chains = [solana(), EVM];
     let contacts = chains
@@ -10,7 +18,11 @@ pub(crate) fn starting_policy() -> PolicyDocument {
         .flat_map(|chain| [0, 1].map(|which| (chain, which)));
     let mut document = PolicyDocument {
         maturity: Millis::from_millis(DAY),
-        assets: chains.map(starting_rule).to_vec(),
+        assets: chains
+            .into_iter()
+            .flat_map(|chain| [starting_rule(chain), token_rule(chain)])
+            .collect(),
+        calls: vec![deposit_rule()],
         recipients: contacts
             .map(|(chain, which)| Recipient {
                 account: account(chain, which),
@@ -43,6 +55,43 @@ pub(crate) fn starting_rule(chain: ChainId) -> AssetRule {
             "COIN",
             Decimals::new(9).expect("in range"),
         )
+    }
+}
+
+/// Most of one deposit.
+pub(crate) const DEPOSIT: u128 = 3_000;
+
+/// A function of a vault: so much of the token, for whom.
+pub(crate) const DEPOSITS: &str = "deposit(uint256,address)";
+
+pub(crate) fn vault() -> AccountId {
+    let address = EvmAddress::from_bytes([0x77; 20]);
+    AccountId::new(EVM, Account::Evm(address)).expect("of the family")
+}
+
+fn deposit_rule() -> CallRule {
+    let amount = ArgumentRule {
+        accepts: Accepts::Max(Word::from_number(DEPOSIT)),
+        spends: Some(token_on(EVM)),
+    };
+    let whom = ArgumentRule {
+        accepts: Accepts::Wallet,
+        spends: None,
+    };
+    let function = CallFunction {
+        signature: DEPOSITS.parse().expect("a function"),
+        arguments: vec![amount, whom],
+    };
+    CallRule::of_function(vault(), function, Tier::Instant)
+}
+
+/// The rule of a chain's token.
+fn token_rule(chain: ChainId) -> AssetRule {
+    AssetRule {
+        asset: token_on(chain),
+        decimals: Decimals::new(DECIMALS).expect("in range"),
+        fee_ceiling: None,
+        ..starting_rule(chain)
     }
 }
 

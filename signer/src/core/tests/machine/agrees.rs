@@ -10,6 +10,7 @@ use waiaas_shared::view::SessionState;
 use super::book::{Book, Kill, Stage, Standing};
 use super::run::{Checked, Run};
 use crate::core::state::{KillPhase, State};
+use crate::model::people::token_on;
 
 fn same<T: PartialEq + Debug>(what: &str, signer: T, book: T) -> Checked {
     if signer == book {
@@ -93,12 +94,11 @@ fn wallets(state: &State, book: &Book) -> Checked {
             })
             .collect();
         same("former keys", former, wallet.former.clone())?;
-        let outstanding = known
-            .history
-            .outstanding(wallet.chain.native_asset())
-            .base_units();
-        let of_book = book.charges.outstanding(wallet.id, wallet.chain);
-        same("outstanding", outstanding, of_book)?;
+        for asset in [wallet.chain.native_asset(), token_on(wallet.chain)] {
+            let outstanding = known.history.outstanding(asset).base_units();
+            let of_book = book.charges.outstanding(wallet.id, asset);
+            same("outstanding", outstanding, of_book)?;
+        }
     }
     same("wallets", state.wallets.len(), book.wallets.len())
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use waiaas_shared::caip::AssetId;
 use waiaas_shared::denial::Code;
 use waiaas_shared::ids::WalletId;
 use waiaas_shared::policy::alarm::{Alarm, Condition, Remedy, Subject, Trigger};
@@ -12,6 +13,7 @@ use super::expect::Expect;
 use super::run::{Checked, Run};
 use crate::core::command::Command;
 use crate::model::MINUTE;
+use crate::model::charges::WINDOWS;
 use crate::model::policy::Asking;
 use crate::model::scopes::are_open;
 
@@ -74,17 +76,37 @@ impl Book {
         match (&alarm.condition, doing) {
             (Condition::Signatures { count, window }, Doing::Signed) => {
                 let signed = self.alarms.signed.get(&wallet).copied().unwrap_or(0);
-                let fresh = signed + 1 - before.unwrap_or(0);
+                let made = u64::from(asking.made());
+                // One that told of a payment which another alarm kept back may be ahead.
+                let fresh = (signed + made).saturating_sub(before.unwrap_or(0));
                 let within = |longer: u64| {
                     let length = window.millis() + longer.max(1);
                     self.charges.younger(wallet, now.budget, length)
                 };
-                let (least, most) = (within(0) + 1, within(longest_bucket(window.millis())) + 1);
+                let longer = longest_bucket(window.millis());
+                let (least, most) = (within(0) + made, within(longer) + made);
                 let count = u64::from(*count);
                 let goes_on = alarm.remedy == Remedy::Tell;
-                let mark = if goes_on { signed + 1 } else { signed };
+                let mark = if goes_on { signed + made } else { signed };
                 if most.min(fresh) >= count {
                     due(least.min(fresh) >= count, mark)
+                } else {
+                    None
+                }
+            }
+            (Condition::Velocity { times, window }, Doing::Signed) => {
+                let length = window.millis();
+                // It counts anew a whole window after it went off.
+                if before.is_some_and(|mark| now.budget < mark + length) {
+                    return None;
+                }
+                let (mut certain, mut possible) = (false, false);
+                for (asset, charge) in asking.sums() {
+                    let found = self.fast(wallet, asset, charge, (*times).into(), length);
+                    (certain, possible) = (certain | found.0, possible | found.1);
+                }
+                if possible {
+                    due(certain, now.budget)
                 } else {
                     None
                 }
@@ -111,6 +133,41 @@ impl Book {
             }
             _ => None,
         }
+    }
+
+    /// Whether a wallet spends so many times its usual of an asset with one more charge: certainly, and
+    /// if buckets count what they may. Usual is what a window saw on average in the 30 days before it.
+    fn fast(
+        &self,
+        wallet: WalletId,
+        asset: AssetId,
+        charge: u128,
+        times: u128,
+        window: u64,
+    ) -> (bool, bool) {
+        let now = self.now().budget;
+        let spent =
+            |length: u64, longer: u64| self.charges.spent(wallet, asset, now, length + longer);
+        let (month, of_month) = WINDOWS[3];
+        let longer = longest_bucket(window);
+        // A charge at a window's very edge still counts.
+        let recent = (spent(window, 1), spent(window, longer));
+        let all = (spent(month, 1), spent(month, of_month));
+        let before = (
+            all.0.saturating_sub(recent.1),
+            all.1.saturating_sub(recent.0),
+        );
+        let known = |length: u64| self.charges.known_since(wallet, asset, now, length);
+        let windows = |since: Option<u64>, more: u64| {
+            let age = since.map_or(0, |since| now - since + more);
+            u128::from(age.saturating_sub(window) / window)
+        };
+        let fewest = windows(known(month + 1), 0);
+        let most = windows(known(month + of_month), of_month);
+        let usual = |before: u128, windows: u128| (before / windows).max(1) * times;
+        let certain = fewest >= 3 && before.0 > 0 && recent.0 + charge >= usual(before.1, fewest);
+        let possible = most >= 3 && before.1 > 0 && recent.1 + charge >= usual(before.0, most);
+        (certain, possible)
     }
 
     /// What alarms may bring for a payment instead of its signature or its wait.
@@ -146,8 +203,7 @@ const fn refusal(remedy: Remedy) -> Option<Code> {
 
 /// The bucket of the finest window that reaches back so far.
 fn longest_bucket(window: u64) -> u64 {
-    let windows = crate::model::charges::WINDOWS;
-    let found = windows.iter().find(|(length, _)| *length >= window);
+    let found = WINDOWS.iter().find(|(length, _)| *length >= window);
     found.map_or(0, |(_, bucket)| *bucket)
 }
 
@@ -212,6 +268,9 @@ impl Run {
         }
         for (alarm, subject, mark) in seen {
             self.count("alarm");
+            if matches!(alarm.condition, Condition::Velocity { .. }) {
+                self.count("velocity");
+            }
             let remedy = alarm.remedy;
             self.book.alarms.marks.insert((alarm, subject), mark);
             match remedy {

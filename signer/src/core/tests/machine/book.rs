@@ -121,6 +121,7 @@ pub(super) struct Draft {
 pub(super) struct Wait {
     pub(super) asking: Asking,
     pub(super) fee_ceiling: u128,
+    pub(super) rent_ceiling: u128,
     /// Run clock; none: it waits for owners.
     pub(super) ready: Option<u64>,
     pub(super) quorum: u8,

@@ -4,8 +4,9 @@
 use waiaas_shared::statement::StatementFacts;
 
 use super::book::{Book, Kill, Stage, Standing};
+use super::functions::{At, Calls};
 use super::setup::{say, well};
-use super::step::{Again, Door, Forged, Pay, Say, Size, Spoilt, Step, What};
+use super::step::{Again, Door, Forged, Kind, Pay, Say, Size, Spoilt, Step, What};
 use super::time::Passing;
 use crate::model::random::Random;
 use crate::model::{DAY, HOUR, MINUTE};
@@ -266,10 +267,52 @@ fn lives(random: &mut Random, book: &Book) -> Option<Step> {
     })
 }
 
+fn kind(random: &mut Random) -> Kind {
+    match random.below(15) {
+        0..=5 => Kind::Coins,
+        6 | 7 => Kind::Tokens,
+        8 if random.once_in(2) => Kind::Allowance,
+        8..=10 => Kind::Batch {
+            first: random.once_in(2),
+            more: (0..random.between(1, 3))
+                .map(|_| {
+                    let to = some(random, &[0, 0, 0, 0, 1, 1, 2, 3]);
+                    let amount = some(random, &[1, 500, 2_000, 20_000]);
+                    (to, random.once_in(2), amount)
+                })
+                .collect(),
+        },
+        _ => Kind::Call(Calls {
+            which: some(random, &[0, 0, 0, 1, 1, 2, 2, 3]),
+            at: match random.below(16) {
+                0 => At::Elsewhere,
+                1 | 2 => At::Wallet(usize::from(random.once_in(4))),
+                _ => At::Vault,
+            },
+            own: random.once_in(2),
+            names: some(random, &[0, 0, 1, 2, 3]),
+            value: some(random, &[0, 0, 0, 7, 8, 9]),
+        }),
+    }
+}
+
 fn pay(random: &mut Random) -> Pay {
+    let kind = kind(random);
     Pay {
+        memo: match kind {
+            Kind::Coins if random.once_in(60) => Some(1),
+            Kind::Coins | Kind::Allowance | Kind::Call(_) => None,
+            _ => random.once_in(2).then(|| some(random, &[0, 1, 2])),
+        },
+        creates: some(random, &[0, 0, 1, 2]),
+        wallet: match kind {
+            // The third one is Solana's.
+            Kind::Batch { .. } if !random.once_in(6) => 2,
+            _ if random.once_in(2) => 0,
+            _ => place(random),
+        },
+        kind,
         session: place(random),
-        wallet: if random.once_in(2) { 0 } else { place(random) },
         to: some(random, &[0, 0, 0, 0, 1, 1, 2, 3]),
         by_name: random.once_in(5),
         size: match random.below(8) {
@@ -302,6 +345,9 @@ fn spoilt(random: &mut Random) -> Spoilt {
         &[
             Spoilt::OtherRecipient,
             Spoilt::OtherAmount,
+            Spoilt::Hidden,
+            Spoilt::OtherMemo,
+            Spoilt::Dirty,
             Spoilt::TrailingByte,
             Spoilt::NonceOne,
             Spoilt::OtherSigner,

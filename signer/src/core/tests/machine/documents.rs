@@ -1,8 +1,9 @@
 //! Policies by chance: a first one, and what an owner could make of it, in few points each, since an
 //! owner is asked to read every loosening.
 
+use waiaas_shared::address::EvmAddress;
 use waiaas_shared::amount::{Amount, Decimals};
-use waiaas_shared::caip::ChainId;
+use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::denial::Code;
 use waiaas_shared::ids::{SessionId, WalletId};
 use waiaas_shared::policy::alarm::{Action, Alarm, Condition, Escalation, Remedy};
@@ -13,7 +14,8 @@ use waiaas_shared::policy::scope::{AssetLimits, Hours, Pool, Scope, ScopeRule};
 use waiaas_shared::policy::windows::Window;
 use waiaas_shared::time::Millis;
 
-use crate::model::people::{EVM, account, solana};
+use super::functions;
+use crate::model::people::{EVM, account, solana, token_on};
 use crate::model::random::Random;
 use crate::model::{DAY, HOUR, MINUTE};
 
@@ -22,6 +24,8 @@ use crate::model::{DAY, HOUR, MINUTE};
 pub(super) struct Names {
     pub(super) wallets: Vec<WalletId>,
     pub(super) sessions: Vec<SessionId>,
+    /// Addresses of wallets on EVM chains, which are no contracts.
+    pub(super) addresses: Vec<EvmAddress>,
 }
 
 const fn units(amount: u64) -> Amount {
@@ -44,9 +48,11 @@ fn rising<const N: usize>(random: &mut Random, of: &[u64]) -> [Amount; N] {
 pub(super) fn first(kind: u64, names: &Names) -> PolicyDocument {
     let mut random = Random::new(kind);
     let chains = [solana(), EVM];
-    let assets = chains.map(|chain| {
-        let evm = chain == EVM;
-        AssetRule {
+    let assets = chains.map(|chain| [chain.native_asset(), token_on(chain)]);
+    let assets = assets.into_iter().flatten().map(|asset| {
+        let evm = asset.chain() == EVM;
+        let native = asset == asset.chain().native_asset();
+        let rule = AssetRule {
             per_transaction: units(500_000),
             hour: units(1_000_000),
             day: units(1_500_000),
@@ -56,7 +62,7 @@ pub(super) fn first(kind: u64, names: &Names) -> PolicyDocument {
             notify_up_to: units(120_000),
             delay_up_to: units(250_000),
             approve_up_to: units(500_000),
-            fee_ceiling: Some(units(50_000)),
+            fee_ceiling: native.then_some(units(50_000)),
             outstanding: evm.then_some(units(4_000_000)),
             price: Some(UsdPrice(2_500_000)),
             counts: Counts {
@@ -72,18 +78,22 @@ pub(super) fn first(kind: u64, names: &Names) -> PolicyDocument {
             } else {
                 Vec::new()
             },
-            ..AssetRule::closed(
-                chain.native_asset(),
-                "COIN",
-                Decimals::new(5).expect("in range"),
-            )
+            ..AssetRule::closed(asset, "COIN", Decimals::new(5).expect("in range"))
+        };
+        match (native && !evm, kind % 4) {
+            (true, 1) => wide(rule),
+            (true, 0) => AssetRule {
+                rent_ceiling: Some(units(2_100_000)),
+                ..rule
+            },
+            _ => rule,
         }
     });
     let contacts = chains
         .into_iter()
         .flat_map(|chain| [0, 1].map(|which| (chain, which)));
     let mut document = PolicyDocument {
-        assets: assets.to_vec(),
+        assets: assets.collect(),
         recipients: contacts
             .map(|(chain, which)| contact(chain, which))
             .collect(),
@@ -93,6 +103,24 @@ pub(super) fn first(kind: u64, names: &Names) -> PolicyDocument {
         }],
         ..PolicyDocument::closed(1)
     };
+    for which in 0..functions::REGISTERED {
+        let rule = functions::rule(&mut random, which, None, true);
+        document.calls.push(rule);
+    }
+    register(&mut document, names, &mut random);
+    if kind % 4 == 3 {
+        document.alarms.push(Alarm {
+            condition: Condition::Velocity {
+                times: 2,
+                window: Millis::from_millis(HOUR),
+            },
+            remedy: if kind % 8 == 3 {
+                Remedy::Tell
+            } else {
+                Remedy::PauseWallet
+            },
+        });
+    }
     for _ in 0..kind % 4 {
         change(&mut document, names, &mut random);
     }
@@ -106,6 +134,52 @@ pub(super) fn first(kind: u64, names: &Names) -> PolicyDocument {
     }
     document.sort();
     document
+}
+
+/// So much of a chain's coin that accounts of recipients can be paid for.
+fn wide(rule: AssetRule) -> AssetRule {
+    AssetRule {
+        per_transaction: units(5_000_000),
+        hour: units(10_000_000),
+        day: units(15_000_000),
+        week: units(25_000_000),
+        month: units(50_000_000),
+        instant_up_to: units(3_000_000),
+        notify_up_to: units(3_500_000),
+        delay_up_to: units(4_500_000),
+        approve_up_to: units(5_000_000),
+        cumulative: Vec::new(),
+        rent_ceiling: Some(units(4_100_000)),
+        ..rule
+    }
+}
+
+/// How much larger the amounts of an asset are than most.
+fn scale(rule: &AssetRule) -> u64 {
+    if rule.per_transaction > units(1_000_000) {
+        10
+    } else {
+        1
+    }
+}
+
+/// A function is registered, in one way or another, or is not any more.
+fn register(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
+    let listed = |asset: AssetId| document.assets.iter().any(|rule| rule.asset == asset);
+    if !listed(EVM.native_asset()) {
+        return;
+    }
+    let which = usize::try_from(random.below(3)).expect("small");
+    let wallet = names.addresses.first().copied();
+    let wallet = wallet.filter(|_| random.once_in(4));
+    let fresh = functions::rule(random, which, wallet, listed(token_on(EVM)));
+    let mut calls = document.calls.iter();
+    let known = calls.position(|rule| (rule.target, &rule.method) == (fresh.target, &fresh.method));
+    match known {
+        Some(known) if random.once_in(3) => drop(document.calls.remove(known)),
+        Some(known) => document.calls[known] = fresh,
+        None => document.calls.push(fresh),
+    }
 }
 
 fn contact(chain: ChainId, which: u8) -> Recipient {
@@ -133,8 +207,18 @@ pub(super) fn next(
 }
 
 fn change(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
-    let asset = usize::from(random.once_in(2)) % document.assets.len().max(1);
-    match random.below(23) {
+    let place = usize::try_from(random.below(4)).expect("small");
+    let asset = place % document.assets.len().max(1);
+    match random.below(29) {
+        23..=27 => register(document, names, random),
+        28 => {
+            let mut rules = document.assets.iter_mut();
+            let native = solana().native_asset();
+            if let Some(rule) = rules.find(|rule| rule.asset == native) {
+                let most = [None, Some(2_039_280), Some(2_039_279), Some(4_100_000)];
+                rule.rent_ceiling = some(random, &most).map(units);
+            }
+        }
         0 => document.maturity = Millis::from_millis(some(random, &[0, HOUR, DAY, 2 * DAY])),
         1 => {
             document.delay = Millis::from_millis(some(random, &[0, MINUTE, 15 * MINUTE, 2 * HOUR]));
@@ -215,16 +299,24 @@ fn change(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
         }
         15 if random.once_in(4) && document.scopes.is_empty() && document.assets.len() > 1 => {
             document.assets.remove(asset);
+            let listed: Vec<AssetId> = document.assets.iter().map(|rule| rule.asset).collect();
+            document.calls.retain(|rule| {
+                let rules = rule.function.iter().flat_map(|it| &it.arguments);
+                let mut spends = rules.filter_map(|rule| rule.spends);
+                listed.contains(&EVM.native_asset()) && spends.all(|one| listed.contains(&one))
+            });
         }
         _ => scope(document, names, random),
     }
 }
 
 fn asset_rule(rule: &mut AssetRule, random: &mut Random) {
-    const SMALL: [u64; 7] = [0, 25_000, 60_000, 100_000, 150_000, 250_000, 500_000];
+    let scale = scale(rule);
+    let native = rule.asset == rule.asset.chain().native_asset();
+    let small = [0, 25_000, 60_000, 100_000, 150_000, 250_000, 500_000].map(|one| one * scale);
     match random.below(8) {
         0 | 1 => {
-            let [instant, notify, delay, approve] = rising(random, &SMALL);
+            let [instant, notify, delay, approve] = rising(random, &small);
             rule.instant_up_to = instant;
             rule.notify_up_to = notify.min(rule.per_transaction);
             rule.instant_up_to = rule.instant_up_to.min(rule.notify_up_to);
@@ -233,6 +325,7 @@ fn asset_rule(rule: &mut AssetRule, random: &mut Random) {
         }
         2 | 3 => {
             let windows = [500_000, 700_000, 1_000_000, 1_400_000, 2_000_000, 6_000_000];
+            let windows = windows.map(|one| one * scale);
             let [hour, day, week, month] = rising(random, &windows);
             (rule.hour, rule.day, rule.week, rule.month) = (hour, day, week, month);
         }
@@ -245,17 +338,20 @@ fn asset_rule(rule: &mut AssetRule, random: &mut Random) {
                 month,
             };
         }
-        5 => rule.cumulative = cumulative(random, 600_000),
+        5 => rule.cumulative = cumulative(random, 600_000 * scale),
         6 => {
-            rule.recipient = some(random, &[false, true, true]).then(|| limits(random, 300_000));
+            rule.recipient =
+                some(random, &[false, true, true]).then(|| limits(random, 300_000 * scale));
         }
         _ => {
-            rule.fee_ceiling = some(random, &[None, Some(21_000), Some(20_999), Some(50_000)])
-                .map(units)
-                .or(Some(units(60_000)).filter(|_| random.once_in(2)));
+            if native {
+                rule.fee_ceiling = some(random, &[None, Some(21_000), Some(20_999), Some(50_000)])
+                    .map(units)
+                    .or(Some(units(60_000)).filter(|_| random.once_in(2)));
+            }
             if rule.outstanding.is_some() {
                 rule.outstanding = Some(units(some(random, &[300_000, 800_000, 4_000_000])));
-                rule.sign_only = random.once_in(2);
+                rule.sign_only = native && random.once_in(2);
             }
             rule.price =
                 some(random, &[None, Some(2_500_000), Some(1), Some(3_333_333)]).map(UsdPrice);
@@ -352,10 +448,17 @@ fn scope(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
         |known| document.scopes.remove(known),
     );
     let assets: Vec<_> = document.assets.iter().map(|rule| rule.asset).collect();
-    match random.below(9) {
+    match random.below(10) {
+        9 => {
+            let mut listed = assets.clone();
+            listed.retain(|_| random.once_in(2));
+            rule.assets = (!listed.is_empty()).then_some(listed);
+        }
         0..=2 => {
             if let Some(asset) = random.pick(&assets) {
-                let limits = limits(random, 400_000);
+                let mut rules = document.assets.iter();
+                let scale = rules.find(|rule| rule.asset == asset).map_or(1, scale);
+                let limits = limits(random, 400_000 * scale);
                 rule.limits = vec![AssetLimits { asset, limits }];
             }
         }
@@ -400,7 +503,7 @@ fn scope(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
 fn alarm(random: &mut Random) -> Alarm {
     let count = u32::try_from(random.between(2, 4)).expect("small");
     let millis = |random: &mut Random, of: &[u64]| Millis::from_millis(some(random, of));
-    let condition = match random.below(6) {
+    let condition = match random.below(8) {
         0 | 1 => Condition::DenialsInARow { count },
         2 => Condition::Signatures {
             count,
@@ -415,6 +518,10 @@ fn alarm(random: &mut Random) -> Alarm {
             }],
         },
         4 => Condition::OpenPayments { count },
+        5 | 6 => Condition::Velocity {
+            times: u32::try_from(random.between(1, 4)).expect("small"),
+            window: millis(random, &[MINUTE, 10 * MINUTE, HOUR, 5 * HOUR, DAY]),
+        },
         _ => Condition::Idle {
             after: millis(random, &[HOUR, DAY, 8 * DAY]),
         },

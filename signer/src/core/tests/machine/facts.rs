@@ -1,10 +1,10 @@
 //! What the statements of a run say: each kind from its place in the book.
 
 use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::ChainId;
+use waiaas_shared::caip::AssetId;
 use waiaas_shared::event::Charge;
 use waiaas_shared::ids::{AgentId, OwnerId, SessionId};
-use waiaas_shared::session::{Renewal, SessionGrant, SessionLimit};
+use waiaas_shared::session::{Operation, Renewal, SessionGrant, SessionLimit};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::{Millis, WallTime};
 
@@ -12,7 +12,7 @@ use super::documents::next;
 use super::hands::{STRANGER, bound_to, hand};
 use super::run::Run;
 use super::step::What;
-use crate::model::people::{account, bearer, recipient, solana};
+use crate::model::people::{account, bearer, recipient, solana, token_on};
 use crate::model::random::Random;
 use crate::model::{DAY, HOUR, MINUTE};
 
@@ -120,16 +120,23 @@ impl Run {
             What::Credit { which, part } => {
                 let name = names.nth(which % self.names_of_payments.len().max(1))?;
                 let paid = book.paid.get(&name)?;
-                let charged = book.charges.get(paid.charge).of(paid.asking.asset());
-                let given = charged * u128::from(*part) / 4;
+                let charged = book.charges.get(paid.charge);
+                let main = paid.asking.asset();
+                // All of it, or a part of what it is about.
+                let assets = charged.took.keys().copied();
+                let assets = assets.filter(|asset| *asset == main || *part == 4);
+                let given = assets.map(|asset| {
+                    let given = charged.of(asset) * u128::from(*part) / 4;
+                    Charge {
+                        asset,
+                        amount: Amount::from_base_units(given.max(1)),
+                    }
+                });
                 StatementFacts::Credit {
                     sequence: paid.sequence + u64::from(*part == 0),
                     transaction: name,
                     wallet: paid.asking.wallet,
-                    amounts: vec![Charge {
-                        asset: paid.asking.asset(),
-                        amount: Amount::from_base_units(given.max(1)),
-                    }],
+                    amounts: given.collect(),
                 }
             }
             What::Resume { which } => StatementFacts::ResumeSession {
@@ -161,24 +168,34 @@ impl Run {
         let total = random
             .pick(&[600_000, 2_000_000, 20_000_000])
             .unwrap_or(per_transaction);
-        let limit = |chain: ChainId| SessionLimit {
-            asset: chain.native_asset(),
-            per_transaction: Amount::from_base_units(per_transaction),
-            total: Amount::from_base_units(total),
+        let newest = self.book.adopted.last().map(|one| &one.document);
+        let rule = |asset: AssetId| {
+            let mut rules = newest.iter().flat_map(|document| &document.assets);
+            rules.find(|rule| rule.asset == asset)
+        };
+        let limit = |asset: AssetId| {
+            // Where a payment may be larger, a session's may be too.
+            let most = rule(asset).map_or(0, |rule| rule.per_transaction.base_units());
+            let scale = if most > 1_000_000 { 10 } else { 1 };
+            SessionLimit {
+                asset,
+                per_transaction: Amount::from_base_units(per_transaction * scale),
+                total: Amount::from_base_units(total * scale),
+            }
         };
         // Now and then an asset that no document lists, which refuses the whole.
         let (unlisted_too, without) = (random.once_in(8), random.once_in(8));
-        let listed = |chain: &ChainId| {
-            let newest = self.book.adopted.last().map(|one| &one.document);
-            let mut rules = newest.iter().flat_map(|document| &document.assets);
-            unlisted_too || rules.any(|rule| rule.asset == chain.native_asset())
-        };
+        let listed = |asset: &AssetId| unlisted_too || rule(*asset).is_some();
         let chains = [crate::model::people::EVM, solana()];
-        let known: Vec<ChainId> = chains.into_iter().filter(listed).collect();
-        let kept = known.iter().skip(usize::from(without && known.len() > 1));
-        let mut limits: Vec<_> = kept.map(|chain| limit(*chain)).collect();
+        let assets = chains.map(|chain| [chain.native_asset(), token_on(chain)]);
+        let known = assets.into_iter().flatten().filter(listed);
+        let known: Vec<AssetId> = known.collect();
+        let skipped = usize::try_from(random.below(4)).expect("small");
+        let kept = known.iter().enumerate();
+        let kept = kept.filter(|(place, _)| !without || known.len() < 2 || *place != skipped);
+        let mut limits: Vec<_> = kept.map(|(_, asset)| limit(*asset)).collect();
         if limits.is_empty() {
-            limits.push(limit(solana()));
+            limits.push(limit(solana().native_asset()));
         }
         limits.sort_by_key(|limit| limit.asset);
         // Now and then a closed one, which refuses the whole.
@@ -210,6 +227,21 @@ impl Run {
             until: expires.after(millis(&mut random, &[MINUTE, MINUTE, HOUR, 40 * DAY])),
             count: u32::try_from(random.pick(&[1, 1, 1, 2, 4]).unwrap_or(1)).unwrap_or(1),
         });
+        let everything = [
+            Operation::NativeTransfer,
+            Operation::TokenTransfer,
+            Operation::TokenApproval,
+            Operation::Call,
+        ];
+        let operations = match random.below(5) {
+            0 => None,
+            1 => {
+                let kept = everything.into_iter();
+                let kept: Vec<_> = kept.filter(|_| random.once_in(2)).collect();
+                (!kept.is_empty()).then_some(kept)
+            }
+            _ => Some(everything.to_vec()),
+        };
         let agents: Vec<_> = self.book.agents.keys().copied().collect();
         let agent = random.once_in(3).then(|| random.pick(&agents)).flatten();
         SessionGrant {
@@ -219,7 +251,7 @@ impl Run {
             expires,
             credential,
             recipients: None,
-            operations: None,
+            operations,
             renewal,
             agent,
         }

@@ -12,7 +12,7 @@ use super::payments::Request;
 use super::requests::{origin, same};
 use super::run::{Checked, Run, SIGNER, Sent};
 use super::step::Spoilt;
-use super::wanted::Wanted;
+use super::wanted::{Wanted, What};
 use crate::core::command::{AgentStop, Command, Outcome, RenewRequest, SpendRequest};
 use crate::model::MINUTE;
 
@@ -116,9 +116,12 @@ impl Run {
             wanted: Wanted {
                 session: id,
                 wallet: 0,
-                to: 0,
-                by_name: false,
-                amount: 0,
+                what: What::Pays {
+                    items: Vec::new(),
+                    several: false,
+                    memo: None,
+                },
+                creates: 0,
                 fee: 0,
                 submit: false,
                 replaces: None,

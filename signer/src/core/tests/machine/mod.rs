@@ -8,13 +8,16 @@
 mod agrees;
 mod alarms;
 mod book;
+mod bytes;
 mod choose;
 mod documents;
 mod expect;
 mod facts;
+mod functions;
 mod hands;
 mod keys;
 mod lives;
+mod observed;
 mod owners;
 mod payments;
 mod requests;
@@ -125,6 +128,14 @@ fn is_no_idle_run(counts: &BTreeMap<&'static str, u64>) {
         "session suspended",
         "SIGN OF LIFE",
         "second try",
+        "batch",
+        "memo",
+        "rent",
+        "ERC-20",
+        "allowance",
+        "call",
+        "spends",
+        "velocity",
         "agent suspended",
         "terminated",
         "REGISTER AGENT",
@@ -200,6 +211,19 @@ fn is_no_idle_run(counts: &BTreeMap<&'static str, u64>) {
         "variant_unsupported",
         "variant_cancelled",
         "payment_replaced",
+        "solana_only",
+        "call_not_listed",
+        "call_argument_limit",
+        "call_argument_value",
+        "call_argument_wallet",
+        "call_value",
+        "call_conflict",
+        "call_target",
+        "rent_ceiling",
+        "session_operation",
+        "asset_not_allowed",
+        "body_mismatch",
+        "transaction_undecodable",
     ] {
         let count = counts.get(what).copied().unwrap_or(0);
         assert!(count > 0, "{what} never happened: {counts:#?}");

@@ -5,11 +5,16 @@ use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::Code;
 use waiaas_shared::ids::{OwnerId, SessionId, TransactionId};
 use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::session::Operation;
 
 use super::book::{Book, Holder, Kill, Paid, Session, Standing, Wait};
+use super::bytes::spoilt_bytes;
 use super::expect::Expect;
 use super::step::Spoilt;
+use super::wanted::token_owners;
+use crate::model::asking::Does;
 use crate::model::binding::{Said, judge_all};
+use crate::model::decoder::RENT;
 use crate::model::policy::Asking;
 use crate::model::{HOUR, MINUTE};
 
@@ -96,36 +101,41 @@ impl Book {
         without: Option<usize>,
         expect: &mut Expect,
     ) -> Said {
-        let asking = Asking {
+        let asking = &Asking {
             session: session.id,
             bearer: session.bearer(),
-            ..*asking
+            ..asking.clone()
         };
-        let said = judge_all(self.binding(), &asking, &self.charges, without, self.now());
+        let said = judge_all(self.binding(), asking, &self.charges, without, self.now());
         expect.all.extend(&said.must);
         expect.may.extend(&said.may);
-        let own = without.map_or(0, |place| self.charges.get(place).of(asking.asset()));
-        let count = session.count - u32::from(without.is_some());
+        let own = |asset| without.map_or(0, |place| self.charges.get(place).of(asset));
+        let count = session.count - without.map_or(0, |_| asking.made());
         let grant = &session.grant;
         expect.all_when(!grant.wallets.contains(&asking.wallet), Code::SessionWallet);
-        expect.all_when(count >= grant.count, Code::SessionCount);
-        let mut limits = grant.limits.iter();
-        let Some(limit) = limits.find(|limit| limit.asset == asking.asset()) else {
-            expect.all_when(true, Code::SessionAsset);
-            return said;
-        };
-        let spent = session.spent.get(&asking.asset()).copied().unwrap_or(0) - own;
-        let total = asking.total();
-        let most = limit.per_transaction.base_units();
-        expect.all_when(total > most, Code::SessionPerTransaction);
-        let over = spent + total > limit.total.base_units();
-        expect.all_when(over, Code::SessionTotal);
+        expect.all_when(count + asking.made() > grant.count, Code::SessionCount);
+        for (asset, total) in asking.sums() {
+            let mut limits = grant.limits.iter();
+            let Some(limit) = limits.find(|limit| limit.asset == asset) else {
+                expect.all_when(true, Code::SessionAsset);
+                continue;
+            };
+            let spent = session.spent.get(&asset).copied().unwrap_or(0) - own(asset);
+            let most = limit.per_transaction.base_units();
+            expect.all_when(total > most, Code::SessionPerTransaction);
+            let over = spent + total > limit.total.base_units();
+            expect.all_when(over, Code::SessionTotal);
+        }
+        expect.all_when(!may_do(session, asking), Code::SessionOperation);
         said
     }
 
     /// A request: refused, signed, waiting, or the same as before.
     pub(super) fn expect_request(&self, request: &Request) -> (Expect, Option<Said>) {
         let mut expect = Expect::default();
+        // What the body says of no such chain is refused before anybody asks who says it.
+        let of_no_chain = request.asking == Err(Code::SolanaOnly);
+        expect.when(of_no_chain, Code::SolanaOnly);
         expect.when(request.spoilt == Spoilt::OtherSigner, Code::SignerMismatch);
         self.usable(request.session, &mut expect);
         let Some(session) = self.session(request.session) else {
@@ -175,11 +185,12 @@ impl Book {
         };
         self.stopped(asking, &mut expect);
         let wallet = self.wallet(asking.wallet);
-        let unbound = !wallet.networks.contains(&asking.chain());
+        let unbound = !wallet.networks.contains(&asking.chain);
         expect.when(unbound, Code::NetworkNotBound);
-        spoilt_bytes(request.spoilt, &mut expect);
+        expect.when(!self.knows_mints(asking), Code::AssetNotListed);
+        spoilt_bytes(request.spoilt, asking, &mut expect);
         // Solana's bytes name who pays: a former key's are nobody's.
-        let named = matches!(asking.chain(), ChainId::Solana(_)) && request.from != wallet.account;
+        let named = matches!(asking.chain, ChainId::Solana(_)) && request.from != wallet.account;
         expect.when(named, Code::TransactionUndecodable);
         self.replaces(session, request.replaces, asking, &mut expect);
         let said = self.judged(session, asking, None, &mut expect);
@@ -203,12 +214,12 @@ impl Book {
         let Some(named) = named else {
             return;
         };
-        let evm = matches!(asking.chain(), ChainId::Evm(_));
+        let evm = matches!(asking.chain, ChainId::Evm(_));
         expect.when(evm, Code::ReplacesEvm);
         let Some(paid) = self.paid.get(&named) else {
             return expect.when(true, Code::ReplacesUnknown);
         };
-        let first = paid.asking;
+        let first = &paid.asking;
         let key = |one: &Session| match one.holder() {
             Holder::Agent(key) => Some(key),
             Holder::Session(_) => None,
@@ -219,8 +230,7 @@ impl Book {
             !mine || first.wallet != asking.wallet,
             Code::ReplacesUnknown,
         );
-        let same = (first.to, first.amount) == (asking.to, asking.amount);
-        expect.when(!same, Code::ReplacesOther);
+        expect.when(!first.is_same(asking), Code::ReplacesOther);
         expect.when(paid.credited, Code::ReplacesCredited);
         expect.when(self.is_replaced(named), Code::ReplacesTaken);
     }
@@ -230,11 +240,7 @@ impl Book {
         let now = self.now();
         let waiting = || self.waits.values().filter(|wait| wait.expires > now.wall);
         let of_session = |wait: &&Wait| wait.asking.session == session.id;
-        let same = |wait: &Wait| {
-            let (one, other) = (&wait.asking, asking);
-            wait.ready.is_none()
-                && (one.wallet, one.to, one.amount) == (other.wallet, other.to, other.amount)
-        };
+        let same = |wait: &Wait| wait.ready.is_none() && wait.asking.is_same(asking);
         let (least, most) = said.tier;
         let asked = waiting().filter(of_session).any(same);
         let duplicate = asked && most == Tier::Approval;
@@ -275,6 +281,7 @@ impl Book {
             return expect;
         }
         self.usable(paid.asking.session, &mut expect);
+        expect.when(!self.knows_mints(&paid.asking), Code::AssetNotListed);
         let Some(session) = self.session(paid.asking.session) else {
             return expect;
         };
@@ -331,7 +338,7 @@ impl Book {
     }
 
     /// Fresh bytes for a payment that waits.
-    pub(super) fn expect_release(&self, wait: &Wait, fee: u128, spoilt: Spoilt) -> Expect {
+    pub(super) fn expect_release(&self, wait: &Wait, fresh: &Asking, spoilt: Spoilt) -> Expect {
         let mut expect = Expect::default();
         let now = self.now();
         if wait.is_over(now) {
@@ -353,13 +360,14 @@ impl Book {
             asks && approved < usize::from(wait.quorum),
             Code::IntentNotApproved,
         );
-        spoilt_bytes(spoilt, &mut expect);
-        expect.when(fee > wait.fee_ceiling, Code::FeeCeiling);
+        expect.when(!self.knows_mints(fresh), Code::AssetNotListed);
+        spoilt_bytes(spoilt, fresh, &mut expect);
+        expect.when(fresh.fee > wait.fee_ceiling, Code::FeeCeiling);
+        expect.when(fresh.rent > wait.rent_ceiling, Code::RentCeiling);
         let Some(session) = self.session(wait.asking.session) else {
             return expect;
         };
-        let asking = Asking { fee, ..wait.asking };
-        let said = self.judged(session, &asking, None, &mut expect);
+        let said = self.judged(session, fresh, None, &mut expect);
         self.suffices(wait.tier(), Some(wait.opened), &signers, &said, &mut expect);
         expect
     }
@@ -368,11 +376,25 @@ impl Book {
     pub(super) fn fee_ceiling(&self, asking: &Asking) -> u128 {
         let ceilings = self.binding().iter().map(|one| {
             let mut rules = one.document.assets.iter();
-            let rule = rules.find(|rule| rule.asset == asking.asset());
+            let rule = rules.find(|rule| rule.asset == asking.native());
             let ceiling = rule.and_then(|rule| rule.fee_ceiling);
             ceiling.map_or(0, |most| most.base_units())
         });
         ceilings.min().unwrap_or(0)
+    }
+
+    /// The most that recipients' accounts may cost: each once, and no more than every binding document lets.
+    pub(super) fn rent_ceiling(&self, asking: &Asking) -> u128 {
+        let mut owners = token_owners(&asking.parts);
+        owners.retain(|_| matches!(asking.chain, ChainId::Solana(_)));
+        let accounts = u128::try_from(owners.len()).expect("few");
+        let ceilings = self.binding().iter().map(|one| {
+            let mut rules = one.document.assets.iter();
+            let rule = rules.find(|rule| rule.asset == asking.native());
+            let ceiling = rule.and_then(|rule| rule.rent_ceiling);
+            ceiling.map_or(0, |most| most.base_units())
+        });
+        ceilings.min().unwrap_or(0).min(accounts * RENT)
     }
 
     /// A refused request makes the end of its session durable.
@@ -395,15 +417,20 @@ impl Book {
     }
 }
 
-pub(super) fn spoilt_bytes(spoilt: Spoilt, expect: &mut Expect) {
-    match spoilt {
-        Spoilt::OtherRecipient | Spoilt::OtherAmount => {
-            expect.when(true, Code::BodyMismatch);
+/// Whether the session's grant lets it do everything that it does.
+fn may_do(session: &Session, asking: &Asking) -> bool {
+    let native = asking.native();
+    let of = |does: Does, own: bool| match (does, own) {
+        (Does::Pays, true) => Operation::NativeTransfer,
+        (Does::Pays, false) => Operation::TokenTransfer,
+        (Does::LetsTake, _) => Operation::TokenApproval,
+        (Does::Carries, _) => Operation::Call,
+    };
+    asking.parts.iter().all(|part| {
+        let operation = of(part.does, part.asset == native);
+        match &session.grant.operations {
+            Some(listed) => listed.contains(&operation),
+            None => part.does == Does::Pays,
         }
-        Spoilt::TrailingByte | Spoilt::OtherNetwork => {
-            expect.when(true, Code::TransactionUndecodable);
-        }
-        Spoilt::NonceOne => expect.when(true, Code::NonceNotZero),
-        _ => {}
-    }
+    })
 }

@@ -1,6 +1,5 @@
 //! Payments of a run: what is asked and proposed, and what was observed of it.
 
-use waiaas_shared::amount::Amount;
 use waiaas_shared::event::{EventBody, Origin, Spend, Waited};
 use waiaas_shared::ids::{SessionId, TransactionId};
 use waiaas_shared::intent::Intent;
@@ -10,16 +9,18 @@ use waiaas_shared::time::RunTime;
 
 use super::alarms::Doing;
 use super::book::{Paid, Wait};
+use super::bytes::{propose, spoilt_as};
 use super::hands::agent;
+use super::observed::{charged, waits_for};
 use super::payments::Request;
 use super::run::{Checked, Run, SIGNER, Sent};
 use super::step::{Again, Pay, Spoilt};
 use super::tries::{Went, does, replaced};
-use super::wanted::{Wanted, propose, spoilt_as};
+use super::wanted::Wanted;
 use crate::core::command::{Command, Outcome, SigningOrder, SpendRequest};
 use crate::model::binding::Said;
 use crate::model::charges::Charge;
-use crate::model::people::{bytes, recipient};
+use crate::model::people::fee;
 use crate::model::policy::Asking;
 
 impl Run {
@@ -33,10 +34,9 @@ impl Run {
         let mut wanted = Wanted {
             session,
             wallet,
-            to: pay.to,
-            by_name: pay.by_name,
-            amount: 0,
-            fee: crate::model::people::fee(chain, price),
+            what: self.book.what(pay, wallet),
+            creates: pay.creates,
+            fee: fee(chain, price),
             submit: pay.submit,
             replaces: None,
         };
@@ -47,27 +47,23 @@ impl Run {
         let payer = self.book.session(wanted.session).ok_or("a session")?;
         let (session, bound) = (payer.id, !payer.bearer());
         let number = self.sent.len() as u64;
-        let spoilt = spoilt_as(pay.spoilt, chain);
-        let (unsigned, fee) = propose(&self.book, &wanted, price, number, spoilt);
-        if fee != wanted.fee {
-            return Err(format!("a fee of {fee}, not {}", wanted.fee));
-        }
+        let asked = self.book.asked(&wanted);
+        let spoilt = spoilt_as(pay.spoilt, &asked);
+        let from = self.book.wallets[wallet].account;
+        let unsigned = propose(&from, &asked, (price, 1), number, spoilt);
         let signer = if spoilt == Spoilt::OtherSigner {
             waiaas_shared::ids::SignerId::from_bytes([6; 16])
         } else {
             SIGNER
         };
-        let to = if wanted.by_name {
-            format!("@contact-{}", wanted.to)
-        } else {
-            recipient(chain, wanted.to).to_string()
-        };
         let replaces = wanted
             .replaces
             .map_or_else(String::new, |name| format!(r#","replaces":"{name}""#));
         let body = format!(
-            r#"{{"signer":"{signer}","wallet":"{}","network":"{chain}","to":"{to}","amount_base":"{}","submit":{}{replaces}}}"#,
-            self.book.wallets[wallet].id, wanted.amount, wanted.submit,
+            r#"{{"signer":"{signer}","wallet":"{}","network":"{chain}",{},"submit":{}{replaces}}}"#,
+            self.book.wallets[wallet].id,
+            wanted.fields(&self.book),
+            wanted.submit,
         );
         let session = if spoilt == Spoilt::UnknownSession {
             SessionId::from_bytes([9; 16])
@@ -273,7 +269,7 @@ impl Run {
                 if spend.tier > Tier::Notify {
                     return Err(format!("{:?} was signed at once", spend.tier));
                 }
-                let asking = request.asking.map_err(|code| format!("{code:?}"))?;
+                let asking = request.asking.clone().map_err(|code| format!("{code:?}"))?;
                 self.alarmed(&asking, &[Doing::Signed], None)?;
                 self.remember_request(&request, spend.transaction);
                 let replaces = self.book.earlier(request.replaces);
@@ -286,7 +282,7 @@ impl Run {
             (Some(Outcome::Waiting(_)), [EventBody::IntentOpened(intent)]) => {
                 let said = said.ok_or("opened twice")?;
                 within(intent.tier(), &said)?;
-                let asking = request.asking.map_err(|code| format!("{code:?}"))?;
+                let asking = request.asking.clone().map_err(|code| format!("{code:?}"))?;
                 self.alarmed(&asking, &[Doing::Waiting], None)?;
                 self.remember_request(&request, intent.transaction);
                 self.opened(intent, &asking, &said, request.replaces)
@@ -333,13 +329,9 @@ impl Run {
             approved: approved.clone(),
         });
         same("waited", spend.waited.clone(), waited)?;
-        let charges: Vec<_> = spend
-            .charges
-            .iter()
-            .map(|one| (one.asset, one.amount))
-            .collect();
-        let total = Amount::from_base_units(asking.total());
-        same("charges", charges, vec![(asking.asset(), total)])?;
+        same("charges", charged(&spend.charges), asking.sums())?;
+        let memo = spend.memo.as_ref().map(|memo| memo.as_str().to_owned());
+        same("memo", memo, asking.memo.clone())?;
         let due = wallet.nonces.map(|(next, _)| next);
         same("nonce", spend.nonce, due)?;
         does(&wallet.account, &spend.unsigned, &asking, due)?;
@@ -353,23 +345,20 @@ impl Run {
             *next += 1;
         }
         let signed = &mut self.book.alarms.signed;
-        *signed.entry(asking.wallet).or_default() += 1;
+        *signed.entry(asking.wallet).or_default() += u64::from(asking.made());
         let at = self.book.now().budget;
-        let charge = self.book.charges.add(Charge {
-            at,
-            wallet: asking.wallet,
-            session: asking.session,
-            took: vec![(asking.asset(), asking.total())],
-            paid: (asking.asset(), asking.to, asking.amount),
-            credited: false,
-            counted: true,
-        });
+        let charge = Charge::made_now(&asking, at);
+        let charge = self.book.charges.add(charge);
         let session = self.book.session_mut(asking.session).ok_or("a session")?;
-        session.count += 1;
+        session.count += asking.made();
         self.book.watch.begin_anew(asking.session);
         let session = self.book.session_mut(asking.session).ok_or("a session")?;
-        *session.spent.entry(asking.asset()).or_default() += asking.total();
+        for (asset, total) in asking.sums() {
+            *session.spent.entry(asset).or_default() += total;
+        }
+        self.count_kind(&asking);
         let paid = Paid {
+            prices: (asking.fee / crate::model::people::FEE, 1),
             asking,
             charge,
             bytes: spend.unsigned.clone(),
@@ -380,7 +369,6 @@ impl Run {
             waited: went.waited,
             key: wallet.former.len(),
             nonce: due,
-            prices: (asking.fee / crate::model::people::FEE, 1),
             agreed: None,
             cancels: false,
             placed: None,
@@ -430,8 +418,9 @@ impl Run {
         let fee_ceiling = self.book.fee_ceiling(asking);
         let delays = intent.tier() == Tier::Delay;
         let wait = Wait {
-            asking: *asking,
+            asking: asking.clone(),
             fee_ceiling,
+            rent_ceiling: self.book.rent_ceiling(asking),
             ready: delays.then_some(now.run + said.delay),
             quorum: said.quorum,
             opened: now.run,
@@ -457,9 +446,9 @@ impl Run {
         )?;
         same("fee ceiling", intent.fee_ceiling.base_units(), fee_ceiling)?;
         same("first payment", intent.first_payment, said.first_payment)?;
-        let effect = (intent.asset, bytes(&intent.to), intent.amount.base_units());
-        let asked = (asking.asset(), bytes(&asking.to.account()), asking.amount);
-        same("effect", effect, asked)?;
+        let rent = intent.rent_ceiling.map_or(0, |most| most.base_units());
+        same("rent ceiling", rent, wait.rent_ceiling)?;
+        waits_for(intent, asking)?;
         self.book.waits.insert(intent.transaction, wait);
         let session = self.book.session_mut(asking.session).ok_or("a session")?;
         session.opened.push(now.budget);

@@ -82,6 +82,7 @@ impl Run {
             names: Names {
                 wallets: Vec::new(),
                 sessions: Vec::new(),
+                addresses: Vec::new(),
             },
             index: BTreeMap::new(),
             payments: BTreeMap::new(),

@@ -13,6 +13,7 @@ use super::statements::Signed;
 use super::step::{Door, Forged, Say, Spoilt, What};
 use super::tries::does;
 use crate::core::command::{Command, Outcome, Rehearsal, Submission, Withdrawal};
+use crate::model::asking::{Does, Part};
 use crate::model::binding::Adopted;
 use crate::model::people::{Terms, recipient, transfer};
 use crate::model::policy::Asking;
@@ -222,9 +223,17 @@ impl Run {
             wallet: wallet.id,
             session: SessionId::from_bytes([0; 16]),
             bearer: false,
-            to,
-            amount: more,
+            chain: asset.chain(),
+            parts: vec![Part {
+                does: Does::Pays,
+                asset: *asset,
+                to,
+                amount: more,
+            }],
+            told: None,
+            memo: None,
             fee,
+            rent: 0,
             submit: false,
         };
         Ok((unsigned, asking))

@@ -76,6 +76,12 @@ fn make(kind: u64) -> Checked<Run> {
         wallet(&mut run, 4, vec![MAIN, EVM])?;
     }
     run.names.wallets = run.book.wallets.iter().map(|wallet| wallet.id).collect();
+    let accounts = run.book.wallets.iter().map(|wallet| wallet.account);
+    let addresses = accounts.filter_map(|account| match account {
+        Account::Evm(address) => Some(address),
+        Account::Solana(_) => None,
+    });
+    run.names.addresses = addresses.collect();
     adopt_first(&mut run, kind)?;
     for active in [true, false] {
         run.step(&say(What::RegisterAgent { active }, 1))?;

@@ -123,14 +123,22 @@ impl Book {
                 sequence,
                 wallet,
                 amounts,
-            } => match self.paid.get(transaction) {
-                Some(paid) => {
+            } => {
+                // An entry that was credited stays so, whichever payment is named with it.
+                let mut all = self.paid.values();
+                let used = all.any(|one| one.credited && one.sequence == *sequence);
+                when(used, Code::CreditUsed);
+                let Some(paid) = self.paid.get(transaction) else {
+                    codes.insert(Code::CreditMismatch);
+                    return codes;
+                };
+                {
                     when(paid.credited, Code::CreditUsed);
                     when(paid.cancels, Code::CreditMismatch);
                     let placed = paid.placed.as_ref();
                     let moved = placed.and_then(|placed| self.paid.get(&placed.by));
                     let moved = moved.is_some_and(|by| by.charge == paid.charge);
-                    let left = self.charges.get(paid.charge).of(paid.asking.asset());
+                    let left: u128 = self.charges.get(paid.charge).took.values().sum();
                     let gone = moved || (placed.is_some() && left == 0);
                     when(gone && !paid.cancels, Code::PaymentReplaced);
                     let charged = self.charges.get(paid.charge);
@@ -142,8 +150,7 @@ impl Book {
                         });
                     when(!fits, Code::CreditMismatch);
                 }
-                None => when(true, Code::CreditMismatch),
-            },
+            }
             StatementFacts::RegisterAgent { .. } | StatementFacts::SignOfLife => {}
             StatementFacts::ResumeSession { session } => {
                 let known = self.session(*session).expect("a session of the book");

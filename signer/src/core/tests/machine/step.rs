@@ -1,6 +1,7 @@
 //! What can happen, as plain values that name things by their place: any part of a list of steps is a
 //! list of steps, so that a failing one can be cut down.
 
+use super::functions::Calls;
 use super::time::Passing;
 
 /// One step.
@@ -97,9 +98,14 @@ pub(super) enum Step {
 pub(super) struct Pay {
     pub(super) session: usize,
     pub(super) wallet: usize,
+    pub(super) kind: Kind,
     pub(super) to: u8,
     pub(super) by_name: bool,
+    /// Of the first amount.
     pub(super) size: Size,
+    pub(super) memo: Option<u8>,
+    /// So many accounts of recipients are made with it, at most.
+    pub(super) creates: usize,
     /// Of gas or compute; the fee grows with it.
     pub(super) price: u64,
     pub(super) submit: bool,
@@ -108,6 +114,22 @@ pub(super) struct Pay {
     /// Names an earlier payment, newest first, as replaced; the same again or something else; by whoever
     /// asked for it or another.
     pub(super) replaces: Option<(usize, bool, bool)>,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The chain's own coin.
+    Coins,
+    Tokens,
+    /// Several payments in one transaction: the first of coins or of the token, and those behind it.
+    Batch {
+        first: bool,
+        more: Vec<(u8, bool, u64)>,
+    },
+    /// Leave to take tokens later.
+    Allowance,
+    Call(Calls),
 }
 
 /// How much.
@@ -127,6 +149,11 @@ pub(super) enum Spoilt {
     Not,
     OtherRecipient,
     OtherAmount,
+    /// One unit more than was asked leaves besides.
+    Hidden,
+    OtherMemo,
+    /// A bit is set where an argument has none.
+    Dirty,
     TrailingByte,
     NonceOne,
     OtherSigner,

@@ -100,8 +100,9 @@ impl Book {
         let outside = nonce.is_some_and(|nonce| nonce < attested || nonce > next);
         expect.when(outside, Code::NonceLower);
         expect.when(spoilt == Spoilt::TrailingByte, Code::TransactionUndecodable);
-        let exact = asking.to.account() == *to
-            && asking.amount == amount.base_units()
+        let paid = asking.parts.first();
+        let exact = paid
+            .is_some_and(|part| part.to.account() == *to && part.amount == amount.base_units())
             && asking.fee <= fee_ceiling.base_units();
         expect.when(!exact, Code::StatementMismatch);
     }

@@ -10,7 +10,7 @@ use super::book::{Book, Earlier};
 use super::requests::same;
 use super::run::{Checked, Run};
 use super::step::Pay;
-use super::wanted::Wanted;
+use super::wanted::{Wanted, What, again};
 use crate::model::decoder;
 use crate::model::people::{bytes, fee};
 use crate::model::policy::Asking;
@@ -23,7 +23,7 @@ impl Run {
         };
         let solana = |name: &TransactionId| {
             let paid = self.book.paid.get(name);
-            paid.is_some_and(|paid| matches!(paid.asking.chain(), ChainId::Solana(_)))
+            paid.is_some_and(|paid| matches!(paid.asking.chain, ChainId::Solana(_)))
         };
         let names = self.names_of_payments.iter().rev().copied();
         let (of_solana, others): (Vec<_>, Vec<_>) = names.partition(solana);
@@ -37,18 +37,26 @@ impl Run {
         };
         wanted.replaces = Some(name);
         if let Some(paid) = self.book.paid.get(&name) {
-            let asking = paid.asking;
+            let asking = &paid.asking;
             let mut wallets = self.book.wallets.iter();
             let place = wallets.position(|wallet| wallet.id == asking.wallet);
             wanted.wallet = place.unwrap_or(wanted.wallet);
             if by_payer {
                 wanted.session = asking.session;
             }
-            wanted.to = bytes(&asking.to.account())[0] - 40;
-            if same {
-                wanted.amount = asking.amount;
+            // A call names its contract, of which nothing is tried again.
+            if asking.told.is_none() {
+                wanted.what = again(asking);
             }
-            wanted.fee = fee(asking.chain(), pay.price);
+            if let (false, What::Pays { items, memo, .. }) = (same, &mut wanted.what) {
+                match pay.memo {
+                    Some(which) if matches!(asking.chain, ChainId::Solana(_)) => {
+                        *memo = Some(format!("try {which}"));
+                    }
+                    _ => items[0].amount += 1,
+                }
+            }
+            wanted.fee = fee(asking.chain, pay.price);
         }
     }
 }
@@ -81,10 +89,10 @@ pub(super) fn does(
     nonce: Option<u64>,
 ) -> Checked {
     let read = decoder::read(&bytes(from), unsigned).ok_or("bytes that nobody can read")?;
-    same("recipient", read.to, bytes(&asking.to.account()))?;
-    same("amount", read.amount, asking.amount)?;
-    same("fee", read.fee, asking.fee)?;
-    let chain = match asking.chain() {
+    if !read.does(asking) {
+        return Err(format!("{read:?}, expected {asking:?}"));
+    }
+    let chain = match asking.chain {
         ChainId::Evm(id) => nonce.map(|nonce| (id, nonce)),
         ChainId::Solana(_) => None,
     };

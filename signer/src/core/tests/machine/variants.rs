@@ -2,22 +2,22 @@
 //! invariant 6 at its word: of all transactions of a nonce one lands, so a payment that is sped up is one
 //! charge that moved, and a cancellation is a fee that the nonce's charge covers as far as it reaches.
 
-use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::{AccountId, ChainId};
 use waiaas_shared::denial::Code;
 use waiaas_shared::event::{EventBody, Variant};
-use waiaas_shared::evm::UnsignedTransaction;
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::transaction::EvmFees;
-use waiaas_shared::{address::Account, caip::AccountId, caip::ChainId};
 
 use super::book::{Book, Paid};
+use super::bytes::{of_bytes, propose, spoilt_bytes};
 use super::expect::Expect;
-use super::payments::spoilt_bytes;
+use super::observed::charged;
 use super::requests::same;
 use super::run::{Checked, Run};
 use super::step::Spoilt;
 use super::tries::does;
 use crate::core::command::{Change, Command, Outcome, VariantRequest};
+use crate::model::asking::{Does, Part};
 use crate::model::people::FEE;
 use crate::model::policy::Asking;
 
@@ -80,7 +80,7 @@ impl Book {
             return expect;
         }
         expect.when(paid.cancels, Code::VariantCancelled);
-        spoilt_bytes(asked.spoilt, &mut expect);
+        spoilt_bytes(asked.spoilt, &paid.asking, &mut expect);
         self.usable(paid.asking.session, &mut expect);
         let fee = asked.price * FEE;
         expect.when(
@@ -90,7 +90,10 @@ impl Book {
         let Some(session) = self.session(paid.asking.session) else {
             return expect;
         };
-        let asking = Asking { fee, ..paid.asking };
+        let asking = Asking {
+            fee,
+            ..paid.asking.clone()
+        };
         let said = self.judged(session, &asking, Some(paid.charge), &mut expect);
         self.went_through(paid, &said, &mut expect);
         expect
@@ -98,17 +101,18 @@ impl Book {
 
     /// A fee, without what of the nonce's charge it takes over.
     pub(super) fn expect_cancellation(&self, paid: &Paid, fee: u128, expect: &mut Expect) {
-        let asset = paid.asking.asset();
+        let asset = paid.asking.native();
         let mut charges = self.charges.clone();
         let taken = charges.take(paid.charge, asset, fee);
         let Some(session) = self.session(paid.asking.session) else {
             return;
         };
         let asking = Asking {
-            amount: 0,
+            parts: Vec::new(),
+            told: None,
             fee,
             bearer: session.bearer(),
-            ..paid.asking
+            ..paid.asking.clone()
         };
         let binding = self.binding();
         expect.when(binding.is_empty(), Code::PolicyMissing);
@@ -146,16 +150,8 @@ impl Run {
         let paid = self.book.paid.get(&of);
         let before = paid.map_or(1, |paid| paid.prices.0);
         let price = before + u128::from(more);
-        let spoilt = match spoilt {
-            kept @ (Spoilt::OtherRecipient
-            | Spoilt::OtherAmount
-            | Spoilt::TrailingByte
-            | Spoilt::NonceOne
-            | Spoilt::OtherNetwork)
-                if !cancels =>
-            {
-                kept
-            }
+        let spoilt = match paid {
+            Some(paid) if !cancels => of_bytes(spoilt, &paid.asking),
             _ => Spoilt::Not,
         };
         let change = if cancels {
@@ -167,9 +163,9 @@ impl Run {
                 },
             }
         } else {
-            let asking = paid.map(|paid| paid.asking);
+            let unsigned = paid.map(|paid| self.again_at(&paid.asking, price, spoilt));
             Change::Pay {
-                unsigned: asking.map_or_else(Vec::new, |asking| proposed(&asking, price, spoilt)),
+                unsigned: unsigned.unwrap_or_default(),
             }
         };
         let asked = Asked {
@@ -184,6 +180,16 @@ impl Run {
             self.asked.push(asked.clone());
         }
         self.ask_variant(asked)
+    }
+
+    /// Bytes of the same at another price, all of it for the block's producer.
+    fn again_at(&self, asking: &Asking, price: u128, spoilt: Spoilt) -> Vec<u8> {
+        if !matches!(asking.chain, ChainId::Evm(_)) {
+            return Vec::new();
+        }
+        let from = self.book.wallet(asking.wallet).account;
+        let whole = u64::try_from(price).expect("small");
+        propose(&from, asking, (whole, price), 0, spoilt)
     }
 
     pub(super) fn vary_again(&mut self, which: usize) -> Checked {
@@ -228,26 +234,23 @@ impl Run {
                 same("tier", spend.tier, paid.tier)?;
                 let fee = asked.price * FEE;
                 let own = self.book.wallet(paid.asking.wallet).account;
-                let chain = paid.asking.chain();
-                let did = if asked.cancels {
+                let chain = paid.asking.chain;
+                let mut did = Asking {
+                    fee,
+                    ..paid.asking.clone()
+                };
+                if asked.cancels {
                     let to = AccountId::new(chain, own).map_err(|error| error.to_string())?;
-                    Asking {
+                    let nothing = Part {
+                        does: Does::Pays,
+                        asset: did.native(),
                         to,
                         amount: 0,
-                        fee,
-                        ..paid.asking
-                    }
-                } else {
-                    Asking { fee, ..paid.asking }
-                };
+                    };
+                    (did.parts, did.told) = (vec![nothing], None);
+                }
                 does(&own, &spend.unsigned, &did, paid.nonce)?;
-                let charged: Vec<_> = spend
-                    .charges
-                    .iter()
-                    .map(|one| (one.asset, one.amount))
-                    .collect();
-                let total = Amount::from_base_units(did.total());
-                same("charges", charged, vec![(did.asset(), total)])?;
+                same("charges", charged(&spend.charges), did.sums())?;
                 self.varied(&asked, &paid, did, spend.transaction, &spend.unsigned)
             }
             (outcome, events) => Err(format!("{outcome:?} with {events:?}")),
@@ -281,26 +284,29 @@ impl Run {
         name: TransactionId,
         unsigned: &[u8],
     ) -> Checked {
-        let (at, asset) = (self.book.now().budget, paid.asking.asset());
+        let (at, asset) = (self.book.now().budget, paid.asking.native());
         let charges = &mut self.book.charges;
-        let before = charges.get(paid.charge).of(asset);
         let (charge, taken) = if asked.cancels {
-            charges.cancel(paid.charge, at, asset, did.fee)
+            let (charge, taken) = charges.cancel(paid.charge, at, asset, did.fee);
+            (charge, [(asset, taken)].into())
         } else {
-            charges.moves(paid.charge, at, asset, did.total());
+            let before = charges.get(paid.charge).took.clone();
+            charges.moves(paid.charge, at, did.sums());
             (paid.charge, before)
         };
         let session = self
             .book
             .session_mut(paid.asking.session)
             .ok_or("a session")?;
-        let spent = session.spent.entry(asset).or_default();
-        *spent = *spent - taken + did.total();
+        for (asset, total) in did.sums() {
+            let spent = session.spent.entry(asset).or_default();
+            *spent = *spent - taken.get(&asset).copied().unwrap_or_default() + total;
+        }
         let sequence = self.sequence();
         let variant = Paid {
             asking: Asking {
                 fee: did.fee,
-                ..paid.asking
+                ..paid.asking.clone()
             },
             charge,
             bytes: unsigned.to_vec(),
@@ -327,29 +333,4 @@ impl Run {
         });
         Ok(())
     }
-}
-
-fn proposed(asking: &Asking, price: u128, spoilt: Spoilt) -> Vec<u8> {
-    let (ChainId::Evm(chain_id), Account::Evm(to)) = (asking.chain(), asking.to.account()) else {
-        return Vec::new();
-    };
-    let to = match spoilt {
-        Spoilt::OtherRecipient => waiaas_shared::address::EvmAddress::from_bytes([0x77; 20]),
-        _ => to,
-    };
-    let mut bytes = UnsignedTransaction {
-        chain_id: chain_id + u64::from(spoilt == Spoilt::OtherNetwork),
-        nonce: u64::from(spoilt == Spoilt::NonceOne),
-        max_priority_fee_per_gas: price,
-        max_fee_per_gas: price,
-        gas_limit: 21_000,
-        to,
-        value: asking.amount + u128::from(spoilt == Spoilt::OtherAmount),
-        data: Vec::new(),
-    }
-    .encode();
-    if spoilt == Spoilt::TrailingByte {
-        bytes.push(0);
-    }
-    bytes
 }

@@ -4,15 +4,16 @@ use waiaas_shared::denial::Code;
 use waiaas_shared::event::EventBody;
 
 use super::alarms::Doing;
-use super::book::Wait;
+use super::bytes::{of_bytes, propose};
 use super::expect::Expect;
 use super::requests::{origin, same};
 use super::run::{Checked, Run};
 use super::step::Spoilt;
 use super::tries::Went;
-use super::wanted::{Wanted, propose, spoilt_as};
+use super::wanted::token_owners;
 use crate::core::command::{Command, Outcome, Release};
-use crate::model::people::bytes;
+use crate::model::decoder::RENT;
+use crate::model::people::fee;
 use crate::model::policy::Asking;
 
 impl Run {
@@ -63,20 +64,23 @@ impl Run {
                 other => Err(format!("{other:?}")),
             };
         };
-        let chain = wait.asking.chain();
-        let wanted = self.wanted_of(&wait)?;
-        let spoilt = match spoilt_as(spoilt, chain) {
-            kept @ (Spoilt::OtherRecipient
-            | Spoilt::OtherAmount
-            | Spoilt::TrailingByte
-            | Spoilt::NonceOne
-            | Spoilt::OtherNetwork) => kept,
-            _ => Spoilt::Not,
+        let spoilt = of_bytes(spoilt, &wait.asking);
+        // With a higher price the gateway lets other accounts be made than at first.
+        let accounts = u128::try_from(token_owners(&wait.asking.parts).len()).expect("few");
+        let solana = matches!(wait.asking.chain, waiaas_shared::caip::ChainId::Solana(_));
+        let asking = Asking {
+            fee: fee(wait.asking.chain, price),
+            rent: match price {
+                2 if solana => accounts * RENT,
+                3 => 0,
+                _ => wait.asking.rent,
+            },
+            ..wait.asking.clone()
         };
-        let (unsigned, fee) = propose(&self.book, &wanted, price, 77, spoilt);
+        let from = self.book.wallet(asking.wallet).account;
+        let unsigned = propose(&from, &asking, (price, 1), 77, spoilt);
         let over = wait.is_over(self.book.now());
-        let mut expect = self.book.expect_release(&wait, fee, spoilt);
-        let asking = Asking { fee, ..wait.asking };
+        let mut expect = self.book.expect_release(&wait, &asking, spoilt);
         let doings = [Doing::Signed];
         self.book.expect_alarms(&asking, &doings, &mut expect);
         let (events, outcome) = self.foreseen(&release(unsigned), &expect)?;
@@ -108,22 +112,6 @@ impl Run {
             }
             (outcome, events) => Err(format!("{outcome:?} with {events:?}")),
         }
-    }
-
-    fn wanted_of(&self, wait: &Wait) -> Checked<Wanted> {
-        let mut wallets = self.book.wallets.iter();
-        let wallet = wallets.position(|wallet| wallet.id == wait.asking.wallet);
-        let to = bytes(&wait.asking.to.account())[0] - 40;
-        Ok(Wanted {
-            session: wait.asking.session,
-            wallet: wallet.ok_or("a wallet")?,
-            to,
-            by_name: false,
-            amount: wait.asking.amount,
-            fee: 0,
-            submit: wait.asking.submit,
-            replaces: None,
-        })
     }
 
     pub(super) fn cancel(&mut self, which: usize, admin: bool) -> Checked {

@@ -73,6 +73,13 @@ const fn is_asked(code: Code) -> bool {
             | Code::OutstandingCap
             | Code::RecipientDenied
             | Code::NetworkNotAllowed
+            | Code::AssetNotAllowed
+            | Code::SessionOperation
+            | Code::CallNotListed
+            | Code::CallValue
+            | Code::CallArgumentLimit
+            | Code::CallArgumentValue
+            | Code::CallArgumentWallet
             | Code::UsdPriceMissing
             | Code::OutsideHours
             | Code::CoolDown
