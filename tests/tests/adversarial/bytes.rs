@@ -1,10 +1,12 @@
 //! Transactions written by hand, legal or not, field by field; and the second reading of signed ones.
 //! Shares no code with the product's builders and decoders.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result, bail, ensure};
 
 /// An instruction as its bytes name things: by index.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Instruction {
     pub(crate) program: u8,
     pub(crate) accounts: Vec<u8>,
@@ -150,16 +152,46 @@ pub(crate) fn keccak(bytes: &[u8]) -> [u8; 32] {
 pub(crate) struct Outflow {
     /// To whom, in the chain's bytes, and how many base units.
     pub(crate) transfers: Vec<(Vec<u8>, u128)>,
+    /// What is written to the chain's log.
+    pub(crate) memo: Option<Vec<u8>>,
+    /// The contract that is called.
+    pub(crate) told: Option<Told>,
     pub(crate) fee: u128,
     pub(crate) nonce: Option<u64>,
 }
 
+/// A contract that is called, with how many wei, and what it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) to: Vec<u8>,
+    pub(crate) value: u128,
+    pub(crate) data: Vec<u8>,
+}
+
 impl Outflow {
+    /// Of the chain's own coin.
     pub(crate) fn total(&self) -> u128 {
+        let carried = self.told.as_ref().map_or(0, |told| told.value);
         self.transfers
             .iter()
             .map(|(_, amount)| *amount)
-            .fold(self.fee, u128::saturating_add)
+            .fold(self.fee.saturating_add(carried), u128::saturating_add)
+    }
+
+    /// As how many payments it counts.
+    pub(crate) fn payments(&self) -> usize {
+        self.transfers.len().max(1)
+    }
+
+    /// What each recipient gets, and in how many payments.
+    pub(crate) fn received(&self) -> BTreeMap<&[u8], (u128, usize)> {
+        let mut received = BTreeMap::new();
+        for (to, amount) in &self.transfers {
+            let (sum, times): &mut (u128, usize) = received.entry(to.as_slice()).or_default();
+            *sum = sum.saturating_add(*amount);
+            *times += 1;
+        }
+        received
     }
 }
 
@@ -227,6 +259,7 @@ pub(crate) fn read_solana(message: &[u8]) -> Result<Outflow> {
         3, 6, 70, 111, 229, 33, 23, 50, 255, 236, 173, 186, 114, 195, 155, 231, 188, 140, 229, 187,
         197, 247, 18, 107, 44, 67, 155, 58, 64, 0, 0, 0,
     ];
+    let memos = bs58::decode("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr").into_vec()?;
     let mut cursor = Cursor(message);
     let tables = message.first() == Some(&0x80);
     if tables {
@@ -240,6 +273,7 @@ pub(crate) fn read_solana(message: &[u8]) -> Result<Outflow> {
     }
     cursor.take(32)?;
     let (mut transfers, mut limit, mut price, mut units) = (Vec::new(), None, 0_u64, 0_u64);
+    let mut memo = None;
     for _ in 0..cursor.compact()? {
         let program = keys.get(usize::from(cursor.byte()?)).context("a program")?;
         let count = cursor.compact()?;
@@ -263,6 +297,11 @@ pub(crate) fn read_solana(message: &[u8]) -> Result<Outflow> {
                 price = u64::from_le_bytes(micro.try_into()?);
                 units += 3_000;
             }
+            (program, text) if program.as_slice() == memos => {
+                ensure!(accounts.is_empty() && memo.is_none(), "one memo of nobody");
+                memo = Some(text.to_vec());
+                units += 200_000;
+            }
             _ => bail!("an instruction that the second reading does not know"),
         }
     }
@@ -273,6 +312,8 @@ pub(crate) fn read_solana(message: &[u8]) -> Result<Outflow> {
     let units: u128 = limit.unwrap_or_else(|| u128::from(units).min(1_400_000));
     Ok(Outflow {
         transfers,
+        memo,
+        told: None,
         fee: 5000 + (units * u128::from(price)).div_ceil(1_000_000),
         nonce: None,
     })
@@ -291,9 +332,17 @@ pub(crate) fn read_evm(transaction: &[u8]) -> Result<Outflow> {
     let (fee, gas) = (list.number()?, list.number()?);
     let to = list.rlp()?;
     let value = list.number()?;
-    ensure!(list.rlp()?.is_empty() && list.rlp()?.is_empty() && list.0.is_empty());
+    let data = list.rlp()?;
+    ensure!(list.rlp()?.is_empty() && list.0.is_empty());
+    let (transfers, told) = if data.is_empty() {
+        (vec![(to, value)], None)
+    } else {
+        (Vec::new(), Some(Told { to, value, data }))
+    };
     Ok(Outflow {
-        transfers: vec![(to, value)],
+        transfers,
+        memo: None,
+        told,
         fee: fee.checked_mul(gas).context("fee")?,
         nonce: Some(nonce),
     })

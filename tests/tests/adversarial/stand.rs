@@ -11,13 +11,17 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 use waiaas_client::NewWallet;
-use waiaas_shared::address::EvmAddress;
+use waiaas_shared::address::{Account, EvmAddress};
 use waiaas_shared::amount::{Amount, Decimals};
-use waiaas_shared::caip::{AssetId, ChainId, Family, Token};
+use waiaas_shared::caip::{AccountId, AssetId, ChainId, Family, Token};
 use waiaas_shared::digest::{Domain, hash};
+use waiaas_shared::evm::abi::Word;
 use waiaas_shared::ids::SessionId;
-use waiaas_shared::policy::document::{AssetRule, PolicyDocument};
-use waiaas_shared::session::{Credential, SessionGrant, SessionLimit};
+use waiaas_shared::policy::document::{
+    Accepts, ArgumentRule, AssetRule, CallFunction, CallRule, PolicyDocument,
+};
+use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::session::{Credential, Operation, SessionGrant, SessionLimit};
 use waiaas_shared::time::Millis;
 use waiaas_tests::agent::{Agent, grant, key};
 use waiaas_tests::owner::{Owner, policy, rule};
@@ -263,6 +267,11 @@ pub(crate) async fn set_up(home: &Home, network: ChainId) -> Result<Cast> {
         total: Amount::MAX,
     });
     unbound.limits.sort_by_key(|limit| limit.asset);
+    unbound.operations = Some(vec![
+        Operation::NativeTransfer,
+        Operation::TokenTransfer,
+        Operation::Call,
+    ]);
     let bearer = owner.grant(unbound).await?;
     let other = agents.pop().context("two agents")?;
     let agent = agents.pop().context("two agents")?;
@@ -297,6 +306,45 @@ fn token_rule() -> AssetRule {
     }
 }
 
+/// A contract of which the policy has one function: so much of the token, for the wallet itself, and a choice
+/// of two.
+pub(crate) const CONTRACT: [u8; 20] = [0xcc; 20];
+/// As Solidity names it.
+pub(crate) const FUNCTION: &str = "order(uint256,address,bytes4)";
+/// Most of the token in one call, and of the chain's coin.
+pub(crate) const MOST: u128 = 1_000;
+pub(crate) const VALUE_UP_TO: u128 = 7;
+
+fn call_rule() -> CallRule {
+    let contract = Account::Evm(EvmAddress::from_bytes(CONTRACT));
+    let target = AccountId::new(EVM, contract).expect("one family");
+    let of = |accepts| ArgumentRule {
+        accepts,
+        spends: None,
+    };
+    let choice = |text: &[u8; 4]| {
+        let mut word = [0; 32];
+        word[..4].copy_from_slice(text);
+        Word::from_bytes(word)
+    };
+    let amount = ArgumentRule {
+        spends: Some(token()),
+        ..of(Accepts::Max(Word::from_number(MOST)))
+    };
+    let function = CallFunction {
+        signature: FUNCTION.parse().expect("a function"),
+        arguments: vec![
+            amount,
+            of(Accepts::Wallet),
+            of(Accepts::OneOf(vec![choice(b"left"), choice(b"upon")])),
+        ],
+    };
+    CallRule {
+        value_up_to: Amount::from_base_units(VALUE_UP_TO),
+        ..CallRule::of_function(target, function, Tier::Instant)
+    }
+}
+
 /// A mint that the policy has, of SPL Token: its owner's keys are nobody's.
 pub(crate) const MINT: &str = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v";
 
@@ -306,8 +354,8 @@ pub(crate) fn mint() -> AssetId {
     AssetId::new(solana(), mint).expect("one family")
 }
 
-/// The policy of the beginning: both local chains with one recipient on each, in all four tiers, and a
-/// token on each.
+/// The policy of the beginning: both local chains with one recipient on each, in all four tiers, a token on
+/// each, and a function of a contract.
 pub(crate) fn first_policy() -> PolicyDocument {
     let units = Amount::from_base_units;
     let of_solana = AssetRule {
@@ -324,6 +372,7 @@ pub(crate) fn first_policy() -> PolicyDocument {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     PolicyDocument {
         delay: Millis::from_millis(millis(DELAY)),
+        calls: vec![call_rule()],
         ..policy(
             vec![tiers(EVM), of_solana, token_rule(), token],
             &[account(EVM, EVM_TO), account(solana(), SOLANA_TO)],

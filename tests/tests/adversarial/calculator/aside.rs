@@ -32,7 +32,8 @@ impl Calculator {
             "another wallet"
         );
         ensure!(
-            outflow.transfers == [(account_bytes(to), amount.base_units())],
+            outflow.transfers == [(account_bytes(to), amount.base_units())]
+                && outflow.memo.is_none(),
             "another effect"
         );
         ensure!(outflow.fee <= fee_ceiling.base_units(), "a higher fee");
@@ -59,9 +60,12 @@ impl Calculator {
             .find(|one| one.sequence == sequence)
             .context("a credit of nothing")?;
         for given in amounts {
-            ensure!(given.asset == one.chain.native_asset(), "another asset");
-            one.amount = one
-                .amount
+            let taken = if given.asset == one.chain.native_asset() {
+                &mut one.amount
+            } else {
+                one.tokens.get_mut(&given.asset).context("another asset")?
+            };
+            *taken = taken
                 .checked_sub(given.amount.base_units())
                 .context("more than was charged")?;
         }

@@ -2,9 +2,12 @@
 //! all, and what it has to wait for. What it does not know it refuses to judge, so that no rule of a
 //! case's policy goes unseen.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result, bail, ensure};
+use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::ChainId;
+use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::event::Spend;
 use waiaas_shared::ids::{SessionId, WalletId};
 use waiaas_shared::policy::alarm::{Action, Escalation};
@@ -15,7 +18,7 @@ use waiaas_shared::policy::scope::{Scope, ScopeRule};
 use waiaas_shared::policy::windows::Window;
 use waiaas_shared::session::{Credential, SessionGrant};
 
-use super::{Charged, HOUR, account_bytes};
+use super::{Charged, HOUR, account_bytes, calls};
 use crate::bytes::Outflow;
 
 const WINDOWS: [(Window, u64); 4] = [
@@ -30,11 +33,17 @@ pub(super) struct Case<'a> {
     pub(super) document: &'a PolicyDocument,
     pub(super) spend: &'a Spend,
     pub(super) outflow: &'a Outflow,
+    /// What the arguments of a call let leave.
+    pub(super) tokens: &'a BTreeMap<AssetId, u128>,
+    /// The wallet's own address.
+    pub(super) account: Account,
     pub(super) grant: &'a SessionGrant,
     pub(super) session: SessionId,
     pub(super) charged: &'a [Charged],
-    /// With this payment.
+    /// Of the chain's own coin, with this payment.
     pub(super) outstanding: u128,
+    /// Below this the owner said that nonces are used.
+    pub(super) attested: Option<u64>,
     /// On the budget clock.
     pub(super) now: u64,
 }
@@ -75,8 +84,13 @@ pub(super) fn demand(case: &Case<'_>) -> Result<Demand> {
     // What a refusal brings besides asks nothing of what is signed.
     let asks = |one: &Escalation| one.action == Action::Ask;
     ensure!(
-        !document.escalations.iter().any(asks) && document.calls.is_empty(),
+        !document.escalations.iter().any(asks),
         "a rule that is not judged here"
+    );
+    let outflow = case.outflow;
+    ensure!(
+        outflow.told.is_some() != !outflow.transfers.is_empty(),
+        "a payment or a call"
     );
     let rule = document.asset(native).context("a rule")?;
     let mut asks = Demand {
@@ -84,11 +98,22 @@ pub(super) fn demand(case: &Case<'_>) -> Result<Demand> {
         delay: document.delay.millis(),
         quorum: document.approval.quorum,
     };
-    let own = |one: &&Charged| one.wallet == case.spend.wallet && one.chain == case.spend.chain;
-    let amounts = |one: &Charged| Ok(one.amount);
-    Sums::new(case, own, &amounts).judge(&of_rule(rule), case.outflow.total(), &mut asks)?;
+    let own = |one: &&Charged| one.wallet == case.spend.wallet;
+    for (asset, taken) in assets(case) {
+        let rule = document.asset(asset).context("a rule of the asset")?;
+        let amounts = |one: &Charged| Ok(one.of(asset));
+        Sums::of_asset(case, asset, own, &amounts).judge(
+            &of_rule(rule),
+            (taken, payments_in(case, asset)),
+            &mut asks,
+        )?;
+        if asset != native {
+            token_outstanding(case, rule, taken)?;
+        }
+    }
     costs(case, rule)?;
     recipients(case, rule, &mut asks)?;
+    calls::judge(case, &mut asks)?;
     for rule in &document.scopes {
         scope(case, rule, &mut asks)?;
     }
@@ -122,6 +147,33 @@ pub(super) fn fee_within(case: &Case<'_>) -> Result<()> {
     Ok(())
 }
 
+/// What is taken of each asset.
+fn assets(case: &Case<'_>) -> Vec<(AssetId, u128)> {
+    let native = (case.spend.chain.native_asset(), case.outflow.total());
+    let tokens = case.tokens.iter().map(|(asset, amount)| (*asset, *amount));
+    [native].into_iter().chain(tokens).collect()
+}
+
+/// As how many payments it counts in an asset: all of them are of the chain's coin here.
+fn payments_in(case: &Case<'_>, asset: AssetId) -> usize {
+    if asset == case.spend.chain.native_asset() {
+        case.outflow.payments()
+    } else {
+        1
+    }
+}
+
+/// Of a token what was signed with nonces that the owner has not said are used.
+fn token_outstanding(case: &Case<'_>, rule: &AssetRule, taken: u128) -> Result<()> {
+    let own = case.charged.iter().filter(|one| {
+        one.wallet == case.spend.wallet && one.nonce >= case.attested && one.nonce.is_some()
+    });
+    let before: u128 = own.map(|one| one.of(rule.asset)).sum();
+    let cap = rule.outstanding.context("a cap")?;
+    ensure!(before + taken <= cap.base_units(), "outstanding tokens");
+    Ok(())
+}
+
 fn of_rule(rule: &AssetRule) -> Limits {
     Limits {
         per_transaction: Some(rule.per_transaction),
@@ -143,6 +195,7 @@ struct Sums<'a> {
     now: u64,
     parts: Vec<&'a Charged>,
     amount: &'a dyn Fn(&Charged) -> Result<u128>,
+    times: &'a dyn Fn(&Charged) -> usize,
 }
 
 impl<'a> Sums<'a> {
@@ -155,7 +208,27 @@ impl<'a> Sums<'a> {
             now: case.now,
             parts: case.charged.iter().filter(counts).collect(),
             amount,
+            times: &Charged::payments,
         }
+    }
+
+    /// Those that took something of an asset, or were to.
+    fn of_asset(
+        case: &Case<'a>,
+        asset: AssetId,
+        mut counts: impl FnMut(&&Charged) -> bool,
+        amount: &'a dyn Fn(&Charged) -> Result<u128>,
+    ) -> Self {
+        let native = asset == asset.chain().native_asset();
+        let of = move |one: &&Charged| {
+            let named = if native {
+                one.chain == asset.chain()
+            } else {
+                one.tokens.contains_key(&asset)
+            };
+            named && counts(one)
+        };
+        Self::new(case, of, amount)
     }
 
     fn within(&self, hours: u64) -> impl Iterator<Item = &&Charged> {
@@ -183,7 +256,12 @@ impl<'a> Sums<'a> {
         Ok(())
     }
 
-    fn judge(&self, limits: &Limits, amount: u128, asks: &mut Demand) -> Result<()> {
+    fn judge(
+        &self,
+        limits: &Limits,
+        (amount, payments): (u128, usize),
+        asks: &mut Demand,
+    ) -> Result<()> {
         let above = |most: Option<Amount>| most.is_some_and(|most| amount > most.base_units());
         ensure!(!above(limits.per_transaction), "per transaction");
         ensure!(!above(limits.approve_up_to), "above every threshold");
@@ -206,10 +284,12 @@ impl<'a> Sums<'a> {
                 most.is_none_or(|most| sum <= most.base_units()),
                 "{hours} hours: {sum}"
             );
-            let count = self.within(hours).filter(|one| one.counted).count();
+            let count: usize = self.within(hours).map(|one| (self.times)(one)).sum();
             let most = limits.counts.window(window);
             ensure!(
-                most.is_none_or(|most| count < usize::try_from(most).unwrap_or(usize::MAX)),
+                most.is_none_or(|most| {
+                    count + payments <= usize::try_from(most).unwrap_or(usize::MAX)
+                }),
                 "{count} in {hours} hours"
             );
             let entries = limits.cumulative.iter();
@@ -240,9 +320,9 @@ fn costs(case: &Case<'_>, rule: &AssetRule) -> Result<()> {
 
 fn recipients(case: &Case<'_>, rule: &AssetRule, asks: &mut Demand) -> Result<()> {
     let (document, spend) = (case.document, case.spend);
-    for (to, amount) in &case.outflow.transfers {
+    for (to, (amount, times)) in case.outflow.received() {
         let is = |account: &waiaas_shared::caip::AccountId| {
-            account.chain() == spend.chain && account_bytes(account.account()) == *to
+            account.chain() == spend.chain && account_bytes(account.account()) == to
         };
         ensure!(!document.denied.iter().any(is), "a denied recipient");
         let listed = document.recipients.iter().any(|known| is(&known.account));
@@ -266,7 +346,15 @@ fn recipients(case: &Case<'_>, rule: &AssetRule, asks: &mut Demand) -> Result<()
                 let received = one.transfers.iter().filter(|(paid, _)| paid == to);
                 Ok(received.map(|(_, amount)| amount).sum())
             };
-            Sums::new(case, paid, &received).judge(limits, *amount, asks)?;
+            let in_each = |one: &Charged| {
+                let received = one.transfers.iter().filter(|(paid, _)| paid == to);
+                received.count()
+            };
+            let sums = Sums {
+                times: &in_each,
+                ..Sums::new(case, paid, &received)
+            };
+            sums.judge(limits, (amount, times), asks)?;
         }
     }
     Ok(())
@@ -316,23 +404,32 @@ fn scope(case: &Case<'_>, rule: &ScopeRule, asks: &mut Demand) -> Result<()> {
         bail!("a rule that is not judged here");
     }
     asks.delay = asks.delay.max(rule.delay.map_or(0, |delay| delay.millis()));
-    let chain = case.spend.chain;
-    let native = chain.native_asset();
-    if let Some(entry) = rule.limits.iter().find(|entry| entry.asset == native) {
-        let own = |one: &&Charged| one.chain == chain && counts(case, &rule.scope, one);
-        let amounts = |one: &Charged| Ok(one.amount);
-        Sums::new(case, own, &amounts).judge(&entry.limits, case.outflow.total(), asks)?;
+    for (asset, taken) in assets(case) {
+        if let Some(entry) = rule.limits.iter().find(|entry| entry.asset == asset) {
+            let own = |one: &&Charged| counts(case, &rule.scope, one);
+            let amounts = |one: &Charged| Ok(one.of(asset));
+            Sums::of_asset(case, asset, own, &amounts).judge(
+                &entry.limits,
+                (taken, payments_in(case, asset)),
+                asks,
+            )?;
+        }
     }
     if let Some(limits) = &rule.usd {
         let all = |one: &&Charged| counts(case, &rule.scope, one);
-        let worth = |one: &Charged| worth(case.document, one.chain, one.amount);
+        let worth = |one: &Charged| {
+            ensure!(one.tokens.is_empty(), "a token that is not priced here");
+            worth(case.document, one.chain, one.amount)
+        };
         let amount = worth_of(case)?;
-        Sums::new(case, all, &worth).judge(limits, amount, asks)?;
+        let all = Sums::new(case, all, &worth);
+        all.judge(limits, (amount, case.outflow.payments()), asks)?;
     }
     Ok(())
 }
 
 fn worth_of(case: &Case<'_>) -> Result<u128> {
+    ensure!(case.tokens.is_empty(), "a token that is not priced here");
     worth(case.document, case.spend.chain, case.outflow.total())
 }
 

@@ -4,6 +4,7 @@
 //! what it lets through must always pass here.
 
 mod aside;
+mod calls;
 mod limits;
 mod lives;
 mod owners;
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, ensure};
 use waiaas_shared::address::Account;
-use waiaas_shared::caip::ChainId;
+use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::digest::Digest;
 use waiaas_shared::event::{Event, EventBody, Spend};
 use waiaas_shared::ids::{SessionId, StatementId, TransactionId, WalletId};
@@ -29,7 +30,7 @@ use self::limits::{Case, Demand, demand};
 use self::lives::Lives;
 use self::owners::Owners;
 use self::waiting::Waits;
-use crate::bytes::{Outflow, read_evm, read_solana};
+use crate::bytes::{Outflow, Told, read_evm, read_solana};
 
 const HOUR: u64 = 3_600_000;
 
@@ -42,8 +43,12 @@ struct Charged {
     chain: ChainId,
     session: SessionId,
     at: u64,
+    /// Of the chain's own coin.
     amount: u128,
+    /// Of tokens, as every document that bound says of the call's arguments.
+    tokens: BTreeMap<AssetId, u128>,
     transfers: Vec<(Vec<u8>, u128)>,
+    told: Option<Told>,
     fee: u128,
     nonce: Option<u64>,
     tier: Tier,
@@ -51,6 +56,26 @@ struct Charged {
     counted: bool,
     /// Whether nothing took its place on its nonce.
     newest: bool,
+}
+
+impl Charged {
+    /// What it took of an asset.
+    fn of(&self, asset: AssetId) -> u128 {
+        if asset == self.chain.native_asset() {
+            self.amount
+        } else {
+            self.tokens.get(&asset).copied().unwrap_or(0)
+        }
+    }
+
+    /// As how many payments it counts.
+    fn payments(&self) -> usize {
+        if self.counted {
+            self.transfers.len().max(1)
+        } else {
+            0
+        }
+    }
 }
 
 /// A document, with when earlier ones stop binding; never, if it was voided.
@@ -107,6 +132,21 @@ pub(crate) fn account_bytes(account: Account) -> Vec<u8> {
         Account::Solana(address) => address.as_bytes().to_vec(),
         Account::Evm(address) => address.as_bytes().to_vec(),
     }
+}
+
+/// What an event says was charged is what the bytes take.
+fn charged(spend: &Spend, total: u128, tokens: &BTreeMap<AssetId, u128>) -> Result<()> {
+    let charges = spend.charges.iter();
+    let charged: BTreeMap<_, _> = charges
+        .map(|charge| (charge.asset, charge.amount.base_units()))
+        .collect();
+    let mut taken = tokens.clone();
+    taken.insert(spend.chain.native_asset(), total);
+    ensure!(
+        charged == taken && charged.len() == spend.charges.len(),
+        "charged {charged:?} for {taken:?}"
+    );
+    Ok(())
 }
 
 impl Calculator {
@@ -371,17 +411,18 @@ impl Calculator {
         ensure!(networks.contains(&spend.chain), "a network of the wallet");
         let outflow = outflow(account, &spend.unsigned)?;
         let total = outflow.total();
-        let charged: Vec<_> = spend
-            .charges
-            .iter()
-            .map(|charge| (charge.asset, charge.amount.base_units()))
-            .collect();
+        let documents = self.binding(run);
+        let tokens = calls::agreed(documents, spend.chain, &outflow)?;
+        charged(spend, total, &tokens)?;
+        let memo = spend.memo.as_ref().map(|memo| memo.as_str().as_bytes());
         ensure!(
-            charged == [(spend.chain.native_asset(), total)],
-            "charged {charged:?} for {total}"
+            memo == outflow.memo.as_deref(),
+            "another memo than recorded"
         );
         self.next_nonce(spend, outflow.nonce)?;
-        self.session_allows(session, &grant, spend.chain, total)?;
+        self.session_has(session, &grant, spend.chain, total, &tokens)?;
+        self.session_counts(session, &grant, outflow.payments())?;
+        calls::may_call(&grant, &outflow)?;
         let key = (spend.wallet, spend.chain);
         let outstanding = self.outstanding.get(&key).copied().unwrap_or(0) + total;
         let mut asks = Demand::default();
@@ -391,10 +432,13 @@ impl Calculator {
                 document,
                 spend,
                 outflow: &outflow,
+                tokens: &tokens,
+                account,
                 grant: &grant,
                 session,
                 charged: &self.charged,
                 outstanding,
+                attested: self.attested.get(&key).copied(),
                 now: budget,
             })?);
             bound += 1;
@@ -434,6 +478,8 @@ impl Calculator {
             session,
             at: budget,
             amount: total,
+            tokens,
+            told: outflow.told,
             fee: outflow.fee,
             nonce: outflow.nonce,
             tier: spend.tier,
@@ -444,21 +490,18 @@ impl Calculator {
         Ok(())
     }
 
-    fn session_allows(
+    fn session_counts(
         &self,
         session: SessionId,
         grant: &SessionGrant,
-        chain: ChainId,
-        total: u128,
+        payments: usize,
     ) -> Result<()> {
-        self.session_has(session, grant, chain, total)?;
-        self.session_counts(session, grant)
-    }
-
-    fn session_counts(&self, session: SessionId, grant: &SessionGrant) -> Result<()> {
         let own = self.charged.iter().filter(|one| one.session == session);
-        let count = own.filter(|one| one.counted).count();
-        ensure!(count < usize::try_from(grant.count)?, "the session's count");
+        let count: usize = own.map(Charged::payments).sum();
+        ensure!(
+            count + payments <= usize::try_from(grant.count)?,
+            "the session's count"
+        );
         Ok(())
     }
 
@@ -468,22 +511,23 @@ impl Calculator {
         grant: &SessionGrant,
         chain: ChainId,
         total: u128,
+        tokens: &BTreeMap<AssetId, u128>,
     ) -> Result<()> {
-        let asset = chain.native_asset();
-        let limit = grant.limit(asset).context("the session's asset")?;
-        let own = || self.charged.iter().filter(|one| one.session == session);
-        let so_far: u128 = own()
-            .filter(|one| one.chain == chain)
-            .map(|one| one.amount)
-            .sum();
-        ensure!(
-            total <= limit.per_transaction.base_units(),
-            "the session's size"
-        );
-        ensure!(
-            so_far + total <= limit.total.base_units(),
-            "the session's total"
-        );
+        let native = (chain.native_asset(), total);
+        let tokens = tokens.iter().map(|(asset, amount)| (*asset, *amount));
+        for (asset, total) in tokens.chain([native]) {
+            let limit = grant.limit(asset).context("the session's asset")?;
+            let own = self.charged.iter().filter(|one| one.session == session);
+            let so_far: u128 = own.map(|one| one.of(asset)).sum();
+            ensure!(
+                total <= limit.per_transaction.base_units(),
+                "the session's size"
+            );
+            ensure!(
+                so_far.saturating_add(total) <= limit.total.base_units(),
+                "the session's total"
+            );
+        }
         Ok(())
     }
 

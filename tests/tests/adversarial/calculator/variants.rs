@@ -2,13 +2,18 @@
 //! A payment that is sped up is one charge that moved; a cancellation is a fee that the nonce's charge
 //! covers as far as it is there. Everything is read from the bytes.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result, ensure};
+use waiaas_shared::address::Account;
+use waiaas_shared::caip::AssetId;
 use waiaas_shared::event::{Spend, Variant};
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::time::Clocks;
 
 use super::limits::{Case, Demand, demand, fee_within};
-use super::{Calculator, Charged, account_bytes, outflow};
+use super::{Calculator, Charged, account_bytes, calls, charged, outflow};
+use crate::bytes::Outflow;
 
 impl Calculator {
     pub(super) fn varied(
@@ -44,15 +49,8 @@ impl Calculator {
         let outflow = outflow(account, &spend.unsigned)?;
         ensure!(outflow.nonce == spend.nonce, "another nonce than recorded");
         let total = outflow.total();
-        let charged: Vec<_> = spend
-            .charges
-            .iter()
-            .map(|charge| (charge.asset, charge.amount.base_units()))
-            .collect();
-        ensure!(
-            charged == [(spend.chain.native_asset(), total)],
-            "charged {charged:?} for {total}"
-        );
+        let tokens = calls::agreed(self.binding(run), spend.chain, &outflow)?;
+        charged(spend, total, &tokens)?;
         let mut others = self.charged.clone();
         let moved = before.amount.min(total);
         if let Some(one) = others.get_mut(place) {
@@ -61,6 +59,7 @@ impl Calculator {
             one.counted &= variant.cancels;
             if !variant.cancels {
                 one.transfers.clear();
+                one.tokens.clear();
             }
         }
         let key = (spend.wallet, spend.chain);
@@ -80,7 +79,7 @@ impl Calculator {
         } else {
             ensure!(before.counted, "paid after its cancellation (O4)");
             ensure!(
-                outflow.transfers == before.transfers,
+                outflow.transfers == before.transfers && outflow.told == before.told,
                 "another payment (O2)"
             );
             ensure!(outflow.fee > before.fee, "no higher fee");
@@ -90,7 +89,7 @@ impl Calculator {
         let all = std::mem::replace(&mut self.charged, others);
         let judged = self.judged(
             spend,
-            &outflow,
+            (&outflow, &tokens, account),
             variant.cancels,
             &grant,
             outstanding,
@@ -109,6 +108,8 @@ impl Calculator {
             transaction: spend.transaction,
             at: budget,
             amount: total,
+            tokens,
+            told: outflow.told,
             fee: outflow.fee,
             counted: !variant.cancels,
             transfers: if variant.cancels {
@@ -124,7 +125,7 @@ impl Calculator {
     fn judged(
         &self,
         spend: &Spend,
-        outflow: &crate::bytes::Outflow,
+        (outflow, tokens, account): (&Outflow, &BTreeMap<AssetId, u128>, Account),
         cancels: bool,
         grant: &waiaas_shared::session::SessionGrant,
         outstanding: u128,
@@ -138,10 +139,13 @@ impl Calculator {
                 document,
                 spend,
                 outflow,
+                tokens,
+                account,
                 grant,
                 session,
                 charged: &self.charged,
                 outstanding,
+                attested: self.attested.get(&(spend.wallet, spend.chain)).copied(),
                 now,
             };
             if cancels {
@@ -156,9 +160,10 @@ impl Calculator {
             asks.tier <= spend.tier.max(Tier::Notify),
             "a tier that was not agreed (O3)"
         );
-        self.session_has(session, grant, spend.chain, outflow.total())?;
+        self.session_has(session, grant, spend.chain, outflow.total(), tokens)?;
         if !cancels {
-            self.session_counts(session, grant)?;
+            self.session_counts(session, grant, outflow.payments())?;
+            calls::may_call(grant, outflow)?;
         }
         Ok(())
     }

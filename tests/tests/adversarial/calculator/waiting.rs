@@ -12,6 +12,7 @@ use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::time::Clocks;
 
+use super::calls::told_of;
 use super::limits::Demand;
 use super::owners::Owners;
 use super::{HOUR, account_bytes};
@@ -232,10 +233,26 @@ impl Wait {
     ) -> Result<()> {
         let intent = &self.intent;
         let run = clocks.run.millis();
+        let first = (account_bytes(intent.to), intent.amount.base_units());
+        let more = intent.more.iter().flatten();
+        let native = spend.chain.native_asset();
         ensure!(
-            outflow.transfers == [(account_bytes(intent.to), intent.amount.base_units())]
-                && spend.chain == intent.asset.chain()
-                && spend.chain.native_asset() == intent.asset
+            intent.asset == native && more.clone().all(|one| one.asset == native),
+            "a payment of coins, or a call"
+        );
+        let more = more.map(|one| (account_bytes(one.to), one.amount.base_units()));
+        let (transfers, told) = match &intent.call {
+            None => ([first].into_iter().chain(more).collect(), None),
+            Some(call) => {
+                let value = intent.amount.base_units();
+                (Vec::new(), Some(told_of(intent.to, value, call)))
+            }
+        };
+        let memo = intent.memo.as_ref().map(|memo| memo.as_str().as_bytes());
+        ensure!(
+            outflow.transfers == transfers
+                && outflow.told == told
+                && outflow.memo.as_deref() == memo
                 && spend.wallet == intent.wallet,
             "another effect than waited (O3)"
         );

@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 
-use super::{CHAIN, TOKEN, calls, calls_of, deny_calls, selector, sound_call, to, word};
+use super::{
+    CHAIN, TOKEN, calls, calls_of, deny_calls, registered, selector, sound_call, to, word,
+};
 use crate::bytes::{fields, typed};
 use crate::cases::{Case, case};
 use crate::raw::Random;
@@ -35,7 +37,8 @@ fn dirty_calls(rig: &mut Rig, _: &Template) -> Result<String> {
     }
     payloads.extend(calls("a byte behind", &TOKEN, &[&sound[..], &[0]].concat()));
     payloads.extend(calls("to the recipient", &to(), &sound));
-    deny_calls(rig, payloads)
+    let of_token = deny_calls(rig, payloads)?;
+    Ok(format!("{of_token}; {}", registered::dirty(rig)?))
 }
 
 fn allowances(rig: &mut Rig, _: &Template) -> Result<String> {
@@ -70,7 +73,8 @@ fn allowances(rig: &mut Rig, _: &Template) -> Result<String> {
         "authorizeOperator(address)",
         "setOperator(address,bool)",
     ]));
-    deny_calls(rig, payloads)
+    let of_token = deny_calls(rig, payloads)?;
+    Ok(format!("{of_token}; {}", registered::allowances(rig)?))
 }
 
 fn selectors(rig: &mut Rig, _: &Template) -> Result<String> {
@@ -97,11 +101,12 @@ fn selectors(rig: &mut Rig, _: &Template) -> Result<String> {
             typed(2, fields(CHAIN, &TOKEN, 0, &data)),
         ));
     }
-    deny_calls(rig, payloads)
+    let of_token = deny_calls(rig, payloads)?;
+    Ok(format!("{of_token}; {}", registered::selectors(rig)?))
 }
 
 fn calls_in_calls(rig: &mut Rig, _: &Template) -> Result<String> {
-    deny_calls(
+    let of_token = deny_calls(
         rig,
         calls_of(&[
             "multicall(bytes[])",
@@ -117,5 +122,6 @@ fn calls_in_calls(rig: &mut Rig, _: &Template) -> Result<String> {
             "exec(address,uint256,bytes)",
             "functionCallWithValue(address,bytes,uint256)",
         ]),
-    )
+    )?;
+    Ok(format!("{of_token}; {}", registered::inside(rig)?))
 }

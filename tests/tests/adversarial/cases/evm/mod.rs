@@ -3,6 +3,7 @@
 
 pub(super) mod call;
 pub(super) mod field;
+mod registered;
 pub(super) mod typed;
 
 use anyhow::{Context as _, Result};

@@ -149,6 +149,7 @@ pub(in crate::cases) fn overrides(rig: &mut Rig) -> Result<String> {
 fn nothing_named(rig: &mut Rig, _: &Template) -> Result<String> {
     let empty = rig.next_policy(|document| {
         document.assets.clear();
+        document.calls.clear();
         document.recipients.clear();
     })?;
     rig.adopt(&empty)?;

@@ -123,6 +123,7 @@ pub(super) fn pools_shed_nothing(rig: &mut Rig) -> Result<String> {
     change(rig, |document| {
         pooled(document, &[]);
         document.assets.clear();
+        document.calls.clear();
     })?;
     let gone = pay_from(rig, false)?;
     rig.refuse("no asset", gone, &[Code::AssetNotListed])?;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 
-use super::{AMOUNT, Draft, SYSTEM, deny, deny_requests, instruction, thief};
+use super::{AMOUNT, Draft, SYSTEM, batch, deny, deny_requests, instruction, thief};
 use crate::bytes::{Instruction, compact, lamports};
 use crate::cases::{Case, case};
 use crate::rig::Rig;
@@ -41,7 +41,9 @@ fn many_transfers(rig: &mut Rig, _: &Template) -> Result<String> {
             more.collect(),
         ));
     }
-    deny(rig, drafts)
+    let one = deny(rig, drafts)?;
+    let several = batch::several(rig)?;
+    Ok(format!("{one}; {several}"))
 }
 
 fn programs(rig: &mut Rig, _: &Template) -> Result<String> {

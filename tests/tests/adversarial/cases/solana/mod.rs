@@ -1,6 +1,7 @@
 //! Solana transactions that must never be signed, whatever the decoder can read: how they are drafted.
 //! The gateway speaks for a bearer session here, so that only bytes and rules stand in its way.
 
+mod batch;
 pub(super) mod message;
 pub(super) mod program;
 mod registered;

@@ -107,7 +107,14 @@ fn swapped(rig: &mut Rig, _: &Template) -> Result<String> {
     let other = invent(rig, &larger)?;
     mature();
     let same = |one: Outflow, honest: &Outflow| {
-        one.transfers == honest.transfers && one.fee <= FEE_CEILING && one.nonce == honest.nonce
+        (one.transfers, one.told, one.memo)
+            == (
+                honest.transfers.clone(),
+                honest.told.clone(),
+                honest.memo.clone(),
+            )
+            && one.fee <= FEE_CEILING
+            && one.nonce == honest.nonce
     };
     let honest = read_evm(&on_evm.unsigned)?;
     let mut attempts = bits(&on_evm.unsigned, |bytes| {
