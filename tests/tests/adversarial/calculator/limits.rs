@@ -89,7 +89,7 @@ pub(super) fn demand(case: &Case<'_>) -> Result<Demand> {
     );
     let outflow = case.outflow;
     ensure!(
-        outflow.told.is_some() != !outflow.transfers.is_empty(),
+        outflow.told.is_some() == outflow.transfers.is_empty(),
         "a payment or a call"
     );
     let rule = document.asset(native).context("a rule")?;
