@@ -27,15 +27,10 @@ fn spread() -> String {
 fn spreading() -> World {
     let mut world = calling();
     let mut document = call_policy(4);
-    let arguments = (0..PARAMETERS).map(|number| ArgumentRule {
-        accepts: Accepts::Max(Word::from_number(MOST)),
-        spends: Some(coin(number)),
-    });
-    let spread = rule(&spread(), arguments.collect(), Tier::Approval);
-    document.calls.push(spread);
-    document
-        .assets
-        .extend((0..PARAMETERS).map(|number| AssetRule {
+    // An owner reads eight changes at once, so it takes three documents.
+    for (epoch, from, to) in [(4, 0, 6), (5, 6, PARAMETERS)] {
+        document.epoch = epoch;
+        document.assets.extend((from..to).map(|number| AssetRule {
             per_transaction: units(MOST),
             hour: units(MOST),
             day: units(MOST),
@@ -45,10 +40,19 @@ fn spreading() -> World {
             outstanding: Some(units(MOST)),
             ..AssetRule::closed(coin(number), "COIN", Decimals::new(18).expect("18"))
         }));
+        document.sort();
+        world.adopt(&document, true).expect("six tokens more");
+    }
+    let arguments = (0..PARAMETERS).map(|number| ArgumentRule {
+        accepts: Accepts::Max(Word::from_number(MOST)),
+        spends: Some(coin(number)),
+    });
+    document
+        .calls
+        .push(rule(&spread(), arguments.collect(), Tier::Approval));
+    document.epoch = 6;
     document.sort();
-    world
-        .adopt(&document, true)
-        .expect("a policy of many tokens");
+    world.adopt(&document, true).expect("the call");
     let mut grant = grant(&world, Some(vec![Operation::Call]));
     grant.credential = bearer(b"spreading");
     grant
