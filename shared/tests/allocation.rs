@@ -1,10 +1,6 @@
 //! What a decoder sets aside is bounded by a number that stands here, whatever lengths its input claims (up to
 //! 2^64 - 1) or has. Counted by an allocator of this test's own, the peak of one thread.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests may be blunt"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may be blunt")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
