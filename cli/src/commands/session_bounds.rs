@@ -15,8 +15,8 @@ pub(crate) struct BoundsArgs {
     /// eip155:1:0x... (repeat)
     #[arg(long = "recipient", value_name = "@NAME|CAIP10", value_parser = recipient)]
     recipients: Vec<Recipient>,
-    /// Only this operation: native-transfer; more come with later versions (repeat). Without it:
-    /// transfers
+    /// Only this operation: native-transfer, token-transfer, token-approval, call, sign-in (repeat). Without
+    /// it: transfers
     #[arg(long = "operation", value_name = "NAME", value_parser = operation)]
     operations: Vec<Operation>,
     /// How long one renewal lasts, from its request on: the agent renews without asking you
