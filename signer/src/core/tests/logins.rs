@@ -135,6 +135,7 @@ fn signed(world: &World, request: SessionRequest, key: &SigningKey, nonce: &str)
     }
 }
 
+type Stop = fn(&World) -> Command;
 type Order = Box<SigningOrder<SignInMessage>>;
 
 fn ask(world: &mut World, request: SessionRequest, used: Option<Used>) -> Result<Order, Vec<Code>> {
@@ -503,7 +504,7 @@ fn invariant_18_a_bound_session_signs_in_by_its_agent_alone() {
 
 #[test]
 fn invariant_16_nothing_signs_in_while_stopped() {
-    let stops: [(fn(&World) -> Command, Code); 4] = [
+    let stops: [(Stop, Code); 4] = [
         (
             |_| Command::Pause {
                 wallet: None,
