@@ -91,8 +91,8 @@ fn expected(login: &SignedLogin, wallet: NewWallet, network: ChainId) -> Value {
         "nonce": "oBbLoEldZs",
         "statement": "I accept the Terms: https://app.example.org/tos",
     });
-    if let ChainId::Evm(id) = network {
-        value["chainId"] = json!(id);
+    if let (ChainId::Evm(id), Some(fields)) = (network, value.as_object_mut()) {
+        fields.insert("chainId".to_owned(), json!(id));
     }
     value
 }
@@ -113,12 +113,12 @@ async fn logged(owner: &Owner, sequence: u64) -> Result<SignedIn> {
 
 fn verify(list: &[Value]) -> Result<()> {
     let argument = serde_json::to_string(list)?;
-    let checked = json!({ "checked": list.len() }).to_string();
+    let checked = json!({ "checked": list.len() });
     let node = foreign::node("sign_in.mjs", &[&argument])?;
     let python = foreign::python("sign_in.py", &[&argument])?;
     for said in [node, python] {
         let said: Value = serde_json::from_str(&said)?;
-        ensure!(said.to_string() == checked, "{said}");
+        ensure!(said == checked, "{said}");
     }
     Ok(())
 }
