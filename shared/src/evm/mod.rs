@@ -222,4 +222,6 @@ pub(crate) fn assemble(
 }
 
 #[cfg(test)]
+mod published_tests;
+#[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ use super::apply_payment::{
     charge, open_intent, remember, remember_nonce, sign_in, take_nonce, vary,
 };
 use super::apply_stop::{
-    freeze, set_wallet_paused, void_activations, void_grants, void_of_former_key, void_releases,
+    freeze, set_wallet_paused, void_grants, void_of_agent, void_of_former_key, void_releases,
     void_times,
 };
 use super::state::{
@@ -222,7 +222,7 @@ pub fn apply(state: &mut State, event: &Event) {
             origin: _,
         } => {
             state.agents.insert(*agent, *stage);
-            void_activations(state, *agent);
+            void_of_agent(state, *agent);
         }
         EventBody::AgentTerminated { agent, sessions } => {
             state.agents.insert(*agent, AgentStage::Terminated);
