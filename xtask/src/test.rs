@@ -55,6 +55,7 @@ pub(crate) fn run(interrupt: &Interrupt) -> Result<()> {
             "--quiet",
             "--locked",
             "--all-targets",
+            "--all-features",
             "--package",
             name,
             "--",
@@ -72,7 +73,8 @@ pub(crate) fn run(interrupt: &Interrupt) -> Result<()> {
     progress.step("unit tests, each crate alone");
     for name in workspace.crates().filter(|name| *name != THIS_PACKAGE) {
         progress.note(name);
-        check(interrupt, &mut runner.tests(&[name], Part::All))?;
+        let mut tests = runner.tests(&[name], Part::All);
+        check(interrupt, tests.arg("--all-features"))?;
     }
     if runner == Runner::Nextest {
         // It leaves out the examples in the documentation.
