@@ -22,4 +22,9 @@ interface Gateway extends(Common.Common) {
   renewSession @4 (request :Types.SessionRequest) -> (result :Types.RenewResult);
   # Moves a session's end inside of the bounds that its owner signed. A session that is bound to an
   # agent's key needs the agent's signature over `POST /v1/session/renew`.
+
+  signIn @5 (request :Types.SessionRequest, dryRun :Bool) -> (result :Types.SignInResult);
+  # Signs a login at a web site that policy names. The body holds fields; the signer writes the message
+  # and takes no text to sign. A session that is bound to an agent's key needs the agent's signature over
+  # `POST /v1/messages/sign-in`. dryRun: judged, nothing reserved, and no request signature is needed.
 }

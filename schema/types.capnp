@@ -26,7 +26,7 @@ struct SpendRequest {
 }
 
 struct SessionRequest {
-  # An agent's request about its session as it came over HTTP.
+  # An agent's request that carries no transaction, as it came over HTTP.
   session @0 :Text;
   method @1 :Text;            # components of the signature base, RFC 9421 section 2.2
   path @2 :Text;
@@ -51,6 +51,22 @@ struct RenewResult {
       endsUnixMillis @1 :UInt64; # when the session ends now
     }
     denied @2 :List(Violation);
+  }
+}
+
+struct SignInResult {
+  message @0 :Text;           # MessageId; empty if refused, and in a dry run
+  sequence @1 :UInt64;        # event that counted the login; 0 if none
+  union {
+    signed :group {
+      text @2 :Text;          # what the site reads
+      payload @3 :Data;       # what the signature is over
+      signature @4 :Data;     # 65 bytes r, s, v, or 64 bytes of Ed25519
+      tier @5 :Text;          # INSTANT or NOTIFY
+      replay @6 :Bool;        # true: an earlier message, nothing counted again
+    }
+    denied @7 :List(Violation);
+    wouldSign @8 :Text;       # of a dry run: the tier
   }
 }
 

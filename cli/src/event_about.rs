@@ -56,6 +56,7 @@ pub(crate) const KINDS: &[(&str, &str)] = &[
     ("AlarmRaised", "stops"),
     ("OwnerAlive", "owners"),
     ("DenialNoted", "payments"),
+    ("SignedIn", "sessions"),
 ];
 
 /// What an event names.
@@ -109,6 +110,10 @@ pub(crate) fn about(body: &EventBody) -> About {
             about.session = spend.session;
             about.wallet = Some(spend.wallet);
             about.transactions = vec![spend.transaction, variant.of];
+        }
+        EventBody::SignedIn(login) => {
+            about.session = Some(login.session);
+            about.wallet = Some(login.wallet);
         }
         EventBody::IntentOpened(intent) => {
             about.session = Some(intent.session);

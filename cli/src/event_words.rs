@@ -219,6 +219,18 @@ pub(crate) fn words(body: &EventBody, names: &Names) -> (&'static str, String) {
             alarm(trigger, *subject, *session, *observed, *asset),
         ),
         EventBody::OwnerAlive { signers, .. } => ("OwnerAlive", list(signers)),
+        EventBody::SignedIn(login) => (
+            "SignedIn",
+            format!(
+                "{}, {} at {} as {}, {}, {}",
+                login.message,
+                login.wallet,
+                login.fields.domain,
+                login.fields.account,
+                login.tier.as_str(),
+                login.session
+            ),
+        ),
         EventBody::DenialNoted { session, code, .. } => {
             ("DenialNoted", format!("{code}, {session}"))
         }

@@ -106,6 +106,9 @@ enum Command {
     /// For agents: payments through the gateway
     #[command(subcommand)]
     Tx(commands::tx::Command),
+    /// For agents: logins at web sites
+    #[command(subcommand)]
+    Message(commands::message::Command),
     /// The owner's way out: pay from a wallet to an enrolled address, outside of limits and delays
     Withdraw(Box<commands::withdraw::Args>),
     /// Give back what a payment was charged that never took place: takes owners' signatures
@@ -179,6 +182,7 @@ async fn dispatch(command: Command, app: &App) -> Result<(), Failure> {
         Command::Payment(command) => commands::payment::run(app, command).await,
         Command::Agent(command) => commands::agent::run(app, command).await,
         Command::Tx(command) => commands::tx::run(app, command).await,
+        Command::Message(command) => commands::message::run(app, command).await,
         Command::Withdraw(args) => commands::withdraw::run(app, *args).await,
         Command::Credit(args) => commands::credit::run(app, args).await,
         Command::Retire(args) => commands::retire::run(app, args).await,

@@ -3,13 +3,14 @@
 
 use capnp::struct_list;
 use waiaas_schema::types_capnp::{
-    draft, event_page, outcome, renew_result, status, submit_result, verdict, violation,
+    draft, event_page, outcome, renew_result, sign_in_result, status, submit_result, verdict,
+    violation,
 };
 use waiaas_shared::amount::Amount;
 use waiaas_shared::codec::from_canonical;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::Digest;
-use waiaas_shared::ids::{SignerId, StatementId, TransactionId};
+use waiaas_shared::ids::{MessageId, SignerId, StatementId, TransactionId};
 use waiaas_shared::intent::IntentView;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::time::{Millis, WallTime};
@@ -130,6 +131,25 @@ pub struct Renewed {
     pub sequence: u64,
     /// When it ends now.
     pub ends: WallTime,
+}
+
+/// A signed login at a web site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedLogin {
+    /// The message.
+    pub message: MessageId,
+    /// The event that counted it.
+    pub sequence: u64,
+    /// What the site reads.
+    pub text: String,
+    /// What the signature is over.
+    pub payload: Vec<u8>,
+    /// 65 bytes r, s, v of secp256k1, or 64 bytes of Ed25519.
+    pub signature: Vec<u8>,
+    /// How it was released.
+    pub tier: Tier,
+    /// Whether this is an earlier message; nothing was counted again.
+    pub replay: bool,
 }
 
 /// A dry run that passes.
@@ -336,6 +356,30 @@ pub(crate) fn renewed(reader: renew_result::Reader<'_>) -> Result<Renewed> {
             ends: WallTime::from_millis(renewed.get_ends_unix_millis()),
         }),
         renew_result::Denied(list) => Err(refusal(list)),
+    }
+}
+
+pub(crate) fn signed_login(reader: sign_in_result::Reader<'_>) -> Result<SignedLogin> {
+    match reader.which().map_err(protocol)? {
+        sign_in_result::Signed(signed) => Ok(SignedLogin {
+            message: parsed(reader.get_message())?,
+            sequence: reader.get_sequence(),
+            text: owned(signed.get_text())?,
+            payload: bytes(signed.get_payload())?,
+            signature: bytes(signed.get_signature())?,
+            tier: tier(signed.get_tier())?,
+            replay: signed.get_replay(),
+        }),
+        sign_in_result::Denied(list) => Err(refusal(list)),
+        sign_in_result::WouldSign(_) => Err(ClientError::Protocol),
+    }
+}
+
+pub(crate) fn would_sign_in(reader: sign_in_result::Reader<'_>) -> Result<Tier> {
+    match reader.which().map_err(protocol)? {
+        sign_in_result::WouldSign(text) => tier(text),
+        sign_in_result::Denied(list) => Err(refusal(list)),
+        sign_in_result::Signed(_) => Err(ClientError::Protocol),
     }
 }
 

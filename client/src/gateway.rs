@@ -1,10 +1,11 @@
-//! What `gateway.sock` offers alone: an agent's payment, judged or signed, its bytes once more, and the
-//! renewal of a session.
+//! What `gateway.sock` offers alone: an agent's payment, judged or signed, its bytes once more, its login at
+//! a web site, and the renewal of a session.
 
-use waiaas_schema::types_capnp::spend_request;
+use waiaas_schema::types_capnp::{session_request, spend_request};
 use waiaas_shared::ids::{SessionId, TransactionId};
+use waiaas_shared::policy::evaluate::Tier;
 
-use crate::answer::{self, Paid, Renewed, SignedPayment, WouldAllow, protocol};
+use crate::answer::{self, Paid, Renewed, SignedLogin, SignedPayment, WouldAllow, protocol};
 use crate::{GatewayClient, Result};
 
 /// An agent's request as it came over HTTP, and the bytes proposed for it.
@@ -44,7 +45,7 @@ impl SpendRequest {
     }
 }
 
-/// An agent's request about its session as it came over HTTP.
+/// An agent's request that carries no transaction, as it came over HTTP: a renewal, or a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionRequest {
     /// Which session.
@@ -65,22 +66,51 @@ pub struct SessionRequest {
     pub signature: String,
 }
 
+impl SessionRequest {
+    fn write(&self, mut builder: session_request::Builder<'_>) {
+        builder.set_session(self.session.to_string());
+        builder.set_method(&self.method);
+        builder.set_path(&self.path);
+        builder.set_query(&self.query);
+        builder.set_idempotency_key(&self.idempotency_key);
+        builder.set_body(&self.body);
+        builder.set_signature_input(&self.signature_input);
+        builder.set_signature(&self.signature);
+    }
+}
+
 impl GatewayClient {
+    /// Signs a login at a web site that policy names.
+    ///
+    /// # Errors
+    /// [`crate::ClientError`], `Denied` among them. After `Disconnected` the same request gives the same
+    /// message.
+    pub async fn sign_in(&self, asked: &SessionRequest) -> Result<SignedLogin> {
+        let mut request = self.own.sign_in_request();
+        asked.write(request.get().init_request());
+        let response = request.send().promise.await?;
+        answer::signed_login(response.get()?.get_result().map_err(protocol)?)
+    }
+
+    /// Dry run of a login: how it would be released; nothing is reserved.
+    ///
+    /// # Errors
+    /// [`crate::ClientError`], `Denied` among them.
+    pub async fn decide_sign_in(&self, asked: &SessionRequest) -> Result<Tier> {
+        let mut request = self.own.sign_in_request();
+        asked.write(request.get().init_request());
+        request.get().set_dry_run(true);
+        let response = request.send().promise.await?;
+        answer::would_sign_in(response.get()?.get_result().map_err(protocol)?)
+    }
+
     /// Renews a session inside of the bounds that its owner signed.
     ///
     /// # Errors
     /// [`crate::ClientError`], `Denied` among them.
     pub async fn renew_session(&self, asked: &SessionRequest) -> Result<Renewed> {
         let mut request = self.own.renew_session_request();
-        let mut builder = request.get().init_request();
-        builder.set_session(asked.session.to_string());
-        builder.set_method(&asked.method);
-        builder.set_path(&asked.path);
-        builder.set_query(&asked.query);
-        builder.set_idempotency_key(&asked.idempotency_key);
-        builder.set_body(&asked.body);
-        builder.set_signature_input(&asked.signature_input);
-        builder.set_signature(&asked.signature);
+        asked.write(request.get().init_request());
         let response = request.send().promise.await?;
         answer::renewed(response.get()?.get_result().map_err(protocol)?)
     }

@@ -12,12 +12,13 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use waiaas_client::{
     ClientError, EventPage, GatewayClient, GatewaySocket, Paid, Remote, Renewed, SessionRequest,
-    SignedPayment, SignerStatus, SpendRequest, WouldAllow,
+    SignedLogin, SignedPayment, SignerStatus, SpendRequest, WouldAllow,
 };
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::ids::{SessionId, TransactionId, WalletId};
 use waiaas_shared::intent::IntentView;
 use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::transaction::EvmFees;
 use waiaas_shared::view::{SessionView, WalletView};
 
@@ -124,6 +125,10 @@ pub trait SignerPort: Send + Sync + fmt::Debug {
     fn signed_transaction(&self, transaction: TransactionId) -> Answer<SignedPayment>;
     /// Pause a wallet, or everything.
     fn pause(&self, wallet: Option<WalletId>) -> Answer<u64>;
+    /// Sign a login at a web site.
+    fn sign_in(&self, request: SessionRequest) -> Answer<SignedLogin>;
+    /// Dry run of one: its tier.
+    fn decide_sign_in(&self, request: SessionRequest) -> Answer<Tier>;
     /// Renew a session.
     fn renew_session(&self, request: SessionRequest) -> Answer<Renewed>;
     /// Revoke a session.
@@ -258,6 +263,14 @@ impl SignerPort for SocketSigner {
 
     fn pause(&self, wallet: Option<WalletId>) -> Answer<u64> {
         self.call(move |client| async move { client.pause(wallet).await })
+    }
+
+    fn sign_in(&self, request: SessionRequest) -> Answer<SignedLogin> {
+        self.call(move |client| async move { client.sign_in(&request).await })
+    }
+
+    fn decide_sign_in(&self, request: SessionRequest) -> Answer<Tier> {
+        self.call(move |client| async move { client.decide_sign_in(&request).await })
     }
 
     fn renew_session(&self, request: SessionRequest) -> Answer<Renewed> {

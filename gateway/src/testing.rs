@@ -17,8 +17,8 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
 use waiaas_client::{
-    EventPage, EventRecord, Paid, Renewed, SessionRequest, SignedPayment, SignerStatus,
-    SpendRequest, WouldAllow,
+    EventPage, EventRecord, Paid, Renewed, SessionRequest, SignedLogin, SignedPayment,
+    SignerStatus, SpendRequest, WouldAllow,
 };
 use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::amount::{Amount, Decimals};
@@ -29,7 +29,7 @@ use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::{Charge, Event, EventBody, Origin, Replaces, Spend};
 use waiaas_shared::evm::Registered;
-use waiaas_shared::ids::{SessionId, SignerId, TransactionId, WalletId};
+use waiaas_shared::ids::{MessageId, SessionId, SignerId, TransactionId, WalletId};
 use waiaas_shared::intent::{IntentEnd, IntentView};
 use waiaas_shared::keys::{AgentKey, KeyPath};
 use waiaas_shared::log::{Head, SignedHead, genesis, link};
@@ -188,6 +188,7 @@ pub(crate) struct Inside {
     pub(crate) calls: Vec<&'static str>,
     pub(crate) signed: Vec<SpendRequest>,
     pub(crate) renewals: Vec<SessionRequest>,
+    pub(crate) logins: Vec<SessionRequest>,
     /// What the payments asked for from now on wait for.
     pub(crate) waits: Waits,
     /// Milliseconds of the DELAY clock.
@@ -224,6 +225,7 @@ impl FakeSigner {
                 calls: Vec::new(),
                 signed: Vec::new(),
                 renewals: Vec::new(),
+                logins: Vec::new(),
                 waits: Waits::default(),
                 run: 0,
                 kept: Vec::new(),
@@ -633,6 +635,35 @@ impl SignerPort for FakeSigner {
                 origin: Origin::Gateway,
             },
         )
+    }
+
+    fn sign_in(&self, request: SessionRequest) -> Answer<SignedLogin> {
+        let replay = self.with(|inside| {
+            let again = inside.logins.iter().any(|known| known.body == request.body);
+            inside.logins.push(request.clone());
+            again
+        });
+        self.answer("sign_in", move |inside| {
+            if let Mood::Denies(denial) = &inside.mood {
+                return Err(SignerError::Denied(denial.clone()));
+            }
+            Ok(SignedLogin {
+                message: MessageId::from_bytes([9; 16]),
+                sequence: 78,
+                text: "app.example.org wants you to sign in".to_owned(),
+                payload: vec![0xff, 1],
+                signature: vec![7; 64],
+                tier: Tier::Notify,
+                replay,
+            })
+        })
+    }
+
+    fn decide_sign_in(&self, _: SessionRequest) -> Answer<Tier> {
+        self.answer("decide_sign_in", |inside| match &inside.mood {
+            Mood::Denies(denial) => Err(SignerError::Denied(denial.clone())),
+            _ => Ok(Tier::Notify),
+        })
     }
 
     fn renew_session(&self, request: SessionRequest) -> Answer<Renewed> {

@@ -236,6 +236,14 @@ codes! {
     VariantFee = 238, "variant_fee", Stop, "Both fees per gas must be at least a tenth above those of the newest transaction of this nonce, and the worst-case fee of a payment above its own.";
     VariantTooMany = 239, "variant_too_many", Stop, "This nonce was signed as often as it may be.";
     VariantCancelled = 240, "variant_cancelled", Stop, "This nonce was cancelled: it is cancelled again with a higher fee, and never paid with again.";
+    // Logins at web sites.
+    SignInNotListed = 280, "sign_in_not_listed", AskOwner, "Policy does not name this site for sign-ins.";
+    SignInNetwork = 281, "sign_in_network", AskOwner, "Policy does not allow signing in at this site on this network.";
+    SignInUri = 282, "sign_in_uri", AskOwner, "The message's URI does not lie where policy allows it for this site.";
+    SignInResource = 283, "sign_in_resource", AskOwner, "The message names a resource that policy does not allow at this site.";
+    SignInValidity = 284, "sign_in_validity", Stop, "The message is to hold for longer than policy allows: ask for fewer seconds.";
+    SignInCount = 285, "sign_in_count", Wait, "More logins at this site than policy allows the wallet in this time.";
+    SignInMalformed = 286, "sign_in_malformed", Stop, "A field of the sign-in is not of its form: domain, URI, nonce, statement, request id, resources or time.";
 }
 
 impl fmt::Display for Code {

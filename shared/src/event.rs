@@ -12,13 +12,16 @@ use crate::caip::{AccountId, AssetId, ChainId};
 use crate::denial::Code;
 use crate::digest::{Digest, Domain, hash};
 use crate::effect::Effect;
-use crate::ids::{AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
+use crate::ids::{
+    AgentId, MessageId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId,
+};
 use crate::intent::{Intent, IntentEnd};
 use crate::keys::{KeyPath, OwnerKey};
 use crate::memo::Memo;
 use crate::owner_change::OwnerChange;
 use crate::policy::alarm::{Subject, Trigger};
 use crate::policy::evaluate::Tier;
+use crate::sign_in::SignIn;
 use crate::statement::StatementFacts;
 use crate::statement::text::StatementText;
 use crate::statement::verify::Envelope;
@@ -684,6 +687,48 @@ pub enum EventBody {
         #[n(2)]
         code: Code,
     },
+    /// A login at a web site was counted; its signature is an effect of this event.
+    #[n(50)]
+    SignedIn(#[n(0)] SignedIn),
+}
+
+/// A login as it was counted.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct SignedIn {
+    /// Its name everywhere.
+    #[n(0)]
+    pub message: MessageId,
+    /// Which session asked.
+    #[n(1)]
+    pub session: SessionId,
+    /// Which wallet signs in.
+    #[n(2)]
+    pub wallet: WalletId,
+    /// What the message says.
+    #[n(3)]
+    pub fields: SignIn,
+    /// Exactly the text that is signed, as the signer wrote it from the fields.
+    #[n(4)]
+    pub text: String,
+    /// How it was released.
+    #[n(5)]
+    pub tier: Tier,
+    /// Epoch of the newest binding policy.
+    #[n(6)]
+    pub policy_epoch: u64,
+    /// Digest of who owns the idempotency key and of the key.
+    #[n(7)]
+    pub idempotency: Digest,
+    /// Digest of the request's body.
+    #[n(8)]
+    pub body: Digest,
+    /// Until when the idempotency key is kept.
+    #[n(9)]
+    pub kept_until: WallTime,
+    /// The request signature's nonce, of a session that is bound to an agent's key.
+    #[n(10)]
+    pub request_nonce: Option<RequestNonce>,
 }
 
 /// A payment as it was charged.

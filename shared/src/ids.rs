@@ -145,6 +145,8 @@ identifiers! {
     TransactionId = "tx";
     /// One agent, to which sessions may belong.
     AgentId = "agent";
+    /// One message that was signed for an agent.
+    MessageId = "message";
     /// One text that the signer wrote for an owner to sign; used once.
     StatementId = "statement";
 }

@@ -25,6 +25,7 @@ pub mod policy;
 pub mod request;
 pub mod request_signature;
 pub mod session;
+pub mod sign_in;
 pub mod solana;
 pub mod statement;
 pub mod status;

@@ -2,6 +2,7 @@
 //! that the agent signed. Unknown, doubled and missing fields refuse the whole.
 
 mod body;
+mod sign_in;
 
 use minicbor::{Decode, Encode};
 use serde::Deserialize;
@@ -19,6 +20,8 @@ use crate::ids::{SignerId, TransactionId, WalletId};
 use crate::memo::Memo;
 use crate::policy::document::{AssetRule, PolicyDocument};
 use crate::solana;
+
+pub use self::sign_in::SignInRequest;
 
 /// The agent's reason, at most, in characters.
 pub const REASON_LIMIT: usize = 200;

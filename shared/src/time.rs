@@ -115,6 +115,18 @@ pub struct Clocks {
     pub budget: BudgetTime,
 }
 
+impl WallTime {
+    /// UTC as RFC 3339 writes it, to the millisecond: `2026-11-21T09:30:00.000Z`, the form of sign-in
+    /// messages.
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        let text = self.to_string();
+        let (date, rest) = text.split_once(' ').unwrap_or((&text, ""));
+        let time = rest.trim_end_matches(" UTC");
+        format!("{date}T{time}.{:03}Z", self.0 % 1000)
+    }
+}
+
 /// UTC in the form of RFC 3339 to the second, `2026-11-21 09:30:00 UTC`: the form of owners' texts.
 impl fmt::Display for WallTime {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -165,6 +177,10 @@ mod tests {
         ] {
             assert_eq!(WallTime::from_millis(millis).to_string(), text);
         }
+        assert_eq!(
+            WallTime::from_millis(1_763_717_399_999).rfc3339(),
+            "2025-11-21T09:29:59.999Z"
+        );
         // The end of the range must not panic.
         assert!(WallTime::from_millis(u64::MAX).to_string().ends_with("UTC"));
     }

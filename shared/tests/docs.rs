@@ -67,6 +67,10 @@ const LONG_FILES: &[(&str, &str)] = &[
         "tests: one story each, over one world",
     ),
     (
+        "signer/src/core/tests/logins.rs",
+        "tests: one story each, over one world",
+    ),
+    (
         "signer/src/core/tests/owners.rs",
         "tests: one story each, over one world",
     ),

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Result, bail};
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::json;
-use waiaas_client::{NewWallet, SpendRequest};
+use waiaas_client::{NewWallet, SessionRequest, SpendRequest};
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::ChainId;
@@ -116,6 +116,39 @@ impl Agent {
             unsigned: unsigned(transfer)?,
         };
         self.sign(request)
+    }
+
+    /// A signed request that carries no transaction, for a route.
+    ///
+    /// # Errors
+    /// As [`Agent::sign`].
+    pub fn session_request(
+        &self,
+        path: &str,
+        body: &[u8],
+        idempotency_key: &str,
+    ) -> Result<SessionRequest> {
+        let signed = self.sign(SpendRequest {
+            session: self.session,
+            method: "POST".to_owned(),
+            path: path.to_owned(),
+            query: "?".to_owned(),
+            idempotency_key: idempotency_key.to_owned(),
+            body: body.to_vec(),
+            signature_input: String::new(),
+            signature: String::new(),
+            unsigned: Vec::new(),
+        })?;
+        Ok(SessionRequest {
+            session: signed.session,
+            method: signed.method,
+            path: signed.path,
+            query: signed.query,
+            idempotency_key: signed.idempotency_key,
+            body: signed.body,
+            signature_input: signed.signature_input,
+            signature: signed.signature,
+        })
     }
 
     /// Signs a request as it stands, with a fresh nonce.

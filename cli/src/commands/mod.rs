@@ -8,6 +8,7 @@ pub(crate) mod guardian;
 pub(crate) mod init;
 pub(crate) mod kill;
 pub(crate) mod lock;
+pub(crate) mod message;
 pub(crate) mod owner;
 mod owner_change;
 pub(crate) mod pause;

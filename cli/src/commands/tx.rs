@@ -304,7 +304,7 @@ async fn dry_run(app: &App, agent: &Agent, token: &Token, body: &[u8]) -> Result
 
 /// The signer that the gateway's session belongs to. A wrong answer makes a request that no signer
 /// takes.
-async fn told_signer(agent: &Agent, token: &Token) -> Result<SignerId, Failure> {
+pub(super) async fn told_signer(agent: &Agent, token: &Token) -> Result<SignerId, Failure> {
     let session = agent.get(token, "/v1/session", PATIENCE).await?;
     let signer = session
         .get("signer")

@@ -125,6 +125,7 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::ReplacesOther
         | Code::ReplacesEvm
         | Code::Overflow
+        | Code::SignInMalformed
         | Code::Unsupported => StatusCode::UNPROCESSABLE_ENTITY,
         Code::IdempotencyConflict
         | Code::IntentClosed

@@ -6,6 +6,7 @@ pub mod error;
 pub mod guard;
 mod health;
 mod json;
+mod messages;
 pub mod openapi;
 pub mod server;
 mod sessions;
@@ -55,6 +56,8 @@ pub fn router(app: Arc<App>) -> Router {
             "/v1/transactions/{transaction}/speed-up",
             post(transactions::speed_up),
         )
+        .route("/v1/messages/sign-in", post(messages::sign_in))
+        .route("/v1/messages/sign-in/dry-run", post(messages::dry_run))
         .route("/v1/session", get(sessions::show))
         .route("/v1/session/token", post(sessions::token))
         .route("/v1/session/renew", post(sessions::renew))

@@ -5,6 +5,7 @@ mod batch;
 mod bodies;
 mod cancel;
 mod guard;
+mod messages;
 mod payments;
 mod replaces;
 mod sessions;

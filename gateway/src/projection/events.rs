@@ -135,6 +135,8 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
             | EventBody::AlarmRaised { .. }
             | EventBody::OwnerAlive { .. }
             | EventBody::DenialNoted { .. }
+            // What a session has used is asked for afresh.
+            | EventBody::SignedIn(_)
             | EventBody::SnapshotTaken { .. }
             // Follows an `Unlocked`, which is read as everything stale.
             | EventBody::HeadMissed { .. }

@@ -26,6 +26,7 @@ pub use error::EvmError;
 pub use registered::{Registered, effects as call_effects, outflows};
 pub use reserved::reserved;
 pub use signature::address_of;
+pub(crate) use signature::recover;
 
 /// Gas of a plain transfer to an account without code: the least that any transaction uses.
 pub const MIN_GAS_LIMIT: u64 = 21_000;

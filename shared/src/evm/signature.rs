@@ -22,7 +22,7 @@ pub fn address_of(key: &VerifyingKey) -> EvmAddress {
 }
 
 /// Who signed this digest. Only the low-s form is accepted (EIP-2).
-pub(super) fn recover(
+pub(crate) fn recover(
     prehash: &[u8; 32],
     r_and_s: &[u8; 64],
     y_is_odd: bool,

@@ -103,6 +103,14 @@ impl PolicyDocument {
             let sound = require(may_bring(one.code, one.action), flaw);
             at(follows.and(sound), || Entry::Escalation(one.code))?;
         }
+        let sites = self.sites();
+        for (place, site) in sites.iter().enumerate() {
+            let follows = follows(sites, place, |one, other| one.domain < other.domain);
+            let sound = site.check().and_then(|()| counts(site.counts));
+            at(follows.and(sound), || {
+                Entry::SignIn(site.domain.as_str().into())
+            })?;
+        }
         Ok(())
     }
 
@@ -122,6 +130,8 @@ impl PolicyDocument {
         ];
         lengths.into_iter().flatten().try_for_each(duration)?;
         first_payment(self.first_payment)?;
+        let sites = self.sign_ins.as_ref();
+        require(sites.is_none_or(|sites| !sites.is_empty()), Flaw::Empty)?;
         let few = [
             (self.assets.len(), ENTRIES_LIMIT),
             (self.recipients.len(), ENTRIES_LIMIT),
@@ -130,6 +140,7 @@ impl PolicyDocument {
             (self.calls.len(), RULES_LIMIT),
             (self.scopes.len(), RULES_LIMIT),
             (self.alarms.len(), FEW_LIMIT),
+            (self.sites().len(), RULES_LIMIT),
         ];
         require(few.iter().all(|(count, most)| count <= most), Flaw::TooMany)
     }

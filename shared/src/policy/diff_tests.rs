@@ -4,7 +4,7 @@
 use super::super::alarm::Action;
 use super::super::document::tests::{full, sample};
 use super::super::document::{
-    Accepts, ArgumentRule, AssetRule, Recipient, TokenExtension, UsdPrice,
+    Accepts, ArgumentRule, AssetRule, Recipient, SignInRule, TokenExtension, UsdPrice,
 };
 use super::super::evaluate::Tier;
 use super::super::limits::Limits;
@@ -24,6 +24,10 @@ fn usd(document: &mut PolicyDocument) -> &mut Limits {
     document.scopes[0].usd.get_or_insert_default()
 }
 
+fn site(document: &mut PolicyDocument) -> &mut SignInRule {
+    &mut document.sign_ins.as_mut().expect("sites")[0]
+}
+
 fn argument(document: &mut PolicyDocument, place: usize) -> &mut ArgumentRule {
     let function = document.calls[1].function.as_mut();
     &mut function.expect("a function").arguments[place]
@@ -31,7 +35,7 @@ fn argument(document: &mut PolicyDocument, place: usize) -> &mut ArgumentRule {
 
 /// Asset 0 of the full document is Solana's coin, 1 its mint, 2 the EVM chain's coin; scope 0 is the
 /// global one. Each change lets more pass.
-const LOOSER: [(&str, Change); 62] = [
+const LOOSER: [(&str, Change); 71] = [
     ("later policies wait", |it| {
         it.maturity = Millis::from_hours(23)
     }),
@@ -207,6 +211,36 @@ const LOOSER: [(&str, Change); 62] = [
     ("signed without being sent", |it| {
         it.assets[2].sign_only = true
     }),
+    (
+        "new sign-in at b.example, NOTIFY, under https://app",
+        |it| {
+            let mut other = site(it).clone();
+            other.domain = "b.example".to_owned();
+            it.sign_ins.as_mut().unwrap().push(other);
+        },
+    ),
+    ("networks", |it| {
+        site(it).networks.push("eip155:1".parse().expect("a chain"))
+    }),
+    ("tier, at least", |it| site(it).tier = Tier::Instant),
+    ("a message holds at most", |it| {
+        site(it).valid_for = Millis::from_secs(601)
+    }),
+    ("most logins of one wallet in any hour", |it| {
+        site(it).counts.hour = None
+    }),
+    ("most logins of one wallet in any 24 hours", |it| {
+        site(it).counts.day = Some(5)
+    }),
+    ("resources in the message", |it| {
+        site(it).resources.push("ipfs://b".to_owned())
+    }),
+    ("most logins of one wallet in any hour", |it| {
+        site(it).counts.hour = Some(3)
+    }),
+    ("sign-in at app.example.org, a message", |it| {
+        site(it).valid_for = Millis::from_hours(24)
+    }),
 ];
 
 /// The full document with room for each change above.
@@ -239,7 +273,8 @@ fn each_change_loosens_one_way_and_tightens_the_other() {
 
 #[test]
 fn names_units_and_hours_never_change_unseen() {
-    let changes: [Change; 4] = [
+    let changes: [Change; 5] = [
+        |it| site(it).uri = None,
         |it| it.assets[0].decimals = Decimals::ZERO,
         |it| it.assets[0].symbol = "ETH".to_owned(),
         |it| it.recipients[0].name = "rent".to_owned(),

@@ -9,6 +9,7 @@ pub use super::check::{Entry, Flaw, PolicyError};
 use super::evaluate::Tier;
 use super::limits::{Counts, Cumulative, Limits};
 use super::scope::{Pool, Scope, ScopeRule};
+pub use super::sign_in::SignInRule;
 pub use super::token::TokenExtension;
 use crate::amount::{Amount, Decimals};
 use crate::caip::{AccountId, AssetId};
@@ -92,6 +93,9 @@ pub struct PolicyDocument {
     /// Everything pauses when no owner was heard of for so long.
     #[n(16)]
     pub dead_man: Option<Millis>,
+    /// Sites at which agents may sign in; sorted by domain, each once, never empty. Absent: none.
+    #[n(17)]
+    pub sign_ins: Option<Vec<SignInRule>>,
 }
 
 /// Limits and thresholds of one asset in each wallet, all in its base units.
@@ -241,6 +245,7 @@ impl PolicyDocument {
             alarms: Vec::new(),
             escalations: Vec::new(),
             dead_man: None,
+            sign_ins: None,
         }
     }
 
@@ -377,6 +382,10 @@ impl PolicyDocument {
             .sort_by(|one, other| one.scope.cmp(&other.scope));
         self.scopes.iter_mut().for_each(sort_scope);
         self.escalations.sort_by_key(|entry| entry.code);
+        if let Some(sites) = &mut self.sign_ins {
+            sites.sort_by(|one, other| one.domain.cmp(&other.domain));
+            sites.iter_mut().for_each(SignInRule::sort);
+        }
     }
 }
 

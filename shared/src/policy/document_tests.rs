@@ -194,8 +194,25 @@ pub(crate) fn full() -> PolicyDocument {
             action: Action::SuspendSession,
         },
     ];
+    document.sign_ins = Some(vec![SignInRule {
+        domain: "app.example.org".to_owned(),
+        networks: vec!["eip155:31337".parse().expect("a chain"), sol.chain()],
+        uri: Some("https://app.example.org/login".to_owned()),
+        tier: Tier::Notify,
+        counts: Counts {
+            hour: Some(2),
+            day: Some(4),
+            ..Counts::default()
+        },
+        valid_for: Millis::from_secs(600),
+        resources: vec!["ipfs://a".to_owned()],
+    }]);
     document.sort();
     document
+}
+
+fn site(document: &mut PolicyDocument) -> &mut SignInRule {
+    &mut document.sign_ins.as_mut().expect("sites")[0]
 }
 
 #[test]
@@ -220,7 +237,7 @@ fn a_full_document_round_trips() {
 type Change = fn(&mut PolicyDocument);
 
 /// Asset 0 is Solana's coin, 1 its mint, 2 the EVM chain's coin; scope 0 is the global one.
-const FLAWS: [(Flaw, &str, Change); 60] = [
+const FLAWS: [(Flaw, &str, Change); 75] = [
     (Flaw::Version, "the document", |it| it.version = 2),
     (Flaw::Epoch, "the document", |it| it.epoch = 0),
     (Flaw::Wait, "the document", |it| {
@@ -403,6 +420,50 @@ const FLAWS: [(Flaw, &str, Change); 60] = [
             action: Action::Tell,
         }
     }),
+    (Flaw::Empty, "the document", |it| it.sign_ins = Some(vec![])),
+    (Flaw::Order, "[[sign-in]]", |it| {
+        let again = site(it).clone();
+        it.sign_ins.as_mut().unwrap().push(again)
+    }),
+    (Flaw::SiteDomain, "[[sign-in]]", |it| {
+        site(it).domain = "App.example.org".to_owned()
+    }),
+    (Flaw::SiteDomain, "[[sign-in]]", |it| {
+        site(it).domain = "https://app.example.org".to_owned()
+    }),
+    (Flaw::SiteNetworks, "[[sign-in]]", |it| {
+        site(it).networks.clear()
+    }),
+    (Flaw::SiteNetworks, "[[sign-in]]", |it| {
+        site(it).networks.reverse()
+    }),
+    (Flaw::SiteUri, "[[sign-in]]", |it| {
+        site(it).uri = Some("app.example.org".to_owned())
+    }),
+    (Flaw::SiteTier, "[[sign-in]]", |it| {
+        site(it).tier = Tier::Delay
+    }),
+    (Flaw::SiteTier, "[[sign-in]]", |it| {
+        site(it).tier = Tier::Approval
+    }),
+    (Flaw::SiteCount, "[[sign-in]]", |it| {
+        site(it).counts.day = None
+    }),
+    (Flaw::ZeroCount, "[[sign-in]]", |it| {
+        site(it).counts.hour = Some(0)
+    }),
+    (Flaw::LimitOrder, "[[sign-in]]", |it| {
+        site(it).counts.hour = Some(5)
+    }),
+    (Flaw::SiteValidity, "[[sign-in]]", |it| {
+        site(it).valid_for = Millis::from_millis(999)
+    }),
+    (Flaw::SiteValidity, "[[sign-in]]", |it| {
+        site(it).valid_for = Millis::from_hours(25)
+    }),
+    (Flaw::SiteResources, "[[sign-in]]", |it| {
+        site(it).resources = vec!["plain".to_owned()]
+    }),
 ];
 
 #[test]
@@ -510,10 +571,10 @@ fn unknown_fields_and_truncation_refuse_the_whole() {
     for length in 0..bytes.len() {
         assert!(PolicyDocument::from_bytes(&bytes[..length]).is_err());
     }
-    // One more entry of the outer map, which has 17.
+    // One more entry of the outer map, which has 18.
     let mut more = bytes.clone();
-    assert_eq!(more[0], 0xb1);
-    more[0] = 0xb2;
-    more.extend_from_slice(&[0x11, 0x01]);
+    assert_eq!(more[0], 0xb2);
+    more[0] = 0xb3;
+    more.extend_from_slice(&[0x12, 0x01]);
     assert!(PolicyDocument::from_bytes(&more).is_err());
 }

@@ -47,6 +47,8 @@ pub enum Entry {
     Alarm(&'static str),
     /// `[[escalation]]`.
     Escalation(Code),
+    /// `[[sign-in]]`.
+    SignIn(Box<str>),
 }
 
 impl fmt::Display for Entry {
@@ -61,6 +63,7 @@ impl fmt::Display for Entry {
             Self::Scope(scope) => write!(formatter, "[[scope]] {scope}"),
             Self::Alarm(kind) => write!(formatter, "[[alarm]] {kind}"),
             Self::Escalation(code) => write!(formatter, "[[escalation]] {code}"),
+            Self::SignIn(domain) => write!(formatter, "[[sign-in]] {domain}"),
         }
     }
 }
@@ -175,6 +178,27 @@ pub enum Flaw {
         "this refusal does not follow from what an agent asked: it brings nothing, or a gateway could bring it about"
     )]
     Escalation,
+    /// A site that is no host.
+    #[error("a site is a host in lower-case ASCII, with its port or without")]
+    SiteDomain,
+    /// A site without networks.
+    #[error("a site names its networks: sorted, each once, at least one")]
+    SiteNetworks,
+    /// Another address than one of the web.
+    #[error("a site's uri begins with https:// or http:// and has no step up")]
+    SiteUri,
+    /// A login that waits.
+    #[error("a sign-in is INSTANT or NOTIFY: it cannot wait")]
+    SiteTier,
+    /// Logins without number.
+    #[error("a site has a count for the day at least")]
+    SiteCount,
+    /// A message without end.
+    #[error("a sign-in message holds for 1 second to 24 hours")]
+    SiteValidity,
+    /// Resources that are no URIs.
+    #[error("resources are at most 8 URIs, sorted, each once")]
+    SiteResources,
     /// A violation about which an owner cannot be asked.
     #[error("only limits on amounts, counts and recipients may ask instead of refuse")]
     Ask,

@@ -3,6 +3,7 @@
 //! Judges nothing.
 
 mod calls;
+mod sites;
 mod words;
 
 use std::collections::BTreeSet;
@@ -162,6 +163,7 @@ pub fn sections(document: &PolicyDocument, style: Style) -> Vec<Section> {
         };
         bare(format!("{words} {}", entry.code), presence)
     }));
+    sections.extend(document.sites().iter().map(sites::site));
     sections
 }
 

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod replay;
 mod rule;
 pub mod scope;
+pub mod sign_in;
 mod token;
 #[cfg(feature = "toml")]
 pub mod toml_form;

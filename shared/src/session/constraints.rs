@@ -129,12 +129,6 @@ impl Operation {
         matches!(self, Self::NativeTransfer | Self::TokenTransfer)
     }
 
-    /// Whether this version cannot do it yet.
-    #[must_use]
-    pub const fn is_ahead(self) -> bool {
-        matches!(self, Self::SignIn)
-    }
-
     /// The name in texts and on the command line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

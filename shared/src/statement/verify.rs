@@ -143,12 +143,9 @@ pub fn payload(text: &str, envelope: Envelope, key: &OwnerKey) -> Result<Vec<u8>
             offchain_v0(text, signer.as_bytes())
         }
         (Envelope::Ed25519OffchainV1, OwnerKey::Ed25519(signer)) => {
-            Ok([&OFFCHAIN[..], &[1, 1], signer.as_bytes(), text.as_bytes()].concat())
+            Ok(offchain_v1(text, signer.as_bytes()))
         }
-        (Envelope::Eip191, OwnerKey::Secp256k1(_)) => {
-            let prefix = format!("\x19Ethereum Signed Message:\n{}", text.len());
-            Ok([prefix.as_bytes(), text.as_bytes()].concat())
-        }
+        (Envelope::Eip191, OwnerKey::Secp256k1(_)) => Ok(personal(text)),
         _ => Err(EnvelopeError::Family),
     }
 }
@@ -186,6 +183,17 @@ fn holds(payload: &[u8], key: &OwnerKey, signature: &[u8]) -> bool {
         OwnerKey::Ed25519(address) => ed25519(payload, address.as_bytes(), signature),
         OwnerKey::Secp256k1(address) => recover(payload, signature) == Some(*address),
     }
+}
+
+/// A Solana off-chain message of version 1: signing domain, version, number of signers, the signer, text.
+pub(crate) fn offchain_v1(text: &str, signer: &[u8; 32]) -> Vec<u8> {
+    [&OFFCHAIN[..], &[1, 1], signer, text.as_bytes()].concat()
+}
+
+/// What is hashed for `personal_sign` (EIP-191, version 0x45).
+pub(crate) fn personal(text: &str) -> Vec<u8> {
+    let prefix = format!("\x19Ethereum Signed Message:\n{}", text.len());
+    [prefix.as_bytes(), text.as_bytes()].concat()
 }
 
 /// Header: signing domain, version, application domain, format, number of signers, the signer, length

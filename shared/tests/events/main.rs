@@ -10,6 +10,7 @@
 
 mod agents;
 mod samples;
+mod sign_ins;
 mod variants;
 
 use std::collections::BTreeMap;
@@ -77,6 +78,7 @@ pub(crate) fn kind(body: &EventBody) -> &'static str {
         EventBody::AlarmRaised { .. } => "alarm-raised",
         EventBody::OwnerAlive { .. } => "owner-alive",
         EventBody::DenialNoted { .. } => "denial-noted",
+        EventBody::SignedIn(_) => "signed-in",
     }
 }
 

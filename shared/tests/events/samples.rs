@@ -31,6 +31,7 @@ use waiaas_shared::time::{BudgetTime, Millis, RunTime, WallTime};
 
 use crate::agents::about_agents;
 use crate::kind;
+use crate::sign_ins::logins;
 use crate::variants::about_variants;
 
 pub(crate) fn bytes(first: u8) -> [u8; 16] {
@@ -1028,6 +1029,7 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
         .chain(statements)
         .chain(about_owners())
         .chain(about_agents(&signers))
+        .chain(logins())
         .chain(about_variants(&spend(), evm_account()))
         .chain(about_alarms())
         .collect()

@@ -8,10 +8,11 @@ use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::digest::Digest;
 use waiaas_shared::event::Origin;
 use waiaas_shared::ids::{
-    AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId,
+    AgentId, MessageId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId,
 };
 use waiaas_shared::intent::IntentView;
 use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::sign_in::SignedMessage;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 use waiaas_shared::time::Millis;
@@ -19,7 +20,7 @@ use waiaas_shared::time::WallTime;
 use waiaas_shared::view::{OwnerView, SessionView, WalletView};
 
 use super::lanes::Lane;
-use crate::core::command::{AgentStop, Change, Recovery, Rehearsal, RenewRequest, SpendRequest};
+use crate::core::command::{AgentStop, Change, Recovery, Rehearsal, SessionRequest, SpendRequest};
 use crate::core::state::Freeze;
 use crate::ledger::Page;
 use crate::sys::memory::LockedBytes;
@@ -54,8 +55,12 @@ pub enum Ask {
     Release(TransactionId, Vec<u8>, Reply<Signed>),
     /// Sign the nonce of a payment once more: with a higher fee, or to cancel it.
     Vary(TransactionId, Change, Reply<Signed>),
+    /// Count a login at a web site and sign it.
+    SignIn(Box<SessionRequest>, Reply<SignedIn>),
+    /// Dry run of one.
+    DecideSignIn(Box<SessionRequest>, Reply<Tier>),
     /// Renew a session.
-    Renew(Box<RenewRequest>, Reply<Renewed>),
+    Renew(Box<SessionRequest>, Reply<Renewed>),
     /// Suspend an agent, or begin its end.
     StopAgent(AgentId, AgentStop, Origin, Reply<u64>),
     /// End a waiting payment.
@@ -124,7 +129,8 @@ impl Ask {
             | Self::Policy(..)
             | Self::Intents(..)
             | Self::Heartbeat(..)
-            | Self::Decide(..) => Lane::Read,
+            | Self::Decide(..)
+            | Self::DecideSignIn(..) => Lane::Read,
             _ => Lane::Command,
         }
     }
@@ -239,6 +245,21 @@ pub struct Signed {
     /// How it was released.
     pub tier: Tier,
     /// Whether these are bytes of an earlier payment.
+    pub replay: bool,
+}
+
+/// A signed login.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    /// The message.
+    pub message: MessageId,
+    /// The event that counted it.
+    pub sequence: u64,
+    /// Its text, what the signature is over, and the signature.
+    pub signed: SignedMessage,
+    /// How it was released.
+    pub tier: Tier,
+    /// Whether this is an earlier message.
     pub replay: bool,
 }
 

@@ -132,7 +132,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
             Ask::Derived(derived) => return self.derived(*derived, pending),
             other if !self.unlocked() => return self.while_locked(other),
             Ask::Sign(mut request, reply) => {
-                request.used = self.used_by(&request)?;
+                request.used = self.used_by(request.session, &request.idempotency_key)?;
                 request.replaced = self.replaced_by(&request)?;
                 let session = request.session;
                 let before = pending.events.len();
@@ -270,6 +270,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
                     _ => None,
                 });
             }
+            Ask::SignIn(request, reply) => self.sign_in(pending, *request, reply)?,
             Ask::Revoke(session, origin, reply) => {
                 let outcome = self.decide(pending, &Command::RevokeSession { session, origin });
                 pending.stops = true;
@@ -351,6 +352,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 | EventBody::SpendReplaced { spend, .. } => {
                     self.state.place(&spend.idempotency, sequence);
                 }
+                EventBody::SignedIn(login) => self.state.place(&login.idempotency, sequence),
                 // Nobody asked for it, so nobody's ask wipes the keys.
                 EventBody::Killed {
                     origin: Origin::Signer,

@@ -201,6 +201,8 @@ pub(super) fn refuse(ask: Ask, code: Code) {
         Ask::Decide(_, reply) => drop(reply.send(Err(denial()))),
         Ask::Intents(reply) => drop(reply.send(Err(denial()))),
         Ask::Sign(_, reply) => drop(reply.send(Err(denial()))),
+        Ask::SignIn(_, reply) => drop(reply.send(Err(denial()))),
+        Ask::DecideSignIn(_, reply) => drop(reply.send(Err(denial()))),
         Ask::SignedTransaction(_, reply)
         | Ask::Release(_, _, reply)
         | Ask::Vary(_, _, reply)

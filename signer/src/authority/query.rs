@@ -7,7 +7,8 @@ use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::digest::Digest;
 use waiaas_shared::event::{Event, EventBody, Variant};
 use waiaas_shared::heartbeat::SignedHeartbeat;
-use waiaas_shared::ids::TransactionId;
+use waiaas_shared::ids::{SessionId, TransactionId};
+use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::request::TransferRequest;
 use waiaas_shared::time::Clocks;
 
@@ -15,7 +16,9 @@ use super::ask::{Ask, EventsAnswer, Status, Verdict, refused};
 use super::locked::refuse;
 use super::system::System;
 use super::{Authority, Vault};
-use crate::core::command::{Command, Context, Outcome, Prior, SpendRequest, Used};
+use crate::core::command::{
+    Command, Context, LoginRequest, Outcome, Prior, PriorLogin, SessionRequest, SpendRequest, Used,
+};
 use crate::core::decide;
 use crate::core::state::Freeze;
 use crate::ledger::{Ledger, LedgerError, StoredEvent};
@@ -48,6 +51,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
             Ask::Policy(reply) => drop(reply.send(Ok(self.state.binding_documents(now)))),
             Ask::Intents(reply) => drop(reply.send(Ok(self.state.intent_views(now)))),
             Ask::Decide(request, reply) => drop(reply.send(self.dry_run(*request))),
+            Ask::DecideSignIn(request, reply) => drop(reply.send(self.dry_login(*request))),
             other => refuse(other, Code::Unsupported),
         }
     }
@@ -104,21 +108,37 @@ impl<L: Ledger, S: System> Authority<L, S> {
         causes.into_iter().collect()
     }
 
-    fn dry_run(&mut self, request: SpendRequest) -> Result<Verdict, Denial> {
+    /// Clocks of a dry run. It gives no identifier: nothing is made from its entropy.
+    fn dry_context(&mut self) -> Result<Context, Denial> {
         match self.vault {
             Vault::None => return refused(Code::NotInitialized),
             _ if self.state.retired() => return refused(Code::Retired),
             Vault::Locked(_) => return refused(Code::Locked),
             Vault::Open(..) => {}
         }
-        let clocks = self.observe().ok_or(Code::ClockClosed)?;
+        Ok(Context {
+            clocks: self.observe().ok_or(Code::ClockClosed)?,
+            entropy: [0; 32],
+        })
+    }
+
+    fn dry_login(&mut self, request: SessionRequest) -> Result<Tier, Denial> {
+        let context = self.dry_context()?;
+        let command = Command::SignIn(LoginRequest {
+            request,
+            used: None,
+            dry_run: true,
+        });
+        match decide(&self.state, &command, &context).outcome? {
+            Outcome::WouldSignIn(tier) => Ok(tier),
+            _ => refused(Code::Unsupported),
+        }
+    }
+
+    fn dry_run(&mut self, request: SpendRequest) -> Result<Verdict, Denial> {
+        let context = self.dry_context()?;
         let replaced = self.replaced_by(&request);
         let replaced = replaced.map_err(|_| Denial::from(Code::StorageFull))?;
-        // Nothing is made from it: a dry run gives no identifier.
-        let context = Context {
-            clocks,
-            entropy: [0; 32],
-        };
         let command = Command::Spend(SpendRequest {
             dry_run: true,
             used: None,
@@ -133,10 +153,12 @@ impl<L: Ledger, S: System> Authority<L, S> {
 
     /// What already used this idempotency key, if anything did.
     /// An index that cannot be read is not an unused key: that would sign twice.
-    pub(super) fn used_by(&mut self, request: &SpendRequest) -> Result<Option<Used>, LedgerError> {
-        let key = self
-            .state
-            .idempotency(request.session, &request.idempotency_key);
+    pub(super) fn used_by(
+        &mut self,
+        session: SessionId,
+        idempotency_key: &str,
+    ) -> Result<Option<Used>, LedgerError> {
+        let key = self.state.idempotency(session, idempotency_key);
         let Some(key) = key else { return Ok(None) };
         self.used_key(key)
     }
@@ -191,6 +213,13 @@ fn used(stored: &StoredEvent) -> Option<Used> {
         EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => (spend, None),
         EventBody::SpendReplaced { spend, variant } => (spend, Some(variant)),
         EventBody::IntentOpened(intent) => return Some(Used::Waited(Box::new(intent))),
+        EventBody::SignedIn(entry) => {
+            return Some(Used::SignedIn(Box::new(PriorLogin {
+                sequence: stored.sequence,
+                counted_at: event.clocks.budget,
+                entry,
+            })));
+        }
         _ => return None,
     };
     Some(Used::Paid(Box::new(Prior {

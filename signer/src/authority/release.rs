@@ -3,13 +3,19 @@
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::EventBody;
 use waiaas_shared::ids::SessionId;
-use waiaas_shared::transaction::{Signature, SigningPayload, assemble, signing_payload};
+use waiaas_shared::sign_in::SignInMessage;
+use waiaas_shared::transaction::{
+    DecodedTransaction, Signature, SignatureError, SigningPayload, assemble,
+};
 
-use super::ask::{Paid, Reply, Signed, refused};
+use super::answers::send;
+use super::ask::{Paid, Reply, Signed, SignedIn, refused};
 use super::batch::Pending;
 use super::system::System;
 use super::{Authority, Fatal, Vault};
-use crate::core::command::{Outcome, SigningOrder};
+use crate::core::command::{
+    Command, LoginRequest, Outcome, SessionRequest, Signable, SigningOrder,
+};
 use crate::ledger::Ledger;
 
 impl<L: Ledger, S: System> Authority<L, S> {
@@ -48,12 +54,49 @@ impl<L: Ledger, S: System> Authority<L, S> {
         outcome: Result<Outcome, Denial>,
         reply: impl FnOnce(Result<Signed, Denial>) + 'static,
     ) {
+        let order = outcome.and_then(|outcome| match outcome {
+            Outcome::Sign(order) => Ok(order),
+            _ => refused(Code::Unsupported),
+        });
+        self.release_later(pending, session, order, reply);
+    }
+
+    /// Counts a login, and answers with its signature once the count is durable.
+    pub(super) fn sign_in(
+        &mut self,
+        pending: &mut Pending<L, S>,
+        request: SessionRequest,
+        reply: Reply<SignedIn>,
+    ) -> Result<(), Fatal> {
+        let session = request.session;
+        let used = self.used_by(session, &request.idempotency_key)?;
+        let command = Command::SignIn(LoginRequest {
+            request,
+            used,
+            dry_run: false,
+        });
+        let outcome = self.decide(pending, &command);
+        let order = outcome.and_then(|outcome| match outcome {
+            Outcome::SignMessage(order) => Ok(order),
+            _ => refused(Code::Unsupported),
+        });
+        self.release_later(pending, Some(session), order, send(reply));
+        Ok(())
+    }
+
+    /// Lets what is ordered out once the batch is durable, whose last event charged it if it is no replay.
+    fn release_later<T: Released + 'static>(
+        &mut self,
+        pending: &mut Pending<L, S>,
+        session: Option<SessionId>,
+        order: Result<Box<SigningOrder<T>>, Denial>,
+        reply: impl FnOnce(Result<T::Answer, Denial>) + 'static,
+    ) {
         let charged = pending.events.last().map_or(0, |event| event.sequence);
         pending.answers.push(Box::new(move |authority, durable| {
-            let answer = match (durable, outcome) {
+            let answer = match (durable, order) {
                 (None, _) => refused(Code::StorageFull),
-                (Some(()), Ok(Outcome::Sign(order))) => authority.sign(&order, charged),
-                (Some(()), Ok(_)) => refused(Code::Unsupported),
+                (Some(()), Ok(order)) => authority.sign(*order, charged),
                 (Some(()), Err(denial)) => Err(denial),
             };
             let fault = matches!(&answer, Err(denial) if denial.violations().iter().any(|one| one.code == Code::SigningFault));
@@ -67,11 +110,12 @@ impl<L: Ledger, S: System> Authority<L, S> {
         }));
     }
 
-    fn sign(&self, order: &SigningOrder, charged: u64) -> Result<Signed, Denial> {
+    /// What the ordered key makes of what was ordered.
+    fn sign<T: Released>(&self, order: SigningOrder<T>, charged: u64) -> Result<T::Answer, Denial> {
         let Vault::Open(_, unlocked) = &self.vault else {
             return refused(Code::Locked);
         };
-        let signature = match signing_payload(order.transaction()) {
+        let signature = match order.payload() {
             SigningPayload::Ed25519Message(message) => unlocked
                 .sign_ed25519(order.path(), message)
                 .map(Signature::Ed25519),
@@ -91,15 +135,57 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 }),
         };
         let signature = signature.map_err(|_| Code::SigningFault)?;
-        // INVARIANT: verified here, against the account and the bytes that were judged (invariant 4).
-        let signed = assemble(order.transaction(), &signature).map_err(|_| Code::SigningFault)?;
-        let (raw, chain_transaction) = signed.into_parts();
+        T::joined(order, &signature, charged).map_err(|_| Code::SigningFault.into())
+    }
+}
+
+/// What a signature makes of what was ordered. INVARIANT: verified here, against the account and what was
+/// judged (invariant 4).
+trait Released: Signable + Sized {
+    /// What leaves.
+    type Answer: 'static;
+
+    fn joined(
+        order: SigningOrder<Self>,
+        signature: &Signature,
+        charged: u64,
+    ) -> Result<Self::Answer, SignatureError>;
+}
+
+impl Released for DecodedTransaction {
+    type Answer = Signed;
+
+    fn joined(
+        order: SigningOrder<Self>,
+        signature: &Signature,
+        charged: u64,
+    ) -> Result<Signed, SignatureError> {
+        let (raw, chain_transaction) = assemble(order.transaction(), signature)?.into_parts();
         let sealed = order.sealed();
         Ok(Signed {
             transaction: sealed.transaction,
             sequence: sealed.replay_of.unwrap_or(charged),
             raw,
             chain_transaction,
+            tier: sealed.tier,
+            replay: sealed.replay_of.is_some(),
+        })
+    }
+}
+
+impl Released for SignInMessage {
+    type Answer = SignedIn;
+
+    fn joined(
+        order: SigningOrder<Self>,
+        signature: &Signature,
+        charged: u64,
+    ) -> Result<SignedIn, SignatureError> {
+        let sealed = order.sealed();
+        Ok(SignedIn {
+            message: sealed.message,
+            sequence: sealed.replay_of.unwrap_or(charged),
+            signed: order.into_message().assemble(signature)?,
             tier: sealed.tier,
             replay: sealed.replay_of.is_some(),
         })

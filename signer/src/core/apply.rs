@@ -11,7 +11,9 @@ use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::view::SessionState;
 
 use super::apply_owner;
-use super::apply_payment::{charge, open_intent, remember, remember_nonce, take_nonce, vary};
+use super::apply_payment::{
+    charge, open_intent, remember, remember_nonce, sign_in, take_nonce, vary,
+};
 use super::apply_stop::{
     freeze, set_wallet_paused, void_grants, void_of_agent, void_of_former_key, void_releases,
     void_times,
@@ -381,6 +383,7 @@ pub fn apply(state: &mut State, event: &Event) {
             state.statements.clear();
             state.owners.pending.clear();
         }
+        EventBody::SignedIn(entry) => sign_in(state, entry, event.clocks.budget),
         // Folded with what the signer watches, below.
         EventBody::DenialsCounted { .. }
         | EventBody::SessionSuspended { .. }

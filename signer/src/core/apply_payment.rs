@@ -1,15 +1,15 @@
-//! The part of the fold that is about payments: what waits, what was charged, nonces and keys that were
-//! used. Evaluates no rule.
+//! The part of the fold that is about payments and logins: what waits, what was charged and counted, nonces
+//! and keys that were used. Evaluates no rule.
 
 use waiaas_shared::amount::Amount;
-use waiaas_shared::event::{Replaces, RequestNonce, Spend, Variant};
+use waiaas_shared::event::{Replaces, RequestNonce, SignedIn, Spend, Variant};
 use waiaas_shared::ids::{SessionId, TransactionId};
 use waiaas_shared::intent::Intent;
-use waiaas_shared::policy::evaluate::{listed_charges, payments};
+use waiaas_shared::policy::evaluate::{Charges, listed_charges, payments};
 use waiaas_shared::policy::history::Charged;
 use waiaas_shared::time::BudgetTime;
 
-use super::command::{Prior, Used};
+use super::command::{Prior, PriorLogin, Used};
 use super::state::{OpenIntent, State};
 
 /// A payment waits.
@@ -132,4 +132,27 @@ pub(super) fn remember(
     };
     let used = Used::Paid(Box::new(prior));
     state.uncommitted.insert(spend.idempotency, used);
+}
+
+/// A login is counted, at its site and as a transaction of its session; its signature is an effect of the
+/// event.
+pub(super) fn sign_in(state: &mut State, entry: &SignedIn, at: BudgetTime) {
+    let key = (entry.wallet, entry.fields.domain.clone());
+    // Only the number is read.
+    state
+        .logins
+        .entry(key)
+        .or_default()
+        .charge(at, Amount::ZERO);
+    if let Some(session) = state.sessions.get_mut(&entry.session) {
+        session.usage.charge(&Charges::new(), 1);
+    }
+    remember_nonce(state, entry.session, entry.request_nonce.as_ref());
+    let prior = PriorLogin {
+        sequence: 0,
+        counted_at: at,
+        entry: entry.clone(),
+    };
+    let used = Used::SignedIn(Box::new(prior));
+    state.uncommitted.insert(entry.idempotency, used);
 }

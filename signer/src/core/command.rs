@@ -1,6 +1,8 @@
 //! What comes into the core and what leaves it. Passwords were checked before (`with_password`); the
 //! proof is a value that only the vault's success can make.
 
+mod login;
+mod order;
 mod variant;
 
 use waiaas_shared::address::Account;
@@ -15,12 +17,14 @@ use waiaas_shared::intent::{Intent, IntentView};
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::log::Head;
 use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::sign_in::SignInMessage;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::text::StatementText;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 use waiaas_shared::time::{BudgetTime, Clocks, Millis, WallTime};
-use waiaas_shared::transaction::DecodedTransaction;
 
+pub use login::{LoginRequest, PriorLogin};
+pub use order::{MessageSeal, Sealed, Signable, SigningOrder};
 pub use variant::{Change, VariantRequest};
 
 /// Clocks and entropy of one decision: the core reads no other.
@@ -75,7 +79,9 @@ pub enum Command {
         origin: Origin,
     },
     /// Renew a session inside of its bounds.
-    Renew(RenewRequest),
+    Renew(SessionRequest),
+    /// Sign in at a web site.
+    SignIn(LoginRequest),
     /// Move a wallet to a new key: owners signed.
     Rotate {
         /// What owners signed.
@@ -189,9 +195,9 @@ pub struct DerivedKey {
     pub account: Account,
 }
 
-/// A request to renew a session, as it came over HTTP.
+/// A request of a session that carries no transaction, as it came over HTTP.
 #[derive(Debug, Clone)]
-pub struct RenewRequest {
+pub struct SessionRequest {
     /// Which.
     pub session: SessionId,
     /// `@method` of the HTTP request.
@@ -365,6 +371,8 @@ pub enum Used {
     Paid(Box<Prior>),
     /// A payment that was to wait; whether it still does is in the state.
     Waited(Box<Intent>),
+    /// A login.
+    SignedIn(Box<PriorLogin>),
 }
 
 impl Used {
@@ -374,6 +382,7 @@ impl Used {
         match self {
             Self::Paid(prior) => &prior.spend.idempotency,
             Self::Waited(intent) => &intent.idempotency,
+            Self::SignedIn(login) => &login.entry.idempotency,
         }
     }
 
@@ -383,6 +392,7 @@ impl Used {
         match self {
             Self::Paid(prior) => &prior.spend.body,
             Self::Waited(intent) => &intent.body,
+            Self::SignedIn(login) => &login.entry.body,
         }
     }
 }
@@ -432,6 +442,8 @@ pub enum Outcome {
     WipeKeys,
     /// Sign and let out.
     Sign(Box<SigningOrder>),
+    /// Sign a message of the signer's own template and let it out.
+    SignMessage(Box<SigningOrder<SignInMessage>>),
     /// Accepted, and waits.
     Waiting(Box<IntentView>),
     /// A dry run that passes.
@@ -441,55 +453,6 @@ pub enum Outcome {
         /// Worst-case fee, base units of the native asset.
         fee: waiaas_shared::amount::Amount,
     },
-}
-
-/// An order to sign. Only the core makes one, and only beside (or for) the event that charged it.
-#[derive(Debug)]
-pub struct SigningOrder {
-    path: KeyPath,
-    transaction: DecodedTransaction,
-    sealed: Sealed,
-}
-
-/// What a signed answer says beside the bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sealed {
-    /// Which payment.
-    pub transaction: TransactionId,
-    /// How it was released.
-    pub tier: Tier,
-    /// The event that charged it, if it was charged earlier.
-    pub replay_of: Option<u64>,
-}
-
-impl SigningOrder {
-    pub(super) const fn new(
-        path: KeyPath,
-        transaction: DecodedTransaction,
-        sealed: Sealed,
-    ) -> Self {
-        Self {
-            path,
-            transaction,
-            sealed,
-        }
-    }
-
-    /// Which key signs.
-    #[must_use]
-    pub const fn path(&self) -> KeyPath {
-        self.path
-    }
-
-    /// What is signed.
-    #[must_use]
-    pub const fn transaction(&self) -> &DecodedTransaction {
-        &self.transaction
-    }
-
-    /// What the answer says beside the bytes.
-    #[must_use]
-    pub const fn sealed(&self) -> Sealed {
-        self.sealed
-    }
+    /// A dry run of a login that passes.
+    WouldSignIn(Tier),
 }

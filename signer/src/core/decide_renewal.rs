@@ -7,12 +7,12 @@ use waiaas_shared::request::{SignerRequest, is_idempotency_key};
 use waiaas_shared::request_signature::{Request, SignedRequest};
 use waiaas_shared::time::{Clocks, Millis, WallTime};
 
-use super::command::{Context, Outcome, RenewRequest};
+use super::command::{Context, Outcome, SessionRequest};
 use super::state::{Session, State};
 use super::{Decision, decide_session, proof};
 
 /// Renews a session.
-pub(super) fn renew(state: &State, request: &RenewRequest, context: &Context) -> Decision {
+pub(super) fn renew(state: &State, request: &SessionRequest, context: &Context) -> Decision {
     let now = context.clocks;
     match renewed(state, request, now) {
         Ok(decision) => decision,
@@ -24,7 +24,7 @@ pub(super) fn renew(state: &State, request: &RenewRequest, context: &Context) ->
     }
 }
 
-fn renewed(state: &State, request: &RenewRequest, now: Clocks) -> Result<Decision, Denial> {
+fn renewed(state: &State, request: &SessionRequest, now: Clocks) -> Result<Decision, Denial> {
     let body = SignerRequest::parse(&request.body)?;
     if Some(body.signer) != state.signer {
         return Err(Code::SignerMismatch.into());

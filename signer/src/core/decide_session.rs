@@ -3,7 +3,7 @@
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::ids::SessionId;
-use waiaas_shared::session::{Credential, Operation, SessionGrant};
+use waiaas_shared::session::{Credential, SessionGrant};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Clocks;
 use waiaas_shared::view::SessionState;
@@ -108,10 +108,6 @@ pub(super) fn grant_fits(state: &State, grant: &SessionGrant, now: Clocks) -> Re
         }
     }
     decide_agent::may_be_granted(state, grant)?;
-    let operations = grant.operations.iter().flatten();
-    if operations.copied().any(Operation::is_ahead) {
-        return Err(Code::Unsupported.into());
-    }
     let binding = state.binding(now.run);
     let newest = binding.last().ok_or(Code::PolicyMissing)?;
     // A contact that the owner's text could not show.

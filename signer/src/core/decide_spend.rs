@@ -88,6 +88,8 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
             return match used {
                 Used::Paid(prior) => replay(state, prior, context),
                 Used::Waited(intent) => decide_intent::again(state, intent, now),
+                // No body is read as both.
+                Used::SignedIn(_) => Err(Code::IdempotencyConflict.into()),
             };
         }
         proof::first_use(state, request.session, proof.as_ref())?;

@@ -14,6 +14,7 @@ mod decide_agent;
 mod decide_alarm;
 mod decide_credit;
 mod decide_intent;
+mod decide_login;
 mod decide_owner;
 mod decide_policy;
 mod decide_renewal;
@@ -114,6 +115,7 @@ pub fn decide(state: &State, command: &Command, context: &Context) -> Decision {
             AgentStop::Terminate => decide_agent::terminate(state, *agent, *origin),
         },
         Command::Renew(request) => decide_renewal::renew(state, request, context),
+        Command::SignIn(asked) => decide_login::sign_in(state, asked, context),
         Command::Rotate { submission, key } => {
             decide_wallet::rotate(state, submission, key, context).into()
         }

@@ -32,6 +32,12 @@ pub(super) const RENEWAL: Route = Route {
     path: "/v1/session/renew",
 };
 
+/// The route whose signature signs in at a web site.
+pub(super) const SIGN_IN: Route = Route {
+    method: "POST",
+    path: "/v1/messages/sign-in",
+};
+
 /// The nonce of the agent's signature; nothing for a bearer session.
 pub(super) fn authenticate(
     session: &Session,

@@ -34,7 +34,7 @@ pub use super::stopped::{Freeze, Kill, KillPhase};
 
 /// How a snapshot encodes the state: the version after every change of these types, or of what one of
 /// their fields means. `core/tests/snapshot.rs` shows when that is. No bytes are read of another version.
-pub const STATE_VERSION: u32 = 2;
+pub const STATE_VERSION: u32 = 3;
 
 /// Everything that the log says.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -95,6 +95,9 @@ pub struct State {
     /// Bytes of statements that the gateway's socket had written.
     #[n(21)]
     pub(super) drafted: Usage,
+    /// Logins of each wallet at each site, for their number.
+    #[n(22)]
+    pub(super) logins: BTreeMap<(WalletId, String), Usage>,
 }
 
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -256,6 +259,7 @@ impl Default for State {
             unlock_failures: 0,
             watch: Watch::default(),
             drafted: Usage::default(),
+            logins: BTreeMap::new(),
         }
     }
 }
@@ -417,10 +421,12 @@ impl State {
         !self.intents.is_empty()
     }
 
-    /// A payment of the batch has its place in the log.
+    /// A payment or login of the batch has its place in the log.
     pub fn place(&mut self, idempotency: &Digest, sequence: u64) {
-        if let Some(Used::Paid(prior)) = self.uncommitted.get_mut(idempotency) {
-            prior.sequence = sequence;
+        match self.uncommitted.get_mut(idempotency) {
+            Some(Used::Paid(prior)) => prior.sequence = sequence,
+            Some(Used::SignedIn(prior)) => prior.sequence = sequence,
+            Some(Used::Waited(_)) | None => {}
         }
     }
 

@@ -37,6 +37,11 @@ impl SpendIndex {
             | EventBody::Withdrawn { spend, .. }
             | EventBody::SpendReplaced { spend, .. } => (spend.idempotency, spend.transaction),
             EventBody::IntentOpened(intent) => (intent.idempotency, intent.transaction),
+            // Found by its key alone: by its bytes as a name no payment is found.
+            EventBody::SignedIn(login) => {
+                let name = TransactionId::from_bytes(*login.message.as_bytes());
+                (login.idempotency, name)
+            }
             _ => return None,
         };
         Some(Self {

@@ -2,6 +2,8 @@
 //! signer's own requests, strictly (identifiers, sizes, enums, and nothing that this version does not
 //! know); readers go no further. Decides nothing. Called by the methods of both sockets.
 
+mod session;
+
 use capnp::traits::{HasStructSize, IntoInternalStructReader};
 use waiaas_schema::{BODY_LIMIT_BYTES, types_capnp};
 use waiaas_shared::amount::Amount;
@@ -13,8 +15,12 @@ use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 use waiaas_shared::transaction::EvmFees;
 
-use crate::authority::ask::{Drafted, EventsAnswer, Paid, Renewed, Signed, Status, Verdict};
-use crate::core::command::{RenewRequest, SpendRequest};
+use crate::authority::ask::{Drafted, EventsAnswer, Paid, Signed, Status, Verdict};
+use crate::core::command::SpendRequest;
+
+pub(super) use self::session::{
+    session_request, write_renewed, write_signed_in, write_would_sign_in,
+};
 
 /// Owner signatures with one statement, at most.
 const SIGNATURES_LIMIT: u32 = 16;
@@ -253,33 +259,6 @@ pub(super) fn spend(
     })
 }
 
-/// An agent's request to renew its session.
-pub(super) fn renewal(
-    reader: types_capnp::session_request::Reader<'_>,
-) -> Result<RenewRequest, Unfit> {
-    known::<types_capnp::session_request::Builder<'_>>(reader)?;
-    let line = |text: capnp::text::Reader<'_>, field| {
-        text_up_to(text, TEXT_LIMIT_BYTES, field).map(str::to_owned)
-    };
-    let header = |text: capnp::text::Reader<'_>, field| {
-        text_up_to(text, HEADER_LIMIT_BYTES, field).map(str::to_owned)
-    };
-    let body = reader.get_body()?;
-    if body.len() > BODY_LIMIT_BYTES {
-        return Err(Code::BodyTooLarge.into());
-    }
-    Ok(RenewRequest {
-        session: parsed(reader.get_session()?, "session")?,
-        method: line(reader.get_method()?, "method")?,
-        path: line(reader.get_path()?, "path")?,
-        query: line(reader.get_query()?, "query")?,
-        idempotency_key: line(reader.get_idempotency_key()?, "idempotencyKey")?,
-        body: body.to_vec(),
-        signature_input: header(reader.get_signature_input()?, "signatureInput")?,
-        signature: header(reader.get_signature()?, "signature")?,
-    })
-}
-
 type ViolationList<'a> = capnp::struct_list::Builder<'a, types_capnp::violation::Owned>;
 
 /// Every rule that was broken, into the list that `init` makes.
@@ -383,21 +362,6 @@ pub(super) fn write_submitted(
                 accepted.set_raw(&signed.raw);
                 accepted.set_chain_transaction(&signed.chain_transaction);
             }
-        }
-        Err(denial) => write_violations(denial, |length| result.init_denied(length)),
-    }
-}
-
-/// The answer to a renewal.
-pub(super) fn write_renewed(
-    answer: &Result<Renewed, Denial>,
-    result: types_capnp::renew_result::Builder<'_>,
-) {
-    match answer {
-        Ok(session) => {
-            let mut renewed = result.init_renewed();
-            renewed.set_sequence(session.sequence);
-            renewed.set_ends_unix_millis(session.ends.millis());
         }
         Err(denial) => write_violations(denial, |length| result.init_denied(length)),
     }

@@ -1,5 +1,5 @@
-//! The methods of `gateway.sock` alone: an agent's payment, judged or signed, its bytes once more, and
-//! the renewal of a session.
+//! The methods of `gateway.sock` alone: an agent's payment, judged or signed, its bytes once more, its login
+//! at a web site, and the renewal of a session.
 
 use std::rc::Rc;
 
@@ -90,7 +90,7 @@ impl gateway::Server for Desk<AtGateway> {
         let request = {
             let params = params.get()?;
             known::<gateway::renew_session_params::Builder<'_>>(params)?;
-            convert::renewal(params.get_request()?)
+            convert::session_request(params.get_request()?)
         };
         drop(params);
         let answer = match request {
@@ -102,6 +102,36 @@ impl gateway::Server for Desk<AtGateway> {
             Err(Unfit::Malformed(malformed)) => return Err(malformed.into()),
         };
         convert::write_renewed(&answer, results.get().init_result());
+        Ok(())
+    }
+
+    async fn sign_in(
+        self: Rc<Self>,
+        params: gateway::SignInParams,
+        mut results: gateway::SignInResults,
+    ) -> Result<(), Error> {
+        let (request, dry_run) = {
+            let params = params.get()?;
+            known::<gateway::sign_in_params::Builder<'_>>(params)?;
+            let request = convert::session_request(params.get_request()?);
+            (request, params.get_dry_run())
+        };
+        drop(params);
+        let request = match request {
+            Ok(request) => Box::new(request),
+            Err(Unfit::Denied(denial)) => {
+                convert::write_signed_in(&Err(denial), results.get().init_result());
+                return Ok(());
+            }
+            Err(Unfit::Malformed(malformed)) => return Err(malformed.into()),
+        };
+        if dry_run {
+            let answer = self.ask(|reply| Ask::DecideSignIn(request, reply)).await?;
+            convert::write_would_sign_in(&answer, results.get().init_result());
+        } else {
+            let answer = self.ask(|reply| Ask::SignIn(request, reply)).await?;
+            convert::write_signed_in(&answer, results.get().init_result());
+        }
         Ok(())
     }
 

@@ -137,7 +137,8 @@ impl Unlocked {
     }
 
     /// Signs `message` with a registered Solana key (RFC 8032): deterministic, not yet verified. The
-    /// signature leaves only through `waiaas_shared::transaction::assemble`, which verifies it.
+    /// signature leaves only through `assemble` of `waiaas_shared::transaction`, or of a sign-in message, which
+    /// verifies it.
     ///
     /// # Errors
     /// See [`SignError`]; no byte of a signature is returned.
@@ -151,7 +152,8 @@ impl Unlocked {
 
     /// Signs the Keccak-256 digest of something that the caller built with a registered EVM key
     /// (RFC 6979): deterministic, not yet verified. It leaves only through
-    /// `waiaas_shared::transaction::assemble`, which recovers the signer and demands a low s.
+    /// `assemble` of `waiaas_shared::transaction`, or of a sign-in message, which recovers the signer and
+    /// demands a low s.
     ///
     /// # Errors
     /// See [`SignError`]; no byte of a signature is returned.

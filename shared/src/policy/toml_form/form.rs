@@ -3,12 +3,14 @@
 mod calls;
 mod limits;
 mod rules;
+mod sites;
 
 use serde::{Deserialize, Serialize};
 
 use self::calls::CallForm;
 use self::limits::{CountsForm, CumulativeForm, LimitsForm};
 use self::rules::{AlarmForm, EscalationForm, ScopeForm};
+use self::sites::SignInForm;
 use super::values::{USD, read_amount, read_duration, write_duration};
 use super::{TomlError, ValueError};
 use crate::amount::{Amount, Decimals};
@@ -81,6 +83,8 @@ pub(super) struct Document {
     alarm: Vec<AlarmForm>,
     #[serde(default)]
     escalation: Vec<EscalationForm>,
+    #[serde(default)]
+    sign_in: Vec<SignInForm>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -195,6 +199,7 @@ impl Document {
                 .iter()
                 .map(EscalationForm::of)
                 .collect(),
+            sign_in: document.sites().iter().map(SignInForm::of).collect(),
         }
     }
 
@@ -268,6 +273,12 @@ impl Document {
                 .map(EscalationForm::read)
                 .collect::<Result<_, _>>()?,
             dead_man: at.maybe("dead-man", self.dead_man.as_ref(), read_duration)?,
+            sign_ins: if self.sign_in.is_empty() {
+                None
+            } else {
+                let read = self.sign_in.iter().map(SignInForm::read);
+                Some(read.collect::<Result<_, _>>()?)
+            },
             assets,
         })
     }

@@ -71,6 +71,12 @@ fn unknown_keys_and_loose_values_are_refused() {
         ("\"denials-in-a-row\"", "\"denials\""),
         ("count = 5", "times = 5"),
         ("\"suspend-session\"", "\"suspend\""),
+        ("valid-for = \"10m\"", "valid-for = 600"),
+        ("valid-for = \"10m\"", "validity = \"10m\""),
+        (
+            "domain = \"app.example.org\"",
+            "domain = \"app.example.org/\"",
+        ),
         ("\"hour_limit\"", "\"hour-limit\""),
         ("\"ask\"", "\"approve\""),
         ("window = \"day\"", "window = \"24h\""),

@@ -61,6 +61,7 @@ fn whole(
         recipients_open: false,
         calls: Vec::new(),
         escalations: Vec::new(),
+        sign_ins: None,
         ..document.clone()
     };
     let mut others = diff(&nothing, document).loosenings;

@@ -13,7 +13,7 @@ use waiaas_shared::view::SessionState;
 
 use super::world::{FEE, RECIPIENT, World, evm_recipient, policy, unsigned};
 use crate::core::AgentStop;
-use crate::core::command::{Command, Outcome, Release, RenewRequest, Submission};
+use crate::core::command::{Command, Outcome, Release, SessionRequest, Submission};
 
 /// Waits, by the policy of these tests.
 const WAITING: u128 = 200_000 - FEE;
@@ -318,7 +318,7 @@ fn invariant_18_a_stopped_agents_session_is_not_renewed() {
         Ok(Outcome::Session(session)) => session,
         other => panic!("{other:?}"),
     };
-    let request = RenewRequest {
+    let request = SessionRequest {
         session,
         method: "POST".to_owned(),
         path: "/v1/session/renew".to_owned(),

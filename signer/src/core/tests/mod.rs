@@ -14,6 +14,7 @@ mod drafted;
 mod held_back;
 mod intent;
 mod kinds;
+mod logins;
 mod machine;
 mod maturity;
 mod owner;

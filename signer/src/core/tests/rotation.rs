@@ -25,7 +25,7 @@ fn new_key(world: &World, seed: u8) -> DerivedKey {
     }
 }
 
-fn rotate(world: &mut World, seed: u8) -> Result<Outcome, Vec<Code>> {
+pub(super) fn rotate(world: &mut World, seed: u8) -> Result<Outcome, Vec<Code>> {
     let facts = StatementFacts::RotateWallet {
         wallet: world.evm_wallet,
         first_nonce: 0,

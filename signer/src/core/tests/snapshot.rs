@@ -9,7 +9,8 @@ use waiaas_shared::event::Origin;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Millis;
 
-use super::intent::{delayed, world};
+use super::intent::{delayed, waiting_policy, world};
+use super::logins::signed_in;
 use super::people::{Hand, main_network};
 use super::world::{World, policy};
 use crate::core::command::{Command, SnapshotName};
@@ -18,6 +19,7 @@ use crate::core::state::{STATE_VERSION, State};
 /// A state with something in each of its parts.
 fn rich() -> World {
     let mut world = world();
+    signed_in(&mut world, waiting_policy(3));
     let owner = Hand::first(&world);
     world.add_guardian(4, &[&owner]);
     main_network(&mut world);
@@ -27,7 +29,7 @@ fn rich() -> World {
     world.bearer_pay("bearer", 1_000).expect("signed");
     delayed(&mut world, "waits");
     world
-        .adopt(&policy(3), true)
+        .adopt(&policy(4), true)
         .expect("a document that waits");
     let quorum = StatementFacts::AddOwner {
         key: Hand::new(9).owner_key(),

@@ -2,6 +2,7 @@
 //! everything that the gateway got out of it. Cases work through this; `checks` reads the record.
 
 mod lives;
+mod logins;
 mod owner;
 mod payments;
 mod waiting;

@@ -224,6 +224,7 @@ impl<'history> Model<'history> {
             }
             // No script asks for any of these yet.
             EventBody::SessionRenewed { .. }
+            | EventBody::SignedIn(_)
             | EventBody::SpendReplaced { .. }
             | EventBody::WalletClosed { .. }
             | EventBody::WalletRotated { .. }

@@ -93,6 +93,7 @@ pub(super) fn kind(body: &EventBody) -> &'static str {
         EventBody::AlarmRaised { .. } => "AlarmRaised",
         EventBody::OwnerAlive { .. } => "OwnerAlive",
         EventBody::DenialNoted { .. } => "DenialNoted",
+        EventBody::SignedIn(_) => "SignedIn",
     }
 }
 

@@ -13,7 +13,7 @@ use super::requests::{origin, same};
 use super::run::{Checked, Run, SIGNER, Sent};
 use super::step::Spoilt;
 use super::wanted::{Wanted, What};
-use crate::core::command::{AgentStop, Command, Outcome, RenewRequest, SpendRequest};
+use crate::core::command::{AgentStop, Command, Outcome, SessionRequest, SpendRequest};
 use crate::model::MINUTE;
 
 impl Session {
@@ -157,7 +157,7 @@ impl Run {
         }
         let (expect, ends) = self.book.expect_renewal(&sent.request);
         let proposed = sent.proposed;
-        let command = Command::Renew(RenewRequest {
+        let command = Command::Renew(SessionRequest {
             session: proposed.session,
             method: proposed.method,
             path: proposed.path,

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::json;
 use waiaas_client::SpendRequest;
 use waiaas_shared::denial::Code;
-use waiaas_tests::stage::EVM_TO;
+use waiaas_tests::stage::{EVM, EVM_TO};
 
 use super::{CHAIN, VALUE, calls_of, deny, honest, to, with, word};
 use crate::bytes::{Rlp, fields, keccak, typed};
@@ -261,5 +261,30 @@ fn messages(rig: &mut Rig, _: &Template) -> Result<String> {
     ];
     let count = no_such_body(rig, &bodies)?;
     let said = deny(rig, payloads)?;
-    Ok(format!("{count} bodies refused; {said}"))
+    // The door of logins takes fields: none of them carries a text of the gateway's to a key.
+    let text = hex::encode(&digest);
+    let logins: Vec<String> = [
+        ("text", json!(text)),
+        ("message", json!(text)),
+        ("payload", json!(text)),
+        ("prefix", json!("")),
+        ("domain", json!(text)),
+        ("domain", json!("user@app.example.org")),
+        ("domain", json!("WAIaaS ADOPT POLICY")),
+        ("statement", json!(text)),
+        ("statement", json!("a\nNonce: 00000000")),
+        ("statement", json!("\u{19}\u{1}")),
+        ("nonce", json!(text)),
+        ("uri", json!(format!("https://app.example.org/{text}"))),
+        ("uri", json!("https://app.example.org\nVersion: 2")),
+        ("resources", json!([format!("data:{text}")])),
+        ("address", json!(EVM_TO)),
+        ("issued_at", json!("1970-01-01T00:00:00.000Z")),
+    ]
+    .map(|(field, value)| rig.login(EVM, field, value))
+    .into();
+    let logins = rig.no_login(&logins)?;
+    Ok(format!(
+        "{count} bodies and {logins} logins refused; {said}"
+    ))
 }

@@ -1,7 +1,9 @@
 //! System, compute budget, every other program, roles, off-chain messages (X12 to X15, X17, X19).
 
 use anyhow::{Context as _, Result};
+use serde_json::json;
 use waiaas_shared::denial::Code;
+use waiaas_tests::stage::solana;
 
 use super::{
     AMOUNT, COMPUTE_BUDGET, DENIED, Draft, MEMO, STAKE, SYSTEM, TOKEN, deny, deny_requests,
@@ -307,5 +309,25 @@ fn off_chain(rig: &mut Rig, _: &Template) -> Result<String> {
     ] {
         attempts.push(Draft::honest(rig).called(name).bytes(rig, bytes)?);
     }
-    deny_requests(rig, &attempts)
+    let said = deny_requests(rig, &attempts)?;
+    // The door of logins takes fields: a transaction in any of them is a text at most, and no header.
+    let text = bs58::encode(&legacy).into_string();
+    let logins: Vec<String> = [
+        ("text", json!(text)),
+        ("payload", json!(hex::encode(&legacy))),
+        ("version", json!(0)),
+        ("header", json!("ff736f6c616e61206f6666636861696e00")),
+        ("domain", json!(text)),
+        ("statement", json!(text)),
+        ("statement", json!("\u{ff}solana offchain")),
+        ("nonce", json!(text.chars().take(64).collect::<String>())),
+        ("request_id", json!(text)),
+        ("uri", json!(format!("https://app.example.org/{text}"))),
+        ("resources", json!([format!("data:{text}")])),
+        ("network", json!("eip155:31337")),
+    ]
+    .map(|(field, value)| rig.login(solana(), field, value))
+    .into();
+    let logins = rig.no_login(&logins)?;
+    Ok(format!("{said}; {logins} logins refused"))
 }

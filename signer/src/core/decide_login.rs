@@ -1,0 +1,251 @@
+//! The decision over a login at a web site: the session, the agent's own signature, idempotency, every
+//! binding document. Counted, made durable, signed, in that order (invariant 4). The request holds fields;
+//! the message is written here from them, for the wallet's own address and by the signer's clock, so that
+//! nobody brings a text to sign (invariant 1).
+
+use waiaas_shared::amount::Amount;
+use waiaas_shared::denial::{Code, Denial, Violation};
+use waiaas_shared::digest::{Digest, Domain, hash};
+use waiaas_shared::event::{EventBody, RequestNonce, SignedIn};
+use waiaas_shared::ids::{MessageId, WalletId};
+use waiaas_shared::keys::KeyPath;
+use waiaas_shared::policy::evaluate::Charges;
+use waiaas_shared::policy::sign_in::{Allowed, Login};
+use waiaas_shared::request::{SignInRequest, is_idempotency_key};
+use waiaas_shared::request_signature::{Request, SignedRequest};
+use waiaas_shared::session::{Operation, SessionGrant, SessionUsage};
+use waiaas_shared::sign_in::{SignIn, SignInMessage};
+use waiaas_shared::time::Clocks;
+
+use super::command::{
+    Context, LoginRequest, MessageSeal, Outcome, PriorLogin, SessionRequest, SigningOrder, Used,
+};
+use super::state::{Session, State};
+use super::{Decision, decide_session, proof};
+
+/// Judges a login; counts it and orders its signature if it passes.
+pub(super) fn sign_in(state: &State, asked: &LoginRequest, context: &Context) -> Decision {
+    match judge(state, asked, context) {
+        Ok(decision) => decision,
+        Err(denial) => Decision {
+            // An expiry once seen is durable; a dry run writes nothing.
+            events: if asked.dry_run {
+                Vec::new()
+            } else {
+                decide_session::expired_now(state, asked.request.session, context.clocks)
+            },
+            outcome: Err(denial),
+        },
+    }
+}
+
+/// Who asks, as far as it was proven.
+struct Proven {
+    idempotency: Digest,
+    nonce: Option<RequestNonce>,
+}
+
+fn judge(state: &State, asked: &LoginRequest, context: &Context) -> Result<Decision, Denial> {
+    let now = context.clocks;
+    let request = &asked.request;
+    let body = SignInRequest::parse(&request.body)?;
+    if Some(body.signer) != state.signer {
+        return Err(Code::SignerMismatch.into());
+    }
+    let session = decide_session::usable(state, request.session, now)?;
+    let digest = hash(Domain::RequestBody, &[&request.body]);
+    let proven = if asked.dry_run {
+        None
+    } else {
+        let proven = proven(state, session, request, now)?;
+        // What already used the key: the same body gives the same message again, another body is an error.
+        // The index is only a hint; the log's own entry must agree.
+        let known = asked.used.as_ref();
+        let used = known.or_else(|| state.uncommitted(&proven.idempotency));
+        match used.filter(|used| *used.idempotency() == proven.idempotency) {
+            Some(Used::SignedIn(prior)) if prior.entry.body == digest => {
+                return again(state, prior, now);
+            }
+            Some(_) => return Err(Code::IdempotencyConflict.into()),
+            None => {}
+        }
+        proof::first_use(state, request.session, proven.nonce.as_ref())?;
+        Some(proven)
+    };
+    if let Some(code) = state.stopped() {
+        return Err(code.into());
+    }
+    let wallet = state.wallets.get(&body.wallet).ok_or(Code::WalletUnknown)?;
+    wallet.may_pay()?;
+    if !wallet.networks.contains(&body.network) {
+        return Err(Code::NetworkNotBound.into());
+    }
+    let login = Login {
+        domain: &body.domain,
+        chain: body.network,
+        uri: &body.uri,
+        resources: &body.resources,
+        valid_for: body.valid_for(),
+        earlier: state.logins.get(&(body.wallet, body.domain.clone())),
+    };
+    let (grant, usage) = (&session.grant, &session.usage);
+    let allowed = judge_all(state, (grant, usage), body.wallet, &login, now)?;
+    let fields = SignIn {
+        chain: body.network,
+        account: wallet.account,
+        domain: body.domain,
+        uri: body.uri,
+        nonce: body.nonce,
+        statement: body.statement,
+        issued: now.wall,
+        expires: now.wall.after(allowed.valid_for),
+        request_id: body.request_id,
+        resources: body.resources,
+    };
+    let message = SignInMessage::compose(&fields)?;
+    let Some(Proven { idempotency, nonce }) = proven else {
+        return Ok(Decision {
+            events: Vec::new(),
+            outcome: Ok(Outcome::WouldSignIn(allowed.tier)),
+        });
+    };
+    let newest = state.binding(now.run).last().ok_or(Code::PolicyMissing)?;
+    let entry = SignedIn {
+        message: MessageId::derive(&context.entropy, 0),
+        session: request.session,
+        wallet: body.wallet,
+        text: message.text().to_owned(),
+        fields,
+        tier: allowed.tier,
+        policy_epoch: newest.document.epoch,
+        idempotency,
+        body: digest,
+        kept_until: grant.absolute_end(),
+        request_nonce: nonce,
+    };
+    let order = order(wallet.path, message, &entry, None);
+    Ok(Decision {
+        events: vec![EventBody::SignedIn(entry)],
+        outcome: Ok(order),
+    })
+}
+
+fn proven(
+    state: &State,
+    session: &Session,
+    request: &SessionRequest,
+    now: Clocks,
+) -> Result<Proven, Denial> {
+    if !is_idempotency_key(&request.idempotency_key) {
+        return Err(Code::IdempotencyKeyInvalid.into());
+    }
+    let signed = SignedRequest {
+        request: Request {
+            method: &request.method,
+            path: &request.path,
+            query: &request.query,
+            body: &request.body,
+            idempotency_key: &request.idempotency_key,
+        },
+        signature_input: &request.signature_input,
+        signature: &request.signature,
+    };
+    let nonce = proof::authenticate(session, request.session, &signed, proof::SIGN_IN, now)?;
+    let idempotency = state.idempotency(request.session, &request.idempotency_key);
+    Ok(Proven {
+        idempotency: idempotency.ok_or(Code::SessionUnknown)?,
+        nonce,
+    })
+}
+
+/// The session and every binding document: the strictest that they allow, or all that is broken. A login
+/// counts as one transaction of its session.
+fn judge_all(
+    state: &State,
+    (grant, usage): (&SessionGrant, &SessionUsage),
+    wallet: WalletId,
+    login: &Login<'_>,
+    now: Clocks,
+) -> Result<Allowed, Denial> {
+    let binding = state.binding(now.run);
+    if binding.is_empty() {
+        return Err(Code::PolicyMissing.into());
+    }
+    let mut violations = grant.violations(wallet, &Charges::new(), 1, usage);
+    if !grant.allows(Operation::SignIn) {
+        violations.push(Violation::of(Code::SessionOperation));
+    }
+    let mut strictest: Option<Allowed> = None;
+    for policy in binding {
+        match policy.document.judge_login(login, now.budget) {
+            Ok(allowed) => {
+                strictest = Some(strictest.map_or(allowed, |so_far| so_far.strictest(allowed)));
+            }
+            Err(broken) => {
+                for violation in broken {
+                    if !violations.contains(&violation) {
+                        violations.push(violation);
+                    }
+                }
+            }
+        }
+    }
+    match Denial::from_violations(violations) {
+        Some(denial) => Err(denial),
+        None => strictest.ok_or(Code::PolicyMissing.into()),
+    }
+}
+
+/// The same message once more, if kill, pause, session and policy still allow it now. Judged without its
+/// own earlier count (invariant 19); nothing is appended.
+fn again(state: &State, prior: &PriorLogin, now: Clocks) -> Result<Decision, Denial> {
+    let entry = &prior.entry;
+    if let Some(code) = state.stopped() {
+        return Err(code.into());
+    }
+    let session = decide_session::usable(state, entry.session, now)?;
+    let wallet = state.wallets.get(&entry.wallet);
+    let wallet = wallet.ok_or(Code::WalletUnknown)?;
+    wallet.may_pay()?;
+    // The wallet has another key now: the message names the former one.
+    if wallet.account != entry.fields.account {
+        return Err(Code::WalletClosed.into());
+    }
+    let mut usage = session.usage.clone();
+    usage.uncharge(&Charges::new(), 1);
+    let key = (entry.wallet, entry.fields.domain.clone());
+    let mut earlier = state.logins.get(&key).cloned().unwrap_or_default();
+    earlier.uncharge(prior.counted_at, Amount::ZERO);
+    let login = Login {
+        domain: &entry.fields.domain,
+        chain: entry.fields.chain,
+        uri: &entry.fields.uri,
+        resources: &entry.fields.resources,
+        valid_for: Some(entry.fields.expires.since(entry.fields.issued)),
+        earlier: Some(&earlier),
+    };
+    judge_all(state, (&session.grant, &usage), entry.wallet, &login, now)?;
+    let message = SignInMessage::compose(&entry.fields)?;
+    // What the log has is what is signed: a template that writes another text signs nothing of before.
+    if message.text() != entry.text {
+        return Err(Code::Unsupported.into());
+    }
+    Ok(Decision {
+        events: Vec::new(),
+        outcome: Ok(order(wallet.path, message, entry, Some(prior.sequence))),
+    })
+}
+
+fn order(
+    path: KeyPath,
+    message: SignInMessage,
+    entry: &SignedIn,
+    replay_of: Option<u64>,
+) -> Outcome {
+    let sealed = MessageSeal {
+        message: entry.message,
+        tier: entry.tier,
+        replay_of,
+    };
+    Outcome::SignMessage(Box::new(SigningOrder::new(path, message, sealed)))
+}
