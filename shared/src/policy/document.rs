@@ -10,6 +10,7 @@ use super::evaluate::Tier;
 use super::limits::{Counts, Cumulative, Limits};
 use super::scope::{Pool, Scope, ScopeRule};
 pub use super::token::TokenExtension;
+pub use super::validator::Validator;
 use crate::amount::{Amount, Decimals};
 use crate::caip::{AccountId, AssetId};
 use crate::codec::{from_canonical, to_canonical};
@@ -92,6 +93,9 @@ pub struct PolicyDocument {
     /// Everything pauses when no owner was heard of for so long.
     #[n(16)]
     pub dead_man: Option<Millis>,
+    /// To whom coins may be delegated; sorted by account, each once, never empty. Nobody if absent.
+    #[n(17)]
+    pub validators: Option<Vec<Validator>>,
 }
 
 /// Limits and thresholds of one asset in each wallet, all in its base units.
@@ -241,6 +245,7 @@ impl PolicyDocument {
             alarms: Vec::new(),
             escalations: Vec::new(),
             dead_man: None,
+            validators: None,
         }
     }
 
@@ -357,6 +362,9 @@ impl PolicyDocument {
             }
         }
         self.recipients.sort_by_key(|known| known.account);
+        if let Some(validators) = &mut self.validators {
+            validators.sort_by_key(|known| known.account);
+        }
         self.denied.sort_unstable();
         self.pools.sort_by(|one, other| one.name.cmp(&other.name));
         for pool in &mut self.pools {
@@ -383,7 +391,7 @@ impl PolicyDocument {
 /// Bytes of a call's data that a rule may name, at most.
 pub(super) const METHOD_LIMIT: usize = 16;
 
-fn find<T>(sorted: &[T], order: impl FnMut(&T) -> std::cmp::Ordering) -> Option<&T> {
+pub(super) fn find<T>(sorted: &[T], order: impl FnMut(&T) -> std::cmp::Ordering) -> Option<&T> {
     let place = sorted.binary_search_by(order).ok()?;
     sorted.get(place)
 }

@@ -17,4 +17,5 @@ pub mod scope;
 mod token;
 #[cfg(feature = "toml")]
 pub mod toml_form;
+mod validator;
 pub mod windows;

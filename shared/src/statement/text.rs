@@ -21,6 +21,9 @@ mod properties;
 #[cfg(test)]
 pub(super) mod samples;
 mod session;
+mod stake;
+#[cfg(test)]
+mod stake_samples;
 #[cfg(test)]
 mod test_view;
 mod unit;
@@ -135,16 +138,25 @@ pub fn compose(
         return Err(Code::StatementMalformed);
     }
     let purpose = match facts {
-        StatementFacts::ApprovePayment { transaction }
-            if payment::action(*transaction, view) == Some(Action::Call) =>
+        StatementFacts::ApprovePayment { transaction } => match payment::action(*transaction, view)
         {
-            "Signing this lets your wallet call the contract below once, with exactly these arguments."
-        }
-        StatementFacts::ApprovePayment { transaction }
-            if payment::action(*transaction, view) == Some(Action::Approve) =>
-        {
-            "Signing this lets the spender below take from your wallet later, up to the amount, without asking again."
-        }
+            Some(Action::Call) => {
+                "Signing this lets your wallet call the contract below once, with exactly these arguments."
+            }
+            Some(Action::Approve) => {
+                "Signing this lets the spender below take from your wallet later, up to the amount, without asking again."
+            }
+            Some(Action::Stake) => {
+                "Signing this lets your wallet stake coins with the validator below once."
+            }
+            Some(Action::Unstake) => {
+                "Signing this lets the stake account below be deactivated: what lies in it earns no more."
+            }
+            Some(Action::WithdrawStake) => {
+                "Signing this brings what lies in the stake account below back into your wallet."
+            }
+            Some(Action::Transfer) | None => purpose(facts),
+        },
         _ => purpose(facts),
     };
     let mut lines = Lines::new(facts.heading(), purpose);

@@ -10,6 +10,7 @@
 
 mod agents;
 mod samples;
+mod stakes;
 mod variants;
 
 use std::collections::BTreeMap;

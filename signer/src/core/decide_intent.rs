@@ -103,6 +103,7 @@ pub(super) fn open(
         call: first.call.clone(),
         more: (!more.is_empty()).then_some(more),
         memo: opening.claim.memo().cloned(),
+        stake: first.stake.clone(),
     };
     let view = IntentView {
         intent: intent.clone(),
@@ -232,6 +233,7 @@ fn signed(
         owners: &claim.owners(),
         tokens: &tokens,
         function: function.as_ref(),
+        seed: claim.seed(),
     };
     let transaction = proposal::proposed(wallet, chain, &release.unsigned, known)?;
     if !claim.is_done_by(&transaction) {

@@ -47,6 +47,8 @@ pub(super) fn payment_words(payment: &Value) -> String {
         "network",
         "asset",
         "to",
+        "seed",
+        "stake_account",
         "function",
         "args",
         "amount_base",

@@ -43,6 +43,7 @@ fn what_is_built_does_what_was_asked_within_the_fee() {
             amount,
             mint: None,
             call: None,
+            stake: None,
         };
         let bytes = costs.build(from, &transfer).unwrap();
         let decoded = decode(chain, from, &bytes, Known::NOTHING).unwrap();
@@ -77,6 +78,7 @@ fn kinds_do_not_mix() {
         amount: Amount::from_base_units(1),
         mint: None,
         call: None,
+        stake: None,
     };
     assert!(costs.build(evm, &transfer).is_err());
 }
@@ -94,6 +96,7 @@ fn a_token_is_withdrawn_by_its_own_call() {
         amount: Amount::from_base_units(7),
         mint: None,
         call: None,
+        stake: None,
     };
     let from: Account = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
         .parse()
