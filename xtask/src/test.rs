@@ -37,13 +37,14 @@ pub(crate) fn run(interrupt: &Interrupt) -> Result<()> {
         interrupt,
         workspace::cargo().args(["fmt", "--all", "--check"]),
     )?;
-    let surfnet = workspace.root.join("tools/surfnet/Cargo.toml");
-    check(
-        interrupt,
-        workspace::cargo()
-            .args(["fmt", "--check", "--manifest-path"])
-            .arg(surfnet),
-    )?;
+    for own in ["tools/surfnet/Cargo.toml", "fuzz/Cargo.toml"] {
+        check(
+            interrupt,
+            workspace::cargo()
+                .args(["fmt", "--check", "--manifest-path"])
+                .arg(workspace.root.join(own)),
+        )?;
+    }
     progress.done();
 
     progress.step("lints, each crate alone");
