@@ -19,6 +19,28 @@ use crate::session::Credential;
 /// Characters at either end of an address that people compare, and forgers match.
 const COMPARED: usize = 4;
 
+/// What approving it does, in one sentence, of all but transfers.
+pub(super) const fn purpose(action: Action) -> Option<&'static str> {
+    match action {
+        Action::Transfer => None,
+        Action::Approve => Some(
+            "Signing this lets the spender below take from your wallet later, up to the amount, without asking again.",
+        ),
+        Action::Call => Some(
+            "Signing this lets your wallet call the contract below once, with exactly these arguments.",
+        ),
+        Action::Stake => {
+            Some("Signing this lets your wallet stake coins with the validator below once.")
+        }
+        Action::Unstake => Some(
+            "Signing this lets the stake account below be deactivated: what lies in it earns no more.",
+        ),
+        Action::WithdrawStake => {
+            Some("Signing this brings what lies in the stake account below back into your wallet.")
+        }
+    }
+}
+
 pub(super) fn write(
     lines: &mut Lines,
     intent: &Intent,

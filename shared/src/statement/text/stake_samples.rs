@@ -6,6 +6,7 @@ use super::*;
 use crate::address::SolanaAddress;
 use crate::intent::Wait;
 use crate::policy::document::Validator;
+use crate::request::Action;
 use crate::solana::{STAKE_RENT, StakeAccount};
 
 const VOTE: &str = "9QU2QSxhb24FUX3Tu2FpczXjpK3VYrvRudywSZaM29mF";
