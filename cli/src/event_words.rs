@@ -1,11 +1,11 @@
 //! The log's events in words and for programs. Shows; believes nothing that was not verified before.
 
+mod effects;
+
 use serde_json::{Value, json};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::AssetId;
-use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{EventBody, Origin, Replaces, Spend, Variant};
-use waiaas_shared::evm::abi::Invocation;
 use waiaas_shared::ids::SessionId;
 use waiaas_shared::intent::{Intent, IntentEnd, Wait};
 use waiaas_shared::memo::Memo;
@@ -13,6 +13,7 @@ use waiaas_shared::policy::alarm::{Condition, Subject, Trigger};
 use waiaas_shared::policy::items::alarm_in_words as in_words;
 use waiaas_shared::request::Action;
 
+use self::effects::{called, done, staked};
 use crate::event_about::About;
 use crate::names::Names;
 
@@ -351,6 +352,11 @@ fn waits(intent: &Intent, names: &Names) -> String {
             Action::Transfer => format!("{amount} to {to}"),
             Action::Approve => format!("leave for {to} to take {amount}"),
             Action::Call => called(&to, &amount, transfer.call.as_deref()),
+            Action::Stake | Action::Unstake | Action::WithdrawStake => transfer
+                .effects()
+                .iter()
+                .map(|effect| staked(effect, names))
+                .collect(),
         }
     });
     let what: Vec<_> = what.collect();
@@ -364,14 +370,6 @@ fn waits(intent: &Intent, names: &Names) -> String {
         intent.wallet,
         replaces(intent.replaces),
     )
-}
-
-/// A call with every argument.
-fn called(target: &str, carried: &str, told: Option<&Invocation>) -> String {
-    let what = told.map_or_else(String::new, |told| {
-        format!(" by {} of {}", told.function, told.shown().join(" "))
-    });
-    format!("call of {target}{what} with up to {carried}")
 }
 
 /// A memo, in quotation marks: the agent's words.
@@ -398,44 +396,7 @@ fn payment(spend: &Spend, names: &Names) -> String {
     let effects: Vec<_> = spend
         .effects
         .iter()
-        .map(|effect| match effect {
-            Effect::Transfer { asset, to, amount } => format!(
-                "{} to {}",
-                names.amount(*asset, *amount),
-                names.account(*asset, *to)
-            ),
-            Effect::Fee { asset, max } => format!("fee up to {}", names.amount(*asset, *max)),
-            Effect::Approval {
-                asset,
-                spender,
-                amount,
-            } => format!(
-                "leave for {} to take {}",
-                names.account(*asset, *spender),
-                names.amount(*asset, *amount)
-            ),
-            Effect::Rent { asset, amount } => format!("rent of {}", names.amount(*asset, *amount)),
-            // What an argument lets leave besides the call itself.
-            Effect::Call {
-                asset,
-                value,
-                told: None,
-                ..
-            } if *asset != spend.chain.native_asset() => {
-                format!("{} counted as leaving", names.amount(*asset, *value))
-            }
-            Effect::Call {
-                target,
-                asset,
-                value,
-                told,
-                ..
-            } => called(
-                &names.account(*asset, *target),
-                &names.amount(*asset, *value),
-                told.as_deref(),
-            ),
-        })
+        .map(|effect| done(effect, spend.chain, names))
         .collect();
     let nonce = spend
         .nonce

@@ -1,12 +1,16 @@
 //! What an owner reads of payments: units and contacts by the policy, and whose they are.
 
+use waiaas_shared::address::SolanaAddress;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::codec::{from_canonical, to_canonical};
 use waiaas_shared::digest::Digest;
+use waiaas_shared::effect::Effect;
 use waiaas_shared::event::Charge;
+use waiaas_shared::evm::abi::Invocation;
 use waiaas_shared::ids::{SessionId, StatementId, TransactionId, WalletId};
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::policy::toml_form;
+use waiaas_shared::solana::{StakeAccount, Staking};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::{RunTime, WallTime};
 
@@ -146,4 +150,47 @@ fn a_call_is_told_with_every_argument() {
         "call of {vault} by deposit(uint256,address) of 700 {own} with up to 5 base units of eip155:31337/slip44:60, 700 base units of {token} counted as leaving, NOTIFY"
     );
     assert!(text.starts_with(&expected), "{text}");
+}
+
+#[test]
+fn stakes_are_told_with_seed_account_and_validator() {
+    let account = || {
+        StakeAccount::of(
+            SolanaAddress::from_bytes([1; 32]),
+            "june-1".parse().unwrap(),
+        )
+    };
+    let told = |staking: Staking| {
+        let asset = "solana:localnet/slip44:501".parse().unwrap();
+        let effects = vec![Effect::Stake {
+            asset,
+            account: account(),
+            staking,
+        }];
+        let body = EventBody::SpendCommitted(Spend { effects, ..spend() });
+        words(&body, &Names::default()).1
+    };
+    let which = format!("stake june-1 at {}", account().address());
+    let amount = Amount::from_base_units(7);
+    let validator: SolanaAddress = HOSTING.parse().unwrap();
+    for (staking, expected) in [
+        (
+            Staking::Delegate { validator, amount },
+            format!("7 base units of solana:localnet/slip44:501 into {which} with {HOSTING}"),
+        ),
+        (Staking::Deactivate, format!("end of {which}")),
+        (
+            Staking::Withdraw { amount },
+            format!("7 base units of solana:localnet/slip44:501 back out of {which}"),
+        ),
+        (
+            Staking::Withdraw {
+                amount: Amount::ZERO,
+            },
+            format!("all back out of {which}"),
+        ),
+    ] {
+        let words = told(staking);
+        assert!(words.starts_with(&expected), "{words}");
+    }
 }

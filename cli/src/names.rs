@@ -60,13 +60,16 @@ impl Names {
         }
     }
 
-    /// An account of an asset's chain: the address in full, with its contact's name before it.
+    /// An account of an asset's chain: the address in full, with its contact's or validator's name before it.
     pub(crate) fn account(&self, asset: AssetId, account: Account) -> String {
-        let contact = AccountId::new(asset.chain(), account)
-            .ok()
-            .and_then(|account| self.policy.as_ref()?.recipient(account));
-        match contact {
-            Some(contact) => format!("@{} ({account})", contact.name),
+        let known = AccountId::new(asset.chain(), account).ok();
+        let name = known.and_then(|known| {
+            let policy = self.policy.as_ref()?;
+            let contact = policy.recipient(known).map(|contact| &contact.name);
+            contact.or_else(|| policy.validator(known).map(|validator| &validator.name))
+        });
+        match name {
+            Some(name) => format!("@{name} ({account})"),
             None => account.to_string(),
         }
     }

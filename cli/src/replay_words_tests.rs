@@ -173,6 +173,7 @@ impl Log {
             call: None,
             more: None,
             memo: None,
+            stake: None,
         };
         self.push(0, EventBody::IntentOpened(intent));
         transaction

@@ -16,7 +16,7 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId, Token};
 use waiaas_shared::claim::Claim;
 use waiaas_shared::evm::Registered;
-use waiaas_shared::request::Transfer;
+use waiaas_shared::request::{Action, Transfer};
 use waiaas_shared::solana::MAX_COMPUTE_UNITS;
 use waiaas_shared::solana::build::{TransferRequest, transfer};
 use waiaas_shared::transaction::{Known, decode};
@@ -102,10 +102,10 @@ impl<C: ChainPort + 'static> Inside<C> {
         asked: &Transfer,
         ceiling: Option<Amount>,
     ) -> Result<Prepared, ChainError> {
-        if asked.asset.token() != Token::Native {
-            // Whether the recipient has an account is asked each time.
+        if asked.asset.token() != Token::Native || asked.action != Action::Transfer {
+            // Whether the recipient has an account, or what lies in a stake, is asked each time.
             let prepared = self.chain.prepare_transfer(from, asked, ceiling).await?;
-            let known = Known::of(&asked.to, &asked.mint);
+            let known = Known::of(&asked.to, &asked.mint).staking(asked.seed());
             return Ok(self
                 .vary(from, known, ceiling, &prepared)
                 .unwrap_or(prepared));
@@ -150,6 +150,7 @@ impl<C: ChainPort + 'static> Inside<C> {
             owners: &claim.owners(),
             tokens: &claim.tokens(),
             function: None,
+            seed: None,
         };
         Ok(self
             .vary(from, known, ceiling, &prepared)

@@ -18,7 +18,7 @@ const BATCH: usize = 64;
 /// Jobs that wait at once.
 const WAITING: usize = 4096;
 /// `PRAGMA user_version` of this program's tables.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 
 /// Why a job was not done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -14,6 +14,7 @@ use waiaas_shared::intent::{Intent, Moved, Wait};
 use waiaas_shared::memo::Memo;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::request::{Action, Transfer};
+use waiaas_shared::solana::{StakeAccount, Staking};
 use waiaas_shared::status::Status;
 use waiaas_shared::time::{Clocks, WallTime};
 
@@ -43,13 +44,13 @@ pub struct Facts {
     pub wallet: WalletId,
     /// On which chain.
     pub chain: ChainId,
-    /// Whether it moves, may be taken, or goes with a call.
+    /// Whether it moves, may be taken, goes with a call, or into or out of a stake.
     pub action: Action,
     /// What moves, or may be taken.
     pub asset: AssetId,
-    /// Who receives, or may take.
+    /// Who receives, may take, or is delegated to; of a stake that is there: its account.
     pub to: Account,
-    /// Base units.
+    /// Base units. Of what comes back out of a stake: known once it is signed.
     pub amount: Amount,
     /// What the contract is told, of a call: `to` is called, and the amount goes with it.
     pub call: Option<Box<Invocation>>,
@@ -57,6 +58,8 @@ pub struct Facts {
     pub more: Vec<Moved>,
     /// What it writes to the chain's log.
     pub memo: Option<Memo>,
+    /// The stake account with which something is done.
+    pub stake: Option<StakeAccount>,
     /// Worst-case fee in base units of the native asset; while it waits, the ceiling for it.
     pub fee_max: Amount,
     /// How it was released.
@@ -126,6 +129,7 @@ impl Facts {
             amount: self.amount,
             mint: None,
             call: self.call.clone(),
+            stake: self.stake.clone(),
         }
     }
 }
@@ -177,6 +181,7 @@ impl Payment {
                 call: intent.call.clone(),
                 more: intent.more.clone().unwrap_or_default(),
                 memo: intent.memo.clone(),
+                stake: intent.stake.clone(),
                 fee_max: intent.fee_ceiling,
                 tier: intent.tier(),
                 submit: intent.submit,
@@ -206,7 +211,8 @@ impl Payment {
         }
     }
 
-    /// A committed payment as its event tells it; nothing if the event names no transfer, approval or call.
+    /// A committed payment as its event tells it; nothing if the event names no transfer, approval, call or
+    /// stake.
     #[must_use]
     pub fn of_spend(spend: &Spend, sequence: u64, at: WallTime) -> Option<Self> {
         let mut paid = spend.effects.iter().filter_map(|effect| match effect {
@@ -225,12 +231,31 @@ impl Payment {
                 told: Some(told),
                 ..
             } => Some(((Action::Call, *asset, *target, *value), Some(told.clone()))),
+            Effect::Stake {
+                asset,
+                account,
+                staking,
+            } => {
+                let own = Account::Solana(account.address());
+                let done = match *staking {
+                    Staking::Delegate { validator, amount } => {
+                        (Action::Stake, *asset, Account::Solana(validator), amount)
+                    }
+                    Staking::Deactivate => (Action::Unstake, *asset, own, Amount::ZERO),
+                    Staking::Withdraw { amount } => (Action::WithdrawStake, *asset, own, amount),
+                };
+                Some((done, None))
+            }
             _ => None,
         });
         let (done, call) = paid.next()?;
         let (action, asset, to, amount) = done;
         let more = paid.map(|((_, asset, to, amount), _)| Moved { asset, to, amount });
         let more = more.collect();
+        let stake = spend.effects.iter().find_map(|effect| match effect {
+            Effect::Stake { account, .. } => Some(account.clone()),
+            _ => None,
+        });
         let fee_max = spend.effects.iter().find_map(|effect| match effect {
             Effect::Fee { max, .. } => Some(*max),
             _ => None,
@@ -250,6 +275,7 @@ impl Payment {
                 call,
                 more,
                 memo: spend.memo.clone(),
+                stake,
                 fee_max: fee_max.unwrap_or_default(),
                 tier: spend.tier,
                 submit: spend.submit,

@@ -1,4 +1,4 @@
-//! What one request asks for, whole: a transfer, an approval or a call, or several transfers in one
+//! What one request asks for, whole: a transfer, an approval, a call or a stake, or several transfers in one
 //! transaction, and a memo. A claim is only ever compared with what bytes do (invariant 3): every effect in order, the
 //! memo exactly, and nothing besides but what sending costs.
 
@@ -7,14 +7,14 @@ use crate::caip::{AssetId, ChainId, Token};
 use crate::effect::Effect;
 use crate::evm::Registered;
 use crate::memo::Memo;
-use crate::request::Transfer;
+use crate::request::{Action, Transfer};
 use crate::solana;
 use crate::transaction::DecodedTransaction;
 
 /// Transfers in one request, at most.
 pub const BATCH_LIMIT: usize = 8;
 
-/// One transfer, approval or call, or several transfers on one chain, with a memo or without.
+/// One transfer, approval, call or stake, or several transfers on one chain, with a memo or without.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     first: Transfer,
@@ -96,6 +96,12 @@ impl Claim {
         self.first.function()
     }
 
+    /// The seed of the stake account that is meant.
+    #[must_use]
+    pub fn seed(&self) -> Option<&solana::StakeSeed> {
+        self.first.seed()
+    }
+
     /// Who receives, may take, or is called.
     #[must_use]
     pub fn owners(&self) -> Vec<Account> {
@@ -125,20 +131,30 @@ impl Claim {
     }
 
     /// Whether a transaction does what is claimed, and pays a fee, and nothing else. Of a call every argument
-    /// and everything that it lets leave is compared. Rent is for accounts
-    /// of recipients of Solana tokens: the decoder lets nothing else be created, and each account once.
+    /// and everything that it lets leave is compared. Rent is for accounts of recipients of Solana tokens, and for
+    /// a new stake account: the decoder lets nothing else be created, and each account once.
     #[must_use]
     pub fn is_done_by(&self, transaction: &DecodedTransaction) -> bool {
         let effects = transaction.effects().iter();
-        let moved = effects.clone().filter(|effect| !effect.is_cost());
         let rents = effects.filter(|effect| matches!(effect, Effect::Rent { .. }));
-        let of_tokens = self
-            .transfers()
-            .filter(|transfer| matches!(transfer.asset.token(), Token::Mint(_)));
+        let creating = self.transfers().filter(|transfer| {
+            matches!(transfer.asset.token(), Token::Mint(_)) || transfer.action == Action::Stake
+        });
+        self.is_moved_by(transaction.effects(), transaction.memo())
+            && rents.count() <= creating.count()
+    }
+
+    /// Whether these effects, the costs of sending aside, and this memo are what is asked for: each in its
+    /// place, and nothing besides.
+    #[must_use]
+    pub fn is_moved_by(&self, effects: &[Effect], memo: Option<&Memo>) -> bool {
+        let moved = effects.iter().filter(|effect| !effect.is_cost());
         let wanted = self.effects();
         !wanted.is_empty()
-            && moved.eq(&wanted)
-            && rents.count() <= of_tokens.count()
-            && transaction.memo() == self.memo.as_ref()
+            && moved.clone().count() == wanted.len()
+            && moved
+                .zip(&wanted)
+                .all(|(effect, asked)| effect.fulfils(asked))
+            && memo == self.memo.as_ref()
     }
 }

@@ -7,6 +7,7 @@ use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::AssetId;
 use crate::evm::abi::Invocation;
+use crate::solana::{StakeAccount, StakeSeed, Staking};
 
 /// One effect of a transaction. A list of them describes the whole transaction, every instruction
 /// included.
@@ -79,6 +80,20 @@ pub enum Effect {
         #[n(4)]
         told: Option<Box<Invocation>>,
     },
+    /// Something is done with a Solana stake account of the wallet's own, which nobody else can move. What goes
+    /// into it counts in full as leaving, though it can come back; what comes back counts as nothing.
+    #[n(5)]
+    Stake {
+        /// The chain's native asset.
+        #[n(0)]
+        asset: AssetId,
+        /// Which account.
+        #[n(1)]
+        account: StakeAccount,
+        /// What is done.
+        #[n(2)]
+        staking: Staking,
+    },
 }
 
 impl Effect {
@@ -90,7 +105,8 @@ impl Effect {
             | Self::Fee { asset, .. }
             | Self::Approval { asset, .. }
             | Self::Rent { asset, .. }
-            | Self::Call { asset, .. } => *asset,
+            | Self::Call { asset, .. }
+            | Self::Stake { asset, .. } => *asset,
         }
     }
 
@@ -103,6 +119,11 @@ impl Effect {
             | Self::Rent { amount, .. } => *amount,
             Self::Fee { max, .. } => *max,
             Self::Call { value, .. } => *value,
+            Self::Stake {
+                staking: Staking::Delegate { amount, .. },
+                ..
+            } => *amount,
+            Self::Stake { .. } => Amount::ZERO,
         }
     }
 
@@ -112,16 +133,62 @@ impl Effect {
         match self {
             Self::Transfer { to, .. } => Some(*to),
             Self::Approval { spender, .. } => Some(*spender),
-            Self::Fee { .. } | Self::Rent { .. } | Self::Call { .. } => None,
+            Self::Fee { .. } | Self::Rent { .. } | Self::Call { .. } | Self::Stake { .. } => None,
         }
     }
 
-    /// The program or contract that is called.
+    /// The program or contract that is called, or the validator to whom coins are delegated.
     #[must_use]
     pub const fn called(&self) -> Option<Account> {
         match self {
             Self::Call { target, .. } => Some(*target),
+            Self::Stake {
+                staking: Staking::Delegate { validator, .. },
+                ..
+            } => Some(Account::Solana(*validator)),
             _ => None,
+        }
+    }
+
+    /// The seed of the stake account with which something is done.
+    #[must_use]
+    pub const fn seed(&self) -> Option<&StakeSeed> {
+        match self {
+            Self::Stake { account, .. } => Some(account.seed()),
+            _ => None,
+        }
+    }
+
+    /// Base units that come back to the wallet.
+    #[must_use]
+    pub const fn returned(&self) -> Amount {
+        match self {
+            Self::Stake {
+                staking: Staking::Withdraw { amount },
+                ..
+            } => *amount,
+            _ => Amount::ZERO,
+        }
+    }
+
+    /// Whether it is what was asked for. Nobody asks how much comes back out of a stake account: it comes to
+    /// the wallet, whatever it is.
+    #[must_use]
+    pub fn fulfils(&self, asked: &Self) -> bool {
+        match (self, asked) {
+            (
+                Self::Stake {
+                    asset,
+                    account,
+                    staking: Staking::Withdraw { .. },
+                },
+                Self::Stake {
+                    asset: other_asset,
+                    account: other_account,
+                    staking: Staking::Withdraw { .. },
+                },
+            ) => (asset, account) == (other_asset, other_account),
+            _ => self == asked,
         }
     }
 

@@ -15,6 +15,7 @@ use crate::ids::{OwnerId, SessionId, StatementId, TransactionId, WalletId};
 use crate::memo::Memo;
 use crate::policy::evaluate::Tier;
 use crate::request::{Action, Transfer};
+use crate::solana::StakeAccount;
 use crate::time::{Clocks, Millis, RunTime, WallTime};
 
 /// A waiting payment as it was opened.
@@ -94,6 +95,9 @@ pub struct Intent {
     /// What it writes to the chain's log.
     #[n(23)]
     pub memo: Option<Memo>,
+    /// The stake account with which something is done.
+    #[n(24)]
+    pub stake: Option<StakeAccount>,
 }
 
 /// One more transfer of the same transaction.
@@ -121,6 +125,7 @@ impl Moved {
             amount: self.amount,
             mint: None,
             call: None,
+            stake: None,
         }
     }
 }
@@ -196,7 +201,7 @@ impl Intent {
         Claim::new(self.transfer(), more, self.memo.clone())
     }
 
-    /// The first, or only, transfer or approval of it.
+    /// The first, or only, thing that it does.
     #[must_use]
     pub fn transfer(&self) -> Transfer {
         Transfer {
@@ -206,6 +211,7 @@ impl Intent {
             amount: self.amount,
             mint: None,
             call: self.call.clone(),
+            stake: self.stake.clone(),
         }
     }
 

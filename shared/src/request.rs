@@ -3,6 +3,7 @@
 
 mod body;
 mod sign_in;
+mod staking;
 
 use minicbor::{Decode, Encode};
 use serde::Deserialize;
@@ -19,7 +20,7 @@ use crate::evm::{self, Registered};
 use crate::ids::{SignerId, TransactionId, WalletId};
 use crate::memo::Memo;
 use crate::policy::document::{AssetRule, PolicyDocument};
-use crate::solana;
+use crate::solana::{self, StakeAccount, StakeSeed, Staking};
 
 pub use self::sign_in::SignInRequest;
 
@@ -42,9 +43,28 @@ pub enum Action {
     /// A contract is called, by a function that the owner registered.
     #[n(2)]
     Call,
+    /// Coins go into a new stake account of the wallet's own, delegated to a validator.
+    #[n(3)]
+    Stake,
+    /// A stake account is deactivated.
+    #[n(4)]
+    Unstake,
+    /// What lies in a stake account comes back to the wallet.
+    #[n(5)]
+    WithdrawStake,
 }
 
 impl Action {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Transfer,
+        Self::Approve,
+        Self::Call,
+        Self::Stake,
+        Self::Unstake,
+        Self::WithdrawStake,
+    ];
+
     /// The name in requests and answers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -52,15 +72,23 @@ impl Action {
             Self::Transfer => "transfer",
             Self::Approve => "approve",
             Self::Call => "call",
+            Self::Stake => "stake",
+            Self::Unstake => "unstake",
+            Self::WithdrawStake => "withdraw_stake",
         }
     }
 
     /// The action of this name.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
-        [Self::Transfer, Self::Approve, Self::Call]
-            .into_iter()
-            .find(|action| action.as_str() == text)
+        let mut all = Self::ALL.into_iter();
+        all.find(|action| action.as_str() == text)
+    }
+
+    /// Whether it is about a stake account.
+    #[must_use]
+    pub const fn is_of_stake(self) -> bool {
+        matches!(self, Self::Stake | Self::Unstake | Self::WithdrawStake)
     }
 }
 
@@ -73,7 +101,7 @@ impl<'de> Deserialize<'de> for Action {
 }
 
 /// `POST /v1/transactions`: a transfer, several in one transaction, an approval of one that somebody makes
-/// later, or the call of a contract.
+/// later, the call of a contract, or something about a stake account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransferRequest {
     /// What is to be done.
@@ -102,10 +130,13 @@ pub struct TransferRequest {
 pub struct Item {
     /// Which asset; the network's native one if absent.
     pub asset: Option<AssetId>,
-    /// The receiving address, the spender's, or the contract's; or a contact of the policy as `@name`.
+    /// The receiving address, the spender's, the contract's, or the validator's vote account; or a contact or
+    /// validator of the policy as `@name`. Empty where the seed says all.
     pub to: String,
     /// What the contract is told, in a call; its value is the amount.
     pub call: Option<CallRequest>,
+    /// Which stake account of the wallet's is meant.
+    pub seed: Option<StakeSeed>,
     /// In the asset's unit, with the decimals of the policy's asset table.
     pub amount: Option<String>,
     /// In base units.
@@ -142,7 +173,7 @@ impl SignerRequest {
     }
 }
 
-/// One transfer, approval or call that a request asks for, with names and units resolved by a policy
+/// One transfer, approval, call or stake that a request asks for, with names and units resolved by a policy
 /// document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transfer {
@@ -150,15 +181,18 @@ pub struct Transfer {
     pub action: Action,
     /// What moves.
     pub asset: AssetId,
-    /// Who receives, may take, or is called.
+    /// Who receives, may take, is called, or is delegated to; else the stake account itself.
     pub to: Account,
-    /// Base units; above zero, but for an approval that is taken back, and for a call.
+    /// Base units; above zero, but for an approval that is taken back, for a call, and for what is asked of a
+    /// stake account that is there.
     pub amount: Amount,
     /// Of a Solana mint: how the document has it registered. Says how bytes are built; what they are
     /// judged by, the signer reads from its documents itself.
     pub mint: Option<solana::Token>,
     /// What the contract is told; of a call alone.
     pub call: Option<Box<Invocation>>,
+    /// The stake account with which something is done.
+    pub stake: Option<StakeAccount>,
 }
 
 impl Transfer {
@@ -179,8 +213,37 @@ impl Transfer {
             (Action::Call, Some(told), Account::Evm(contract)) => {
                 evm::call_effects(asset.chain(), contract, amount, told).unwrap_or_default()
             }
-            _ => Vec::new(),
+            _ => match (self.staking(), &self.stake) {
+                (Some(staking), Some(account)) => vec![Effect::Stake {
+                    asset,
+                    account: account.clone(),
+                    staking,
+                }],
+                _ => Vec::new(),
+            },
         }
+    }
+
+    /// What is asked for of a stake account.
+    #[must_use]
+    pub const fn staking(&self) -> Option<Staking> {
+        match (self.action, self.to) {
+            (Action::Stake, Account::Solana(validator)) => Some(Staking::Delegate {
+                validator,
+                amount: self.amount,
+            }),
+            (Action::Unstake, Account::Solana(_)) => Some(Staking::Deactivate),
+            (Action::WithdrawStake, Account::Solana(_)) => Some(Staking::Withdraw {
+                amount: self.amount,
+            }),
+            _ => None,
+        }
+    }
+
+    /// The seed of the stake account that is meant.
+    #[must_use]
+    pub fn seed(&self) -> Option<&StakeSeed> {
+        self.stake.as_ref().map(StakeAccount::seed)
     }
 
     /// The function that is called, as its bytes are read by.
@@ -209,7 +272,11 @@ impl TransferRequest {
         if !body.reason.as_deref().is_none_or(printable) {
             return Err(Code::BodyMalformed);
         }
-        let of_solana = body.transfers.is_some() || body.memo.is_some();
+        let of_stake = body.action.is_of_stake();
+        let of_solana = body.transfers.is_some() || body.memo.is_some() || of_stake;
+        if of_stake && body.memo.is_some() {
+            return Err(Code::BodyMalformed);
+        }
         let items = body.take_items()?;
         let memo = body.memo.map(|memo| memo.parse());
         let memo = memo.transpose().map_err(|_| Code::MemoMalformed)?;
@@ -255,6 +322,9 @@ impl TransferRequest {
         if asset.chain() != self.network {
             return Err(Code::BodyMalformed);
         }
+        if self.action.is_of_stake() {
+            return self.resolve_staking(item, asset, document, from);
+        }
         let to = match item.to.strip_prefix('@') {
             Some(name) => document
                 .recipients
@@ -290,6 +360,7 @@ impl TransferRequest {
             amount,
             mint: rule.and_then(AssetRule::mint),
             call,
+            stake: None,
         })
     }
 
@@ -311,7 +382,7 @@ impl TransferRequest {
             _ => return Err(Code::AmountInvalid),
         };
         // An approval of nothing takes one back, and most calls carry nothing.
-        if amount == Amount::ZERO && self.action == Action::Transfer {
+        if amount == Amount::ZERO && matches!(self.action, Action::Transfer | Action::Stake) {
             Err(Code::AmountInvalid)
         } else {
             Ok(amount)

@@ -220,7 +220,7 @@ impl SessionGrant {
             violations.push(Violation::of(Code::SessionOperation));
         }
         if let Some(recipients) = &self.recipients {
-            // A session that names who receives names what is called.
+            // A session that names who receives names what is called, and to whom coins are delegated.
             let mut receivers = effects
                 .iter()
                 .filter_map(|effect| effect.recipient().or_else(|| effect.called()));

@@ -25,6 +25,8 @@ pub struct Known<'a> {
     pub tokens: &'a [solana::Token],
     /// The function of an EVM contract that is called, as owners registered it.
     pub function: Option<&'a Registered>,
+    /// The seed of the Solana stake account that is meant: its address is derived from wallet and seed.
+    pub seed: Option<&'a solana::StakeSeed>,
 }
 
 impl<'a> Known<'a> {
@@ -35,6 +37,7 @@ impl<'a> Known<'a> {
             owners: std::slice::from_ref(to),
             tokens: token.as_slice(),
             function: None,
+            seed: None,
         }
     }
 
@@ -42,6 +45,12 @@ impl<'a> Known<'a> {
     #[must_use]
     pub const fn calling(self, function: Option<&'a Registered>) -> Self {
         Self { function, ..self }
+    }
+
+    /// The same, and the stake account of this seed.
+    #[must_use]
+    pub const fn staking(self, seed: Option<&'a solana::StakeSeed>) -> Self {
+        Self { seed, ..self }
     }
 }
 
@@ -51,6 +60,7 @@ impl Known<'static> {
         owners: &[],
         tokens: &[],
         function: None,
+        seed: None,
     };
 }
 
@@ -121,7 +131,8 @@ impl DecodedTransaction {
         self.from
     }
 
-    /// Everything it does, in order, the fee last. At least one transfer, approval or call and exactly one fee.
+    /// Everything it does, in order, the fee last. At least one transfer, approval, call or stake, and exactly one
+    /// fee.
     #[must_use]
     pub fn effects(&self) -> &[Effect] {
         &self.effects
@@ -248,6 +259,11 @@ fn solana_effect(chain: ChainId, outflow: Outflow) -> Result<Effect, DecodeError
         Outflow::Rent(lamports) => Effect::Rent {
             asset: native,
             amount: Amount::from_base_units(lamports.into()),
+        },
+        Outflow::Stake(account, staking) => Effect::Stake {
+            asset: native,
+            account,
+            staking,
         },
     })
 }

@@ -3,8 +3,8 @@
 
     effects_solana.py < cases > verdicts      one JSON object a line, in both
 
-A case has `chain` (CAIP-2), `wallet`, `unsigned` (hexadecimal) and `known`: `owners` and `tokens` (mint, decimals,
-program). A verdict is {"refused": true}, or `effects` in their order with the fee last, and `memo`.
+A case has `chain` (CAIP-2), `wallet`, `unsigned` (hexadecimal) and `known`: `owners`, `tokens` (mint, decimals,
+program) and, if a stake account is meant, its `seed`. A verdict is {"refused": true}, or `effects` in their order with the fee last, and `memo`.
 
 Written from the wire format of messages, the interfaces of the programs and docs/transactions.md, sharing nothing
 with the product. Messages are read twice, by this file and by solders; where the two read differently it stops.
@@ -26,6 +26,14 @@ TOKENS = {
     "spl-token": Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"),
     "token-2022": Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"),
 }
+STAKE = Pubkey.from_string("Stake11111111111111111111111111111111111111")
+CLOCK = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
+RENT_SYSVAR = Pubkey.from_string("SysvarRent111111111111111111111111111111111")
+HISTORY = Pubkey.from_string("SysvarStakeHistory1111111111111111111111111")
+STAKE_CONFIG = Pubkey.from_string("StakeConfig11111111111111111111111111111111")
+# The minimum balance of a stake account: 200 bytes.
+STAKE_BYTES, STAKE_RENT = 200, 2_282_880
+SEED = set("abcdefghijklmnopqrstuvwxyz0123456789-")
 # The minimum balance of an account of 165 bytes, and of the largest that a Token-2022 mint can ask for: 191.
 RENT = {"spl-token": 2_039_280, "token-2022": 2_220_240}
 
@@ -157,6 +165,7 @@ class Case:
         self.data = bytes.fromhex(case["unsigned"])
         self.owners = [Pubkey.from_string(owner) for owner in case["known"]["owners"]]
         self.tokens = {Pubkey.from_string(one["mint"]): one for one in case["known"]["tokens"]}
+        self.seed = case["known"].get("seed")
         self.native = f"{self.chain}/slip44:501"
 
     def associated(self, owner, mint, program):
@@ -184,8 +193,18 @@ class Case:
 
         keys = [Pubkey(key) for key in keys]
         self.effects, self.memo, self.created, self.settings = [], None, {}, {}
-        for program, uses, data in instructions:
-            self.instruction(keys[program], [(keys[use], use < writable) for use in uses], data)
+        resolved = [
+            (keys[program], [(keys[use], use < writable) for use in uses], data)
+            for program, uses, data in instructions
+        ]
+        if any(program == STAKE for program, _, _ in resolved):
+            for program, uses, data in resolved:
+                if program == BUDGET:
+                    self.setting(uses, data)
+            self.stake([one for one in resolved if one[0] != BUDGET])
+        else:
+            for program, uses, data in resolved:
+                self.instruction(program, uses, data)
         need(all(self.created.values()), "an account is created and not paid into")
         need(self.effects, "nothing moves")
         self.effects.append({"kind": "fee", "asset": self.native, "amount": str(self.fee(instructions))})
@@ -255,6 +274,53 @@ class Case:
         if target in self.created:
             self.created[target] = True
         self.move(f"{self.chain}/token:{mint}", to[0], struct.unpack("<Q", data[1:9])[0])
+
+    def stake(self, instructions):
+        """StakeInstruction, bincode: u32 number. A message of this program is one of three templates as a whole."""
+        programs = [program for program, _, _ in instructions]
+        if programs == [SYSTEM, STAKE, STAKE]:
+            (_, create_uses, create), (_, init_uses, init), (_, delegate_uses, delegate) = instructions
+            # SystemInstruction::CreateAccountWithSeed: u32 3, base, seed, lamports, space, owner.
+            need(create[:4] == b"\x03\0\0\0" and len(create) >= 44, "no CreateAccountWithSeed")
+            length = struct.unpack("<Q", create[36:44])[0]
+            need(len(create) == 44 + length + 48, "its length")
+            seed = create[44:44 + length].decode("latin1")
+            need(1 <= length <= 32 and set(seed) <= SEED, "a seed")
+            lamports, space = struct.unpack("<QQ", create[44 + length:60 + length])
+            need(create[4:36] == bytes(self.wallet) and create[60 + length:] == bytes(STAKE), "base and owner")
+            need(space == STAKE_BYTES and lamports > STAKE_RENT, "size and lamports")
+            account = Pubkey.create_with_seed(self.wallet, seed, STAKE)
+            need(create_uses == [(self.wallet, True), (account, True)], "other accounts")
+            need(init == bytes(4) + 2 * bytes(self.wallet) + bytes(48), "authorities of others, or a lockup")
+            need(init_uses == [(account, True), (RENT_SYSVAR, False)], "other accounts")
+            need(delegate == b"\x02\0\0\0" and len(delegate_uses) == 6, "no DelegateStake")
+            validator = delegate_uses[1][0]
+            others = [(one, False) for one in (validator, CLOCK, HISTORY, STAKE_CONFIG)]
+            need(delegate_uses == [(account, True), *others, (self.wallet, True)], "other accounts")
+            self.effects.append({"kind": "rent", "asset": self.native, "amount": str(STAKE_RENT)})
+            self.staked(seed, account, "delegate", lamports - STAKE_RENT, validator)
+            return
+        need(programs == [STAKE] and self.seed is not None, "no template")
+        account = Pubkey.create_with_seed(self.wallet, self.seed, STAKE)
+        (_, uses, data), = instructions
+        if data == b"\x05\0\0\0":
+            need(uses == [(account, True), (CLOCK, False), (self.wallet, True)], "other accounts")
+            self.staked(self.seed, account, "deactivate")
+            return
+        need(len(data) == 12 and data[:4] == b"\x04\0\0\0", "neither Deactivate nor Withdraw")
+        others = [(self.wallet, True), (CLOCK, False), (HISTORY, False), (self.wallet, True)]
+        need(uses == [(account, True), *others], "other accounts")
+        amount = struct.unpack("<Q", data[4:])[0]
+        need(amount > 0, "nothing comes back")
+        self.staked(self.seed, account, "withdraw", amount)
+
+    def staked(self, seed, account, act, amount=None, validator=None):
+        effect = {"kind": "stake", "asset": self.native, "seed": seed, "account": str(account), "act": act}
+        if amount is not None:
+            effect["amount"] = str(amount)
+        if validator is not None:
+            effect["validator"] = str(validator)
+        self.effects.append(effect)
 
     def move(self, asset, to, amount):
         self.effects.append({"kind": "transfer", "asset": asset, "to": str(to), "amount": str(amount)})

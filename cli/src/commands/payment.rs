@@ -195,6 +195,9 @@ fn human(view: &IntentView, policy: Option<&PolicyDocument>) -> String {
             Action::Transfer => "to",
             Action::Approve => "may be taken by",
             Action::Call => "calls",
+            Action::Stake => "staked with",
+            Action::Unstake => "unstakes",
+            Action::WithdrawStake => "all back out of",
         };
         rows.push(("amount", amount));
         rows.push((to, transfer.to.to_string()));
@@ -205,6 +208,10 @@ fn human(view: &IntentView, policy: Option<&PolicyDocument>) -> String {
     if let Some(told) = intent.call.as_deref() {
         rows.push(("function", told.function.to_string()));
         rows.extend(told.shown().into_iter().map(|one| ("argument", one)));
+    }
+    if let Some(stake) = &intent.stake {
+        rows.push(("stake account", stake.address().to_string()));
+        rows.push(("its seed", stake.seed().to_string()));
     }
     if let Some(memo) = claim.memo() {
         rows.push(("memo, public", memo.to_string()));
@@ -253,6 +260,8 @@ fn machine(view: &IntentView) -> Value {
         "asset": intent.asset,
         "amount_base": intent.amount,
         "to": intent.to,
+        "seed": intent.stake.as_ref().map(|stake| stake.seed().to_string()),
+        "stake_account": intent.stake.as_ref().map(|stake| stake.address()),
         "function": intent.call.as_ref().map(|told| told.function.to_string()),
         "args": intent.call.as_ref().map(|told| told.shown()),
         "transfers": intent.more.as_ref().map(|_| {
@@ -320,6 +329,7 @@ mod tests {
                 call: None,
                 more: None,
                 memo: None,
+                stake: None,
             },
             now: Clocks {
                 run: RunTime::from_millis(1000),

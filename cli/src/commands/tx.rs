@@ -10,6 +10,7 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::ids::{SignerId, TransactionId, WalletId};
 use waiaas_shared::memo::Memo;
+use waiaas_shared::solana::StakeSeed;
 
 use self::body::{Also, body};
 use self::words::{ended_well, list_words, payment_words};
@@ -71,13 +72,13 @@ pub(crate) struct SendArgs {
     #[arg(long, value_name = "CAIP2")]
     network: ChainId,
     /// To which address, or contact of the policy (@name)
-    #[arg(long, value_name = "ADDRESS")]
-    to: String,
+    #[arg(long, value_name = "ADDRESS", required_unless_present_any = ["unstake", "withdraw_stake"])]
+    to: Option<String>,
     /// How much, in the asset's unit
     #[arg(
         long,
         value_name = "DECIMAL",
-        required_unless_present_any = ["amount_base", "call"],
+        required_unless_present_any = ["amount_base", "call", "unstake", "withdraw_stake"],
         conflicts_with = "amount_base"
     )]
     amount: Option<String>,
@@ -93,6 +94,19 @@ pub(crate) struct SendArgs {
     /// Call --to instead, by a function that the owner registered, such as deposit(uint256,address)
     #[arg(long, value_name = "FUNCTION", conflicts_with_all = ["amount", "amount_base", "asset", "approve", "replaces", "also", "memo"])]
     call: Option<String>,
+    /// Stake --amount of the network's own coin with --to, a validator that the policy names, in a new stake account
+    /// of the wallet's own. It counts in full as spent, though it can come back. Solana only
+    #[arg(long, requires = "seed", conflicts_with_all = ["asset", "approve", "call", "also", "memo"])]
+    stake: bool,
+    /// Deactivate the stake account of --seed: what lies in it can be withdrawn once the epoch has ended
+    #[arg(long, requires = "seed", conflicts_with_all = ["to", "amount", "amount_base", "asset", "approve", "call", "stake", "also", "memo"])]
+    unstake: bool,
+    /// Bring all that lies in the stake account of --seed back into the wallet
+    #[arg(long, requires = "seed", conflicts_with_all = ["to", "amount", "amount_base", "asset", "approve", "call", "stake", "unstake", "also", "memo"])]
+    withdraw_stake: bool,
+    /// Which stake account of the wallet's: 1 to 32 of a-z, 0-9, -, chosen when it is made
+    #[arg(long, value_name = "SEED")]
+    seed: Option<StakeSeed>,
     /// An argument of --call; once for each, in order
     #[arg(
         long = "arg",

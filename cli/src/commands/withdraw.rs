@@ -128,6 +128,7 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
         amount,
         mint,
         call: None,
+        stake: None,
     };
     let costs = Costs::find(&args, &payer, &transfer, node.as_ref()).await?;
     costs.check(fee_ceiling)?;

@@ -1,8 +1,10 @@
 //! The Solana adapter: methods of the cluster's JSON-RPC API and what their answers prove; `status` for
-//! what became of a transaction, `tokens` for what concerns mints, `batch` for several transfers at once.
+//! what became of a transaction, `tokens` for what concerns mints, `batch` for several transfers at once,
+//! `staking` for stake accounts.
 //! Source: Solana's HTTP method reference. Called through [`super::Chain`].
 
 mod batch;
+mod staking;
 mod status;
 mod tokens;
 
@@ -76,6 +78,9 @@ impl Solana {
         asked: &Transfer,
         ceiling: Amount,
     ) -> Result<Prepared, ChainError> {
+        if let (Some(staking), Some(account)) = (asked.staking(), &asked.stake) {
+            return self.prepare_staking(from, account, staking, ceiling).await;
+        }
         let amount =
             u64::try_from(asked.amount.base_units()).map_err(|_| ChainError::AmountTooLarge)?;
         let draft = match asked.mint {

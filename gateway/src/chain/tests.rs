@@ -5,6 +5,7 @@ mod batch;
 mod calls;
 mod endpoints;
 mod landing;
+mod staking;
 mod tokens;
 mod witnesses;
 
@@ -107,6 +108,7 @@ fn pays(chain: &Chain, to: &str, amount: u128) -> Transfer {
         amount: coins(amount),
         mint: None,
         call: None,
+        stake: None,
     }
 }
 

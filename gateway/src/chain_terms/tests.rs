@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use waiaas_shared::address::SolanaAddress;
-use waiaas_shared::solana::build::{TokenTransferRequest, token_transfer};
-use waiaas_shared::solana::{Token, TokenProgram};
+use waiaas_shared::solana::build::{StakingRequest, TokenTransferRequest, token_transfer};
+use waiaas_shared::solana::{StakeAccount, Staking, Token, TokenProgram};
 
 use super::*;
 use crate::testing::{FakeChain, from_account, to_account};
@@ -30,6 +30,7 @@ fn pays(amount: u128) -> Transfer {
         amount: units(amount),
         mint: None,
         call: None,
+        stake: None,
     }
 }
 
@@ -180,6 +181,51 @@ fn no_two_messages_of_tokens_are_equal() {
                 assert!(varied.fee_max <= units(10_000), "{}", varied.fee_max);
                 assert!(seen.insert(varied.unsigned), "the same message twice");
             }
+        }
+    }
+}
+
+/// Two equal ends of a stake under one blockhash are two transactions, and what a stake is asked goes to the chain
+/// each time.
+#[test]
+fn no_two_messages_of_stakes_are_equal() {
+    let inside = Inside {
+        chain: FakeChain::default(),
+        kept: Mutex::default(),
+        variation: AtomicU64::new(16_300),
+    };
+    let Account::Solana(from) = from_account() else {
+        panic!("an account of Solana")
+    };
+    let account = StakeAccount::of(from, "june-1".parse().expect("a seed"));
+    let amount = units(5);
+    for staking in [
+        Staking::Delegate {
+            validator: SolanaAddress::from_bytes([8; 32]),
+            amount,
+        },
+        Staking::Deactivate,
+        Staking::Withdraw { amount },
+    ] {
+        let request = StakingRequest {
+            from,
+            account: &account,
+            staking,
+            blockhash: [9; 32],
+            compute_unit_limit: 60_000,
+            micro_lamports_per_compute_unit: 0,
+        };
+        let prepared = Prepared {
+            unsigned: waiaas_shared::solana::build::staking(&request).expect("built"),
+            fee_max: units(5000),
+            validity: Validity::Unlimited,
+        };
+        let known = Known::NOTHING.staking(Some(account.seed()));
+        let mut seen = HashSet::new();
+        for _ in 0..200 {
+            let varied = inside.vary(from_account(), known, Some(units(10_000)), &prepared);
+            let varied = varied.expect("it has a place for other settings");
+            assert!(seen.insert(varied.unsigned), "the same message twice");
         }
     }
 }

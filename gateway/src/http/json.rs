@@ -20,17 +20,23 @@ pub(super) struct TransactionView {
     wallet: String,
     /// On which network (CAIP-2).
     network: String,
-    /// `transfer`; `approve`: `to` may take it later; or `call`: `to` is the contract, and the amount goes with
-    /// the call.
+    /// `transfer`; `approve`: `to` may take it later; `call`: `to` is the contract, and the amount goes with the
+    /// call; `stake`: `to` is the validator; `unstake` or `withdraw_stake`: `to` is the stake account.
     #[serde(rename = "type")]
     #[schema(value_type = String)]
     action: &'static str,
     /// What moves (CAIP-19).
     asset: String,
-    /// Who receives, may take, or is called.
+    /// Who receives, may take, is called or delegated to; or the stake account.
     to: String,
-    /// Base units.
+    /// Base units; of `withdraw_stake` what comes back, once it is signed.
     amount_base: String,
+    /// The seed of the stake account, derived from it and the wallet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<String>,
+    /// The stake account's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stake_account: Option<String>,
     /// Of a call: the function, as Solidity names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     function: Option<String>,
@@ -131,6 +137,11 @@ impl From<&Payment> for TransactionView {
             asset: facts.asset.to_string(),
             to: facts.to.to_string(),
             amount_base: facts.amount.to_string(),
+            seed: facts.stake.as_ref().map(|stake| stake.seed().to_string()),
+            stake_account: facts
+                .stake
+                .as_ref()
+                .map(|stake| stake.address().to_string()),
             function: facts.call.as_ref().map(|told| told.function.to_string()),
             args: facts.call.as_ref().map(|told| told.shown()),
             transfers: match facts.more.as_slice() {

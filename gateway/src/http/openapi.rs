@@ -19,8 +19,10 @@ use super::{health, messages, sessions, sign, stop, transactions, wallets};
     reason = "describes what waiaas_shared::request reads; never made"
 )]
 pub(super) struct TransferBody {
-    /// `transfer` (if absent); `approve`: `spender` may take the amount of a token later; or `call`: `contract`
-    /// is called by a function that the owner registered.
+    /// `transfer` (if absent); `approve`: `spender` may take the amount of a token later; `call`: `contract` is
+    /// called by a function that the owner registered; `stake`: the amount of the network's own asset is delegated
+    /// to `validator` in a new stake account of the wallet's own; `unstake`: that account is deactivated;
+    /// `withdraw_stake`: all that lies in it comes back to the wallet. The last three on Solana only.
     r#type: Option<String>,
     /// The signer that the agent means.
     signer: String,
@@ -36,6 +38,11 @@ pub(super) struct TransferBody {
     spender: Option<String>,
     /// Of a call: the contract's address, or a contact of the policy as `@name`.
     contract: Option<String>,
+    /// Of a stake: the validator's vote account, or a validator of the policy as `@name`.
+    validator: Option<String>,
+    /// Of the three about a stake: which stake account of the wallet's, 1 to 32 of `a-z`, `0-9`, `-`. Its address
+    /// is derived from the wallet and this.
+    seed: Option<String>,
     /// Of a call: the function as Solidity names it, such as `deposit(uint256,address)`.
     function: Option<String>,
     /// Of a call: one text for each argument. Numbers in decimal digits, addresses with their checksum, `true`
@@ -43,7 +50,8 @@ pub(super) struct TransferBody {
     args: Option<Vec<String>>,
     /// Of a call: wei that go with it, as plain decimal text; none if absent.
     value: Option<String>,
-    /// In the asset's unit, as plain decimal text. Exactly one of `amount` and `amount_base`; neither of a call.
+    /// In the asset's unit, as plain decimal text. Exactly one of `amount` and `amount_base`; neither of a call,
+    /// nor of `unstake` and `withdraw_stake`.
     amount: Option<String>,
     /// In base units, as plain decimal text.
     amount_base: Option<String>,

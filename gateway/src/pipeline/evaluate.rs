@@ -15,6 +15,7 @@ use waiaas_shared::policy::evaluate::{Now, Payment, charges, evaluate as judge, 
 use waiaas_shared::policy::history::Nothing;
 use waiaas_shared::request::Transfer;
 use waiaas_shared::session::{Credential, SessionUsage};
+use waiaas_shared::solana::Staking;
 use waiaas_shared::solana::build::Part;
 use waiaas_shared::status::Status;
 use waiaas_shared::time::{BudgetTime, WallTime};
@@ -235,6 +236,24 @@ fn part(chain: ChainId, transfer: &Transfer) -> Option<Part> {
 fn nominal_of_one(chain: ChainId, from: Account, transfer: &Transfer) -> Option<Vec<u8>> {
     match (chain, from, transfer.to) {
         (ChainId::Solana(_), Account::Solana(from), Account::Solana(to)) => {
+            if let (Some(staking), Some(account)) = (transfer.staking(), &transfer.stake) {
+                // What comes back is judged the same, however much it is.
+                let staking = match staking {
+                    Staking::Withdraw { .. } => Staking::Withdraw {
+                        amount: Amount::from_base_units(1),
+                    },
+                    other => other,
+                };
+                return solana::build::staking(&solana::build::StakingRequest {
+                    from,
+                    account,
+                    staking,
+                    blockhash: [0; 32],
+                    compute_unit_limit: 0,
+                    micro_lamports_per_compute_unit: 0,
+                })
+                .ok();
+            }
             if let Some(token) = transfer.mint {
                 return solana::build::token_transfer(&solana::build::TokenTransferRequest {
                     from,

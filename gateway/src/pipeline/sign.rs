@@ -9,11 +9,13 @@ use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::claim::Claim;
 use waiaas_shared::denial::Code;
+use waiaas_shared::effect::Effect;
 use waiaas_shared::intent::{IntentView, Moved};
+use waiaas_shared::request::Action;
 use waiaas_shared::solana::SolanaError;
 use waiaas_shared::status::Status;
 use waiaas_shared::time::Millis;
-use waiaas_shared::transaction::DecodeError;
+use waiaas_shared::transaction::{DecodeError, Known, decode};
 
 use super::evaluate::{Evaluated, spend_request};
 use super::{Asked, Refusal, body_digest, find, idempotency, recorded, waiting};
@@ -168,10 +170,11 @@ async fn charged(
             action: first.action,
             asset: first.asset,
             to: first.to,
-            amount: first.amount,
+            amount: amount(evaluated, &prepared),
             call: first.call.clone(),
             more: evaluated.claim.more().iter().map(Moved::from).collect(),
             memo: evaluated.claim.memo().cloned(),
+            stake: first.stake.clone(),
             fee_max: prepared.fee_max,
             tier: signed.tier,
             submit: asked.body.submit,
@@ -202,4 +205,17 @@ async fn charged(
         raw: signed.raw,
         replay: false,
     })
+}
+
+/// What a payment moves. How much comes back out of a stake account stands in the bytes alone.
+fn amount(evaluated: &Evaluated, prepared: &Prepared) -> Amount {
+    let first = evaluated.claim.first();
+    if first.action != Action::WithdrawStake {
+        return first.amount;
+    }
+    let known = Known::NOTHING.staking(first.seed());
+    let chain = evaluated.claim.chain();
+    let read = decode(chain, evaluated.from, &prepared.unsigned, known);
+    let effects = read.iter().flat_map(|transaction| transaction.effects());
+    effects.map(Effect::returned).max().unwrap_or_default()
 }

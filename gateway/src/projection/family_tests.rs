@@ -38,6 +38,7 @@ fn payment(number: u8, chain: &str, replaces: Option<u8>, amount: u128) -> Payme
             call: None,
             more: Vec::new(),
             memo: None,
+            stake: None,
             fee_max: Amount::from_base_units(1),
             tier: Tier::Instant,
             submit: true,

@@ -16,7 +16,7 @@ use waiaas_shared::time::WallTime;
 use crate::chain::{ChainText, ChainTransactionId, Validity};
 use crate::payment::{Facts, Payment, Progress, Waiting};
 
-/// Version 5 of the tables.
+/// Version 6 of the tables.
 pub const TABLES: &str = "
 CREATE TABLE cursor(
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -42,6 +42,8 @@ CREATE TABLE payment(
     call BLOB,
     more BLOB NOT NULL,
     memo TEXT,
+    -- Canonical bytes of a stake account's seed and address.
+    stake BLOB,
     fee_max TEXT NOT NULL,
     tier TEXT NOT NULL,
     submit INTEGER NOT NULL,
@@ -128,9 +130,10 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO payment VALUES (:id, :sequence, :listed, :session, :wallet, :chain, :action, :asset, :recipient,
-                :amount, :call, :more, :memo, :fee_max, :tier, :submit, :nonce, :idempotency, :body, :replaces, :created, :status, :ready,
+                :amount, :call, :more, :memo, :stake, :fee_max, :tier, :submit, :nonce, :idempotency, :body, :replaces, :created, :status, :ready,
                 :expires, :chain_transaction, :validity, :position, :fee_paid, :detail, :updated)
              ON CONFLICT(id) DO UPDATE SET
+                amount = iif(excluded.sequence > sequence, excluded.amount, amount),
                 fee_max = iif(excluded.sequence > sequence, excluded.fee_max, fee_max),
                 created = iif(excluded.sequence > sequence, excluded.created, created),
                 sequence = max(excluded.sequence, sequence),
@@ -152,6 +155,7 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
             ":call": facts.call.as_deref().map(to_canonical),
             ":more": to_canonical(&facts.more),
             ":memo": facts.memo.as_ref().map(Memo::as_str),
+            ":stake": facts.stake.as_ref().map(to_canonical),
             ":fee_max": facts.fee_max.to_string(),
             ":tier": facts.tier.as_str(),
             ":submit": facts.submit,
@@ -378,6 +382,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Payment> {
                 .map_err(|_| rusqlite::Error::InvalidQuery)?,
             memo: text("memo")?
                 .map(|memo| memo.parse().map_err(malformed))
+                .transpose()?,
+            stake: row
+                .get::<_, Option<Vec<u8>>>("stake")?
+                .map(|bytes| from_canonical(&bytes).map_err(malformed))
                 .transpose()?,
             fee_max: parsed(row, "fee_max")?,
             tier: tier.ok_or(rusqlite::Error::InvalidQuery)?,

@@ -156,6 +156,7 @@ impl Inside {
             call: transfer.call.clone(),
             more: (!more.is_empty()).then_some(more),
             memo: claim.memo().cloned(),
+            stake: transfer.stake.clone(),
         };
         let kept = Kept {
             intent: intent.clone(),

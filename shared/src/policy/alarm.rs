@@ -255,6 +255,7 @@ pub const fn by_agent(code: Code) -> bool {
                 | Code::CallArgumentLimit
                 | Code::CallArgumentValue
                 | Code::CallArgumentWallet
+                | Code::ValidatorNotListed
                 | Code::OutsideHours
                 | Code::CoolDown
                 | Code::IntentTooMany

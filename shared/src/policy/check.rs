@@ -59,6 +59,7 @@ impl PolicyDocument {
             })?;
         }
         self.check_recipients()?;
+        self.check_validators()?;
         self.check_pools()?;
         for (place, rule) in self.calls.iter().enumerate() {
             let key = |rule: &CallRule| (rule.target, rule.method.clone());
@@ -138,6 +139,7 @@ impl PolicyDocument {
             (self.denied.len(), ENTRIES_LIMIT),
             (self.pools.len(), RULES_LIMIT),
             (self.calls.len(), RULES_LIMIT),
+            (self.validators().count(), RULES_LIMIT),
             (self.scopes.len(), RULES_LIMIT),
             (self.alarms.len(), FEW_LIMIT),
             (self.sites().len(), RULES_LIMIT),
@@ -169,6 +171,22 @@ impl PolicyDocument {
         for (place, account) in self.denied.iter().enumerate() {
             let follows = follows(&self.denied, place, |one, other| one < other);
             at(follows, || Entry::Denied(*account))?;
+        }
+        Ok(())
+    }
+
+    fn check_validators(&self) -> Result<(), PolicyError> {
+        let list = self.validators.as_deref();
+        // Absent and empty would be two ways to say the same.
+        let some = require(list.is_none_or(|list| !list.is_empty()), Flaw::Empty);
+        at(some, || Entry::Document)?;
+        let list = list.unwrap_or_default();
+        for (place, known) in list.iter().enumerate() {
+            let follows = follows(list, place, |one, other| one.account < other.account);
+            let checked = follows
+                .and_then(|()| name(&known.name))
+                .and_then(|()| known.check(self));
+            at(checked, || Entry::Validator(known.account))?;
         }
         Ok(())
     }

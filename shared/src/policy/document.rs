@@ -11,6 +11,7 @@ use super::limits::{Counts, Cumulative, Limits};
 use super::scope::{Pool, Scope, ScopeRule};
 pub use super::sign_in::SignInRule;
 pub use super::token::TokenExtension;
+pub use super::validator::Validator;
 use crate::amount::{Amount, Decimals};
 use crate::caip::{AccountId, AssetId};
 use crate::codec::{from_canonical, to_canonical};
@@ -96,6 +97,9 @@ pub struct PolicyDocument {
     /// Sites at which agents may sign in; sorted by domain, each once, never empty. Absent: none.
     #[n(17)]
     pub sign_ins: Option<Vec<SignInRule>>,
+    /// To whom coins may be delegated; sorted by account, each once, never empty. Nobody if absent.
+    #[n(18)]
+    pub validators: Option<Vec<Validator>>,
 }
 
 /// Limits and thresholds of one asset in each wallet, all in its base units.
@@ -246,6 +250,7 @@ impl PolicyDocument {
             escalations: Vec::new(),
             dead_man: None,
             sign_ins: None,
+            validators: None,
         }
     }
 
@@ -362,6 +367,9 @@ impl PolicyDocument {
             }
         }
         self.recipients.sort_by_key(|known| known.account);
+        if let Some(validators) = &mut self.validators {
+            validators.sort_by_key(|known| known.account);
+        }
         self.denied.sort_unstable();
         self.pools.sort_by(|one, other| one.name.cmp(&other.name));
         for pool in &mut self.pools {
@@ -392,7 +400,7 @@ impl PolicyDocument {
 /// Bytes of a call's data that a rule may name, at most.
 pub(super) const METHOD_LIMIT: usize = 16;
 
-fn find<T>(sorted: &[T], order: impl FnMut(&T) -> std::cmp::Ordering) -> Option<&T> {
+pub(super) fn find<T>(sorted: &[T], order: impl FnMut(&T) -> std::cmp::Ordering) -> Option<&T> {
     let place = sorted.binary_search_by(order).ok()?;
     sorted.get(place)
 }

@@ -50,6 +50,8 @@ pub(crate) fn sample() -> PolicyDocument {
     document
 }
 
+const VOTE: &str = "9QU2QSxhb24FUX3Tu2FpczXjpK3VYrvRudywSZaM29mF";
+
 /// A document in which every kind of entry stands, and every value is set.
 pub(crate) fn full() -> PolicyDocument {
     let mut document = sample();
@@ -133,6 +135,12 @@ pub(crate) fn full() -> PolicyDocument {
         },
         deposit(),
     ];
+    document.validators = Some(vec![Validator {
+        account: format!("solana:localnet:{VOTE}")
+            .parse()
+            .expect("an account"),
+        name: "one".to_owned(),
+    }]);
     let hours = vec![Hours {
         utc_offset: 540,
         days: 0x1f,
@@ -237,7 +245,7 @@ fn a_full_document_round_trips() {
 type Change = fn(&mut PolicyDocument);
 
 /// Asset 0 is Solana's coin, 1 its mint, 2 the EVM chain's coin; scope 0 is the global one.
-const FLAWS: [(Flaw, &str, Change); 75] = [
+const FLAWS: [(Flaw, &str, Change); 81] = [
     (Flaw::Version, "the document", |it| it.version = 2),
     (Flaw::Epoch, "the document", |it| it.epoch = 0),
     (Flaw::Wait, "the document", |it| {
@@ -341,6 +349,33 @@ const FLAWS: [(Flaw, &str, Change); 75] = [
         it.recipients[0].name = "Hosting".to_owned()
     }),
     (Flaw::Order, "denied", |it| it.denied.push(it.denied[0])),
+    (Flaw::Empty, "the document", |it| {
+        it.validators = Some(vec![])
+    }),
+    (Flaw::Order, "[[validator]]", |it| {
+        let known = it.validators.as_mut().unwrap();
+        known.push(known[0].clone());
+    }),
+    // One name for two of them.
+    (Flaw::Order, "[[validator]]", |it| {
+        let known = it.validators.as_mut().unwrap();
+        let account = "solana:localnet:9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM";
+        known.push(Validator {
+            account: account.parse().expect("an account"),
+            ..known[0].clone()
+        });
+        it.sort();
+    }),
+    (Flaw::Name, "[[validator]]", |it| {
+        it.validators.as_mut().unwrap()[0].name = "One".to_owned()
+    }),
+    (Flaw::Validator, "[[validator]]", |it| {
+        let account = it.recipients[0].account;
+        it.validators.as_mut().unwrap()[0].account = account;
+    }),
+    (Flaw::Unknown, "[[validator]]", |it| {
+        it.assets.remove(0);
+    }),
     (Flaw::Name, "[[pool]]", |it| {
         it.pools[0].name = "Ops".to_owned()
     }),

@@ -41,6 +41,8 @@ pub enum Entry {
     Pool(Box<str>),
     /// `[[call]]`.
     Call(AccountId),
+    /// `[[validator]]`.
+    Validator(AccountId),
     /// `[[scope]]`.
     Scope(Scope),
     /// `[[alarm]]`, by its kind.
@@ -60,6 +62,7 @@ impl fmt::Display for Entry {
             Self::Denied(account) => write!(formatter, "denied {account}"),
             Self::Pool(name) => write!(formatter, "[[pool]] {name}"),
             Self::Call(target) => write!(formatter, "[[call]] {target}"),
+            Self::Validator(account) => write!(formatter, "[[validator]] {account}"),
             Self::Scope(scope) => write!(formatter, "[[scope]] {scope}"),
             Self::Alarm(kind) => write!(formatter, "[[alarm]] {kind}"),
             Self::Escalation(code) => write!(formatter, "[[escalation]] {code}"),
@@ -93,7 +96,9 @@ pub enum Flaw {
     #[error("too many entries")]
     TooMany,
     /// A symbol or name with other characters.
-    #[error("a symbol has 1 to 12 letters or digits, a contact or pool 1 to 32 of a-z, 0-9 and -")]
+    #[error(
+        "a symbol has 1 to 12 letters or digits, a contact, pool or validator 1 to 32 of a-z, 0-9 and -"
+    )]
     Name,
     /// Limits that contradict each other.
     #[error(
@@ -164,6 +169,9 @@ pub enum Flaw {
     /// An amount that is none.
     #[error("spends belongs to uint types and names an ERC-20 token of the contract's chain")]
     Spends,
+    /// A validator of a chain that has no vote accounts.
+    #[error("a validator is the vote account of a Solana network")]
+    Validator,
     /// Hours outside of a day, of no day, or too far from UTC.
     #[error("hours need days, from before to, within one day, at most 14 hours from UTC")]
     Hours,

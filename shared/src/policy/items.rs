@@ -151,6 +151,17 @@ pub fn sections(document: &PolicyDocument, style: Style) -> Vec<Section> {
     }));
     let called = document.calls.iter();
     sections.extend(called.map(|rule| calls::call(rule, &unit)));
+    sections.extend(document.validators().map(|known| {
+        let label = format!("validator {}", known.account);
+        Section {
+            summary: format!(
+                "{label}, called {}: coins may be staked with it",
+                known.name
+            ),
+            items: vec![choice("called", known.name.clone())],
+            ..bare(label, Presence::Grant)
+        }
+    }));
     let scopes = document.scopes.iter();
     sections.extend(scopes.map(|rule| scope(rule, &unit)));
     let alarms = document.alarms.iter();

@@ -18,4 +18,5 @@ pub mod sign_in;
 mod token;
 #[cfg(feature = "toml")]
 pub mod toml_form;
+mod validator;
 pub mod windows;

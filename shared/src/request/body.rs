@@ -24,6 +24,10 @@ pub(super) struct Body {
     to: Option<String>,
     /// Of an approval alone.
     spender: Option<String>,
+    /// Of a stake alone.
+    validator: Option<String>,
+    /// Of everything about a stake account.
+    seed: Option<String>,
     /// The next four of a call alone.
     contract: Option<String>,
     function: Option<String>,
@@ -98,13 +102,16 @@ const fn default_submit() -> bool {
 impl Body {
     /// What is asked for, by what its kind needs and nothing else.
     pub(super) fn take_items(&mut self) -> Result<Vec<Item>, Code> {
+        if self.action.is_of_stake() {
+            return self.take_stake();
+        }
+        if self.validator.is_some() || self.seed.is_some() {
+            return Err(Code::BodyMalformed);
+        }
         let whom = (self.to.take(), self.spender.take(), self.contract.take());
         let to = match (self.action, whom, self.transfers.take()) {
             (Action::Transfer, (None, None, None), Some(transfers)) => {
-                let alone = self.asset.is_none()
-                    && self.amount.is_none()
-                    && self.amount_base.is_none()
-                    && self.takes_no_call();
+                let alone = self.names_no_amount() && self.takes_no_call();
                 return if alone {
                     several(transfers)
                 } else {
@@ -131,9 +138,38 @@ impl Body {
             asset: self.asset,
             to,
             call,
+            seed: None,
             amount: self.amount.take(),
             amount_base,
         }])
+    }
+
+    /// What is asked of a stake account. One that is there is named by its seed, and everything else follows.
+    fn take_stake(&mut self) -> Result<Vec<Item>, Code> {
+        let others = self.to.is_some() || self.spender.is_some() || self.contract.is_some();
+        if others || self.transfers.is_some() || !self.takes_no_call() {
+            return Err(Code::BodyMalformed);
+        }
+        let to = match (self.action, self.validator.take()) {
+            (Action::Stake, Some(validator)) => validator,
+            (Action::Unstake | Action::WithdrawStake, None) if self.names_no_amount() => {
+                String::new()
+            }
+            _ => return Err(Code::BodyMalformed),
+        };
+        let seed = self.seed.take().ok_or(Code::BodyMalformed)?;
+        Ok(vec![Item {
+            asset: self.asset,
+            to,
+            call: None,
+            seed: Some(seed.parse().map_err(|_| Code::BodyMalformed)?),
+            amount: self.amount.take(),
+            amount_base: exact(self.amount_base.take(), self.action)?,
+        }])
+    }
+
+    const fn names_no_amount(&self) -> bool {
+        self.asset.is_none() && self.amount.is_none() && self.amount_base.is_none()
     }
 
     const fn takes_no_call(&self) -> bool {
@@ -141,7 +177,7 @@ impl Body {
     }
 
     fn take_call(&mut self) -> Result<CallRequest, Code> {
-        let plain = self.asset.is_none() && self.amount.is_none() && self.amount_base.is_none();
+        let plain = self.names_no_amount();
         match (self.function.take(), self.args.take()) {
             (Some(function), Some(arguments)) if plain => Ok(CallRequest {
                 function: function.parse().map_err(|_| Code::BodyMalformed)?,
@@ -165,6 +201,7 @@ fn several(transfers: Vec<Named<ItemBody>>) -> Result<Vec<Item>, Code> {
             asset: one.asset,
             to: one.to,
             call: None,
+            seed: None,
             amount: one.amount,
             amount_base: exact(one.amount_base, Action::Transfer)?,
         })
@@ -177,7 +214,7 @@ fn exact(units: Option<BaseUnits>, action: Action) -> Result<Option<Amount>, Cod
         (None, _) => Ok(None),
         (Some(BaseUnits::Exact(amount)), _) => Ok(Some(amount)),
         (Some(BaseUnits::Beyond), Action::Approve) => Err(Code::ApprovalUnlimited),
-        (Some(BaseUnits::Beyond), Action::Transfer | Action::Call) => Err(Code::BodyMalformed),
+        (Some(BaseUnits::Beyond), _) => Err(Code::BodyMalformed),
     }
 }
 

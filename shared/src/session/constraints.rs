@@ -41,6 +41,9 @@ pub enum Operation {
     /// A login message is signed.
     #[n(4)]
     SignIn,
+    /// Coins are staked, and come back.
+    #[n(5)]
+    Stake,
 }
 
 /// How far a session may be renewed without its owner.
@@ -101,12 +104,13 @@ impl SessionRecipients {
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::NativeTransfer,
         Self::TokenTransfer,
         Self::TokenApproval,
         Self::Call,
         Self::SignIn,
+        Self::Stake,
     ];
 
     /// What an effect does; none if it is a cost of sending.
@@ -119,6 +123,7 @@ impl Operation {
             Effect::Transfer { .. } => Some(Self::TokenTransfer),
             Effect::Approval { .. } => Some(Self::TokenApproval),
             Effect::Call { .. } => Some(Self::Call),
+            Effect::Stake { .. } => Some(Self::Stake),
             Effect::Fee { .. } | Effect::Rent { .. } => None,
         }
     }
@@ -138,6 +143,7 @@ impl Operation {
             Self::TokenApproval => "token-approval",
             Self::Call => "call",
             Self::SignIn => "sign-in",
+            Self::Stake => "stake",
         }
     }
 

@@ -1,6 +1,8 @@
 //! Builds unsigned messages, in the legacy form: it is shorter by two bytes, and every node, wallet
 //! and hardware device reads it. What is built here is read back by `decode` like anyone's bytes.
 
+mod stake;
+
 use solana_address::Address;
 use solana_hash::Hash;
 use solana_message::compiled_instruction::CompiledInstruction;
@@ -11,6 +13,8 @@ use super::{SolanaError, associated, compute_budget, memo, message, system};
 use crate::address::{Account, SolanaAddress};
 use crate::memo::Memo;
 use crate::transaction::Known;
+
+pub use stake::{StakingRequest, staking};
 
 /// A transfer of lamports with its fee settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +154,7 @@ pub fn token_transfer(request: &TokenTransferRequest) -> Result<Vec<u8>, SolanaE
         owners: &[Account::Solana(to)],
         tokens: &[token],
         function: None,
+        seed: None,
     };
     super::decode(from, &bytes, known)?;
     Ok(bytes)
@@ -233,6 +238,7 @@ pub fn batch(request: &BatchRequest<'_>) -> Result<Vec<u8>, SolanaError> {
         owners: &owners,
         tokens: &tokens,
         function: None,
+        seed: None,
     };
     super::decode(from, &bytes, known)?;
     Ok(bytes)

@@ -125,6 +125,30 @@ pub enum SolanaError {
     /// A token account is created that no later transfer pays into: its rent would be a gift.
     #[error("a token account is created that no later transfer pays into")]
     UnusedCreation,
+    /// The stake program beside anything that is not its template.
+    #[error("the stake program is called in no sequence that is accepted")]
+    StakeSequence,
+    /// An instruction of the stake program that hands over control, moves stake elsewhere, or has no use here.
+    #[error(
+        "only Initialize, DelegateStake, Deactivate and Withdraw are accepted of the stake program"
+    )]
+    StakeInstruction,
+    /// A seed with other characters, or none, or too many.
+    #[error("the seed of a stake account is 1 to 32 of a-z, 0-9 and -")]
+    StakeSeed,
+    /// Made from another base, for another program, of another size; or nobody said of which seed it is.
+    #[error("the stake account is not the wallet's own of a known seed")]
+    StakeAccount,
+    /// Other accounts, in another order, or with other rights, than the template has: another stake account,
+    /// somebody else who receives, a custodian.
+    #[error("an instruction of the stake program names other accounts than its template")]
+    StakeAccounts,
+    /// Somebody else may move the stake, or something locks it up.
+    #[error("both authorities of a stake account are the wallet, without a lockup")]
+    StakeAuthority,
+    /// Not more than the account's rent is staked, or nothing is withdrawn.
+    #[error("nothing is staked or withdrawn")]
+    StakeAmount,
 }
 
 impl SolanaError {
@@ -172,6 +196,13 @@ impl SolanaError {
             Self::RepeatedMemo => "solana_repeated_memo",
             Self::RepeatedCreation => "solana_repeated_creation",
             Self::UnusedCreation => "solana_unused_creation",
+            Self::StakeSequence => "solana_stake_sequence",
+            Self::StakeInstruction => "solana_stake_instruction",
+            Self::StakeSeed => "solana_stake_seed",
+            Self::StakeAccount => "solana_stake_account",
+            Self::StakeAccounts => "solana_stake_accounts",
+            Self::StakeAuthority => "solana_stake_authority",
+            Self::StakeAmount => "solana_stake_amount",
         }
     }
 }

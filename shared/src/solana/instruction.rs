@@ -1,5 +1,6 @@
 //! Which program an instruction calls, and so which file reads it. The allow-list of programs is the
-//! `match` below; a new program is a new file and a new arm.
+//! `match` below; a new program is a new file and a new arm. The stake program is not among them: `stake` reads
+//! messages that call it, as a whole.
 
 use super::associated::{self, Creation};
 use super::message::Instruction;

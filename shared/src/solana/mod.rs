@@ -10,6 +10,7 @@ mod error;
 mod instruction;
 mod memo;
 mod message;
+mod stake;
 mod system;
 mod token;
 
@@ -24,6 +25,8 @@ pub use associated::{associated_account, derive_associated_account};
 pub use compute_budget::MAX_COMPUTE_UNITS;
 pub use error::SolanaError;
 pub use message::MAX_MESSAGE_BYTES;
+pub use stake::PROGRAM as STAKE_PROGRAM;
+pub use stake::{SEED_LIMIT, STAKE_RENT, StakeAccount, StakeSeed, StakeSeedError, Staking};
 pub use system::Transfer;
 pub use token::{Token, TokenProgram};
 
@@ -45,11 +48,13 @@ pub(crate) enum Outflow {
     },
     /// Lamports locked up for an account that is created.
     Rent(u64),
+    /// What is done with a stake account of the wallet's own.
+    Stake(StakeAccount, Staking),
 }
 
 /// A message that was understood to the last byte.
 pub(crate) struct Understood {
-    /// Everything that it takes, in the order of the instructions, with at least one transfer.
+    /// Everything that it takes, in the order of the instructions, with at least one transfer or stake.
     pub(crate) outflows: Vec<Outflow>,
     /// What it writes to the chain's log.
     pub(crate) memo: Option<Memo>,
@@ -64,12 +69,16 @@ pub(crate) fn decode(
     known: Known<'_>,
 ) -> Result<Understood, SolanaError> {
     let message = message::Message::parse(wallet, unsigned)?;
+    let instructions = message.instructions()?;
+    if stake::is_called(&instructions) {
+        return stake::parse(wallet, &instructions, known);
+    }
     let mut outflows = Vec::new();
     let mut accounts = token::Receiving::default();
     let mut budget = compute_budget::Request::default();
     let mut memo = None;
-    for instruction in message.instructions()? {
-        match instruction::parse(wallet, &instruction, known)? {
+    for instruction in &instructions {
+        match instruction::parse(wallet, instruction, known)? {
             instruction::Parsed::Transfer(transfer) => outflows.push(Outflow::Lamports(transfer)),
             instruction::Parsed::TokenTransfer(transfer) => {
                 accounts.paid(transfer.account);

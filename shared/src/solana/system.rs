@@ -1,5 +1,6 @@
-//! The System program: `Transfer` and nothing else. Every other instruction either hands over
-//! control (`Assign`, nonce authority), creates accounts, or spends in a way not needed here.
+//! The System program: `Transfer`, and `CreateAccountWithSeed` where it makes the stake account of a template
+//! (`stake`). Every other instruction either hands over control (`Assign`, nonce authority), creates accounts,
+//! or spends in a way not needed here.
 //! Source: the program's interface, `SystemInstruction` (discriminator u32, little endian).
 
 use super::SolanaError;
@@ -10,6 +11,7 @@ use crate::address::SolanaAddress;
 pub(super) const PROGRAM: SolanaAddress = SolanaAddress::from_bytes([0; 32]);
 
 const TRANSFER: u32 = 2;
+const CREATE_ACCOUNT_WITH_SEED: u32 = 3;
 /// Advance, withdraw, initialise, authorise, upgrade.
 const NONCE_INSTRUCTIONS: [u32; 5] = [4, 5, 6, 7, 12];
 
@@ -52,6 +54,61 @@ pub(super) fn parse(
         to: to.address,
         lamports: u64::from_le_bytes(lamports),
     })
+}
+
+/// What a `CreateAccountWithSeed` says: an account whose address follows from base, seed and owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct CreateWithSeed<'a> {
+    pub(super) base: SolanaAddress,
+    pub(super) seed: &'a [u8],
+    pub(super) lamports: u64,
+    /// Bytes of its content.
+    pub(super) space: u64,
+    /// The program that it belongs to.
+    pub(super) owner: SolanaAddress,
+}
+
+impl<'a> CreateWithSeed<'a> {
+    /// Reads the data of one, and of no other instruction.
+    pub(super) fn parse(data: &'a [u8]) -> Result<Self, SolanaError> {
+        let (discriminator, rest) = data
+            .split_first_chunk::<4>()
+            .ok_or(SolanaError::InstructionData)?;
+        if u32::from_le_bytes(*discriminator) != CREATE_ACCOUNT_WITH_SEED {
+            return Err(SolanaError::SystemInstruction);
+        }
+        let read = || {
+            let (base, rest) = rest.split_first_chunk::<32>()?;
+            let (length, rest) = rest.split_first_chunk::<8>()?;
+            let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+            let (seed, rest) = rest.split_at_checked(length)?;
+            let (lamports, rest) = rest.split_first_chunk::<8>()?;
+            let (space, owner) = rest.split_first_chunk::<8>()?;
+            Some(Self {
+                base: SolanaAddress::from_bytes(*base),
+                seed,
+                lamports: u64::from_le_bytes(*lamports),
+                space: u64::from_le_bytes(*space),
+                owner: SolanaAddress::from_bytes(owner.try_into().ok()?),
+            })
+        };
+        read().ok_or(SolanaError::InstructionData)
+    }
+
+    /// The data of one.
+    pub(super) fn data(&self) -> Vec<u8> {
+        let length = u64::try_from(self.seed.len()).unwrap_or(u64::MAX);
+        [
+            &CREATE_ACCOUNT_WITH_SEED.to_le_bytes()[..],
+            self.base.as_bytes(),
+            &length.to_le_bytes(),
+            self.seed,
+            &self.lamports.to_le_bytes(),
+            &self.space.to_le_bytes(),
+            self.owner.as_bytes(),
+        ]
+        .concat()
+    }
 }
 
 /// The data of a `Transfer`.

@@ -21,6 +21,9 @@ mod properties;
 #[cfg(test)]
 pub(super) mod samples;
 mod session;
+mod stake;
+#[cfg(test)]
+mod stake_samples;
 #[cfg(test)]
 mod test_view;
 mod unit;
@@ -41,7 +44,6 @@ use crate::intent::Intent;
 use crate::keys::OwnerKey;
 use crate::owner_change::OwnerChange;
 use crate::policy::document::PolicyDocument;
-use crate::request::Action;
 use crate::session::SessionGrant;
 
 pub(super) use self::lines::is_statement_text;
@@ -172,15 +174,11 @@ fn write(
     if header.policy_epoch != view.policy_epoch() {
         return Err(Code::StatementMalformed);
     }
-    let purpose = match (facts, waiting.map(Intent::action)) {
-        (StatementFacts::ApprovePayment { .. }, Some(Action::Call)) => {
-            "Signing this lets your wallet call the contract below once, with exactly these arguments."
-        }
-        (StatementFacts::ApprovePayment { .. }, Some(Action::Approve)) => {
-            "Signing this lets the spender below take from your wallet later, up to the amount, without asking again."
-        }
-        _ => purpose(facts),
-    };
+    let purpose = match (facts, waiting) {
+        (StatementFacts::ApprovePayment { .. }, Some(intent)) => payment::purpose(intent.action()),
+        _ => None,
+    }
+    .unwrap_or_else(|| purpose(facts));
     let mut lines = Lines::new(facts.heading(), purpose);
     match facts {
         StatementFacts::EnrolOwner { key, withdrawals } => {

@@ -67,6 +67,30 @@ fn a_call_reads_in_full() {
     }
 }
 
+/// With a policy that names the validator, and with one that does not; and what is asked of an account that is
+/// there.
+#[test]
+fn a_stake_reads_in_full() {
+    for (name, number, policy) in [
+        ("approve-payment-stake.txt", 9, stake_samples::policy()),
+        ("approve-payment-stake-not-listed.txt", 9, first_policy()),
+        ("approve-payment-unstake.txt", 10, stake_samples::policy()),
+        (
+            "approve-payment-withdraw-stake.txt",
+            11,
+            stake_samples::policy(),
+        ),
+    ] {
+        let facts = StatementFacts::ApprovePayment {
+            transaction: transaction_id(number),
+        };
+        let view = TestView::new(Some(policy));
+        let text = compose(&view.header(), &facts, &view).expect("fits");
+        assert_golden(name, text.as_str());
+        assert!(is_statement_text(text.as_str()), "{name}");
+    }
+}
+
 /// docs/statements.md shows the texts as they are.
 #[test]
 fn the_document_shows_the_golden_files() {

@@ -11,6 +11,7 @@
 mod agents;
 mod samples;
 mod sign_ins;
+mod stakes;
 mod variants;
 
 use std::collections::BTreeMap;

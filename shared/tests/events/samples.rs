@@ -32,6 +32,7 @@ use waiaas_shared::time::{BudgetTime, Millis, RunTime, WallTime};
 use crate::agents::about_agents;
 use crate::kind;
 use crate::sign_ins::logins;
+use crate::stakes::about_stakes;
 use crate::variants::about_variants;
 
 pub(crate) fn bytes(first: u8) -> [u8; 16] {
@@ -268,6 +269,7 @@ fn intent() -> Intent {
         call: None,
         more: None,
         memo: None,
+        stake: None,
     }
 }
 
@@ -1031,6 +1033,7 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
         .chain(about_agents(&signers))
         .chain(logins())
         .chain(about_variants(&spend(), evm_account()))
+        .chain(about_stakes(&intent(), &spend()))
         .chain(about_alarms())
         .collect()
 }

@@ -72,6 +72,7 @@ fn transfer(part: &Part) -> Transfer {
         amount: Amount::from_base_units(amount.into()),
         mint,
         call: None,
+        stake: None,
     }
 }
 
@@ -86,6 +87,7 @@ fn read(bytes: &[u8], claim: &Claim) -> Result<DecodedTransaction, DecodeError> 
         owners: &owners,
         tokens: &tokens,
         function: None,
+        seed: None,
     };
     let from = Account::Solana(solana_wallet());
     decode(solana_chain(), from, bytes, known)

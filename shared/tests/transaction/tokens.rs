@@ -67,6 +67,7 @@ fn read(
         owners,
         tokens,
         function: None,
+        seed: None,
     };
     decode(
         solana_chain(),

@@ -12,7 +12,7 @@ use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::effect::Effect;
-use waiaas_shared::solana::{Token, TokenProgram};
+use waiaas_shared::solana::{StakeSeed, Staking, Token, TokenProgram};
 use waiaas_shared::transaction::{
     DecodedTransaction, Known, Signature, SigningPayload, assemble, decode, signing_payload,
 };
@@ -42,6 +42,7 @@ struct Vector {
 struct Facts {
     owners: Vec<Account>,
     tokens: Vec<Mint>,
+    seed: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +62,8 @@ enum Expect {
     Accepted {
         transfers: Vec<Transfer>,
         #[serde(default)]
+        stakes: Vec<Stake>,
+        #[serde(default)]
         rents: Vec<Amount>,
         memo: Option<String>,
         fee_max: Amount,
@@ -77,6 +80,28 @@ struct Transfer {
     /// Not moved, but let be taken.
     #[serde(default)]
     approval: bool,
+}
+
+/// A stake that is made (with a validator), deactivated (with nothing), or comes back.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stake {
+    seed: String,
+    account: SolanaAddress,
+    validator: Option<SolanaAddress>,
+    amount: Option<Amount>,
+    back: Option<Amount>,
+}
+
+impl Stake {
+    fn staking(&self) -> Staking {
+        match (self.validator, self.amount, self.back) {
+            (Some(validator), Some(amount), None) => Staking::Delegate { validator, amount },
+            (None, None, None) => Staking::Deactivate,
+            (None, None, Some(amount)) => Staking::Withdraw { amount },
+            _ => panic!("no stake"),
+        }
+    }
 }
 
 fn vectors(family: &str) -> Vec<(String, Vector)> {
@@ -106,10 +131,13 @@ fn run(family: &str) -> BTreeSet<String> {
             decimals: mint.decimals,
             program: mint.program,
         });
+        let seed = vector.known.seed.as_ref();
+        let seed: Option<StakeSeed> = seed.map(|seed| seed.parse().unwrap());
         let known = Known {
             owners: &vector.known.owners,
             tokens: &tokens.collect::<Vec<_>>(),
             function: None,
+            seed: seed.as_ref(),
         };
         let decoded = decode(vector.chain, vector.from, &unsigned, known);
         match &vector.expect {
@@ -120,6 +148,7 @@ fn run(family: &str) -> BTreeSet<String> {
             }
             Expect::Accepted {
                 transfers,
+                stakes,
                 rents,
                 memo,
                 fee_max,
@@ -137,6 +166,24 @@ fn run(family: &str) -> BTreeSet<String> {
                     .cloned()
                     .partition(|effect| matches!(effect, Effect::Rent { .. }));
                 assert_eq!(found, rents.collect::<Vec<_>>(), "{name}");
+                let (found, others): (Vec<Effect>, Vec<Effect>) = others
+                    .into_iter()
+                    .partition(|effect| matches!(effect, Effect::Stake { .. }));
+                assert_eq!(found.len(), stakes.len(), "{name}");
+                for (effect, told) in found.iter().zip(stakes) {
+                    let Effect::Stake {
+                        asset,
+                        account,
+                        staking,
+                    } = effect
+                    else {
+                        panic!("{name}: {effect:?}")
+                    };
+                    assert_eq!(*asset, native, "{name}");
+                    assert_eq!(account.seed().as_str(), told.seed, "{name}");
+                    assert_eq!(account.address(), told.account, "{name}");
+                    assert_eq!(*staking, told.staking(), "{name}");
+                }
                 let mut effects: Vec<Effect> = transfers
                     .iter()
                     .map(|told| {
@@ -230,6 +277,13 @@ fn solana() {
         "solana_repeated_memo",
         "solana_signer_count",
         "solana_source_read_only",
+        "solana_stake_account",
+        "solana_stake_accounts",
+        "solana_stake_amount",
+        "solana_stake_authority",
+        "solana_stake_instruction",
+        "solana_stake_seed",
+        "solana_stake_sequence",
         "solana_system_instruction",
         "solana_token_decimals",
         "solana_token_destination",

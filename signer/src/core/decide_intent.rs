@@ -104,6 +104,7 @@ pub(super) fn open(
         call: first.call.clone(),
         more: (!more.is_empty()).then_some(more),
         memo: opening.claim.memo().cloned(),
+        stake: first.stake.clone(),
     };
     // What cannot be shown whole could be approved and rejected by nobody.
     if can_be_read(&intent, state).is_err() {
@@ -237,6 +238,7 @@ fn signed(
         owners: &claim.owners(),
         tokens: &tokens,
         function: function.as_ref(),
+        seed: claim.seed(),
     };
     let transaction = proposal::proposed(wallet, chain, &release.unsigned, known)?;
     if !claim.is_done_by(&transaction) {

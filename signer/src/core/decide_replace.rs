@@ -95,6 +95,5 @@ fn same_agent(state: &State, paid: Option<SessionId>, asks: SessionId) -> bool {
 
 /// Whether a payment moved exactly this, in this order and with this memo.
 fn paid(spend: &Spend, asked: &Claim) -> bool {
-    let moved = spend.effects.iter().filter(|effect| !effect.is_cost());
-    moved.cloned().eq(asked.effects()) && spend.memo.as_ref() == asked.memo()
+    asked.is_moved_by(&spend.effects, spend.memo.as_ref())
 }

@@ -8,6 +8,7 @@ use waiaas_shared::caip::ChainId;
 use waiaas_shared::claim::Claim;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::{Digest, Domain, hash};
+use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Charge, EventBody, Spend};
 use waiaas_shared::evm::Registered;
 use waiaas_shared::ids::TransactionId;
@@ -113,6 +114,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         owners: &asked.owners(),
         tokens: &tokens,
         function: function.as_ref(),
+        seed: asked.seed(),
     };
     let transaction = proposed(wallet, body.network, &request.unsigned, known)?;
     if !asked.is_done_by(&transaction) {
@@ -310,6 +312,7 @@ pub(super) fn replay(state: &State, prior: &Prior, context: &Context) -> Result<
         owners: &owners,
         tokens: &tokens,
         function: function.as_ref(),
+        seed: spend.effects.iter().find_map(Effect::seed),
     };
     let transaction = decode(spend.chain, account, &spend.unsigned, known)
         .map_err(|_| Code::TransactionUndecodable)?;
@@ -421,6 +424,7 @@ pub(super) fn withdraw(
         amount: *amount,
         mint: token,
         call: None,
+        stake: None,
     };
     // Whatever sending costs, rent as well, keeps to the ceiling that the owner signed.
     let cost = decide_token::rent(transaction.effects()).checked_add(transaction.fee_max());

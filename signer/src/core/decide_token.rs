@@ -1,6 +1,6 @@
 //! What the signer knows of Solana mints: decimals and token program, as every binding document that names
-//! the mint has them registered. No node's word, and no caller's, is among it. Called by the decisions
-//! that read bytes.
+//! the mint has them registered. No node's word, and no caller's, is among it. And what a payment may lock up as
+//! rent. Called by the decisions that read bytes.
 
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
@@ -8,6 +8,7 @@ use waiaas_shared::caip::{AssetId, ChainId, Token};
 use waiaas_shared::claim::Claim;
 use waiaas_shared::denial::Code;
 use waiaas_shared::effect::Effect;
+use waiaas_shared::request::Action;
 use waiaas_shared::solana;
 use waiaas_shared::time::Clocks;
 
@@ -49,8 +50,8 @@ pub(super) fn of_claim(
     Ok(tokens)
 }
 
-/// The most that a payment may lock up for its recipients' accounts: what these accounts take, each once,
-/// under every binding document; nothing where a document lets none be created.
+/// The most that a payment may lock up for its recipients' accounts, or for the stake account that it makes: what
+/// these accounts take, each once, under every binding document; nothing where a document lets none be created.
 pub(super) fn rent_ceiling(
     state: &State,
     claim: &Claim,
@@ -61,6 +62,10 @@ pub(super) fn rent_ceiling(
     let mut accounts = Vec::new();
     let mut rent = Amount::ZERO;
     for transfer in claim.transfers() {
+        if transfer.action == Action::Stake {
+            let account = Amount::from_base_units(solana::STAKE_RENT.into());
+            rent = rent.checked_add(account).unwrap_or(Amount::MAX);
+        }
         let Token::Mint(mint) = transfer.asset.token() else {
             continue;
         };

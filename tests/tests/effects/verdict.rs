@@ -7,7 +7,7 @@ use waiaas_shared::address::Account;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::effect::Effect;
 use waiaas_shared::evm::Registered;
-use waiaas_shared::solana::Token;
+use waiaas_shared::solana::{Staking, Token};
 use waiaas_shared::transaction::{Known, SigningPayload, decode, signing_payload};
 
 /// What stands in the place of a rule's code.
@@ -117,6 +117,27 @@ fn shown(effect: &Effect) -> Value {
         }
         Effect::Fee { .. } => json!({ "kind": "fee", "asset": asset, "amount": amount }),
         Effect::Rent { .. } => json!({ "kind": "rent", "asset": asset, "amount": amount }),
+        Effect::Stake {
+            account, staking, ..
+        } => {
+            let mut shown = json!({
+                "kind": "stake", "asset": asset, "seed": account.seed().to_string(),
+                "account": account.address().to_string(),
+            });
+            match staking {
+                Staking::Delegate { validator, .. } => {
+                    shown["act"] = json!("delegate");
+                    shown["validator"] = json!(validator.to_string());
+                    shown["amount"] = json!(amount);
+                }
+                Staking::Deactivate => shown["act"] = json!("deactivate"),
+                Staking::Withdraw { amount } => {
+                    shown["act"] = json!("withdraw");
+                    shown["amount"] = json!(amount.base_units().to_string());
+                }
+            }
+            shown
+        }
         Effect::Call {
             target,
             method,

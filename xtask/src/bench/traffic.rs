@@ -291,6 +291,7 @@ impl<'a> Log<'a> {
                     call: None,
                     more: None,
                     memo: None,
+                    stake: None,
                 };
                 self.waiting
                     .insert((wait, self.payments), (intent.clone(), effects));

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde_json::{Map, Value, json};
 use waiaas_shared::caip::AssetId;
 use waiaas_shared::ids::SignerId;
+use waiaas_shared::request::Action;
 
 use super::SendArgs;
 
@@ -56,10 +57,20 @@ pub(super) fn body(args: &SendArgs, signer: SignerId) -> Value {
         if let Some(value) = args.value {
             set("value", json!(value));
         }
+    } else if args.unstake || args.withdraw_stake {
+        let action = if args.unstake {
+            Action::Unstake
+        } else {
+            Action::WithdrawStake
+        };
+        set("type", json!(action.as_str()));
     } else if args.also.is_empty() {
         if args.approve {
             set("type", json!("approve"));
             set("spender", json!(args.to));
+        } else if args.stake {
+            set("type", json!("stake"));
+            set("validator", json!(args.to));
         } else {
             set("to", json!(args.to));
         }
@@ -74,6 +85,10 @@ pub(super) fn body(args: &SendArgs, signer: SignerId) -> Value {
         }
     } else {
         set("transfers", transfers(args));
+    }
+    // Given without one of them, it is refused.
+    if let Some(seed) = &args.seed {
+        set("seed", json!(seed.as_str()));
     }
     if let Some(memo) = &args.memo {
         set("memo", json!(memo.as_str()));
@@ -106,7 +121,8 @@ fn transfers(args: &SendArgs) -> Value {
         (Some(amount), _) => ("amount", json!(amount)),
         (None, base) => ("amount_base", json!(base)),
     };
-    let first = item(&args.to, args.asset, amount);
+    let to = args.to.as_deref().unwrap_or_default();
+    let first = item(to, args.asset, amount);
     let also = args
         .also
         .iter()
@@ -170,7 +186,7 @@ mod tests {
         let approval = parsed(&["--asset", token, "--approve"]).unwrap();
         let approval = body(&approval, signer).to_string();
         let read = TransferRequest::parse(approval.as_bytes()).unwrap();
-        assert_eq!(read.action, waiaas_shared::request::Action::Approve);
+        assert_eq!(read.action, Action::Approve);
     }
 
     #[test]
@@ -249,6 +265,48 @@ mod tests {
         assert!(parsed(&call).is_err(), "an amount besides");
         let alone = without_amount.iter().chain(&["--arg", "1"]);
         assert!(<Line as clap::Parser>::try_parse_from(alone).is_err());
+    }
+
+    #[test]
+    fn stakes_are_read_by_the_other_side() {
+        let signer: SignerId = "signer_00000000000000000000000001".parse().unwrap();
+        let begins = |more: &[&'static str]| {
+            let line = LEAST
+                .iter()
+                .take(3)
+                .chain(&["--network", "solana:localnet"]);
+            let line = line.chain(&["--bearer-file", "secret"]).chain(more);
+            <Line as clap::Parser>::try_parse_from(line).map(|line| line.args)
+        };
+        let read = |more: &[&'static str]| {
+            let body = body(&begins(more).unwrap(), signer).to_string();
+            TransferRequest::parse(body.as_bytes())
+        };
+        let stake = [
+            "--stake", "--to", "@one", "--amount", "2.5", "--seed", "june-1",
+        ];
+        let asked = read(&stake).unwrap();
+        assert_eq!(asked.action, Action::Stake);
+        assert_eq!(asked.items[0].to, "@one");
+        assert_eq!(asked.items[0].amount.as_deref(), Some("2.5"));
+        for (flag, action) in [
+            ("--unstake", Action::Unstake),
+            ("--withdraw-stake", Action::WithdrawStake),
+        ] {
+            let asked = read(&[flag, "--seed", "june-1"]).unwrap();
+            assert_eq!(asked.action, action);
+            let seed = asked.items[0].seed.as_ref().unwrap();
+            assert_eq!(seed.as_str(), "june-1");
+            for more in [&["--to", "@one"][..], &["--amount", "1"], &["--stake"]] {
+                let line = [&[flag, "--seed", "june-1"][..], more].concat();
+                assert!(begins(&line).is_err(), "{line:?}");
+            }
+            assert!(begins(&[flag]).is_err(), "{flag} without a seed");
+        }
+        assert!(begins(&["--seed", "june-1"]).is_err(), "a seed alone");
+        assert!(begins(&["--unstake", "--seed", "June"]).is_err());
+        // A seed of what is no stake is refused by the other side.
+        assert!(read(&["--to", "@one", "--amount", "1", "--seed", "june-1"]).is_err());
     }
 
     #[test]

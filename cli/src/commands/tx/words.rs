@@ -49,6 +49,8 @@ pub(super) fn payment_words(payment: &Value) -> String {
         "network",
         "asset",
         "to",
+        "seed",
+        "stake_account",
         "function",
         "args",
         "amount_base",

@@ -47,6 +47,7 @@ fn what_is_built_does_what_was_asked_within_the_fee() {
             amount,
             mint: None,
             call: None,
+            stake: None,
         };
         let bytes = costs.build(from, &transfer).unwrap();
         let decoded = decode(chain, from, &bytes, Known::NOTHING).unwrap();
@@ -83,6 +84,7 @@ fn kinds_do_not_mix() {
         amount: Amount::from_base_units(1),
         mint: None,
         call: None,
+        stake: None,
     };
     assert!(costs.build(evm, &transfer).is_err());
 }
@@ -100,6 +102,7 @@ fn a_token_is_withdrawn_by_its_own_call() {
         amount: Amount::from_base_units(7),
         mint: None,
         call: None,
+        stake: None,
     };
     let from: Account = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
         .parse()
@@ -149,6 +152,7 @@ fn a_solana_token_is_withdrawn_to_the_recipients_own_account() {
             amount: Amount::from_base_units(7),
             mint,
             call: None,
+            stake: None,
         };
         let costs = Costs::Solana {
             blockhash: [9; 32],

@@ -79,6 +79,7 @@ impl Solana {
             owners: &claim.owners(),
             tokens: &claim.tokens(),
             function: None,
+            seed: None,
         };
         let decoded = decode(self.config.id, Account::Solana(from), &unsigned, known)?;
         Ok(Prepared {

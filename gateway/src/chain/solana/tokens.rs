@@ -10,7 +10,7 @@ use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, Token as AssetToken};
 use waiaas_shared::request::Transfer;
-use waiaas_shared::solana::{Token, TokenProgram, associated_account};
+use waiaas_shared::solana::{STAKE_PROGRAM, Token, TokenProgram, associated_account};
 
 use super::super::rpc_error::{ChainText, RpcError};
 use super::super::{ChainError, TokenBalance};
@@ -182,6 +182,7 @@ pub(super) fn explained(reason: &ChainText, unsigned: &[u8]) -> ChainText {
 enum Called {
     System,
     Token,
+    Stake,
     Other,
 }
 
@@ -200,6 +201,9 @@ fn program_of(unsigned: &[u8], place: u64) -> Option<Called> {
     }
     let program = SolanaAddress::from_bytes(account(*unsigned.get(at)?)?);
     let of_tokens = TokenProgram::ALL.map(TokenProgram::id);
+    if program == STAKE_PROGRAM {
+        return Some(Called::Stake);
+    }
     Some(if of_tokens.contains(&program) {
         Called::Token
     } else if program == SolanaAddress::from_bytes([0; 32]) {
@@ -221,6 +225,9 @@ fn length(bytes: &[u8]) -> Option<(usize, usize)> {
 /// The programs' own numbers, as far as our instructions can bring them about.
 const fn custom_error(program: Called, number: u64) -> Option<&'static str> {
     match (program, number) {
+        (Called::System, 0) => Some(
+            "an account of this seed is there already, or somebody paid coins to it: take another",
+        ),
         (Called::System, 1) => Some("the wallet does not hold the amount and what sending costs"),
         (Called::Token, 0) => Some("a token account is left without enough for its rent"),
         (Called::Token, 1) => Some("the wallet's token account does not hold the amount"),
@@ -230,6 +237,8 @@ const fn custom_error(program: Called, number: u64) -> Option<&'static str> {
         (Called::Token, 18) => Some("the mint has other decimals than the policy says"),
         (Called::Token, 36) => Some("the recipient's token account demands a memo"),
         (Called::Token, 37) => Some("the token cannot be transferred"),
+        (Called::Stake, 2) => Some("the stake is deactivated already"),
+        (Called::Stake, 12) => Some("less than the chain lets be delegated"),
         _ => None,
     }
 }

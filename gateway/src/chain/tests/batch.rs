@@ -78,6 +78,7 @@ async fn a_batch_creates_the_accounts_that_are_missing() {
             owners: &claim.owners(),
             tokens: &claim.tokens(),
             function: None,
+            seed: None,
         };
         let read = decode(chain.id(), account(CAROL), &prepared.unsigned, known);
         let read = read.expect("readable");

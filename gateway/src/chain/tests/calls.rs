@@ -20,6 +20,7 @@ fn deposit() -> Transfer {
         amount: coins(3),
         mint: None,
         call: Some(Box::new(told)),
+        stake: None,
     }
 }
 

@@ -22,6 +22,7 @@ fn payment(units: u128) -> Transfer {
         amount: coins(units),
         mint: None,
         call: None,
+        stake: None,
     }
 }
 

@@ -145,6 +145,7 @@ async fn latest_validity(
         amount: payment.facts.amount,
         mint: None,
         call: None,
+        stake: None,
     };
     match chain.prepare_transfer(from, &any, None).await?.validity {
         Validity::Unlimited => Ok(Validity::Unlimited),

@@ -6,6 +6,7 @@ mod calls;
 mod properties;
 mod recipients;
 mod scopes;
+mod stakes;
 mod verdicts;
 
 use super::super::alarm::Escalation;

@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::address::SolanaAddress;
+use crate::solana::{StakeAccount, Staking};
 
 fn any_amount() -> impl Strategy<Value = u128> {
     prop_oneof![any::<u128>(), 0_u128..200, Just(u128::MAX)]
@@ -131,6 +133,19 @@ fn any_effects() -> impl Strategy<Value = Vec<Effect>> {
         1 => (asset(), amount()).prop_map(|(asset, amount)| Effect::Rent { asset, amount }),
         1 => (account(), prop::collection::vec(any::<u8>(), 0..20), asset(), amount())
             .prop_map(|(target, method, asset, value)| Effect::Call { target, method, asset, value, told: None }),
+        1 => (asset(), amount(), 0..3_u8).prop_map(|(asset, amount, kind)| {
+            let wallet = SolanaAddress::from_bytes([1; 32]);
+            let validator = SolanaAddress::from_bytes([0; 32]);
+            Effect::Stake {
+                asset,
+                account: StakeAccount::of(wallet, "june-1".parse().expect("a seed")),
+                staking: match kind {
+                    0 => Staking::Delegate { validator, amount },
+                    1 => Staking::Deactivate,
+                    _ => Staking::Withdraw { amount },
+                },
+            }
+        }),
     ];
     prop::collection::vec(effect, 0..4)
 }

@@ -255,8 +255,8 @@ impl Difference {
 }
 
 impl Row {
-    /// A payment that was signed at once; nothing if its effects name no transfer. Of several the first is
-    /// named.
+    /// A payment that was signed at once; nothing if its effects name no transfer or stake. Of several the
+    /// first is named.
     pub(super) fn of_spend(
         sequence: u64,
         at: WallTime,
@@ -277,6 +277,10 @@ impl Row {
                 told: Some(_),
                 ..
             } => Some((*asset, *to, *amount)),
+            Effect::Stake { asset, account, .. } => {
+                let own = Account::Solana(account.address());
+                Some((*asset, effect.called().unwrap_or(own), effect.amount()))
+            }
             _ => None,
         })?;
         Some(Self {

@@ -182,6 +182,7 @@ impl Log {
             call: None,
             more: None,
             memo: None,
+            stake: None,
         }));
         transaction
     }

@@ -18,7 +18,10 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
     let mut expected: Vec<(AssetId, Amount)> = Vec::new();
     for effect in case.payment.effects {
         match effect {
-            Effect::Transfer { .. } | Effect::Fee { .. } | Effect::Rent { .. } => {}
+            Effect::Transfer { .. }
+            | Effect::Fee { .. }
+            | Effect::Rent { .. }
+            | Effect::Stake { .. } => {}
             // Counted in full and only for those who may receive; and never without the owner.
             Effect::Approval { .. } => findings.raise(Tier::Approval, Reason::Allowance),
             Effect::Call {

@@ -32,7 +32,7 @@ pub(super) fn judge(rule: &ScopeRule, case: &Case<'_>, findings: &mut Findings) 
                 findings.refuse(Violation::of(Code::RecipientNotAllowed));
             }
         }
-        // Whoever restricts recipients restricts what is called.
+        // Whoever restricts recipients restricts what is called, and to whom coins are delegated.
         for target in case.payment.effects.iter().filter_map(Effect::called) {
             let contact = AccountId::new(case.payment.chain, target)
                 .ok()

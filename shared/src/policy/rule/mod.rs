@@ -9,6 +9,7 @@ mod lists;
 mod measure;
 mod recipients;
 mod scopes;
+mod stakes;
 mod tiers;
 mod times;
 mod usd;
@@ -101,6 +102,7 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
     costs::judge(case, findings);
     recipients::judge(case, findings);
     calls::judge(case, findings);
+    stakes::judge(case, findings);
     scopes::judge(case, findings);
 }
 

@@ -18,7 +18,7 @@ use crate::caip::{AccountId, AssetId};
 use crate::ids::WalletId;
 use crate::policy::document::{
     APPROVAL_DEFAULT, Approval, AssetRule, DELAY_DEFAULT, MATURITY_DEFAULT, PolicyDocument,
-    RELEASE_DEFAULT, Recipient, TokenExtension, UsdPrice,
+    RELEASE_DEFAULT, Recipient, TokenExtension, UsdPrice, Validator,
 };
 use crate::policy::evaluate::Tier;
 use crate::policy::scope::Pool;
@@ -77,6 +77,8 @@ pub(super) struct Document {
     pool: Vec<PoolForm>,
     #[serde(default)]
     call: Vec<CallForm>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    validator: Vec<Contact>,
     #[serde(default)]
     scope: Vec<ScopeForm>,
     #[serde(default)]
@@ -188,6 +190,13 @@ impl Document {
                 .iter()
                 .map(|rule| CallForm::of(rule, &decimals))
                 .collect(),
+            validator: document
+                .validators()
+                .map(|known| Contact {
+                    name: known.name.clone(),
+                    account: known.account,
+                })
+                .collect(),
             scope: document
                 .scopes
                 .iter()
@@ -279,6 +288,13 @@ impl Document {
                 let read = self.sign_in.iter().map(SignInForm::read);
                 Some(read.collect::<Result<_, _>>()?)
             },
+            validators: (!self.validator.is_empty()).then(|| {
+                let named = self.validator.into_iter().map(|known| Validator {
+                    account: known.account,
+                    name: known.name,
+                });
+                named.collect()
+            }),
             assets,
         })
     }

@@ -3,7 +3,7 @@
 
 use super::lines::Lines;
 use super::unit::Unit;
-use super::{StatementView, call, network, require_network, wallet};
+use super::{StatementView, call, network, require_network, stake, wallet};
 use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId};
@@ -19,6 +19,28 @@ use crate::session::Credential;
 /// Characters at either end of an address that people compare, and forgers match.
 const COMPARED: usize = 4;
 
+/// What approving it does, in one sentence, of all but transfers.
+pub(super) const fn purpose(action: Action) -> Option<&'static str> {
+    match action {
+        Action::Transfer => None,
+        Action::Approve => Some(
+            "Signing this lets the spender below take from your wallet later, up to the amount, without asking again.",
+        ),
+        Action::Call => Some(
+            "Signing this lets your wallet call the contract below once, with exactly these arguments.",
+        ),
+        Action::Stake => {
+            Some("Signing this lets your wallet stake coins with the validator below once.")
+        }
+        Action::Unstake => Some(
+            "Signing this lets the stake account below be deactivated: what lies in it earns no more.",
+        ),
+        Action::WithdrawStake => {
+            Some("Signing this brings what lies in the stake account below back into your wallet.")
+        }
+    }
+}
+
 pub(super) fn write(
     lines: &mut Lines,
     intent: &Intent,
@@ -28,10 +50,12 @@ pub(super) fn write(
     let policy = view.newest_policy();
     let claim = intent.claim();
     let several = !claim.more().is_empty();
-    if intent.action() == Action::Call {
-        call::write(lines, intent, policy)?;
-    } else {
-        payments(lines, intent, &claim, policy)?;
+    match intent.action() {
+        Action::Call => call::write(lines, intent, policy)?,
+        Action::Transfer | Action::Approve => payments(lines, intent, &claim, policy)?,
+        Action::Stake | Action::Unstake | Action::WithdrawStake => {
+            stake::write(lines, intent, policy)?;
+        }
     }
     if let Some(memo) = claim.memo() {
         // The agent's words, and public for ever: part of what is signed, so shown whole.
@@ -44,7 +68,9 @@ pub(super) fn write(
     );
     if let Some(rent) = intent.rent_ceiling {
         let rent = Unit::of(chain.native_asset(), policy).amount_of_asset(rent);
-        let why = if several {
+        let why = if intent.action() == Action::Stake {
+            "for the stake account, until all of it is withdrawn"
+        } else if several {
             "if recipients have no account for their token yet"
         } else {
             "if the recipient has no account for this token yet"
@@ -127,7 +153,7 @@ fn receives(
     lines.field(&named("Amount"), amount);
     let (to, whose) = match transfer.action {
         Action::Approve => ("Spender", "The spender is"),
-        Action::Transfer | Action::Call => ("To", "Recipient"),
+        _ => ("To", "Recipient"),
     };
     lines.field(&named(to), transfer.to);
     let chain = transfer.asset.chain();

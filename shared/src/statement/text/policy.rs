@@ -60,6 +60,7 @@ fn whole(
         recipients: Vec::new(),
         recipients_open: false,
         calls: Vec::new(),
+        validators: None,
         escalations: Vec::new(),
         sign_ins: None,
         ..document.clone()

@@ -151,7 +151,7 @@ fn any_narrowing() -> impl Strategy<Value = Narrowing> {
             contacts: contacts.into_iter().map(str::to_owned).collect(),
             accounts: accounts.into_iter().collect(),
         });
-    let operations = prop::sample::subsequence(Operation::ALL.to_vec(), 0..=5);
+    let operations = prop::sample::subsequence(Operation::ALL.to_vec(), 0..=Operation::ALL.len());
     let renewal =
         (0_u64..1 << 40, 0_u64..1 << 40, 0_u32..20_000).prop_map(|(extends, later, count)| {
             let extends = Millis::from_millis(extends.saturating_add(RENEWAL_LEAST.millis()));

@@ -216,6 +216,7 @@ pub(in crate::statement) fn intent(number: u8) -> Intent {
         call: None,
         more: None,
         memo: None,
+        stake: None,
     }
 }
 

@@ -131,5 +131,6 @@ const fn operation(operation: Operation) -> &'static str {
         Operation::TokenApproval => "leave for somebody to take a token later",
         Operation::Call => "call of a program or contract",
         Operation::SignIn => "signing in to a site",
+        Operation::Stake => "staking coins, unstaking, and taking them back into the wallet",
     }
 }

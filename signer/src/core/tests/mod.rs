@@ -29,6 +29,7 @@ mod rotation;
 mod scopes;
 mod snapshot;
 mod spend;
+mod stakes;
 mod stop;
 mod suspension;
 mod token_releases;

@@ -2,7 +2,10 @@
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
+use waiaas_shared::address::{Account, SolanaAddress};
+use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::Code;
+use waiaas_shared::solana::{StakeAccount, Staking, build};
 use waiaas_tests::stage::solana;
 
 use super::{
@@ -258,9 +261,81 @@ fn other_programs(rig: &mut Rig, _: &Template) -> Result<String> {
         &[TOKEN],
         vec![instruction(5, &[2, 3, 1, 4, 0], data)],
     ));
-    // A memo names no account; once the stake program has a template, only other uses stay in this list.
+    // A memo of its own: nobody asked for it.
     drafts.push(Draft::noted(rig));
-    deny(rig, drafts)
+    drafts.extend(stakes(rig));
+    let mut attempts = Vec::new();
+    for draft in drafts {
+        attempts.push(draft.request(rig)?);
+    }
+    for (name, bytes) in templates(rig)? {
+        attempts.push(Draft::honest(rig).called(name).bytes(rig, bytes)?);
+    }
+    deny_requests(rig, &attempts)
+}
+
+/// Every instruction of the stake program, with nothing beside: to move a stake, hand it over, or lock it up.
+fn stakes(rig: &Rig) -> Vec<Draft> {
+    let mut drafts = Vec::new();
+    for number in (0..=20_u32).chain([255, 0x0100_0004, u32::MAX]) {
+        for rest in [
+            vec![],
+            AMOUNT.to_le_bytes().to_vec(),
+            thief(1).to_vec(),
+            [&thief(1)[..], &1_u32.to_le_bytes()].concat(),
+            [&thief(1)[..], &thief(1), &[0; 48]].concat(),
+        ] {
+            for accounts in [&[1, 0][..], &[2, 1, 0], &[2, 0, 0], &[1, 1, 2, 2, 0, 0]] {
+                drafts.push(Draft::new(
+                    rig,
+                    &format!("stake {number} with {} bytes", rest.len()),
+                    &[thief(0)],
+                    &[STAKE],
+                    vec![instruction(3, accounts, system(number, &rest))],
+                ));
+            }
+        }
+    }
+    drafts
+}
+
+/// Whole templates of the stake program, as our own builder makes them, that nobody asked for.
+fn templates(rig: &Rig) -> Result<Vec<(String, Vec<u8>)>> {
+    let Account::Solana(wallet) = rig.cast.solana.account else {
+        anyhow::bail!("an account of Solana")
+    };
+    let amount = Amount::from_base_units(AMOUNT.into());
+    let validator = SolanaAddress::from_bytes(thief(1));
+    let own = StakeAccount::of(wallet, "seed".parse()?);
+    let of_thief = StakeAccount::of(validator, "seed".parse()?);
+    let mut templates = Vec::new();
+    for staking in [
+        Staking::Delegate { validator, amount },
+        Staking::Deactivate,
+        Staking::Withdraw { amount },
+    ] {
+        let bytes = build::staking(&build::StakingRequest {
+            from: wallet,
+            account: &own,
+            staking,
+            blockhash: [7; 32],
+            compute_unit_limit: 80_000,
+            micro_lamports_per_compute_unit: 0,
+        })?;
+        // The same with a stake account of the attacker's in the place of the wallet's.
+        let mut foreign = bytes.clone();
+        let place = foreign
+            .windows(32)
+            .position(|window| window == own.address().as_bytes())
+            .context("the stake account")?;
+        foreign
+            .get_mut(place..place + 32)
+            .context("its bytes")?
+            .copy_from_slice(of_thief.address().as_bytes());
+        templates.push((format!("{staking:?}"), bytes));
+        templates.push((format!("{staking:?} of another"), foreign));
+    }
+    Ok(templates)
 }
 
 fn off_chain(rig: &mut Rig, _: &Template) -> Result<String> {
