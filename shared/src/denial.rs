@@ -235,6 +235,8 @@ codes! {
     VariantFee = 238, "variant_fee", Stop, "Both fees per gas must be at least a tenth above those of the newest transaction of this nonce, and the worst-case fee of a payment above its own.";
     VariantTooMany = 239, "variant_too_many", Stop, "This nonce was signed as often as it may be.";
     VariantCancelled = 240, "variant_cancelled", Stop, "This nonce was cancelled: it is cancelled again with a higher fee, and never paid with again.";
+    // Networks.
+    DataFeeMissing = 290, "data_fee_missing", AskOwner, "The network takes a fee for data beside gas, and policy does not say how much it may be.";
 }
 
 impl fmt::Display for Code {

@@ -8,7 +8,9 @@ use serde_json::json;
 use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
 use waiaas_shared::amount::{Amount, Decimals};
 use waiaas_shared::caip::{AssetId, ChainId, Token};
+use waiaas_shared::evm::NetworkTerms;
 use waiaas_shared::ids::WalletId;
+use waiaas_shared::policy::network::network_terms;
 use waiaas_shared::request::{Action, Transfer};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::view::WalletView;
@@ -103,10 +105,10 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
                 .next("waiaas wallet list")
         })?;
     let payer = payer(wallet, args.from)?;
-    let policy = signer.newest_policy().await?;
+    let policies = signer.policies().await?;
     let places = |asset: AssetId| {
         let stated = args.decimals.filter(|_| asset.token() != Token::Native);
-        decimals(asset, policy.as_ref())
+        decimals(asset, policies.last())
             .or_else(|| stated.and_then(|places| Decimals::new(places).ok()))
             .ok_or_else(|| {
                 Failure::usage(format!("the decimals of {asset} are not known"))
@@ -132,7 +134,8 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
         mint: None,
         call: None,
     };
-    let costs = Costs::find(&args, &payer, &transfer, node.as_ref()).await?;
+    let network = network_terms(&policies, chain);
+    let costs = Costs::find(&args, &payer, &transfer, node.as_ref(), network).await?;
     costs.check(fee_ceiling)?;
     if let Some(node) = &node {
         check_balance(node, &payer, &transfer, costs).await?;
@@ -149,7 +152,7 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
     };
     let signed = args.signing.sign(&app.output, &signer, &facts).await?;
     // Fresh after the owner took their time.
-    let costs = Costs::find(&args, &payer, &transfer, node.as_ref()).await?;
+    let costs = Costs::find(&args, &payer, &transfer, node.as_ref(), network).await?;
     costs.check(fee_ceiling)?;
     let unsigned = costs.build(payer.account, &transfer)?;
     let submitted = signer
@@ -288,6 +291,7 @@ enum Costs {
     Evm {
         gas: u64,
         price: GasPrice,
+        network: NetworkTerms,
     },
 }
 
@@ -297,6 +301,7 @@ impl Costs {
         payer: &WalletView,
         transfer: &Transfer,
         node: Option<&Node>,
+        network: NetworkTerms,
     ) -> Result<Self, Failure> {
         match transfer.asset.chain() {
             ChainId::Solana(_) => {
@@ -313,7 +318,7 @@ impl Costs {
             ChainId::Evm(_) => {
                 let price = match (args.max_fee_per_gas, args.priority_fee_per_gas, node) {
                     (Some(max_fee), Some(priority), _) => GasPrice { max_fee, priority },
-                    (None, None, Some(node)) => node.gas_price().await?,
+                    (None, None, Some(node)) => node.gas_price(network.form()).await?,
                     _ => {
                         return Err(Failure::usage(
                             "give --rpc URL, or both --max-fee-per-gas and --priority-fee-per-gas",
@@ -330,7 +335,11 @@ impl Costs {
                     }
                     (None, _, None) => TOKEN_GAS,
                 };
-                Ok(Self::Evm { gas, price })
+                Ok(Self::Evm {
+                    gas,
+                    price,
+                    network,
+                })
             }
         }
     }
@@ -344,7 +353,14 @@ impl Costs {
                     .div_ceil(1_000_000);
                 priority.checked_add(solana::LAMPORTS_PER_SIGNATURE.into())
             }
-            Self::Evm { gas, price } => u128::from(gas).checked_mul(price.max_fee),
+            Self::Evm {
+                gas,
+                price,
+                network,
+            } => {
+                let gas = u128::from(gas).checked_mul(price.max_fee)?;
+                gas.checked_add(network.data_fee().base_units())
+            }
         }
     }
 
@@ -389,7 +405,15 @@ impl Costs {
                 solana::build::transfer(&request)
                     .map_err(|error| Failure::usage("no such transaction can be built").why(error))
             }
-            (Self::Evm { gas, price }, ChainId::Evm(chain_id), _) => {
+            (
+                Self::Evm {
+                    gas,
+                    price,
+                    network,
+                },
+                ChainId::Evm(chain_id),
+                _,
+            ) => {
                 let (from, _) = evm_pair(from, to).ok_or_else(mixed)?;
                 let terms = evm::build::Terms {
                     chain_id,
@@ -399,7 +423,7 @@ impl Costs {
                     max_priority_fee_per_gas: price.priority,
                 };
                 let message = message(from, transfer).ok_or_else(mixed)?;
-                evm::build::transaction(&terms, message, None)
+                evm::build::transaction_as(network.form(), &terms, message, None)
                     .map_err(|error| Failure::usage("no such transaction can be built").why(error))
             }
             _ => Err(mixed()),

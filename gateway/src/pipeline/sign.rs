@@ -9,11 +9,12 @@ use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::claim::Claim;
 use waiaas_shared::denial::Code;
+use waiaas_shared::evm::NetworkTerms;
 use waiaas_shared::intent::{IntentView, Moved};
 use waiaas_shared::solana::SolanaError;
 use waiaas_shared::status::Status;
 use waiaas_shared::time::Millis;
-use waiaas_shared::transaction::DecodeError;
+use waiaas_shared::transaction::{DecodeError, Known};
 
 use super::evaluate::{Evaluated, spend_request};
 use super::{Asked, Refusal, body_digest, find, idempotency, recorded, waiting};
@@ -59,13 +60,17 @@ pub async fn build(
     app: &App,
     from: Account,
     claim: &Claim,
-    fee_ceiling: Amount,
+    (fee_ceiling, network): (Amount, NetworkTerms),
     submit: bool,
 ) -> Result<Prepared, Refusal> {
     let chain = app.chain(claim.chain())?;
     let ceiling = Some(fee_ceiling);
     let prepared = match claim.single() {
-        Some(transfer) => chain.prepare_transfer(from, transfer, ceiling).await,
+        Some(transfer) => {
+            chain
+                .prepare_transfer(from, transfer, ceiling, network)
+                .await
+        }
         None => chain.prepare_batch(from, claim, ceiling).await,
     };
     let prepared = prepared.map_err(|error| match error {
@@ -76,9 +81,8 @@ pub async fn build(
     })?;
     if submit {
         let function = claim.function();
-        chain
-            .simulate(&prepared.unsigned, from, function.as_ref())
-            .await?;
+        let known = Known::NOTHING.calling(function.as_ref()).on(network);
+        chain.simulate(&prepared.unsigned, from, known).await?;
     }
     Ok(prepared)
 }

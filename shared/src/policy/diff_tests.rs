@@ -31,7 +31,7 @@ fn argument(document: &mut PolicyDocument, place: usize) -> &mut ArgumentRule {
 
 /// Asset 0 of the full document is Solana's coin, 1 its mint, 2 the EVM chain's coin; scope 0 is the
 /// global one. Each change lets more pass.
-const LOOSER: [(&str, Change); 62] = [
+const LOOSER: [(&str, Change); 64] = [
     ("later policies wait", |it| {
         it.maturity = Millis::from_hours(23)
     }),
@@ -207,6 +207,12 @@ const LOOSER: [(&str, Change); 62] = [
     ("signed without being sent", |it| {
         it.assets[2].sign_only = true
     }),
+    ("counted for data in each transaction", |it| {
+        it.assets[2].data_fee = Some(units(2))
+    }),
+    ("legacy transactions: may be signed", |it| {
+        it.assets[2].transactions = Some(crate::evm::Form::Legacy)
+    }),
 ];
 
 /// The full document with room for each change above.
@@ -214,6 +220,7 @@ fn before() -> PolicyDocument {
     let mut document = full();
     document.assets[1].extensions.pop();
     document.assets[2].sign_only = false;
+    document.assets[2].transactions = None;
     document
 }
 

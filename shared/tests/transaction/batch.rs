@@ -85,7 +85,7 @@ fn read(bytes: &[u8], claim: &Claim) -> Result<DecodedTransaction, DecodeError> 
     let known = Known {
         owners: &owners,
         tokens: &tokens,
-        function: None,
+        ..Known::NOTHING
     };
     let from = Account::Solana(solana_wallet());
     decode(solana_chain(), from, bytes, known)

@@ -66,7 +66,7 @@ fn read(
     let known = Known {
         owners,
         tokens,
-        function: None,
+        ..Known::NOTHING
     };
     decode(
         solana_chain(),

@@ -63,7 +63,12 @@ fn simulated(before: u128, status: u8, after: u128) -> Reply {
 
 async fn prepare(chain: &Chain, units: u128) -> Result<Prepared, ChainError> {
     chain
-        .prepare_transfer(account(ALICE), &payment(units), None)
+        .prepare_transfer(
+            account(ALICE),
+            &payment(units),
+            None,
+            NetworkTerms::default(),
+        )
         .await
 }
 
@@ -71,7 +76,7 @@ async fn tried(node: &MockNode) -> Result<(), ChainError> {
     let chain = chain_of("eip155:31337", &[&node.url()], "");
     let prepared = prepare(&chain, 5).await?;
     chain
-        .simulate(&prepared.unsigned, account(ALICE), None)
+        .simulate(&prepared.unsigned, account(ALICE), Known::NOTHING)
         .await
 }
 
@@ -97,7 +102,7 @@ async fn a_token_payment_is_what_the_signer_reads() {
     // A quarter above the estimate.
     assert_eq!(prepared.fee_max, coins(62_500 * 21 * GWEI));
     chain
-        .simulate(&prepared.unsigned, account(ALICE), None)
+        .simulate(&prepared.unsigned, account(ALICE), Known::NOTHING)
         .await
         .expect("succeeds");
     let calls = node.calls();
@@ -137,7 +142,7 @@ async fn an_approval_is_built_whatever_the_wallet_holds() {
         action: Action::Approve,
         ..payment(1001)
     };
-    let prepared = chain.prepare_transfer(account(ALICE), &asked, None);
+    let prepared = chain.prepare_transfer(account(ALICE), &asked, None, NetworkTerms::default());
     let prepared = prepared.await.expect("an honest node");
     let read = decode(
         chain.id(),
@@ -148,7 +153,7 @@ async fn an_approval_is_built_whatever_the_wallet_holds() {
     .expect("readable");
     assert_eq!(read.effects().first(), asked.effects().first());
     chain
-        .simulate(&prepared.unsigned, account(ALICE), None)
+        .simulate(&prepared.unsigned, account(ALICE), Known::NOTHING)
         .await
         .expect("succeeds");
     assert_eq!(node.count("eth_simulateV1"), 0, "nothing moves");
@@ -156,7 +161,9 @@ async fn an_approval_is_built_whatever_the_wallet_holds() {
     let empty = token_node(|method, _| (method == "eth_call").then(|| Reply::Result(json!("0x"))));
     let chain = chain_of("eip155:31337", &[&empty.url()], "");
     assert_eq!(
-        chain.prepare_transfer(account(ALICE), &asked, None).await,
+        chain
+            .prepare_transfer(account(ALICE), &asked, None, NetworkTerms::default())
+            .await,
         Err(ChainError::NoToken(Box::new(asset())))
     );
 }
@@ -333,7 +340,9 @@ async fn pieces_are_looked_for_one_by_one() {
             amount: coins(units.max(1)),
             ..payment(1)
         };
-        let prepared = chain.prepare_transfer(account(ALICE), &asked, None).await;
+        let prepared = chain
+            .prepare_transfer(account(ALICE), &asked, None, NetworkTerms::default())
+            .await;
         if units == 0 {
             assert!(
                 matches!(prepared, Err(ChainError::InsufficientTokens { .. })),
@@ -351,7 +360,7 @@ async fn pieces_are_looked_for_one_by_one() {
         .expect("readable");
         assert_eq!(read.effects().first(), asked.effects().first());
         chain
-            .simulate(&prepared.unsigned, account(ALICE), None)
+            .simulate(&prepared.unsigned, account(ALICE), Known::NOTHING)
             .await
             .expect("succeeds");
     }
