@@ -10,6 +10,7 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::ids::{SignerId, TransactionId, WalletId};
 use waiaas_shared::memo::Memo;
+use waiaas_shared::network;
 
 use self::body::{Also, body};
 use self::words::{ended_well, list_words, payment_words};
@@ -68,7 +69,7 @@ pub(crate) struct SendArgs {
     #[arg(long, value_name = "WALLET")]
     wallet: WalletId,
     /// On which network
-    #[arg(long, value_name = "CAIP2")]
+    #[arg(long, value_name = "NETWORK", value_parser = network::chain)]
     network: ChainId,
     /// To which address, or contact of the policy (@name)
     #[arg(long, value_name = "ADDRESS")]
