@@ -12,9 +12,7 @@ use super::{EvmError, Registered, UnsignedTransaction, call};
 pub(super) fn encode(transaction: &UnsignedTransaction) -> Vec<u8> {
     let mut payload = fields(transaction);
     transaction.chain_id.encode(&mut payload);
-    for _ in 0..2 {
-        payload.push(alloy_rlp::EMPTY_STRING_CODE);
-    }
+    payload.extend([alloy_rlp::EMPTY_STRING_CODE; 2]);
     list(&payload)
 }
 
