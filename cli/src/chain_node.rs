@@ -144,6 +144,22 @@ impl Node {
         }
     }
 
+    /// Base units in one of Solana's token accounts; nothing if there is no such account.
+    pub(crate) async fn tokens(&self, account: SolanaAddress) -> Result<Option<u64>, Failure> {
+        let options = json!({ "encoding": "jsonParsed", "commitment": "confirmed" });
+        let answer = self
+            .call("getAccountInfo", json!([account.to_string(), options]))
+            .await?;
+        let wrong = || self.not_understood("getAccountInfo");
+        let found = answer.get("value").ok_or_else(wrong)?;
+        if found.is_null() {
+            return Ok(None);
+        }
+        let amount = found.pointer("/data/parsed/info/tokenAmount/amount");
+        let amount = amount.and_then(Value::as_str).ok_or_else(wrong)?;
+        amount.parse().map(Some).map_err(|_| wrong())
+    }
+
     /// How many transactions of the account an EVM chain has, without and with those that wait.
     pub(crate) async fn transaction_counts(&self, account: Account) -> Result<(u64, u64), Failure> {
         let mut counts = [0, 0];

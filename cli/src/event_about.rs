@@ -126,9 +126,11 @@ pub(crate) fn about(body: &EventBody) -> About {
 /// What an owner was asked to sign.
 fn asked(facts: &StatementFacts, about: &mut About) {
     match facts {
-        StatementFacts::Withdraw { wallet, .. } | StatementFacts::AttestNonce { wallet, .. } => {
-            about.wallet = Some(*wallet);
-        }
+        StatementFacts::Withdraw { wallet, .. }
+        | StatementFacts::AttestNonce { wallet, .. }
+        | StatementFacts::CloseWallet { wallet }
+        | StatementFacts::RotateWallet { wallet, .. } => about.wallet = Some(*wallet),
+        StatementFacts::ResumeSession { session } => about.session = Some(*session),
         StatementFacts::ReleasePause { wallet } => about.wallet = *wallet,
         StatementFacts::Credit {
             wallet,

@@ -139,7 +139,7 @@ codes! {
     WeekLimit = 86, "week_limit", Wait, "More than policy allows in any 7 days.";
     MonthLimit = 87, "month_limit", Wait, "More than policy allows in any 30 days.";
     DayCount = 88, "day_count", Wait, "More payments than policy allows in any 24 hours.";
-    FeeCeiling = 89, "fee_ceiling", PayLess, "The worst-case fee is above policy's ceiling.";
+    FeeCeiling = 89, "fee_ceiling", AskOwner, "The worst-case fee is above policy's ceiling.";
     TierNotAvailable = 90, "tier_not_available", AskOwner, "The amount is above what policy lets be signed without waiting for the owner.";
     OutstandingCap = 91, "outstanding_cap", AskOwner, "More value signed on this EVM chain since the owner last attested its nonce than policy allows.";
     Overflow = 92, "overflow", Stop, "A sum does not fit into 128 bits.";
@@ -174,6 +174,7 @@ codes! {
     IntentExpired = 134, "intent_expired", Stop, "The payment waited too long and has ended: ask again with another key.";
     IntentTooMany = 135, "intent_too_many", Wait, "Too many payments wait, or were opened in the last hour.";
     IntentDuplicate = 136, "intent_duplicate", Wait, "An equal payment of this session waits for the owner already.";
+    IntentTooLong = 138, "intent_too_long", Stop, "What an owner would have to read of this payment does not fit in 4,096 characters: ask for fewer transfers, or for a call with less in it.";
     TierRaised = 137, "tier_raised", AskOwner, "Policy now demands more of this payment than it waited for: ask again.";
     // Policy, continued.
     HourCount = 140, "hour_count", Wait, "More payments than policy allows in any hour.";
@@ -188,7 +189,7 @@ codes! {
     UsdLimit = 149, "usd_limit", Wait, "Worth more than policy allows, by its ceiling prices.";
     UsdPriceMissing = 150, "usd_price_missing", AskOwner, "Policy limits the worth in USD and has no ceiling price for this asset.";
     PaymentCount = 151, "payment_count", Wait, "More payments than policy allows in this time, whatever the asset.";
-    RentCeiling = 152, "rent_ceiling", PayLess, "The rent for new accounts is above policy's ceiling.";
+    RentCeiling = 152, "rent_ceiling", AskOwner, "The rent for new accounts is above policy's ceiling.";
     CallNotListed = 153, "call_not_listed", AskOwner, "Policy does not name this program or contract with this method.";
     CallValue = 154, "call_value", PayLess, "The call carries more than policy allows it.";
     CallArgumentLimit = 260, "call_argument_limit", PayLess, "An argument of the call is above what policy allows for it.";

@@ -14,6 +14,7 @@ use crate::amount::Amount;
 use crate::caip::AssetId;
 use crate::digest::Digest;
 use crate::ids::{SignerId, TransactionId, WalletId};
+use crate::intent::Moved;
 use crate::log::{LogError, NoteSignature, key_id};
 use crate::policy::evaluate::Tier;
 use crate::time::{BudgetTime, Clocks, Millis, RunTime, WallTime};
@@ -88,7 +89,7 @@ pub struct Heartbeat {
 }
 
 /// A payment that waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitingPayment {
     /// Which.
     pub transaction: TransactionId,
@@ -104,10 +105,11 @@ pub struct WaitingPayment {
     pub to: Account,
     /// Its end, on the wall clock.
     pub expires: WallTime,
-    /// How many transfers it makes besides this one.
-    pub more: u32,
+    /// What else it moves, in the same transaction.
+    pub more: Vec<Moved>,
 }
 
+/// Its line, without the transfers behind the first.
 impl fmt::Display for WaitingPayment {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -120,15 +122,12 @@ impl fmt::Display for WaitingPayment {
             self.asset,
             self.to,
             self.expires.millis()
-        )?;
-        match self.more {
-            0 => Ok(()),
-            more => write!(formatter, " +{more}"),
-        }
+        )
     }
 }
 
 impl WaitingPayment {
+    /// Reads a line; words behind it are seen when it is written again.
     fn parse(line: &str) -> Option<Self> {
         let mut words = line.split(' ');
         let mut word = || words.next();
@@ -140,12 +139,19 @@ impl WaitingPayment {
             asset: word()?.parse().ok()?,
             to: word()?.parse().ok()?,
             expires: WallTime::from_millis(word()?.parse().ok()?),
-            more: match word() {
-                None => 0,
-                Some(more) => more.strip_prefix('+')?.parse().ok()?,
-            },
+            more: Vec::new(),
         })
     }
+}
+
+fn moved(line: &str) -> Option<Moved> {
+    let mut words = line.split(' ');
+    let mut word = || words.next();
+    Some(Moved {
+        amount: word()?.parse().ok()?,
+        asset: word()?.parse().ok()?,
+        to: word()?.parse().ok()?,
+    })
 }
 
 impl Heartbeat {
@@ -187,6 +193,9 @@ impl Heartbeat {
         writeln!(text, "waiting {}", self.waiting)?;
         for payment in &self.payments {
             writeln!(text, "payment {payment}")?;
+            for Moved { asset, to, amount } in &payment.more {
+                writeln!(text, "and {amount} {asset} {to}")?;
+            }
         }
         Ok(())
     }
@@ -224,10 +233,15 @@ impl Heartbeat {
         let (sessions, suspended) = field("sessions")?.split_once(' ')?;
         let denials = field("denials")?.parse().ok()?;
         let waiting: u64 = field("waiting")?.parse().ok()?;
-        let payments: Option<Vec<_>> = lines
-            .map(|line| WaitingPayment::parse(value(line, "payment")?))
-            .collect();
-        let payments = payments?;
+        let mut payments = Vec::new();
+        while let Some(line) = lines.next() {
+            let mut payment = WaitingPayment::parse(value(line, "payment")?)?;
+            while let Some(more) = lines.peek().and_then(|line| value(line, "and")) {
+                payment.more.push(moved(more)?);
+                lines.next();
+            }
+            payments.push(payment);
+        }
         // All that wait are named, or as many as may be.
         let named = u64::try_from(payments.len()).ok()?;
         let most = u64::try_from(PAYMENTS_LIMIT).ok()?;

@@ -20,7 +20,7 @@ fn heartbeat() -> Heartbeat {
             .parse()
             .expect("an address"),
         expires: WallTime::from_millis(1_800_000_100_000),
-        more: 0,
+        more: Vec::new(),
     };
     Heartbeat {
         signer: SignerId::from_bytes([1; 16]),
@@ -71,7 +71,12 @@ fn a_heartbeat_is_read_as_it_was_written() {
     };
     let mut several = heartbeat();
     for payment in &mut several.payments {
-        payment.more = 7;
+        let moved = |amount| Moved {
+            asset: payment.asset,
+            to: payment.to,
+            amount: Amount::from_base_units(amount),
+        };
+        payment.more = [1, 2, 3].map(moved).to_vec();
     }
     for heartbeat in [heartbeat(), bare, several] {
         let note = sign(heartbeat.clone()).to_string();

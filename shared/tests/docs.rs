@@ -27,6 +27,10 @@ const LONG_FILES: &[(&str, &str)] = &[
         "tests: the second calculator's one walk over the log",
     ),
     (
+        "tests/tests/tokens_solana.rs",
+        "tests: one story each, over one chain's stage",
+    ),
+    (
         "tests/tests/adversarial/checks.rs",
         "tests: the ten checks after each case, in their order",
     ),

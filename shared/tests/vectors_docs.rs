@@ -363,8 +363,11 @@ fn heard(vector: &Value) -> Value {
         .payments
         .iter()
         .map(|payment| {
-            let words = payment.to_string();
-            words.split(' ').map(str::to_owned).collect()
+            let mut lines = payment.to_string();
+            for more in &payment.more {
+                lines += &format!(" {} {} {}", more.amount, more.asset, more.to);
+            }
+            lines.split(' ').map(str::to_owned).collect()
         })
         .collect();
     serde_json::json!({ "said": {

@@ -77,9 +77,12 @@ def cases(sign, own, other):
         **said, "policy_epoch": 0, "policies": [], "kill": ["ACTIVATED", 2], "frozen": True,
         "clock_closed": True, "dead_man": None, "wallets": 0, "sessions": [0, 0], "denials": 0, "waiting": 0,
         "payments": []})
-    batch = [*good[:-1], good[-1] + " +7"]
-    yield "sound-batch", vector("one of the payments makes several transfers", signed(batch), said={
-        **said, "payments": [line.split(" ")[1:] for line in batch[14:]]})
+    more = [f"and 7 {ASSET} {TO}", f"and {2**128 - 1} {ASSET} {TO}"]
+    paid = [line.split(" ")[1:] for line in good[14:]]
+    yield "sound-batch", vector("the first payment makes three transfers, the second two", signed([
+        *good[:-1], *more, good[-1], more[0]]), said={
+        **said, "payments": [paid[0] + [word for line in more for word in line.split(" ")[1:]],
+                             paid[1] + more[0].split(" ")[1:]]})
     form = {"refused": "note_form"}
     yield "payment-withheld", vector("one of the payments that wait is left out", signed(good[:-1]), **form)
     yield "payment-invented", vector("a payment more than are counted", signed([*good, good[-1]]), **form)
@@ -90,10 +93,14 @@ def cases(sign, own, other):
         ("lines-swapped", "two lines change places", [*good[:10], good[11], good[10], *good[12:]]),
         ("line-missing", "a line is missing", [*good[:12], *good[13:]]),
         ("line-unknown", "a line more", [*good[:13], "mood fine", *good[13:]]),
-        ("batch-of-none", "a payment that makes no transfers besides, and says so", but("100000\n", "100000 +0\n")),
-        ("batch-leading-zero", "a number of transfers with a leading zero", but("100000\n", "100000 +07\n")),
-        ("batch-word", "a word more behind a payment", but("100000\n", "100000 7\n")),
-        ("batch-two-words", "two words more behind a payment", but("100000\n", "100000 +7 +7\n")),
+        ("payment-word", "a word more behind a payment", but("100000\n", "100000 +7\n")),
+        ("batch-before", "a further transfer before the first payment", [*good[:14], more[0], *good[14:]]),
+        ("batch-word", "a word more behind a further transfer", [*good, more[0] + " 7"]),
+        ("batch-short", "a further transfer to nobody", [*good, more[0].rsplit(" ", 1)[0]]),
+        ("batch-leading-zero", "a further transfer of a number with a leading zero", [*good, more[0].replace(
+            " 7 ", " 07 ")]),
+        ("batch-too-large", "a further transfer of more than 128 bits", [*good, more[0].replace(
+            " 7 ", f" {2**128} ")]),
         ("leading-zero", "a number with a leading zero", but("head 42", "head 042")),
         ("plus", "a number with a sign", but("denials 17", "denials +17")),
         ("too-large", "a number of more than 64 bits", but("denials 17", f"denials {1 << 64}")),

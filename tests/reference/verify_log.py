@@ -365,17 +365,18 @@ def _said(lines):
     said["waiting"] = _number(values("waiting", 1)[0])
     said["payments"] = []
     while place < len(lines):
-        # Several transfers in one transaction: how many there are besides the one that is named.
-        several = lines[place].count(" ") == 8
-        words = values("payment", 8 if several else 7)
-        if several and (words[7][:1] != "+" or _number(words[7][1:], 32) == 0):
-            raise ValueError("not a number of transfers")
+        words = values("payment", 7)
         identifier_bytes("tx", words[0])
         identifier_bytes("wallet", words[1])
         if words[2] not in ("INSTANT", "NOTIFY", "DELAY", "APPROVAL"):
             raise ValueError("another tier")
         _number(words[3], 128)
         _number(words[6])
+        while place < len(lines) and lines[place].startswith("and "):
+            # What else it moves, in the same transaction.
+            more = values("and", 3)
+            _number(more[0], 128)
+            words += more
         said["payments"].append(words)
     if len(said["payments"]) != min(said["waiting"], PAYMENTS_LIMIT):
         raise ValueError("not all that wait are named")

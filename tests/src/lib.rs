@@ -7,6 +7,7 @@ pub mod foreign;
 pub mod log;
 pub mod owner;
 pub mod proxy;
+pub mod secrets;
 pub mod signer;
 pub mod stage;
 pub mod token;

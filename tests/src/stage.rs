@@ -43,6 +43,8 @@ pub fn account(chain: ChainId, text: &str) -> AccountId {
 pub struct Stage {
     /// The owner, connected to admin.sock.
     pub owner: Owner,
+    /// The recovery phrase, as the signer gave it once.
+    pub phrase: Vec<u8>,
     /// The wallet on the EVM chain.
     pub evm: NewWallet,
     /// The wallet on Solana.
@@ -87,6 +89,7 @@ impl Stage {
         let signer = owner.admin.status().await?.signer.context("a signer")?;
         Ok(Self {
             owner,
+            phrase,
             evm,
             solana: solana_wallet,
             agent: Agent {

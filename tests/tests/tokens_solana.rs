@@ -28,6 +28,8 @@ const RENT_2022: u64 = 2_157_600;
 type Item<'a> = (&'a str, &'a str, &'a str);
 
 struct Stage {
+    home: Home,
+    owner: std::path::PathBuf,
     _folder: tempfile::TempDir,
     _running: Running,
     agent: Agent,
@@ -48,7 +50,7 @@ impl Stage {
         let home = Home::create(&product, &folder.path().join("home"), &chains)?;
         home.set_chains(&chains)?;
         let running = home.start_unlocked()?;
-        let owner = home.owner(&[])?;
+        let owner = home.owner(&[&format!("{NETWORK}:{THIRD}")])?;
         let wallet = home.wallet("solana", NETWORK)?;
         chain.fund(&wallet.1, 1_000_000_000)?;
         let amount = amount.to_string();
@@ -71,6 +73,8 @@ impl Stage {
         let limits: Vec<&str> = limits.iter().map(String::as_str).collect();
         let agent = home.agent(&owner, &[&wallet.0], &limits, false)?;
         Ok(Self {
+            home,
+            owner,
             _folder: folder,
             _running: running,
             agent,
@@ -485,5 +489,35 @@ fn a_refused_batch_moves_nothing_on_solana() -> Result<()> {
     ensure!(stage.tokens(FRESH, token)? == 0, "a refusal moved money");
     ensure!(stage.lamports()? == held, "a refusal cost something");
     ensure!(stage.charged(&asset(token))? == 0, "a refusal was charged");
+    Ok(())
+}
+
+/// Invariant 17: what an agent may not pay at all, an owner withdraws, with everything paused.
+#[test]
+fn an_owner_withdraws_tokens_on_solana() -> Result<()> {
+    let stage = Stage::set_up(BEGINNING)?;
+    stage.home.cli(&["pause"])?;
+    let owner = stage.owner.to_str().context("a path")?;
+    let withdraw = |mint: &str, ceiling: &str| {
+        let asset = asset(mint);
+        let what = ["withdraw", "--wallet", &stage.wallet.0, "--asset", &asset];
+        let how = ["--amount", "900", "--to", THIRD, "--fee-ceiling", ceiling];
+        let with = ["--rpc", stage.chain.url(), "--owner-key", owner, "--yes"];
+        stage.home.cli(&[&what[..], &how[..], &with[..]].concat())
+    };
+    for (mint, rent) in [(&stage.token, RENT), (&stage.token_2022, RENT_2022)] {
+        // The rent of the recipient's account does not fit under this ceiling.
+        ensure!(withdraw(mint, "0.001").is_err());
+        let before = stage.lamports()?;
+        let said = withdraw(mint, "0.0023")?;
+        ensure!(said.get("landed") == Some(&json!(true)), "{said}");
+        ensure!(stage.tokens(&stage.wallet.1, mint)? == BEGINNING - 900_000_000);
+        let took = before - stage.lamports()?;
+        ensure!((rent..rent + 10_000).contains(&took), "{took}");
+    }
+    ensure!(stage.tokens(THIRD, &stage.token)? == 900_000_000);
+    // The mint of Token-2022 keeps its part of what arrives.
+    let arrived = stage.tokens(THIRD, &stage.token_2022)?;
+    ensure!(arrived > 0 && arrived < 900_000_000, "{arrived}");
     Ok(())
 }

@@ -4,6 +4,7 @@
 mod attacks;
 mod bench;
 mod dev;
+mod effects;
 mod fetch_tools;
 mod simulate;
 mod test;
@@ -32,6 +33,8 @@ enum Command {
     Test,
     /// A gateway in an attacker's hands against a real signer, as a table
     Attacks(attacks::Attacks),
+    /// Many generated transactions before two independent calculators of effects
+    Effects(effects::Effects),
     /// Run many seeds of the signer's simulator
     Simulate(simulate::Simulate),
     /// Install and build what the other commands run, ahead of time
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(arguments, &interrupt),
         Command::Test => test::run(&interrupt),
         Command::Attacks(arguments) => attacks::run(arguments, &interrupt),
+        Command::Effects(arguments) => effects::run(arguments, &interrupt),
         Command::Simulate(arguments) => simulate::run(arguments, &interrupt),
         Command::FetchTools(arguments) => fetch_tools::run(arguments, &interrupt),
     };

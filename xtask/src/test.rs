@@ -37,13 +37,14 @@ pub(crate) fn run(interrupt: &Interrupt) -> Result<()> {
         interrupt,
         workspace::cargo().args(["fmt", "--all", "--check"]),
     )?;
-    let surfnet = workspace.root.join("tools/surfnet/Cargo.toml");
-    check(
-        interrupt,
-        workspace::cargo()
-            .args(["fmt", "--check", "--manifest-path"])
-            .arg(surfnet),
-    )?;
+    for own in ["tools/surfnet/Cargo.toml", "fuzz/Cargo.toml"] {
+        check(
+            interrupt,
+            workspace::cargo()
+                .args(["fmt", "--check", "--manifest-path"])
+                .arg(workspace.root.join(own)),
+        )?;
+    }
     progress.done();
 
     progress.step("lints, each crate alone");
@@ -54,6 +55,7 @@ pub(crate) fn run(interrupt: &Interrupt) -> Result<()> {
             "--quiet",
             "--locked",
             "--all-targets",
+            "--all-features",
             "--package",
             name,
             "--",
@@ -71,7 +73,8 @@ pub(crate) fn run(interrupt: &Interrupt) -> Result<()> {
     progress.step("unit tests, each crate alone");
     for name in workspace.crates().filter(|name| *name != THIS_PACKAGE) {
         progress.note(name);
-        check(interrupt, &mut runner.tests(&[name], Part::All))?;
+        let mut tests = runner.tests(&[name], Part::All);
+        check(interrupt, tests.arg("--all-features"))?;
     }
     if runner == Runner::Nextest {
         // It leaves out the examples in the documentation.

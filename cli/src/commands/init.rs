@@ -19,7 +19,7 @@ use crate::prompt::{PasswordArgs, writer};
 use crate::signer::{connect, failed, put};
 use crate::witness::Pin;
 
-/// DESIGN section 6, word for word.
+/// What the owner has to know of them, in words that stay the same everywhere.
 const PHRASE_SENTENCE: &str = "These words are your wallets. They work in other wallets and override every rule here. \
 They do not restore imported keys, rules or history.";
 /// Where the gateway's configuration takes the log key, once there is one.

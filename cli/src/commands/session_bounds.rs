@@ -1,6 +1,7 @@
 //! What `session grant` may demand beside limits: recipients, operations, renewal, and the agent that
 //! the session belongs to. Reads arguments; the grant itself judges whether they fit together.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use waiaas_shared::caip::AccountId;
 use waiaas_shared::ids::AgentId;
 use waiaas_shared::session::{Operation, Renewal, SessionGrant, SessionRecipients};
@@ -15,9 +16,8 @@ pub(crate) struct BoundsArgs {
     /// eip155:1:0x... (repeat)
     #[arg(long = "recipient", value_name = "@NAME|CAIP10", value_parser = recipient)]
     recipients: Vec<Recipient>,
-    /// Only this operation: native-transfer; more come with later versions (repeat). Without it:
-    /// transfers
-    #[arg(long = "operation", value_name = "NAME", value_parser = operation)]
+    /// Only this operation (repeat). Without it: transfers
+    #[arg(long = "operation", value_name = "NAME", value_parser = operation())]
     operations: Vec<Operation>,
     /// How long one renewal lasts, from its request on: the agent renews without asking you
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, requires = "lifetime")]
@@ -50,11 +50,10 @@ fn recipient(text: &str) -> Result<Recipient, String> {
     }
 }
 
-fn operation(text: &str) -> Result<Operation, String> {
-    Operation::from_text(text).ok_or_else(|| {
-        let names: Vec<_> = Operation::ALL.map(Operation::as_str).to_vec();
-        format!("one of {}", names.join(", "))
-    })
+/// Any operation by its name; the help lists them.
+fn operation() -> impl TypedValueParser<Value = Operation> {
+    PossibleValuesParser::new(Operation::ALL.map(Operation::as_str))
+        .try_map(|name| Operation::from_text(&name).ok_or("no operation"))
 }
 
 impl BoundsArgs {

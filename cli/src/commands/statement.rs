@@ -103,6 +103,14 @@ const fn way(facts: &StatementFacts) -> Way {
         StatementFacts::AddGuardian { .. } => Way::Own("waiaas guardian add"),
         StatementFacts::RecoverOwners { .. } => Way::Own("waiaas owner recover"),
         StatementFacts::Withdraw { .. } => Way::Own("waiaas withdraw"),
+        StatementFacts::AdoptPolicy { .. }
+        | StatementFacts::ReleaseKill { .. }
+        | StatementFacts::EnrolWithdrawal { .. }
+        | StatementFacts::RemoveOwner { .. }
+        | StatementFacts::SetQuorum { .. }
+        | StatementFacts::LiftSuspension { .. }
+        | StatementFacts::RemoveGuardian { .. }
+        | StatementFacts::Retire => Way::WithPassword,
         StatementFacts::GrantSession { .. }
         | StatementFacts::ReleasePause { .. }
         | StatementFacts::AttestNonce { .. }
@@ -116,8 +124,9 @@ const fn way(facts: &StatementFacts) -> Way {
         | StatementFacts::RotateWallet { .. }
         | StatementFacts::RegisterAgent { .. }
         | StatementFacts::ActivateAgent { .. }
+        | StatementFacts::ResumeSession { .. }
+        | StatementFacts::SignOfLife
         | StatementFacts::GuardianStop { .. } => Way::Alone,
-        _ => Way::WithPassword,
     }
 }
 

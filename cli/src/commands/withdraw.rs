@@ -2,30 +2,28 @@
 //! amount, enrolled address and fee ceiling, the transaction is built here, the signer signs it. Works
 //! while everything is paused and without a gateway.
 
+mod costs;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
+use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::amount::{Amount, Decimals};
 use waiaas_shared::caip::{AssetId, ChainId, Token};
-use waiaas_shared::evm::NetworkTerms;
 use waiaas_shared::ids::WalletId;
+use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::network::network_terms;
 use waiaas_shared::request::{Action, Transfer};
+use waiaas_shared::solana;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::view::WalletView;
-use waiaas_shared::{evm, solana};
 
+use self::costs::Costs;
 use crate::app::App;
-use crate::chain_node::{GasPrice, Node};
+use crate::chain_node::Node;
 use crate::failure::{Exit, Failure};
 use crate::signer::{Signer, decimals, failed};
 use crate::statement::SigningArgs;
-
-/// A transfer with both settings of its budget takes 450 compute units.
-const COMPUTE_UNITS: u32 = 450;
-/// Enough for a common token.
-const TOKEN_GAS: u64 = 100_000;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -33,8 +31,8 @@ pub(crate) struct Args {
     /// From which wallet
     #[arg(long, value_name = "WALLET")]
     wallet: WalletId,
-    /// What: a network's own coin, such as solana:localnet/slip44:501, or a token of an EVM chain, such as
-    /// eip155:1/erc20:0x...
+    /// What: a network's own coin, such as solana:localnet/slip44:501, or a token, such as
+    /// eip155:1/erc20:0x... or solana:.../token:... (a mint that the policy names)
     #[arg(long, value_name = "CAIP19")]
     asset: AssetId,
     /// How much, in the asset's unit
@@ -58,7 +56,10 @@ pub(crate) struct Args {
     /// Solana, without --rpc: a recent blockhash
     #[arg(long, value_name = "BASE58")]
     blockhash: Option<SolanaAddress>,
-    /// Solana: priority fee in millionths of a lamport per compute unit (450 units)
+    /// Solana, without --rpc: create the recipient's account for the token, whose rent counts to the ceiling
+    #[arg(long)]
+    create_account: bool,
+    /// Solana: priority fee in millionths of a lamport per compute unit (450 units, 100000 for a token)
     #[arg(long, value_name = "N", default_value_t = 0)]
     unit_price: u64,
     /// EVM: units of gas; 21000 for a coin, for a token what the node estimates, or 100000 without one
@@ -83,12 +84,6 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
     let chain = args.asset.chain();
-    if matches!(args.asset.token(), Token::Mint(_)) {
-        return Err(
-            Failure::usage("this version withdraws a Solana cluster's own coin only")
-                .next(format!("--asset {}", chain.native_asset())),
-        );
-    }
     args.signing
         .refuse_draft("blockhash or fees are looked up once the owner has signed")?;
     let signer = Signer::connect(app).await?;
@@ -106,9 +101,11 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
         })?;
     let payer = payer(wallet, args.from)?;
     let policies = signer.policies().await?;
+    let policy = policies.last();
+    let mint = registered(args.asset, policy)?;
     let places = |asset: AssetId| {
         let stated = args.decimals.filter(|_| asset.token() != Token::Native);
-        decimals(asset, policies.last())
+        decimals(asset, policy)
             .or_else(|| stated.and_then(|places| Decimals::new(places).ok()))
             .ok_or_else(|| {
                 Failure::usage(format!("the decimals of {asset} are not known"))
@@ -131,7 +128,7 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
         asset: args.asset,
         to: args.to,
         amount,
-        mint: None,
+        mint,
         call: None,
     };
     let network = network_terms(&policies, chain);
@@ -167,12 +164,17 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
     let name = &submitted.chain_transaction;
     let mut landed = None;
     let mut trouble = None;
+    let mut unseen = None;
     if let (Some(node), false) = (&node, args.no_send) {
         match node.send(&submitted.raw).await {
             Ok(()) => {
                 app.output
                     .say(format!("Sent as {name}; waiting for the chain..."));
-                landed = node.landed(name).await?;
+                // Whatever the node says now, the owner gets the bytes that are on their way.
+                match node.landed(name).await {
+                    Ok(found) => landed = found,
+                    Err(failure) => unseen = Some(failure),
+                }
             }
             Err(failure) => trouble = Some(failure),
         }
@@ -193,16 +195,35 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
         "landed": landed,
     });
     app.output.data(words, &data)?;
-    match (trouble, landed) {
-        (Some(failure), _) => {
+    match (trouble, unseen, landed) {
+        (Some(failure), _, _) => {
             Err(failure.next("send the signed bytes above with any wallet or node"))
         }
-        (None, Some(false)) => Err(Failure::new(
+        (None, Some(failure), _) => Err(failure.next(format!(
+            "look for {name} on the chain; the same signed bytes may be sent again, they pay once"
+        ))),
+        (None, None, Some(false)) => Err(Failure::new(
             Exit::Failure,
             "the chain executed it and it failed",
         )),
         _ => Ok(()),
     }
+}
+
+/// A Solana mint as the newest policy has it: the signer reads a withdrawal by that too.
+fn registered(
+    asset: AssetId,
+    policy: Option<&PolicyDocument>,
+) -> Result<Option<solana::Token>, Failure> {
+    let Token::Mint(_) = asset.token() else {
+        return Ok(None);
+    };
+    let known = policy.and_then(|policy| policy.asset(asset)?.mint());
+    known.map(Some).ok_or_else(|| {
+        Failure::usage(format!("the policy does not name {asset}"))
+            .why("decimals and token program of a mint are what the policy says, no node's word")
+            .next("adopt a policy with an [[asset]] for it, with limits as low as you like, then withdraw")
+    })
 }
 
 /// The wallet as the key that pays: its own, or one that it had before.
@@ -227,7 +248,7 @@ fn payer(wallet: &WalletView, from: Option<Account>) -> Result<WalletView, Failu
 }
 
 /// A transaction that nothing pays for would only leave a nonce that nothing follows. Whether there is
-/// enough of a token shows when the node estimates its gas.
+/// enough of an EVM chain's token shows when the node estimates its gas.
 async fn check_balance(
     node: &Node,
     wallet: &WalletView,
@@ -240,15 +261,21 @@ async fn check_balance(
         _ => 0,
     };
     let needed = costs.fee().and_then(|fee| fee.checked_add(coins));
-    if needed.is_some_and(|needed| needed <= held) {
-        return Ok(());
+    let poor = |what: &str, held: String| {
+        Failure::new(Exit::Failure, format!("the wallet does not hold {what}"))
+            .why(format!("{} holds {held} base units", wallet.account))
+            .next("withdraw less")
+    };
+    if needed.is_none_or(|needed| needed > held) {
+        return Err(poor("the amount and its fee", held.to_string()));
     }
-    Err(Failure::new(
-        Exit::Failure,
-        "the wallet does not hold the amount and its fee",
-    )
-    .why(format!("{} holds {held} base units", wallet.account))
-    .next("withdraw less"))
+    if let (Some(token), Account::Solana(owner)) = (transfer.mint, wallet.account) {
+        let held = node.tokens(token.account_of(owner)).await?.unwrap_or(0);
+        if transfer.amount.base_units() > held.into() {
+            return Err(poor("the amount", held.to_string()));
+        }
+    }
+    Ok(())
 }
 
 /// A nonce beyond the chain's next one would wait for ever, one below was used already.
@@ -279,178 +306,6 @@ async fn check_nonce(
             )));
     }
     Ok(())
-}
-
-/// What the chain demands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Costs {
-    Solana {
-        blockhash: [u8; 32],
-        unit_price: u64,
-    },
-    Evm {
-        gas: u64,
-        price: GasPrice,
-        network: NetworkTerms,
-    },
-}
-
-impl Costs {
-    async fn find(
-        args: &Args,
-        payer: &WalletView,
-        transfer: &Transfer,
-        node: Option<&Node>,
-        network: NetworkTerms,
-    ) -> Result<Self, Failure> {
-        match transfer.asset.chain() {
-            ChainId::Solana(_) => {
-                let blockhash = match (args.blockhash, node) {
-                    (Some(hash), _) => *hash.as_bytes(),
-                    (None, Some(node)) => node.blockhash().await?,
-                    (None, None) => return Err(Failure::usage("give --rpc URL, or --blockhash")),
-                };
-                Ok(Self::Solana {
-                    blockhash,
-                    unit_price: args.unit_price,
-                })
-            }
-            ChainId::Evm(_) => {
-                let price = match (args.max_fee_per_gas, args.priority_fee_per_gas, node) {
-                    (Some(max_fee), Some(priority), _) => GasPrice { max_fee, priority },
-                    (None, None, Some(node)) => node.gas_price(network.form()).await?,
-                    _ => {
-                        return Err(Failure::usage(
-                            "give --rpc URL, or both --max-fee-per-gas and --priority-fee-per-gas",
-                        ));
-                    }
-                };
-                let gas = match (args.gas, transfer.asset.token(), node) {
-                    (Some(gas), _, _) => gas,
-                    (None, Token::Native, _) => evm::MIN_GAS_LIMIT,
-                    (None, _, Some(node)) => {
-                        let (from, _) = evm_pair(payer.account, transfer.to).ok_or_else(mixed)?;
-                        let message = message(from, transfer).ok_or_else(mixed)?;
-                        node.gas(payer.account, &message).await?
-                    }
-                    (None, _, None) => TOKEN_GAS,
-                };
-                Ok(Self::Evm {
-                    gas,
-                    price,
-                    network,
-                })
-            }
-        }
-    }
-
-    /// Base units of the chain's coin, at worst.
-    fn fee(self) -> Option<u128> {
-        match self {
-            Self::Solana { unit_price, .. } => {
-                let priority = u128::from(unit_price)
-                    .checked_mul(COMPUTE_UNITS.into())?
-                    .div_ceil(1_000_000);
-                priority.checked_add(solana::LAMPORTS_PER_SIGNATURE.into())
-            }
-            Self::Evm {
-                gas,
-                price,
-                network,
-            } => {
-                let gas = u128::from(gas).checked_mul(price.max_fee)?;
-                gas.checked_add(network.data_fee().base_units())
-            }
-        }
-    }
-
-    fn check(self, ceiling: Amount) -> Result<(), Failure> {
-        match self.fee() {
-            Some(fee) if fee <= ceiling.base_units() => Ok(()),
-            fee => Err(
-                Failure::usage("the chain would take more than the fee ceiling")
-                    .why(format!(
-                        "{} base units at worst, {ceiling} allowed",
-                        fee.map_or_else(|| "more than 2^128".to_owned(), |fee| fee.to_string())
-                    ))
-                    .next("raise --fee-ceiling, or wait until the chain is cheaper"),
-            ),
-        }
-    }
-
-    fn build(self, from: Account, transfer: &Transfer) -> Result<Vec<u8>, Failure> {
-        let Transfer {
-            asset, to, amount, ..
-        } = *transfer;
-        match (self, asset.chain(), asset.token()) {
-            (
-                Self::Solana {
-                    blockhash,
-                    unit_price,
-                },
-                ChainId::Solana(_),
-                Token::Native,
-            ) => {
-                let (from, to) = solana_pair(from, to).ok_or_else(mixed)?;
-                let lamports = u64::try_from(amount.base_units())
-                    .map_err(|_| Failure::usage("more lamports than there are"))?;
-                let request = solana::build::TransferRequest {
-                    from,
-                    to,
-                    lamports,
-                    blockhash,
-                    compute_unit_limit: COMPUTE_UNITS,
-                    micro_lamports_per_compute_unit: unit_price,
-                };
-                solana::build::transfer(&request)
-                    .map_err(|error| Failure::usage("no such transaction can be built").why(error))
-            }
-            (
-                Self::Evm {
-                    gas,
-                    price,
-                    network,
-                },
-                ChainId::Evm(chain_id),
-                _,
-            ) => {
-                let (from, _) = evm_pair(from, to).ok_or_else(mixed)?;
-                let terms = evm::build::Terms {
-                    chain_id,
-                    from,
-                    gas_limit: gas,
-                    max_fee_per_gas: price.max_fee,
-                    max_priority_fee_per_gas: price.priority,
-                };
-                let message = message(from, transfer).ok_or_else(mixed)?;
-                evm::build::transaction_as(network.form(), &terms, message, None)
-                    .map_err(|error| Failure::usage("no such transaction can be built").why(error))
-            }
-            _ => Err(mixed()),
-        }
-    }
-}
-
-fn message(from: EvmAddress, transfer: &Transfer) -> Option<evm::build::Message> {
-    evm::build::message(from, transfer.effects().first()?)
-}
-
-fn mixed() -> Failure {
-    Failure::usage("wallet, address and network are not of one kind")
-}
-
-const fn solana_pair(from: Account, to: Account) -> Option<(SolanaAddress, SolanaAddress)> {
-    match (from, to) {
-        (Account::Solana(from), Account::Solana(to)) => Some((from, to)),
-        _ => None,
-    }
-}
-
-const fn evm_pair(from: Account, to: Account) -> Option<(EvmAddress, EvmAddress)> {
-    match (from, to) {
-        (Account::Evm(from), Account::Evm(to)) => Some((from, to)),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -120,6 +120,7 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::MemoMalformed
         | Code::SolanaOnly
         | Code::BatchTooLarge
+        | Code::IntentTooLong
         | Code::TransactionUndecodable
         | Code::NonceNotZero
         | Code::ReplacesOther
@@ -282,7 +283,8 @@ impl Problem {
             .map(|broken| broken.code)
             .min_by_key(|code| weight(*code));
         let code = lightest.unwrap_or(Code::BodyMalformed);
-        let allowed_now = allowed_now(violations);
+        let allowed_now = allowed_now(violations).filter(|left| *left > Amount::ZERO);
+        let retry_after = retry_after(violations);
         Self(Box::new(ProblemBody {
             kind: kind(code.as_str()),
             title: code.message().to_owned(),
@@ -290,9 +292,9 @@ impl Problem {
             code: code.as_str().to_owned(),
             detail: None,
             violations: violations.iter().map(Broken::from).collect(),
-            hint: denial_hint(violations, allowed_now),
+            hint: denial_hint(violations, allowed_now, retry_after),
             allowed_now: allowed_now.map(|amount| amount.to_string()),
-            retry_after_seconds: retry_after(violations),
+            retry_after_seconds: retry_after,
             expected_signature_base: None,
             server_time_seconds: None,
         }))
@@ -493,9 +495,13 @@ fn retry_after(violations: &[Violation]) -> Option<u64> {
     waits.collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
-fn denial_hint(violations: &[Violation], allowed_now: Option<Amount>) -> String {
+fn denial_hint(
+    violations: &[Violation],
+    allowed_now: Option<Amount>,
+    retry_after: Option<u64>,
+) -> String {
     let nexts: Vec<Next> = violations.iter().map(|broken| broken.code.next()).collect();
-    if let Some(left) = allowed_now.filter(|left| *left > Amount::ZERO) {
+    if let Some(left) = allowed_now {
         return format!(
             "Pay at most {left} base units, the worst-case fee included, under a new Idempotency-Key."
         );
@@ -525,10 +531,16 @@ fn denial_hint(violations: &[Violation], allowed_now: Option<Amount>) -> String 
         Some(Code::Overloaded) => {
             "Send the same request with the same Idempotency-Key again in a moment."
         }
+        Some(Code::SigningFault | Code::EntropyFailed) => {
+            "Nothing was signed. Tell the owner: the signer's machine may be failing."
+        }
         _ if nexts.contains(&Next::Stop) => "Correct the request; repeating it is of no use.",
         _ if nexts.contains(&Next::AskOwner) => "Ask the owner: only the owner can change this.",
-        _ if nexts.contains(&Next::Wait) => {
+        _ if nexts.contains(&Next::Wait) && retry_after.is_some() => {
             "Wait for retry_after_seconds, then send the request under a new Idempotency-Key."
+        }
+        _ if nexts.contains(&Next::Wait) => {
+            "Send the request again later, under a new Idempotency-Key."
         }
         _ => "Pay less.",
     };
@@ -572,6 +584,9 @@ const fn gateway_hint(code: GatewayCode) -> &'static str {
         | GatewayCode::ChainLies
         | GatewayCode::TokenUnknown
         | GatewayCode::ChainNotConfigured => "Tell the owner.",
+        GatewayCode::Internal => {
+            "Send the same request with the same Idempotency-Key again: it is never carried out twice. Tell the owner if it stays."
+        }
         GatewayCode::HostNotAllowed => {
             "Call the gateway by a loopback name, or list the name in allowed-hosts."
         }
@@ -637,6 +652,25 @@ mod tests {
             limit(Code::DayLimit, 9, Some(9001)),
         ]);
         assert_eq!(told.retry_after_seconds, Some(10));
+        // Nothing is left: no amount is named.
+        let told = problem(vec![limit(Code::HourLimit, 0, Some(1500))]);
+        assert_eq!(told.allowed_now, None);
+        assert!(
+            told.hint.starts_with("Wait for retry_after_seconds"),
+            "{}",
+            told.hint
+        );
+    }
+
+    #[test]
+    fn no_hint_names_a_field_that_is_absent() {
+        for code in Code::ALL {
+            let told = problem(vec![Violation::of(*code)]);
+            let named = told.hint.contains("retry_after_seconds");
+            assert!(!named || told.retry_after_seconds.is_some(), "{code}");
+        }
+        let rent = problem(vec![limit(Code::RentCeiling, 7, None)]);
+        assert!(rent.hint.starts_with("Ask the owner"), "{}", rent.hint);
     }
 
     #[test]

@@ -82,7 +82,8 @@ pub(super) struct SessionJson {
     /// (CAIP-10).
     #[serde(skip_serializing_if = "Option::is_none")]
     recipients: Option<Vec<String>>,
-    /// Only this may be done, if the grant names any: `native-transfer` today.
+    /// Only this may be done, if the grant names any: `native-transfer`, `token-transfer`,
+    /// `token-approval`, `call`.
     #[serde(skip_serializing_if = "Option::is_none")]
     operations: Option<Vec<&'static str>>,
     /// Transactions made and allowed, over its whole life.

@@ -249,4 +249,6 @@ pub(crate) fn assemble(
 }
 
 #[cfg(test)]
+mod published_tests;
+#[cfg(test)]
 mod tests;

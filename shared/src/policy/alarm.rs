@@ -259,6 +259,7 @@ pub const fn by_agent(code: Code) -> bool {
                 | Code::CoolDown
                 | Code::IntentTooMany
                 | Code::IntentDuplicate
+                | Code::IntentTooLong
         )
 }
 

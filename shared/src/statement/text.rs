@@ -36,7 +36,7 @@ use crate::caip::{AccountId, AssetId, ChainId};
 use crate::codec::to_canonical;
 use crate::denial::Code;
 use crate::digest::{Digest, Domain, hash};
-use crate::ids::{AgentId, OwnerId, SessionId, StatementId, TransactionId, WalletId};
+use crate::ids::{AgentId, OwnerId, SessionId, SignerId, StatementId, TransactionId, WalletId};
 use crate::intent::Intent;
 use crate::keys::OwnerKey;
 use crate::owner_change::OwnerChange;
@@ -96,6 +96,8 @@ pub trait StatementView {
     fn guardian_key(&self, guardian: OwnerId) -> Option<OwnerKey>;
     /// The change of owners that this statement asked for, while it waits.
     fn pending(&self, statement: StatementId) -> Option<&OwnerChange>;
+    /// Why everything is paused, each reason in words; nothing if it is not.
+    fn pauses(&self) -> Vec<&'static str>;
 }
 
 /// How many owners must sign.
@@ -130,19 +132,51 @@ pub fn compose(
     facts: &StatementFacts,
     view: &dyn StatementView,
 ) -> Result<StatementText, Code> {
+    let waiting = match facts {
+        StatementFacts::ApprovePayment { transaction }
+        | StatementFacts::RejectPayment { transaction } => view.intent(*transaction),
+        _ => None,
+    };
+    write(header, facts, waiting, view)
+}
+
+/// Whether owners could read a payment, to approve or to reject it, if it waited: else it must not wait.
+///
+/// # Errors
+/// The [`Code`] for which no text of it is written; [`Code::StatementMalformed`] if it is too long.
+pub fn can_be_read(intent: &Intent, view: &dyn StatementView) -> Result<(), Code> {
+    let transaction = intent.transaction;
+    // What the header says has the same length in every text.
+    let header = StatementHeader {
+        signer: SignerId::from_bytes([0; 16]),
+        statement: StatementId::from_bytes([0; 16]),
+        policy_epoch: view.policy_epoch(),
+        expires: intent.expires,
+    };
+    let approve = StatementFacts::ApprovePayment { transaction };
+    let reject = StatementFacts::RejectPayment { transaction };
+    for facts in [approve, reject] {
+        write(&header, &facts, Some(intent), view)?;
+    }
+    Ok(())
+}
+
+/// Writes a text; `waiting` is the payment that it decides on, if it decides on one.
+fn write(
+    header: &StatementHeader,
+    facts: &StatementFacts,
+    waiting: Option<&Intent>,
+    view: &dyn StatementView,
+) -> Result<StatementText, Code> {
     // The text is read against this epoch: another one would compare with the wrong document.
     if header.policy_epoch != view.policy_epoch() {
         return Err(Code::StatementMalformed);
     }
-    let purpose = match facts {
-        StatementFacts::ApprovePayment { transaction }
-            if payment::action(*transaction, view) == Some(Action::Call) =>
-        {
+    let purpose = match (facts, waiting.map(Intent::action)) {
+        (StatementFacts::ApprovePayment { .. }, Some(Action::Call)) => {
             "Signing this lets your wallet call the contract below once, with exactly these arguments."
         }
-        StatementFacts::ApprovePayment { transaction }
-            if payment::action(*transaction, view) == Some(Action::Approve) =>
-        {
+        (StatementFacts::ApprovePayment { .. }, Some(Action::Approve)) => {
             "Signing this lets the spender below take from your wallet later, up to the amount, without asking again."
         }
         _ => purpose(facts),
@@ -157,7 +191,10 @@ pub fn compose(
         StatementFacts::ReleaseKill { epoch, sessions } => {
             release_kill(&mut lines, *epoch, sessions, view)?
         }
-        StatementFacts::ReleasePause { wallet: None } => lines.field("Wallets", "ALL"),
+        StatementFacts::ReleasePause { wallet: None } => {
+            lines.field("Wallets", "ALL");
+            lines.list("Ends", &view.pauses());
+        }
         StatementFacts::ReleasePause { wallet: Some(id) } => {
             wallet(&mut lines, *id, view).map(|_| ())?
         }
@@ -195,9 +232,8 @@ pub fn compose(
             network(&mut lines, account.chain());
             lines.field("Takes effect", owners::WAITS);
         }
-        StatementFacts::ApprovePayment { transaction }
-        | StatementFacts::RejectPayment { transaction } => {
-            payment::write(&mut lines, *transaction, view)?;
+        StatementFacts::ApprovePayment { .. } | StatementFacts::RejectPayment { .. } => {
+            payment::write(&mut lines, waiting.ok_or(Code::IntentUnknown)?, view)?;
         }
         StatementFacts::ResumeSession { session } => {
             let resumed = view.session(*session).ok_or(Code::SessionUnknown)?;

@@ -329,6 +329,10 @@ impl StatementView for View {
     fn pending(&self, _: StatementId) -> Option<&OwnerChange> {
         Some(&OwnerChange::SetQuorum { quorum: 2 })
     }
+
+    fn pauses(&self) -> Vec<&'static str> {
+        vec!["a pause that somebody asked for"]
+    }
 }
 
 fn key() -> OwnerKey {

@@ -108,11 +108,15 @@ impl<L: Ledger, S: System> Authority<L, S> {
         self.commit(pending)
     }
 
-    /// Lets what time alone brings go off: the dead-man pause, wallets that are idle for too long.
+    /// Lets what time alone brings go off: the dead-man pause, wallets that are idle for too long, and a
+    /// step of the clock, which must be in the log before a restart could forget it.
     pub(super) fn watch(&mut self) -> Result<(), Fatal> {
-        let brings =
-            self.unlocked() && self.observe().is_some_and(|now| self.state.has_alarms(now));
-        if !brings {
+        let Some(now) = self.unlocked().then(|| self.observe()).flatten() else {
+            return Ok(());
+        };
+        let strayed = self.clock.as_ref().is_some_and(ClockKeeper::stepped);
+        let steps = strayed && !self.state.clock_closed();
+        if !steps && !self.state.has_alarms(now) {
             return Ok(());
         }
         let mut pending = Pending::default();

@@ -13,7 +13,7 @@ use waiaas_shared::view::SessionState;
 use super::apply_owner;
 use super::apply_payment::{charge, open_intent, remember, remember_nonce, take_nonce, vary};
 use super::apply_stop::{
-    freeze, set_wallet_paused, void_activations, void_grants, void_of_former_key, void_releases,
+    freeze, set_wallet_paused, void_grants, void_of_agent, void_of_former_key, void_releases,
     void_times,
 };
 use super::state::{
@@ -220,7 +220,7 @@ pub fn apply(state: &mut State, event: &Event) {
             origin: _,
         } => {
             state.agents.insert(*agent, *stage);
-            void_activations(state, *agent);
+            void_of_agent(state, *agent);
         }
         EventBody::AgentTerminated { agent, sessions } => {
             state.agents.insert(*agent, AgentStage::Terminated);

@@ -5,6 +5,7 @@
 //! the log without end.
 
 use waiaas_shared::ids::{AgentId, SessionId, WalletId};
+use waiaas_shared::session::Credential;
 use waiaas_shared::statement::StatementFacts;
 
 use super::state::{Freeze, State};
@@ -17,12 +18,27 @@ pub(super) fn void_releases(state: &mut State) {
     });
 }
 
-/// The same for the activation of an agent that was stopped since.
-pub(super) fn void_activations(state: &mut State, agent: AgentId) {
-    void(
-        state,
-        |facts| matches!(facts, StatementFacts::ActivateAgent { agent: of } if *of == agent),
-    );
+/// The same for an agent that was stopped since.
+pub(super) fn void_of_agent(state: &mut State, agent: AgentId) {
+    let holders = holders(state, agent);
+    void(state, |facts| undoes_stop(facts, agent, &holders));
+}
+
+/// Who holds an agent's sessions.
+pub(super) fn holders(state: &State, agent: AgentId) -> Vec<Credential> {
+    let grants = state.sessions.values().map(|session| &session.grant);
+    let of_agent = grants.filter(|grant| grant.agent == Some(agent));
+    of_agent.map(|grant| grant.credential).collect()
+}
+
+/// Whether a statement would let an agent spend again: its activation, or another session for whoever
+/// holds one of its own, as another agent's or as nobody's.
+pub(super) fn undoes_stop(facts: &StatementFacts, agent: AgentId, holders: &[Credential]) -> bool {
+    match facts {
+        StatementFacts::ActivateAgent { agent: of } => *of == agent,
+        StatementFacts::GrantSession { grant } => holders.contains(&grant.credential),
+        _ => false,
+    }
 }
 
 /// A session was stopped: what would give its holder another one was written before (invariants 14 and 16).

@@ -7,9 +7,9 @@ use waiaas_shared::denial::Code;
 use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::ids::{AgentId, SessionId};
 use waiaas_shared::session::SessionGrant;
-use waiaas_shared::statement::StatementFacts;
 
 use super::Decision;
+use super::apply_stop::{holders, undoes_stop};
 use super::command::Outcome;
 use super::state::State;
 
@@ -48,8 +48,8 @@ fn stage(state: &State, agent: AgentId) -> Result<AgentStage, Code> {
 pub(super) fn suspend(state: &State, agent: AgentId, origin: Origin) -> Decision {
     match stage(state, agent) {
         Err(code) => Decision::denied(code),
-        // An open activation was written before this suspension and must not undo it.
-        Ok(AgentStage::Suspended) if !activation_waits(state, agent) => nothing(),
+        // What is open was written before this suspension and must not undo it.
+        Ok(AgentStage::Suspended) if !undoing_waits(state, agent) => nothing(),
         Ok(stage) if stage.is_ending() => nothing(),
         Ok(_) => stopped(agent, AgentStage::Suspended, origin),
     }
@@ -79,10 +79,10 @@ const fn nothing() -> Decision {
     }
 }
 
-fn activation_waits(state: &State, agent: AgentId) -> bool {
-    let facts = StatementFacts::ActivateAgent { agent };
+fn undoing_waits(state: &State, agent: AgentId) -> bool {
+    let holders = holders(state, agent);
     let mut open = state.statements.values();
-    open.any(|open| !open.void && open.facts == facts)
+    open.any(|open| !open.void && undoes_stop(&open.facts, agent, &holders))
 }
 
 /// The end of a terminating agent of which nothing waits any more.

@@ -13,6 +13,7 @@ use waiaas_shared::owner_change::Standing;
 use waiaas_shared::policy::evaluate::{Payment, Tier, Verdict, charges};
 use waiaas_shared::policy::windows::Window;
 use waiaas_shared::request::Action;
+use waiaas_shared::statement::text::can_be_read;
 use waiaas_shared::time::{Clocks, WallTime};
 use waiaas_shared::transaction::Known;
 
@@ -105,6 +106,10 @@ pub(super) fn open(
         more: (!more.is_empty()).then_some(more),
         memo: opening.claim.memo().cloned(),
     };
+    // What cannot be shown whole could be approved and rejected by nobody.
+    if can_be_read(&intent, state).is_err() {
+        return Err(Code::IntentTooLong.into());
+    }
     let view = IntentView {
         intent: intent.clone(),
         now,

@@ -19,7 +19,9 @@ use waiaas_shared::event::{Charge, EventBody, Spend, Variant};
 use waiaas_shared::evm::{NetworkTerms, Registered};
 use waiaas_shared::ids::{SessionId, TransactionId};
 use waiaas_shared::keys::KeyPath;
-use waiaas_shared::policy::evaluate::{Charges, Now, Payment, charges, evaluate_fee, payments};
+use waiaas_shared::policy::evaluate::{
+    Charges, Now, Payment, Tier, charges, evaluate_fee, payments,
+};
 use waiaas_shared::policy::history::{Charged, Without};
 use waiaas_shared::time::Clocks;
 use waiaas_shared::transaction::{
@@ -151,7 +153,7 @@ impl<'a> Case<'a> {
         &self,
         transaction: &DecodedTransaction,
         taken: &Charges,
-    ) -> Result<(), Denial> {
+    ) -> Result<Tier, Denial> {
         let spend = &self.prior.spend;
         let session = decide_session::usable(self.state, self.session, self.now)?;
         if let Some(ceiling) = spend.fee_ceiling
@@ -173,7 +175,8 @@ impl<'a> Case<'a> {
             &history,
             self.now,
         )?;
-        Behind::of(spend).suffices(self.state, &verdict, self.now)
+        Behind::of(spend).suffices(self.state, &verdict, self.now)?;
+        Ok(spend.tier.max(verdict.tier))
     }
 
     /// A fee and nothing else. Whether the session still lives is no question: nothing is spent under it
@@ -258,11 +261,13 @@ fn judge(state: &State, request: &VariantRequest, context: &Context) -> Result<D
     outbids(spend, &before_it, &transaction, cancels)?;
     let own = charges(transaction.effects())?;
     let Moved { taken, kept } = moved(&spend.charges, &own);
-    if cancels {
+    // A higher fee may be what the owner is to be told of.
+    let tier = if cancels {
         case.judge_fee(transaction.fee_max(), &taken)?;
+        spend.tier
     } else {
-        case.judge_payment(&transaction, &taken)?;
-    }
+        case.judge_payment(&transaction, &taken)?
+    };
     let newest = state.binding(context.clocks.run).last();
     let variant = Variant {
         of: spend.transaction,
@@ -278,6 +283,7 @@ fn judge(state: &State, request: &VariantRequest, context: &Context) -> Result<D
         unsigned: transaction.bytes().to_vec(),
         effects: transaction.effects().to_vec(),
         charges: listed(own),
+        tier,
         policy_epoch: newest.ok_or(Code::PolicyMissing)?.document.epoch,
         idempotency: Variant::key(spend.transaction),
         body: body(&request.change),

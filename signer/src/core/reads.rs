@@ -85,4 +85,10 @@ impl StatementView for State {
     fn pending(&self, statement: StatementId) -> Option<&OwnerChange> {
         self.owners.waiting(statement).map(|waits| &waits.change)
     }
+
+    fn pauses(&self) -> Vec<&'static str> {
+        let silent = "the pause for want of a word from an owner";
+        let frozen = self.frozen.iter().map(|why| why.in_words());
+        frozen.chain(self.watch.silent.then_some(silent)).collect()
+    }
 }

@@ -36,6 +36,22 @@ impl Freeze {
             Self::KillReleased => "kill_released",
         }
     }
+
+    /// What an owner reads before signing that it ends.
+    #[must_use]
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Asked => "a pause that somebody asked for",
+            Self::JournalLost => {
+                "the pause since the locked journal was missing or broken: a kill thrown while locked may be lost"
+            }
+            Self::HeadMissed => {
+                "the pause since the log missed a head that you kept: it may have been rolled back"
+            }
+            Self::Recovered => "the pause since the owners were recovered",
+            Self::KillReleased => "the pause after a kill",
+        }
+    }
 }
 
 /// The kill switch: global, durable, released only by an owner's signature and the password.

@@ -125,7 +125,7 @@ impl State {
                 asset: intent.asset,
                 to: intent.to,
                 expires: intent.expires,
-                more: u32::try_from(intent.more.as_ref().map_or(0, Vec::len)).unwrap_or(u32::MAX),
+                more: intent.more.clone().unwrap_or_default(),
             }
         });
         let suspended = self.suspended_sessions(now);

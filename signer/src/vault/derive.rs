@@ -173,4 +173,6 @@ fn add_parent(parent: &[u8], left: &mut [u8; KEY_BYTES]) -> Option<()> {
 }
 
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod tests;

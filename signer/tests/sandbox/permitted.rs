@@ -161,7 +161,7 @@ fn authority_work(
     format!("{rows} rows, {written} bytes kept, key of {}", key.len())
 }
 
-/// Temporary file, fsync, rename, fsync of the directory, read back: as DESIGN.md section 6 says.
+/// Temporary file, fsync, rename, fsync of the directory, read back: as docs/keystore-format.md says.
 fn write_keystore(path: &Path) -> usize {
     let temporary = path.with_extension("new");
     // What an interrupted write left behind.

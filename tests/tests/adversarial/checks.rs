@@ -31,7 +31,7 @@ use crate::bytes::{keccak, trimmed, verified};
 use crate::calculator::{Calculator, account_bytes};
 use crate::chain::Log;
 use crate::rig::{Rig, owner_payload};
-use crate::secrets::Secrets;
+use waiaas_tests::secrets::Secrets;
 
 /// The slowest honest payment that counts as being served, on a machine that does other work too.
 const SERVED_WITHIN: Duration = Duration::from_secs(5);

@@ -21,7 +21,6 @@ mod pending;
 mod raw;
 mod rig;
 mod runner;
-mod secrets;
 mod self_test;
 mod stand;
 

@@ -2,6 +2,7 @@
 //! JSON. Figures are meant as ratios; nothing here asserts an absolute time.
 
 mod ceilings;
+mod decode;
 mod judgement;
 mod load;
 mod policy;
@@ -48,6 +49,9 @@ pub(crate) struct Bench {
     /// Only what policy costs: one judgement and a replay; needs no chain
     #[arg(long)]
     policy: bool,
+    /// Only what reading a transaction costs; needs no chain
+    #[arg(long, conflicts_with = "policy")]
+    decode: bool,
     /// With --policy: the `waiaas` whose replay is measured as well
     #[arg(long, value_name = "FILE", requires = "policy")]
     command: Option<PathBuf>,
@@ -57,10 +61,15 @@ pub(crate) fn run(arguments: &Bench, interrupt: &Interrupt) -> Result<()> {
     if cfg!(debug_assertions) {
         return as_shipped(interrupt);
     }
-    if arguments.policy {
+    if arguments.policy || arguments.decode {
         let mut progress = Progress::new(1);
-        progress.step("policy");
-        let figures = json!({ "policy": policy::measure(arguments.command.as_deref())? });
+        let figures = if arguments.decode {
+            progress.step("decoders");
+            json!({ "decode": decode::measure()? })
+        } else {
+            progress.step("policy");
+            json!({ "policy": policy::measure(arguments.command.as_deref())? })
+        };
         progress.note(serde_json::to_string_pretty(&figures)?);
         if let Some(file) = &arguments.json {
             std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
@@ -300,6 +309,7 @@ impl Stage {
                 "signer": micros(self.running.signer_start) / 1000.0,
                 "gateway": micros(self.running.gateway_start) / 1000.0,
             },
+            "decode": decode::measure()?,
             "policy": policy::measure(Some(self.home.command(&[]).get_program().as_ref()))?,
             "ratios": {
                 "sign_only_p50_to_sum_of_parts": { "value": alone.p50_us / parts, "target_at_most": 2.0 },
@@ -405,6 +415,7 @@ fn table(figures: &Value) -> Result<String> {
         "memory_kib",
         "start_ms",
         "ratios",
+        "decode",
         "policy",
     ] {
         let shown = serde_json::to_string_pretty(figures.get(part).context(part)?)?;

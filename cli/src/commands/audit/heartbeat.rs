@@ -156,17 +156,19 @@ fn human(heartbeat: &Heartbeat, age: Millis, policy: Option<&PolicyDocument>) ->
 }
 
 fn waits(payment: &WaitingPayment, policy: Option<&PolicyDocument>) -> String {
-    let more = match payment.more {
-        0 => String::new(),
-        more => format!(" and {more} more in the same transaction"),
+    let moves = |amount, asset, to| {
+        let shown = shown(asset, amount, policy);
+        format!("{shown} ({asset}) to {to}")
     };
+    let first = moves(payment.amount, payment.asset, payment.to);
+    let more = payment.more.iter();
+    let more = more.map(|one| moves(one.amount, one.asset, one.to));
+    let all: Vec<_> = std::iter::once(first).chain(more).collect();
     format!(
-        "{}, {}, {} ({}) to {}{more}, from {}, until {}",
+        "{}, {}, {}, from {}, until {}",
         payment.transaction,
         payment.tier.as_str(),
-        shown(payment.asset, payment.amount, policy),
-        payment.asset,
-        payment.to,
+        all.join(" and "),
         payment.wallet,
         payment.expires
     )
@@ -181,7 +183,11 @@ fn machine(heartbeat: &Heartbeat, note: &str) -> Value {
             "amount": payment.amount,
             "asset": payment.asset,
             "to": payment.to,
-            "more": payment.more,
+            "more": payment.more.iter().map(|one| json!({
+                "amount": one.amount,
+                "asset": one.asset,
+                "to": one.to,
+            })).collect::<Vec<_>>(),
             "expires_unix_millis": payment.expires.millis(),
         })
     });

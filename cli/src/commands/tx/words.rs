@@ -42,7 +42,9 @@ fn second_try(payment: &Value, status: &str) -> Option<String> {
 pub(super) fn payment_words(payment: &Value) -> String {
     let shown = [
         "transaction",
+        "type",
         "status",
+        "stuck",
         "wallet",
         "network",
         "asset",
@@ -60,7 +62,9 @@ pub(super) fn payment_words(payment: &Value) -> String {
         "expires_at",
         "chain_transaction",
         "nonce",
+        "submit",
         "replaces",
+        "cancels",
         "replaced_by",
         "detail",
         "signed_transaction",
@@ -69,6 +73,8 @@ pub(super) fn payment_words(payment: &Value) -> String {
         .iter()
         .filter_map(|field| match payment.get(*field) {
             None | Some(Value::Null) => None,
+            // Only what is out of the ordinary is told.
+            Some(Value::Bool(said)) if *said == (*field == "submit") => None,
             Some(Value::String(text)) => Some((*field, text.clone())),
             Some(other) => Some((*field, other.to_string())),
         })
@@ -108,6 +114,7 @@ fn waiting_advice(payment: &Value) -> Option<&'static str> {
 pub(super) fn list_words(page: &Value) -> String {
     let mut table = Table::new(&[
         "TRANSACTION",
+        "TYPE",
         "STATUS",
         "AMOUNT (BASE UNITS)",
         "ASSET",
@@ -128,6 +135,7 @@ pub(super) fn list_words(page: &Value) -> String {
         };
         table.row([
             text("transaction"),
+            text("type"),
             text("status"),
             text("amount_base"),
             text("asset"),
@@ -179,6 +187,14 @@ mod tests {
         let own = queued(json!({ "submit": false }));
         assert!(own.contains("same --idempotency-key"), "{own}");
         assert!(!payment_words(&json!({ "status": "CONFIRMED" })).contains("Waiting"));
+        let usual = json!({ "type": "approve", "submit": true, "stuck": false, "cancels": false });
+        let words = payment_words(&usual);
+        assert!(
+            words.starts_with("type") && words.lines().count() == 1,
+            "{words}"
+        );
+        let unusual = json!({ "submit": false, "stuck": true, "cancels": true });
+        assert_eq!(payment_words(&unusual).lines().count(), 3);
     }
 
     #[test]

@@ -10,7 +10,6 @@ use crate::caip::{AccountId, AssetId};
 use crate::claim::Claim;
 use crate::denial::Code;
 use crate::event::Replaces;
-use crate::ids::TransactionId;
 use crate::intent::{Intent, Wait};
 use crate::policy::document::PolicyDocument;
 use crate::policy::evaluate::charges;
@@ -22,10 +21,9 @@ const COMPARED: usize = 4;
 
 pub(super) fn write(
     lines: &mut Lines,
-    transaction: TransactionId,
+    intent: &Intent,
     view: &dyn StatementView,
 ) -> Result<(), Code> {
-    let intent = view.intent(transaction).ok_or(Code::IntentUnknown)?;
     let chain = intent.asset.chain();
     let policy = view.newest_policy();
     let claim = intent.claim();
@@ -67,7 +65,7 @@ pub(super) fn write(
         ),
         None => return Err(Code::SessionUnknown),
     }
-    lines.field("Payment request", transaction);
+    lines.field("Payment request", intent.transaction);
     match intent.wait {
         Wait::Approval { quorum } => lines.field("Owners who must sign", quorum),
         Wait::Delay { .. } => lines.field("Waits", "for its delay, then it is paid"),
@@ -166,11 +164,6 @@ fn totals(lines: &mut Lines, claim: &Claim, policy: Option<&PolicyDocument>) -> 
         .collect();
     lines.list("In total", &totals);
     Ok(())
-}
-
-/// What a waiting payment does; nothing if none waits under this name.
-pub(super) fn action(transaction: TransactionId, view: &dyn StatementView) -> Option<Action> {
-    view.intent(transaction).map(Intent::action)
 }
 
 /// A second try: what was signed before may land too, and the owner reads what that comes to.

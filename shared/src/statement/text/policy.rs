@@ -221,6 +221,12 @@ fn cautions(lines: &mut Lines, document: &PolicyDocument) {
     if asks {
         lines.field("CAUTION", "what you approve may exceed the limits");
     }
+    if document.calls.iter().any(|rule| rule.function.is_some()) {
+        lines.field(
+            "CAUTION",
+            "what a called contract moves by its own code is in no worst loss",
+        );
+    }
     if document.recipients_open {
         lines.field("CAUTION", "anybody may receive, not only contacts");
     }

@@ -70,6 +70,10 @@ impl StatementView for TestView {
     fn pending(&self, statement: StatementId) -> Option<&OwnerChange> {
         self.pending.get(&statement)
     }
+
+    fn pauses(&self) -> Vec<&'static str> {
+        vec!["a pause that somebody asked for", "the pause after a kill"]
+    }
 }
 
 impl TestView {

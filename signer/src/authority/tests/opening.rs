@@ -338,3 +338,21 @@ fn vouching_moves_budgets_and_never_maturity() {
     );
     assert_eq!(bearer(&world).id, world.known.sessions[2].id);
 }
+
+/// A step that is seen while nobody asks for anything is in the log: no restart forgets it.
+#[test]
+fn invariant_11_a_step_of_the_clock_is_durable_before_anybody_asks() {
+    let mut world = World::new(1, false);
+    pay(&mut world, "a", 1000).signed();
+    let before = world.history.entries.len();
+    world.pass(Passing::Stepped(i64::try_from(20 * DAY).unwrap()));
+    // A read is enough for the loop to look.
+    world.status();
+    assert_eq!(world.history.entries.len(), before + 1);
+    world.status();
+    assert_eq!(world.history.entries.len(), before + 1, "once is enough");
+    restart(&mut world);
+    unlock(&mut world);
+    assert!(world.status().clock_closed);
+    refused(&pay(&mut world, "b", 1000), Code::ClockClosed);
+}

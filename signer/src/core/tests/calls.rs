@@ -2,6 +2,7 @@
 //! that the owner gave each of them, and nothing else passes for it.
 
 mod later;
+mod readable;
 
 use waiaas_shared::address::{Account, EvmAddress};
 use waiaas_shared::caip::AccountId;

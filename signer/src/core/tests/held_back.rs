@@ -9,7 +9,7 @@ use waiaas_shared::digest::{Domain, hash};
 use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::policy::alarm::Remedy;
 use waiaas_shared::policy::document::{PolicyDocument, Recipient};
-use waiaas_shared::session::Credential;
+use waiaas_shared::session::{Credential, SessionGrant};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::{Millis, WallTime};
 use waiaas_shared::view::SessionState;
@@ -273,6 +273,45 @@ fn invariant_14_a_grant_that_was_kept_back_never_undoes_a_revocation() {
     // What owners sign from now on is meant.
     let meant = grant(&mut world, key_bound());
     brought(&mut world, meant).expect("granted");
+}
+
+#[test]
+fn invariant_14_a_grant_that_was_kept_back_never_undoes_an_agents_stop() {
+    for stop in [AgentStop::Suspend, AgentStop::Terminate] {
+        let mut world = World::new();
+        let register = StatementFacts::RegisterAgent { active: true };
+        world.say(register, false).expect("registered");
+        let Some(EventBody::AgentRegistered { agent, .. }) = world.events.last() else {
+            panic!("an agent");
+        };
+        let agent = *agent;
+        let secret = |name: &[u8]| Credential::Bearer(hash(Domain::SessionSecret, &[name]));
+        let grant_of_agent = SessionGrant {
+            agent: Some(agent),
+            ..world.a_grant(secret(b"of the agent"))
+        };
+        let facts = StatementFacts::GrantSession {
+            grant: grant_of_agent,
+        };
+        world.say(facts, false).expect("granted");
+        // To the same holder, as nobody's; and to somebody else.
+        let kept = grant(&mut world, secret(b"of the agent"));
+        let others = grant(&mut world, secret(b"of another"));
+        let stops = Command::StopAgent {
+            agent,
+            stop,
+            origin: Origin::Gateway,
+        };
+        world.run(&stops).expect("stopped");
+        assert_eq!(brought(&mut world, kept), Err(vec![Code::StatementUnknown]));
+        brought(&mut world, others).expect("somebody else's");
+        // Suspended once more, what was written meanwhile is void too.
+        if stop == AgentStop::Suspend {
+            let kept = grant(&mut world, secret(b"of the agent"));
+            world.run(&stops).expect("once more");
+            assert_eq!(brought(&mut world, kept), Err(vec![Code::StatementUnknown]));
+        }
+    }
 }
 
 #[test]

@@ -34,4 +34,5 @@ mod token_releases;
 mod tokens;
 mod tokens_solana;
 mod variant;
+mod withdrawals;
 mod world;

@@ -1,6 +1,7 @@
 //! The rules of a policy over the fold: what was charged is counted wherever a document counts it.
 
 use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::Family;
 use waiaas_shared::denial::Code;
 use waiaas_shared::digest::{Domain, hash};
 use waiaas_shared::policy::document::PolicyDocument;
@@ -70,6 +71,33 @@ fn invariant_09_scopes_count_over_what_stands_below_them() {
     world.run(&Command::Spend(keyed)).expect("each by itself");
     world.pass(Millis::from_hours(25));
     world.bearer_pay("d", 1000).expect("another day");
+}
+
+/// Limits of an asset hold for each wallet; those of the global scope, as the starter policy has it, for all.
+#[test]
+fn invariant_09_a_new_wallet_brings_no_fresh_budget() {
+    let limited = ScopeRule {
+        limits: vec![AssetLimits {
+            asset: EVM.native_asset(),
+            limits: Limits {
+                day: Some(Amount::from_base_units(2 * (1000 + FEE))),
+                ..Limits::default()
+            },
+        }],
+        ..ScopeRule::new(Scope::Global)
+    };
+    let mut world = under(|document| document.scopes = vec![limited]);
+    for key in ["a", "b"] {
+        world.bearer_pay(key, 1000).expect("within the limit");
+    }
+    let fresh = world
+        .wallet(Family::Evm, [0x77; 32], vec![EVM])
+        .expect("another wallet");
+    world.evm_wallet = fresh;
+    let secret = Credential::Bearer(hash(Domain::SessionSecret, &[b"for the new wallet"]));
+    world.bearer = world.grant(secret).expect("another session");
+    let refused = world.bearer_pay("c", 1).map(drop);
+    assert_eq!(refused, Err(vec![Code::DayLimit]));
 }
 
 #[test]

@@ -367,3 +367,28 @@ fn invariant_16_pausing_again_and_again_frees_no_place_for_statements() {
             .expect("a place");
     }
 }
+
+#[test]
+fn invariant_13_a_release_names_every_reason_that_it_ends() {
+    let mut world = World::new();
+    let pause = Command::Pause {
+        wallet: None,
+        origin: Origin::Gateway,
+    };
+    world.run(&pause).expect("paused");
+    let release = StatementFacts::ReleasePause { wallet: None };
+    let (_, text) = world.draft(release.clone(), Origin::Admin).expect("a text");
+    let asked = "\nWallets: ALL\nEnds 1 of 1: a pause that somebody asked for\n";
+    assert!(text.contains(asked), "{text}");
+    world.run(&KILL).expect("killed");
+    let kill = StatementFacts::ReleaseKill {
+        epoch: 1,
+        sessions: vec![],
+    };
+    world.say(kill, true).expect("owner and password");
+    let (_, text) = world.draft(release, Origin::Admin).expect("a text");
+    assert!(
+        text.contains("\nEnds 2 of 2: the pause after a kill\n"),
+        "{text}"
+    );
+}

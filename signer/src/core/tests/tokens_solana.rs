@@ -18,7 +18,7 @@ use waiaas_shared::statement::StatementFacts;
 use super::world::{World, policy, solana};
 use crate::core::command::{Command, Outcome, SpendRequest};
 
-const RENT: u128 = 2_039_280;
+pub(super) const RENT: u128 = 2_039_280;
 const RENT_2022: u128 = 2_220_240;
 
 pub(super) fn address(byte: u8) -> SolanaAddress {
@@ -26,7 +26,7 @@ pub(super) fn address(byte: u8) -> SolanaAddress {
 }
 
 /// As the world makes its Solana wallet.
-fn wallet() -> SolanaAddress {
+pub(super) fn wallet() -> SolanaAddress {
     address(2)
 }
 
@@ -42,7 +42,7 @@ pub(super) fn token(program: TokenProgram) -> Token {
     }
 }
 
-fn asset() -> AssetId {
+pub(super) fn asset() -> AssetId {
     AssetId::new(solana(), AssetToken::Mint(address(0xc1))).expect("one family")
 }
 

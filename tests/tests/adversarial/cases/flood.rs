@@ -19,7 +19,7 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// Memory that any crowd may cost, KiB.
-const MEMORY_KIB: u64 = 24 * 1024;
+const MEMORY_KIB: u64 = 16 * 1024;
 /// The slowest answer to the owner while a flood runs, on a busy machine.
 const OWNER_WAITS: Duration = Duration::from_secs(3);
 /// How long the flood of requests lasts.

@@ -17,7 +17,7 @@ use crate::chain::Log;
 use crate::checks::Checks;
 use crate::rig::Rig;
 use crate::runner::Template;
-use crate::secrets::{Secrets, first_addresses};
+use waiaas_tests::secrets::{Secrets, first_addresses};
 
 /// Runs a signer, then doctors what it left.
 pub(crate) fn all() -> Result<()> {

@@ -24,8 +24,8 @@ fn of_usdc(key: &str) -> Amount {
     Amount::from_base_units(units * UNIT)
 }
 
-/// The starter policy for the coin of a local chain in place of USDC, since that is what the decoders
-/// read so far: fees are paid in the same coin.
+/// The starter policy for the coin of a local chain in place of USDC: fees are paid in the same coin, which
+/// is stricter.
 pub(super) fn starter() -> PolicyDocument {
     for line in [
         "maturity = \"24h\"",
@@ -37,6 +37,8 @@ pub(super) fn starter() -> PolicyDocument {
         "count = { hour = 60, day = 300 }",
         "window = \"day\"\nabove = \"50\"\ntier = \"APPROVAL\"",
         "window = \"month\"\nabove = \"500\"\ntier = \"APPROVAL\"",
+        "scope = \"global\"",
+        "[scope.limit.limits]\nhour = \"500\"\nday = \"1000\"\nweek = \"2500\"\nmonth = \"5000\"",
         "limits = { per-transaction = \"10\", day = \"20\", month = \"100\" }",
     ] {
         assert!(STARTER.contains(line), "the starter policy has no {line}");
@@ -71,6 +73,17 @@ pub(super) fn starter() -> PolicyDocument {
             Decimals::new(6).expect("in range"),
         )
     };
+    let of_all = AssetLimits {
+        asset: EVM.native_asset(),
+        limits: Limits {
+            hour: Some(rule.hour),
+            day: Some(rule.day),
+            week: Some(rule.week),
+            month: Some(rule.month),
+            cumulative: rule.cumulative.clone(),
+            ..Limits::default()
+        },
+    };
     let of_bearers = AssetLimits {
         asset: EVM.native_asset(),
         limits: Limits {
@@ -84,10 +97,16 @@ pub(super) fn starter() -> PolicyDocument {
         assets: vec![rule],
         recipients_open: true,
         first_payment: Some(Tier::Approval),
-        scopes: vec![ScopeRule {
-            limits: vec![of_bearers],
-            ..ScopeRule::new(Scope::BearerSessions)
-        }],
+        scopes: vec![
+            ScopeRule {
+                limits: vec![of_all],
+                ..ScopeRule::new(Scope::Global)
+            },
+            ScopeRule {
+                limits: vec![of_bearers],
+                ..ScopeRule::new(Scope::BearerSessions)
+            },
+        ],
         ..PolicyDocument::closed(1)
     }
 }

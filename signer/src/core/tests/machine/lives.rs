@@ -219,6 +219,11 @@ impl Run {
         for draft in self.book.drafts.values_mut() {
             draft.void |= draft.facts == void;
         }
+        let of_agent = self.book.sessions.iter();
+        let of_agent = of_agent.filter(|session| session.grant.agent == Some(agent));
+        for session in of_agent.map(|session| session.id).collect::<Vec<_>>() {
+            self.book.void_grants(session);
+        }
         self.count(if ends {
             "terminated"
         } else {

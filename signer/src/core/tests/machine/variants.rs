@@ -7,6 +7,7 @@ use waiaas_shared::denial::Code;
 use waiaas_shared::event::{EventBody, Variant};
 use waiaas_shared::evm::UnsignedTransaction;
 use waiaas_shared::ids::TransactionId;
+use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::transaction::EvmFees;
 use waiaas_shared::{address::Account, caip::AccountId, caip::ChainId};
 
@@ -94,6 +95,21 @@ impl Book {
         let said = self.judged(session, &asking, Some(paid.charge), &mut expect);
         self.went_through(paid, &said, &mut expect);
         expect
+    }
+
+    /// What it went through, or what the higher fee makes of it.
+    fn tier_of_variant(&self, paid: &Paid, asked: &Asked) -> Result<(Tier, Tier), String> {
+        if asked.cancels {
+            return Ok((paid.tier, paid.tier));
+        }
+        let session = self.session(paid.asking.session).ok_or("a session")?;
+        let asking = Asking {
+            fee: asked.price * FEE,
+            ..paid.asking
+        };
+        let said = self.judged(session, &asking, Some(paid.charge), &mut Expect::default());
+        let (least, most) = said.tier;
+        Ok((paid.tier.max(least), paid.tier.max(most)))
     }
 
     /// A fee, without what of the nonce's charge it takes over.
@@ -225,8 +241,15 @@ impl Run {
                 same("nonce", spend.nonce, paid.nonce)?;
                 same("bytes", order.transaction().bytes(), &spend.unsigned[..])?;
                 same("a replay", order.sealed().replay_of, None)?;
-                same("tier", spend.tier, paid.tier)?;
                 let fee = asked.price * FEE;
+                let (least, most) = self.book.tier_of_variant(&paid, &asked)?;
+                if spend.tier < least || spend.tier > most {
+                    return Err(format!("{:?} is not {least:?} to {most:?}", spend.tier));
+                }
+                let paid = Paid {
+                    tier: spend.tier,
+                    ..paid
+                };
                 let own = self.book.wallet(paid.asking.wallet).account;
                 let chain = paid.asking.chain();
                 let did = if asked.cancels {

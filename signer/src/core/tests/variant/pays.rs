@@ -177,6 +177,21 @@ fn invariant_06_approved_stays_approved_unless_policy_asks_for_more() {
     vary(&mut world, first, cancels(2)).expect("a cancellation");
 }
 
+/// What a higher fee makes of a payment is said: the owner is told of it.
+#[test]
+fn invariant_06_a_higher_fee_may_raise_the_tier_to_notify() {
+    let mut world = World::new();
+    adopt(&mut world, 2, |document| {
+        for rule in &mut document.assets {
+            rule.instant_up_to = Amount::from_base_units(AMOUNT + FEE);
+        }
+    });
+    let first = paid(&mut world, "a");
+    assert_eq!(world.spends()[0].tier, Tier::Instant);
+    vary(&mut world, first, pays(2)).expect("a higher fee");
+    assert_eq!(newest(&world).0.tier, Tier::Notify);
+}
+
 #[test]
 fn invariant_06_a_variant_charges_what_it_exceeds_in_the_same_window() {
     let mut world = World::new();

@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use k256::elliptic_curve::PrimeField as _;
 use sha2::Sha512;
-use waiaas_tests::owner::PASSWORD;
+
+use crate::owner::PASSWORD;
 
 /// Bytes that are looked up before a needle is compared whole.
 const START: usize = 8;
@@ -16,12 +17,15 @@ const HARDENED: u32 = 1 << 31;
 
 /// The needles by their first bytes.
 #[derive(Debug)]
-pub(crate) struct Secrets(HashMap<[u8; START], Vec<(String, Vec<u8>)>>);
+pub struct Secrets(HashMap<[u8; START], Vec<(String, Vec<u8>)>>);
 
 impl Secrets {
     /// Everything secret of a signer with these words: the words, what they stand for, the seed, the
     /// private keys of its first wallets by the public standards, and the password.
-    pub(crate) fn of(phrase: &[u8]) -> Result<Self> {
+    ///
+    /// # Errors
+    /// If these are no such words.
+    pub fn of(phrase: &[u8]) -> Result<Self> {
         let words = std::str::from_utf8(phrase)?;
         let mnemonic = bip39::Mnemonic::parse(words)?;
         let seed = mnemonic.to_seed("");
@@ -69,7 +73,8 @@ impl Secrets {
     }
 
     /// The names of the secrets that stand in these bytes.
-    pub(crate) fn within(&self, bytes: &[u8]) -> Vec<String> {
+    #[must_use]
+    pub fn within(&self, bytes: &[u8]) -> Vec<String> {
         let mut found = Vec::new();
         for (place, window) in bytes.windows(START).enumerate() {
             let Some(named) = window
@@ -132,13 +137,17 @@ fn evm_key(seed: &[u8], index: u32) -> Result<[u8; 32]> {
     Ok(*node.first_chunk().context("a key")?)
 }
 
-/// The addresses that these derivations give, so that the search is known to look for the right keys.
-pub(crate) fn first_addresses(phrase: &[u8]) -> Result<(Vec<u8>, Vec<u8>)> {
+/// The addresses that these derivations give, so that the search is known to look for the right keys:
+/// 32 bytes of Solana's, 20 of EVM's.
+///
+/// # Errors
+/// If these are no such words.
+pub fn first_addresses(phrase: &[u8]) -> Result<(Vec<u8>, Vec<u8>)> {
     let seed = bip39::Mnemonic::parse(std::str::from_utf8(phrase)?)?.to_seed("");
     let solana = ed25519_dalek::SigningKey::from_bytes(&solana_key(&seed, 0)?);
     let evm = k256::SecretKey::from_slice(&evm_key(&seed, 0)?)?;
     let point = k256::ecdsa::VerifyingKey::from(evm.public_key()).to_sec1_point(false);
-    let hash = crate::bytes::keccak(point.as_bytes().get(1..).context("a point")?);
+    let hash = alloy_primitives::keccak256(point.as_bytes().get(1..).context("a point")?);
     Ok((
         solana.verifying_key().to_bytes().to_vec(),
         hash.get(12..).context("20 bytes")?.to_vec(),

@@ -1,0 +1,6 @@
+//! `cargo fuzz run solana_message`
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    waiaas_fuzz::run("solana_message", data);
+});

@@ -1,0 +1,223 @@
+//! Unsigned transactions of both chains, before one wallet that knows two tokens and one function.
+
+use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
+use waiaas_shared::caip::{AssetId, ChainId};
+use waiaas_shared::effect::Effect;
+use waiaas_shared::evm::abi::{Invocation, Word};
+use waiaas_shared::evm::{self, Registered};
+use waiaas_shared::policy::evaluate::charges;
+use waiaas_shared::solana::build::{BatchRequest, Part, batch};
+use waiaas_shared::solana::{Token, TokenProgram};
+use waiaas_shared::transaction::{
+    DecodedTransaction, Known, SigningPayload, decode, signing_payload,
+};
+
+const WALLET: SolanaAddress = SolanaAddress::from_bytes([7; 32]);
+const EVM_CHAIN: u64 = 31_337;
+const EVM_WALLET: EvmAddress = EvmAddress::from_bytes([7; 20]);
+const VAULT: EvmAddress = EvmAddress::from_bytes([0xd4; 20]);
+
+/// What holds of everything that was accepted.
+fn whole(decoded: &DecodedTransaction, data: &[u8]) {
+    assert_eq!(decoded.bytes(), data, "other bytes are kept");
+    let (fee, effects) = decoded.effects().split_last().expect("a fee at least");
+    assert!(matches!(fee, Effect::Fee { max, .. } if *max == decoded.fee_max()));
+    assert!(
+        !effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Fee { .. }))
+    );
+    assert!(
+        effects.iter().any(|effect| !effect.is_cost()),
+        "a fee for nothing"
+    );
+    assert!(
+        effects
+            .iter()
+            .all(|effect| effect.asset().chain() == decoded.chain())
+    );
+    // Sums of what it takes can be made, or are refused: never wrap.
+    let _ = charges(decoded.effects());
+}
+
+fn tokens() -> [Token; 2] {
+    TokenProgram::ALL.map(|program| Token {
+        mint: SolanaAddress::from_bytes(match program {
+            TokenProgram::Token => [0xc1; 32],
+            TokenProgram::Token2022 => [0xc2; 32],
+        }),
+        decimals: 6,
+        program,
+    })
+}
+
+fn recipients() -> [SolanaAddress; 3] {
+    [0xa1, 0xa2, 0xa3].map(|byte| SolanaAddress::from_bytes([byte; 32]))
+}
+
+/// A Solana message.
+pub fn solana(data: &[u8]) -> bool {
+    let chain: ChainId = "solana:localnet".parse().expect("a chain");
+    let owners = recipients().map(Account::Solana);
+    let known = Known {
+        owners: &owners,
+        tokens: &tokens(),
+        ..Known::NOTHING
+    };
+    let Ok(decoded) = decode(chain, Account::Solana(WALLET), data, known) else {
+        return false;
+    };
+    whole(&decoded, data);
+    assert_eq!(
+        signing_payload(&decoded),
+        SigningPayload::Ed25519Message(data)
+    );
+    // Whoever receives was known: bytes alone name nobody's token account.
+    let lamports = chain.native_asset();
+    for effect in decoded.effects() {
+        if let Effect::Transfer { asset, to, .. } = effect {
+            assert!(*asset == lamports || owners.contains(to));
+        }
+    }
+    // What is known makes comparisons succeed, and never changes what bytes do.
+    if let Ok(bare) = decode(chain, Account::Solana(WALLET), data, Known::NOTHING) {
+        assert_eq!(bare.effects(), decoded.effects());
+    }
+    true
+}
+
+/// Every form that the builders make: one and several, either token, with and without accounts and memo, in
+/// either version.
+pub fn solana_seeds() -> Vec<Vec<u8>> {
+    let [first, second] = tokens();
+    let [one, two, three] = recipients();
+    let memo = "invoice 4711".parse().expect("a memo");
+    let lamports = |to, lamports| Part::Lamports { to, lamports };
+    let move_tokens = |to, token, create| Part::Tokens {
+        to,
+        token,
+        amount: 5,
+        create,
+    };
+    let lists = [
+        vec![lamports(one, 1_000_000)],
+        vec![move_tokens(one, first, false)],
+        vec![move_tokens(two, second, true)],
+        vec![
+            move_tokens(one, first, true),
+            lamports(two, 7),
+            move_tokens(three, second, false),
+            lamports(one, u64::MAX),
+        ],
+    ];
+    let mut seeds = Vec::new();
+    for parts in &lists {
+        for memo in [None, Some(&memo)] {
+            let built = batch(&BatchRequest {
+                from: WALLET,
+                parts,
+                memo,
+                blockhash: [0xb2; 32],
+                compute_unit_limit: 300_000,
+                micro_lamports_per_compute_unit: 100_000,
+            });
+            let built = built.expect("a sound request");
+            seeds.push([&[0x80][..], &built, &[0]].concat());
+            seeds.push(built);
+        }
+    }
+    seeds
+}
+
+fn registered() -> Registered {
+    let token = "eip155:31337/erc20:0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
+    Registered {
+        contract: VAULT,
+        function: "deposit(uint256,address,bool,bytes4)"
+            .parse()
+            .expect("a function"),
+        spends: vec![Some(token.parse().expect("an asset")), None, None, None],
+    }
+}
+
+/// An EVM transaction.
+pub fn evm(data: &[u8]) -> bool {
+    let known = registered();
+    let chain = ChainId::Evm(EVM_CHAIN);
+    let read = |bytes: &[u8], known| decode(chain, Account::Evm(EVM_WALLET), bytes, known);
+    let known = Known::NOTHING.calling(Some(&known));
+    let Ok(decoded) = read(data, known) else {
+        return false;
+    };
+    whole(&decoded, data);
+    let of_our_digest = |one: &DecodedTransaction| match signing_payload(one) {
+        SigningPayload::Secp256k1Prehash(digest) => digest,
+        SigningPayload::Ed25519Message(_) => panic!("another curve"),
+    };
+    // The nonce changes bytes and digest, and nothing that they do (invariant 6).
+    let nonce = decoded.account_nonce().expect("a nonce");
+    assert_eq!(decoded.require_zero_nonce().is_ok(), nonce == 0);
+    let other = decoded
+        .with_nonce(nonce.checked_sub(1).unwrap_or(1))
+        .expect("a nonce below the last");
+    assert_eq!(other.effects(), decoded.effects());
+    assert_ne!(of_our_digest(&other), of_our_digest(&decoded));
+    assert_eq!(
+        other.with_nonce(nonce).expect("the nonce that it had"),
+        decoded
+    );
+    if let Ok(bare) = read(data, Known::NOTHING) {
+        assert_eq!(bare.effects(), decoded.effects());
+    }
+    true
+}
+
+/// The chain's coin, each method of a token, and the registered function.
+pub fn evm_seeds() -> Vec<Vec<u8>> {
+    let chain = ChainId::Evm(EVM_CHAIN);
+    let terms = evm::build::Terms {
+        chain_id: EVM_CHAIN,
+        from: EVM_WALLET,
+        gas_limit: 65_000,
+        max_fee_per_gas: 30_000_000_000,
+        max_priority_fee_per_gas: 1_000_000_000,
+    };
+    let to = Account::Evm(EvmAddress::from_bytes([0xa1; 20]));
+    let amount = waiaas_shared::amount::Amount::from_base_units;
+    let token = EvmAddress::from_bytes([0xc3; 20]);
+    let asset = |name: &str| -> AssetId {
+        format!("eip155:{EVM_CHAIN}/{name}")
+            .parse()
+            .expect("an asset")
+    };
+    let transfer = |asset, units| Effect::Transfer {
+        asset,
+        to,
+        amount: amount(units),
+    };
+    let known = registered();
+    let told = Invocation {
+        from: EVM_WALLET,
+        function: known.function.clone(),
+        arguments: [700, 1 << 90, 1, 0].map(Word::from_number).to_vec(),
+        spends: known.spends.clone(),
+    };
+    let call = evm::call_effects(chain, VAULT, amount(5), &told).expect("a sound call");
+    let effects = [
+        transfer(chain.native_asset(), 1 << 60),
+        transfer(asset(&format!("erc20:{token}")), 5_000_000),
+        transfer(asset(&format!("erc721:{token}/771769")), 1),
+        transfer(asset(&format!("erc1155:{token}/7")), 3),
+        Effect::Approval {
+            asset: asset(&format!("erc20:{token}")),
+            spender: to,
+            amount: amount(5_000_000),
+        },
+    ];
+    let all = effects.iter().chain(call.first());
+    all.map(|effect| {
+        let message = evm::build::message(EVM_WALLET, effect).expect("a message");
+        evm::build::transaction(&terms, message, Some(&known)).expect("a sound transaction")
+    })
+    .collect()
+}

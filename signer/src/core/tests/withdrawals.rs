@@ -1,0 +1,129 @@
+//! The owner's way out for tokens of both families: above every limit, with everything paused, to the unit of
+//! what the owner signed.
+
+use waiaas_shared::address::{Account, EvmAddress};
+use waiaas_shared::caip::{AccountId, AssetId, Token};
+use waiaas_shared::denial::Code;
+use waiaas_shared::event::Origin;
+use waiaas_shared::evm::build;
+use waiaas_shared::solana::TokenProgram;
+use waiaas_shared::solana::build::{TokenTransferRequest, token_transfer};
+use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::time::Millis;
+
+use super::tokens::{call, units};
+use super::tokens_solana::{RENT, asset, shop, token, wallet};
+use super::world::{EVM, RECIPIENT, STRANGER, World, solana};
+use crate::core::command::{Command, Withdrawal};
+
+/// An address to withdraw to, and everything paused.
+fn enrolled(world: &mut World, account: AccountId) {
+    world
+        .say(StatementFacts::EnrolWithdrawal { account }, true)
+        .expect("enrolled");
+    world.pass(Millis::from_hours(72));
+    let pause = Command::Pause {
+        wallet: None,
+        origin: Origin::Gateway,
+    };
+    world.run(&pause).expect("paused");
+}
+
+fn withdraw(world: &mut World, facts: StatementFacts, unsigned: Vec<u8>) -> Result<(), Vec<Code>> {
+    let (statement, text) = world.draft(facts, Origin::Admin)?;
+    let signatures = vec![world.signature(&text)];
+    let withdrawal = Withdrawal {
+        statement,
+        signatures,
+        unsigned,
+    };
+    world.run(&Command::Withdraw(withdrawal)).map(drop)
+}
+
+#[test]
+fn invariant_17_erc20_tokens_are_withdrawn_too() {
+    let mut world = super::tokens::world();
+    let to = RECIPIENT.parse().expect("an address");
+    enrolled(&mut world, AccountId::new(EVM, to).expect("an account"));
+    let usdc = super::tokens::token();
+    let other = AssetId::new(EVM, Token::Erc20(EvmAddress::from_bytes([0xee; 20])));
+    let mut brought = |amount: u128, receiver: &str, asset: AssetId| {
+        let facts = StatementFacts::Withdraw {
+            wallet: world.evm_wallet,
+            asset,
+            to,
+            amount: units(900_000),
+            fee_ceiling: units(60_000),
+            nonce: None,
+            from: None,
+        };
+        let unsigned = build::token_transfer(&call(amount, receiver)).expect("built");
+        withdraw(&mut world, facts, unsigned)
+    };
+    for (amount, receiver, asset) in [
+        (900_001, RECIPIENT, usdc),
+        (900_000, STRANGER, usdc),
+        (900_000, RECIPIENT, EVM.native_asset()),
+        (900_000, RECIPIENT, other.expect("a token")),
+    ] {
+        let mismatch = Err(vec![Code::StatementMismatch]);
+        assert_eq!(
+            brought(amount, receiver, asset),
+            mismatch,
+            "{amount} {receiver} {asset}"
+        );
+    }
+    brought(900_000, RECIPIENT, usdc).expect("to the unit");
+}
+
+/// Rent and fee keep to the ceiling that was signed.
+#[test]
+fn invariant_17_solana_tokens_are_withdrawn_too() {
+    let (mut world, _) = super::tokens_solana::world();
+    let to = Account::Solana(shop());
+    enrolled(
+        &mut world,
+        AccountId::new(solana(), to).expect("an account"),
+    );
+    let built = |program, amount, create| {
+        let request = TokenTransferRequest {
+            from: wallet(),
+            to: shop(),
+            token: token(program),
+            amount,
+            create,
+            blockhash: [9; 32],
+            compute_unit_limit: 200_000,
+            micro_lamports_per_compute_unit: 0,
+        };
+        token_transfer(&request).expect("built")
+    };
+    let mut brought = |unsigned: Vec<u8>, fee_ceiling: u128| {
+        let facts = StatementFacts::Withdraw {
+            wallet: world.solana_wallet,
+            asset: asset(),
+            to,
+            amount: units(5_000_000),
+            fee_ceiling: units(fee_ceiling),
+            nonce: None,
+            from: None,
+        };
+        withdraw(&mut world, facts, unsigned)
+    };
+    let (spl, newer) = (TokenProgram::Token, TokenProgram::Token2022);
+    let mismatch = Code::StatementMismatch;
+    for (unsigned, ceiling, code) in [
+        (built(spl, 5_000_001, false), 5_000, mismatch),
+        (built(spl, 5_000_000, false), 4_999, mismatch),
+        (built(spl, 5_000_000, true), 5_000 + RENT - 1, mismatch),
+        (
+            built(newer, 5_000_000, false),
+            5_000,
+            Code::TransactionUndecodable,
+        ),
+    ] {
+        assert_eq!(brought(unsigned, ceiling), Err(vec![code]));
+    }
+    brought(built(spl, 5_000_000, false), 5_000).expect("to the unit");
+    brought(built(spl, 5_000_000, true), 5_000 + RENT).expect("with its account");
+}

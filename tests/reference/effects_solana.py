@@ -1,0 +1,283 @@
+#!/usr/bin/env python3
+"""A second calculator of what a Solana message does, for `tests/tests/effects`.
+
+    effects_solana.py < cases > verdicts      one JSON object a line, in both
+
+A case has `chain` (CAIP-2), `wallet`, `unsigned` (hexadecimal) and `known`: `owners` and `tokens` (mint, decimals,
+program). A verdict is {"refused": true}, or `effects` in their order with the fee last, and `memo`.
+
+Written from the wire format of messages, the interfaces of the programs and docs/transactions.md, sharing nothing
+with the product. Messages are read twice, by this file and by solders; where the two read differently it stops.
+Needs solders.
+"""
+
+import json
+import struct
+import sys
+
+from solders.message import Message, MessageV0, from_bytes_versioned, to_bytes_versioned
+from solders.pubkey import Pubkey
+
+SYSTEM = Pubkey.from_string("11111111111111111111111111111111")
+BUDGET = Pubkey.from_string("ComputeBudget111111111111111111111111111111")
+MEMO = Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
+ASSOCIATED = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
+TOKENS = {
+    "spl-token": Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"),
+    "token-2022": Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"),
+}
+# The minimum balance of an account of 165 bytes, and of the largest that a Token-2022 mint can ask for: 191.
+RENT = {"spl-token": 2_039_280, "token-2022": 2_220_240}
+
+PACKET = 1232
+SIGNATURE = 64
+PER_SIGNATURE = 5000
+MOST_UNITS = 1_400_000
+UNITS_OF_AN_INSTRUCTION = 200_000
+UNITS_OF_A_SETTING = 3_000
+
+
+class Refused(Exception):
+    """The product must not sign it."""
+
+
+def need(condition, why):
+    if not condition:
+        raise Refused(why)
+
+
+class Reader:
+    """The wire format, by position."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, count):
+        need(self.at + count <= len(self.data), "ends early")
+        self.at += count
+        return self.data[self.at - count:self.at]
+
+    def byte(self):
+        return self.take(1)[0]
+
+    def compact(self):
+        """A number of 16 bits, seven bits a byte, in its shortest form."""
+        number = 0
+        for place in range(3):
+            byte = self.byte()
+            number |= (byte & 0x7F) << (7 * place)
+            if byte < 0x80:
+                need(place == 0 or byte != 0, "a number in a longer form")
+                need(number < 1 << 16, "more than 16 bits")
+                return number
+        raise Refused("a number of more than three bytes")
+
+    def array(self, item):
+        return [item() for _ in range(self.compact())]
+
+
+def structure(data):
+    """Version, header, accounts, blockhash, instructions, number of tables."""
+    reader = Reader(data)
+    first = data[0] if data else 0
+    versioned = first == 0x80
+    need(versioned or 1 <= first < 0x80, "no version that is read")
+    if versioned:
+        reader.byte()
+    header = tuple(reader.take(3))
+    accounts = reader.array(lambda: bytes(reader.take(32)))
+    blockhash = reader.take(32)
+
+    def instruction():
+        program = reader.byte()
+        uses = list(reader.take(reader.compact()))
+        return program, uses, bytes(reader.take(reader.compact()))
+
+    instructions = reader.array(instruction)
+    if versioned:
+        need(reader.compact() == 0, "lookup tables")
+    need(reader.at == len(data), "bytes behind the message")
+    return versioned, header, accounts, blockhash, instructions
+
+
+def by_solders(data):
+    """The same as solders reads it, nothing if it does not."""
+    try:
+        message = from_bytes_versioned(data)
+    except Exception:  # whatever it calls it
+        return None
+    tables = isinstance(message, MessageV0) and message.address_table_lookups
+    if tables or bytes(to_bytes_versioned(message)) != data:
+        return None
+    header = message.header
+    return (
+        not isinstance(message, Message),
+        (header.num_required_signatures, header.num_readonly_signed_accounts, header.num_readonly_unsigned_accounts),
+        [bytes(key) for key in message.account_keys],
+        bytes(message.recent_blockhash),
+        [(one.program_id_index, list(one.accounts), bytes(one.data)) for one in message.instructions],
+    )
+
+
+def read(data):
+    """Both readings, which must be one."""
+    try:
+        own = structure(data)
+    except Refused:
+        # A first byte of 0 is a count of signatures to solders, and no version to the product.
+        if data and 1 <= data[0] <= 0x80 and by_solders(data) is not None:
+            raise SystemExit(f"solders reads what this does not: {data.hex()}") from None
+        raise
+    other = by_solders(data)
+    if other != own:
+        raise SystemExit(f"solders reads otherwise: {data.hex()}: {other}")
+    return own
+
+
+def text_of(data):
+    """A memo that looks everywhere as it is."""
+    try:
+        text = data.decode("ascii")
+    except UnicodeDecodeError:
+        raise Refused("a memo that is not ASCII") from None
+    need(1 <= len(text) <= 128, "a memo's length")
+    need(all(" " <= one <= "~" and one != "|" for one in text), "a memo's characters")
+    need(text == text.strip(" ") and "  " not in text, "a memo's spaces")
+    return text
+
+
+class Case:
+    """One message before one wallet, and what owners registered."""
+
+    accounts = {}
+
+    def __init__(self, case):
+        self.chain = case["chain"]
+        self.wallet = Pubkey.from_string(case["wallet"])
+        self.data = bytes.fromhex(case["unsigned"])
+        self.owners = [Pubkey.from_string(owner) for owner in case["known"]["owners"]]
+        self.tokens = {Pubkey.from_string(one["mint"]): one for one in case["known"]["tokens"]}
+        self.native = f"{self.chain}/slip44:501"
+
+    def associated(self, owner, mint, program):
+        key = (owner, mint, program)
+        if key not in Case.accounts:
+            seeds = [bytes(owner), bytes(program), bytes(mint)]
+            Case.accounts[key] = Pubkey.find_program_address(seeds, ASSOCIATED)[0]
+        return Case.accounts[key]
+
+    def verdict(self):
+        need(len(self.data) + 1 + SIGNATURE <= PACKET, "does not fit a packet")
+        _, header, keys, _, instructions = read(self.data)
+        signers, read_only_signers, read_only = header
+        need(signers == 1 and read_only_signers == 0, "other signers than the wallet")
+        need(read_only < len(keys), "more read-only accounts than there are beside the payer")
+        need(keys[0] == bytes(self.wallet), "another payer")
+        need(len(set(keys)) == len(keys), "an account twice")
+        writable = len(keys) - read_only
+        used = {0}
+        for program, uses, _ in instructions:
+            need(max([program, *uses]) < len(keys), "an account that is not there")
+            need(program >= writable, "a program that may be written or signs")
+            used.update([program, *uses])
+        need(len(used) == len(keys), "an account without use")
+
+        keys = [Pubkey(key) for key in keys]
+        self.effects, self.memo, self.created, self.settings = [], None, {}, {}
+        for program, uses, data in instructions:
+            self.instruction(keys[program], [(keys[use], use < writable) for use in uses], data)
+        need(all(self.created.values()), "an account is created and not paid into")
+        need(self.effects, "nothing moves")
+        self.effects.append({"kind": "fee", "asset": self.native, "amount": str(self.fee(instructions))})
+        return {"effects": self.effects, "memo": self.memo}
+
+    def instruction(self, program, uses, data):
+        if program == SYSTEM:
+            self.transfer(uses, data)
+        elif program == BUDGET:
+            self.setting(uses, data)
+        elif program == MEMO:
+            need(not uses and self.memo is None, "a memo with accounts, or a second one")
+            self.memo = text_of(data)
+        elif program == ASSOCIATED:
+            self.creation(uses, data)
+        elif program in TOKENS.values():
+            self.token_transfer(program, uses, data)
+        else:
+            raise Refused("a program that nobody understands")
+
+    def transfer(self, uses, data):
+        """SystemInstruction::Transfer, bincode: u32 2, u64 lamports."""
+        need(len(data) == 12 and data[:4] == b"\x02\0\0\0", "no transfer of lamports")
+        need(len(uses) == 2, "a transfer has two accounts")
+        (source, _), (target, target_writable) = uses
+        need(source == self.wallet and target != self.wallet and target_writable, "from the wallet to another")
+        self.move(self.native, target, struct.unpack("<Q", data[4:])[0])
+
+    def setting(self, uses, data):
+        """ComputeBudgetInstruction, borsh: SetComputeUnitLimit(u32) is 2, SetComputeUnitPrice(u64) is 3."""
+        need(not uses and data, "a setting names no account")
+        kind, length = {2: ("units", 4), 3: ("price", 8)}.get(data[0], (None, 0))
+        need(kind and len(data) == 1 + length and kind not in self.settings, "limit and price, once each")
+        self.settings[kind] = int.from_bytes(data[1:], "little")
+        need(self.settings.get("units", 0) <= MOST_UNITS, "more units than there are")
+
+    def token(self, mint, program):
+        (mint, mint_writable) = mint
+        need(mint in self.tokens and not mint_writable, "a mint that is known and only read")
+        token = self.tokens[mint]
+        need(program == TOKENS[token["program"]], "the mint's own program")
+        return mint, token
+
+    def creation(self, uses, data):
+        """AssociatedTokenAccountInstruction::CreateIdempotent: u8 1."""
+        need(data == b"\x01" and len(uses) == 6, "no CreateIdempotent")
+        (payer, _), (account, account_writable), (owner, _), mint, (system, _), (program, _) = uses
+        mint, token = self.token(mint, program)
+        need(payer == self.wallet and system == SYSTEM and owner in self.owners, "other accounts")
+        need(account == self.associated(owner, mint, program) and account_writable, "another account")
+        need(account not in self.created, "created twice")
+        self.created[account] = False
+        rent = RENT[token["program"]]
+        self.effects.append({"kind": "rent", "asset": self.native, "amount": str(rent)})
+
+    def token_transfer(self, program, uses, data):
+        """TokenInstruction::TransferChecked: u8 12, u64 amount, u8 decimals."""
+        need(len(data) == 10 and data[0] == 12 and len(uses) == 4, "no TransferChecked")
+        (source, source_writable), mint, (target, target_writable), (authority, _) = uses
+        mint, token = self.token(mint, program)
+        need(data[9] == token["decimals"], "other decimals")
+        own = self.associated(self.wallet, mint, program)
+        need(authority == self.wallet and source == own and source_writable, "not from the wallet's account")
+        need(target != source and target_writable, "to the wallet's own account, or to one that is only read")
+        to = [owner for owner in self.owners if self.associated(owner, mint, program) == target]
+        need(to, "to an account of nobody that is known")
+        if target in self.created:
+            self.created[target] = True
+        self.move(f"{self.chain}/token:{mint}", to[0], struct.unpack("<Q", data[1:9])[0])
+
+    def move(self, asset, to, amount):
+        self.effects.append({"kind": "transfer", "asset": asset, "to": str(to), "amount": str(amount)})
+
+    def fee(self, instructions):
+        """One signature, and limit times price rounded up; without a limit, the most that the chain assumes."""
+        units = self.settings.get("units")
+        if units is None:
+            settings = len(self.settings)
+            assumed = (len(instructions) - settings) * UNITS_OF_AN_INSTRUCTION + settings * UNITS_OF_A_SETTING
+            units = min(assumed, MOST_UNITS)
+        priority = -(-units * self.settings.get("price", 0) // 1_000_000)
+        need(PER_SIGNATURE + priority < 1 << 64, "a fee of more than 64 bits")
+        return PER_SIGNATURE + priority
+
+
+def main():
+    for line in sys.stdin:
+        try:
+            verdict = Case(json.loads(line)).verdict()
+        except Refused:
+            verdict = {"refused": True}
+        print(json.dumps(verdict))
+
+
+main()

@@ -1,0 +1,167 @@
+//! A second, independent calculator of effects, `tests/reference/effects_*.py`, and ours: generated transactions,
+//! legal and changed, must be refused by both or do the same for both, to the last effect. `solana` and `evm` make
+//! them, `changes_*` break them, `verdict` says what the product makes of one, this file runs both and compares.
+//! The same seed gives the same transactions on every machine.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "generators of tests may be blunt"
+)]
+
+mod changes_evm;
+mod changes_solana;
+mod evm;
+mod random;
+mod solana;
+mod verdict;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+use waiaas_tests::foreign::said;
+use xtask::tools;
+
+use self::random::Random;
+use self::verdict::{ACCEPTED, Case};
+
+/// Transactions of one chain in the ordinary run.
+const CASES: u64 = 2_000;
+/// Disagreements that are shown.
+const SHOWN: usize = 5;
+
+/// One chain's family.
+struct Family {
+    script: &'static str,
+    make: fn(&mut Random) -> Case,
+    /// Rules that [`CASES`] transactions break, each at least once.
+    rules: &'static [&'static str],
+}
+
+const SOLANA: Family = Family {
+    script: "effects_solana.py",
+    make: solana::case,
+    rules: &solana::RULES,
+};
+
+const EVM: Family = Family {
+    script: "effects_evm.py",
+    make: evm::case,
+    rules: &evm::RULES,
+};
+
+/// Both sides' verdicts on so many transactions; how often each rule refused one, and how many passed.
+fn compare(family: &Family, seed: u64, count: u64) -> Result<BTreeMap<&'static str, u64>> {
+    let folder = tempfile::tempdir()?;
+    let (given, answered) = (folder.path().join("cases"), folder.path().join("verdicts"));
+    let make = |number: u64| (family.make)(&mut Random::new(seed.wrapping_add(number)));
+    let mut file = BufWriter::new(File::create(&given)?);
+    for number in 0..count {
+        writeln!(file, "{}", make(number).line())?;
+    }
+    file.flush()?;
+    drop(file);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("reference")
+        .join(family.script);
+    let output = tools::python()?
+        .arg(script)
+        .stdin(File::open(&given)?)
+        .stdout(File::create(&answered)?)
+        .output()?;
+    ensure!(output.status.success(), "{}", said(&output));
+
+    let mut answers = BufReader::new(File::open(&answered)?).lines();
+    let (mut codes, mut different) = (BTreeMap::new(), Vec::new());
+    for number in 0..count {
+        let case = make(number);
+        let (ours, code) = case.verdict()?;
+        let theirs: Value = serde_json::from_str(&answers.next().context("a verdict each")??)?;
+        if ours != theirs {
+            different.push(format!(
+                "seed {}, {}\n  {code}: {ours}\n  second: {theirs}",
+                seed.wrapping_add(number),
+                case.line()
+            ));
+        }
+        *codes.entry(code).or_insert(0) += 1;
+    }
+    ensure!(answers.next().is_none(), "more verdicts than transactions");
+    if !different.is_empty() {
+        let shown: Vec<_> = different.iter().take(SHOWN).cloned().collect();
+        bail!(
+            "{} of {count} differ:\n{}",
+            different.len(),
+            shown.join("\n")
+        );
+    }
+    Ok(codes)
+}
+
+fn ordinary(family: &Family) -> Result<()> {
+    let codes = compare(family, 0, CASES)?;
+    // Agreement on nothing but refusals, or on one refusal, would say little.
+    let accepted = codes.get(ACCEPTED).copied().unwrap_or_default();
+    ensure!(
+        (CASES / 4..CASES * 3 / 4).contains(&accepted),
+        "{accepted} of {CASES} were accepted"
+    );
+    let wanted: BTreeSet<&str> = family.rules.iter().copied().collect();
+    let found: BTreeSet<&str> = codes
+        .keys()
+        .copied()
+        .filter(|code| *code != ACCEPTED)
+        .collect();
+    let missing: Vec<_> = wanted.difference(&found).collect();
+    ensure!(missing.is_empty(), "no case breaks {missing:?}: {codes:?}");
+    Ok(())
+}
+
+#[test]
+fn messages_do_what_a_second_calculator_says() -> Result<()> {
+    ordinary(&SOLANA)
+}
+
+#[test]
+fn evm_transactions_do_what_a_second_calculator_says() -> Result<()> {
+    ordinary(&EVM)
+}
+
+/// A comparison that could not fail would prove nothing: here the second calculator is told a byte less.
+#[test]
+fn a_difference_is_seen() -> Result<()> {
+    let told_less = Family {
+        make: |random| {
+            let mut case = evm::legal(random);
+            case.misreported = true;
+            case
+        },
+        ..EVM
+    };
+    let said = compare(&told_less, 0, 20)
+        .expect_err("a byte less is no transaction")
+        .to_string();
+    ensure!(said.starts_with("20 of 20 differ"), "{said}");
+    Ok(())
+}
+
+/// `cargo xtask effects`: `WAIAAS_EFFECTS` is the first seed and how many of each chain, as `0-20000`.
+#[test]
+#[ignore = "cargo xtask effects runs it, with as many cases as one likes"]
+fn more_cases() -> Result<()> {
+    let range = std::env::var("WAIAAS_EFFECTS").context("WAIAAS_EFFECTS")?;
+    let (seed, count) = range.split_once('-').context("seed-count")?;
+    let (seed, count) = (seed.parse()?, count.parse()?);
+    for (name, family) in [("solana", SOLANA), ("evm", EVM)] {
+        let codes = compare(&family, seed, count)?;
+        let mut table = format!("{name}: {count} transactions from seed {seed}, no difference\n");
+        for (code, times) in codes {
+            table.push_str(&format!("{times:>9}  {code}\n"));
+        }
+        std::io::stderr().write_all(table.as_bytes())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,337 @@
+//! Generated Solana messages: transfers of lamports and tokens with accounts created for them, memos and
+//! compute settings, in either accepted version, written by hand down to the byte.
+
+use waiaas_shared::address::{Account, SolanaAddress};
+use waiaas_shared::caip::ChainId;
+use waiaas_shared::solana::{Token, TokenProgram, associated_account};
+
+use crate::changes_solana;
+use crate::random::{Random, blunt};
+use crate::verdict::Case;
+
+/// Rules that 2,000 of them break.
+pub(crate) const RULES: [&str; 35] = [
+    "solana_account_index",
+    "solana_associated_instruction",
+    "solana_compute_budget_instruction",
+    "solana_compute_unit_limit",
+    "solana_duplicate_account",
+    "solana_durable_nonce",
+    "solana_fee_too_large",
+    "solana_foreign_payer",
+    "solana_foreign_source",
+    "solana_header",
+    "solana_instruction_accounts",
+    "solana_instruction_data",
+    "solana_lookup_table",
+    "solana_malformed",
+    "solana_memo_accounts",
+    "solana_memo_text",
+    "solana_mint_writable",
+    "solana_no_transfer",
+    "solana_payer_read_only",
+    "solana_privileged_program",
+    "solana_recipient_read_only",
+    "solana_repeated_compute_budget",
+    "solana_repeated_creation",
+    "solana_repeated_memo",
+    "solana_signer_count",
+    "solana_source_read_only",
+    "solana_system_instruction",
+    "solana_token_decimals",
+    "solana_token_destination",
+    "solana_token_instruction",
+    "solana_transfer_to_self",
+    "solana_unknown_mint",
+    "solana_unknown_program",
+    "solana_unknown_version",
+    "solana_unused_creation",
+];
+
+pub(crate) type Key = [u8; 32];
+
+pub(crate) const SYSTEM: Key = [0; 32];
+
+fn key(text: &str) -> Key {
+    *text.parse::<SolanaAddress>().unwrap().as_bytes()
+}
+
+pub(crate) fn budget() -> Key {
+    key("ComputeBudget111111111111111111111111111111")
+}
+
+pub(crate) fn memo() -> Key {
+    key("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
+}
+
+pub(crate) fn associated() -> Key {
+    key("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
+}
+
+/// One account of an instruction.
+#[derive(Clone)]
+pub(crate) struct Use(pub(crate) Key, pub(crate) bool);
+
+/// One instruction before accounts have indices.
+#[derive(Clone)]
+pub(crate) struct Told {
+    pub(crate) program: Key,
+    pub(crate) uses: Vec<Use>,
+    pub(crate) data: Vec<u8>,
+}
+
+/// A message before it has an account list.
+pub(crate) struct Draft {
+    pub(crate) case: Case,
+    pub(crate) wallet: Key,
+    /// Addresses that changes take from.
+    pub(crate) pool: Vec<Key>,
+    pub(crate) told: Vec<Told>,
+    /// Accounts that no instruction names.
+    pub(crate) unused: Vec<Use>,
+    pub(crate) versioned: bool,
+}
+
+/// The wire form, whatever it says.
+pub(crate) struct Message {
+    pub(crate) version: Vec<u8>,
+    pub(crate) header: [u8; 3],
+    pub(crate) keys: Vec<Key>,
+    pub(crate) blockhash: Key,
+    /// Program, accounts, data.
+    pub(crate) instructions: Vec<(u8, Vec<u8>, Vec<u8>)>,
+    pub(crate) tail: Vec<u8>,
+    /// Which of its lengths is written longer than need be.
+    pub(crate) long: Option<usize>,
+}
+
+impl Message {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut lengths = 0;
+        let mut compact = |length: usize| {
+            lengths += 1;
+            let mut bytes = Vec::new();
+            let mut rest = length;
+            while rest >= 0x80 {
+                bytes.push(u8::try_from(rest & 0x7f).unwrap() | 0x80);
+                rest >>= 7;
+            }
+            bytes.push(u8::try_from(rest).unwrap());
+            if self.long == Some(lengths - 1) {
+                *bytes.last_mut().unwrap() |= 0x80;
+                bytes.push(0);
+            }
+            bytes
+        };
+        let mut bytes = [&self.version[..], &self.header].concat();
+        bytes.extend(compact(self.keys.len()));
+        bytes.extend(self.keys.concat());
+        bytes.extend(self.blockhash);
+        bytes.extend(compact(self.instructions.len()));
+        for (program, uses, data) in &self.instructions {
+            bytes.push(*program);
+            bytes.extend(compact(uses.len()));
+            bytes.extend(uses);
+            bytes.extend(compact(data.len()));
+            bytes.extend(data);
+        }
+        bytes.extend(&self.tail);
+        bytes
+    }
+}
+
+impl Draft {
+    /// Gives accounts their places: payer, what may be written, what is only read.
+    pub(crate) fn compile(&self, random: &mut Random) -> Message {
+        let programs = self.told.iter().map(|told| Use(told.program, false));
+        let uses = self.told.iter().flat_map(|told| told.uses.clone());
+        let mut places: Vec<Use> = vec![Use(self.wallet, true)];
+        for Use(key, writable) in uses.chain(programs).chain(self.unused.clone()) {
+            match places.iter_mut().find(|known| known.0 == key) {
+                Some(known) => known.1 |= writable,
+                None => places.push(Use(key, writable)),
+            }
+        }
+        random.shuffle(&mut places[1..]);
+        places[1..].sort_by_key(|place| !place.1);
+        let index = |key: Key| {
+            let place = places.iter().position(|place| place.0 == key).unwrap();
+            u8::try_from(place).unwrap()
+        };
+        let read_only = places.iter().filter(|place| !place.1).count();
+        Message {
+            version: if self.versioned { vec![0x80] } else { vec![] },
+            header: [1, 0, u8::try_from(read_only).unwrap()],
+            blockhash: random.bytes(),
+            instructions: self
+                .told
+                .iter()
+                .map(|told| {
+                    let uses = told.uses.iter().map(|used| index(used.0));
+                    (index(told.program), uses.collect(), told.data.clone())
+                })
+                .collect(),
+            keys: places.iter().map(|place| place.0).collect(),
+            tail: if self.versioned { vec![0] } else { vec![] },
+            long: None,
+        }
+    }
+}
+
+/// One case: a third as it is, the others changed in what they say, or in their bytes.
+pub(crate) fn case(random: &mut Random) -> Case {
+    let mut draft = draft(random);
+    let way = random.below(100);
+    if (40..85).contains(&way) {
+        for _ in 0..1 + random.below(2) {
+            changes_solana::draft(random, &mut draft);
+        }
+    }
+    let mut message = draft.compile(random);
+    if (70..90).contains(&way) {
+        changes_solana::message(random, &mut message);
+    }
+    let mut bytes = message.encode();
+    if way >= 90 {
+        blunt(random, &mut bytes);
+    }
+    Case {
+        unsigned: bytes,
+        ..draft.case
+    }
+}
+
+/// One to six payments, and what belongs to them.
+fn draft(random: &mut Random) -> Draft {
+    let wallet = random.bytes();
+    let recipients: [Key; 4] = std::array::from_fn(|_| random.bytes());
+    let tokens = TokenProgram::ALL.map(|program| Token {
+        mint: SolanaAddress::from_bytes(random.bytes()),
+        decimals: random.byte() % 19,
+        program,
+    });
+    let chain: ChainId = "solana:localnet".parse().unwrap();
+    let account = |key: Key| Account::Solana(SolanaAddress::from_bytes(key));
+    let case = Case {
+        owners: recipients.map(account).to_vec(),
+        tokens: tokens.to_vec(),
+        ..Case::of(chain, account(wallet))
+    };
+    let mut payments = Vec::new();
+    for _ in 0..random.pick(&[1, 1, 1, 2, 2, 3, 4, 6]) {
+        payments.extend(payment(random, wallet, &recipients, &tokens, &payments));
+    }
+    settings(random, &mut payments);
+    if random.chance(25) {
+        let longest = "m".repeat(128);
+        let text = random.pick(&["1", "invoice 4711", "a.b/c~d", &longest]);
+        let told = Told {
+            program: memo(),
+            uses: vec![],
+            data: text.into(),
+        };
+        let place = random.below(payments.len() + 1);
+        payments.insert(place, told);
+    }
+    let programs = [SYSTEM, budget(), memo(), associated()];
+    let pool = [wallet, random.bytes()]
+        .into_iter()
+        .chain(recipients)
+        .chain(programs)
+        .chain(tokens.iter().flat_map(|token| {
+            let mint = token.mint;
+            let own = associated_account(SolanaAddress::from_bytes(wallet), mint, token.program);
+            [mint, token.program.id(), own].map(|address| *address.as_bytes())
+        }));
+    Draft {
+        case,
+        wallet,
+        pool: pool.collect(),
+        told: payments,
+        unused: Vec::new(),
+        versioned: random.chance(40),
+    }
+}
+
+fn settings(random: &mut Random, told: &mut Vec<Told>) {
+    let units = random.pick(&[0, 450, 40_000, 1_399_999, 1_400_000]);
+    let price = random.pick(&[0, 1, 100_000, 999_999, 1 << 32, 1 << 40]);
+    let limit = [&[2][..], &u32::to_le_bytes(units)].concat();
+    let price = [&[3][..], &u64::to_le_bytes(price)].concat();
+    for data in [limit, price] {
+        if random.chance(70) {
+            let place = random.below(told.len() + 1);
+            let program = budget();
+            let uses = vec![];
+            told.insert(
+                place,
+                Told {
+                    program,
+                    uses,
+                    data,
+                },
+            );
+        }
+    }
+}
+
+fn payment(
+    random: &mut Random,
+    wallet: Key,
+    recipients: &[Key],
+    tokens: &[Token],
+    before: &[Told],
+) -> Vec<Told> {
+    let to = random.pick(recipients);
+    let amount = random.next();
+    let amount = random.pick(&[0, 1, 1 << 32, amount, amount, u64::MAX]);
+    if random.chance(40) {
+        let data = [&[2, 0, 0, 0][..], &amount.to_le_bytes()].concat();
+        let uses = vec![Use(wallet, true), Use(to, true)];
+        return vec![Told {
+            program: SYSTEM,
+            uses,
+            data,
+        }];
+    }
+    let token = random.pick(tokens);
+    let program = *token.program.id().as_bytes();
+    let of = |owner: Key| {
+        *token
+            .account_of(SolanaAddress::from_bytes(owner))
+            .as_bytes()
+    };
+    let mint = *token.mint.as_bytes();
+    let creation = Told {
+        program: associated(),
+        uses: vec![
+            Use(wallet, true),
+            Use(of(to), true),
+            Use(to, false),
+            Use(mint, false),
+            Use(SYSTEM, false),
+            Use(program, false),
+        ],
+        data: vec![1],
+    };
+    let created = before
+        .iter()
+        .any(|told| told.program == creation.program && told.uses[1].0 == creation.uses[1].0);
+    let mut data = [&[12][..], &amount.to_le_bytes()].concat();
+    data.push(token.decimals);
+    let transfer = Told {
+        program,
+        uses: vec![
+            Use(of(wallet), true),
+            Use(mint, false),
+            Use(of(to), true),
+            Use(wallet, true),
+        ],
+        data,
+    };
+    if random.chance(40) && !created {
+        vec![creation, transfer]
+    } else {
+        vec![transfer]
+    }
+}

@@ -1,0 +1,138 @@
+//! One generated transaction: what both calculators are given, and what the product makes of it in the form
+//! that both are compared in.
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+use waiaas_shared::address::Account;
+use waiaas_shared::caip::ChainId;
+use waiaas_shared::effect::Effect;
+use waiaas_shared::evm::Registered;
+use waiaas_shared::solana::Token;
+use waiaas_shared::transaction::{Known, SigningPayload, decode, signing_payload};
+
+/// What stands in the place of a rule's code.
+pub(crate) const ACCEPTED: &str = "accepted";
+
+/// A transaction before a wallet, and what owners registered.
+#[derive(Clone)]
+pub(crate) struct Case {
+    pub(crate) chain: ChainId,
+    pub(crate) wallet: Account,
+    pub(crate) unsigned: Vec<u8>,
+    pub(crate) owners: Vec<Account>,
+    pub(crate) tokens: Vec<Token>,
+    pub(crate) function: Option<Registered>,
+    /// The second calculator is told of one byte less.
+    pub(crate) misreported: bool,
+}
+
+impl Case {
+    pub(crate) const fn of(chain: ChainId, wallet: Account) -> Self {
+        Self {
+            chain,
+            wallet,
+            unsigned: Vec::new(),
+            owners: Vec::new(),
+            tokens: Vec::new(),
+            function: None,
+            misreported: false,
+        }
+    }
+
+    /// As the second calculator reads it.
+    pub(crate) fn line(&self) -> String {
+        let texts = |accounts: &[Account]| -> Vec<String> {
+            accounts.iter().map(ToString::to_string).collect()
+        };
+        let tokens: Vec<Value> = self
+            .tokens
+            .iter()
+            .map(|token| {
+                json!({
+                    "mint": token.mint.to_string(),
+                    "decimals": token.decimals,
+                    "program": token.program.as_str(),
+                })
+            })
+            .collect();
+        let function = self.function.as_ref().map(|known| {
+            json!({
+                "contract": known.contract.to_string(),
+                "signature": known.function.to_string(),
+                "spends": known
+                    .spends
+                    .iter()
+                    .map(|asset| asset.map(|asset| asset.to_string()))
+                    .collect::<Vec<_>>(),
+            })
+        });
+        let bytes = &self.unsigned[..self.unsigned.len() - usize::from(self.misreported)];
+        json!({
+            "chain": self.chain.to_string(),
+            "wallet": self.wallet.to_string(),
+            "unsigned": hex::encode(bytes),
+            "known": { "owners": texts(&self.owners), "tokens": tokens, "function": function },
+        })
+        .to_string()
+    }
+
+    /// The product's verdict, and the rule that refused.
+    pub(crate) fn verdict(&self) -> Result<(Value, &'static str)> {
+        let known = Known {
+            owners: &self.owners,
+            tokens: &self.tokens,
+            ..Known::NOTHING
+        };
+        let known = known.calling(self.function.as_ref());
+        let decoded = match decode(self.chain, self.wallet, &self.unsigned, known) {
+            Ok(decoded) => decoded,
+            Err(error) => return Ok((json!({ "refused": true }), error.code())),
+        };
+        // INVARIANT 2.
+        ensure!(decoded.bytes() == self.unsigned, "other bytes are kept");
+        let effects: Vec<Value> = decoded.effects().iter().map(shown).collect();
+        let memo = decoded.memo().map(ToString::to_string);
+        let verdict = match signing_payload(&decoded) {
+            SigningPayload::Ed25519Message(message) => {
+                ensure!(message == self.unsigned, "other bytes are signed");
+                json!({ "effects": effects, "memo": memo })
+            }
+            SigningPayload::Secp256k1Prehash(digest) => {
+                json!({ "effects": effects, "digest": hex::encode(digest) })
+            }
+        };
+        Ok((verdict, ACCEPTED))
+    }
+}
+
+fn shown(effect: &Effect) -> Value {
+    let asset = effect.asset().to_string();
+    let amount = effect.amount().base_units().to_string();
+    match effect {
+        Effect::Transfer { to, .. } => {
+            json!({ "kind": "transfer", "asset": asset, "to": to.to_string(), "amount": amount })
+        }
+        Effect::Approval { spender, .. } => {
+            json!({ "kind": "approval", "asset": asset, "to": spender.to_string(), "amount": amount })
+        }
+        Effect::Fee { .. } => json!({ "kind": "fee", "asset": asset, "amount": amount }),
+        Effect::Rent { .. } => json!({ "kind": "rent", "asset": asset, "amount": amount }),
+        Effect::Call {
+            target,
+            method,
+            told,
+            ..
+        } => {
+            let (target, method) = (target.to_string(), hex::encode(method));
+            match told {
+                None => json!({
+                    "kind": "call", "target": target, "method": method, "asset": asset, "amount": amount,
+                }),
+                Some(told) => json!({
+                    "kind": "call", "target": target, "method": method, "asset": asset, "amount": amount,
+                    "function": told.function.to_string(), "arguments": told.shown(),
+                }),
+            }
+        }
+    }
+}
