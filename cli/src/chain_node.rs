@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::caip::{ChainId, Cluster};
 use waiaas_shared::evm::build::Message;
-use waiaas_shared::evm::{MAX_CALL_GAS_LIMIT, MIN_GAS_LIMIT};
+use waiaas_shared::evm::{Form, MAX_CALL_GAS_LIMIT, MIN_GAS_LIMIT};
 
 use crate::failure::{Exit, Failure};
 use crate::http::{Http, PATIENCE};
@@ -77,8 +77,19 @@ impl Node {
             .ok_or_else(|| self.not_understood("getLatestBlockhash"))
     }
 
-    /// What the next block costs on an EVM chain, with room for one that costs twice as much.
-    pub(crate) async fn gas_price(&self) -> Result<GasPrice, Failure> {
+    /// What the next block costs on an EVM chain, with room for one that costs twice as much; in the legacy
+    /// form, where all of the gas price is paid, with an eighth.
+    pub(crate) async fn gas_price(&self, form: Form) -> Result<GasPrice, Failure> {
+        if form == Form::Legacy {
+            let wrong = || self.not_understood("eth_gasPrice");
+            let answer = self.call("eth_gasPrice", json!([])).await?;
+            let price = quantity(&answer).ok_or_else(wrong)?;
+            let price = price.checked_add(price.div_ceil(8)).ok_or_else(wrong)?;
+            return Ok(GasPrice {
+                max_fee: price,
+                priority: price,
+            });
+        }
         let wrong = || self.not_understood("eth_getBlockByNumber");
         let block = self
             .call("eth_getBlockByNumber", json!(["latest", false]))

@@ -8,8 +8,9 @@ use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::claim::Claim;
-use waiaas_shared::evm::Registered;
+use waiaas_shared::evm::{Form, NetworkTerms};
 use waiaas_shared::request::Transfer;
+use waiaas_shared::transaction::Known;
 
 use crate::chain::tracker::Pace;
 use crate::chain::{
@@ -31,6 +32,7 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
         from: Account,
         transfer: &'a Transfer,
         fee_ceiling: Option<Amount>,
+        network: NetworkTerms,
     ) -> BoxFuture<'a, Result<Prepared, ChainError>>;
     /// [`Chain::prepare_batch`].
     fn prepare_batch<'a>(
@@ -44,7 +46,7 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
         &'a self,
         unsigned: &'a [u8],
         from: Account,
-        function: Option<&'a Registered>,
+        known: Known<'a>,
     ) -> BoxFuture<'a, Result<(), ChainError>>;
     /// [`Chain::send`].
     fn send<'a>(&'a self, raw: &'a [u8]) -> BoxFuture<'a, Result<Sent, ChainError>>;
@@ -55,7 +57,7 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
         validity: &'a Validity,
     ) -> BoxFuture<'a, Result<Landing, ChainError>>;
     /// [`Chain::fee_market`].
-    fn fee_market(&self) -> BoxFuture<'_, Result<Option<FeeMarket>, ChainError>>;
+    fn fee_market(&self, form: Form) -> BoxFuture<'_, Result<Option<FeeMarket>, ChainError>>;
     /// [`Chain::cancellation_gas`].
     fn cancellation_gas(&self, from: Account) -> BoxFuture<'_, Result<u64, ChainError>>;
     /// [`Chain::account_nonce`].
@@ -97,8 +99,15 @@ impl ChainPort for Chain {
         from: Account,
         transfer: &'a Transfer,
         fee_ceiling: Option<Amount>,
+        network: NetworkTerms,
     ) -> BoxFuture<'a, Result<Prepared, ChainError>> {
-        Box::pin(Self::prepare_transfer(self, from, transfer, fee_ceiling))
+        Box::pin(Self::prepare_transfer(
+            self,
+            from,
+            transfer,
+            fee_ceiling,
+            network,
+        ))
     }
 
     fn prepare_batch<'a>(
@@ -114,9 +123,9 @@ impl ChainPort for Chain {
         &'a self,
         unsigned: &'a [u8],
         from: Account,
-        function: Option<&'a Registered>,
+        known: Known<'a>,
     ) -> BoxFuture<'a, Result<(), ChainError>> {
-        Box::pin(Self::simulate(self, unsigned, from, function))
+        Box::pin(Self::simulate(self, unsigned, from, known))
     }
 
     fn send<'a>(&'a self, raw: &'a [u8]) -> BoxFuture<'a, Result<Sent, ChainError>> {
@@ -131,8 +140,8 @@ impl ChainPort for Chain {
         Box::pin(Self::status_of(self, id, validity))
     }
 
-    fn fee_market(&self) -> BoxFuture<'_, Result<Option<FeeMarket>, ChainError>> {
-        Box::pin(Self::fee_market(self))
+    fn fee_market(&self, form: Form) -> BoxFuture<'_, Result<Option<FeeMarket>, ChainError>> {
+        Box::pin(Self::fee_market(self, form))
     }
 
     fn cancellation_gas(&self, from: Account) -> BoxFuture<'_, Result<u64, ChainError>> {

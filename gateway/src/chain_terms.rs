@@ -15,7 +15,7 @@ use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId, Token};
 use waiaas_shared::claim::Claim;
-use waiaas_shared::evm::Registered;
+use waiaas_shared::evm::{Form, NetworkTerms};
 use waiaas_shared::request::{Action, Transfer};
 use waiaas_shared::solana::MAX_COMPUTE_UNITS;
 use waiaas_shared::solana::build::{TransferRequest, transfer};
@@ -43,6 +43,11 @@ const VARIATIONS: u64 = 16_384;
 /// and price. Only used where writing the same again gives the same bytes.
 const ACCOUNT_COUNT_AT: usize = 3;
 const BLOCKHASH_BYTES: usize = 32;
+/// Terms of an EVM network mean nothing on Solana.
+const ELSEWHERE: NetworkTerms = NetworkTerms {
+    legacy: false,
+    data_fee: None,
+};
 /// From behind the blockhash.
 const UNIT_LIMIT_AT: usize = 5;
 const UNIT_PRICE_AT: usize = 13;
@@ -104,7 +109,10 @@ impl<C: ChainPort + 'static> Inside<C> {
     ) -> Result<Prepared, ChainError> {
         if asked.asset.token() != Token::Native || asked.action != Action::Transfer {
             // Whether the recipient has an account, or what lies in a stake, is asked each time.
-            let prepared = self.chain.prepare_transfer(from, asked, ceiling).await?;
+            let prepared = self
+                .chain
+                .prepare_transfer(from, asked, ceiling, ELSEWHERE)
+                .await?;
             let known = Known::of(&asked.to, &asked.mint).staking(asked.seed());
             return Ok(self
                 .vary(from, known, ceiling, &prepared)
@@ -135,7 +143,11 @@ impl<C: ChainPort + 'static> Inside<C> {
         match self.build(from, asked, ceiling, &terms) {
             Some(prepared) => Ok(prepared),
             // Whatever is wrong with these accounts or this amount, the chain's own words tell.
-            None => self.chain.prepare_transfer(from, asked, ceiling).await,
+            None => {
+                self.chain
+                    .prepare_transfer(from, asked, ceiling, ELSEWHERE)
+                    .await
+            }
         }
     }
 
@@ -149,8 +161,7 @@ impl<C: ChainPort + 'static> Inside<C> {
         let known = Known {
             owners: &claim.owners(),
             tokens: &claim.tokens(),
-            function: None,
-            seed: None,
+            ..Known::NOTHING
         };
         Ok(self
             .vary(from, known, ceiling, &prepared)
@@ -178,7 +189,10 @@ impl<C: ChainPort + 'static> Inside<C> {
     ) -> Result<(Prepared, Option<Terms>), ChainError> {
         let since = Instant::now();
         let (from, ceiling) = key;
-        let prepared = self.chain.prepare_transfer(from, asked, ceiling).await?;
+        let prepared = self
+            .chain
+            .prepare_transfer(from, asked, ceiling, ELSEWHERE)
+            .await?;
         let terms = Terms::of(&prepared, from, asked);
         if let Some(terms) = terms {
             self.with(|kept| {
@@ -249,6 +263,7 @@ impl<C: ChainPort + 'static> Inside<C> {
             (fee_max <= most).then_some(Prepared {
                 unsigned,
                 fee_max,
+                data_fee: None,
                 validity: terms.validity,
             })
         })
@@ -354,13 +369,14 @@ impl<C: ChainPort + 'static> ChainPort for ChainTerms<C> {
         from: Account,
         transfer: &'a Transfer,
         fee_ceiling: Option<Amount>,
+        network: NetworkTerms,
     ) -> BoxFuture<'a, Result<Prepared, ChainError>> {
         match self.id() {
             // An EVM transaction differs by the nonce that the signer issues.
-            ChainId::Evm(_) => self
-                .inside
-                .chain
-                .prepare_transfer(from, transfer, fee_ceiling),
+            ChainId::Evm(_) => {
+                let chain = &self.inside.chain;
+                chain.prepare_transfer(from, transfer, fee_ceiling, network)
+            }
             ChainId::Solana(_) => {
                 Box::pin(Arc::clone(&self.inside).prepare(from, transfer, fee_ceiling))
             }
@@ -380,9 +396,9 @@ impl<C: ChainPort + 'static> ChainPort for ChainTerms<C> {
         &'a self,
         unsigned: &'a [u8],
         from: Account,
-        function: Option<&'a Registered>,
+        known: Known<'a>,
     ) -> BoxFuture<'a, Result<(), ChainError>> {
-        self.inside.chain.simulate(unsigned, from, function)
+        self.inside.chain.simulate(unsigned, from, known)
     }
 
     fn send<'a>(&'a self, raw: &'a [u8]) -> BoxFuture<'a, Result<Sent, ChainError>> {
@@ -397,8 +413,8 @@ impl<C: ChainPort + 'static> ChainPort for ChainTerms<C> {
         self.inside.chain.status_of(id, validity)
     }
 
-    fn fee_market(&self) -> BoxFuture<'_, Result<Option<FeeMarket>, ChainError>> {
-        self.inside.chain.fee_market()
+    fn fee_market(&self, form: Form) -> BoxFuture<'_, Result<Option<FeeMarket>, ChainError>> {
+        self.inside.chain.fee_market(form)
     }
 
     fn cancellation_gas(&self, from: Account) -> BoxFuture<'_, Result<u64, ChainError>> {

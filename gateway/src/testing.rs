@@ -28,7 +28,7 @@ use waiaas_shared::codec::to_canonical;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::{Charge, Event, EventBody, Origin, Replaces, Spend};
-use waiaas_shared::evm::Registered;
+use waiaas_shared::evm::{Form, NetworkTerms};
 use waiaas_shared::ids::{MessageId, SessionId, SignerId, TransactionId, WalletId};
 use waiaas_shared::intent::{IntentEnd, IntentView};
 use waiaas_shared::keys::{AgentKey, KeyPath};
@@ -762,6 +762,7 @@ impl FakeChain {
         self.answer(unsigned.map(|unsigned| Prepared {
             unsigned,
             fee_max: Amount::from_base_units(5000),
+            data_fee: None,
             validity: Validity::UntilBlockHeight {
                 last_valid: 1000,
                 fetched_at_slot: 5000,
@@ -796,6 +797,7 @@ impl ChainPort for FakeChain {
         from: Account,
         transfer: &'a Transfer,
         _: Option<Amount>,
+        _: NetworkTerms,
     ) -> BoxFuture<'a, Result<Prepared, ChainError>> {
         self.prepared.fetch_add(1, Ordering::SeqCst);
         self.built(from, &Claim::of(transfer.clone()))
@@ -815,7 +817,7 @@ impl ChainPort for FakeChain {
         &'a self,
         _: &'a [u8],
         _: Account,
-        _: Option<&'a Registered>,
+        _: Known<'a>,
     ) -> BoxFuture<'a, Result<(), ChainError>> {
         self.simulated.fetch_add(1, Ordering::SeqCst);
         let failure = self.simulation.lock().expect("no panic under it").clone();
@@ -857,7 +859,7 @@ impl ChainPort for FakeChain {
         self.answer(Ok(landing))
     }
 
-    fn fee_market(&self) -> BoxFuture<'_, Result<Option<FeeMarket>, ChainError>> {
+    fn fee_market(&self, _: Form) -> BoxFuture<'_, Result<Option<FeeMarket>, ChainError>> {
         self.answer(Ok(None))
     }
 

@@ -245,6 +245,8 @@ codes! {
     SignInValidity = 284, "sign_in_validity", Stop, "The message is to hold for longer than policy allows: ask for fewer seconds.";
     SignInCount = 285, "sign_in_count", Wait, "More logins at this site than policy allows the wallet in this time.";
     SignInMalformed = 286, "sign_in_malformed", Stop, "A field of the sign-in is not of its form: domain, URI, nonce, statement, request id, resources or time.";
+    // Networks.
+    DataFeeMissing = 290, "data_fee_missing", AskOwner, "The network takes a fee for data beside gas, and policy does not say how much it may be.";
 }
 
 impl fmt::Display for Code {

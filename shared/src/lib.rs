@@ -20,6 +20,7 @@ pub mod intent;
 pub mod keys;
 pub mod log;
 pub mod memo;
+pub mod network;
 pub mod owner_change;
 pub mod policy;
 pub mod request;

@@ -10,7 +10,7 @@ use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::{AssetId, ChainId, Token};
 use crate::effect::Effect;
-use crate::evm::{self, EvmError, Registered, UnsignedTransaction};
+use crate::evm::{self, EvmError, NetworkTerms, Registered, UnsignedTransaction};
 use crate::memo::Memo;
 use crate::solana::{self, Outflow, SolanaError};
 
@@ -27,6 +27,9 @@ pub struct Known<'a> {
     pub function: Option<&'a Registered>,
     /// The seed of the Solana stake account that is meant: its address is derived from wallet and seed.
     pub seed: Option<&'a solana::StakeSeed>,
+    /// What owners say of the EVM network: forms beside EIP-1559, and the fee for data, which makes the worst
+    /// case worse and never better.
+    pub network: NetworkTerms,
 }
 
 impl<'a> Known<'a> {
@@ -38,6 +41,10 @@ impl<'a> Known<'a> {
             tokens: token.as_slice(),
             function: None,
             seed: None,
+            network: NetworkTerms {
+                legacy: false,
+                data_fee: None,
+            },
         }
     }
 
@@ -52,6 +59,12 @@ impl<'a> Known<'a> {
     pub const fn staking(self, seed: Option<&'a solana::StakeSeed>) -> Self {
         Self { seed, ..self }
     }
+
+    /// The same, on these terms of the network.
+    #[must_use]
+    pub const fn on(self, network: NetworkTerms) -> Self {
+        Self { network, ..self }
+    }
 }
 
 impl Known<'static> {
@@ -61,6 +74,10 @@ impl Known<'static> {
         tokens: &[],
         function: None,
         seed: None,
+        network: NetworkTerms {
+            legacy: false,
+            data_fee: None,
+        },
     };
 }
 
@@ -114,8 +131,25 @@ pub struct DecodedTransaction {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Wire {
     Solana,
-    /// With the registered function that it was understood by, if it calls one.
-    Evm(UnsignedTransaction, Option<Box<Registered>>),
+    Evm(Box<EvmWire>),
+}
+
+/// An EVM transaction with what it was understood by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct EvmWire {
+    transaction: evm::Transaction,
+    /// The registered function, if it calls one.
+    function: Option<Registered>,
+    network: NetworkTerms,
+}
+
+impl EvmWire {
+    /// What the same transaction is understood by again. What else is known only concerns Solana.
+    fn known(&self) -> Known<'_> {
+        Known::NOTHING
+            .calling(self.function.as_ref())
+            .on(self.network)
+    }
 }
 
 impl DecodedTransaction {
@@ -150,7 +184,7 @@ impl DecodedTransaction {
         self.fee_max
     }
 
-    /// The exact unsigned bytes: a Solana message, or an EIP-2718 typed transaction.
+    /// The exact unsigned bytes: a Solana message, an EIP-2718 typed transaction, or an EIP-155 one.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -158,10 +192,10 @@ impl DecodedTransaction {
 
     /// The account nonce that the bytes carry; nothing on Solana.
     #[must_use]
-    pub const fn account_nonce(&self) -> Option<u64> {
+    pub fn account_nonce(&self) -> Option<u64> {
         match &self.wire {
             Wire::Solana => None,
-            Wire::Evm(transaction, _) => Some(transaction.nonce),
+            Wire::Evm(evm) => Some(evm.transaction.fields.nonce),
         }
     }
 
@@ -183,16 +217,17 @@ impl DecodedTransaction {
     /// # Errors
     /// [`DecodeError::NonceNotUsed`] on Solana; [`EvmError::NonceLimit`] for 2^64 - 1 (EIP-2681).
     pub fn with_nonce(&self, nonce: u64) -> Result<Self, DecodeError> {
-        let Wire::Evm(transaction, function) = &self.wire else {
+        let Wire::Evm(evm) = &self.wire else {
             return Err(DecodeError::NonceNotUsed);
         };
-        let numbered = UnsignedTransaction {
-            nonce,
-            ..transaction.clone()
+        let numbered = evm::Transaction {
+            fields: UnsignedTransaction {
+                nonce,
+                ..evm.transaction.fields.clone()
+            },
+            form: evm.transaction.form,
         };
-        // What else is known only concerns Solana.
-        let known = Known::NOTHING.calling(function.as_deref());
-        decode(self.chain, self.from, &numbered.encode(), known)
+        decode(self.chain, self.from, &numbered.encode(), evm.known())
     }
 }
 
@@ -219,9 +254,13 @@ pub fn decode(
             (effects?, understood.memo, understood.fee_max, Wire::Solana)
         }
         (ChainId::Evm(chain_id), Account::Evm(wallet)) => {
-            let understood = evm::decode(chain_id, wallet, unsigned, known.function)?;
-            let function = known.function.cloned().map(Box::new);
-            let wire = Wire::Evm(understood.transaction, function);
+            let network = known.network;
+            let understood = evm::decode(chain_id, wallet, unsigned, known.function, network)?;
+            let wire = Wire::Evm(Box::new(EvmWire {
+                transaction: understood.transaction,
+                function: known.function.cloned(),
+                network,
+            }));
             (understood.effects, None, understood.fee_max, wire)
         }
         _ => return Err(DecodeError::FamilyMismatch),
@@ -282,7 +321,7 @@ pub enum SigningPayload<'transaction> {
 pub fn signing_payload(transaction: &DecodedTransaction) -> SigningPayload<'_> {
     match transaction.wire {
         Wire::Solana => SigningPayload::Ed25519Message(&transaction.bytes),
-        Wire::Evm(..) => SigningPayload::Secp256k1Prehash(evm::keccak256(&transaction.bytes)),
+        Wire::Evm(_) => SigningPayload::Secp256k1Prehash(evm::keccak256(&transaction.bytes)),
     }
 }
 
@@ -356,12 +395,8 @@ pub fn assemble(
             let id = bs58::encode(signature).into_string();
             Ok(SignedTransaction { bytes, id })
         }
-        (
-            Wire::Evm(unsigned, _),
-            Account::Evm(wallet),
-            Signature::Secp256k1 { r_and_s, y_is_odd },
-        ) => {
-            let bytes = evm::assemble(wallet, unsigned, r_and_s, *y_is_odd)?;
+        (Wire::Evm(evm), Account::Evm(wallet), Signature::Secp256k1 { r_and_s, y_is_odd }) => {
+            let bytes = evm::assemble(wallet, &evm.transaction, r_and_s, *y_is_odd)?;
             let id = format!("0x{}", hex::encode(evm::keccak256(&bytes)));
             Ok(SignedTransaction { bytes, id })
         }

@@ -1,5 +1,5 @@
 // Checks signed transactions with @solana/kit and viem, which share no code with the wallet.
-// Argument: JSON list of {family, raw (hex), from, to, amount, chainId?, nonce?, token?, method?}. With a token,
+// Argument: JSON list of {family, raw (hex), from, to, amount, chainId?, nonce?, token?, method?, legacy?}. With a token,
 // `method` of its contract is called. Prints one JSON line; any
 // difference ends with status 1.
 import assert from "node:assert/strict";
@@ -43,7 +43,12 @@ async function evm(expected) {
   assert.ok(isAddressEqual(signer, expected.from), `${signer} signed, not ${expected.from}`);
   assert.ok(isAddressEqual(transaction.to, expected.token ?? expected.to));
   assert.equal(transaction.value ?? 0n, expected.token ? 0n : BigInt(expected.amount));
-  assert.equal(transaction.type, "eip1559");
+  assert.equal(transaction.type, expected.legacy ? "legacy" : "eip1559");
+  if (expected.legacy) {
+    // EIP-155: the chain and the parity, and nothing else.
+    assert.ok([0n, 1n].includes(transaction.v - 35n - 2n * BigInt(expected.chainId)), `v ${transaction.v}`);
+    assert.ok(transaction.gasPrice > 0n);
+  }
   assert.equal(transaction.chainId, expected.chainId);
   if (expected.nonce !== undefined) assert.equal(transaction.nonce ?? 0, expected.nonce);
   if (expected.token) {

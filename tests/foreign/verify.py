@@ -1,13 +1,13 @@
 """Checks signed transactions with solders and eth-account, which share no code with the wallet.
 
-Argument: JSON list of {family, raw (hex), from, to, amount, chainId?, nonce?, token?, method?}. With a token, `method`
-of its contract is called. Prints one JSON line; any
-difference ends with status 1.
+Argument: JSON list of {family, raw (hex), from, to, amount, chainId?, nonce?, token?, method?, legacy?}. With a
+token, `method` of its contract is called. Prints one JSON line; any difference ends with status 1.
 """
 
 import json
 import sys
 
+import rlp
 from eth_abi import decode
 from eth_account import Account
 from eth_account.typed_transactions import TypedTransaction
@@ -31,10 +31,18 @@ def solana(expected):
     assert [str(keys[index]) for index in transfers[0].accounts] == [expected["from"], expected["to"]]
 
 
+def legacy(raw):
+    """The fields of a legacy transaction; `v` says the chain (EIP-155)."""
+    nonce, _, _, to, value, data, v, _, _ = rlp.decode(raw)
+    number = lambda digits: int.from_bytes(digits, "big")
+    return {"nonce": number(nonce), "to": to, "value": number(value), "data": data,
+            "chainId": (number(v) - 35) // 2}
+
+
 def evm(expected):
     raw = HexBytes(expected["raw"])
     assert Account.recover_transaction(raw) == expected["from"]
-    fields = TypedTransaction.from_bytes(raw).as_dict()
+    fields = legacy(raw) if expected.get("legacy") else TypedTransaction.from_bytes(raw).as_dict()
     data, token = bytes(fields["data"]), expected.get("token")
     assert "0x" + bytes(fields["to"]).hex() == (token or expected["to"]).lower()
     if token:
@@ -46,7 +54,7 @@ def evm(expected):
     assert fields["chainId"] == expected["chainId"]
     if "nonce" in expected:
         assert fields["nonce"] == expected["nonce"]
-    assert not fields["accessList"]
+    assert not fields.get("accessList")
 
 
 def main():

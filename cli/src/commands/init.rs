@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::json;
 use waiaas_client::AdminClient;
 use waiaas_shared::caip::{ChainId, Cluster, Family};
+use waiaas_shared::network;
 use zeroize::Zeroizing;
 
 use crate::app::App;
@@ -29,11 +30,11 @@ const WORDS_A_LINE: usize = 6;
 /// Arguments.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A network that the gateway serves, such as solana:localnet or eip155:31337 (repeat)
-    #[arg(long = "network", value_name = "CAIP2")]
+    /// A network that the gateway serves, such as base, solana:localnet or eip155:31337 (repeat)
+    #[arg(long = "network", value_name = "NETWORK", value_parser = network::chain)]
     networks: Vec<ChainId>,
-    /// A node of a network, as in eip155:1=https://node.example (repeat; two of a network are tried in turn)
-    #[arg(long = "rpc", value_name = "CAIP2=URL", value_parser = endpoint)]
+    /// A node of a network, as in base=https://node.example (repeat; two of a network are tried in turn)
+    #[arg(long = "rpc", value_name = "NETWORK=URL", value_parser = endpoint)]
     endpoints: Vec<Endpoint>,
     #[command(flatten)]
     password: PasswordArgs,
@@ -53,7 +54,7 @@ fn endpoint(text: &str) -> Result<Endpoint, String> {
     let (network, url) = text
         .split_once('=')
         .ok_or("a network, =, and the node's address")?;
-    let network = network.parse().map_err(|error| format!("{error}"))?;
+    let network = network::chain(network).map_err(|error| error.to_string())?;
     let sound = reqwest::Url::parse(url)
         .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     if sound {
@@ -247,7 +248,8 @@ fn gateway_file(home: &Home, url: &str, chains: &[Chain]) -> Result<String, Fail
             chain.network,
             toml::Value::Array(rpc)
         ));
-        if chain.network.family() == Family::Evm && chain.network.is_test_network() {
+        let ready = network::of(chain.network).is_some();
+        if chain.network.family() == Family::Evm && chain.network.is_test_network() && !ready {
             // A local chain makes a block only when something happens.
             text.push_str("confirmations = 1\n");
         }

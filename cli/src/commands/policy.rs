@@ -1,5 +1,7 @@
 //! `waiaas policy`: check a file, compare it, judge past traffic by it, adopt it with an owner's
-//! signature, show what binds.
+//! signature, show what binds; `assets` prints entries to begin with.
+
+mod assets;
 
 use std::path::{Path, PathBuf};
 
@@ -57,6 +59,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         password: PasswordArgs,
     },
+    /// Print entries of common assets to paste into a policy file; needs no signer
+    Assets(assets::Args),
     /// Show every binding policy
     Show {
         /// As TOML, ready to be edited
@@ -92,6 +96,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
             signing,
             password,
         } => adopt(app, &file, &signing, password).await,
+        Command::Assets(args) => assets::run(app, &args),
         Command::Show { toml } => show(app, toml).await,
     }
 }

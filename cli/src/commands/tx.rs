@@ -10,6 +10,7 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::ids::{SignerId, TransactionId, WalletId};
 use waiaas_shared::memo::Memo;
+use waiaas_shared::network;
 use waiaas_shared::solana::StakeSeed;
 
 use self::body::{Also, body};
@@ -69,7 +70,7 @@ pub(crate) struct SendArgs {
     #[arg(long, value_name = "WALLET")]
     wallet: WalletId,
     /// On which network
-    #[arg(long, value_name = "CAIP2")]
+    #[arg(long, value_name = "NETWORK", value_parser = network::chain)]
     network: ChainId,
     /// To which address, or contact of the policy (@name)
     #[arg(long, value_name = "ADDRESS", required_unless_present_any = ["unstake", "withdraw_stake"])]

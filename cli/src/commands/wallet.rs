@@ -5,6 +5,7 @@ use serde_json::json;
 use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::event::EventBody;
 use waiaas_shared::ids::WalletId;
+use waiaas_shared::network;
 use waiaas_shared::statement::StatementFacts;
 
 use crate::app::App;
@@ -23,7 +24,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FAMILY", value_parser = family)]
         family: Family,
         /// A network that it may pay on (repeat for EVM; a Solana wallet has exactly one)
-        #[arg(long = "network", value_name = "CAIP2", required = true)]
+        #[arg(long = "network", value_name = "NETWORK", required = true, value_parser = network::chain)]
         networks: Vec<ChainId>,
         /// EVM: the first nonce on every one of them; 0 for a key that never sent, as every new one
         #[arg(long, value_name = "N", default_value_t = 0)]
@@ -58,7 +59,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "WALLET")]
         wallet: WalletId,
         /// On which chain
-        #[arg(long, value_name = "CAIP2")]
+        #[arg(long, value_name = "NETWORK", value_parser = network::chain)]
         network: ChainId,
         /// The next nonce, as the chain tells it; never lower than the signer's own
         #[arg(long, value_name = "N")]

@@ -12,6 +12,7 @@ use waiaas_shared::amount::{Amount, Decimals};
 use waiaas_shared::caip::{AssetId, ChainId, Token};
 use waiaas_shared::ids::WalletId;
 use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::network::network_terms;
 use waiaas_shared::request::{Action, Transfer};
 use waiaas_shared::solana;
 use waiaas_shared::statement::StatementFacts;
@@ -99,11 +100,12 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
                 .next("waiaas wallet list")
         })?;
     let payer = payer(wallet, args.from)?;
-    let policy = signer.newest_policy().await?;
-    let mint = registered(args.asset, policy.as_ref())?;
+    let policies = signer.policies().await?;
+    let policy = policies.last();
+    let mint = registered(args.asset, policy)?;
     let places = |asset: AssetId| {
         let stated = args.decimals.filter(|_| asset.token() != Token::Native);
-        decimals(asset, policy.as_ref())
+        decimals(asset, policy)
             .or_else(|| stated.and_then(|places| Decimals::new(places).ok()))
             .ok_or_else(|| {
                 Failure::usage(format!("the decimals of {asset} are not known"))
@@ -130,7 +132,8 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
         call: None,
         stake: None,
     };
-    let costs = Costs::find(&args, &payer, &transfer, node.as_ref()).await?;
+    let network = network_terms(&policies, chain);
+    let costs = Costs::find(&args, &payer, &transfer, node.as_ref(), network).await?;
     costs.check(fee_ceiling)?;
     if let Some(node) = &node {
         check_balance(node, &payer, &transfer, costs).await?;
@@ -147,7 +150,7 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
     };
     let signed = args.signing.sign(&app.output, &signer, &facts).await?;
     // Fresh after the owner took their time.
-    let costs = Costs::find(&args, &payer, &transfer, node.as_ref()).await?;
+    let costs = Costs::find(&args, &payer, &transfer, node.as_ref(), network).await?;
     costs.check(fee_ceiling)?;
     let unsigned = costs.build(payer.account, &transfer)?;
     let submitted = signer

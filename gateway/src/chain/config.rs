@@ -1,12 +1,15 @@
 //! One chain in the gateway's configuration: `[[chain]]` in `config.toml`, read once into checked
-//! values. Unknown keys are refused; a key of the other family is refused.
+//! values. A network that is ready goes by its name, and what is not said of it is as the table has it.
+//! Unknown keys are refused; a key of the other family is refused.
 
 use std::fmt;
 use std::time::Duration;
 
-use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::Deserialize as _;
+use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{ChainId, Family};
+use waiaas_shared::network;
 
 /// Most nodes that are asked in turn.
 const MAX_ENDPOINTS: usize = 8;
@@ -75,6 +78,7 @@ pub enum ChainConfigError {
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct RawChainConfig {
+    #[serde(deserialize_with = "named")]
     id: ChainId,
     #[serde(deserialize_with = "one_or_more")]
     rpc: Vec<RpcUrl>,
@@ -96,6 +100,8 @@ impl TryFrom<RawChainConfig> for ChainConfig {
         if raw.rpc.iter().enumerate().any(twice) {
             return Err(ChainConfigError::EndpointTwice);
         }
+        let ready = network::of(raw.id);
+        let confirmations = ready.and_then(|network| network.confirmations);
         let (depth, max_fee, poll_interval_ms) = match raw.id.family() {
             Family::Solana if raw.confirmations.is_none() => (
                 Depth::Commitment(raw.commitment.unwrap_or(Commitment::Confirmed)),
@@ -104,9 +110,9 @@ impl TryFrom<RawChainConfig> for ChainConfig {
                 500,
             ),
             Family::Evm if raw.commitment.is_none() => (
-                Depth::Confirmations(raw.confirmations.unwrap_or(3)),
+                Depth::Confirmations(raw.confirmations.or(confirmations).unwrap_or(3)),
                 // 0.005 of the chain's coin: a plain transfer at 238 gwei.
-                5_000_000_000_000_000,
+                ready.map_or(5_000_000_000_000_000, |network| network.max_fee),
                 1000,
             ),
             _ => return Err(ChainConfigError::Depth),
@@ -131,6 +137,12 @@ impl TryFrom<RawChainConfig> for ChainConfig {
             request_timeout: Duration::from_millis(request_timeout_ms),
         })
     }
+}
+
+/// `id = "base"` or `id = "eip155:8453"`.
+fn named<'de, D: Deserializer<'de>>(from: D) -> Result<ChainId, D::Error> {
+    let text = String::deserialize(from)?;
+    network::chain(&text).map_err(D::Error::custom)
 }
 
 /// `rpc = "https://..."` or a list of them.
@@ -247,6 +259,37 @@ mod tests {
         assert_eq!(evm.depth, Depth::Confirmations(12));
         assert_eq!(evm.max_fee, Amount::from_base_units(1000));
         assert_eq!(evm.request_timeout, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_network_goes_by_its_name() {
+        let chain = |id: &str, more: &str| {
+            read(&format!(
+                "id = \"{id}\"\nrpc = \"http://127.0.0.1:1\"\n{more}"
+            ))
+        };
+        for network in network::NETWORKS {
+            let config = chain(network.name, "").expect(network.name);
+            assert_eq!(config.id, network.chain());
+            assert_eq!(config.max_fee, Amount::from_base_units(network.max_fee));
+            if let Some(blocks) = network.confirmations {
+                assert_eq!(
+                    config.depth,
+                    Depth::Confirmations(blocks),
+                    "{}",
+                    network.name
+                );
+            }
+            let same = chain(&network.chain().to_string(), "").expect(network.name);
+            assert_eq!(format!("{same:?}"), format!("{config:?}"));
+        }
+        let base = chain("base", "confirmations = 64\nmax-fee = \"7\"").expect("valid");
+        assert_eq!(base.depth, Depth::Confirmations(64));
+        assert_eq!(base.max_fee, Amount::from_base_units(7));
+        let other = chain("eip155:4242", "").expect("valid");
+        assert_eq!(other.depth, Depth::Confirmations(3));
+        let unknown = chain("Base", "").expect_err("a name is written small");
+        assert!(unknown.contains("base-sepolia"), "{unknown}");
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! The EVM adapter: Ethereum's JSON-RPC and what its answers prove; `token` for what only tokens ask.
+//! The EVM adapter: Ethereum's JSON-RPC and what its answers prove; `token` for what only tokens ask,
+//! `data_fee` for what only rollups take.
 //! Source: Ethereum's execution API, EIP-1559, EIP-2681. Called through [`super::Chain`].
 
+mod data_fee;
 mod token;
 
 use serde::Deserialize;
@@ -9,7 +11,7 @@ use waiaas_shared::address::{Account, EvmAddress};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::Token;
 use waiaas_shared::evm::build::{self, Message, Terms};
-use waiaas_shared::evm::{MAX_CALL_GAS_LIMIT, MAX_GAS_LIMIT, MIN_GAS_LIMIT};
+use waiaas_shared::evm::{Form, MAX_CALL_GAS_LIMIT, MAX_GAS_LIMIT, MIN_GAS_LIMIT, NetworkTerms};
 use waiaas_shared::request::{Action, Transfer};
 use waiaas_shared::transaction::{DecodeError, DecodedTransaction, Known, decode};
 
@@ -27,6 +29,8 @@ const FEE_HISTORY_BLOCKS: u32 = 5;
 const MAX_ACCOUNT_NONCE: u128 = 1 << 40;
 /// EIP-2718 type of a fee-market transaction.
 const FEE_MARKET_TYPE: u8 = 0x02;
+/// How a signed legacy transaction begins: as an RLP list of 56 to 65,535 bytes, for its signature has 64.
+const LONG_LIST: std::ops::RangeInclusive<u8> = 0xf8..=0xf9;
 
 /// One EVM chain.
 #[derive(Debug)]
@@ -65,7 +69,9 @@ impl Evm {
         from: EvmAddress,
         asked: &Transfer,
         ceiling: Amount,
+        network: NetworkTerms,
     ) -> Result<Prepared, ChainError> {
+        let for_gas = for_gas(ceiling, network)?;
         let (action, asset, amount) = (asked.action, asked.asset, asked.amount);
         if asset.token() != Token::Native {
             // Asked before an approval too: that there is a token at all.
@@ -87,8 +93,8 @@ impl Evm {
             self.has_code(message.to).await?;
         }
         let gas_limit = self.gas_limit(from, &message).await?;
-        let market = self.fee_market().await?;
-        let fees = market.fees(gas_limit, ceiling)?;
+        let market = self.fee_market(network.form()).await?;
+        let fees = market.fees(gas_limit, for_gas)?;
         let terms = Terms {
             chain_id: self.chain_id,
             from,
@@ -97,12 +103,13 @@ impl Evm {
             max_priority_fee_per_gas: fees.tip,
         };
         let function = asked.function();
-        let unsigned =
-            build::transaction(&terms, message, function.as_ref()).map_err(DecodeError::from)?;
-        let known = Known::NOTHING.calling(function.as_ref());
+        let unsigned = build::transaction_as(network.form(), &terms, message, function.as_ref())
+            .map_err(DecodeError::from)?;
+        let known = Known::NOTHING.calling(function.as_ref()).on(network);
         let decoded = decode(self.config.id, Account::Evm(from), &unsigned, known)?;
         Ok(Prepared {
             fee_max: decoded.fee_max(),
+            data_fee: self.data_fee(from, &unsigned, gas_limit, network).await?,
             unsigned,
             validity: Validity::Unlimited,
         })
@@ -158,7 +165,12 @@ impl Evm {
         }
     }
 
-    pub(super) async fn fee_market(&self) -> Result<FeeMarket, ChainError> {
+    pub(super) async fn fee_market(&self, form: Form) -> Result<FeeMarket, ChainError> {
+        if form == Form::Legacy {
+            let price: Quantity = self.rpc.call("eth_gasPrice", json!([])).await?;
+            let price = price.value();
+            return Ok(FeeMarket::Legacy { price });
+        }
         let params = json!([format!("{FEE_HISTORY_BLOCKS:#x}"), "latest", [50]]);
         let (base, usual_tip) = self
             .rpc
@@ -182,7 +194,7 @@ impl Evm {
             Err(RpcError::Rpc { .. }) => 0,
             Err(error) => return Err(error.into()),
         };
-        Ok(FeeMarket {
+        Ok(FeeMarket::Eip1559 {
             base,
             tip: usual_tip.max(asked),
         })
@@ -217,7 +229,8 @@ impl Evm {
     }
 
     pub(super) async fn send(&self, raw: &[u8]) -> Result<Sent, ChainError> {
-        if raw.first() != Some(&FEE_MARKET_TYPE) {
+        let known = |first: &u8| *first == FEE_MARKET_TYPE || LONG_LIST.contains(first);
+        if !raw.first().is_some_and(known) {
             return Err(ChainError::NotSigned);
         }
         let hash = alloy_primitives::keccak256(raw).0;
@@ -355,6 +368,14 @@ fn would_fail(error: RpcError) -> ChainError {
     }
 }
 
+/// What a ceiling leaves for gas where the network takes a fee for data.
+fn for_gas(ceiling: Amount, network: NetworkTerms) -> Result<Amount, ChainError> {
+    let needed = network.data_fee();
+    ceiling
+        .checked_sub(needed)
+        .ok_or(ChainError::FeeAboveCeiling { needed, ceiling })
+}
+
 /// A message as nodes take it.
 fn call_of(from: EvmAddress, message: &Message) -> Value {
     let mut call = json!({
@@ -414,6 +435,8 @@ struct Receipt {
     status: Quantity,
     gas_used: Quantity,
     effective_gas_price: Option<Quantity>,
+    /// Of the OP stack: what the data took beside gas.
+    l1_fee: Option<Quantity>,
 }
 
 /// A receipt of the right transaction.
@@ -434,6 +457,7 @@ impl Receipt {
         let fee = self
             .effective_gas_price
             .and_then(|price| price.value().checked_mul(self.gas_used.value()))
+            .and_then(|gas| gas.checked_add(data_fee::of_receipt(self.l1_fee)))
             .map(Amount::from_base_units);
         Ok(ReadReceipt {
             block: self.block_number.map(narrow).transpose()?,

@@ -9,6 +9,7 @@ mod config;
 mod endpoints;
 mod evm;
 mod fee_market;
+mod health;
 mod name;
 mod node_health;
 mod quantity;
@@ -23,13 +24,11 @@ mod mock;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId, Token};
-use waiaas_shared::evm::Registered;
+use waiaas_shared::evm::{Form, NetworkTerms};
 use waiaas_shared::request::Transfer;
 use waiaas_shared::status::Status;
 use waiaas_shared::transaction::{DecodeError, Known, decode};
@@ -41,7 +40,8 @@ pub use rpc_error::{ChainText, Lie, RpcError};
 
 use endpoints::{Endpoint, Endpoints};
 use evm::Evm;
-pub use fee_market::FeeMarket;
+pub use fee_market::{FeeMarket, Fees};
+pub use health::{EndpointHealth, Health};
 use solana::Solana;
 
 /// Why the chain part of a request cannot be done.
@@ -65,6 +65,16 @@ pub enum ChainError {
         /// The least fee with which the transaction could land, in lamports or wei.
         needed: Amount,
         /// The lower of the request's and the configuration's ceiling.
+        ceiling: Amount,
+    },
+    /// The network asks more for the transaction's data than policy lets be counted for it, or a node says so.
+    #[error(
+        "the fee for data would be up to {needed} base units, above policy's data-fee-ceiling of {ceiling}"
+    )]
+    DataFeeAboveCeiling {
+        /// What the network's oracle says, and a quarter more.
+        needed: Amount,
+        /// What is counted for it.
         ceiling: Amount,
     },
     /// The recipient is code that wants more gas than a plain transfer may have.
@@ -120,10 +130,12 @@ pub enum ChainError {
 /// A transaction that is ready for the signer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepared {
-    /// A Solana message, or an EIP-2718 transaction with nonce 0 (invariant 6).
+    /// A Solana message, or an EVM transaction with nonce 0 (invariant 6).
     pub unsigned: Vec<u8>,
     /// The most that the chain can take as its fee, in lamports or wei: what the signer will derive.
     pub fee_max: Amount,
+    /// What the network would take now for the data beside gas, as far as it says so. For showing only.
+    pub data_fee: Option<Amount>,
     /// Until when the chain accepts it.
     pub validity: Validity,
 }
@@ -219,31 +231,6 @@ pub struct TokenBalance {
     pub elsewhere: Option<Account>,
 }
 
-/// How the nodes of a chain are, in the order of their configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Health {
-    /// Each.
-    pub endpoints: Vec<EndpointHealth>,
-}
-
-/// How one node is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EndpointHealth {
-    /// The newest slot or block number that it knows, or why it is not asked or gives no answer.
-    pub head: Result<u64, RpcError>,
-    /// How long it usually takes to answer.
-    pub latency: Option<Duration>,
-}
-
-impl Health {
-    /// The newest slot or block number, by the first node that answers; none if none does.
-    #[must_use]
-    pub fn head(&self) -> Option<u64> {
-        let mut heads = self.endpoints.iter().flat_map(|endpoint| &endpoint.head);
-        heads.next().copied()
-    }
-}
-
 /// One configured chain.
 #[derive(Debug)]
 pub enum Chain {
@@ -281,7 +268,7 @@ impl Chain {
     }
 
     /// Builds a transfer with fresh fees (and blockhash), never above the lower of `fee_ceiling` and the
-    /// configured ceiling (lamports or wei).
+    /// configured ceiling (lamports or wei), on the terms that policy states for an EVM network.
     ///
     /// # Errors
     /// [`ChainError`].
@@ -290,6 +277,7 @@ impl Chain {
         from: Account,
         transfer: &Transfer,
         fee_ceiling: Option<Amount>,
+        network: NetworkTerms,
     ) -> Result<Prepared, ChainError> {
         let ceiling = self.ceiling(fee_ceiling);
         match (self, from, transfer.to) {
@@ -297,7 +285,7 @@ impl Chain {
                 solana.prepare_transfer(from, to, transfer, ceiling).await
             }
             (Self::Evm(evm), Account::Evm(from), Account::Evm(_)) => {
-                evm.prepare_transfer(from, transfer, ceiling).await
+                evm.prepare_transfer(from, transfer, ceiling, network).await
             }
             _ => Err(ChainError::FamilyMismatch),
         }
@@ -309,8 +297,8 @@ impl Chain {
         asked.map_or(configured, |asked| asked.min(configured))
     }
 
-    /// Lets a node execute the unsigned transaction without keeping the result; `function` if it calls one
-    /// that the owner registered.
+    /// Lets a node execute the unsigned transaction without keeping the result; `known` has the function that
+    /// the owner registered, if it calls one, and the terms of an EVM network.
     ///
     /// # Errors
     /// [`ChainError::WouldFail`] or [`ChainError::InsufficientFunds`] if it would not succeed.
@@ -318,12 +306,11 @@ impl Chain {
         &self,
         unsigned: &[u8],
         from: Account,
-        function: Option<&Registered>,
+        known: Known<'_>,
     ) -> Result<(), ChainError> {
         match (self, from) {
             (Self::Solana(solana), Account::Solana(_)) => solana.simulate(unsigned).await,
             (Self::Evm(evm), Account::Evm(address)) => {
-                let known = Known::NOTHING.calling(function);
                 let transaction = decode(self.id(), from, unsigned, known)?;
                 evm.simulate(address, &transaction).await
             }
@@ -394,14 +381,14 @@ impl Chain {
         }
     }
 
-    /// What the next block of an EVM chain costs, if a node says the truth; nothing on Solana.
+    /// What the next block of an EVM chain costs in this form, if a node says the truth; nothing on Solana.
     ///
     /// # Errors
     /// [`ChainError`].
-    pub async fn fee_market(&self) -> Result<Option<FeeMarket>, ChainError> {
+    pub async fn fee_market(&self, form: Form) -> Result<Option<FeeMarket>, ChainError> {
         match self {
             Self::Solana(_) => Ok(None),
-            Self::Evm(evm) => evm.fee_market().await.map(Some),
+            Self::Evm(evm) => evm.fee_market(form).await.map(Some),
         }
     }
 

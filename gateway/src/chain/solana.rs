@@ -115,6 +115,7 @@ impl Solana {
         let decoded = decode(self.config.id, Account::Solana(from), &unsigned, known)?;
         Ok(Prepared {
             fee_max: decoded.fee_max(),
+            data_fee: None,
             unsigned,
             validity: Validity::UntilBlockHeight {
                 last_valid: latest.value.last_valid_block_height,

@@ -5,6 +5,7 @@ mod batch;
 mod calls;
 mod endpoints;
 mod landing;
+mod networks;
 mod staking;
 mod tokens;
 mod witnesses;
@@ -114,13 +115,23 @@ fn pays(chain: &Chain, to: &str, amount: u128) -> Transfer {
 
 async fn prepare_evm(chain: &Chain) -> Result<Prepared, ChainError> {
     chain
-        .prepare_transfer(account(ALICE), &pays(chain, BOB, 5), None)
+        .prepare_transfer(
+            account(ALICE),
+            &pays(chain, BOB, 5),
+            None,
+            NetworkTerms::default(),
+        )
         .await
 }
 
 async fn prepare_solana(chain: &Chain) -> Result<Prepared, ChainError> {
     chain
-        .prepare_transfer(account(CAROL), &pays(chain, DAVE, 5), None)
+        .prepare_transfer(
+            account(CAROL),
+            &pays(chain, DAVE, 5),
+            None,
+            NetworkTerms::default(),
+        )
         .await
 }
 
@@ -140,7 +151,7 @@ async fn what_is_prepared_is_what_the_signer_reads() {
     assert_eq!(read.fee_max(), prepared.fee_max);
     assert_eq!(prepared.fee_max, coins(21_000 * 21 * GWEI));
     chain
-        .simulate(&prepared.unsigned, account(ALICE), None)
+        .simulate(&prepared.unsigned, account(ALICE), Known::NOTHING)
         .await
         .expect("succeeds");
 
@@ -163,7 +174,7 @@ async fn what_is_prepared_is_what_the_signer_reads() {
         }
     );
     chain
-        .simulate(&prepared.unsigned, account(CAROL), None)
+        .simulate(&prepared.unsigned, account(CAROL), Known::NOTHING)
         .await
         .expect("succeeds");
 }
@@ -300,7 +311,8 @@ async fn inflated_fees_and_gas_are_refused_or_capped() {
     let ask = async |node: &MockNode| {
         let chain = chain_of("eip155:31337", &[&node.url()], "");
         let asked = pays(&chain, BOB, 5);
-        let prepared = chain.prepare_transfer(account(ALICE), &asked, Some(limit));
+        let prepared =
+            chain.prepare_transfer(account(ALICE), &asked, Some(limit), NetworkTerms::default());
         prepared.await
     };
     assert!(matches!(
@@ -322,7 +334,7 @@ async fn inflated_fees_and_gas_are_refused_or_capped() {
     let chain = chain_of("eip155:31337", &[&node.url()], "max-fee = \"1000\"");
     for ceiling in [None, Some(limit)] {
         let pays = pays(&chain, BOB, 5);
-        let asked = chain.prepare_transfer(account(ALICE), &pays, ceiling);
+        let asked = chain.prepare_transfer(account(ALICE), &pays, ceiling, NetworkTerms::default());
         assert!(matches!(
             asked.await,
             Err(ChainError::FeeAboveCeiling { .. })
@@ -337,7 +349,12 @@ async fn inflated_fees_and_gas_are_refused_or_capped() {
     let prepared = prepare_solana(&chain).await.expect("capped");
     assert!(prepared.fee_max <= coins(6000));
     let pays = pays(&chain, DAVE, 5);
-    let below = chain.prepare_transfer(account(CAROL), &pays, Some(coins(4999)));
+    let below = chain.prepare_transfer(
+        account(CAROL),
+        &pays,
+        Some(coins(4999)),
+        NetworkTerms::default(),
+    );
     assert!(matches!(
         below.await,
         Err(ChainError::FeeAboveCeiling { .. })
@@ -396,11 +413,15 @@ async fn a_transaction_that_would_fail_is_not_signed() {
         .expect("honest")
         .unsigned;
     assert!(matches!(
-        chain.simulate(&unsigned, account(ALICE), None).await,
+        chain
+            .simulate(&unsigned, account(ALICE), Known::NOTHING)
+            .await,
         Err(ChainError::InsufficientFunds { .. })
     ));
     assert_eq!(
-        chain.simulate(&unsigned, account(CAROL), None).await,
+        chain
+            .simulate(&unsigned, account(CAROL), Known::NOTHING)
+            .await,
         Err(ChainError::FamilyMismatch)
     );
 
@@ -415,7 +436,9 @@ async fn a_transaction_that_would_fail_is_not_signed() {
         "the wallet does not hold the amount and what sending costs (instruction 2, error 1)";
     let reason = ChainText::new(words);
     assert_eq!(
-        chain.simulate(&unsigned, account(CAROL), None).await,
+        chain
+            .simulate(&unsigned, account(CAROL), Known::NOTHING)
+            .await,
         Err(ChainError::WouldFail { reason })
     );
 }

@@ -39,6 +39,7 @@ fn prepared(terms: &Terms) -> Prepared {
     Prepared {
         unsigned,
         fee_max: units(0),
+        data_fee: None,
         validity: terms.validity,
     }
 }
@@ -72,7 +73,7 @@ async fn no_two_messages_are_equal() {
         let mut seen = HashSet::new();
         for _ in 0..200 {
             let prepared = chain
-                .prepare_transfer(from_account(), &pays(5), Some(units(5000)))
+                .prepare_transfer(from_account(), &pays(5), Some(units(5000)), ELSEWHERE)
                 .await
                 .expect("prepared");
             assert!(prepared.fee_max <= units(5000));
@@ -114,7 +115,7 @@ async fn terms_are_kept_for_a_second_and_renewed_before() {
     let chain = ChainTerms::new(FakeChain::default(), 0);
     let asked = || chain.inside.chain.prepared.load(Ordering::SeqCst);
     let asked_for = pays(5);
-    let prepare = || chain.prepare_transfer(from_account(), &asked_for, None);
+    let prepare = || chain.prepare_transfer(from_account(), &asked_for, None, ELSEWHERE);
     for _ in 0..10 {
         prepare().await.expect("prepared");
     }
@@ -166,6 +167,7 @@ fn no_two_messages_of_tokens_are_equal() {
             let prepared = Prepared {
                 unsigned: token_transfer(&request).expect("built"),
                 fee_max: units(9000),
+                data_fee: None,
                 validity: Validity::Unlimited,
             };
             let mut seen = HashSet::new();
@@ -218,6 +220,7 @@ fn no_two_messages_of_stakes_are_equal() {
         let prepared = Prepared {
             unsigned: waiaas_shared::solana::build::staking(&request).expect("built"),
             fee_max: units(5000),
+            data_fee: None,
             validity: Validity::Unlimited,
         };
         let known = Known::NOTHING.staking(Some(account.seed()));

@@ -89,6 +89,7 @@ gateway_codes! {
     InsufficientTokens = "insufficient_tokens", UNPROCESSABLE_ENTITY, PayLess, "The wallet does not hold that much of the token.";
     TokenUnknown = "token_unknown", UNPROCESSABLE_ENTITY, AskOwner, "No token answers on the network under the asset's name.";
     TokenTakesFee = "token_takes_fee", UNPROCESSABLE_ENTITY, Stop, "The token keeps a part of what is transferred: the recipient would get less than the amount.";
+    DataFeeCeiling = "data_fee_ceiling", UNPROCESSABLE_ENTITY, Wait, "The network's fee for data is above what policy counts for it.";
     NotWaiting = "not_waiting", CONFLICT, Stop, "The payment does not wait: it was signed, or has ended.";
     NotUnderWay = "not_under_way", CONFLICT, Stop, "The payment is not under way on an EVM chain: only such a payment is sped up.";
     ReplacesNotEnded = "replaces_not_ended", CONFLICT, Stop, "The payment that `replaces` names has not ended unseen: it is under way, waits, or is on the chain.";
@@ -430,6 +431,9 @@ fn of_chain(error: &ChainError) -> Problem {
         ChainError::TokenTakesFee { sent, received, .. } => {
             (GatewayCode::TokenTakesFee, Some((*sent, *received)))
         }
+        ChainError::DataFeeAboveCeiling { needed, ceiling } => {
+            (GatewayCode::DataFeeCeiling, Some((*needed, *ceiling)))
+        }
         ChainError::FeeAboveCeiling { needed, ceiling } => {
             let broken = Violation {
                 observed: Some(*needed),
@@ -565,6 +569,9 @@ const fn gateway_hint(code: GatewayCode) -> &'static str {
         }
         GatewayCode::TokenTakesFee => {
             "Pay in another token, or agree on another way with the recipient."
+        }
+        GatewayCode::DataFeeCeiling => {
+            "Wait until the fee falls, or ask the owner for a higher data-fee-ceiling."
         }
         GatewayCode::NotWaiting => {
             "What was signed cannot be cancelled, except on an EVM chain while it is under way: GET the transaction to see what becomes of it."

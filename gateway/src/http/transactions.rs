@@ -82,6 +82,10 @@ pub(super) struct Judged {
     /// Worst-case fee, base units of the native asset, if allowed.
     #[serde(skip_serializing_if = "Option::is_none")]
     fee_max_base: Option<String>,
+    /// What the network would take now for the transaction's data, base units of the native asset, if it takes
+    /// anything beside gas. In `fee_max_base` policy's ceiling for it is counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_fee_base: Option<String>,
     /// Every rule that it breaks.
     violations: Vec<Broken>,
     /// What stands in the way besides policy; the judgement then assumes the least fee.
@@ -185,10 +189,14 @@ pub(super) async fn dry_run(
         Err(other) => return Err(other.into()),
     };
     evaluate::may_replace(&app, &asked).await?;
-    let ceiling = evaluated.fee_ceiling;
-    let built = sign::build(&app, evaluated.from, &evaluated.claim, ceiling, false).await;
+    let terms = (evaluated.fee_ceiling, evaluated.network);
+    let built = sign::build(&app, evaluated.from, &evaluated.claim, terms, false).await;
+    let mut data_fee = None;
     let (unsigned, chain_problem) = match built {
-        Ok(prepared) => (prepared.unsigned, None),
+        Ok(prepared) => {
+            data_fee = prepared.data_fee;
+            (prepared.unsigned, None)
+        }
         Err(refusal @ (Refusal::Chain(_) | Refusal::ChainNotConfigured(_))) => {
             let nominal = evaluate::nominal(asked.body.network, evaluated.from, &evaluated.claim);
             let problem = Problem::from(refusal);
@@ -199,10 +207,13 @@ pub(super) async fn dry_run(
         }
         Err(other) => return Err(other.into()),
     };
-    judged(
-        evaluate::dry_run(&app, &asked, unsigned).await,
-        chain_problem,
-    )
+    let verdict = evaluate::dry_run(&app, &asked, unsigned).await;
+    let Json(judged) = judged(verdict, chain_problem)?;
+    let data_fee_base = data_fee.filter(|_| judged.allowed);
+    Ok(Json(Judged {
+        data_fee_base: data_fee_base.map(|fee| fee.to_string()),
+        ..judged
+    }))
 }
 
 fn judged(
@@ -214,6 +225,7 @@ fn judged(
             allowed: true,
             tier: Some(verdict.tier.as_str().to_owned()),
             fee_max_base: Some(verdict.fee.to_string()),
+            data_fee_base: None,
             violations: Vec::new(),
             chain_problem,
         })),
@@ -227,6 +239,7 @@ fn judged(
                 allowed: false,
                 tier: None,
                 fee_max_base: None,
+                data_fee_base: None,
                 violations: denial.violations().iter().map(Broken::from).collect(),
                 chain_problem,
             }))

@@ -10,9 +10,11 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::claim::Claim;
 use waiaas_shared::denial::{Code, Denial, Violation};
+use waiaas_shared::evm::NetworkTerms;
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::evaluate::{Now, Payment, charges, evaluate as judge, payments};
 use waiaas_shared::policy::history::Nothing;
+use waiaas_shared::policy::network::network_terms;
 use waiaas_shared::request::Transfer;
 use waiaas_shared::session::{Credential, SessionUsage};
 use waiaas_shared::solana::Staking;
@@ -35,6 +37,8 @@ pub struct Evaluated {
     pub claim: Claim,
     /// The lowest fee ceiling of all binding documents, in base units of the native asset.
     pub fee_ceiling: Amount,
+    /// What they say of an EVM network.
+    pub network: NetworkTerms,
 }
 
 /// Evaluates.
@@ -60,6 +64,7 @@ pub async fn evaluate(app: &Arc<App>, asked: &Asked) -> Result<Evaluated, Refusa
         from: wallet.account,
         claim: asked.body.resolve(newest, wallet.account)?,
         fee_ceiling: fee_ceiling(&documents, asked.body.network),
+        network: network_terms(&documents[..], asked.body.network),
     };
     match static_rules(&documents, asked, &evaluated.claim, app.clock.now()) {
         Ok(()) => Ok(evaluated),

@@ -10,6 +10,7 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::claim::Claim;
 use waiaas_shared::denial::Code;
 use waiaas_shared::effect::Effect;
+use waiaas_shared::evm::NetworkTerms;
 use waiaas_shared::intent::{IntentView, Moved};
 use waiaas_shared::request::Action;
 use waiaas_shared::solana::SolanaError;
@@ -61,13 +62,17 @@ pub async fn build(
     app: &App,
     from: Account,
     claim: &Claim,
-    fee_ceiling: Amount,
+    (fee_ceiling, network): (Amount, NetworkTerms),
     submit: bool,
 ) -> Result<Prepared, Refusal> {
     let chain = app.chain(claim.chain())?;
     let ceiling = Some(fee_ceiling);
     let prepared = match claim.single() {
-        Some(transfer) => chain.prepare_transfer(from, transfer, ceiling).await,
+        Some(transfer) => {
+            chain
+                .prepare_transfer(from, transfer, ceiling, network)
+                .await
+        }
         None => chain.prepare_batch(from, claim, ceiling).await,
     };
     let prepared = prepared.map_err(|error| match error {
@@ -78,9 +83,8 @@ pub async fn build(
     })?;
     if submit {
         let function = claim.function();
-        chain
-            .simulate(&prepared.unsigned, from, function.as_ref())
-            .await?;
+        let known = Known::NOTHING.calling(function.as_ref()).on(network);
+        chain.simulate(&prepared.unsigned, from, known).await?;
     }
     Ok(prepared)
 }

@@ -13,7 +13,8 @@ use waiaas_shared::caip::ChainId;
 use waiaas_shared::codec::from_canonical;
 use waiaas_shared::denial::Code;
 use waiaas_shared::event::{Event, EventBody};
-use waiaas_shared::evm::Registered;
+use waiaas_shared::evm::{Form, NetworkTerms, Registered};
+use waiaas_shared::policy::network::network_terms;
 use waiaas_shared::status::Status;
 use waiaas_shared::transaction::{DecodedTransaction, EvmFees, Known, decode, read_cancellation};
 
@@ -37,23 +38,29 @@ pub async fn speed_up(app: &Arc<App>, payment: Payment) -> Result<Paid, Refusal>
         if newest.is_cancellation() {
             return cancelled(&app, &newest).await;
         }
-        let (chain, from, before, ceiling) = known(&app, &newest).await?;
+        let Newest {
+            chain,
+            from,
+            fees: before,
+            ceiling,
+            network,
+            ..
+        } = known(&app, &newest).await?;
         let facts = &newest.facts;
         let transfer = facts.transfer();
         let function = transfer.function();
         let prepared = chain
-            .prepare_transfer(from, &transfer, Some(ceiling))
+            .prepare_transfer(from, &transfer, Some(ceiling), network)
             .await?;
-        let known = Known::NOTHING.calling(function.as_ref());
+        let known = Known::NOTHING.calling(function.as_ref()).on(network);
         let fresh =
             decode(facts.chain, from, &prepared.unsigned, known).map_err(ChainError::from)?;
         let market = fresh.evm_fees().ok_or(Code::VariantUnsupported)?;
-        let fees = within(highest(before, market), ceiling)?;
+        let before = in_form(before, network.form());
+        let fees = within(highest(before, market), ceiling, network)?;
         let raised = fresh.with_evm_fees(fees).map_err(ChainError::from)?;
         if facts.submit {
-            chain
-                .simulate(raised.bytes(), from, function.as_ref())
-                .await?;
+            chain.simulate(raised.bytes(), from, known).await?;
         }
         let signed = app
             .signer
@@ -138,41 +145,70 @@ async fn newest(app: &App, payment: Payment) -> Result<Payment, Refusal> {
 }
 
 async fn cancelled(app: &Arc<App>, newest: &Payment) -> Result<Paid, Refusal> {
-    let (chain, from, before, ceiling) = known(app, newest).await?;
-    let market = chain.fee_market().await?.ok_or(Code::VariantUnsupported)?;
+    let Newest {
+        chain,
+        from,
+        fees: before,
+        form,
+        ceiling,
+        network,
+    } = known(app, newest).await?;
+    // The signer cancels in the form of what it cancels.
+    let market = chain.fee_market(form).await?;
+    let market = market.ok_or(Code::VariantUnsupported)?.usual();
     let usual = EvmFees {
         gas_limit: chain.cancellation_gas(from).await?,
-        max_fee_per_gas: market.base.saturating_mul(2).saturating_add(market.tip),
+        max_fee_per_gas: market.max_fee,
         max_priority_fee_per_gas: market.tip,
     };
     let least = EvmFees {
         gas_limit: usual.gas_limit,
         ..before.least_above()
     };
-    let fees = within(highest(least, usual), ceiling).or_else(|_| within(least, ceiling))?;
+    let fees = within(highest(least, usual), ceiling, network)
+        .or_else(|_| within(least, ceiling, network))?;
     let signed = app.signer.cancel_transaction(newest.facts.id, fees).await?;
     released(app, signed).await
 }
 
-/// Chain, sender, fees of the newest transaction, and the most that the next one may cost.
-async fn known(
-    app: &Arc<App>,
-    newest: &Payment,
-) -> Result<(Arc<dyn ChainPort>, Account, EvmFees, Amount), Refusal> {
+/// The newest transaction of a nonce, and what the next one keeps to.
+struct Newest {
+    chain: Arc<dyn ChainPort>,
+    from: Account,
+    fees: EvmFees,
+    form: Form,
+    /// The most that the next one may cost.
+    ceiling: Amount,
+    network: NetworkTerms,
+}
+
+async fn known(app: &Arc<App>, newest: &Payment) -> Result<Newest, Refusal> {
     let facts = &newest.facts;
     let chain = app.chain(facts.chain)?;
     let wallet = app.views.wallet(&*app.signer, facts.wallet).await?;
     let from = wallet.ok_or(Code::WalletUnknown)?.account;
     let documents = app.views.policy(&*app.signer).await?;
     let ceiling = evaluate::fee_ceiling(&documents, facts.chain).min(chain.max_fee());
-    let before = fees(app, newest, from).await?;
-    Ok((chain, from, before, ceiling))
+    let (fees, form) = fees(app, newest, from).await?;
+    Ok(Newest {
+        chain,
+        from,
+        fees,
+        form,
+        ceiling,
+        network: network_terms(&documents[..], facts.chain),
+    })
 }
 
-/// What the newest transaction pays, as the signer's log has its bytes.
-pub(super) async fn fees(app: &App, payment: &Payment, from: Account) -> Result<EvmFees, Refusal> {
+/// What the newest transaction pays, and in which form, as the signer's log has its bytes.
+pub(super) async fn fees(
+    app: &App,
+    payment: &Payment,
+    from: Account,
+) -> Result<(EvmFees, Form), Refusal> {
     let transaction = logged(app, payment, from).await?;
-    Ok(transaction.evm_fees().ok_or(Code::VariantUnsupported)?)
+    let both = transaction.evm_fees().zip(transaction.evm_form());
+    Ok(both.ok_or(Code::VariantUnsupported)?)
 }
 
 async fn logged(
@@ -199,7 +235,9 @@ async fn logged(
         read_cancellation(spend.chain, from, &spend.unsigned)
     } else {
         let function = Registered::of_effects(&spend.effects);
-        let known = Known::NOTHING.calling(function.as_ref());
+        let known = Known::NOTHING
+            .calling(function.as_ref())
+            .on(NetworkTerms::RECORDED);
         decode(spend.chain, from, &spend.unsigned, known)
     };
     Ok(read.map_err(ChainError::from)?)
@@ -217,8 +255,20 @@ fn highest(before: EvmFees, market: EvmFees) -> EvmFees {
     }
 }
 
-fn within(fees: EvmFees, ceiling: Amount) -> Result<EvmFees, ChainError> {
-    let needed = u128::from(fees.gas_limit).saturating_mul(fees.max_fee_per_gas);
+/// Fees as a transaction of this form can outbid them: where there is one price, it outbids both.
+fn in_form(fees: EvmFees, form: Form) -> EvmFees {
+    match form {
+        Form::Eip1559 => fees,
+        Form::Legacy => EvmFees {
+            max_priority_fee_per_gas: fees.max_fee_per_gas,
+            ..fees
+        },
+    }
+}
+
+fn within(fees: EvmFees, ceiling: Amount, network: NetworkTerms) -> Result<EvmFees, ChainError> {
+    let gas = u128::from(fees.gas_limit).saturating_mul(fees.max_fee_per_gas);
+    let needed = gas.saturating_add(network.data_fee().base_units());
     let needed = Amount::from_base_units(needed);
     if needed > ceiling {
         return Err(ChainError::FeeAboveCeiling { needed, ceiling });
@@ -266,17 +316,35 @@ mod tests {
     }
 
     #[test]
+    fn one_price_outbids_both_fees() {
+        let before = fees(21_000, 100, 10);
+        let market = fees(21_000, 50, 50);
+        let next = highest(in_form(before, Form::Legacy), market);
+        assert_eq!(next, fees(21_000, 110, 110));
+        assert!(next.outbid(&before));
+        assert_eq!(in_form(before, Form::Eip1559), before);
+    }
+
+    #[test]
     fn no_fee_leaves_the_ceiling() {
         let ceiling = Amount::from_base_units(21_000 * 110);
-        assert!(within(fees(21_000, 110, 11), ceiling).is_ok());
+        let plain = NetworkTerms::default();
+        assert!(within(fees(21_000, 110, 11), ceiling, plain).is_ok());
+        // What counts for data is within the ceiling too.
+        let rollup = NetworkTerms {
+            data_fee: Some(Amount::from_base_units(1)),
+            ..plain
+        };
+        assert!(within(fees(21_000, 110, 11), ceiling, rollup).is_err());
+        assert!(within(fees(21_000, 109, 11), ceiling, rollup).is_ok());
         assert_eq!(
-            within(fees(21_000, 111, 11), ceiling),
+            within(fees(21_000, 111, 11), ceiling, plain),
             Err(ChainError::FeeAboveCeiling {
                 needed: Amount::from_base_units(21_000 * 111),
                 ceiling
             })
         );
-        let wild = within(fees(u64::MAX, u128::MAX, 0), ceiling);
+        let wild = within(fees(u64::MAX, u128::MAX, 0), ceiling, plain);
         assert!(wild.is_err(), "{wild:?}");
     }
 }

@@ -12,6 +12,7 @@ use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::intent::Wait;
 use waiaas_shared::policy::document::AssetRule;
+use waiaas_shared::policy::network::network_terms;
 use waiaas_shared::status::Status;
 use waiaas_shared::time::{Millis, WallTime};
 
@@ -231,7 +232,8 @@ async fn fresh(app: &App, payment: &Payment) -> Result<Prepared, Refusal> {
             .and_then(AssetRule::mint)
     });
     let _turn = app.tracker.turn().await;
-    build(app, from, &claim, facts.fee_max, facts.submit).await
+    let network = network_terms(&documents[..], facts.chain);
+    build(app, from, &claim, (facts.fee_max, network), facts.submit).await
 }
 
 /// Remembers what stands in the way, for whoever asks; or from when on it does not.

@@ -1,7 +1,7 @@
 //! Builds unsigned transactions, always with nonce 0: the signer issues the nonce (invariant 6).
 
 use super::call::Call;
-use super::{EvmError, Registered, UnsignedTransaction, check, effects};
+use super::{EvmError, Form, Registered, Transaction, UnsignedTransaction, check, effects};
 use crate::address::{Account, EvmAddress};
 use crate::caip::Token;
 use crate::effect::Effect;
@@ -40,7 +40,7 @@ pub fn transfer(request: &TransferRequest) -> Result<Vec<u8>, EvmError> {
         value: request.value,
         data: Vec::new(),
     };
-    encode(request.from, &transaction, None)
+    encode_as(Form::Eip1559, request.from, transaction, None)
 }
 
 /// A call of a token with its fee settings: a transfer of the wallet's tokens, or an approval.
@@ -151,7 +151,7 @@ pub fn message(wallet: EvmAddress, effect: &Effect) -> Option<Message> {
     })
 }
 
-/// What a transaction needs besides its message.
+/// What a transaction needs besides its message. In the legacy form both fees are the gas price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
     /// EIP-155 chain id.
@@ -175,6 +175,20 @@ pub fn transaction(
     message: Message,
     known: Option<&Registered>,
 ) -> Result<Vec<u8>, EvmError> {
+    transaction_as(Form::Eip1559, terms, message, known)
+}
+
+/// The same in a form that the network takes.
+///
+/// # Errors
+/// [`EvmError`] where `decode` would refuse the transaction; [`EvmError::GasPrice`] for two different fees in
+/// the legacy form.
+pub fn transaction_as(
+    form: Form,
+    terms: &Terms,
+    message: Message,
+    known: Option<&Registered>,
+) -> Result<Vec<u8>, EvmError> {
     let transaction = UnsignedTransaction {
         chain_id: terms.chain_id,
         nonce: 0,
@@ -185,7 +199,7 @@ pub fn transaction(
         value: message.value,
         data: message.data,
     };
-    encode(terms.from, &transaction, known)
+    encode_as(form, terms.from, transaction, known)
 }
 
 fn call(request: &TokenRequest, call: Call) -> Result<Vec<u8>, EvmError> {
@@ -199,15 +213,16 @@ fn call(request: &TokenRequest, call: Call) -> Result<Vec<u8>, EvmError> {
         value: 0,
         data: call.encode(),
     };
-    encode(request.from, &transaction, None)
+    encode_as(Form::Eip1559, request.from, transaction, None)
 }
 
-fn encode(
+fn encode_as(
+    form: Form,
     from: EvmAddress,
-    transaction: &UnsignedTransaction,
+    fields: UnsignedTransaction,
     known: Option<&Registered>,
 ) -> Result<Vec<u8>, EvmError> {
-    check(transaction.chain_id, from, transaction)?;
-    effects(from, transaction, known)?;
-    Ok(transaction.encode())
+    check(fields.chain_id, from, &fields)?;
+    effects(from, &fields, known)?;
+    Ok(Transaction::new(fields, form)?.encode())
 }

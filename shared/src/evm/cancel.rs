@@ -2,7 +2,10 @@
 //! used up. Built by the signer alone, from fee settings; bytes from outside never pass as one, for
 //! `decode` refuses every transfer to the wallet itself. Called by `transaction`.
 
-use super::{EvmError, MAX_GAS_LIMIT, MIN_GAS_LIMIT, UnsignedTransaction};
+use super::{
+    EvmError, Form, MAX_GAS_LIMIT, MIN_GAS_LIMIT, NetworkTerms, Transaction, UnsignedTransaction,
+    with_data_fee,
+};
 use crate::address::EvmAddress;
 use crate::amount::Amount;
 use crate::transaction::EvmFees;
@@ -13,7 +16,8 @@ pub(crate) fn build(
     wallet: EvmAddress,
     nonce: u64,
     fees: EvmFees,
-) -> Result<(UnsignedTransaction, Amount), EvmError> {
+    (form, network): (Form, NetworkTerms),
+) -> Result<(Transaction, Amount), EvmError> {
     if chain_id == 0 {
         return Err(EvmError::ChainId);
     }
@@ -26,10 +30,11 @@ pub(crate) fn build(
     if !(MIN_GAS_LIMIT..=MAX_GAS_LIMIT).contains(&fees.gas_limit) {
         return Err(EvmError::GasLimit);
     }
-    let fee_max = u128::from(fees.gas_limit)
+    let gas = u128::from(fees.gas_limit)
         .checked_mul(fees.max_fee_per_gas)
         .ok_or(EvmError::CostOverflow)?;
-    let transaction = UnsignedTransaction {
+    let fee_max = with_data_fee(chain_id, Amount::from_base_units(gas), 0, network)?;
+    let fields = UnsignedTransaction {
         chain_id,
         nonce,
         max_priority_fee_per_gas: fees.max_priority_fee_per_gas,
@@ -39,22 +44,23 @@ pub(crate) fn build(
         value: 0,
         data: Vec::new(),
     };
-    Ok((transaction, Amount::from_base_units(fee_max)))
+    Ok((Transaction::new(fields, form)?, fee_max))
 }
 
-/// Reads a cancellation back from the signer's own log; anything else is refused.
+/// Reads a cancellation back from the signer's own log; anything else is refused. The fee is that of its gas.
 pub(crate) fn read(
     chain_id: u64,
     wallet: EvmAddress,
     unsigned: &[u8],
-) -> Result<(UnsignedTransaction, Amount), EvmError> {
-    let said = UnsignedTransaction::parse(unsigned, None)?;
+) -> Result<(Transaction, Amount), EvmError> {
+    let said = Transaction::parse(unsigned, None, NetworkTerms::RECORDED)?;
     let fees = EvmFees {
-        gas_limit: said.gas_limit,
-        max_fee_per_gas: said.max_fee_per_gas,
-        max_priority_fee_per_gas: said.max_priority_fee_per_gas,
+        gas_limit: said.fields.gas_limit,
+        max_fee_per_gas: said.fields.max_fee_per_gas,
+        max_priority_fee_per_gas: said.fields.max_priority_fee_per_gas,
     };
-    let built = build(chain_id, wallet, said.nonce, fees)?;
+    let how = (said.form, NetworkTerms::RECORDED);
+    let built = build(chain_id, wallet, said.fields.nonce, fees, how)?;
     if built.0 == said {
         Ok(built)
     } else {

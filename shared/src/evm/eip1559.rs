@@ -42,11 +42,7 @@ impl UnsignedTransaction {
     pub(super) fn encode_signed(&self, r_and_s: &[u8; 64], y_is_odd: bool) -> Vec<u8> {
         let mut payload = self.payload();
         y_is_odd.encode(&mut payload);
-        let (r, s) = r_and_s.split_at(32);
-        for scalar in [r, s] {
-            let zeros = scalar.iter().take_while(|byte| **byte == 0).count();
-            scalar.get(zeros..).unwrap_or_default().encode(&mut payload);
-        }
+        encode_scalars(r_and_s, &mut payload);
         enveloped(&payload)
     }
 
@@ -70,7 +66,7 @@ impl UnsignedTransaction {
 
     /// Reads the byte form, and no other.
     pub(super) fn parse(bytes: &[u8], known: Option<&Registered>) -> Result<Self, EvmError> {
-        let (first, mut rest) = bytes.split_first().ok_or(EvmError::Empty)?;
+        let (first, rest) = bytes.split_first().ok_or(EvmError::Empty)?;
         match *first {
             TYPE => {}
             0x01 => return Err(EvmError::TypeOne),
@@ -80,17 +76,9 @@ impl UnsignedTransaction {
             0xc0..=0xfe => return Err(EvmError::Legacy),
             _ => return Err(EvmError::UnknownType),
         }
-        let list = Header::decode(&mut rest).map_err(|error| refusal(&error))?;
-        if !list.list {
-            return Err(EvmError::Malformed);
-        }
-        let (payload, behind) = rest
-            .split_at_checked(list.payload_length)
-            .ok_or(EvmError::Malformed)?;
-        if !behind.is_empty() {
-            return Err(EvmError::TrailingBytes);
-        }
-        let mut fields = Fields { payload };
+        let mut fields = Fields {
+            payload: open(rest)?,
+        };
         let mut transaction = Self {
             chain_id: fields.number_64()?,
             nonce: fields.number_64()?,
@@ -123,19 +111,51 @@ impl UnsignedTransaction {
 }
 
 fn enveloped(payload: &[u8]) -> Vec<u8> {
-    let list = Header {
+    let mut bytes = vec![TYPE];
+    bytes.extend(list(payload));
+    bytes
+}
+
+/// The list with this content.
+pub(super) fn list(payload: &[u8]) -> Vec<u8> {
+    let header = Header {
         list: true,
         payload_length: payload.len(),
     };
-    let mut bytes = vec![TYPE];
-    list.encode(&mut bytes);
+    let mut bytes = Vec::with_capacity(payload.len() + 9);
+    header.encode(&mut bytes);
     bytes.extend_from_slice(payload);
     bytes
 }
 
+/// `r` and `s` as integers.
+pub(super) fn encode_scalars(r_and_s: &[u8; 64], payload: &mut Vec<u8>) {
+    let (r, s) = r_and_s.split_at(32);
+    for scalar in [r, s] {
+        let zeros = scalar.iter().take_while(|byte| **byte == 0).count();
+        scalar.get(zeros..).unwrap_or_default().encode(payload);
+    }
+}
+
+/// The content of the one list that these bytes are.
+pub(super) fn open(mut bytes: &[u8]) -> Result<&[u8], EvmError> {
+    let list = Header::decode(&mut bytes).map_err(|error| refusal(&error))?;
+    if !list.list {
+        return Err(EvmError::Malformed);
+    }
+    let (payload, behind) = bytes
+        .split_at_checked(list.payload_length)
+        .ok_or(EvmError::Malformed)?;
+    if behind.is_empty() {
+        Ok(payload)
+    } else {
+        Err(EvmError::TrailingBytes)
+    }
+}
+
 /// The fields of the list that are not read yet.
-struct Fields<'bytes> {
-    payload: &'bytes [u8],
+pub(super) struct Fields<'bytes> {
+    pub(super) payload: &'bytes [u8],
 }
 
 impl<'bytes> Fields<'bytes> {
@@ -153,14 +173,14 @@ impl<'bytes> Fields<'bytes> {
         Ok((header.list, content))
     }
 
-    fn string(&mut self) -> Result<&'bytes [u8], EvmError> {
+    pub(super) fn string(&mut self) -> Result<&'bytes [u8], EvmError> {
         match self.item()? {
             (false, content) => Ok(content),
             (true, _) => Err(EvmError::Malformed),
         }
     }
 
-    fn number_128(&mut self) -> Result<u128, EvmError> {
+    pub(super) fn number_128(&mut self) -> Result<u128, EvmError> {
         let digits = self.string()?;
         if digits.first() == Some(&0) {
             return Err(EvmError::NotCanonical);
@@ -173,11 +193,11 @@ impl<'bytes> Fields<'bytes> {
             .fold(0, |number, digit| (number << 8) | u128::from(*digit)))
     }
 
-    fn number_64(&mut self) -> Result<u64, EvmError> {
+    pub(super) fn number_64(&mut self) -> Result<u64, EvmError> {
         u64::try_from(self.number_128()?).map_err(|_| EvmError::NumberTooLarge)
     }
 
-    fn recipient(&mut self) -> Result<EvmAddress, EvmError> {
+    pub(super) fn recipient(&mut self) -> Result<EvmAddress, EvmError> {
         match self.string()? {
             [] => Err(EvmError::ContractCreation),
             bytes => bytes

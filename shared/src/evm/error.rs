@@ -15,9 +15,18 @@ pub enum EvmError {
     /// Type 0x04, which would hand the account to other code for good (EIP-7702).
     #[error("set-code transactions (EIP-7702) are never accepted")]
     SetCode,
-    /// A transaction without type byte, from before EIP-2718.
-    #[error("legacy transactions are not accepted")]
+    /// A transaction without type byte, from before EIP-2718, where policy does not register that form.
+    #[error("legacy transactions are not accepted on this network")]
     Legacy,
+    /// A legacy transaction without chain id, which every chain would take.
+    #[error("a legacy transaction without chain id is never accepted")]
+    Unprotected,
+    /// A fee with a tip, in a form that has one gas price.
+    #[error("a legacy transaction has one gas price: both fees per gas must be equal")]
+    GasPrice,
+    /// A network that takes a fee for data, of which policy does not say how much it may be.
+    #[error("policy does not say how much this network's data fee may be")]
+    DataFee,
     /// Any other first byte.
     #[error("the transaction type is not known")]
     UnknownType,
@@ -102,6 +111,9 @@ impl EvmError {
             Self::Blob => "evm_blob",
             Self::SetCode => "evm_set_code",
             Self::Legacy => "evm_legacy",
+            Self::Unprotected => "evm_unprotected",
+            Self::GasPrice => "evm_gas_price",
+            Self::DataFee => "evm_data_fee",
             Self::UnknownType => "evm_unknown_type",
             Self::Malformed => "evm_malformed",
             Self::NotCanonical => "evm_not_canonical",

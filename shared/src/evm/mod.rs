@@ -1,7 +1,8 @@
-//! EVM chains: typed transactions in, effects out. `eip1559` is the strict codec, `call` that of the
-//! calls that are understood, `abi` and `registered` those that an owner registered, `reserved` those that
-//! nobody can, this file the judgement of what was read, `signature` the curve, `build` makes transactions. Asks no node. Called by `transaction`; `build` by the gateway and the command
-//! line.
+//! EVM chains: transactions in, effects out. `eip1559` and `legacy` are the strict codecs, `wire` what they
+//! have in common, `terms` what policy says of a network, `call` the calls that are understood, `abi` and
+//! `registered` those that an owner registered, `reserved` those that nobody can, this file the judgement of
+//! what was read, `signature` the curve, `build` makes transactions. Asks no node. Called by `transaction`;
+//! `build` by the gateway and the command line.
 
 pub mod abi;
 pub mod build;
@@ -9,14 +10,18 @@ mod call;
 pub(crate) mod cancel;
 mod eip1559;
 mod error;
+mod legacy;
 mod registered;
 mod reserved;
 mod signature;
+mod terms;
+mod wire;
 
 use crate::address::{Account, EvmAddress};
 use crate::amount::Amount;
 use crate::caip::{AssetId, ChainId, Token};
 use crate::effect::Effect;
+use crate::network;
 use crate::transaction::SignatureError;
 use abi::Invocation;
 use call::Call;
@@ -27,6 +32,8 @@ pub use registered::{Registered, effects as call_effects, outflows};
 pub use reserved::reserved;
 pub use signature::address_of;
 pub(crate) use signature::recover;
+pub use terms::{Form, NetworkTerms};
+pub(crate) use wire::Transaction;
 
 /// Gas of a plain transfer to an account without code: the least that any transaction uses.
 pub const MIN_GAS_LIMIT: u64 = 21_000;
@@ -59,7 +66,7 @@ pub(crate) fn keccak256(bytes: &[u8]) -> [u8; 32] {
 
 /// A transaction that was understood.
 pub(crate) struct Understood {
-    pub(crate) transaction: UnsignedTransaction,
+    pub(crate) transaction: Transaction,
     /// What it does, beside its fee.
     pub(crate) effects: Vec<Effect>,
     /// Worst case, in wei.
@@ -72,15 +79,36 @@ pub(crate) fn decode(
     wallet: EvmAddress,
     unsigned: &[u8],
     known: Option<&Registered>,
+    network: NetworkTerms,
 ) -> Result<Understood, EvmError> {
-    let transaction = UnsignedTransaction::parse(unsigned, known)?;
-    let fee_max = check(chain_id, wallet, &transaction)?;
-    let effects = effects(wallet, &transaction, known)?;
+    let transaction = Transaction::parse(unsigned, known, network)?;
+    let gas = check(chain_id, wallet, &transaction.fields)?;
+    let fee_max = with_data_fee(chain_id, gas, transaction.fields.value, network)?;
+    let effects = effects(wallet, &transaction.fields, known)?;
     Ok(Understood {
         transaction,
         effects,
         fee_max,
     })
+}
+
+/// The worst-case fee: what the gas costs, and what the network may take for the data, which no field of a
+/// transaction bounds. Fails closed where a network is known to take that and nobody said how much.
+pub(crate) fn with_data_fee(
+    chain_id: u64,
+    gas: Amount,
+    value: u128,
+    network: NetworkTerms,
+) -> Result<Amount, EvmError> {
+    if network.data_fee.is_none() && network::takes_data_fee(ChainId::Evm(chain_id)) {
+        return Err(EvmError::DataFee);
+    }
+    let fee = gas
+        .checked_add(network.data_fee())
+        .ok_or(EvmError::CostOverflow)?;
+    fee.checked_add(Amount::from_base_units(value))
+        .ok_or(EvmError::CostOverflow)?;
+    Ok(fee)
 }
 
 /// What it does, beside its fee. Methods of tokens are read as such whatever an owner registered.
@@ -162,7 +190,7 @@ fn may_receive(wallet: EvmAddress, other: EvmAddress) -> Result<(), EvmError> {
     Ok(())
 }
 
-/// What must hold of any transaction that was read; the worst-case fee.
+/// What must hold of any transaction that was read; what its gas costs at worst.
 fn check(
     chain_id: u64,
     wallet: EvmAddress,
@@ -210,7 +238,7 @@ pub(crate) fn is_system_address(address: EvmAddress) -> bool {
 /// The signed transaction, if the signature is the wallet's over these very fields.
 pub(crate) fn assemble(
     wallet: EvmAddress,
-    transaction: &UnsignedTransaction,
+    transaction: &Transaction,
     r_and_s: &[u8; 64],
     y_is_odd: bool,
 ) -> Result<Vec<u8>, SignatureError> {

@@ -101,7 +101,7 @@ fn fee_market_transactions_are_written_and_signed_alike() {
         let (signature, recovery) = key.sign_prehash_recoverable(&keccak256(&unsigned));
         let signed = assemble(
             address_of(key.verifying_key()),
-            &transaction,
+            &Transaction::new(transaction, Form::Eip1559).unwrap(),
             &signature.to_bytes().into(),
             recovery.is_y_odd(),
         );

@@ -54,12 +54,93 @@ fn published_transactions_encode_parse_and_sign_alike() {
         let (signature, recovery) = key.sign_prehash_recoverable(&keccak256(&unsigned));
         let signed = assemble(
             address_of(key.verifying_key()),
+            &Transaction::new(transaction, Form::Eip1559).unwrap(),
+            &signature.to_bytes().into(),
+            recovery.is_y_odd(),
+        );
+        assert_eq!(signed.map(hex::encode), Ok(case.signed), "{name}");
+    }
+}
+
+#[derive(Deserialize)]
+struct LegacyFile {
+    cases: Vec<LegacyCase>,
+}
+
+#[derive(Deserialize)]
+struct LegacyCase {
+    name: String,
+    chain_id: String,
+    nonce: String,
+    gas_price: String,
+    gas_limit: String,
+    value: String,
+    to: EvmAddress,
+    private_key: String,
+    unsigned: String,
+    signed: String,
+}
+
+#[test]
+fn published_legacy_transactions_encode_parse_and_sign_alike() {
+    let file: LegacyFile =
+        serde_json::from_str(include_str!("../../tests/vectors/ethers-eip155.json")).unwrap();
+    assert_eq!(file.cases.len(), 24);
+    let registered = NetworkTerms {
+        legacy: true,
+        data_fee: None,
+    };
+    for case in file.cases {
+        let name = &case.name;
+        let price = case.gas_price.parse().unwrap();
+        let fields = UnsignedTransaction {
+            chain_id: case.chain_id.parse().unwrap(),
+            nonce: case.nonce.parse().unwrap(),
+            max_priority_fee_per_gas: price,
+            max_fee_per_gas: price,
+            gas_limit: case.gas_limit.parse().unwrap(),
+            to: case.to,
+            value: case.value.parse().unwrap(),
+            data: Vec::new(),
+        };
+        let transaction = Transaction::new(fields, Form::Legacy).unwrap();
+        let unsigned = transaction.encode();
+        assert_eq!(hex::encode(&unsigned), case.unsigned, "{name}");
+        let read = Transaction::parse(&unsigned, None, registered);
+        assert_eq!(read.as_ref(), Ok(&transaction), "{name}");
+        let plain = Transaction::parse(&unsigned, None, NetworkTerms::default());
+        assert_eq!(plain, Err(EvmError::Legacy), "{name}");
+        let key = hex::decode(&case.private_key).unwrap();
+        let key = k256::ecdsa::SigningKey::from_slice(&key).unwrap();
+        let (signature, recovery) = key.sign_prehash_recoverable(&keccak256(&unsigned));
+        let signed = assemble(
+            address_of(key.verifying_key()),
             &transaction,
             &signature.to_bytes().into(),
             recovery.is_y_odd(),
         );
         assert_eq!(signed.map(hex::encode), Ok(case.signed), "{name}");
     }
+}
+
+#[test]
+fn a_legacy_transaction_has_one_price() {
+    let fields = |tip| UnsignedTransaction {
+        chain_id: 1,
+        nonce: 0,
+        max_priority_fee_per_gas: tip,
+        max_fee_per_gas: 7,
+        gas_limit: 21_000,
+        to: EvmAddress::from_bytes([9; 20]),
+        value: 1,
+        data: Vec::new(),
+    };
+    assert!(Transaction::new(fields(7), Form::Legacy).is_ok());
+    for tip in [0, 6, 8] {
+        let two = Transaction::new(fields(tip), Form::Legacy);
+        assert_eq!(two, Err(EvmError::GasPrice), "{tip}");
+    }
+    assert!(Transaction::new(fields(6), Form::Eip1559).is_ok());
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::limits::{Counts, Limits};
 use super::scope::{DAY_MINUTES, EVERY_DAY, Hours, Pool, Scope, ScopeRule};
 use crate::amount::Amount;
 use crate::caip::{ChainId, Token};
+use crate::network;
 use crate::solana::TokenProgram;
 use crate::time::Millis;
 
@@ -295,6 +296,7 @@ fn asset(rule: &AssetRule) -> Checked {
         && rule.outstanding.is_some() == matches!(rule.asset.chain(), ChainId::Evm(_))
         && (!rule.sign_only || evm_native);
     require(belongs, Flaw::NativeOnly)?;
+    network(rule, evm_native)?;
     let mint = matches!(rule.asset.token(), Token::Mint(_));
     let kinds: Vec<_> = rule.extensions.iter().map(std::mem::discriminant).collect();
     let once = (1..kinds.len()).all(|place| kinds.get(place) != kinds.get(place - 1));
@@ -313,6 +315,21 @@ fn asset(rule: &AssetRule) -> Checked {
         rule.extensions.is_sorted() && once && parts,
         Flaw::Extensions,
     )
+}
+
+/// What a document says of a whole network with its coin, and what is known of the network.
+fn network(rule: &AssetRule, evm_native: bool) -> Checked {
+    let said = rule.data_fee.is_some() || rule.transactions.is_some();
+    require(evm_native || !said, Flaw::Network)?;
+    let chain = rule.asset.chain();
+    if rule.asset.token() != Token::Native {
+        return Ok(());
+    }
+    let agrees = network::of(chain)
+        .is_none_or(|known| known.symbol == rule.symbol && known.decimals() == rule.decimals);
+    require(agrees, Flaw::NativeCoin)?;
+    let counted = rule.data_fee.is_some_and(|most| most > Amount::ZERO);
+    require(counted || !network::takes_data_fee(chain), Flaw::DataFee)
 }
 
 fn limits(limits: &Limits) -> Checked {

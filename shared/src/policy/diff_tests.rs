@@ -35,7 +35,7 @@ fn argument(document: &mut PolicyDocument, place: usize) -> &mut ArgumentRule {
 
 /// Asset 0 of the full document is Solana's coin, 1 its mint, 2 the EVM chain's coin; scope 0 is the
 /// global one. Each change lets more pass.
-const LOOSER: [(&str, Change); 71] = [
+const LOOSER: [(&str, Change); 73] = [
     ("later policies wait", |it| {
         it.maturity = Millis::from_hours(23)
     }),
@@ -241,6 +241,12 @@ const LOOSER: [(&str, Change); 71] = [
     ("sign-in at app.example.org, a message", |it| {
         site(it).valid_for = Millis::from_hours(24)
     }),
+    ("counted for data in each transaction", |it| {
+        it.assets[2].data_fee = Some(units(2))
+    }),
+    ("legacy transactions: may be signed", |it| {
+        it.assets[2].transactions = Some(crate::evm::Form::Legacy)
+    }),
 ];
 
 /// The full document with room for each change above.
@@ -248,6 +254,7 @@ fn before() -> PolicyDocument {
     let mut document = full();
     document.assets[1].extensions.pop();
     document.assets[2].sign_only = false;
+    document.assets[2].transactions = None;
     document
 }
 

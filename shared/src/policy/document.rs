@@ -17,6 +17,7 @@ use crate::caip::{AccountId, AssetId};
 use crate::codec::{from_canonical, to_canonical};
 use crate::denial::Code;
 use crate::digest::{Digest, Domain, hash};
+use crate::evm::Form;
 use crate::ids::WalletId;
 use crate::solana::TokenProgram;
 use crate::time::Millis;
@@ -172,6 +173,13 @@ pub struct AssetRule {
     /// Which token program a mint belongs to; absent: Token-2022 if it has extensions, else SPL Token.
     #[n(21)]
     pub program: Option<TokenProgram>,
+    /// For an EVM chain's native asset: the most that one transaction pays for its data beside gas, which
+    /// counts in every one. Required where a network is known to take that.
+    #[n(30)]
+    pub data_fee: Option<Amount>,
+    /// For an EVM chain's native asset: the form of its transactions; absent: EIP-1559.
+    #[n(31)]
+    pub transactions: Option<Form>,
 }
 
 /// A contact: an account that may receive.
@@ -453,6 +461,8 @@ impl AssetRule {
             price: None,
             extensions: Vec::new(),
             program: None,
+            data_fee: None,
+            transactions: None,
         }
     }
 

@@ -5,6 +5,7 @@ use super::super::call::tests::deposit;
 use super::super::scope::{AssetLimits, Hours};
 use super::super::windows::Window;
 use super::*;
+use crate::caip::ChainId;
 
 fn units(amount: u128) -> Amount {
     Amount::from_base_units(amount)
@@ -51,6 +52,25 @@ pub(crate) fn sample() -> PolicyDocument {
 }
 
 const VOTE: &str = "9QU2QSxhb24FUX3Tu2FpczXjpK3VYrvRudywSZaM29mF";
+/// Makes the last asset the coin of another chain.
+fn coin(document: &mut PolicyDocument, chain: u64, symbol: &str, places: u8) {
+    let rule = &mut document.assets[2];
+    rule.asset = ChainId::Evm(chain).native_asset();
+    rule.symbol = symbol.to_owned();
+    rule.decimals = Decimals::new(places).expect("in range");
+}
+
+#[test]
+fn a_known_network_is_adopted_with_its_own_coin_and_data_fee() {
+    for (chain, symbol) in [(1, "ETH"), (8453, "ETH"), (137, "POL"), (4242, "COIN")] {
+        let mut document = full();
+        document.scopes.clear();
+        document.calls.clear();
+        coin(&mut document, chain, symbol, 18);
+        document.sort();
+        assert_eq!(document.check(), Ok(()), "{chain}");
+    }
+}
 
 /// A document in which every kind of entry stands, and every value is set.
 pub(crate) fn full() -> PolicyDocument {
@@ -100,6 +120,8 @@ pub(crate) fn full() -> PolicyDocument {
     native.price = Some(UsdPrice(200_000_000));
     document.assets[1].price = Some(UsdPrice(4_000_000_000));
     document.assets[1].sign_only = true;
+    document.assets[1].data_fee = Some(units(3));
+    document.assets[1].transactions = Some(Form::Legacy);
     let mint = "solana:localnet/token:EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v";
     document.assets.push(AssetRule {
         extensions: vec![
@@ -245,7 +267,7 @@ fn a_full_document_round_trips() {
 type Change = fn(&mut PolicyDocument);
 
 /// Asset 0 is Solana's coin, 1 its mint, 2 the EVM chain's coin; scope 0 is the global one.
-const FLAWS: [(Flaw, &str, Change); 81] = [
+const FLAWS: [(Flaw, &str, Change); 89] = [
     (Flaw::Version, "the document", |it| it.version = 2),
     (Flaw::Epoch, "the document", |it| it.epoch = 0),
     (Flaw::Wait, "the document", |it| {
@@ -320,6 +342,32 @@ const FLAWS: [(Flaw, &str, Change); 81] = [
     }),
     (Flaw::NativeOnly, "[[asset]]", |it| {
         it.assets[2].rent_ceiling = Some(units(1))
+    }),
+    (Flaw::Network, "[[asset]]", |it| {
+        it.assets[0].data_fee = Some(units(1))
+    }),
+    (Flaw::Network, "[[asset]]", |it| {
+        it.assets[1].transactions = Some(Form::Legacy)
+    }),
+    (Flaw::Network, "[[asset]]", |it| {
+        let token = "eip155:31337/erc20:0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
+        it.assets[2].asset = token.parse().expect("an asset");
+        it.assets[2].fee_ceiling = None;
+        it.assets[2].sign_only = false;
+    }),
+    // Coins of networks that are known.
+    (Flaw::NativeCoin, "[[asset]]", |it| coin(it, 1, "COIN", 18)),
+    (Flaw::NativeCoin, "[[asset]]", |it| coin(it, 1, "ETH", 9)),
+    (Flaw::NativeCoin, "[[asset]]", |it| {
+        coin(it, 137, "MATIC", 18)
+    }),
+    (Flaw::DataFee, "[[asset]]", |it| {
+        coin(it, 8453, "ETH", 18);
+        it.assets[2].data_fee = None;
+    }),
+    (Flaw::DataFee, "[[asset]]", |it| {
+        coin(it, 11_155_420, "ETH", 18);
+        it.assets[2].data_fee = Some(Amount::ZERO);
     }),
     (Flaw::Price, "[[asset]]", |it| {
         it.assets[0].price = Some(UsdPrice(0))

@@ -121,6 +121,19 @@ pub enum Flaw {
         "fee-ceiling belongs to native assets, rent-ceiling to Solana's, sign-only to an EVM chain's; outstanding is required for, and reserved to, the assets of EVM chains"
     )]
     NativeOnly,
+    /// What is said of a whole network elsewhere than with its coin.
+    #[error("data-fee-ceiling and transactions belong to the native asset of an EVM chain")]
+    Network,
+    /// A coin under another name, or with other decimals, than its network has.
+    #[error(
+        "the network's coin has another symbol or other decimals: `waiaas policy assets --network NAME` prints its entry"
+    )]
+    NativeCoin,
+    /// A network that takes a fee for data, without the most that it may be.
+    #[error(
+        "this network takes a fee for data beside gas: its native asset needs data-fee-ceiling, above zero"
+    )]
+    DataFee,
     /// Extensions of what is no mint, or twice the same, or above a whole.
     #[error("extensions belong to a Solana mint, each kind once, with at most 10000 basis points")]
     Extensions,

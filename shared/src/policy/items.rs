@@ -20,6 +20,7 @@ use super::scope::ScopeRule;
 use super::windows::Window;
 use crate::amount::Amount;
 use crate::caip::{AssetId, Family};
+use crate::evm::Form;
 use crate::time::Millis;
 
 /// How amounts are written.
@@ -256,6 +257,9 @@ fn asset(rule: &AssetRule, style: Style) -> Section {
     for (name, ceiling, _) in ceilings.into_iter().filter(|(_, _, belongs)| *belongs) {
         items.push(unit.ceiling(name, Some(ceiling.unwrap_or_default())));
     }
+    if native && evm {
+        items.extend(network(rule, &unit));
+    }
     let yes_or_no = if rule.sign_only { "yes" } else { "no" };
     items.push(Item {
         name: "may be signed without being sent".to_owned(),
@@ -299,6 +303,30 @@ fn asset(rule: &AssetRule, style: Style) -> Section {
         items,
         presence: Presence::Grant,
     }
+}
+
+/// What is said of the whole network with its coin, where it is not what holds by itself.
+fn network(rule: &AssetRule, unit: &Unit) -> [Item; 2] {
+    let data_fee = rule.data_fee.unwrap_or_default();
+    let legacy = rule.transactions == Some(Form::Legacy);
+    [
+        Item {
+            name: "counted for data in each transaction".to_owned(),
+            value: unit.shown(data_fee),
+            // Less of it is counted against every limit.
+            rank: Rank::Floor(data_fee.base_units()),
+        },
+        Item {
+            name: "legacy transactions".to_owned(),
+            value: if legacy {
+                "may be signed"
+            } else {
+                "are refused"
+            }
+            .to_owned(),
+            rank: Rank::Leave(legacy),
+        },
+    ]
 }
 
 fn scope(rule: &ScopeRule, unit: &dyn Fn(AssetId) -> Unit) -> Section {

@@ -11,6 +11,7 @@ mod flaw;
 pub mod history;
 pub mod items;
 pub mod limits;
+pub mod network;
 pub mod replay;
 mod rule;
 pub mod scope;

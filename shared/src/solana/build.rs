@@ -153,8 +153,7 @@ pub fn token_transfer(request: &TokenTransferRequest) -> Result<Vec<u8>, SolanaE
     let known = Known {
         owners: &[Account::Solana(to)],
         tokens: &[token],
-        function: None,
-        seed: None,
+        ..Known::NOTHING
     };
     super::decode(from, &bytes, known)?;
     Ok(bytes)
@@ -237,8 +236,7 @@ pub fn batch(request: &BatchRequest<'_>) -> Result<Vec<u8>, SolanaError> {
     let known = Known {
         owners: &owners,
         tokens: &tokens,
-        function: None,
-        seed: None,
+        ..Known::NOTHING
     };
     super::decode(from, &bytes, known)?;
     Ok(bytes)

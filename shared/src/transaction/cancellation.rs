@@ -1,14 +1,14 @@
 //! Fee settings of EVM transactions, and the cancellation of an issued nonce (invariant 6): the second
 //! and last way to a [`DecodedTransaction`], from a nonce and fee settings and from nothing else.
 
-use super::{DecodeError, DecodedTransaction, Known, Wire};
+use super::{DecodeError, DecodedTransaction, EvmWire, Wire};
 use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::ChainId;
 use crate::effect::Effect;
-use crate::evm::{self, UnsignedTransaction};
+use crate::evm::{self, Form, NetworkTerms, Transaction, UnsignedTransaction};
 
-/// The fee settings of an EVM transaction.
+/// The fee settings of an EVM transaction; in the legacy form both prices are the gas price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EvmFees {
     /// Units of gas.
@@ -54,14 +54,23 @@ const fn outbids(new: u128, old: u128) -> bool {
 impl DecodedTransaction {
     /// Its fee settings, on an EVM chain.
     #[must_use]
-    pub const fn evm_fees(&self) -> Option<EvmFees> {
+    pub fn evm_fees(&self) -> Option<EvmFees> {
         match &self.wire {
             Wire::Solana => None,
-            Wire::Evm(transaction, _) => Some(EvmFees {
-                gas_limit: transaction.gas_limit,
-                max_fee_per_gas: transaction.max_fee_per_gas,
-                max_priority_fee_per_gas: transaction.max_priority_fee_per_gas,
+            Wire::Evm(evm) => Some(EvmFees {
+                gas_limit: evm.transaction.fields.gas_limit,
+                max_fee_per_gas: evm.transaction.fields.max_fee_per_gas,
+                max_priority_fee_per_gas: evm.transaction.fields.max_priority_fee_per_gas,
             }),
+        }
+    }
+
+    /// Its form, on an EVM chain.
+    #[must_use]
+    pub fn evm_form(&self) -> Option<Form> {
+        match &self.wire {
+            Wire::Solana => None,
+            Wire::Evm(evm) => Some(evm.transaction.form),
         }
     }
 
@@ -70,21 +79,21 @@ impl DecodedTransaction {
     /// # Errors
     /// [`DecodeError`] on Solana, and where `decode` would refuse it.
     pub fn with_evm_fees(&self, fees: EvmFees) -> Result<Self, DecodeError> {
-        let Wire::Evm(transaction, function) = &self.wire else {
+        let Wire::Evm(evm) = &self.wire else {
             return Err(DecodeError::NonceNotUsed);
         };
         let paid = UnsignedTransaction {
             gas_limit: fees.gas_limit,
             max_fee_per_gas: fees.max_fee_per_gas,
             max_priority_fee_per_gas: fees.max_priority_fee_per_gas,
-            ..transaction.clone()
+            ..evm.transaction.fields.clone()
         };
-        let known = Known::NOTHING.calling(function.as_deref());
-        super::decode(self.chain, self.from, &paid.encode(), known)
+        let paid = Transaction::new(paid, evm.transaction.form)?;
+        super::decode(self.chain, self.from, &paid.encode(), evm.known())
     }
 }
 
-/// The transaction that does nothing but use a nonce of `from` up.
+/// The transaction that does nothing but use a nonce of `from` up, in the form of the one that had it.
 ///
 /// # Errors
 /// [`DecodeError`] on Solana, and for fee settings that no transaction may have.
@@ -93,15 +102,17 @@ pub fn cancellation(
     from: Account,
     nonce: u64,
     fees: EvmFees,
+    how: (Form, NetworkTerms),
 ) -> Result<DecodedTransaction, DecodeError> {
     let (ChainId::Evm(chain_id), Account::Evm(wallet)) = (chain, from) else {
         return Err(DecodeError::NonceNotUsed);
     };
-    let (transaction, fee_max) = evm::cancel::build(chain_id, wallet, nonce, fees)?;
-    Ok(decoded(chain, from, transaction, fee_max))
+    let built = evm::cancel::build(chain_id, wallet, nonce, fees, how)?;
+    Ok(decoded(chain, from, built, how.1))
 }
 
-/// A cancellation as the signer once built it, read back from its log.
+/// A cancellation as the signer once built it, read back from its log. Its fee is that of its gas: what was
+/// charged stands in its event.
 ///
 /// # Errors
 /// [`DecodeError`] for everything that [`cancellation`] does not build.
@@ -113,15 +124,15 @@ pub fn read_cancellation(
     let (ChainId::Evm(chain_id), Account::Evm(wallet)) = (chain, from) else {
         return Err(DecodeError::NonceNotUsed);
     };
-    let (transaction, fee_max) = evm::cancel::read(chain_id, wallet, unsigned)?;
-    Ok(decoded(chain, from, transaction, fee_max))
+    let read = evm::cancel::read(chain_id, wallet, unsigned)?;
+    Ok(decoded(chain, from, read, NetworkTerms::RECORDED))
 }
 
 fn decoded(
     chain: ChainId,
     from: Account,
-    transaction: UnsignedTransaction,
-    fee_max: Amount,
+    (transaction, fee_max): (Transaction, Amount),
+    network: NetworkTerms,
 ) -> DecodedTransaction {
     let asset = chain.native_asset();
     let nothing = Effect::Transfer {
@@ -140,7 +151,11 @@ fn decoded(
         memo: None,
         fee_max,
         bytes: transaction.encode(),
-        wire: Wire::Evm(transaction, None),
+        wire: Wire::Evm(Box::new(EvmWire {
+            transaction,
+            function: None,
+            network,
+        })),
     }
 }
 
@@ -148,9 +163,16 @@ fn decoded(
 mod tests {
     use super::*;
     use crate::address::EvmAddress;
-    use crate::transaction::decode;
+    use crate::transaction::{Known, decode};
 
     const CHAIN: ChainId = ChainId::Evm(1);
+    const PLAIN: (Form, NetworkTerms) = (
+        Form::Eip1559,
+        NetworkTerms {
+            legacy: false,
+            data_fee: None,
+        },
+    );
 
     fn wallet() -> Account {
         Account::Evm(EvmAddress::from_bytes([0x5a; 20]))
@@ -166,12 +188,13 @@ mod tests {
 
     #[test]
     fn a_cancellation_reads_back_and_passes_for_no_payment() {
-        let built = cancellation(CHAIN, wallet(), 7, fees(100, 3)).unwrap();
+        let built = cancellation(CHAIN, wallet(), 7, fees(100, 3), PLAIN).unwrap();
         assert_eq!(built.account_nonce(), Some(7));
         assert_eq!(built.fee_max(), Amount::from_base_units(2_100_000));
         assert_eq!(built.evm_fees(), Some(fees(100, 3)));
-        let again = read_cancellation(CHAIN, wallet(), built.bytes());
-        assert_eq!(again, Ok(built.clone()));
+        let again = read_cancellation(CHAIN, wallet(), built.bytes()).unwrap();
+        assert_eq!(again.bytes(), built.bytes());
+        assert_eq!(again.effects(), built.effects());
         assert!(decode(CHAIN, wallet(), built.bytes(), Known::NOTHING).is_err());
         let other = Account::Evm(EvmAddress::from_bytes([0x5b; 20]));
         assert!(read_cancellation(CHAIN, other, built.bytes()).is_err());
@@ -183,7 +206,8 @@ mod tests {
         let Account::Evm(address) = wallet() else {
             unreachable!("an EVM account")
         };
-        let (mut transaction, _) = evm::cancel::build(1, address, 7, fees(100, 3)).unwrap();
+        let built = evm::cancel::build(1, address, 7, fees(100, 3), PLAIN).unwrap();
+        let mut transaction = built.0.fields;
         transaction.value = 1;
         assert!(read_cancellation(CHAIN, wallet(), &transaction.encode()).is_err());
         transaction.value = 0;
@@ -192,8 +216,28 @@ mod tests {
     }
 
     #[test]
+    fn a_cancellation_has_the_form_of_what_it_cancels() {
+        let network = NetworkTerms {
+            legacy: true,
+            data_fee: Some(Amount::from_base_units(9)),
+        };
+        let how = (Form::Legacy, network);
+        let built = cancellation(CHAIN, wallet(), 7, fees(100, 100), how).unwrap();
+        assert_eq!(built.evm_form(), Some(Form::Legacy));
+        assert_eq!(built.bytes().first(), Some(&0xdf));
+        // The data counts on top of the gas.
+        assert_eq!(built.fee_max(), Amount::from_base_units(2_100_009));
+        let again = read_cancellation(CHAIN, wallet(), built.bytes()).unwrap();
+        assert_eq!(again.evm_fees(), Some(fees(100, 100)));
+        assert_eq!(again.evm_form(), Some(Form::Legacy));
+        // One price has no tip in it.
+        let two = cancellation(CHAIN, wallet(), 7, fees(100, 3), how);
+        assert_eq!(two, Err(evm::EvmError::GasPrice.into()));
+    }
+
+    #[test]
     fn fee_settings_have_bounds() {
-        let build = |fees| cancellation(CHAIN, wallet(), 7, fees);
+        let build = |fees| cancellation(CHAIN, wallet(), 7, fees, PLAIN);
         assert!(build(fees(3, 4)).is_err());
         assert!(build(fees(u128::MAX, 0)).is_err());
         for gas_limit in [0, 20_999, 100_001] {
@@ -203,8 +247,8 @@ mod tests {
             };
             assert!(build(odd).is_err(), "{gas_limit}");
         }
-        assert!(cancellation(CHAIN, wallet(), u64::MAX, fees(100, 3)).is_err());
-        assert!(cancellation(ChainId::Evm(0), wallet(), 7, fees(100, 3)).is_err());
+        assert!(cancellation(CHAIN, wallet(), u64::MAX, fees(100, 3), PLAIN).is_err());
+        assert!(cancellation(ChainId::Evm(0), wallet(), 7, fees(100, 3), PLAIN).is_err());
     }
 
     #[test]

@@ -86,8 +86,7 @@ fn read(bytes: &[u8], claim: &Claim) -> Result<DecodedTransaction, DecodeError> 
     let known = Known {
         owners: &owners,
         tokens: &tokens,
-        function: None,
-        seed: None,
+        ..Known::NOTHING
     };
     let from = Account::Solana(solana_wallet());
     decode(solana_chain(), from, bytes, known)

@@ -66,8 +66,7 @@ fn read(
     let known = Known {
         owners,
         tokens,
-        function: None,
-        seed: None,
+        ..Known::NOTHING
     };
     decode(
         solana_chain(),

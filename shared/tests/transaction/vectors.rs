@@ -12,6 +12,7 @@ use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::effect::Effect;
+use waiaas_shared::evm::NetworkTerms;
 use waiaas_shared::solana::{StakeSeed, Staking, Token, TokenProgram};
 use waiaas_shared::transaction::{
     DecodedTransaction, Known, Signature, SigningPayload, assemble, decode, signing_payload,
@@ -33,7 +34,18 @@ struct Vector {
     unsigned: String,
     #[serde(default)]
     known: Facts,
+    #[serde(default)]
+    network: Network,
     expect: Expect,
+}
+
+/// What owners say of the network.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Network {
+    #[serde(default)]
+    legacy: bool,
+    data_fee: Option<Amount>,
 }
 
 /// What the decoder is told besides.
@@ -136,6 +148,10 @@ fn run(family: &str) -> BTreeSet<String> {
         let known = Known {
             owners: &vector.known.owners,
             tokens: &tokens.collect::<Vec<_>>(),
+            network: NetworkTerms {
+                legacy: vector.network.legacy,
+                data_fee: vector.network.data_fee,
+            },
             function: None,
             seed: seed.as_ref(),
         };
@@ -304,7 +320,8 @@ fn solana() {
 #[test]
 fn evm() {
     let codes = run("evm");
-    // Every rule has a vector that breaks it, but for evm_nonce_not_zero, which is asked apart.
+    // Every rule has a vector that breaks it, but for evm_nonce_not_zero, which is asked apart, and
+    // evm_gas_price, which is of what is built.
     let expected = [
         "evm_access_list",
         "evm_blob",
@@ -313,6 +330,7 @@ fn evm() {
         "evm_chain_id",
         "evm_contract_creation",
         "evm_cost_overflow",
+        "evm_data_fee",
         "evm_empty",
         "evm_field_count",
         "evm_foreign_owner",
@@ -333,6 +351,7 @@ fn evm() {
         "evm_unknown_method",
         "evm_unknown_type",
         "evm_unlimited_approval",
+        "evm_unprotected",
         "evm_value_with_call",
         "family_mismatch",
     ];

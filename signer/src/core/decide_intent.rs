@@ -22,7 +22,8 @@ use super::command::{Context, Outcome, Release, Submission};
 use super::state::{OpenIntent, OpenStatement, State};
 use super::waited::Behind;
 use super::{
-    decide_agent, decide_owner, decide_session, decide_spend, decide_token, proposal, waited,
+    decide_agent, decide_owner, decide_session, decide_spend, decide_token, network, proposal,
+    waited,
 };
 
 /// Payments of one session that may wait at once.
@@ -239,6 +240,7 @@ fn signed(
         tokens: &tokens,
         function: function.as_ref(),
         seed: claim.seed(),
+        network: network::terms(state, chain, now),
     };
     let transaction = proposal::proposed(wallet, chain, &release.unsigned, known)?;
     if !claim.is_done_by(&transaction) {

@@ -10,7 +10,7 @@ use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Charge, EventBody, Spend};
-use waiaas_shared::evm::Registered;
+use waiaas_shared::evm::{NetworkTerms, Registered};
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::evaluate::{
@@ -33,7 +33,7 @@ use super::state::{KillPhase, Session, State, Wallet};
 use super::waited::Behind;
 use super::{
     Decision, decide_alarm, decide_intent, decide_owner, decide_replace, decide_session,
-    decide_token, decide_variant, proof, reading,
+    decide_token, decide_variant, network, proof, proposal, reading,
 };
 
 /// Judges an agent's payment; charges and orders the signature if it passes.
@@ -115,6 +115,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         tokens: &tokens,
         function: function.as_ref(),
         seed: asked.seed(),
+        network: network::terms(state, body.network, now),
     };
     let transaction = proposed(wallet, body.network, &request.unsigned, known)?;
     if !asked.is_done_by(&transaction) {
@@ -308,14 +309,19 @@ pub(super) fn replay(state: &State, prior: &Prior, context: &Context) -> Result<
     let (path, account) = key_of(wallet, prior)?;
     let (owners, tokens) = decide_token::of_effects(state, &spend.effects, now)?;
     let function = Registered::of_effects(&spend.effects);
+    let network = match spend.session {
+        Some(_) => network::terms(state, spend.chain, now),
+        None => NetworkTerms::RECORDED,
+    };
     let known = Known {
         owners: &owners,
         tokens: &tokens,
         function: function.as_ref(),
         seed: spend.effects.iter().find_map(Effect::seed),
+        network,
     };
     let transaction = decode(spend.chain, account, &spend.unsigned, known)
-        .map_err(|_| Code::TransactionUndecodable)?;
+        .map_err(|error| proposal::undecodable(&error))?;
     if let Some(id) = spend.session {
         wallet.may_pay()?;
         let session = decide_session::usable(state, id, now)?;
@@ -401,7 +407,7 @@ pub(super) fn withdraw(
         }
     };
     let token = decide_token::registered(state, *asset, now)?;
-    let known = Known::of(to, &token);
+    let known = Known::of(to, &token).on(network::of_withdrawal(state, chain, now));
     let mut transaction = decode(chain, account, &withdrawal.unsigned, known)
         .map_err(|_| Code::TransactionUndecodable)?;
     transaction

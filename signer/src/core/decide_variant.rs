@@ -16,7 +16,7 @@ use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Charge, EventBody, Spend, Variant};
-use waiaas_shared::evm::Registered;
+use waiaas_shared::evm::{NetworkTerms, Registered};
 use waiaas_shared::ids::{SessionId, TransactionId};
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::evaluate::{
@@ -32,7 +32,7 @@ use super::command::{Change, Context, Prior, Used, VariantRequest};
 use super::decide_spend::{self, judge_all, key_of, listed, replay, signed};
 use super::state::{Session, State, Wallet};
 use super::waited::Behind;
-use super::{Decision, decide_session};
+use super::{Decision, decide_session, network, proposal};
 
 /// Transactions that one nonce may have, the payment included.
 const PAYMENTS_LIMIT: u32 = 16;
@@ -245,14 +245,20 @@ fn judge(state: &State, request: &VariantRequest, context: &Context) -> Result<D
     if number >= limit {
         return Err(Code::VariantTooMany.into());
     }
+    let before_it = earlier(prior, case.account)?;
+    let terms = network::terms(state, spend.chain, context.clocks);
     let transaction = match &request.change {
         Change::Pay { .. } if prior.cancels() => return Err(Code::VariantCancelled.into()),
-        Change::Pay { unsigned } => same_again(spend, case.account, nonce, unsigned)?,
-        Change::Cancel { fees } => cancellation(spend.chain, case.account, nonce, *fees)
-            .map_err(|_| Code::TransactionUndecodable)?,
+        Change::Pay { unsigned } => same_again(spend, (case.account, nonce), unsigned, terms)?,
+        Change::Cancel { fees } => {
+            // What the network took in one form it takes in the same again.
+            let form = before_it.evm_form().ok_or(Code::VariantUnsupported)?;
+            cancellation(spend.chain, case.account, nonce, *fees, (form, terms))
+                .map_err(|error| proposal::undecodable(&error))?
+        }
     };
     let cancels = matches!(request.change, Change::Cancel { .. });
-    outbids(prior, case.account, &transaction, cancels)?;
+    outbids(spend, &before_it, &transaction, cancels)?;
     let own = charges(transaction.effects())?;
     let Moved { taken, kept } = moved(&spend.charges, &own);
     // A higher fee may be what the owner is to be told of.
@@ -293,17 +299,17 @@ fn judge(state: &State, request: &VariantRequest, context: &Context) -> Result<D
 /// differ in nothing but the fee.
 fn same_again(
     spend: &Spend,
-    account: Account,
-    nonce: u64,
+    (account, nonce): (Account, u64),
     unsigned: &[u8],
+    network: NetworkTerms,
 ) -> Result<DecodedTransaction, Denial> {
     if unsigned.len() > waiaas_schema::BODY_LIMIT_BYTES {
         return Err(Code::BodyTooLarge.into());
     }
     let function = Registered::of_effects(&spend.effects);
-    let known = Known::NOTHING.calling(function.as_ref());
-    let proposed =
-        decode(spend.chain, account, unsigned, known).map_err(|_| Code::TransactionUndecodable)?;
+    let known = Known::NOTHING.calling(function.as_ref()).on(network);
+    let proposed = decode(spend.chain, account, unsigned, known)
+        .map_err(|error| proposal::undecodable(&error))?;
     proposed
         .require_zero_nonce()
         .map_err(|_| Code::NonceNotZero)?;
@@ -326,31 +332,41 @@ fn same_again(
 /// Nodes take one transaction in the place of another only for a higher fee; a payment's worst case must
 /// rise too, so that its newest transaction is the one that was charged the most.
 fn outbids(
-    prior: &Prior,
-    account: Account,
+    spend: &Spend,
+    before: &DecodedTransaction,
     transaction: &DecodedTransaction,
     cancels: bool,
 ) -> Result<(), Denial> {
-    let before = earlier(prior, account)?;
     let fees = |transaction: &DecodedTransaction| -> Result<EvmFees, Code> {
         transaction.evm_fees().ok_or(Code::VariantUnsupported)
     };
-    let rises = cancels || transaction.fee_max() > before.fee_max();
-    if rises && fees(transaction)?.outbid(&fees(&before)?) {
+    let rises = cancels || transaction.fee_max() > fee(&spend.effects);
+    if rises && fees(transaction)?.outbid(&fees(before)?) {
         Ok(())
     } else {
         Err(Code::VariantFee.into())
     }
 }
 
-/// The bytes that the log has, read as what they are.
+/// The fee that was charged with these effects: that of the gas, and what counted for data then.
+fn fee(effects: &[Effect]) -> Amount {
+    let mut fees = effects.iter().filter_map(|effect| match effect {
+        Effect::Fee { max, .. } => Some(*max),
+        _ => None,
+    });
+    fees.next().unwrap_or(Amount::MAX)
+}
+
+/// The bytes that the log has, read as what they are. Their fee is that of the gas.
 fn earlier(prior: &Prior, account: Account) -> Result<DecodedTransaction, Code> {
     let spend = &prior.spend;
     let read = if prior.cancels() {
         read_cancellation(spend.chain, account, &spend.unsigned)
     } else {
         let function = Registered::of_effects(&spend.effects);
-        let known = Known::NOTHING.calling(function.as_ref());
+        let known = Known::NOTHING
+            .calling(function.as_ref())
+            .on(NetworkTerms::RECORDED);
         decode(spend.chain, account, &spend.unsigned, known)
     };
     read.map_err(|_| Code::TransactionUndecodable)
@@ -386,9 +402,9 @@ fn moved(before: &[Charge], own: &Charges) -> Moved {
 pub(super) fn again(state: &State, prior: &Prior, context: &Context) -> Result<Decision, Denial> {
     let case = Case::of(state, prior, context.clocks)?;
     let transaction = earlier(prior, case.account)?;
-    let own = charges(transaction.effects())?;
-    case.judge_fee(transaction.fee_max(), &own)?;
     let spend = prior.spend.clone();
+    let own = charges(&spend.effects)?;
+    case.judge_fee(fee(&spend.effects), &own)?;
     Ok(signed(
         case.path,
         transaction,

@@ -28,6 +28,7 @@ mod decide_variant;
 mod decide_wallet;
 mod drafted;
 pub mod journal;
+mod network;
 mod owners;
 mod proof;
 mod proposal;

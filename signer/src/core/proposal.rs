@@ -34,10 +34,11 @@ pub(super) fn proposed(
     }
 }
 
-/// An approval without limit is understood, and refused by a name of its own.
-const fn undecodable(error: &DecodeError) -> Code {
+/// An approval without limit is understood, and refused by a name of its own; so is what policy leaves open.
+pub(super) const fn undecodable(error: &DecodeError) -> Code {
     match error {
         DecodeError::Evm(EvmError::UnlimitedApproval) => Code::ApprovalUnlimited,
+        DecodeError::Evm(EvmError::DataFee) => Code::DataFeeMissing,
         _ => Code::TransactionUndecodable,
     }
 }

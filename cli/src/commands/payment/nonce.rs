@@ -11,7 +11,7 @@ use waiaas_shared::address::Account;
 use waiaas_shared::codec::from_canonical;
 use waiaas_shared::denial::{Code, Violation};
 use waiaas_shared::event::{Event, EventBody, Spend};
-use waiaas_shared::evm::Registered;
+use waiaas_shared::evm::{NetworkTerms, Registered};
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::transaction::{DecodedTransaction, EvmFees, Known, decode, read_cancellation};
 
@@ -55,7 +55,9 @@ impl Newest {
             read_cancellation(*chain, from, unsigned)
         } else {
             let function = Registered::of_effects(&self.spend.effects);
-            let known = Known::NOTHING.calling(function.as_ref());
+            let known = Known::NOTHING
+                .calling(function.as_ref())
+                .on(NetworkTerms::RECORDED);
             decode(*chain, from, unsigned, known)
         };
         read.map_err(|error| {

@@ -4,6 +4,7 @@
 use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{ChainId, Token};
+use waiaas_shared::evm::NetworkTerms;
 use waiaas_shared::request::Transfer;
 use waiaas_shared::solana::build::{BatchRequest, Part};
 use waiaas_shared::view::WalletView;
@@ -34,6 +35,7 @@ pub(super) enum Costs {
     Evm {
         gas: u64,
         price: GasPrice,
+        network: NetworkTerms,
     },
 }
 
@@ -43,6 +45,7 @@ impl Costs {
         payer: &WalletView,
         transfer: &Transfer,
         node: Option<&Node>,
+        network: NetworkTerms,
     ) -> Result<Self, Failure> {
         match transfer.asset.chain() {
             ChainId::Solana(_) => {
@@ -67,7 +70,7 @@ impl Costs {
             ChainId::Evm(_) => {
                 let price = match (args.max_fee_per_gas, args.priority_fee_per_gas, node) {
                     (Some(max_fee), Some(priority), _) => GasPrice { max_fee, priority },
-                    (None, None, Some(node)) => node.gas_price().await?,
+                    (None, None, Some(node)) => node.gas_price(network.form()).await?,
                     _ => {
                         return Err(Failure::usage(
                             "give --rpc URL, or both --max-fee-per-gas and --priority-fee-per-gas",
@@ -84,7 +87,11 @@ impl Costs {
                     }
                     (None, _, None) => TOKEN_GAS,
                 };
-                Ok(Self::Evm { gas, price })
+                Ok(Self::Evm {
+                    gas,
+                    price,
+                    network,
+                })
             }
         }
     }
@@ -115,7 +122,14 @@ impl Costs {
                     .checked_add(solana::LAMPORTS_PER_SIGNATURE.into())?
                     .checked_add(rent.into())
             }
-            Self::Evm { gas, price } => u128::from(gas).checked_mul(price.max_fee),
+            Self::Evm {
+                gas,
+                price,
+                network,
+            } => {
+                let gas = u128::from(gas).checked_mul(price.max_fee)?;
+                gas.checked_add(network.data_fee().base_units())
+            }
         }
     }
 
@@ -174,7 +188,15 @@ impl Costs {
                 solana::build::batch(&request)
                     .map_err(|error| Failure::usage("no such transaction can be built").why(error))
             }
-            (Self::Evm { gas, price }, ChainId::Evm(chain_id), _) => {
+            (
+                Self::Evm {
+                    gas,
+                    price,
+                    network,
+                },
+                ChainId::Evm(chain_id),
+                _,
+            ) => {
                 let (from, _) = evm_pair(from, to).ok_or_else(mixed)?;
                 let terms = evm::build::Terms {
                     chain_id,
@@ -184,7 +206,7 @@ impl Costs {
                     max_priority_fee_per_gas: price.priority,
                 };
                 let message = message(from, transfer).ok_or_else(mixed)?;
-                evm::build::transaction(&terms, message, None)
+                evm::build::transaction_as(network.form(), &terms, message, None)
                     .map_err(|error| Failure::usage("no such transaction can be built").why(error))
             }
             _ => Err(mixed()),

@@ -1,6 +1,7 @@
 //! What is built does what the owner signed, within the fee ceiling.
 
 use waiaas_shared::effect::Effect;
+use waiaas_shared::evm::NetworkTerms;
 use waiaas_shared::transaction::{Known, decode};
 
 use super::costs::TOKEN_GAS;
@@ -33,6 +34,23 @@ fn what_is_built_does_what_was_asked_within_the_fee() {
                     max_fee: 3,
                     priority: 1,
                 },
+                network: NetworkTerms::default(),
+            },
+        ),
+        (
+            evm,
+            "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+            "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+            Costs::Evm {
+                gas: 21_000,
+                price: GasPrice {
+                    max_fee: 3,
+                    priority: 3,
+                },
+                network: NetworkTerms {
+                    legacy: true,
+                    data_fee: Some(Amount::from_base_units(400)),
+                },
             },
         ),
     ];
@@ -50,7 +68,11 @@ fn what_is_built_does_what_was_asked_within_the_fee() {
             stake: None,
         };
         let bytes = costs.build(from, &transfer).unwrap();
-        let decoded = decode(chain, from, &bytes, Known::NOTHING).unwrap();
+        let network = match costs {
+            Costs::Evm { network, .. } => network,
+            Costs::Solana { .. } => NetworkTerms::default(),
+        };
+        let decoded = decode(chain, from, &bytes, Known::NOTHING.on(network)).unwrap();
         assert_eq!(
             decoded.effects().first(),
             Some(&Effect::Transfer { asset, to, amount })
@@ -113,6 +135,7 @@ fn a_token_is_withdrawn_by_its_own_call() {
             max_fee: 3,
             priority: 1,
         },
+        network: NetworkTerms::default(),
     };
     let bytes = costs.build(from, &transfer).unwrap();
     let decoded = decode(ChainId::Evm(1), from, &bytes, Known::NOTHING).unwrap();

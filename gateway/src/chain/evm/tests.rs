@@ -11,7 +11,7 @@ fn ceiling(wei: u128) -> Amount {
 
 #[test]
 fn fees_have_room_and_never_leave_the_ceiling() {
-    let market = FeeMarket {
+    let market = FeeMarket::Eip1559 {
         base: 10 * GWEI,
         tip: 2 * GWEI,
     };
@@ -52,7 +52,7 @@ fn fees_have_room_and_never_leave_the_ceiling() {
 
 #[test]
 fn inflated_fees_do_not_overflow() {
-    let market = FeeMarket {
+    let market = FeeMarket::Eip1559 {
         base: u128::MAX,
         tip: u128::MAX,
     };
@@ -60,7 +60,7 @@ fn inflated_fees_do_not_overflow() {
         market.fees(100_000, ceiling(1)),
         Err(ChainError::FeeAboveCeiling { .. })
     ));
-    let greedy = FeeMarket {
+    let greedy = FeeMarket::Eip1559 {
         base: 1,
         tip: u128::MAX,
     };
@@ -69,6 +69,50 @@ fn inflated_fees_do_not_overflow() {
         .expect("affordable");
     assert_eq!(fees.max_fee, 1000);
     assert!(fees.tip <= fees.max_fee);
+}
+
+#[test]
+fn a_gas_price_has_an_eighth_more_and_never_leaves_the_ceiling() {
+    let market = FeeMarket::Legacy { price: 8 * GWEI };
+    let both = |price| {
+        Ok(Fees {
+            max_fee: price,
+            tip: price,
+        })
+    };
+    assert_eq!(market.fees(21_000, ceiling(u128::MAX)), both(9 * GWEI));
+    let tight = ceiling(21_000 * 17 * GWEI / 2);
+    assert_eq!(market.fees(21_000, tight), both(17 * GWEI / 2));
+    assert_eq!(
+        market.fees(21_000, ceiling(21_000 * 7 * GWEI)),
+        Err(ChainError::FeeAboveCeiling {
+            needed: ceiling(21_000 * 8 * GWEI),
+            ceiling: ceiling(21_000 * 7 * GWEI)
+        })
+    );
+    let wild = FeeMarket::Legacy { price: u128::MAX };
+    assert!(wild.fees(21_000, ceiling(1)).is_err());
+    assert_eq!(wild.usual().tip, u128::MAX);
+}
+
+#[test]
+fn what_counts_for_data_is_no_room_for_gas() {
+    let network = NetworkTerms {
+        legacy: false,
+        data_fee: Some(ceiling(30)),
+    };
+    assert_eq!(for_gas(ceiling(100), network), Ok(ceiling(70)));
+    assert_eq!(
+        for_gas(ceiling(100), NetworkTerms::default()),
+        Ok(ceiling(100))
+    );
+    assert_eq!(
+        for_gas(ceiling(29), network),
+        Err(ChainError::FeeAboveCeiling {
+            needed: ceiling(30),
+            ceiling: ceiling(29)
+        })
+    );
 }
 
 #[test]

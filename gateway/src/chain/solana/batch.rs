@@ -78,12 +78,12 @@ impl Solana {
         let known = Known {
             owners: &claim.owners(),
             tokens: &claim.tokens(),
-            function: None,
-            seed: None,
+            ..Known::NOTHING
         };
         let decoded = decode(self.config.id, Account::Solana(from), &unsigned, known)?;
         Ok(Prepared {
             fee_max: decoded.fee_max(),
+            data_fee: None,
             unsigned,
             validity: Validity::UntilBlockHeight {
                 last_valid: latest.value.last_valid_block_height,

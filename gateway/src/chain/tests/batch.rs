@@ -77,8 +77,7 @@ async fn a_batch_creates_the_accounts_that_are_missing() {
         let known = Known {
             owners: &claim.owners(),
             tokens: &claim.tokens(),
-            function: None,
-            seed: None,
+            ..Known::NOTHING
         };
         let read = decode(chain.id(), account(CAROL), &prepared.unsigned, known);
         let read = read.expect("readable");

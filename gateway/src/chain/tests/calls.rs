@@ -45,7 +45,7 @@ async fn a_call_is_what_the_signer_reads() {
     let node = contract_node("0x6001", false);
     let chain = chain_of("eip155:31337", &[&node.url()], "");
     let asked = deposit();
-    let prepared = chain.prepare_transfer(account(ALICE), &asked, None);
+    let prepared = chain.prepare_transfer(account(ALICE), &asked, None, NetworkTerms::default());
     let prepared = prepared.await.expect("an honest node");
     let function = asked.function();
     let known = Known::NOTHING.calling(function.as_ref());
@@ -58,13 +58,17 @@ async fn a_call_is_what_the_signer_reads() {
         .collect();
     assert_eq!(done, asked.effects());
     chain
-        .simulate(&prepared.unsigned, account(ALICE), function.as_ref())
+        .simulate(
+            &prepared.unsigned,
+            account(ALICE),
+            Known::NOTHING.calling(function.as_ref()),
+        )
         .await
         .expect("it would succeed");
     // Without the function the same bytes are nothing that anybody reads.
     assert!(
         chain
-            .simulate(&prepared.unsigned, account(ALICE), None)
+            .simulate(&prepared.unsigned, account(ALICE), Known::NOTHING)
             .await
             .is_err()
     );
@@ -75,7 +79,9 @@ async fn an_address_without_code_is_not_called() {
     let node = contract_node("0x", false);
     let chain = chain_of("eip155:31337", &[&node.url()], "");
     let asked = deposit();
-    let refused = chain.prepare_transfer(account(ALICE), &asked, None).await;
+    let refused = chain
+        .prepare_transfer(account(ALICE), &asked, None, NetworkTerms::default())
+        .await;
     assert!(
         matches!(&refused, Err(ChainError::WouldFail { reason }) if reason.as_str().contains("no contract")),
         "{refused:?}"
@@ -88,7 +94,9 @@ async fn a_contract_that_reverts_is_told_before_anything_is_signed() {
     let node = contract_node("0x6001", true);
     let chain = chain_of("eip155:31337", &[&node.url()], "");
     let asked = deposit();
-    let refused = chain.prepare_transfer(account(ALICE), &asked, None).await;
+    let refused = chain
+        .prepare_transfer(account(ALICE), &asked, None, NetworkTerms::default())
+        .await;
     assert!(
         matches!(&refused, Err(ChainError::WouldFail { reason }) if reason.as_str().contains("closed")),
         "{refused:?}"

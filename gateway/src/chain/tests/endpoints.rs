@@ -104,7 +104,9 @@ async fn a_node_that_does_not_know_a_fresh_blockhash_refuses_nothing() {
     let (behind, honest) = (lags(), solana_node(|_, _| None));
     let chain = chain_of(DEVNET, &[&behind.url(), &honest.url()], "");
     let unsigned = prepare_solana(&chain).await.expect("honest").unsigned;
-    let simulated = chain.simulate(&unsigned, account(CAROL), None).await;
+    let simulated = chain
+        .simulate(&unsigned, account(CAROL), Known::NOTHING)
+        .await;
     assert_eq!(simulated, Ok(()));
     // Alone it is no answer: the payment is not said to fail.
     let chain = chain_of(DEVNET, &[&lags().url()], "");
@@ -115,7 +117,9 @@ async fn a_node_that_does_not_know_a_fresh_blockhash_refuses_nothing() {
     drop(chain);
     let alone = lags();
     let chain = chain_of(DEVNET, &[&alone.url()], "");
-    let simulated = chain.simulate(&unsigned, account(CAROL), None).await;
+    let simulated = chain
+        .simulate(&unsigned, account(CAROL), Known::NOTHING)
+        .await;
     assert_eq!(simulated, Err(RpcError::Behind.into()));
 }
 

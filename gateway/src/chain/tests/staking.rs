@@ -4,6 +4,7 @@
 use waiaas_shared::address::SolanaAddress;
 use waiaas_shared::claim::Claim;
 use waiaas_shared::effect::Effect;
+use waiaas_shared::evm::NetworkTerms;
 use waiaas_shared::solana::{StakeAccount, Staking};
 
 use super::*;
@@ -42,7 +43,10 @@ async fn prepare(
 ) -> (Claim, Result<Prepared, ChainError>) {
     let chain = chain_of(DEVNET, &[&node.url()], "");
     let asked = asked(&chain, action, amount);
-    let prepared = chain.prepare_transfer(account(CAROL), &asked, None).await;
+    let terms = NetworkTerms::default();
+    let prepared = chain
+        .prepare_transfer(account(CAROL), &asked, None, terms)
+        .await;
     (Claim::of(asked), prepared)
 }
 

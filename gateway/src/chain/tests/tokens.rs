@@ -64,7 +64,12 @@ fn simulated(before: u128, status: u8, after: u128) -> Reply {
 
 async fn prepare(chain: &Chain, units: u128) -> Result<Prepared, ChainError> {
     chain
-        .prepare_transfer(account(ALICE), &payment(units), None)
+        .prepare_transfer(
+            account(ALICE),
+            &payment(units),
+            None,
+            NetworkTerms::default(),
+        )
         .await
 }
 
@@ -72,7 +77,7 @@ async fn tried(node: &MockNode) -> Result<(), ChainError> {
     let chain = chain_of("eip155:31337", &[&node.url()], "");
     let prepared = prepare(&chain, 5).await?;
     chain
-        .simulate(&prepared.unsigned, account(ALICE), None)
+        .simulate(&prepared.unsigned, account(ALICE), Known::NOTHING)
         .await
 }
 
@@ -98,7 +103,7 @@ async fn a_token_payment_is_what_the_signer_reads() {
     // A quarter above the estimate.
     assert_eq!(prepared.fee_max, coins(62_500 * 21 * GWEI));
     chain
-        .simulate(&prepared.unsigned, account(ALICE), None)
+        .simulate(&prepared.unsigned, account(ALICE), Known::NOTHING)
         .await
         .expect("succeeds");
     let calls = node.calls();
@@ -138,7 +143,7 @@ async fn an_approval_is_built_whatever_the_wallet_holds() {
         action: Action::Approve,
         ..payment(1001)
     };
-    let prepared = chain.prepare_transfer(account(ALICE), &asked, None);
+    let prepared = chain.prepare_transfer(account(ALICE), &asked, None, NetworkTerms::default());
     let prepared = prepared.await.expect("an honest node");
     let read = decode(
         chain.id(),
@@ -149,7 +154,7 @@ async fn an_approval_is_built_whatever_the_wallet_holds() {
     .expect("readable");
     assert_eq!(read.effects().first(), asked.effects().first());
     chain
-        .simulate(&prepared.unsigned, account(ALICE), None)
+        .simulate(&prepared.unsigned, account(ALICE), Known::NOTHING)
         .await
         .expect("succeeds");
     assert_eq!(node.count("eth_simulateV1"), 0, "nothing moves");
@@ -157,7 +162,9 @@ async fn an_approval_is_built_whatever_the_wallet_holds() {
     let empty = token_node(|method, _| (method == "eth_call").then(|| Reply::Result(json!("0x"))));
     let chain = chain_of("eip155:31337", &[&empty.url()], "");
     assert_eq!(
-        chain.prepare_transfer(account(ALICE), &asked, None).await,
+        chain
+            .prepare_transfer(account(ALICE), &asked, None, NetworkTerms::default())
+            .await,
         Err(ChainError::NoToken(Box::new(asset())))
     );
 }
@@ -334,7 +341,9 @@ async fn pieces_are_looked_for_one_by_one() {
             amount: coins(units.max(1)),
             ..payment(1)
         };
-        let prepared = chain.prepare_transfer(account(ALICE), &asked, None).await;
+        let prepared = chain
+            .prepare_transfer(account(ALICE), &asked, None, NetworkTerms::default())
+            .await;
         if units == 0 {
             assert!(
                 matches!(prepared, Err(ChainError::InsufficientTokens { .. })),
@@ -352,7 +361,7 @@ async fn pieces_are_looked_for_one_by_one() {
         .expect("readable");
         assert_eq!(read.effects().first(), asked.effects().first());
         chain
-            .simulate(&prepared.unsigned, account(ALICE), None)
+            .simulate(&prepared.unsigned, account(ALICE), Known::NOTHING)
             .await
             .expect("succeeds");
     }

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use waiaas_shared::caip::ChainId;
+use waiaas_shared::evm::Form;
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::status::Status;
 use waiaas_shared::transaction::EvmFees;
@@ -86,7 +87,7 @@ fn instead(landed: TransactionId) -> Change {
 /// What holds a payment up.
 #[derive(Debug, Default)]
 pub(super) struct Stuck {
-    fees: Option<EvmFees>,
+    fees: Option<(EvmFees, Form)>,
     looked: Option<Duration>,
     told: Option<ChainText>,
 }
@@ -146,16 +147,18 @@ impl Stuck {
             return Ok(None);
         };
         let from = wallet.account;
-        let fees = match self.fees {
+        let (fees, form) = match self.fees {
             Some(fees) => fees,
             None => *self.fees.insert(vary::fees(app, &payment, from).await?),
         };
-        let (Some(next), Some(market)) =
-            (chain.account_nonce(from).await?, chain.fee_market().await?)
-        else {
+        let (Some(next), Some(market)) = (
+            chain.account_nonce(from).await?,
+            chain.fee_market(form).await?,
+        ) else {
             return Ok(None);
         };
-        Ok(words(nonce, next, seen, fees.max_fee_per_gas, market.base))
+        let asks = market.least();
+        Ok(words(nonce, next, seen, fees.max_fee_per_gas, asks))
     }
 }
 

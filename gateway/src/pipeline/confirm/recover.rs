@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::time::{sleep, timeout};
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::{Code, Next};
+use waiaas_shared::evm::NetworkTerms;
 use waiaas_shared::request::{Action, Transfer};
 use waiaas_shared::status::Status;
 
@@ -147,7 +148,11 @@ async fn latest_validity(
         call: None,
         stake: None,
     };
-    match chain.prepare_transfer(from, &any, None).await?.validity {
+    match chain
+        .prepare_transfer(from, &any, None, NetworkTerms::default())
+        .await?
+        .validity
+    {
         Validity::Unlimited => Ok(Validity::Unlimited),
         Validity::UntilBlockHeight {
             last_valid,

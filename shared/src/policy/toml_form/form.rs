@@ -15,6 +15,7 @@ use super::values::{USD, read_amount, read_duration, write_duration};
 use super::{TomlError, ValueError};
 use crate::amount::{Amount, Decimals};
 use crate::caip::{AccountId, AssetId};
+use crate::evm::Form;
 use crate::ids::WalletId;
 use crate::policy::document::{
     APPROVAL_DEFAULT, Approval, AssetRule, DELAY_DEFAULT, MATURITY_DEFAULT, PolicyDocument,
@@ -108,6 +109,8 @@ struct Asset {
     count: CountsForm,
     fee_ceiling: Option<String>,
     rent_ceiling: Option<String>,
+    data_fee_ceiling: Option<String>,
+    transactions: Option<Form>,
     outstanding: Option<String>,
     #[serde(default)]
     sign_only: bool,
@@ -326,6 +329,8 @@ impl Asset {
             count: CountsForm::of(rule.counts),
             fee_ceiling: rule.fee_ceiling.map(shown),
             rent_ceiling: rule.rent_ceiling.map(shown),
+            data_fee_ceiling: rule.data_fee.map(shown),
+            transactions: rule.transactions,
             outstanding: rule.outstanding.map(shown),
             sign_only: rule.sign_only,
             usd_price: rule
@@ -387,6 +392,8 @@ impl Asset {
                 .map(|form| form.read(&at, self.decimals))
                 .collect::<Result<_, _>>()?,
             program: self.token_program,
+            data_fee: maybe("data-fee-ceiling", self.data_fee_ceiling.as_ref())?,
+            transactions: self.transactions,
         })
     }
 }

@@ -65,6 +65,7 @@ fn spreading() -> World {
         per_transaction: units(MOST),
         total: units(MOST),
     }));
+    grant.limits.sort_by_key(|limit| limit.asset);
     match world.say(StatementFacts::GrantSession { grant }, false) {
         Ok(Outcome::Session(session)) => world.bearer = session,
         other => panic!("{other:?}"),

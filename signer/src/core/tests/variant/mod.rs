@@ -1,8 +1,10 @@
 //! One more transaction for an issued nonce: invariant 6. Here what its tests share; `pays` speeds up,
-//! `cancels` cancels, `bounds` is about stops, repetition and whose nonce it is.
+//! `cancels` cancels, `bounds` is about stops, repetition and whose nonce it is, `networks` about the forms
+//! and the fee for data that policy states of a network.
 
 mod bounds;
 mod cancels;
+mod networks;
 mod pays;
 
 use waiaas_shared::address::Account;

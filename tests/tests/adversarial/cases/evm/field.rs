@@ -27,6 +27,8 @@ fn chain_ids(rig: &mut Rig, _: &Template) -> Result<String> {
         ("legacy without a chain".to_owned(), legacy(&[])),
         ("legacy of chain 0".to_owned(), legacy(&[0, 0, 0])),
         ("legacy of another chain".to_owned(), legacy(&[1, 0, 0])),
+        // Read only where policy registers the form, and here it does not.
+        ("legacy of this chain".to_owned(), legacy(&[CHAIN, 0, 0])),
         ("legacy of 2^128 - 1".to_owned(), legacy(&[u128::MAX, 0, 0])),
     ];
     for chain in [0, 1, CHAIN - 1, CHAIN + 1, u128::from(u64::MAX), u128::MAX] {

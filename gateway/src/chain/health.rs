@@ -1,0 +1,30 @@
+//! How the nodes of a chain are, as `GET /ready` shows it. Said by `endpoints`; decides nothing.
+
+use std::time::Duration;
+
+use super::RpcError;
+
+/// How the nodes of a chain are, in the order of their configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Health {
+    /// Each.
+    pub endpoints: Vec<EndpointHealth>,
+}
+
+/// How one node is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointHealth {
+    /// The newest slot or block number that it knows, or why it is not asked or gives no answer.
+    pub head: Result<u64, RpcError>,
+    /// How long it usually takes to answer.
+    pub latency: Option<Duration>,
+}
+
+impl Health {
+    /// The newest slot or block number, by the first node that answers; none if none does.
+    #[must_use]
+    pub fn head(&self) -> Option<u64> {
+        let mut heads = self.endpoints.iter().flat_map(|endpoint| &endpoint.head);
+        heads.next().copied()
+    }
+}
