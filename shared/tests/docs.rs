@@ -27,6 +27,14 @@ const LONG_FILES: &[(&str, &str)] = &[
         "tests: the second calculator's one walk over the log",
     ),
     (
+        "signer/src/core/tests/machine/choose.rs",
+        "tests: one table of what a sequence may do next",
+    ),
+    (
+        "signer/src/core/tests/machine/documents.rs",
+        "tests: the worlds' policies, each beside the next",
+    ),
+    (
         "tests/tests/tokens_solana.rs",
         "tests: one story each, over one chain's stage",
     ),

@@ -654,10 +654,10 @@ fn unknown_fields_and_truncation_refuse_the_whole() {
     for length in 0..bytes.len() {
         assert!(PolicyDocument::from_bytes(&bytes[..length]).is_err());
     }
-    // One more entry of the outer map, which has 18.
+    // One more entry of the outer map, which has 19.
     let mut more = bytes.clone();
-    assert_eq!(more[0], 0xb2);
-    more[0] = 0xb3;
-    more.extend_from_slice(&[0x12, 0x01]);
+    assert_eq!(more[0], 0xb3);
+    more[0] = 0xb4;
+    more.extend_from_slice(&[0x13, 0x01]);
     assert!(PolicyDocument::from_bytes(&more).is_err());
 }
