@@ -3,16 +3,17 @@
 
 use alloy_primitives::{U256, keccak256};
 use waiaas_shared::address::{Account, EvmAddress};
+use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId, Token};
-use waiaas_shared::evm::Registered;
 use waiaas_shared::evm::abi::{Function, Kind};
+use waiaas_shared::evm::{NetworkTerms, Registered};
 
 use crate::changes_evm;
 use crate::random::{Random, blunt};
 use crate::verdict::Case;
 
 /// Rules that 2,000 of them break.
-pub(crate) const RULES: [&str; 27] = [
+pub(crate) const RULES: [&str; 29] = [
     "evm_access_list",
     "evm_blob",
     "evm_call_data_length",
@@ -20,6 +21,7 @@ pub(crate) const RULES: [&str; 27] = [
     "evm_chain_id",
     "evm_contract_creation",
     "evm_cost_overflow",
+    "evm_data_fee",
     "evm_field_count",
     "evm_foreign_owner",
     "evm_gas_limit",
@@ -39,6 +41,7 @@ pub(crate) const RULES: [&str; 27] = [
     "evm_unknown_method",
     "evm_unknown_type",
     "evm_unlimited_approval",
+    "evm_unprotected",
     "evm_value_with_call",
 ];
 
@@ -157,6 +160,14 @@ fn draft(random: &mut Random) -> Draft {
     let id = random.pick(&[1, 10, 137, 8453, 31_337, 42_161, 11_155_111, u64::MAX]);
     let chain = ChainId::Evm(id);
     let mut case = Case::of(chain, Account::Evm(EvmAddress::from_bytes(wallet)));
+    // Networks that take a fee for data have one nearly always, others now and then.
+    let takes = if matches!(id, 10 | 8453) { 90 } else { 20 };
+    case.network = NetworkTerms {
+        legacy: random.chance(40),
+        data_fee: random
+            .chance(takes)
+            .then(|| Amount::from_base_units(random.number() >> random.pick(&[60, 90, 120]))),
+    };
     let other: [u8; 20] = random.bytes();
     let (to, value, data) = match random.below(6) {
         0 => (
@@ -181,7 +192,11 @@ fn draft(random: &mut Random) -> Draft {
     let gas = random.pick(&[21_000, 21_001, 65_000, most]);
     let fee = random.number() >> random.pick(&[24, 64, 90, 127]);
     let tip = random.pick(&[0, fee.min(1), fee / 2, fee]);
-    let nonce = random.pick(&[0, 0, 1, 127, 128, 255, 256, 1 << 32, (1 << 64) - 2]);
+    let nonce = if random.chance(2) {
+        (1 << 64) - 1
+    } else {
+        random.pick(&[0, 0, 1, 127, 128, 255, 256, 1 << 32, (1 << 64) - 2])
+    };
     Draft {
         case,
         wallet,

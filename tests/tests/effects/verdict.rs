@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use waiaas_shared::address::Account;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::effect::Effect;
-use waiaas_shared::evm::Registered;
+use waiaas_shared::evm::{NetworkTerms, Registered};
 use waiaas_shared::solana::{Staking, Token};
 use waiaas_shared::transaction::{Known, SigningPayload, decode, signing_payload};
 
@@ -22,6 +22,7 @@ pub(crate) struct Case {
     pub(crate) owners: Vec<Account>,
     pub(crate) tokens: Vec<Token>,
     pub(crate) function: Option<Registered>,
+    pub(crate) network: NetworkTerms,
     /// The second calculator is told of one byte less.
     pub(crate) misreported: bool,
 }
@@ -35,6 +36,10 @@ impl Case {
             owners: Vec::new(),
             tokens: Vec::new(),
             function: None,
+            network: NetworkTerms {
+                legacy: false,
+                data_fee: None,
+            },
             misreported: false,
         }
     }
@@ -66,12 +71,16 @@ impl Case {
                     .collect::<Vec<_>>(),
             })
         });
+        let network = json!({
+            "legacy": self.network.legacy,
+            "data_fee": self.network.data_fee.map(|fee| fee.to_string()),
+        });
         let bytes = &self.unsigned[..self.unsigned.len() - usize::from(self.misreported)];
         json!({
             "chain": self.chain.to_string(),
             "wallet": self.wallet.to_string(),
             "unsigned": hex::encode(bytes),
-            "known": { "owners": texts(&self.owners), "tokens": tokens, "function": function },
+            "known": { "owners": texts(&self.owners), "tokens": tokens, "function": function, "network": network },
         })
         .to_string()
     }
@@ -83,7 +92,7 @@ impl Case {
             tokens: &self.tokens,
             ..Known::NOTHING
         };
-        let known = known.calling(self.function.as_ref());
+        let known = known.calling(self.function.as_ref()).on(self.network);
         let decoded = match decode(self.chain, self.wallet, &self.unsigned, known) {
             Ok(decoded) => decoded,
             Err(error) => return Ok((json!({ "refused": true }), error.code())),
