@@ -128,6 +128,10 @@ fn crash_loop(rig: &mut Rig, _: &Template) -> Result<String> {
             charged += u64::from(one.replay);
             rig.record.paid += u64::from(one.replay);
         }
+        // Of the time that passed before the end only what the log has counts.
+        if !matured.is_empty() {
+            mature();
+        }
         for waiting in std::mem::take(&mut matured) {
             let one = rig.release(waiting.transaction, &waiting.unsigned)?;
             let other = rig.release(waiting.transaction, &waiting.unsigned)?;
