@@ -342,4 +342,15 @@ fn invariant_17_a_withdrawal_keeps_to_its_ceiling_with_the_fee_for_data() {
         assert_eq!(below, Err(vec![Code::StatementMismatch]));
         assert_eq!(withdraw(&mut world, FEE + DATA, unsigned), Ok(()));
     }
+    // No number in a document closes the way out: a higher ceiling opens it, and a void document says nothing.
+    adopt(&mut world, 2, |document| data_fee(document, u128::MAX));
+    for unsigned in [legacy(1), bytes(1, AMOUNT, RECIPIENT)] {
+        let below = withdraw(&mut world, FEE + DATA, unsigned.clone());
+        assert_eq!(below, Err(vec![Code::StatementMismatch]));
+        assert_eq!(withdraw(&mut world, u128::MAX, unsigned), Ok(()));
+    }
+    for policy in &mut world.state.policies {
+        policy.void();
+    }
+    assert_eq!(withdraw(&mut world, FEE, legacy(1)), Ok(()));
 }
