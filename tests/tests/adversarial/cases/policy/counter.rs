@@ -63,7 +63,6 @@ fn changes_clear_nothing(rig: &mut Rig, template: &Template) -> Result<String> {
             document
                 .assets
                 .iter_mut()
-                .filter(|rule| rule.asset == EVM.native_asset())
                 .for_each(|rule| rule.symbol = "OTHER".to_owned())
         },
     ];
