@@ -51,4 +51,7 @@ interface Admin extends(Common.Common) {
   audit @10 () -> (sequence :UInt64, hash :Data, snapshots :UInt32, problems :List(Text));
   # Folds the whole log once more, between other work, and compares the state and every snapshot that
   # it names. Answers when it is done; no problems: everything is as the log says.
+  signedTransaction @11 (transaction :Text) -> (result :Types.SubmitResult);
+  # The bytes of a withdrawal, or of another committed payment, once more, after a lost answer. Those of a
+  # withdrawal also while everything is paused, and over this socket alone.
 }

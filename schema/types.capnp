@@ -10,6 +10,7 @@ struct Violation {
   observed @2 :Text;          # what was asked for, base units or plain text; may be empty
   allowed @3 :Text;           # what the rule allows now; may be empty
   retryAfterMillis @4 :UInt64; # when it would pass, on the budget clock; 0: waiting does not help
+  argument @5 :UInt8;         # which argument of a call it is about, from 1 on; 0: none
 }
 
 struct SpendRequest {

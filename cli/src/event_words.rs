@@ -113,10 +113,14 @@ pub(crate) fn words(body: &EventBody, names: &Names) -> (&'static str, String) {
             wallet,
             chain,
             next,
+            from,
             ..
         } => (
             "NonceAttested",
-            format!("{wallet} on {chain}: next is {next}"),
+            match from {
+                None => format!("{wallet} on {chain}: next is {next}"),
+                Some(from) => format!("{wallet} on {chain}: next of its old {from} is {next}"),
+            },
         ),
         EventBody::TimeStated { wall, .. } => ("TimeStated", wall.to_string()),
         EventBody::WithdrawalEnrolled { account, .. } => {

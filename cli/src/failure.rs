@@ -163,6 +163,9 @@ impl Failure {
 /// One broken rule in a line.
 fn violation_words(violation: &Violation) -> String {
     let mut line = format!("{}: {}", violation.code, violation.code.message());
+    if let Some(place) = violation.argument {
+        line.push_str(&format!(" Argument: {place}."));
+    }
     if let Some(observed) = violation.observed {
         line.push_str(&format!(" Asked: {observed}."));
     }
@@ -188,6 +191,7 @@ fn violation_json(violation: &Violation) -> Value {
         "message": violation.code.message(),
         "next": violation.code.next(),
         "asset": violation.asset,
+        "argument": violation.argument,
         "observed": violation.observed,
         "allowed": violation.allowed,
         "retry_after_millis": violation.retry_after.map(|wait| wait.millis()),
@@ -248,6 +252,7 @@ mod tests {
     #[test]
     fn a_refusal_tells_what_why_and_next() {
         let violation = Violation {
+            argument: Some(2),
             allowed: Some(Amount::from_base_units(7)),
             observed: Some(Amount::from_base_units(9)),
             asset: "eip155:1/slip44:60".parse().ok(),
@@ -257,7 +262,8 @@ mod tests {
         let failure = Failure::denied("not signed", &[violation]);
         assert_eq!(
             failure.human(),
-            "waiaas: not signed\n  hour_limit: More than policy allows in any hour. Asked: 9. Allowed: 7. \
+            "waiaas: not signed\n  hour_limit: More than policy allows in any hour. Argument: 2. Asked: 9. \
+             Allowed: 7. \
              Asset: eip155:1/slip44:60. Passes in 1 hour 30 minutes.\nNext: try again later"
         );
         assert_eq!(failure.exit().code(), 5);

@@ -112,6 +112,8 @@ enum Command {
     Message(commands::message::Command),
     /// The owner's way out: pay from a wallet to an enrolled address, outside of limits and delays
     Withdraw(Box<commands::withdraw::Args>),
+    /// The signed bytes of a withdrawal once more, after a lost answer
+    Resend(commands::resend::Args),
     /// Give back what a payment was charged that never took place: takes owners' signatures
     Credit(commands::credit::Args),
     /// End the signer and its log for good: takes owners' signatures and the password
@@ -185,6 +187,7 @@ async fn dispatch(command: Command, app: &App) -> Result<(), Failure> {
         Command::Tx(command) => commands::tx::run(app, command).await,
         Command::Message(command) => commands::message::run(app, command).await,
         Command::Withdraw(args) => commands::withdraw::run(app, *args).await,
+        Command::Resend(args) => commands::resend::run(app, args).await,
         Command::Credit(args) => commands::credit::run(app, args).await,
         Command::Retire(args) => commands::retire::run(app, args).await,
         Command::Audit(command) => commands::audit::run(app, command).await,

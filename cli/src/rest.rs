@@ -344,6 +344,9 @@ pub(crate) fn broken(answer: &Value) -> Vec<Broken> {
             text("code").unwrap_or_default(),
             text("message").unwrap_or_default()
         );
+        if let Some(place) = entry.get("argument").and_then(Value::as_u64) {
+            words.push_str(&format!(" Argument: {place}."));
+        }
         for (field, name) in [
             ("observed", "Asked"),
             ("allowed", "Allowed"),
@@ -416,14 +419,14 @@ mod tests {
         let problem = json!({
             "type": "urn:waiaas:problem:hour_limit", "title": "More than policy allows in any hour.", "status": 403,
             "code": "hour_limit", "hint": "Wait, or pay less.\u{1b}[2J",
-            "violations": [{ "code": "hour_limit", "message": "More.", "observed": "9", "allowed": "7",
+            "violations": [{ "code": "hour_limit", "message": "More.", "argument": 2, "observed": "9", "allowed": "7",
                 "retry_after_seconds": 60, "next": "wait" }],
         });
         let failure = refusal("refused", 403, &problem);
         assert_eq!(failure.exit(), Exit::Denied);
         assert_eq!(
             failure.human(),
-            "waiaas: refused\n  hour_limit: More. Asked: 9. Allowed: 7. Passes in 1 minute.\nNext: Wait, or pay less.?[2J"
+            "waiaas: refused\n  hour_limit: More. Argument: 2. Asked: 9. Allowed: 7. Passes in 1 minute.\nNext: Wait, or pay less.?[2J"
         );
         for (code, status, exit) in [
             ("locked", 503, Exit::Locked),

@@ -4,7 +4,7 @@
 use waiaas_shared::address::Account;
 use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::digest::Digest;
-use waiaas_shared::ids::{OwnerId, SignerId, StatementId, WalletId};
+use waiaas_shared::ids::{OwnerId, SignerId, StatementId, TransactionId, WalletId};
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 
 use crate::answer::{self, Submitted, protocol};
@@ -205,6 +205,17 @@ impl AdminClient {
         params.set_statement(statement.to_string());
         params.set_unsigned(unsigned);
         write_signatures(signatures, |length| params.init_signatures(length));
+        let response = request.send().promise.await?;
+        answer::submitted(response.get()?.get_result().map_err(protocol)?)
+    }
+
+    /// The bytes of a withdrawal, or of another committed payment, once more.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn signed_transaction(&self, transaction: TransactionId) -> Result<Submitted> {
+        let mut request = self.own.signed_transaction_request();
+        request.get().set_transaction(transaction.to_string());
         let response = request.send().promise.await?;
         answer::submitted(response.get()?.get_result().map_err(protocol)?)
     }

@@ -233,6 +233,7 @@ pub(crate) fn denial(list: capnp::Result<Violations<'_>>) -> Result<Option<Denia
             observed: parsed_if_any(reader.get_observed())?,
             allowed: parsed_if_any(reader.get_allowed())?,
             retry_after: (wait > 0).then(|| Millis::from_millis(wait)),
+            argument: Some(reader.get_argument()).filter(|place| *place > 0),
         })
     });
     Ok(Denial::from_violations(violations.collect::<Result<_>>()?))

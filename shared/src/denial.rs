@@ -147,7 +147,7 @@ codes! {
     PolicyMalformed = 94, "policy_malformed", Stop, "The policy document has unknown, missing, doubled or contradictory entries.";
     PolicyTooMany = 95, "policy_too_many", AskOwner, "Eight documents bind already: adopt over admin.sock, or wait until one matures.";
     PoliciesDisagree = 246, "policies_disagree", Wait, "The documents that bind read the request's contact or unit differently: name the address and base units, or wait until the later one has matured.";
-    AdminOnly = 96, "admin_only", AskOwner, "This goes over admin.sock with the password only.";
+    AdminOnly = 96, "admin_only", AskOwner, "This goes over admin.sock alone, most of it with the password.";
 
     // Owners and their statements.
     OwnerUnknown = 110, "owner_unknown", Stop, "No such owner.";
@@ -279,6 +279,9 @@ pub struct Violation {
     /// How long, on the budget clock, until the same request passes this rule.
     #[n(4)]
     pub retry_after: Option<Millis>,
+    /// Which argument of a call it is about, from 1 on.
+    #[n(5)]
+    pub argument: Option<u8>,
 }
 
 impl Violation {
@@ -291,6 +294,7 @@ impl Violation {
             observed: None,
             allowed: None,
             retry_after: None,
+            argument: None,
         }
     }
 
@@ -303,6 +307,7 @@ impl Violation {
             observed: Some(observed),
             allowed: Some(allowed),
             retry_after: None,
+            argument: None,
         }
     }
 }

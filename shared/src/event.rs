@@ -9,7 +9,7 @@ use crate::address::Account;
 use crate::agent::AgentStage;
 use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId, ChainId};
-use crate::denial::Code;
+use crate::denial::{Code, Violation};
 use crate::digest::{Digest, Domain, hash};
 use crate::effect::Effect;
 use crate::ids::{
@@ -285,6 +285,9 @@ pub enum EventBody {
         /// Who signed.
         #[n(4)]
         signers: Vec<OwnerId>,
+        /// Of a key that the wallet had before: its address.
+        #[n(5)]
+        from: Option<Account>,
     },
     /// A `StateTime` statement was signed.
     #[n(18)]
@@ -807,6 +810,9 @@ pub struct Waited {
     /// The owners who had approved it, of whom each was one still.
     #[n(1)]
     pub approved: Vec<OwnerId>,
+    /// The rules of policy that it broke when its wait began, about which they were asked; never empty.
+    #[n(2)]
+    pub asked: Option<Vec<Violation>>,
 }
 
 /// One more transaction for a nonce that the signer issued before (invariant 6).

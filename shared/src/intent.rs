@@ -8,6 +8,7 @@ use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::AssetId;
 use crate::claim::Claim;
+use crate::denial::Violation;
 use crate::digest::Digest;
 use crate::event::{Origin, Replaces, RequestNonce};
 use crate::evm::abi::Invocation;
@@ -98,6 +99,9 @@ pub struct Intent {
     /// The stake account with which something is done.
     #[n(24)]
     pub stake: Option<StakeAccount>,
+    /// Rules of policy that it broke when it was opened, about which the owner is asked instead; never empty.
+    #[n(25)]
+    pub asked: Option<Vec<Violation>>,
 }
 
 /// One more transfer of the same transaction.

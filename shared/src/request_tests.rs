@@ -162,6 +162,13 @@ fn an_approval_says_so_and_names_its_spender() {
     );
 }
 
+/// What a token program of Solana lets somebody take is no approval that this version signs.
+#[test]
+fn an_approval_of_a_mint_is_not_supported() {
+    let body = r#"{"type":"approve","signer":"signer_00000000000000000000000001","wallet":"wallet_00000000000000000000000001","network":"solana:localnet","asset":"solana:localnet/token:EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v","spender":"9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM","amount_base":"5"}"#;
+    assert_eq!(several_asked(body).map(drop), Err(Code::Unsupported));
+}
+
 #[test]
 fn approvals_without_limit_have_a_code_of_their_own() {
     for amount in [

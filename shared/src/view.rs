@@ -70,7 +70,7 @@ pub struct NonceView {
     /// The one that the owner last attested.
     #[n(2)]
     pub attested: u64,
-    /// Value signed since, in base units of the native asset.
+    /// Value that this key signed since, in base units of the native asset.
     #[n(3)]
     pub outstanding: Amount,
 }

@@ -16,6 +16,7 @@ pub(crate) mod payment;
 pub(crate) mod policy;
 pub(crate) mod release;
 mod replay;
+pub(crate) mod resend;
 pub(crate) mod retire;
 pub(crate) mod session;
 pub(crate) mod session_bounds;

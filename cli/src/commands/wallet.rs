@@ -1,12 +1,14 @@
 //! `waiaas wallet`: new wallets, what there is, the attestation of an EVM wallet's next nonce, a new key
 //! in place of a wallet's own, and a wallet's end.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use waiaas_shared::address::Account;
 use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::event::EventBody;
 use waiaas_shared::ids::WalletId;
 use waiaas_shared::network;
 use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::view::NonceView;
 
 use crate::app::App;
 use crate::failure::Failure;
@@ -64,6 +66,9 @@ pub(crate) enum Command {
         /// The next nonce, as the chain tells it; never lower than the signer's own
         #[arg(long, value_name = "N")]
         next: u64,
+        /// Of an address that the wallet had before `wallet rotate`
+        #[arg(long, value_name = "ADDRESS")]
+        from: Option<Account>,
         #[command(flatten)]
         signing: SigningArgs,
     },
@@ -123,6 +128,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
             wallet,
             network,
             next,
+            from,
             signing,
         } => {
             let signer = Signer::connect(app).await?;
@@ -130,6 +136,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
                 wallet,
                 chain: network,
                 next,
+                from,
             };
             let signed = signing.sign(&app.output, &signer, &facts).await?;
             let submitted = signer
@@ -137,9 +144,15 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
                 .submit_statement(signed.statement, &signed.signatures)
                 .await;
             let sequence = submitted.map_err(failed("not attested"))?.sequence;
-            let words = format!("The next nonce of {wallet} on {network} is {next}.");
-            let data =
-                json!({ "wallet": wallet, "network": network, "next": next, "sequence": sequence });
+            let whose = from.map_or_else(|| wallet.to_string(), |from| from.to_string());
+            let words = format!("The next nonce of {whose} on {network} is {next}.");
+            let data = json!({
+                "wallet": wallet,
+                "network": network,
+                "next": next,
+                "from": from,
+                "sequence": sequence,
+            });
             app.output.data(words, &data)
         }
     }
@@ -234,14 +247,22 @@ async fn list(app: &App) -> Result<(), Failure> {
             "former": view.former.iter().map(|key| json!({
                 "account": key.account,
                 "path": key.path.to_string(),
+                "nonces": nonces_json(&key.nonces),
             })).collect::<Vec<_>>(),
-            "nonces": view.nonces.iter().map(|nonce| json!({
-                "network": nonce.chain,
-                "next": nonce.next,
-                "attested": nonce.attested,
-                "outstanding_base": nonce.outstanding,
-            })).collect::<Vec<_>>(),
+            "nonces": nonces_json(&view.nonces),
         })).collect::<Vec<_>>(),
     });
     app.output.data(words, &data)
+}
+
+fn nonces_json(nonces: &[NonceView]) -> Vec<Value> {
+    let json = |nonce: &NonceView| {
+        json!({
+            "network": nonce.chain,
+            "next": nonce.next,
+            "attested": nonce.attested,
+            "outstanding_base": nonce.outstanding,
+        })
+    };
+    nonces.iter().map(json).collect()
 }

@@ -7,6 +7,7 @@ mod costs;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
+use waiaas_client::Submitted;
 use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::amount::{Amount, Decimals};
 use waiaas_shared::caip::{AssetId, ChainId, Token};
@@ -157,7 +158,32 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
         .client
         .withdraw(signed.statement, &signed.signatures, &unsigned)
         .await;
-    let submitted = submitted.map_err(failed("not withdrawn"))?;
+    let submitted = submitted.map_err(|error| {
+        // What was signed and never arrived is in the log, and its bytes are given again.
+        let lost = !matches!(error, ClientError::Denied(_));
+        let failure = failed("not withdrawn")(error);
+        if lost {
+            failure.next("waiaas audit show --kind Withdrawn, and if it is there: waiaas resend TRANSACTION --network CAIP2")
+        } else {
+            failure
+        }
+    })?;
+    deliver(
+        app,
+        &submitted,
+        chain,
+        node.filter(|_| !args.no_send).as_ref(),
+    )
+    .await
+}
+
+/// Shows signed bytes, and sends them through the node if there is one.
+pub(super) async fn deliver(
+    app: &App,
+    submitted: &Submitted,
+    chain: ChainId,
+    node: Option<&Node>,
+) -> Result<(), Failure> {
     let raw = match chain {
         ChainId::Solana(_) => STANDARD.encode(&submitted.raw),
         ChainId::Evm(_) => format!("0x{}", hex::encode(&submitted.raw)),
@@ -166,7 +192,7 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
     let mut landed = None;
     let mut trouble = None;
     let mut unseen = None;
-    if let (Some(node), false) = (&node, args.no_send) {
+    if let Some(node) = node {
         match node.send(&submitted.raw).await {
             Ok(()) => {
                 app.output
@@ -184,7 +210,7 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
         (Some(_), _) => "signed, NOT sent",
         (None, Some(true)) => "on the chain",
         (None, Some(false)) => "on the chain, FAILED there",
-        (None, None) if node.is_some() && !args.no_send => "sent, not seen on the chain yet",
+        (None, None) if node.is_some() => "sent, not seen on the chain yet",
         (None, None) => "signed, not sent",
     };
     let words = format!("{name}\n{state}\n{raw}");
@@ -192,7 +218,7 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
         "chain_transaction": name,
         "raw": raw,
         "sequence": submitted.sequence,
-        "sent": node.is_some() && !args.no_send && trouble.is_none(),
+        "sent": node.is_some() && trouble.is_none(),
         "landed": landed,
     });
     app.output.data(words, &data)?;

@@ -219,6 +219,9 @@ pub struct Broken {
     /// When the same request passes this rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
+    /// Which argument of a call it is about, from 1 on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub argument: Option<u8>,
     /// `pay_less`, `wait`, `ask_owner` or `stop`.
     #[schema(value_type = String)]
     pub next: Next,
@@ -235,6 +238,7 @@ impl From<&Violation> for Broken {
             retry_after_seconds: violation
                 .retry_after
                 .map(|wait| wait.millis().div_ceil(1000)),
+            argument: violation.argument,
             next: violation.code.next(),
         }
     }
@@ -257,6 +261,7 @@ impl Problem {
                 observed: None,
                 allowed: None,
                 retry_after_seconds: None,
+                argument: None,
                 next: code.next(),
             }],
             allowed_now: None,

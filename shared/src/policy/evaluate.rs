@@ -193,6 +193,9 @@ pub struct Verdict {
     /// What raised the tier, each once.
     #[n(6)]
     pub raised_by: Vec<Reason>,
+    /// Broken rules about which the owner is asked, each once, without when they would pass.
+    #[n(7)]
+    pub asked: Vec<Violation>,
 }
 
 /// What raises a tier.
@@ -227,6 +230,11 @@ impl Verdict {
                 self.raised_by.push(reason);
             }
         }
+        for broken in other.asked {
+            if !self.asked.contains(&broken) {
+                self.asked.push(broken);
+            }
+        }
         Self {
             tier: self.tier.max(other.tier),
             delay: self.delay.max(other.delay),
@@ -235,6 +243,7 @@ impl Verdict {
             release_within: self.release_within.min(other.release_within),
             first_payment: self.first_payment || other.first_payment,
             raised_by: self.raised_by,
+            asked: self.asked,
         }
     }
 }
@@ -266,7 +275,10 @@ pub fn evaluate(
     if findings.violations.iter().any(|broken| !asks(broken.code)) {
         return Err(findings.violations);
     }
-    for broken in std::mem::take(&mut findings.violations) {
+    let mut asked = std::mem::take(&mut findings.violations);
+    for broken in &mut asked {
+        // Who is asked need not wait for it.
+        broken.retry_after = None;
         findings.raise(Tier::Approval, Reason::Asked(broken.code));
     }
     Ok(Verdict {
@@ -277,6 +289,7 @@ pub fn evaluate(
         release_within: document.release_within,
         first_payment: findings.first_payment,
         raised_by: findings.raised_by,
+        asked,
     })
 }
 

@@ -76,9 +76,13 @@ pub struct WalletHistory {
     /// The newest payment.
     #[n(4)]
     last: Option<BudgetTime>,
-    /// What was signed of each asset of an EVM chain since the owner last attested the chain's nonce.
+    /// What the present key signed of each asset of an EVM chain since the owner last attested the chain's
+    /// nonce for it.
     #[n(5)]
     outstanding: BTreeMap<AssetId, Amount>,
+    /// The same of each key that the wallet had before, the oldest first.
+    #[n(6)]
+    of_former: Vec<BTreeMap<AssetId, Amount>>,
 }
 
 /// What one session spent.
@@ -159,9 +163,21 @@ impl WalletHistory {
         }
     }
 
-    /// The owner attested the chain's nonce.
-    pub fn attested(&mut self, chain: ChainId) {
-        self.outstanding.retain(|asset, _| asset.chain() != chain);
+    /// The owner attested the chain's nonce for the present key, or for the former one at a place. What
+    /// another key signed can land still, and counts on.
+    pub fn attested(&mut self, chain: ChainId, former: Option<usize>) {
+        let sums = match former {
+            None => Some(&mut self.outstanding),
+            Some(place) => self.of_former.get_mut(place),
+        };
+        if let Some(sums) = sums {
+            sums.retain(|asset, _| asset.chain() != chain);
+        }
+    }
+
+    /// The wallet goes on with another key.
+    pub fn rotated(&mut self) {
+        self.of_former.push(std::mem::take(&mut self.outstanding));
     }
 
     /// What was charged in an asset.
@@ -199,10 +215,26 @@ impl WalletHistory {
         self.last
     }
 
-    /// What was signed of an asset of an EVM chain since the owner last attested the chain's nonce.
+    /// What was signed of an asset of an EVM chain since the owner last attested the chain's nonce, by every
+    /// key that the wallet has or had.
     #[must_use]
     pub fn outstanding(&self, asset: AssetId) -> Amount {
-        self.outstanding.get(&asset).copied().unwrap_or_default()
+        let sums = std::iter::once(&self.outstanding).chain(&self.of_former);
+        let sums = sums.filter_map(|sums| sums.get(&asset));
+        sums.fold(Amount::ZERO, |all, sum| {
+            all.checked_add(*sum).unwrap_or(Amount::MAX)
+        })
+    }
+
+    /// The same of the present key alone, or of the former one at a place.
+    #[must_use]
+    pub fn outstanding_of(&self, former: Option<usize>, asset: AssetId) -> Amount {
+        let sums = match former {
+            None => Some(&self.outstanding),
+            Some(place) => self.of_former.get(place),
+        };
+        let sum = sums.and_then(|sums| sums.get(&asset));
+        sum.copied().unwrap_or_default()
     }
 }
 

@@ -73,7 +73,7 @@ fn each_account_of_spending_is_charged() {
     assert_eq!(history.last(), Some(now));
     assert_eq!(history.outstanding(asset()), units(11));
     assert!(history.has_paid(account(1)) && !history.has_paid(account(2)));
-    history.attested(asset().chain());
+    history.attested(asset().chain(), None);
     assert_eq!(history.outstanding(asset()), Amount::ZERO);
     let read: WalletHistory = from_canonical(&to_canonical(&history)).expect("canonical");
     assert_eq!(read, history);

@@ -80,6 +80,18 @@ fn grants_of_before_keep_their_bytes() {
 }
 
 #[test]
+fn a_grant_covers_its_wallets_alone() {
+    let charges = [(EVM.native_asset(), Amount::from_base_units(10))].into();
+    let codes = |wallet: u8| -> Vec<Code> {
+        let wallet = WalletId::from_bytes([wallet; 16]);
+        let broken = plain().violations(wallet, &charges, 1, &SessionUsage::default());
+        broken.iter().map(|broken| broken.code).collect()
+    };
+    assert_eq!(codes(1), []);
+    assert_eq!(codes(2), [Code::SessionWallet]);
+}
+
+#[test]
 fn contacts_and_accounts_narrow() {
     let policy = [document(HOSTING)];
     assert_eq!(codes(&plain(), &pays(STRANGER), &policy), []);

@@ -105,6 +105,9 @@ pub enum StatementFacts {
         /// The next nonce to be issued.
         #[n(2)]
         next: u64,
+        /// Of a key that the wallet had before a rotation: its address.
+        #[n(3)]
+        from: Option<Account>,
     },
     /// States the time after an unexplained step of the clock; moves only the upper bound.
     #[n(7)]

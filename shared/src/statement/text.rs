@@ -7,6 +7,7 @@
 #[cfg(test)]
 pub(super) mod agent_samples;
 mod agents;
+mod broken;
 mod call;
 #[cfg(test)]
 mod call_samples;
@@ -175,7 +176,10 @@ fn write(
         return Err(Code::StatementMalformed);
     }
     let purpose = match (facts, waiting) {
-        (StatementFacts::ApprovePayment { .. }, Some(intent)) => payment::purpose(intent.action()),
+        (StatementFacts::ApprovePayment { .. }, Some(intent)) => {
+            broken::purpose(intent).or(payment::purpose(intent.action()))
+        }
+        (StatementFacts::AttestNonce { from: Some(_), .. }, _) => Some(agents::OF_FORMER_KEY),
         _ => None,
     }
     .unwrap_or_else(|| purpose(facts));
@@ -218,8 +222,9 @@ fn write(
             wallet,
             chain,
             next,
+            from,
         } => {
-            attest_nonce(&mut lines, *wallet, *chain, *next, view)?;
+            agents::attest_nonce(&mut lines, (*wallet, *from), *chain, *next, view)?;
         }
         StatementFacts::StateTime { wall } => {
             lines.field("Stated time", wall);
@@ -430,37 +435,25 @@ fn withdraw(
         None if on_evm => lines.field("Nonce", "the next one"),
         None => {}
     }
-    let facts = view.wallet(from).ok_or(Code::WalletUnknown)?;
-    match payment.from {
-        None => {
-            wallet(lines, from, view)?;
-        }
-        Some(former) => {
-            if !facts.former.contains(&former) {
-                return Err(Code::WalletUnknown);
-            }
-            lines.field("Wallet", from);
-            lines.field("From its old address", former);
-        }
-    }
+    let facts = wallet_by_key(lines, (from, payment.from), "From its old address", view)?;
     require_network(&facts, chain)
 }
 
-fn attest_nonce(
+/// A wallet with its address, or with one that it had before under the name `former`.
+fn wallet_by_key(
     lines: &mut Lines,
-    id: WalletId,
-    chain: ChainId,
-    next: u64,
+    (id, from): (WalletId, Option<Account>),
+    former: &str,
     view: &dyn StatementView,
-) -> Result<(), Code> {
-    // Solana has no account nonces.
-    if !matches!(chain, ChainId::Evm(_)) {
-        return Err(Code::StatementMalformed);
-    }
-    lines.field("Next nonce", next);
-    network(lines, chain);
-    let facts = wallet(lines, id, view)?;
-    require_network(&facts, chain)
+) -> Result<WalletFacts, Code> {
+    let Some(from) = from else {
+        return wallet(lines, id, view);
+    };
+    let facts = view.wallet(id).ok_or(Code::WalletUnknown)?;
+    lines.field("Wallet", id);
+    lines.field(former, from);
+    let known = facts.former.contains(&from);
+    known.then_some(facts).ok_or(Code::WalletUnknown)
 }
 
 fn wallet(lines: &mut Lines, id: WalletId, view: &dyn StatementView) -> Result<WalletFacts, Code> {

@@ -91,6 +91,84 @@ fn a_stake_reads_in_full() {
     }
 }
 
+/// The nonce of a key that the wallet had before a rotation.
+#[test]
+fn the_nonce_of_a_former_key_names_its_address() {
+    let view = TestView::new(Some(first_policy()));
+    let attest = |from: &str| StatementFacts::AttestNonce {
+        wallet: wallet_id(3),
+        chain: read("eip155:31337"),
+        next: 12,
+        from: Some(read(from)),
+    };
+    let facts = attest("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed");
+    let text = compose(&view.header(), &facts, &view).expect("fits");
+    assert_golden("attest-nonce-former.txt", text.as_str());
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/statements.md");
+    let document = std::fs::read_to_string(file).expect("docs/statements.md");
+    let line = "Its old address: 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
+    assert!(document.contains(line) && text.as_str().contains(line));
+    for stranger in [
+        RECIPIENT_EVM,
+        "eip155:31337:0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+    ] {
+        let stranger = read::<AccountId>(stranger).account().to_string();
+        let facts = attest(&stranger);
+        let known = stranger == "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
+        let refusal = (!known).then_some(Code::WalletUnknown);
+        assert_eq!(refused(&view, &facts), refusal, "{stranger}");
+    }
+}
+
+/// Rules that ask instead of refusing: each in words, with what it allows.
+#[test]
+fn what_a_payment_breaks_reads_in_full() {
+    use crate::denial::Violation;
+
+    let coin: AssetId = read("eip155:31337/slip44:60");
+    let ether = 1_000_000_000_000_000_000;
+    let limit = |code, observed: u128, allowed: u128| {
+        Violation::limit(code, coin, units(observed), units(allowed))
+    };
+    let dollars = Violation {
+        asset: None,
+        ..limit(Code::UsdLimit, 812_500_000, 500_000_000)
+    };
+    let number = Violation {
+        asset: None,
+        ..limit(Code::PaymentCount, 31, 30)
+    };
+    let broken = vec![
+        limit(Code::PerTransactionLimit, ether / 4, ether / 5),
+        limit(Code::DayCount, 101, 100),
+        Violation::of(Code::RecipientNotListed),
+        dollars,
+        number,
+    ];
+    let mut view = TestView::new(Some(first_policy()));
+    let beyond = Intent {
+        asked: Some(broken),
+        ..intent(1)
+    };
+    view.intents.insert(transaction_id(1), beyond);
+    let facts = StatementFacts::ApprovePayment {
+        transaction: transaction_id(1),
+    };
+    let text = compose(&view.header(), &facts, &view).expect("fits");
+    assert_golden("approve-payment-beyond.txt", text.as_str());
+    assert!(is_statement_text(text.as_str()));
+    assert!(!text.as_str().contains("within your policy"));
+    let shown: Vec<&str> = text
+        .as_str()
+        .lines()
+        .filter(|line| line.starts_with("Breaks your rule "))
+        .collect();
+    assert_eq!(shown.len(), 5);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/statements.md");
+    let document = std::fs::read_to_string(file).expect("docs/statements.md");
+    assert!(document.contains(&shown.join("\n")), "{shown:#?}");
+}
+
 /// docs/statements.md shows the texts as they are.
 #[test]
 fn the_document_shows_the_golden_files() {
@@ -231,6 +309,7 @@ fn what_is_unknown_or_contradictory_is_refused() {
                 wallet: wallet_id(3),
                 chain: read("eip155:8453"),
                 next: 0,
+                from: None,
             },
         ),
         (
@@ -239,6 +318,7 @@ fn what_is_unknown_or_contradictory_is_refused() {
                 wallet: wallet_id(1),
                 chain: read("solana:localnet"),
                 next: 0,
+                from: None,
             },
         ),
         (

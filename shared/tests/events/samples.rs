@@ -5,7 +5,7 @@ use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
 use waiaas_shared::agent::AgentStage;
 use waiaas_shared::amount::{Amount, Decimals};
 use waiaas_shared::caip::{AccountId, ChainId, Family};
-use waiaas_shared::denial::Code;
+use waiaas_shared::denial::{Code, Violation};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Charge, EventBody, Origin, Replaces, RequestNonce, Spend, Waited};
@@ -240,6 +240,15 @@ fn told() -> waiaas_shared::evm::abi::Invocation {
     }
 }
 
+/// Rules about which owners are asked.
+fn broken() -> Vec<Violation> {
+    let (observed, allowed) = (Amount::from_base_units(9), Amount::from_base_units(7));
+    vec![
+        Violation::limit(Code::HourLimit, intent().asset, observed, allowed),
+        Violation::of(Code::RecipientNotListed),
+    ]
+}
+
 fn intent() -> Intent {
     Intent {
         transaction: transaction(),
@@ -270,6 +279,7 @@ fn intent() -> Intent {
         more: None,
         memo: None,
         stake: None,
+        asked: None,
     }
 }
 
@@ -691,6 +701,7 @@ fn facts() -> Vec<(&'static str, StatementFacts)> {
                 wallet: evm_wallet(),
                 chain: evm(),
                 next: 9,
+                from: None,
             },
         ),
         ("state-time", StatementFacts::StateTime { wall: wall() }),
@@ -817,6 +828,7 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
             next: 9,
             statement: statement(),
             signers: signers.clone(),
+            from: None,
         },
         EventBody::TimeStated {
             wall: wall(),
@@ -892,6 +904,24 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
                     ready: RunTime::from_millis(904_000),
                 },
                 request_nonce: None,
+                ..intent()
+            }),
+        ),
+        (
+            "nonce-attested-former",
+            EventBody::NonceAttested {
+                wallet: evm_wallet(),
+                chain: evm(),
+                next: 9,
+                statement: statement(),
+                signers: signers.clone(),
+                from: Some(evm_account()),
+            },
+        ),
+        (
+            "intent-opened-asked",
+            EventBody::IntentOpened(Intent {
+                asked: Some(broken()),
                 ..intent()
             }),
         ),
@@ -984,6 +1014,19 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
                 waited: Some(Waited {
                     since: RunTime::from_millis(4000),
                     approved: signers.clone(),
+                    asked: None,
+                }),
+                ..spend()
+            }),
+        ),
+        (
+            "spend-committed-waited-asked",
+            EventBody::SpendCommitted(Spend {
+                tier: Tier::Approval,
+                waited: Some(Waited {
+                    since: RunTime::from_millis(4000),
+                    approved: signers.clone(),
+                    asked: Some(broken()),
                 }),
                 ..spend()
             }),

@@ -67,8 +67,8 @@ pub enum Ask {
     CancelIntent(TransactionId, Origin, Reply<u64>),
     /// Everything that waits.
     Intents(Reply<Vec<IntentView>>),
-    /// The bytes of a committed payment.
-    SignedTransaction(TransactionId, Reply<Signed>),
+    /// The bytes of a committed payment; those of a withdrawal over `admin.sock` alone.
+    SignedTransaction(TransactionId, Origin, Reply<Signed>),
     /// Write a text for an owner.
     Draft(StatementFacts, Origin, Reply<Drafted>),
     /// Carry out what owners signed; with the password where one came along.

@@ -159,9 +159,9 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 let outcome = self.decide(pending, &command);
                 self.sign_later(pending, None, outcome, send(reply));
             }
-            Ask::SignedTransaction(transaction, reply) => {
+            Ask::SignedTransaction(transaction, origin, reply) => {
                 let outcome = match self.payment(transaction)? {
-                    Some(prior) => self.decide(pending, &Command::Resend(prior)),
+                    Some(prior) => self.decide(pending, &Command::Resend(prior, origin)),
                     None => refused(Code::TransactionUnknown),
                 };
                 self.sign_later(pending, None, outcome, send(reply));

@@ -203,7 +203,7 @@ pub(super) fn refuse(ask: Ask, code: Code) {
         Ask::Sign(_, reply) => drop(reply.send(Err(denial()))),
         Ask::SignIn(_, reply) => drop(reply.send(Err(denial()))),
         Ask::DecideSignIn(_, reply) => drop(reply.send(Err(denial()))),
-        Ask::SignedTransaction(_, reply)
+        Ask::SignedTransaction(_, _, reply)
         | Ask::Release(_, _, reply)
         | Ask::Vary(_, _, reply)
         | Ask::Withdraw(_, _, _, reply) => drop(reply.send(Err(denial()))),

@@ -19,7 +19,7 @@ use super::apply_stop::{
     void_times,
 };
 use super::state::{
-    Approval, BindingPolicy, Freeze, Kill, KillPhase, Nonce, OpenStatement, Session, State, Wallet,
+    Approval, BindingPolicy, Freeze, Kill, KillPhase, OpenStatement, Session, State, Wallet,
 };
 use super::{drafted, watch};
 
@@ -289,16 +289,11 @@ pub fn apply(state: &mut State, event: &Event) {
             next,
             statement,
             signers: _,
+            from,
         } => {
             state.statements.remove(statement);
             if let Some(wallet) = state.wallets.get_mut(wallet) {
-                let attested = Nonce {
-                    next: *next,
-                    attested: *next,
-                };
-                wallet.nonces.insert(*chain, attested);
-                wallet.withdrawn.retain(|(of, _)| of != chain);
-                wallet.history.attested(*chain);
+                wallet.attest_nonce(*chain, *next, *from);
             }
         }
         EventBody::TimeStated {

@@ -57,7 +57,11 @@ pub(super) fn void_grants(state: &mut State, session: SessionId) {
 /// for the old address would close the new one (invariants 6 and 13).
 pub(super) fn void_of_former_key(state: &mut State, wallet: WalletId) {
     void(state, |facts| match facts {
-        StatementFacts::AttestNonce { wallet: of, .. }
+        StatementFacts::AttestNonce {
+            wallet: of,
+            from: None,
+            ..
+        }
         | StatementFacts::RotateWallet { wallet: of, .. }
         | StatementFacts::CloseWallet { wallet: of }
         | StatementFacts::Withdraw {

@@ -137,7 +137,7 @@ pub enum Command {
     /// An agent's payment.
     Spend(SpendRequest),
     /// The bytes of a committed payment once more.
-    Resend(Box<Prior>),
+    Resend(Box<Prior>, Origin),
     /// Sign a payment that waited.
     Release(Release),
     /// Sign an issued nonce once more.

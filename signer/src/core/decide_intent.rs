@@ -106,6 +106,7 @@ pub(super) fn open(
         more: (!more.is_empty()).then_some(more),
         memo: opening.claim.memo().cloned(),
         stake: first.stake.clone(),
+        asked: (!verdict.asked.is_empty()).then(|| verdict.asked.clone()),
     };
     // What cannot be shown whole could be approved and rejected by nobody.
     if can_be_read(&intent, state).is_err() {
@@ -178,7 +179,7 @@ pub(super) fn release(state: &State, release: &Release, context: &Context) -> De
             .as_deref()
             .filter(|prior| prior.spend.transaction == transaction);
         return match prior {
-            Some(prior) => decide_spend::replay(state, prior, context).into(),
+            Some(prior) => decide_spend::replay(state, prior, Origin::Gateway, context).into(),
             None => Decision::denied(Code::IntentUnknown),
         };
     };
@@ -277,6 +278,7 @@ fn signed(
         tier: intent.tier(),
         since: Some(intent.opened),
         approved: &approved,
+        asked: intent.asked.as_deref().unwrap_or_default(),
     };
     behind.suffices(state, &verdict, now)?;
     let newest = state.binding(now.run).last().ok_or(Code::PolicyMissing)?;
@@ -301,6 +303,7 @@ fn signed(
         waited: Some(Waited {
             since: intent.opened,
             approved,
+            asked: intent.asked.clone(),
         }),
         fee_ceiling: Some(intent.fee_ceiling),
         memo: transaction.memo().cloned(),

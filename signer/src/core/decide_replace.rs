@@ -65,7 +65,7 @@ pub(super) fn withheld(state: &State, command: &Command) -> Option<Code> {
 
 fn asked_again<'a>(state: &'a State, command: &'a Command) -> Option<&'a Prior> {
     match command {
-        Command::Resend(prior) => Some(prior.as_ref()),
+        Command::Resend(prior, _) => Some(prior.as_ref()),
         Command::Release(release) => release.prior.as_deref(),
         Command::Vary(request) => decide_variant::asked_again(state, request),
         Command::Spend(request) if !request.dry_run => {

@@ -9,7 +9,7 @@ use waiaas_shared::claim::Claim;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::effect::Effect;
-use waiaas_shared::event::{Charge, EventBody, Spend};
+use waiaas_shared::event::{Charge, EventBody, Origin, Spend};
 use waiaas_shared::evm::{NetworkTerms, Registered};
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::keys::KeyPath;
@@ -87,7 +87,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
                 return Err(Code::IdempotencyConflict.into());
             }
             return match used {
-                Used::Paid(prior) => replay(state, prior, context),
+                Used::Paid(prior) => replay(state, prior, Origin::Gateway, context),
                 Used::Waited(intent) => decide_intent::again(state, intent, now),
                 // No body is read as both.
                 Used::SignedIn(_) => Err(Code::IdempotencyConflict.into()),
@@ -290,21 +290,30 @@ pub(super) fn judge_all(
 
 /// The same bytes once more, if kill, pause, session and policy still allow them now. Judged without
 /// the payment's own earlier charge (invariant 19); nothing is appended.
-pub(super) fn replay(state: &State, prior: &Prior, context: &Context) -> Result<Decision, Denial> {
+pub(super) fn replay(
+    state: &State,
+    prior: &Prior,
+    origin: Origin,
+    context: &Context,
+) -> Result<Decision, Denial> {
     if prior.cancels() {
         return decide_variant::again(state, prior, context);
     }
     let now = context.clocks;
     let spend = &prior.spend;
-    if let Some(code) = state.stopped() {
-        return Err(code.into());
-    }
     let wallet = state
         .wallets
         .get(&spend.wallet)
         .ok_or(Code::WalletUnknown)?;
-    if wallet.paused {
-        return Err(Code::WalletPaused.into());
+    if spend.session.is_some() {
+        if let Some(code) = state.stopped() {
+            return Err(code.into());
+        }
+        if wallet.paused {
+            return Err(Code::WalletPaused.into());
+        }
+    } else {
+        may_withdraw_again(state, origin)?;
     }
     let (path, account) = key_of(wallet, prior)?;
     let (owners, tokens) = decide_token::of_effects(state, &spend.effects, now)?;
@@ -353,6 +362,18 @@ pub(super) fn replay(state: &State, prior: &Prior, context: &Context) -> Result<
         Some(prior.sequence),
         EventBody::SpendCommitted,
     ))
+}
+
+/// The bytes of a withdrawal are its owner's alone, who may have kept them from being sent, and are given
+/// again wherever a withdrawal is signed: also while everything is paused (invariant 17).
+fn may_withdraw_again(state: &State, origin: Origin) -> Result<(), Code> {
+    if origin != Origin::Admin {
+        Err(Code::AdminOnly)
+    } else if state.kill.phase == KillPhase::Activated {
+        Err(Code::Killed)
+    } else {
+        Ok(())
+    }
 }
 
 /// The key that signed a payment. EVM bytes do not name their sender: what was charged before the

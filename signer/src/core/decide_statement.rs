@@ -146,16 +146,17 @@ pub(super) fn check(state: &State, facts: &StatementFacts, now: Clocks) -> Resul
             wallet,
             chain,
             next,
+            from,
         } => {
             let found = state.wallets.get(wallet).ok_or(Code::WalletUnknown)?;
             if !found.networks.contains(chain) || chain.family() != Family::Evm {
                 return Err(Code::NetworkNotBound.into());
             }
-            if found
-                .nonces
-                .get(chain)
-                .is_some_and(|nonce| *next < nonce.next)
-            {
+            let nonces = match from {
+                None => &found.nonces,
+                Some(from) => &found.former(*from).ok_or(Code::WalletUnknown)?.nonces,
+            };
+            if nonces.get(chain).is_some_and(|nonce| *next < nonce.next) {
                 return Err(Code::NonceLower.into());
             }
         }
@@ -345,12 +346,14 @@ fn by_quorum(
             wallet,
             chain,
             next,
+            from,
         } => EventBody::NonceAttested {
             wallet: *wallet,
             chain: *chain,
             next: *next,
             statement,
             signers,
+            from: *from,
         },
         StatementFacts::StateTime { wall } => EventBody::TimeStated {
             wall: *wall,

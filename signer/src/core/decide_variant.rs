@@ -15,7 +15,7 @@ use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::effect::Effect;
-use waiaas_shared::event::{Charge, EventBody, Spend, Variant};
+use waiaas_shared::event::{Charge, EventBody, Origin, Spend, Variant};
 use waiaas_shared::evm::{NetworkTerms, Registered};
 use waiaas_shared::ids::{SessionId, TransactionId};
 use waiaas_shared::keys::KeyPath;
@@ -214,7 +214,7 @@ impl<'a> Case<'a> {
 fn judge(state: &State, request: &VariantRequest, context: &Context) -> Result<Decision, Denial> {
     // The same call after a lost answer: the same bytes, nothing appended.
     if let Some(before) = asked_again(state, request) {
-        return replay(state, before, context);
+        return replay(state, before, Origin::Gateway, context);
     }
     let prior = request
         .prior

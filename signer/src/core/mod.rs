@@ -146,7 +146,9 @@ pub fn decide(state: &State, command: &Command, context: &Context) -> Decision {
         }
         Command::Withdraw(withdrawal) => decide_spend::withdraw(state, withdrawal, context).into(),
         Command::Spend(request) => decide_spend::spend(state, request, context),
-        Command::Resend(spend) => decide_spend::replay(state, spend, context).into(),
+        Command::Resend(spend, origin) => {
+            decide_spend::replay(state, spend, *origin, context).into()
+        }
         Command::Release(release) => decide_intent::release(state, release, context),
         Command::Vary(request) => decide_variant::vary(state, request, context),
         Command::CancelIntent {

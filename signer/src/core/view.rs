@@ -46,17 +46,20 @@ impl State {
                 networks: wallet.networks.clone(),
                 paused: wallet.paused,
                 nonces: nonces(&wallet.nonces, |chain| {
-                    wallet.history.outstanding(chain.native_asset())
+                    wallet.history.outstanding_of(None, chain.native_asset())
                 }),
                 closed: wallet.closed,
                 former: wallet
                     .former
                     .iter()
-                    .map(|key| FormerKey {
+                    .enumerate()
+                    .map(|(place, key)| FormerKey {
                         path: key.path,
                         account: key.account,
-                        // What was signed with it counts for the wallet.
-                        nonces: nonces(&key.nonces, |_| Amount::ZERO),
+                        nonces: nonces(&key.nonces, |chain| {
+                            let asset = chain.native_asset();
+                            wallet.history.outstanding_of(Some(place), asset)
+                        }),
                     })
                     .collect(),
             })

@@ -21,6 +21,8 @@ pub(super) struct Behind<'a> {
     pub(super) since: Option<RunTime>,
     /// Who approved it.
     pub(super) approved: &'a [OwnerId],
+    /// The broken rules that they read of.
+    pub(super) asked: &'a [Violation],
 }
 
 impl<'a> Behind<'a> {
@@ -31,6 +33,9 @@ impl<'a> Behind<'a> {
             tier: spend.tier,
             since: waited.map(|waited| waited.since),
             approved: waited.map_or(&[], |waited| &waited.approved),
+            asked: waited
+                .and_then(|waited| waited.asked.as_deref())
+                .unwrap_or_default(),
         }
     }
 
@@ -61,7 +66,13 @@ impl<'a> Behind<'a> {
             // As many as policy asks for and as must sign for the owner at all.
             Tier::Approval => {
                 let needed = usize::from(verdict.quorum).max(count(state.owners.quorum));
-                if standing(state, self.approved).count() < needed {
+                let few = standing(state, self.approved).count() < needed;
+                // What asks now and is not what they were asked about: they never read of it.
+                let unread = |broken: &Violation| {
+                    let mut asked = self.asked.iter();
+                    !asked.any(|read| (read.code, read.asset) == (broken.code, broken.asset))
+                };
+                if few || verdict.asked.iter().any(unread) {
                     return Err(Code::TierRaised.into());
                 }
                 Ok(())

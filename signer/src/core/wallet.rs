@@ -108,6 +108,34 @@ impl Wallet {
         (self.path, self.account) = (path, account);
         self.rotated = Some(at);
         self.withdrawn.clear();
+        self.history.rotated();
+    }
+
+    /// The owner says which nonce a key's address has next: of what that key signed before nothing can land
+    /// any more. What another key signed is not spoken of.
+    pub(super) fn attest_nonce(&mut self, chain: ChainId, next: u64, from: Option<Account>) {
+        let attested = Nonce {
+            next,
+            attested: next,
+        };
+        let former = match from {
+            None => {
+                self.nonces.insert(chain, attested);
+                self.withdrawn.retain(|(of, _)| *of != chain);
+                None
+            }
+            Some(account) => {
+                let mut keys = self.former.iter();
+                let Some(place) = keys.position(|key| key.account == account) else {
+                    return;
+                };
+                if let Some(key) = self.former.get_mut(place) {
+                    key.nonces.insert(chain, attested);
+                }
+                Some(place)
+            }
+        };
+        self.history.attested(chain, former);
     }
 
     /// A withdrawal takes a nonce of the present key that was issued before.

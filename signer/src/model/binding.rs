@@ -42,6 +42,9 @@ pub(crate) struct Said {
     pub(crate) lifetime: u64,
     pub(crate) release_within: u64,
     pub(crate) first_payment: bool,
+    /// Broken rules about which owners are asked: those that certainly are, and those that may be.
+    pub(crate) asked: BTreeSet<Code>,
+    pub(crate) maybe_asked: BTreeSet<Code>,
 }
 
 /// Judges a payment by every one of them; `without`: the charge that does not count against itself.
@@ -61,6 +64,8 @@ pub(crate) fn judge_all(
         lifetime: u64::MAX,
         release_within: u64::MAX,
         first_payment: false,
+        asked: BTreeSet::new(),
+        maybe_asked: BTreeSet::new(),
     };
     if binding.is_empty() {
         said.must.insert(Code::PolicyMissing);
@@ -83,6 +88,8 @@ pub(crate) fn judge_all(
             tier = (tier.0, Tier::Approval);
         }
         // What is only asked about is no refusal; it raises the tier.
+        said.asked.extend(&found.certain);
+        said.maybe_asked.extend(&found.possible);
         if !found.certain.is_empty() {
             tier = (Tier::Approval, Tier::Approval);
         } else if !found.possible.is_empty() {

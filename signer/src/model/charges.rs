@@ -72,8 +72,11 @@ pub(crate) struct Charge {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Charges {
     list: Vec<Charge>,
-    /// What was signed of each asset of an EVM chain since its nonce was attested.
-    outstanding: BTreeMap<(WalletId, AssetId), u128>,
+    /// What was signed of each asset of an EVM chain since its nonce was attested; by the key that signed,
+    /// of which each wallet's first is the 0th.
+    outstanding: BTreeMap<(WalletId, usize, AssetId), u128>,
+    /// How many keys a wallet had before its present one.
+    keys: BTreeMap<WalletId, usize>,
     /// When a charge was ever made or moved to.
     touched: Vec<(WalletId, AssetId, u64)>,
 }
@@ -83,21 +86,35 @@ impl Charges {
         for (asset, amount) in &charge.took {
             self.touched.push((charge.wallet, *asset, charge.at));
             if matches!(asset.chain(), ChainId::Evm(_)) {
-                *self.outstanding.entry((charge.wallet, *asset)).or_default() += amount;
+                let key = self.key(charge.wallet);
+                let sum = self.outstanding.entry((charge.wallet, key, *asset));
+                *sum.or_default() += amount;
             }
         }
         self.list.push(charge);
         self.list.len() - 1
     }
 
-    pub(crate) fn attested(&mut self, wallet: WalletId, chain: ChainId) {
+    fn key(&self, wallet: WalletId) -> usize {
+        self.keys.get(&wallet).copied().unwrap_or_default()
+    }
+
+    /// The wallet has another key.
+    pub(crate) fn rotated(&mut self, wallet: WalletId) {
+        *self.keys.entry(wallet).or_default() += 1;
+    }
+
+    /// A nonce of the present key was attested, or of an earlier one.
+    pub(crate) fn attested(&mut self, wallet: WalletId, chain: ChainId, key: Option<usize>) {
+        let key = key.unwrap_or_else(|| self.key(wallet));
         self.outstanding
-            .retain(|(of, asset), _| *of != wallet || asset.chain() != chain);
+            .retain(|(of, by, asset), _| (*of, *by) != (wallet, key) || asset.chain() != chain);
     }
 
     pub(crate) fn outstanding(&self, wallet: WalletId, asset: AssetId) -> u128 {
-        let sum = self.outstanding.get(&(wallet, asset));
-        sum.copied().unwrap_or_default()
+        let sums = self.outstanding.iter();
+        let sums = sums.filter(|((of, _, what), _)| (*of, *what) == (wallet, asset));
+        sums.map(|(_, sum)| sum).sum()
     }
 
     /// A payment counts as never made, as far as its amounts go.
@@ -165,7 +182,8 @@ impl Charges {
     }
 
     fn outstands(&mut self, wallet: WalletId, asset: AssetId, less: u128, more: u128) {
-        if let Some(sum) = self.outstanding.get_mut(&(wallet, asset)) {
+        let key = self.key(wallet);
+        if let Some(sum) = self.outstanding.get_mut(&(wallet, key, asset)) {
             // What was charged before an attestation is no part of it.
             *sum = sum.saturating_sub(less) + more;
         }

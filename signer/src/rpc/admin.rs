@@ -227,6 +227,25 @@ impl admin::Server for Desk<AtAdmin> {
         Ok(())
     }
 
+    async fn signed_transaction(
+        self: Rc<Self>,
+        params: admin::SignedTransactionParams,
+        mut results: admin::SignedTransactionResults,
+    ) -> Result<(), Error> {
+        let transaction = {
+            let params = params.get()?;
+            known::<admin::signed_transaction_params::Builder<'_>>(params)?;
+            parsed(params.get_transaction()?, "transaction")?
+        };
+        drop(params);
+        let answer = self
+            .ask(|reply| Ask::SignedTransaction(transaction, AtAdmin::ORIGIN, reply))
+            .await?;
+        let answer = answer.map(|signed| (signed.sequence, Some(signed)));
+        convert::write_submitted(&answer, results.get().init_result());
+        Ok(())
+    }
+
     async fn register_key(
         self: Rc<Self>,
         params: admin::RegisterKeyParams,

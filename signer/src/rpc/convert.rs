@@ -279,6 +279,7 @@ pub(super) fn write_violations<'a>(denial: &Denial, init: impl FnOnce(u32) -> Vi
         }
         // 0 on the wire says that waiting does not help.
         entry.set_retry_after_millis(violation.retry_after.map_or(0, |wait| wait.millis().max(1)));
+        entry.set_argument(violation.argument.unwrap_or(0));
     }
 }
 

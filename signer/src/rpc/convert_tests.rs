@@ -238,7 +238,10 @@ fn violations_keep_their_values() {
                 Amount::ZERO,
             )
         },
-        Violation::of(Code::Locked),
+        Violation {
+            argument: Some(2),
+            ..Violation::of(Code::Locked)
+        },
     ])
     .unwrap();
     let mut message = Builder::new_default();
@@ -268,6 +271,8 @@ fn violations_keep_their_values() {
     );
     assert_eq!(texts(list.get(1)), ["locked", "", "", ""]);
     assert_eq!(list.get(1).get_retry_after_millis(), 0);
+    let places = [list.get(0), list.get(1)].map(|entry| entry.get_argument());
+    assert_eq!(places, [0, 2]);
 }
 
 fn page_of(count: u64, body: usize, note: usize) -> EventsAnswer {

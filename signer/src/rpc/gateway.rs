@@ -7,7 +7,7 @@ use capnp::Error;
 use waiaas_schema::gateway_capnp::gateway;
 
 use super::convert::{self, Unfit, known, parsed};
-use super::desk::{AtGateway, Desk};
+use super::desk::{AtGateway, Desk, Stand as _};
 use crate::authority::ask::Ask;
 
 impl gateway::Server for Desk<AtGateway> {
@@ -147,7 +147,7 @@ impl gateway::Server for Desk<AtGateway> {
         };
         drop(params);
         let answer = self
-            .ask(|reply| Ask::SignedTransaction(transaction, reply))
+            .ask(|reply| Ask::SignedTransaction(transaction, AtGateway::ORIGIN, reply))
             .await?;
         convert::write_outcome(&answer, results.get().init_outcome());
         Ok(())

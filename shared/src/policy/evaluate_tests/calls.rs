@@ -121,6 +121,9 @@ fn a_function_is_called_within_the_rules_of_its_arguments() {
     }
     let refused = evaluate(&document, &request(&deposits("1001", OWN)), &none, NOW);
     let broken = refused.expect_err("too much");
+    assert_eq!(broken[0].argument, Some(1));
+    let other = evaluate(&document, &request(&deposits("1000", LISTED)), &none, NOW);
+    assert_eq!(other.expect_err("another's")[0].argument, Some(2));
     assert_eq!(
         (broken[0].observed, broken[0].allowed),
         (some(1001), some(1000))

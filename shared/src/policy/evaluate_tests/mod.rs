@@ -120,7 +120,7 @@ impl Past {
     }
 
     fn attested(mut self) -> Self {
-        self.payer.attested(chain());
+        self.payer.attested(chain(), None);
         self
     }
 }

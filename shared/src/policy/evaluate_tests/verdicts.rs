@@ -20,6 +20,7 @@ fn a_violation_may_ask_instead_if_nothing_else_is_broken() {
     let verdict = evaluate(&document, &request(&stranger), &Nothing, NOW).expect("asks");
     assert_eq!(verdict.tier, Tier::Approval);
     assert_eq!(verdict.raised_by, [Reason::Asked(Code::RecipientNotListed)]);
+    assert_eq!(verdict.asked, [Violation::of(Code::RecipientNotListed)]);
     let past = Past::default().paid(0, 1);
     assert_eq!(
         judge(&document, &stranger, &past),
@@ -53,6 +54,7 @@ fn the_longest_delay_and_the_strictest_of_all_documents_hold() {
             release_within: Millis::from_secs(1),
             first_payment: true,
             raised_by: vec![Reason::Amount, Reason::FirstPayment],
+            asked: vec![],
         }
     );
     let turned = other.strictest(one);

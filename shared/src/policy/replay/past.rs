@@ -7,6 +7,7 @@ use super::super::document::PolicyDocument;
 use super::super::evaluate::{Payment, Verdict, listed_charges};
 use super::super::history::{Charged, History, SessionHistory, WalletHistory};
 use super::Judgement;
+use crate::address::Account;
 use crate::denial::{Code, Violation};
 use crate::event::{EventBody, Spend, Variant};
 use crate::ids::{SessionId, StatementId, WalletId};
@@ -18,6 +19,8 @@ use crate::time::{BudgetTime, Clocks, RunTime};
 pub(super) struct Past {
     wallets: BTreeMap<WalletId, WalletHistory>,
     sessions: BTreeMap<SessionId, Known>,
+    /// Addresses of each wallet, the oldest first.
+    keys: BTreeMap<WalletId, Vec<Account>>,
     documents: Vec<Binding>,
     /// Documents and grants that owners were asked to sign.
     drafts: BTreeMap<StatementId, Draft>,
@@ -123,8 +126,29 @@ impl Past {
                     self.sessions.entry(*session).or_default().has_agent_key = has_agent_key;
                 }
             }
-            EventBody::NonceAttested { wallet, chain, .. } => {
-                self.wallets.entry(*wallet).or_default().attested(*chain);
+            EventBody::WalletCreated {
+                wallet, account, ..
+            } => self.keys.entry(*wallet).or_default().push(*account),
+            EventBody::WalletRotated {
+                wallet, account, ..
+            } => {
+                self.keys.entry(*wallet).or_default().push(*account);
+                self.wallets.entry(*wallet).or_default().rotated();
+            }
+            EventBody::NonceAttested {
+                wallet,
+                chain,
+                from,
+                ..
+            } => {
+                let keys = self.keys.get(wallet);
+                let place = |from: Account| keys?.iter().position(|key| *key == from);
+                let history = self.wallets.entry(*wallet).or_default();
+                match from.map(place) {
+                    None => history.attested(*chain, None),
+                    Some(Some(place)) => history.attested(*chain, Some(place)),
+                    Some(None) => {}
+                }
             }
             EventBody::Credited {
                 wallet,

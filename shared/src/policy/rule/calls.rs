@@ -82,11 +82,12 @@ fn arguments(function: &CallFunction, told: &Invocation, findings: &mut Findings
     if function.arguments.len() != told.arguments.len() {
         findings.refuse(Violation::of(Code::CallNotListed));
     }
-    for (rule, word) in function.arguments.iter().zip(&told.arguments) {
+    let both = function.arguments.iter().zip(&told.arguments);
+    for (place, (rule, word)) in (1_u8..).zip(both) {
         if rule.accepts.allows(word, told) {
             continue;
         }
-        findings.refuse(match &rule.accepts {
+        let broken = match &rule.accepts {
             Accepts::Max(most) => Violation {
                 asset: rule.spends,
                 observed: word.number().map(Amount::from_base_units),
@@ -95,6 +96,10 @@ fn arguments(function: &CallFunction, told: &Invocation, findings: &mut Findings
             },
             Accepts::Wallet => Violation::of(Code::CallArgumentWallet),
             Accepts::Any | Accepts::OneOf(_) => Violation::of(Code::CallArgumentValue),
+        };
+        findings.refuse(Violation {
+            argument: Some(place),
+            ..broken
         });
     }
     // Another document may count it otherwise; a call must pass both.

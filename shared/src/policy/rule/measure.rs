@@ -90,6 +90,7 @@ impl Unit {
             observed: Some(observed),
             allowed: Some(allowed),
             retry_after: None,
+            argument: None,
         }
     }
 }

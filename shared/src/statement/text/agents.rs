@@ -1,12 +1,16 @@
-//! The texts about agents, and about wallets that are closed or moved to a new key. What goes on, and
+//! The texts about agents, and about wallets that are closed or moved to a new key, and nonces of their keys. What goes on, and
 //! what ends for good, stands in words.
 
 use super::lines::Lines;
-use super::{StatementView, wallet};
+use super::{StatementView, network, require_network, wallet, wallet_by_key};
 use crate::address::Account;
+use crate::caip::ChainId;
 use crate::denial::Code;
 use crate::ids::{AgentId, WalletId};
 use crate::statement::StatementFacts;
+
+/// What attesting the nonce of an earlier key does.
+pub(super) const OF_FORMER_KEY: &str = "Signing this states the next nonce of an address that the wallet had before, and takes what that key signed out of the wallet's outstanding value.";
 
 /// Writes the fields of such a statement; any other kind is refused.
 pub(super) fn write(
@@ -81,4 +85,22 @@ fn rotate(
     lines.field("Funds", "stay at the old address until you withdraw them");
     lines.field("Undone by", "nothing");
     Ok(())
+}
+
+/// The next nonce of one of a wallet's keys.
+pub(super) fn attest_nonce(
+    lines: &mut Lines,
+    key: (WalletId, Option<Account>),
+    chain: ChainId,
+    next: u64,
+    view: &dyn StatementView,
+) -> Result<(), Code> {
+    // Solana has no account nonces.
+    if !matches!(chain, ChainId::Evm(_)) {
+        return Err(Code::StatementMalformed);
+    }
+    lines.field("Next nonce", next);
+    network(lines, chain);
+    let facts = wallet_by_key(lines, key, "Its old address", view)?;
+    require_network(&facts, chain)
 }

@@ -3,7 +3,7 @@
 
 use super::lines::Lines;
 use super::unit::Unit;
-use super::{StatementView, call, network, require_network, stake, wallet};
+use super::{StatementView, broken, call, network, require_network, stake, wallet};
 use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId};
@@ -57,6 +57,7 @@ pub(super) fn write(
             stake::write(lines, intent, policy)?;
         }
     }
+    broken::write(lines, intent, policy)?;
     if let Some(memo) = claim.memo() {
         // The agent's words, and public for ever: part of what is signed, so shown whole.
         lines.field("Memo by the agent, public", memo);

@@ -265,6 +265,7 @@ fn any_facts() -> impl Strategy<Value = StatementFacts> {
                 wallet,
                 chain,
                 next,
+                from: None,
             }
         }),
         any_time().prop_map(|wall| StatementFacts::StateTime { wall }),
@@ -653,10 +654,17 @@ fn assert_says(text: &str, facts: &StatementFacts, view: &TestView) {
             wallet,
             chain,
             next,
+            from,
         } => {
             assert_eq!(fields.value::<u64>("Next nonce"), *next);
             assert_network(*chain);
-            assert_wallet(*wallet);
+            match from {
+                None => assert_wallet(*wallet),
+                Some(from) => {
+                    assert_eq!(fields.value::<WalletId>("Wallet"), *wallet);
+                    assert_eq!(fields.value::<Account>("Its old address"), *from);
+                }
+            }
         }
         StatementFacts::StateTime { wall } => {
             assert_eq!(fields.0["Stated time"], wall.to_string());

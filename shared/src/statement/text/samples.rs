@@ -217,6 +217,7 @@ pub(in crate::statement) fn intent(number: u8) -> Intent {
         more: None,
         memo: None,
         stake: None,
+        asked: None,
     }
 }
 
@@ -353,6 +354,7 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
                 wallet: wallet_id(3),
                 chain: read("eip155:31337"),
                 next: 12,
+                from: None,
             },
         ),
         sample(

@@ -125,7 +125,9 @@ pub(crate) fn post(asked: Asked, arena: &SecretArena) -> (Ask, Poll) {
     match asked {
         Asked::Sign(request) => both(paid, |reply| Ask::Sign(request, reply)),
         Asked::Decide(request) => both(Answer::Verdict, |reply| Ask::Decide(request, reply)),
-        Asked::Resend(id) => both(Answer::Signed, |reply| Ask::SignedTransaction(id, reply)),
+        Asked::Resend(id) => both(Answer::Signed, |reply| {
+            Ask::SignedTransaction(id, Origin::Gateway, reply)
+        }),
         Asked::Release(id, unsigned) => {
             both(Answer::Signed, |reply| Ask::Release(id, unsigned, reply))
         }

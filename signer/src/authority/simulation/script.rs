@@ -460,6 +460,7 @@ impl Script {
             wallet: evm,
             chain: EVM,
             next: self.next_nonce(),
+            from: None,
         };
         self.expect(probe.clone(), None);
         if self.world.status().clock_closed {
@@ -529,5 +530,6 @@ fn probe_now(script: &Script) -> StatementFacts {
         wallet: script.world.known.evm,
         chain: EVM,
         next: script.next_nonce(),
+        from: None,
     }
 }

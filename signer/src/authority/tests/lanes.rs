@@ -232,7 +232,7 @@ fn a_gateway_that_fills_its_lanes_keeps_nothing_of_the_owners_out() {
     loop {
         let (reply, _answer) = oneshot::channel();
         if lanes
-            .push(Ask::SignedTransaction(transaction, reply))
+            .push(Ask::SignedTransaction(transaction, Origin::Gateway, reply))
             .is_err()
         {
             break;

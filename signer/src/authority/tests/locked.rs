@@ -270,6 +270,20 @@ fn wrong_passwords_are_counted_and_survive_a_restart() {
 }
 
 #[test]
+fn an_open_signer_is_not_unlocked_again() {
+    let mut world = locked();
+    unlock(&mut world);
+    let entries = world.history.entries.len();
+    refused(&world.one(Asked::Unlock(true, true)), Code::NotLocked);
+    assert_eq!(
+        world.history.entries.len(),
+        entries,
+        "nothing is vouched for"
+    );
+    assert!(world.status().unlocked);
+}
+
+#[test]
 fn guessing_fills_no_disk() {
     let mut world = locked();
     let rows = |world: &World| world.disk.0.borrow_mut().parts().journal.len();

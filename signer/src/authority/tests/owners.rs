@@ -116,6 +116,7 @@ fn invariant_17_a_suspension_by_password_is_durable() {
         wallet: world.known.evm,
         chain: EVM,
         next: 90,
+        from: None,
     };
     refused(
         &world.say(facts, None).expect_err("suspended"),

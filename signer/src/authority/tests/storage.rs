@@ -1,13 +1,16 @@
 //! The disk refuses, or nobody knows: nothing leaves without its record, and nothing is half done.
 
+use waiaas_shared::address::{Account, EvmAddress};
 use waiaas_shared::denial::Code;
-use waiaas_shared::event::Origin;
+use waiaas_shared::event::{Event, EventBody, Origin};
+use waiaas_shared::ids::StatementId;
 
 use super::super::Fatal;
 use super::super::simulation::machine::Passing;
 use super::super::simulation::post::{Answer, Asked};
 use super::super::simulation::world::{HOUR, World};
 use super::{FEE, pay, payment, refused, restart, unlock};
+use crate::core::apply::apply;
 use crate::ledger::LedgerError;
 use crate::ledger::memory::Fault;
 
@@ -41,6 +44,33 @@ fn a_full_disk_refuses_everything_of_the_batch_and_leaves_the_state_as_it_was() 
     assert_eq!(again[1].sequence, first.sequence + 2);
     assert!(again[2].replay && again[2].raw == again[0].raw);
     assert!(again[3].replay && again[3].raw == first.raw);
+}
+
+/// INVARIANT 4, last step: what was charged is signed, and verified against the wallet's own address before
+/// it leaves. Here another address stands in the state than the key's.
+#[test]
+fn a_signature_of_another_key_never_leaves_and_ends_the_process() {
+    let mut world = World::new(1, false);
+    pay(&mut world, "a", 5).signed();
+    let wallet = world.known.evm;
+    let state = &mut world.signer.as_mut().expect("alive").state;
+    let mut views = state.wallet_views().into_iter();
+    let view = views.find(|view| view.wallet == wallet);
+    let rotated = EventBody::WalletRotated {
+        wallet,
+        path: view.expect("the wallet").path,
+        account: Account::Evm(EvmAddress::from_bytes([7; 20])),
+        first_nonce: 0,
+        statement: StatementId::from_bytes([9; 16]),
+        signers: Vec::new(),
+    };
+    let event = Event {
+        clocks: state.clocks(),
+        body: rotated,
+    };
+    apply(state, &event);
+    refused(&pay(&mut world, "b", 5), Code::SigningFault);
+    assert!(matches!(world.fatal, Some(Fatal::Signing)));
 }
 
 #[test]

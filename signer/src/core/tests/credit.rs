@@ -197,7 +197,7 @@ fn invariant_05_a_credited_payments_bytes_are_never_given_again() {
     world.bearer_pay("a", 100_000).map(drop).expect("a payment");
     let paid = entry(&world);
     world.commit();
-    let resend = Command::Resend(Box::new(paid.clone()));
+    let resend = Command::Resend(Box::new(paid.clone()), Origin::Gateway);
     assert!(matches!(world.run(&resend), Ok(Outcome::Sign(_))));
     give(&mut world, credit(&paid, 100_000 + FEE), &paid).expect("credited");
     assert_eq!(

@@ -62,6 +62,7 @@ fn invariant_06_what_was_attested_for_the_old_address_is_void_for_the_new_one() 
         wallet,
         chain: EVM,
         next,
+        from: None,
     };
     let kept = signed(&mut world, attest(50), Origin::Gateway);
     let close = signed(

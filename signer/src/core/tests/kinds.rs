@@ -108,6 +108,7 @@ fn all_kinds() -> (World, Hand, Hand, Prior, Vec<Drafted>) {
             wallet: world.evm_wallet,
             chain: EVM,
             next: 90,
+            from: None,
         },
         StatementFacts::StateTime {
             wall: world.clocks.wall,

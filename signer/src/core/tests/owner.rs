@@ -350,6 +350,7 @@ fn invariant_14_one_kinds_signature_never_passes_for_another() {
         wallet: world.evm_wallet,
         chain: EVM,
         next: 9,
+        from: None,
     };
     let (_, release_text) = world.draft(release, Origin::Admin).expect("a draft");
     let (attest_id, _) = world.draft(attest, Origin::Admin).expect("a draft");
@@ -372,6 +373,7 @@ fn invariant_14_open_statements_are_bounded_per_socket() {
         wallet: world.evm_wallet,
         chain: EVM,
         next: 9,
+        from: None,
     };
     for _ in 0..waiaas_shared::statement::OPEN_LIMIT {
         world

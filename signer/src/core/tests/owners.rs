@@ -27,6 +27,7 @@ fn attest(world: &World) -> StatementFacts {
         wallet: world.evm_wallet,
         chain: EVM,
         next: 90,
+        from: None,
     }
 }
 

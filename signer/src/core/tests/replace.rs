@@ -307,7 +307,7 @@ fn invariant_05_a_payment_is_replaced_once() {
 fn invariant_05_replaced_bytes_stay_where_they_are() {
     let mut world = world_with(|_| {});
     let first = Try::first(&world, "a").signed(&mut world);
-    let resend = Command::Resend(entry(&world, first).expect("its entry"));
+    let resend = Command::Resend(entry(&world, first).expect("its entry"), Origin::Gateway);
     world.run(&resend).expect("nothing took its place yet");
     let second = Try::again(&world, "b", first);
     second.signed(&mut world);

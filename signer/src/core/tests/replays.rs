@@ -2,7 +2,7 @@
 //! than the payment went through: a longer delay, more owners. They are withheld, until it suffices again.
 
 use waiaas_shared::denial::Code;
-use waiaas_shared::event::EventBody;
+use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::statement::StatementFacts;
@@ -36,7 +36,7 @@ fn again(world: &mut World, entry: &Prior) -> Result<Vec<u8>, Vec<Code>> {
         Outcome::Sign(order) => Ok(order.transaction().bytes().to_vec()),
         other => panic!("{other:?}"),
     };
-    let by_name = bytes(world.run(&Command::Resend(Box::new(entry.clone()))));
+    let by_name = bytes(world.run(&Command::Resend(Box::new(entry.clone()), Origin::Gateway)));
     let released = bytes(world.run(&Command::Release(Release {
         transaction: entry.spend.transaction,
         unsigned: Vec::new(),

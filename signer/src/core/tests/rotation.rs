@@ -70,7 +70,7 @@ fn withdraw(
 }
 
 /// A world whose first owner came with an address to withdraw to.
-fn world() -> World {
+pub(super) fn world() -> World {
     let mut world = World::empty();
     world.owner = world
         .enrol(vec![account(RECIPIENT)])
@@ -91,7 +91,7 @@ fn world() -> World {
     world
 }
 
-fn own_account(world: &World) -> Account {
+pub(super) fn own_account(world: &World) -> Account {
     let views = world.state.wallet_views();
     let view = views.iter().find(|view| view.wallet == world.evm_wallet);
     view.expect("the wallet").account
@@ -102,7 +102,7 @@ fn last_spend(world: &World) -> Spend {
     (*spends.last().expect("a payment")).clone()
 }
 
-fn prior(world: &World, spend: Spend) -> Box<Prior> {
+pub(super) fn prior(world: &World, spend: Spend) -> Box<Prior> {
     Box::new(Prior {
         sequence: 9,
         charged_at: world.clocks.budget,
@@ -128,6 +128,11 @@ fn invariant_09_a_rotation_brings_no_fresh_budget() {
         .map(|view| view.usage);
     world.pass(Millis::from_millis(1));
     rotate(&mut world, 7).expect("rotated");
+    // Only whose key has what outstanding is kept apart.
+    let history = history.map(|mut history| {
+        history.rotated();
+        history
+    });
     assert_eq!(
         History::wallet(&world.state, world.evm_wallet).cloned(),
         history
@@ -145,19 +150,32 @@ fn invariant_09_a_rotation_brings_no_fresh_budget() {
         "one unit more than the old key left"
     );
     world.bearer_pay("e", 100_000 - FEE).expect("what it left");
-    // The value outstanding counts on until the owner attests the new address's nonce.
-    let views = world.state.wallet_views();
-    let nonces = &views
-        .iter()
-        .find(|view| view.wallet == world.evm_wallet)
-        .expect("known")
-        .nonces;
-    assert_eq!(nonces[0].outstanding, Amount::from_base_units(1_000_000));
+    // The value outstanding counts on, each key's own.
+    assert_eq!(outstanding(&world), (100_000, vec![900_000]));
+    let nonces = &view(&world).nonces;
     assert_eq!(
         (nonces[0].next, nonces[0].attested),
         (1, 0),
         "nonces begin afresh"
     );
+}
+
+pub(super) fn view(world: &World) -> waiaas_shared::view::WalletView {
+    let mut views = world.state.wallet_views().into_iter();
+    let view = views.find(|view| view.wallet == world.evm_wallet);
+    view.expect("the wallet")
+}
+
+/// What the present key and each former one have outstanding.
+pub(super) fn outstanding(world: &World) -> (u128, Vec<u128>) {
+    let view = view(world);
+    let former = view.former.iter();
+    (
+        view.nonces[0].outstanding.base_units(),
+        former
+            .map(|key| key.nonces[0].outstanding.base_units())
+            .collect(),
+    )
 }
 
 /// The new key has an index that nobody had, the old one is never given again.
@@ -248,14 +266,19 @@ fn invariant_05_no_payment_is_made_again_with_the_new_key() {
     let paid = last_spend(&world);
     let again = prior(&world, paid.clone());
     assert!(
-        world.clone().run(&Command::Resend(again.clone())).is_ok(),
+        world
+            .clone()
+            .run(&Command::Resend(again.clone(), Origin::Gateway))
+            .is_ok(),
         "the case proves nothing"
     );
     rotate(&mut world, 7).expect("rotated");
     world.commit();
     world.pass(Millis::from_hours(2));
     assert_eq!(
-        world.run(&Command::Resend(again.clone())).map(drop),
+        world
+            .run(&Command::Resend(again.clone(), Origin::Gateway))
+            .map(drop),
         Err(vec![Code::WalletClosed])
     );
     // Neither under its idempotency key.
@@ -268,7 +291,7 @@ fn invariant_05_no_payment_is_made_again_with_the_new_key() {
     // What the new key paid is given again.
     world.bearer_pay("b", 10_000).expect("a payment");
     let later = prior(&world, last_spend(&world));
-    let order = match world.run(&Command::Resend(later)) {
+    let order = match world.run(&Command::Resend(later, Origin::Gateway)) {
         Ok(Outcome::Sign(order)) => order,
         other => panic!("{other:?}"),
     };
@@ -313,7 +336,10 @@ fn invariant_17_withdrawals_from_a_rotated_key_stay_open() {
         .collect();
     for (spend, key) in withdrawn.into_iter().zip([0, 0, 1]) {
         let again = prior(&world, spend);
-        assert_eq!(index(world.run(&Command::Resend(again))), key);
+        assert_eq!(
+            index(world.run(&Command::Resend(again, Origin::Admin))),
+            key
+        );
     }
     let stranger = Account::Evm(EvmAddress::from_bytes([9; 20]));
     assert_eq!(
@@ -347,7 +373,10 @@ fn invariant_16_nothing_but_withdrawals_is_signed_for_a_closed_wallet() {
     }));
     let closed = || Err(vec![Code::WalletClosed]);
     assert_eq!(world.bearer_pay("c", 10_000).map(drop), closed());
-    assert_eq!(world.run(&Command::Resend(paid)).map(drop), closed());
+    assert_eq!(
+        world.run(&Command::Resend(paid, Origin::Gateway)).map(drop),
+        closed()
+    );
     assert_eq!(
         world
             .run(&Command::Release(Release {

@@ -83,6 +83,22 @@ fn invariant_06_nonces_are_the_signers_own_and_sequential() {
     );
 }
 
+/// Every wallet is made with an attested nonce for each of its chains; where one were missing, none would
+/// be made up.
+#[test]
+fn invariant_06_without_an_attested_nonce_nothing_is_issued() {
+    let mut world = World::new();
+    let mut kept = world.clone();
+    let wallet = world.state.wallets.get_mut(&world.evm_wallet);
+    wallet.expect("the wallet").nonces.remove(&EVM);
+    assert_eq!(
+        world.bearer_pay("a", 1000).map(drop),
+        Err(vec![Code::NonceNotAttested])
+    );
+    let order = order(kept.bearer_pay("a", 1000));
+    assert_eq!(order.transaction().account_nonce(), Some(0));
+}
+
 #[test]
 fn invariant_06_an_attestation_never_lowers_the_next_nonce() {
     let mut world = World::new();
@@ -93,6 +109,7 @@ fn invariant_06_an_attestation_never_lowers_the_next_nonce() {
         wallet: super::world::World::new().evm_wallet,
         chain: EVM,
         next,
+        from: None,
     };
     assert_eq!(
         world.say(attest(2), false).map(drop),

@@ -378,6 +378,7 @@ fn invariant_06_hoarding_of_tokens_ends_at_their_own_cap() {
         wallet: world.evm_wallet,
         chain: EVM,
         next: 100,
+        from: None,
     };
     world.say(attest, false).expect("attested");
     assert!(pay(&mut world, "after", 4_000, RECIPIENT).is_ok());

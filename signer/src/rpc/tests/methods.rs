@@ -375,7 +375,7 @@ fn payments_arrive_whole_and_answers_come_back_whole() {
                     })
                     .unwrap();
             }
-            Ask::SignedTransaction(transaction, reply) => {
+            Ask::SignedTransaction(transaction, Origin::Gateway, reply) => {
                 assert_eq!(transaction, signed().transaction);
                 reply
                     .send(if turns[2]() {

@@ -112,7 +112,11 @@ pub(super) fn denial() -> Denial {
             Amount::from_base_units(7),
         )
     };
-    Denial::from_violations(vec![limit, Violation::of(Code::RecipientNotListed)]).unwrap()
+    let other = Violation {
+        argument: Some(3),
+        ..Violation::of(Code::CallArgumentValue)
+    };
+    Denial::from_violations(vec![limit, Violation::of(Code::RecipientNotListed), other]).unwrap()
 }
 
 pub(super) fn denied<T: std::fmt::Debug>(result: waiaas_client::Result<T>) -> Denial {

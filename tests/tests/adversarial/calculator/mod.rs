@@ -285,6 +285,7 @@ impl Calculator {
                 wallet,
                 chain,
                 next,
+                from: None,
                 ..
             } => {
                 self.outstanding.remove(&(*wallet, *chain));

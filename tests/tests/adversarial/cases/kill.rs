@@ -41,6 +41,7 @@ fn forged_releases(rig: &mut Rig, _: &Template) -> Result<String> {
         wallet: rig.cast.evm.wallet,
         chain: EVM,
         next: 50,
+        from: None,
     };
     let earlier = rig.draft(&resume)?;
     let earlier_signature = rig.owner_signature(&earlier.text)?;

@@ -76,6 +76,7 @@ fn hoarding(rig: &mut Rig, _: &Template) -> Result<String> {
         wallet: rig.cast.evm.wallet,
         chain: EVM,
         next: 0,
+        from: None,
     };
     let code = refusal(rig.draft(&lower))?;
     ensure!(code == Code::NonceLower, "{code}");

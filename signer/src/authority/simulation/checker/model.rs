@@ -304,6 +304,8 @@ impl<'history> Model<'history> {
                     wallet: *wallet,
                     chain: *chain,
                     next: *next,
+                    // No simulated wallet ever has a second key.
+                    from: None,
                 };
                 let holder = self.wallets.get_mut(wallet);
                 let nonces = holder.and_then(|holder| holder.nonces.get_mut(chain));
@@ -318,7 +320,7 @@ impl<'history> Model<'history> {
                     next: *next,
                     attested: *next,
                 };
-                self.charges.attested(*wallet, *chain);
+                self.charges.attested(*wallet, *chain, None);
             }
             EventBody::TimeStated {
                 wall, statement, ..

@@ -192,6 +192,7 @@ impl Script {
                     wallet: evm,
                     chain: EVM,
                     next,
+                    from: None,
                 }
             }
             11 => StatementFacts::StateTime {

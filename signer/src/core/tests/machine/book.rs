@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use waiaas_shared::address::Account;
 use waiaas_shared::caip::{AccountId, AssetId, ChainId};
+use waiaas_shared::denial::{Code, Violation};
 use waiaas_shared::event::Origin;
 use waiaas_shared::ids::{AgentId, OwnerId, SessionId, StatementId, TransactionId, WalletId};
 use waiaas_shared::policy::document::PolicyDocument;
@@ -131,12 +132,19 @@ pub(super) struct Wait {
     pub(super) release_within: u64,
     pub(super) approval: Option<(Vec<OwnerId>, u64)>,
     pub(super) replaces: Option<Earlier>,
+    /// Broken rules of which its text tells, as the opening recorded them.
+    pub(super) told: Vec<Violation>,
 }
 
 /// The payment that another one replaces, and how many were signed for the same end before.
 pub(super) type Earlier = (TransactionId, u32);
 
 impl Wait {
+    /// The codes of the rules of which its text tells.
+    pub(super) fn told_codes(&self) -> BTreeSet<Code> {
+        self.told.iter().map(|broken| broken.code).collect()
+    }
+
     pub(super) const fn tier(&self) -> Tier {
         match self.ready {
             Some(_) => Tier::Delay,
@@ -167,6 +175,8 @@ pub(super) struct Paid {
     pub(super) replaces: Option<Earlier>,
     /// When its wait began on the run clock, and who had approved it.
     pub(super) waited: Option<(u64, Vec<OwnerId>)>,
+    /// Broken rules of which they had read.
+    pub(super) told: BTreeSet<Code>,
     /// How many keys the wallet had had before the one that signed.
     pub(super) key: usize,
     /// On an EVM chain.

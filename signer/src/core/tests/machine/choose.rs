@@ -429,6 +429,7 @@ fn what(random: &mut Random) -> What {
         12 => What::Attest {
             wallet: place(random),
             beside: some(random, &[-1, 0, 0, 1, 3]),
+            former: random.once_in(3).then(|| place(random)),
         },
         13 => What::StateTime {
             beside: some(random, &[-1, 0, 60_000]),

@@ -78,12 +78,17 @@ impl Run {
             What::Attest {
                 wallet: place,
                 beside,
+                former,
             } => {
                 let wallet = wallet(*place);
+                let many = wallet.former.len().max(1);
+                let key = former.and_then(|which| wallet.former.get(which % many));
+                let nonces = key.map_or(wallet.nonces, |(_, nonces)| *nonces);
                 StatementFacts::AttestNonce {
                     wallet: wallet.id,
                     chain: wallet.chain,
-                    next: wallet.nonces?.0.saturating_add_signed(*beside),
+                    next: nonces?.0.saturating_add_signed(*beside),
+                    from: key.map(|(account, _)| *account),
                 }
             }
             What::StateTime { beside } => StatementFacts::StateTime {

@@ -35,6 +35,24 @@ impl Book {
         self.wallet_mut(wallet).closed = true;
     }
 
+    /// The next nonce of one of a wallet's keys was attested.
+    pub(super) fn attested(
+        &mut self,
+        id: WalletId,
+        chain: ChainId,
+        next: u64,
+        from: Option<Account>,
+    ) {
+        let wallet = self.wallet_mut(id);
+        let mut former = wallet.former.iter();
+        let key = from.and_then(|from| former.position(|(known, _)| *known == from));
+        *wallet.nonces_of(from).expect("a key with nonces") = (next, next);
+        if from.is_none() {
+            wallet.withdrawn.clear();
+        }
+        self.charges.attested(id, chain, key);
+    }
+
     pub(super) fn rotate(&mut self, id: WalletId, account: Account, first_nonce: u64) {
         self.payments_end(id);
         let now = self.now().budget;
@@ -45,10 +63,13 @@ impl Book {
         wallet.nonces = first;
         wallet.rotated = Some(now);
         wallet.withdrawn.clear();
+        self.charges.rotated(id);
         // What was written beside the former address means nothing for the next one.
         for draft in self.drafts.values_mut() {
             draft.void |= match &draft.facts {
-                StatementFacts::AttestNonce { wallet, .. }
+                StatementFacts::AttestNonce {
+                    wallet, from: None, ..
+                }
                 | StatementFacts::RotateWallet { wallet, .. }
                 | StatementFacts::CloseWallet { wallet }
                 | StatementFacts::Withdraw {

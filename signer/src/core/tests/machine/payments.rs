@@ -1,5 +1,7 @@
 //! What must come of payments: new ones, those asked for again, and those that waited.
 
+use std::collections::BTreeSet;
+
 use waiaas_shared::address::Account;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::Code;
@@ -33,6 +35,19 @@ pub(super) struct Request {
     /// Whom the proposed bytes name as the payer.
     pub(super) from: Account,
     pub(super) replaces: Option<TransactionId>,
+}
+
+/// What a payment went through.
+struct Behind<'a> {
+    /// How it was judged at first.
+    highest: Tier,
+    /// When its wait began.
+    since: Option<u64>,
+    approved: &'a [OwnerId],
+    /// Broken rules of which the owners read.
+    told: &'a BTreeSet<Code>,
+    /// It takes of one asset only: a code says which rule.
+    asset_alone: bool,
 }
 
 impl Book {
@@ -305,27 +320,36 @@ impl Book {
             Some((since, approved)) => (Some(*since), approved),
             None => (None, &nobody),
         };
-        let highest = paid.tier.max(Tier::Notify);
-        self.suffices(highest, since, approved, said, expect);
+        let behind = Behind {
+            highest: paid.tier.max(Tier::Notify),
+            since,
+            approved,
+            told: &paid.told,
+            asset_alone: paid.asking.sums().len() == 1,
+        };
+        self.suffices(&behind, said, expect);
     }
 
-    /// Whether a payment of this tier, that waited since then and that these owners approved, went
-    /// through what is asked of it now.
-    fn suffices(
-        &self,
-        highest: Tier,
-        since: Option<u64>,
-        approved: &[OwnerId],
-        said: &Said,
-        expect: &mut Expect,
-    ) {
-        let owners = approved
+    /// Whether a payment went through what is asked of it now.
+    fn suffices(&self, behind: &Behind<'_>, said: &Said, expect: &mut Expect) {
+        let Behind { highest, since, .. } = *behind;
+        let owners = behind
+            .approved
             .iter()
             .filter(|owner| self.owners.may_sign(**owner));
         let few = owners.count() < usize::from(said.quorum).max(self.owners.quorum);
         let (least, most) = said.tier;
         let raised = |tier: Tier| tier > highest || (tier == Tier::Approval && few);
-        expect.late_when(raised(least), raised(most), Code::TierRaised);
+        // Owners agreed to the broken rules that they read of, and to no other.
+        let read = |code: &Code| behind.told.contains(code);
+        let unread = !said.asked.iter().all(read);
+        let other = || said.asked.union(&said.maybe_asked);
+        let maybe_unread = !other().all(read) || (!behind.asset_alone && other().next().is_some());
+        expect.late_when(
+            raised(least) || unread,
+            raised(most) || maybe_unread,
+            Code::TierRaised,
+        );
         // A document that was adopted meanwhile may demand a longer wait.
         let early = since.is_some_and(|since| self.now().run < since + said.delay);
         let delays = |tier: Tier| tier == Tier::Delay && early;
@@ -368,7 +392,14 @@ impl Book {
             return expect;
         };
         let said = self.judged(session, fresh, None, &mut expect);
-        self.suffices(wait.tier(), Some(wait.opened), &signers, &said, &mut expect);
+        let behind = Behind {
+            highest: wait.tier(),
+            since: Some(wait.opened),
+            approved: &signers,
+            told: &wait.told_codes(),
+            asset_alone: fresh.sums().len() == 1,
+        };
+        self.suffices(&behind, &said, &mut expect);
         expect
     }
 

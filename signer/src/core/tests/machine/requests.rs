@@ -276,6 +276,7 @@ impl Run {
                 let went = Went {
                     replaces,
                     waited: None,
+                    told: Vec::new(),
                 };
                 self.signed(&order, spend, asking, went)
             }
@@ -327,6 +328,7 @@ impl Run {
         let waited = went.waited.as_ref().map(|(since, approved)| Waited {
             since: RunTime::from_millis(*since),
             approved: approved.clone(),
+            asked: (!went.told.is_empty()).then(|| went.told.clone()),
         });
         same("waited", spend.waited.clone(), waited)?;
         same("charges", charged(&spend.charges), asking.sums())?;
@@ -367,6 +369,7 @@ impl Run {
             credited: false,
             replaces: went.replaces,
             waited: went.waited,
+            told: went.told.iter().map(|broken| broken.code).collect(),
             key: wallet.former.len(),
             nonce: due,
             agreed: None,
@@ -428,7 +431,14 @@ impl Run {
             release_within: said.release_within,
             approval: None,
             replaces,
+            told: intent.asked.clone().unwrap_or_default(),
         };
+        // Each rule that is certainly broken is told, and none that is kept.
+        let told = wait.told_codes();
+        let possible = said.asked.union(&said.maybe_asked).copied().collect();
+        if !told.is_superset(&said.asked) || !told.is_subset(&possible) {
+            return Err(format!("it tells of {told:?}, expected {said:?}"));
+        }
         let expected = match wait.ready {
             Some(ready) => waiaas_shared::intent::Wait::Delay {
                 ready: waiaas_shared::time::RunTime::from_millis(ready),

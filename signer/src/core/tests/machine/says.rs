@@ -349,13 +349,13 @@ impl Run {
                     wallet,
                     chain,
                     next,
+                    from,
                 },
-                [EventBody::NonceAttested { .. }],
+                [EventBody::NonceAttested { from: of, .. }],
                 _,
             ) => {
-                self.book.wallet_mut(*wallet).nonces = Some((*next, *next));
-                self.book.wallet_mut(*wallet).withdrawn.clear();
-                self.book.charges.attested(*wallet, *chain);
+                same("whose nonce", of, from)?;
+                self.book.attested(*wallet, *chain, *next, *from);
             }
             // The clocks took it in with the event.
             (StatementFacts::StateTime { .. }, [EventBody::TimeStated { .. }], _) => {

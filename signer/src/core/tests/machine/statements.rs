@@ -84,9 +84,14 @@ impl Book {
                     Code::WithdrawalAddress,
                 );
             }
-            StatementFacts::AttestNonce { wallet, next, .. } => {
-                let nonces = self.wallet(*wallet).nonces;
-                when(nonces.is_none(), Code::NetworkNotBound);
+            StatementFacts::AttestNonce {
+                wallet, next, from, ..
+            } => {
+                let mut attested = self.wallet(*wallet).clone();
+                let nonces = attested.nonces_of(*from).copied();
+                let evm = attested.nonces.is_some();
+                when(!evm, Code::NetworkNotBound);
+                when(evm && nonces.is_none(), Code::WalletUnknown);
                 when(nonces.is_some_and(|(due, _)| *next < due), Code::NonceLower);
             }
             StatementFacts::StateTime { .. } => when(!self.closed, Code::TimeNotClosed),

@@ -238,6 +238,8 @@ pub(super) enum What {
     Attest {
         wallet: usize,
         beside: i64,
+        /// Of one of the wallet's former addresses, if it has any.
+        former: Option<usize>,
     },
     StateTime {
         beside: i64,

@@ -3,6 +3,7 @@
 
 use waiaas_shared::address::Account;
 use waiaas_shared::caip::ChainId;
+use waiaas_shared::denial::Violation;
 use waiaas_shared::event::Replaces;
 use waiaas_shared::ids::{OwnerId, TransactionId};
 
@@ -66,6 +67,8 @@ impl Run {
 pub(super) struct Went {
     pub(super) replaces: Option<Earlier>,
     pub(super) waited: Option<(u64, Vec<OwnerId>)>,
+    /// Broken rules of which owners read meanwhile.
+    pub(super) told: Vec<Violation>,
 }
 
 impl Book {

@@ -1,7 +1,7 @@
 //! Payments of a run that wait or were signed: the bytes once more, fresh bytes, and the end of a wait.
 
 use waiaas_shared::denial::Code;
-use waiaas_shared::event::EventBody;
+use waiaas_shared::event::{EventBody, Origin};
 
 use super::alarms::Doing;
 use super::bytes::{of_bytes, propose};
@@ -27,7 +27,7 @@ impl Run {
         };
         self.look()?;
         let expect = self.book.expect_replay(transaction);
-        let (_, outcome) = self.foreseen(&Command::Resend(prior), &expect)?;
+        let (_, outcome) = self.foreseen(&Command::Resend(prior, Origin::Gateway), &expect)?;
         match outcome {
             Some(Outcome::Sign(order)) => self.again_signed(transaction, &order),
             None => Ok(()),
@@ -104,6 +104,7 @@ impl Run {
                 let went = Went {
                     replaces: wait.replaces,
                     waited: Some((wait.opened, approved.copied().collect())),
+                    told: wait.told.clone(),
                 };
                 self.signed(&order, spend, asking, went)?;
                 let paid = self.book.paid.get_mut(&transaction).ok_or("it was paid")?;

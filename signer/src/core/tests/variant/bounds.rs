@@ -41,7 +41,9 @@ fn invariant_06_what_stops_signing_stops_variants() {
         // Nor are the bytes of one given again.
         assert_eq!(refused(&mut world, first, cancels(2)), [code]);
         let prior = entry(&world, second).expect("an entry");
-        let again = world.run(&Command::Resend(prior)).map(drop);
+        let again = world
+            .run(&Command::Resend(prior, Origin::Gateway))
+            .map(drop);
         assert_eq!(again, Err(vec![code]));
     }
 }
@@ -69,10 +71,14 @@ fn invariant_06_the_same_call_gives_the_same_bytes_once() {
         // One thing takes the place of a transaction, and of that the bytes of the newest leave.
         assert_eq!(refused(&mut world, first, other), [Code::PaymentReplaced]);
         let prior = entry(&world, first).expect("an entry");
-        let old = world.run(&Command::Resend(prior)).map(drop);
+        let old = world
+            .run(&Command::Resend(prior, Origin::Gateway))
+            .map(drop);
         assert_eq!(old, Err(vec![Code::PaymentReplaced]));
         let prior = entry(&world, second).expect("an entry");
-        let order = world.run(&Command::Resend(prior)).expect("the newest");
+        let order = world
+            .run(&Command::Resend(prior, Origin::Gateway))
+            .expect("the newest");
         assert!(matches!(order, Outcome::Sign(order) if order.transaction().bytes() == unsigned));
     }
 }
@@ -202,6 +208,7 @@ fn invariant_06_an_attested_nonce_is_never_signed_again() {
                 wallet: world.evm_wallet,
                 chain: EVM,
                 next: 1,
+                from: None,
             },
             false,
         )

@@ -201,6 +201,7 @@ fn ended_wallets(_: &mut Rig, template: &Template) -> Result<String> {
             wallet: wallet.wallet,
             chain: EVM,
             next: 900,
+            from: None,
         })?;
         // The one that was drafted before, with the owner's true signature over another closing's text.
         let signature = rig.owner_signature(&drafted.text)?;

@@ -136,6 +136,7 @@ fn too_many(rig: &mut Rig, _: &Template) -> Result<String> {
             wallet: rig.cast.evm.wallet,
             chain: EVM,
             next: 9000 + next,
+            from: None,
         };
         match rig.draft(&attest) {
             Ok(_) => open += 1,
@@ -152,6 +153,7 @@ fn too_many(rig: &mut Rig, _: &Template) -> Result<String> {
         wallet: rig.cast.other_evm.wallet,
         chain: EVM,
         next: 1,
+        from: None,
     };
     rig.say_with_password(&attest)?;
     rig.use_up("the gateway's statements are all open");

@@ -142,6 +142,7 @@ fn another_ones(rig: &mut Rig, template: &Template) -> Result<String> {
         wallet: rig.cast.evm.wallet,
         chain: EVM,
         next: 5000,
+        from: None,
     };
     let (first, second) = (rig.draft(&attest)?, rig.draft(&attest)?);
     ensure!(first.text != second.text, "two statements with one text");
@@ -159,16 +160,19 @@ fn another_ones(rig: &mut Rig, template: &Template) -> Result<String> {
             wallet: rig.cast.other_evm.wallet,
             chain: EVM,
             next: 5000,
+            from: None,
         },
         StatementFacts::AttestNonce {
             wallet: rig.cast.evm.wallet,
             chain: EVM,
             next: 5001,
+            from: None,
         },
         StatementFacts::AttestNonce {
             wallet: rig.cast.main.wallet,
             chain: crate::stand::MAIN,
             next: 5000,
+            from: None,
         },
     ] {
         let drafted = rig.draft(&facts)?;
@@ -274,6 +278,7 @@ fn every_bit(rig: &mut Rig, _: &Template) -> Result<String> {
         wallet: rig.cast.evm.wallet,
         chain: EVM,
         next: 5000,
+        from: None,
     };
     let mut tried = 0;
     for facts in [attest, approval(asked.transaction)] {
@@ -315,6 +320,7 @@ fn counted_twice(rig: &mut Rig, _: &Template) -> Result<String> {
         wallet: rig.cast.evm.wallet,
         chain: EVM,
         next: 6000,
+        from: None,
     };
     let drafted = rig.draft(&attest)?;
     let honest = rig.owner_signature(&drafted.text)?;
@@ -399,6 +405,7 @@ fn weak_forms(rig: &mut Rig, _: &Template) -> Result<String> {
         wallet: rig.cast.evm.wallet,
         chain: EVM,
         next: 7000,
+        from: None,
     };
     let drafted = rig.draft(&attest)?;
     let honest = rig.owner_signature(&drafted.text)?;

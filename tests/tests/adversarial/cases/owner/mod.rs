@@ -90,6 +90,7 @@ fn kinds(rig: &mut Rig) -> Result<Vec<StatementFacts>> {
             wallet,
             chain: EVM,
             next: 1000,
+            from: None,
         },
         StatementFacts::EnrolWithdrawal {
             account: account(EVM, "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"),

@@ -137,6 +137,7 @@ pub(in crate::cases) fn overrides(rig: &mut Rig) -> Result<String> {
         wallet: rig.cast.evm.wallet,
         chain: EVM,
         next: 500,
+        from: None,
     };
     rig.say(&attest)?;
     let request = rig.request(&transfer)?;
