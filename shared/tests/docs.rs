@@ -262,6 +262,52 @@ fn every_code_has_a_paragraph() {
     assert_eq!(documented, known);
 }
 
+/// Every denial has a test that provokes it, and one where what lies just inside of its bound passes.
+#[test]
+fn every_code_has_its_tests() {
+    let text = read("docs/denial-codes.md");
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .skip_while(|line| !line.starts_with("|---"))
+        .skip(1)
+        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"))
+        .map(|line| line.split(" | ").collect())
+        .collect();
+    let listed: Vec<&str> = rows.iter().map(|row| row[0]).collect();
+    let known: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(listed, known, "a code without its line, or out of order");
+    for (row, code) in rows.iter().zip(Code::ALL) {
+        let [_, provoked, inside] = row[..] else {
+            panic!("{code}: not three columns");
+        };
+        let provoked = test_of(provoked);
+        let named = [format!("Code::{code:?}"), format!("\"{code}\"")];
+        assert!(
+            named.iter().any(|name| provoked.contains(name)),
+            "{code}: its test does not speak of it"
+        );
+        if inside != "the same" {
+            test_of(inside);
+        }
+    }
+}
+
+/// The body of a test that is named as `path.rs::name`, in backquotes.
+fn test_of(named: &str) -> String {
+    let (path, name) = named
+        .strip_prefix('`')
+        .and_then(|named| named.strip_suffix('`'))
+        .and_then(|named| named.split_once("::"))
+        .unwrap_or_else(|| panic!("{named}"));
+    let source = read(path);
+    assert!(is_test(&source, name), "{named} is no test");
+    let start = source.find(&format!("fn {name}(")).unwrap();
+    let indent = start - source[..start].rfind('\n').unwrap() - 1;
+    let end = format!("\n{}}}\n", " ".repeat(indent));
+    let body = source[start..].split(&end).next().unwrap();
+    body.to_owned()
+}
+
 /// Every domain and every other string that separates signatures and keys stands in its document.
 #[test]
 fn every_domain_is_documented() {
