@@ -330,6 +330,7 @@ mod tests {
                 more: None,
                 memo: None,
                 stake: None,
+                asked: None,
             },
             now: Clocks {
                 run: RunTime::from_millis(1000),

@@ -7,7 +7,7 @@ mod costs;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use waiaas_client::Submitted;
+use waiaas_client::{ClientError, Submitted};
 use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::amount::{Amount, Decimals};
 use waiaas_shared::caip::{AssetId, ChainId, Token};
