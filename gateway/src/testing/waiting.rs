@@ -157,6 +157,7 @@ impl Inside {
             more: (!more.is_empty()).then_some(more),
             memo: claim.memo().cloned(),
             stake: transfer.stake.clone(),
+            asked: None,
         };
         let kept = Kept {
             intent: intent.clone(),
