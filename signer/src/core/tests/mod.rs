@@ -7,6 +7,7 @@ mod alarm_subjects;
 mod allowances;
 mod approvals;
 mod batch;
+mod brought;
 mod calls;
 mod credit;
 mod dead_man;
