@@ -97,7 +97,10 @@ pub(crate) fn draft(random: &mut Random, draft: &mut Draft) {
         16 => system(random, draft),
         17 => setting(random, draft),
         18 => {
-            let data = random.pick(&TEXTS).to_vec();
+            // One that is none, or mostly a second one.
+            let plain = random.chance(40);
+            let text = random.pick(&TEXTS);
+            let data = if plain { &b"a b c"[..] } else { text }.to_vec();
             let mut uses = Vec::new();
             if random.chance(20) {
                 uses.push(Use(draft.wallet, true));

@@ -320,7 +320,7 @@ fn draft(random: &mut Random) -> Draft {
     if version != Version::One || random.chance(5) {
         settings(random, &mut payments);
     }
-    if random.chance(25) {
+    if random.chance(40) {
         let longest = "m".repeat(128);
         let text = random.pick(&["1", "invoice 4711", "a.b/c~d", &longest]);
         let told = Told {
