@@ -140,3 +140,74 @@ fn code_of(error: &DecodeError) -> Code {
         _ => Code::TransactionUndecodable,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOLANA: &str = "solana:localnet";
+    const EVM: &str = "eip155:31337";
+
+    fn read(network: &str, text: &str, recipients: &[&str]) -> Result<Brought, Code> {
+        let recipients = recipients
+            .iter()
+            .map(|one| one.parse().expect("an address"));
+        let network = network.parse().expect("a network");
+        Brought::read(network, text, recipients.collect())
+    }
+
+    /// A transfer of 1,000 lamports, and a place for its signature.
+    fn wire() -> Vec<u8> {
+        [
+            &[1][..],
+            &[0; 64],
+            &[1, 0, 1, 3],
+            &[7; 32],
+            &[9; 32],
+            &[0; 32],
+            &[5; 32],
+            &[1, 2, 2, 0, 1, 12, 2, 0, 0, 0],
+            &1000_u64.to_le_bytes(),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn each_network_has_one_form() {
+        let text = BASE64.encode(wire());
+        let brought = read(SOLANA, &text, &[]).expect("a transaction");
+        assert_eq!(brought.unsigned, wire()[65..]);
+        let owner = "4fYNw3dojWmQ4dXtSGE9epjRGy9pFSx62YypT7avPYvA";
+        assert!(read(SOLANA, &text, &[owner; RECIPIENT_LIMIT]).is_ok());
+        let brought = read(EVM, "0x02c0", &[]).expect("bytes");
+        assert_eq!((brought.unsigned, brought.wire), (vec![2, 0xc0], None));
+        for (network, text) in [
+            (SOLANA, "0x02c0"),
+            (EVM, text.as_str()),
+            (EVM, "02c0"),
+            (EVM, "0x02c"),
+            (EVM, "0X02c0"),
+            (
+                SOLANA,
+                text.trim_end_matches('=').get(1..).unwrap_or_default(),
+            ),
+            (SOLANA, &BASE64.encode(&wire()[65..])),
+            (SOLANA, &BASE64.encode([&wire()[..], &[0]].concat())),
+            (SOLANA, &format!("{text}\n")),
+        ] {
+            assert_eq!(
+                read(network, text, &[]),
+                Err(Code::BroughtMalformed),
+                "{text}"
+            );
+        }
+        let of_evm = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
+        for (network, text, recipients) in [
+            (SOLANA, text.as_str(), vec![owner; RECIPIENT_LIMIT + 1]),
+            (SOLANA, &text, vec![of_evm]),
+            (EVM, "0x02c0", vec![of_evm]),
+        ] {
+            assert_eq!(read(network, text, &recipients), Err(Code::BodyMalformed));
+        }
+    }
+}
