@@ -213,7 +213,7 @@ class Case:
             need(len(self.data) + 1 + signers * SIGNATURE <= PACKET, "does not fit a packet")
         else:
             need(len(self.data) + signers * SIGNATURE <= VERSION_ONE_PACKET, "too long for version 1")
-            need(set(self.stated) <= {"fee", "units"}, "memory that nothing needs")
+            need(set(self.stated) <= {"fee", "units", "loaded"}, "memory that nothing needs")
             need(self.stated.get("units", 0) <= MOST_UNITS, "more units than there are")
         need(read_only <= len(keys) - signers, "more read-only accounts than there are beside the signers")
         need(keys[signers - 1] == bytes(self.wallet), "another signer")

@@ -194,7 +194,7 @@ fn version_one(from: &str, to: &str, lamports: u64, blockhash: &str) -> Result<V
     let key = |text: &str| -> Result<[u8; 32]> { Ok(*text.parse::<SolanaAddress>()?.as_bytes()) };
     Ok([
         &[0x81, 1, 0, 1][..],
-        &7_u32.to_le_bytes(),
+        &15_u32.to_le_bytes(),
         &key(blockhash)?,
         &[1, 3],
         &key(from)?,
@@ -202,6 +202,7 @@ fn version_one(from: &str, to: &str, lamports: u64, blockhash: &str) -> Result<V
         &[0; 32],
         &300_u64.to_le_bytes(),
         &450_u32.to_le_bytes(),
+        &65_536_u32.to_le_bytes(),
         &[2, 2, 12, 0],
         &[0, 1, 2, 0, 0, 0],
         &lamports.to_le_bytes(),
@@ -232,7 +233,13 @@ fn a_message_of_version_one_is_signed_and_charged_by_its_header() -> Result<()> 
         .chain
         .rpc()
         .call("sendTransaction", json!([raw, options]));
+    eprintln!("version 1: {sent:?}");
     std::thread::sleep(std::time::Duration::from_secs(2));
     let left = before - stage.chain.balance(&stage.wallet.1)?;
-    panic!("measured: {sent:?}, {left} lamports left");
+    eprintln!("{left} lamports left");
+    match sent {
+        Ok(_) => ensure!(left == 5_000_000 + 5000 + 300, "{left} lamports left"),
+        Err(_) => ensure!(left == 0, "{left} lamports left"),
+    }
+    Ok(())
 }

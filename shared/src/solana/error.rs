@@ -7,7 +7,9 @@ pub enum SolanaError {
     #[error("the message is longer than a transaction can be")]
     TooLarge,
     /// A message of version 1 (SIMD-0385) asks for memory in its header.
-    #[error("only the priority fee and unit limit are accepted of a message's header")]
+    #[error(
+        "only the priority fee and limits of units and accounts are accepted of a message's header"
+    )]
     HeaderSetting,
     /// The first byte is neither a signature count nor version 0 or 1.
     #[error("the first byte is neither a signature count nor version 0 or 1")]

@@ -215,9 +215,10 @@ impl Message {
 }
 
 /// What a message of version 1 says of its fee: lamports in all, however many units it uses. A limit of units is
-/// one that the chain grants; memory that nothing here needs is not asked for.
+/// one that the chain grants; a limit for the accounts that are loaded only narrows what may happen, and without
+/// one the chain loads none; memory that nothing here needs is not asked for.
 fn priority_fee(config: &TransactionConfig) -> Result<u64, SolanaError> {
-    if config.loaded_accounts_data_size_limit.is_some() || config.heap_size.is_some() {
+    if config.heap_size.is_some() {
         return Err(SolanaError::HeaderSetting);
     }
     if config.compute_unit_limit > Some(MAX_COMPUTE_UNITS) {

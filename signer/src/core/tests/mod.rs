@@ -8,6 +8,7 @@ mod allowances;
 mod approvals;
 mod batch;
 mod brought;
+mod brought_evm;
 mod calls;
 mod credit;
 mod dead_man;
