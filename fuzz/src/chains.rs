@@ -1,13 +1,15 @@
 //! Unsigned transactions of both chains, before one wallet that knows two tokens and one function.
 
 use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
+use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId};
+use waiaas_shared::claim::Claim;
 use waiaas_shared::effect::Effect;
 use waiaas_shared::evm::abi::{Invocation, Word};
 use waiaas_shared::evm::{self, Registered};
 use waiaas_shared::policy::evaluate::charges;
 use waiaas_shared::solana::build::{BatchRequest, Part, batch};
-use waiaas_shared::solana::{Token, TokenProgram};
+use waiaas_shared::solana::{Token, TokenProgram, WireTransaction};
 use waiaas_shared::transaction::{
     DecodedTransaction, Known, SigningPayload, decode, signing_payload,
 };
@@ -20,8 +22,15 @@ const VAULT: EvmAddress = EvmAddress::from_bytes([0xd4; 20]);
 /// What holds of everything that was accepted.
 fn whole(decoded: &DecodedTransaction, data: &[u8]) {
     assert_eq!(decoded.bytes(), data, "other bytes are kept");
-    let (fee, effects) = decoded.effects().split_last().expect("a fee at least");
-    assert!(matches!(fee, Effect::Fee { max, .. } if *max == decoded.fee_max()));
+    let effects = if decoded.is_sponsored() {
+        // Somebody else pays the fee.
+        assert_eq!(decoded.fee_max(), Amount::ZERO);
+        decoded.effects()
+    } else {
+        let (fee, effects) = decoded.effects().split_last().expect("a fee at least");
+        assert!(matches!(fee, Effect::Fee { max, .. } if *max == decoded.fee_max()));
+        effects
+    };
     assert!(
         !effects
             .iter()
@@ -62,6 +71,7 @@ pub fn solana(data: &[u8]) -> bool {
     let known = Known {
         owners: &owners,
         tokens: &tokens(),
+        sponsored: true,
         ..Known::NOTHING
     };
     let Ok(decoded) = decode(chain, Account::Solana(WALLET), data, known) else {
@@ -79,6 +89,15 @@ pub fn solana(data: &[u8]) -> bool {
             assert!(*asset == lamports || owners.contains(to));
         }
     }
+    // What it does is asked for by one claim, and with places for its signatures it is itself again.
+    let claim = Claim::done_by(&decoded).expect("a request asks for it");
+    assert!(claim.is_done_by(&decoded));
+    let wire = WireTransaction::unsigned(data).expect("a message");
+    assert_eq!(
+        wire.missing().len(),
+        1 + usize::from(decoded.is_sponsored())
+    );
+    assert_eq!(WireTransaction::parse(&wire.encode()), Ok(wire));
     // What is known makes comparisons succeed, and never changes what bytes do.
     if let Ok(bare) = decode(chain, Account::Solana(WALLET), data, Known::NOTHING) {
         assert_eq!(bare.effects(), decoded.effects());
@@ -126,6 +145,37 @@ pub fn solana_seeds() -> Vec<Vec<u8>> {
             seeds.push(built);
         }
     }
+    let lamports = [&[2, 0, 0, 0][..], &7_u64.to_le_bytes()].concat();
+    let (wallet, one, sponsor) = (WALLET.as_bytes(), one.as_bytes(), &[0xf1; 32]);
+    // Version 1 with a fee and a limit; and a message whose fee somebody else pays.
+    seeds.push(
+        [
+            &[0x81, 1, 0, 1, 7, 0, 0, 0][..],
+            &[0xb2; 32],
+            &[1, 3],
+            wallet,
+            one,
+            &[0; 32],
+            &300_u64.to_le_bytes(),
+            &450_u32.to_le_bytes(),
+            &[2, 2, 12, 0, 0, 1],
+            &lamports,
+        ]
+        .concat(),
+    );
+    seeds.push(
+        [
+            &[2, 0, 1, 4][..],
+            sponsor,
+            wallet,
+            one,
+            &[0; 32],
+            &[0xb2; 32],
+            &[1, 3, 2, 1, 2, 12],
+            &lamports,
+        ]
+        .concat(),
+    );
     seeds
 }
 

@@ -1,5 +1,6 @@
 //! Texts: heads of the log, header fields of a signed request, bodies of requests.
 
+use waiaas_shared::evm::NetworkTerms;
 use waiaas_shared::ids::{SessionId, SignerId};
 use waiaas_shared::keys::AgentKey;
 use waiaas_shared::log::{Head, SignedHead, genesis};
@@ -95,6 +96,11 @@ pub fn request_body(data: &[u8]) -> bool {
         waiaas_shared::address::EvmAddress::from_bytes([7; 20]),
     );
     let _ = request.resolve(&PolicyDocument::closed(1), wallet);
+    if let Some(brought) = &request.brought {
+        assert!(request.items.is_empty());
+        let closed = PolicyDocument::closed(1);
+        let _ = brought.decode(request.network, wallet, &closed, NetworkTerms::default());
+    }
     true
 }
 
@@ -115,6 +121,7 @@ pub fn request_body_seeds() -> Vec<Vec<u8>> {
         format!(
             r#"{{{WHO},"network":"solana:localnet","transfers":[{{"to":"@a","amount":"1"}},{{"to":"@b","amount_base":"2"}}],"memo":"m"}}"#
         ),
+        format!(r#"{{{WHO},"network":"eip155:31337","transaction":"0x02c0","submit":true}}"#),
     ]
     .map(String::into_bytes)
     .to_vec()

@@ -422,8 +422,9 @@ impl Inside {
 
     /// Charges and signs what these bytes do.
     fn commit(&mut self, spend: Spend) -> Result<SignedPayment, SignerError> {
-        let decoded = decode(spend.chain, from_account(), &spend.unsigned, Known::NOTHING)
-            .expect("decodable");
+        let known = Known::NOTHING.sponsored(true);
+        let decoded =
+            decode(spend.chain, from_account(), &spend.unsigned, known).expect("decodable");
         let spend = Spend {
             effects: decoded.effects().to_vec(),
             memo: decoded.memo().cloned(),
@@ -434,7 +435,16 @@ impl Inside {
             ..spend
         };
         let signature = [u8::try_from(self.events.len()).expect("a short test"); 64];
-        let raw = [&[1][..], &signature, &spend.unsigned].concat();
+        let (raw, chain_transaction) = if decoded.is_sponsored() {
+            let signatures = [[0; 64], signature].concat();
+            (
+                [&[2][..], &signatures, &spend.unsigned].concat(),
+                String::new(),
+            )
+        } else {
+            let raw = [&[1][..], &signature, &spend.unsigned].concat();
+            (raw, bs58::encode(signature).into_string())
+        };
         let (transaction, tier, key, digest) =
             (spend.transaction, spend.tier, spend.idempotency, spend.body);
         let sequence = self.append(EventBody::SpendCommitted(spend));
@@ -442,7 +452,7 @@ impl Inside {
             transaction,
             sequence,
             raw,
-            chain_transaction: bs58::encode(signature).into_string(),
+            chain_transaction,
             tier,
             replay: false,
         };
@@ -557,13 +567,9 @@ impl SignerPort for FakeSigner {
             Mood::Denies(denial) => Err(SignerError::Denied(denial.clone())),
             _ => {
                 let body = TransferRequest::parse(&spend.body).map_err(SignerError::from)?;
-                let decoded = decode(
-                    body.network,
-                    from_account(),
-                    &spend.unsigned,
-                    Known::NOTHING,
-                )
-                .expect("decodable");
+                let known = Known::NOTHING.sponsored(body.brought.is_some());
+                let decoded = decode(body.network, from_account(), &spend.unsigned, known)
+                    .expect("decodable");
                 Ok(WouldAllow {
                     tier: Tier::Instant,
                     fee: decoded.fee_max(),

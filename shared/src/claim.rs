@@ -39,6 +39,16 @@ impl Claim {
         Self { first, more, memo }
     }
 
+    /// What a transaction does, as a request would ask for it: of one that an agent brought. How mints are
+    /// registered, no bytes tell. None where no request asks for such a thing.
+    #[must_use]
+    pub fn done_by(transaction: &DecodedTransaction) -> Option<Self> {
+        let mut done = transaction.effects().iter().filter_map(Transfer::done_by);
+        let first = done.next()?;
+        let claim = Self::new(first, done.collect(), transaction.memo().cloned());
+        claim.is_done_by(transaction).then_some(claim)
+    }
+
     /// The only transfer or approval, without a memo; nothing of any other claim.
     #[must_use]
     pub const fn single(&self) -> Option<&Transfer> {

@@ -245,6 +245,13 @@ codes! {
     SignInValidity = 284, "sign_in_validity", Stop, "The message is to hold for longer than policy allows: ask for fewer seconds.";
     SignInCount = 285, "sign_in_count", Wait, "More logins at this site than policy allows the wallet in this time.";
     SignInMalformed = 286, "sign_in_malformed", Stop, "A field of the sign-in is not of its form: domain, URI, nonce, statement, request id, resources or time.";
+    // Transactions that an agent brings.
+    BroughtMalformed = 301, "brought_malformed", Stop, "What was brought is no transaction of this network: base64 of a whole Solana transaction with a place for each signature and true ones in those that are filled, or `0x` and an unsigned EVM transaction.";
+    BroughtRole = 302, "brought_role", Stop, "The wallet must be the only signer of the transaction, or its second one behind somebody else who pays the fee.";
+    BroughtRecipient = 303, "brought_recipient", Stop, "A token account in the transaction belongs to nobody who is known: name its owner in `recipients`.";
+    BroughtNonce = 304, "brought_nonce", Stop, "The transaction has another nonce than the wallet's next one: build it with the one that is allowed.";
+    BroughtWaits = 305, "brought_waits", AskOwner, "Policy lets this payment wait, and a transaction that somebody else signs too cannot be built anew: ask for the payment itself.";
+    BroughtSubmit = 306, "brought_submit", Stop, "Somebody else's signature is needed too: it comes back signed and cannot be sent from here.";
     // Networks.
     DataFeeMissing = 290, "data_fee_missing", AskOwner, "The network takes a fee for data beside gas, and policy does not say how much it may be.";
 }

@@ -192,6 +192,12 @@ impl Effect {
         }
     }
 
+    /// Whether it is what the chain takes for the transaction.
+    #[must_use]
+    pub const fn is_fee(&self) -> bool {
+        matches!(self, Self::Fee { .. })
+    }
+
     /// Whether it is a cost of sending rather than what was asked for.
     #[must_use]
     pub const fn is_cost(&self) -> bool {

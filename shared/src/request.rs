@@ -2,6 +2,7 @@
 //! that the agent signed. Unknown, doubled and missing fields refuse the whole.
 
 mod body;
+mod brought;
 mod sign_in;
 mod staking;
 
@@ -22,6 +23,7 @@ use crate::memo::Memo;
 use crate::policy::document::{AssetRule, PolicyDocument};
 use crate::solana::{self, StakeAccount, StakeSeed, Staking};
 
+pub use self::brought::{Brought, RECIPIENT_LIMIT};
 pub use self::sign_in::SignInRequest;
 
 /// The agent's reason, at most, in characters.
@@ -101,7 +103,8 @@ impl<'de> Deserialize<'de> for Action {
 }
 
 /// `POST /v1/transactions`: a transfer, several in one transaction, an approval of one that somebody makes
-/// later, the call of a contract, or something about a stake account.
+/// later, the call of a contract, or something about a stake account. `POST /v1/transactions/sign`: a
+/// transaction that the agent brings. No body is read as both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransferRequest {
     /// What is to be done.
@@ -112,13 +115,17 @@ pub struct TransferRequest {
     pub wallet: WalletId,
     /// On which network.
     pub network: ChainId,
-    /// What moves to whom, or may be taken by whom: one of them, or several transfers in order.
+    /// What moves to whom, or may be taken by whom: one of them, or several transfers in order. Empty where a
+    /// transaction is brought.
     pub items: Vec<Item>,
+    /// The transaction that the agent brings, in place of all that.
+    pub brought: Option<Box<Brought>>,
     /// What stands on the chain beside it.
     pub memo: Option<Memo>,
     /// Why, in the agent's words; shown to the owner as such, never believed.
     pub reason: Option<String>,
-    /// `false`: return the signed bytes without sending them.
+    /// `false`: return the signed bytes without sending them. Of what is brought that is so unless it says
+    /// otherwise.
     pub submit: bool,
     /// An earlier payment of the same effect whose end nobody saw: this one takes its place. Both are
     /// charged, for both may land.
@@ -196,6 +203,56 @@ pub struct Transfer {
 }
 
 impl Transfer {
+    /// What would ask for an effect; none for what sending costs, and for what goes with a call.
+    pub(crate) fn done_by(effect: &Effect) -> Option<Self> {
+        let (action, asset, to, amount) = match *effect {
+            Effect::Transfer { asset, to, amount } => (Action::Transfer, asset, to, amount),
+            Effect::Approval {
+                asset,
+                spender,
+                amount,
+            } => (Action::Approve, asset, spender, amount),
+            Effect::Call {
+                target,
+                asset,
+                value,
+                told: Some(_),
+                ..
+            } => (Action::Call, asset, target, value),
+            Effect::Stake {
+                asset,
+                ref account,
+                ref staking,
+            } => {
+                let own = Account::Solana(account.address());
+                match *staking {
+                    Staking::Delegate { validator, amount } => {
+                        (Action::Stake, asset, Account::Solana(validator), amount)
+                    }
+                    Staking::Deactivate => (Action::Unstake, asset, own, Amount::ZERO),
+                    Staking::Withdraw { amount } => (Action::WithdrawStake, asset, own, amount),
+                }
+            }
+            Effect::Call { told: None, .. } | Effect::Fee { .. } | Effect::Rent { .. } => {
+                return None;
+            }
+        };
+        let (call, stake) = match effect {
+            Effect::Call { told, .. } => (told.clone(), None),
+            Effect::Stake { account, .. } => (None, Some(account.clone())),
+            _ => (None, None),
+        };
+        Some(Self {
+            action,
+            asset,
+            to,
+            amount,
+            mint: None,
+            call,
+            stake,
+        })
+    }
+
     /// The effects that a transaction must have, beside what sending it costs. A call without what it
     /// tells, or with an amount that nobody can count, has none, so that nothing is equal to it.
     #[must_use]
@@ -277,7 +334,11 @@ impl TransferRequest {
         if of_stake && body.memo.is_some() {
             return Err(Code::BodyMalformed);
         }
-        let items = body.take_items()?;
+        let brought = body.take_brought()?.map(Box::new);
+        let items = match brought {
+            Some(_) => Vec::new(),
+            None => body.take_items()?,
+        };
         let memo = body.memo.map(|memo| memo.parse());
         let memo = memo.transpose().map_err(|_| Code::MemoMalformed)?;
         if of_solana && !matches!(body.network, ChainId::Solana(_)) {
@@ -289,9 +350,10 @@ impl TransferRequest {
             wallet: body.wallet,
             network: body.network,
             items,
+            submit: body.submit.unwrap_or(brought.is_none()),
+            brought,
             memo,
             reason: body.reason,
-            submit: body.submit,
             replaces: body.replaces,
         })
     }

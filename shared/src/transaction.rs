@@ -12,7 +12,7 @@ use crate::caip::{AssetId, ChainId, Token};
 use crate::effect::Effect;
 use crate::evm::{self, EvmError, NetworkTerms, Registered, UnsignedTransaction};
 use crate::memo::Memo;
-use crate::solana::{self, Outflow, SolanaError};
+use crate::solana::{self, Outflow, Role, SolanaError};
 
 /// What the decoder may compare bytes with, besides the wallet. It can only make a comparison succeed:
 /// without it the same bytes are refused, with it they never do more.
@@ -30,6 +30,8 @@ pub struct Known<'a> {
     /// What owners say of the EVM network: forms beside EIP-1559, and the fee for data, which makes the worst
     /// case worse and never better.
     pub network: NetworkTerms,
+    /// Whether somebody else may sign first and pay the fee of a Solana transaction: of one that an agent brought.
+    pub sponsored: bool,
 }
 
 impl<'a> Known<'a> {
@@ -45,6 +47,7 @@ impl<'a> Known<'a> {
                 legacy: false,
                 data_fee: None,
             },
+            sponsored: false,
         }
     }
 
@@ -65,6 +68,12 @@ impl<'a> Known<'a> {
     pub const fn on(self, network: NetworkTerms) -> Self {
         Self { network, ..self }
     }
+
+    /// The same, of a transaction whose fee somebody else may pay.
+    #[must_use]
+    pub const fn sponsored(self, sponsored: bool) -> Self {
+        Self { sponsored, ..self }
+    }
 }
 
 impl Known<'static> {
@@ -78,6 +87,7 @@ impl Known<'static> {
             legacy: false,
             data_fee: None,
         },
+        sponsored: false,
     };
 }
 
@@ -130,7 +140,7 @@ pub struct DecodedTransaction {
 /// What the signer may still have to re-encode.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Wire {
-    Solana,
+    Solana(Role),
     Evm(Box<EvmWire>),
 }
 
@@ -159,14 +169,14 @@ impl DecodedTransaction {
         self.chain
     }
 
-    /// The wallet's account: sole signer and payer of the fee.
+    /// The wallet's account: sole signer and payer of the fee, unless it is [`Self::is_sponsored`].
     #[must_use]
     pub const fn from(&self) -> Account {
         self.from
     }
 
     /// Everything it does, in order, the fee last. At least one transfer, approval, call or stake, and exactly one
-    /// fee.
+    /// fee; none if somebody else pays it.
     #[must_use]
     pub fn effects(&self) -> &[Effect] {
         &self.effects
@@ -178,7 +188,13 @@ impl DecodedTransaction {
         self.memo.as_ref()
     }
 
-    /// The most that the chain can take as its fee, in lamports or wei.
+    /// Whether somebody else signs too, and pays the fee. Derived from the bytes.
+    #[must_use]
+    pub const fn is_sponsored(&self) -> bool {
+        matches!(self.wire, Wire::Solana(Role::Sponsored))
+    }
+
+    /// The most that the chain can take from the wallet as its fee, in lamports or wei.
     #[must_use]
     pub const fn fee_max(&self) -> Amount {
         self.fee_max
@@ -194,7 +210,7 @@ impl DecodedTransaction {
     #[must_use]
     pub fn account_nonce(&self) -> Option<u64> {
         match &self.wire {
-            Wire::Solana => None,
+            Wire::Solana(_) => None,
             Wire::Evm(evm) => Some(evm.transaction.fields.nonce),
         }
     }
@@ -251,7 +267,12 @@ pub fn decode(
                 .into_iter()
                 .map(|outflow| solana_effect(chain, outflow))
                 .collect();
-            (effects?, understood.memo, understood.fee_max, Wire::Solana)
+            let fee_max = match understood.role {
+                Role::Payer => understood.fee_max,
+                Role::Sponsored => Amount::ZERO,
+            };
+            let wire = Wire::Solana(understood.role);
+            (effects?, understood.memo, fee_max, wire)
         }
         (ChainId::Evm(chain_id), Account::Evm(wallet)) => {
             let network = known.network;
@@ -265,10 +286,12 @@ pub fn decode(
         }
         _ => return Err(DecodeError::FamilyMismatch),
     };
-    effects.push(Effect::Fee {
-        asset: native,
-        max: fee_max,
-    });
+    if wire != Wire::Solana(Role::Sponsored) {
+        effects.push(Effect::Fee {
+            asset: native,
+            max: fee_max,
+        });
+    }
     Ok(DecodedTransaction {
         chain,
         from,
@@ -320,7 +343,7 @@ pub enum SigningPayload<'transaction> {
 #[must_use]
 pub fn signing_payload(transaction: &DecodedTransaction) -> SigningPayload<'_> {
     match transaction.wire {
-        Wire::Solana => SigningPayload::Ed25519Message(&transaction.bytes),
+        Wire::Solana(_) => SigningPayload::Ed25519Message(&transaction.bytes),
         Wire::Evm(_) => SigningPayload::Secp256k1Prehash(evm::keccak256(&transaction.bytes)),
     }
 }
@@ -353,7 +376,7 @@ pub enum SignatureError {
     HighS,
 }
 
-/// A transaction ready to be sent, its signature verified.
+/// A transaction with the wallet's signature, which was verified: ready to be sent, unless somebody else signs too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedTransaction {
     bytes: Vec<u8>,
@@ -367,7 +390,8 @@ impl SignedTransaction {
         &self.bytes
     }
 
-    /// The chain's own name for it: base58 of the first signature, or `0x` and the hash in hex.
+    /// The chain's own name for it: base58 of the first signature, or `0x` and the hash in hex. Empty while the
+    /// first signature, somebody else's, is missing.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -390,9 +414,12 @@ pub fn assemble(
     signature: &Signature,
 ) -> Result<SignedTransaction, SignatureError> {
     match (&transaction.wire, transaction.from, signature) {
-        (Wire::Solana, Account::Solana(wallet), Signature::Ed25519(signature)) => {
-            let bytes = solana::assemble(wallet, &transaction.bytes, signature)?;
-            let id = bs58::encode(signature).into_string();
+        (Wire::Solana(role), Account::Solana(wallet), Signature::Ed25519(signature)) => {
+            let bytes = solana::assemble(wallet, &transaction.bytes, *role, signature)?;
+            let id = match role {
+                Role::Payer => bs58::encode(signature).into_string(),
+                Role::Sponsored => String::new(),
+            };
             Ok(SignedTransaction { bytes, id })
         }
         (Wire::Evm(evm), Account::Evm(wallet), Signature::Secp256k1 { r_and_s, y_is_odd }) => {

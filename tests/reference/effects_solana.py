@@ -4,11 +4,12 @@
     effects_solana.py < cases > verdicts      one JSON object a line, in both
 
 A case has `chain` (CAIP-2), `wallet`, `unsigned` (hexadecimal) and `known`: `owners`, `tokens` (mint, decimals,
-program) and, if a stake account is meant, its `seed`. A verdict is {"refused": true}, or `effects` in their order with the fee last, and `memo`.
+program), if a stake account is meant, its `seed`, and whether the fee may be `sponsored`. A verdict is
+{"refused": true}, or `effects` in their order with the fee last, if the wallet pays it, and `memo`.
 
 Written from the wire format of messages, the interfaces of the programs and docs/transactions.md, sharing nothing
 with the product. Messages are read twice, by this file and by solders; where the two read differently it stops.
-Needs solders.
+Those of version 1 (SIMD-0385) are read by this file alone: solders does not know them. Needs solders.
 """
 
 import json
@@ -38,6 +39,7 @@ SEED = set("abcdefghijklmnopqrstuvwxyz0123456789-")
 RENT = {"spl-token": 2_039_280, "token-2022": 2_220_240}
 
 PACKET = 1232
+VERSION_ONE_PACKET = 4096
 SIGNATURE = 64
 PER_SIGNATURE = 5000
 MOST_UNITS = 1_400_000
@@ -85,9 +87,11 @@ class Reader:
 
 
 def structure(data):
-    """Version, header, accounts, blockhash, instructions, number of tables."""
+    """Version, header, accounts, blockhash, instructions, and of version 1 what its header says of the fee."""
     reader = Reader(data)
     first = data[0] if data else 0
+    if first == 0x81:
+        return version_one(reader)
     versioned = first == 0x80
     need(versioned or 1 <= first < 0x80, "no version that is read")
     if versioned:
@@ -105,7 +109,28 @@ def structure(data):
     if versioned:
         need(reader.compact() == 0, "lookup tables")
     need(reader.at == len(data), "bytes behind the message")
-    return versioned, header, accounts, blockhash, instructions
+    return versioned, header, accounts, blockhash, instructions, None
+
+
+def version_one(reader):
+    """SIMD-0385: fixed header, addresses, values of the settings, heads of the instructions, their bodies."""
+    reader.byte()
+    header = tuple(reader.take(3))
+    mask = int.from_bytes(reader.take(4), "little")
+    blockhash = reader.take(32)
+    instructions, addresses = reader.byte(), reader.byte()
+    accounts = [bytes(reader.take(32)) for _ in range(addresses)]
+    need(mask < 32 and mask & 3 in (0, 3), "settings that nobody knows")
+    stated = {"fee": 0}
+    for bits, name, length in ((3, "fee", 8), (4, "units", 4), (8, "loaded", 4), (16, "heap", 4)):
+        if mask & bits:
+            stated[name] = int.from_bytes(reader.take(length), "little")
+    heads = [
+        (reader.byte(), reader.byte(), int.from_bytes(reader.take(2), "little")) for _ in range(instructions)
+    ]
+    bodies = [(program, list(reader.take(uses)), bytes(reader.take(length))) for program, uses, length in heads]
+    need(reader.at == len(reader.data), "bytes behind the message")
+    return True, header, accounts, blockhash, bodies, stated
 
 
 def by_solders(data):
@@ -124,6 +149,7 @@ def by_solders(data):
         [bytes(key) for key in message.account_keys],
         bytes(message.recent_blockhash),
         [(one.program_id_index, list(one.accounts), bytes(one.data)) for one in message.instructions],
+        None,
     )
 
 
@@ -136,6 +162,8 @@ def read(data):
         if data and 1 <= data[0] <= 0x80 and by_solders(data) is not None:
             raise SystemExit(f"solders reads what this does not: {data.hex()}") from None
         raise
+    if own[5] is not None:
+        return own
     other = by_solders(data)
     if other != own:
         raise SystemExit(f"solders reads otherwise: {data.hex()}: {other}")
@@ -166,6 +194,7 @@ class Case:
         self.owners = [Pubkey.from_string(owner) for owner in case["known"]["owners"]]
         self.tokens = {Pubkey.from_string(one["mint"]): one for one in case["known"]["tokens"]}
         self.seed = case["known"].get("seed")
+        self.sponsored = case["known"].get("sponsored", False)
         self.native = f"{self.chain}/slip44:501"
 
     def associated(self, owner, mint, program):
@@ -176,28 +205,38 @@ class Case:
         return Case.accounts[key]
 
     def verdict(self):
-        need(len(self.data) + 1 + SIGNATURE <= PACKET, "does not fit a packet")
-        _, header, keys, _, instructions = read(self.data)
+        _, header, keys, _, instructions, self.stated = read(self.data)
         signers, read_only_signers, read_only = header
-        need(signers == 1 and read_only_signers == 0, "other signers than the wallet")
-        need(read_only < len(keys), "more read-only accounts than there are beside the payer")
-        need(keys[0] == bytes(self.wallet), "another payer")
+        need(signers == 1 or signers == 2 and self.sponsored, "other signers than the wallet")
+        need(read_only_signers < signers, "a payer that is only read")
+        if self.stated is None:
+            need(len(self.data) + 1 + signers * SIGNATURE <= PACKET, "does not fit a packet")
+        else:
+            need(len(self.data) + signers * SIGNATURE <= VERSION_ONE_PACKET, "too long for version 1")
+            need(set(self.stated) <= {"fee", "units", "loaded"}, "memory that nothing needs")
+            need(self.stated.get("units", 0) <= MOST_UNITS, "more units than there are")
+        need(read_only <= len(keys) - signers, "more read-only accounts than there are beside the signers")
+        need(keys[signers - 1] == bytes(self.wallet), "another signer")
         need(len(set(keys)) == len(keys), "an account twice")
-        writable = len(keys) - read_only
+
+        def writable(place):
+            return place < (signers - read_only_signers if place < signers else len(keys) - read_only)
+
         used = {0}
         for program, uses, _ in instructions:
             need(max([program, *uses]) < len(keys), "an account that is not there")
-            need(program >= writable, "a program that may be written or signs")
+            need(program >= signers and not writable(program), "a program that may be written or signs")
             used.update([program, *uses])
         need(len(used) == len(keys), "an account without use")
 
         keys = [Pubkey(key) for key in keys]
         self.effects, self.memo, self.created, self.settings = [], None, {}, {}
         resolved = [
-            (keys[program], [(keys[use], use < writable) for use in uses], data)
+            (keys[program], [(keys[use], writable(use)) for use in uses], data)
             for program, uses, data in instructions
         ]
         if any(program == STAKE for program, _, _ in resolved):
+            need(signers == 1, "a template is the wallet's alone")
             for program, uses, data in resolved:
                 if program == BUDGET:
                     self.setting(uses, data)
@@ -207,7 +246,9 @@ class Case:
                 self.instruction(program, uses, data)
         need(all(self.created.values()), "an account is created and not paid into")
         need(self.effects, "nothing moves")
-        self.effects.append({"kind": "fee", "asset": self.native, "amount": str(self.fee(instructions))})
+        fee = self.fee(instructions)
+        if signers == 1:
+            self.effects.append({"kind": "fee", "asset": self.native, "amount": str(fee)})
         return {"effects": self.effects, "memo": self.memo}
 
     def instruction(self, program, uses, data):
@@ -229,13 +270,15 @@ class Case:
         """SystemInstruction::Transfer, bincode: u32 2, u64 lamports."""
         need(len(data) == 12 and data[:4] == b"\x02\0\0\0", "no transfer of lamports")
         need(len(uses) == 2, "a transfer has two accounts")
-        (source, _), (target, target_writable) = uses
+        (source, source_writable), (target, target_writable) = uses
+        need(source_writable, "a wallet that is only read")
         need(source == self.wallet and target != self.wallet and target_writable, "from the wallet to another")
         self.move(self.native, target, struct.unpack("<Q", data[4:])[0])
 
     def setting(self, uses, data):
         """ComputeBudgetInstruction, borsh: SetComputeUnitLimit(u32) is 2, SetComputeUnitPrice(u64) is 3."""
         need(not uses and data, "a setting names no account")
+        need(self.stated is None, "a setting that the chain ignores")
         kind, length = {2: ("units", 4), 3: ("price", 8)}.get(data[0], (None, 0))
         need(kind and len(data) == 1 + length and kind not in self.settings, "limit and price, once each")
         self.settings[kind] = int.from_bytes(data[1:], "little")
@@ -251,8 +294,9 @@ class Case:
     def creation(self, uses, data):
         """AssociatedTokenAccountInstruction::CreateIdempotent: u8 1."""
         need(data == b"\x01" and len(uses) == 6, "no CreateIdempotent")
-        (payer, _), (account, account_writable), (owner, _), mint, (system, _), (program, _) = uses
+        (payer, payer_writable), (account, account_writable), (owner, _), mint, (system, _), (program, _) = uses
         mint, token = self.token(mint, program)
+        need(payer_writable, "a wallet that is only read")
         need(payer == self.wallet and system == SYSTEM and owner in self.owners, "other accounts")
         need(account == self.associated(owner, mint, program) and account_writable, "another account")
         need(account not in self.created, "created twice")
@@ -326,7 +370,11 @@ class Case:
         self.effects.append({"kind": "transfer", "asset": asset, "to": str(to), "amount": str(amount)})
 
     def fee(self, instructions):
-        """One signature, and limit times price rounded up; without a limit, the most that the chain assumes."""
+        """One signature, and limit times price rounded up; without a limit, the most that the chain assumes. In
+        version 1 what the header says."""
+        if self.stated is not None:
+            need(PER_SIGNATURE + self.stated["fee"] < 1 << 64, "a fee of more than 64 bits")
+            return PER_SIGNATURE + self.stated["fee"]
         units = self.settings.get("units")
         if units is None:
             settings = len(self.settings)

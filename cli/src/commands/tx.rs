@@ -1,6 +1,7 @@
 //! `waiaas tx`: an agent's payments over REST, signed where the session is bound to a key.
 
 mod body;
+mod sign;
 mod words;
 
 use std::time::Duration;
@@ -26,6 +27,8 @@ use crate::witness::Pin;
 pub(crate) enum Command {
     /// Pay
     Send(Box<SendArgs>),
+    /// Have a transaction signed that was made elsewhere
+    Sign(Box<sign::SignArgs>),
     /// Show this session's payments, newest first
     List {
         /// How many, 1 to 100
@@ -160,6 +163,7 @@ pub(crate) struct SendArgs {
 pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
     match command {
         Command::Send(args) => send(app, *args).await,
+        Command::Sign(args) => sign::sign(app, *args).await,
         Command::List {
             limit,
             before,
@@ -227,41 +231,66 @@ async fn change(
 }
 
 async fn send(app: &App, args: SendArgs) -> Result<(), Failure> {
-    if let Some(key) = &args.idempotency_key
+    let sending = Sending {
+        path: "/v1/transactions",
+        signer: args.signer,
+        idempotency_key: args.idempotency_key.clone(),
+        wait: args.wait,
+        dry_run: args.dry_run,
+    };
+    let agent = args.agent.agent(&app.config.gateway_url)?;
+    send_body(app, agent, sending, |signer| body(&args, signer)).await
+}
+
+/// How a request for a signature is made.
+struct Sending {
+    path: &'static str,
+    signer: Option<SignerId>,
+    idempotency_key: Option<String>,
+    wait: u64,
+    dry_run: bool,
+}
+
+async fn send_body(
+    app: &App,
+    agent: Agent,
+    sending: Sending,
+    body: impl FnOnce(SignerId) -> Value,
+) -> Result<(), Failure> {
+    if let Some(key) = &sending.idempotency_key
         && !waiaas_shared::request::is_idempotency_key(key)
     {
         return Err(Failure::usage(
             "--idempotency-key has 1 to 128 visible ASCII characters",
         ));
     }
-    let agent = args.agent.agent(&app.config.gateway_url)?;
     let token = agent.token().await?;
-    let signer = match args.signer {
+    let signer = match sending.signer {
         Some(signer) => signer,
         None => match Pin::read(&app.home)? {
             Some(pin) => pin.signer,
             None => told_signer(&agent, &token).await?,
         },
     };
-    let body = body(&args, signer).to_string();
-    if args.dry_run {
+    let body = body(signer).to_string();
+    if sending.dry_run {
         return dry_run(app, &agent, &token, body.as_bytes()).await;
     }
-    let idempotency_key = match args.idempotency_key {
+    let idempotency_key = match sending.idempotency_key {
         Some(key) => key,
         None => random_name()?,
     };
-    let query = if args.wait > 0 {
-        format!("?wait={}", args.wait)
+    let query = if sending.wait > 0 {
+        format!("?wait={}", sending.wait)
     } else {
         "?".to_owned()
     };
     let post = Post {
-        path: "/v1/transactions",
+        path: sending.path,
         query: &query,
         body: body.as_bytes(),
         idempotency_key: &idempotency_key,
-        patience: patience(args.wait),
+        patience: patience(sending.wait),
     };
     let made = agent.post(&token, &post).await.map_err(|failure| match failure.exit() {
         // What became of it is not known: the same key again cannot pay twice.

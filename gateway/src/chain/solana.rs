@@ -17,10 +17,10 @@ use serde_json::{Value, json};
 use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::request::Transfer;
-use waiaas_shared::solana::LAMPORTS_PER_SIGNATURE;
 use waiaas_shared::solana::build::{
     TokenTransferRequest, TransferRequest, token_transfer, transfer,
 };
+use waiaas_shared::solana::{LAMPORTS_PER_SIGNATURE, WireTransaction};
 use waiaas_shared::transaction::{DecodeError, Known, decode};
 
 use self::tokens::Draft;
@@ -162,8 +162,9 @@ impl Solana {
     }
 
     pub(super) async fn simulate(&self, unsigned: &[u8]) -> Result<(), ChainError> {
-        // The decoder accepts one signer only: one empty signature stands in for the real one.
-        let wire = [&[1_u8][..], &[0; 64], unsigned].concat();
+        // Empty signatures stand in for the real ones.
+        let wire = WireTransaction::unsigned(unsigned).map_err(DecodeError::from)?;
+        let wire = wire.encode();
         let options = json!({
             "encoding": "base64",
             "sigVerify": false,
@@ -192,14 +193,9 @@ impl Solana {
     }
 
     pub(super) async fn send(&self, raw: &[u8]) -> Result<Sent, ChainError> {
-        let (count, rest) = raw.split_first().ok_or(ChainError::NotSigned)?;
-        let (signature, _) = rest
-            .split_first_chunk::<64>()
-            .ok_or(ChainError::NotSigned)?;
-        if *count != 1 {
-            return Err(ChainError::NotSigned);
-        }
-        let id = ChainTransactionId::Solana(*signature);
+        let wire = WireTransaction::parse(raw).map_err(|_| ChainError::NotSigned)?;
+        let name = wire.name().filter(|_| wire.missing().is_empty());
+        let id = ChainTransactionId::Solana(name.ok_or(ChainError::NotSigned)?);
         let options = json!({
             "encoding": "base64",
             "skipPreflight": false,

@@ -111,7 +111,9 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         Code::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
         Code::SigningFault | Code::EntropyFailed => StatusCode::INTERNAL_SERVER_ERROR,
-        Code::BodyMalformed | Code::IdempotencyKeyInvalid => StatusCode::BAD_REQUEST,
+        Code::BodyMalformed | Code::IdempotencyKeyInvalid | Code::BroughtMalformed => {
+            StatusCode::BAD_REQUEST
+        }
         Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::SignerMismatch
         | Code::BodyMismatch
@@ -127,8 +129,12 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::ReplacesEvm
         | Code::Overflow
         | Code::SignInMalformed
+        | Code::BroughtRole
+        | Code::BroughtRecipient
+        | Code::BroughtSubmit
         | Code::Unsupported => StatusCode::UNPROCESSABLE_ENTITY,
         Code::IdempotencyConflict
+        | Code::BroughtNonce
         | Code::IntentClosed
         | Code::IntentNotReady
         | Code::IntentNotApproved

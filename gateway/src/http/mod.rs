@@ -47,6 +47,7 @@ pub fn router(app: Arc<App>) -> Router {
             get(transactions::list).post(transactions::create),
         )
         .route("/v1/transactions/dry-run", post(transactions::dry_run))
+        .route("/v1/transactions/sign", post(transactions::sign_brought))
         .route("/v1/transactions/{transaction}", get(transactions::show))
         .route(
             "/v1/transactions/{transaction}/cancel",

@@ -87,6 +87,31 @@ pub(super) struct TransferItem {
     amount_base: Option<String>,
 }
 
+/// A transaction that the agent brings, for its description only: it is read by `waiaas_shared::request`.
+#[derive(Debug, ToSchema)]
+#[schema(as = BroughtRequest)]
+#[expect(
+    dead_code,
+    reason = "describes what waiaas_shared::request reads; never made"
+)]
+pub(super) struct BroughtBody {
+    /// The signer that the agent means.
+    signer: String,
+    /// With which wallet.
+    wallet: String,
+    /// On which network (CAIP-2).
+    network: String,
+    /// Solana: the whole transaction in base64, with a place for each signature; those of others may be filled. EVM:
+    /// `0x` and the unsigned transaction, which carries the wallet's next nonce.
+    transaction: String,
+    /// Whom the token accounts in it belong to, at most eight, where that is no contact of the policy. Solana only.
+    recipients: Option<Vec<String>>,
+    /// Why, in the agent's words; at most 200 characters.
+    reason: Option<String>,
+    /// `true`: send it, which needs that nobody else signs. `false` if absent.
+    submit: Option<bool>,
+}
+
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -101,6 +126,7 @@ pub(super) struct TransferItem {
         wallets::list,
         wallets::balances,
         transactions::create,
+        transactions::sign_brought,
         transactions::dry_run,
         transactions::list,
         transactions::show,

@@ -3,6 +3,7 @@
 mod access;
 mod batch;
 mod bodies;
+mod brought;
 mod cancel;
 mod guard;
 mod messages;

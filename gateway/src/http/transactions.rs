@@ -14,15 +14,17 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
+use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::ids::TransactionId;
+use waiaas_shared::solana::WireTransaction;
 use waiaas_shared::status::Status;
 use waiaas_shared::view::SessionState;
 
 use super::auth::{PaymentSession, Session, SignedSession};
 use super::error::{Broken, GatewayCode, Problem, ProblemBody};
 use super::json::TransactionView;
-use super::openapi::TransferBody;
+use super::openapi::{BroughtBody, TransferBody};
 use super::sessions::{nothing, once};
 use crate::app::App;
 use crate::database::Durability;
@@ -69,6 +71,26 @@ pub(super) struct Made {
     /// more.
     #[serde(skip_serializing_if = "Option::is_none")]
     signed_transaction: Option<String>,
+    /// Whose signatures it still needs before the chain takes it, of a transaction that was brought; their places
+    /// are empty. Absent if nobody's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    signatures_missing: Vec<String>,
+}
+
+impl Made {
+    fn of(payment: &Payment, raw: Option<Vec<u8>>, replay: bool) -> Self {
+        let wire = raw
+            .as_deref()
+            .filter(|_| matches!(payment.facts.chain, ChainId::Solana(_)))
+            .and_then(|raw| WireTransaction::parse(raw).ok());
+        let missing = wire.iter().flat_map(WireTransaction::missing);
+        Self {
+            transaction: TransactionView::from(payment),
+            replay,
+            signatures_missing: missing.map(|signer| signer.to_string()).collect(),
+            signed_transaction: raw.map(|raw| BASE64.encode(raw)),
+        }
+    }
 }
 
 /// What would be decided now.
@@ -119,7 +141,40 @@ pub(super) struct TransactionPage {
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     query: Result<Query<CreateQuery>, QueryRejection>,
+    asked: PaymentSession,
+) -> Result<Response, Problem> {
+    make(app, query, asked, false).await
+}
+
+/// Have a transaction signed that you bring.
+///
+/// The bytes are decoded and judged as any payment is, and what the wallet's signature is for follows from them:
+/// it pays the fee and signs alone, or, on Solana, signs second behind somebody else who pays it. They come
+/// back as they are with the signature in its place, and are not sent unless `submit` says so.
+#[utoipa::path(
+    post, path = "/v1/transactions/sign", tag = "transactions", params(CreateQuery,
+        ("Idempotency-Key" = String, Header, description = "1 to 128 visible ASCII characters; the same key and body are never charged twice")),
+    request_body = BroughtBody,
+    responses(
+        (status = 201, description = "Signed; `signatures_missing` says whose signatures it still needs", body = Made),
+        (status = 202, description = "Accepted, and waits: for its delay, or for its owners. It is built anew when it is released", body = Made),
+        (status = 200, description = "The earlier payment of this Idempotency-Key", body = Made),
+        (status = "default", description = "Refused", body = ProblemBody, content_type = "application/problem+json")),
+    security(("session_token" = []), ("session_token" = [], "agent_signature" = []))
+)]
+pub(super) async fn sign_brought(
+    State(app): State<Arc<App>>,
+    query: Result<Query<CreateQuery>, QueryRejection>,
+    asked: PaymentSession,
+) -> Result<Response, Problem> {
+    make(app, query, asked, true).await
+}
+
+async fn make(
+    app: Arc<App>,
+    query: Result<Query<CreateQuery>, QueryRejection>,
     PaymentSession { session, request }: PaymentSession,
+    brings: bool,
 ) -> Result<Response, Problem> {
     let wait = query
         .map_err(|_| GatewayCode::QueryMalformed)?
@@ -132,6 +187,10 @@ pub(super) async fn create(
     let deadline = Instant::now() + Duration::from_secs(wait);
     idempotency_key(&request.idempotency_key)?;
     let body = validate(&request.body, &session, app.known_signer())?;
+    // Each route takes its own bodies: what an agent signed for one serves no other.
+    if body.brought.is_some() != brings {
+        return Err(Code::BodyMalformed.into());
+    }
     let asked = Asked {
         session,
         agent: request,
@@ -146,11 +205,7 @@ pub(super) async fn create(
         payment = confirm::settled(&app, payment, deadline).await?;
     }
     let location = format!("/v1/transactions/{}", payment.facts.id);
-    let made = Made {
-        transaction: TransactionView::from(&payment),
-        replay,
-        signed_transaction: raw.map(|raw| BASE64.encode(raw)),
-    };
+    let made = Made::of(&payment, raw, replay);
     let status = match (replay, payment.progress.status) {
         (true, _) => StatusCode::OK,
         (false, Status::Queued) => StatusCode::ACCEPTED,
@@ -189,8 +244,7 @@ pub(super) async fn dry_run(
         Err(other) => return Err(other.into()),
     };
     evaluate::may_replace(&app, &asked).await?;
-    let terms = (evaluated.fee_ceiling, evaluated.network);
-    let built = sign::build(&app, evaluated.from, &evaluated.claim, terms, false).await;
+    let built = sign::prepare(&app, &asked, &evaluated, false).await;
     let mut data_fee = None;
     let (unsigned, chain_problem) = match built {
         Ok(prepared) => {
@@ -198,7 +252,10 @@ pub(super) async fn dry_run(
             (prepared.unsigned, None)
         }
         Err(refusal @ (Refusal::Chain(_) | Refusal::ChainNotConfigured(_))) => {
-            let nominal = evaluate::nominal(asked.body.network, evaluated.from, &evaluated.claim);
+            let nominal = match &asked.body.brought {
+                None => evaluate::nominal(asked.body.network, evaluated.from, &evaluated.claim),
+                Some(brought) => Some(brought.unsigned.clone()),
+            };
             let problem = Problem::from(refusal);
             match nominal {
                 Some(unsigned) => (unsigned, Some(problem)),
@@ -347,11 +404,7 @@ pub(super) async fn speed_up(
         replay,
     } = vary::speed_up(&app, payment).await?;
     let location = format!("/v1/transactions/{}", payment.facts.id);
-    let made = Made {
-        transaction: TransactionView::from(&payment),
-        replay,
-        signed_transaction: raw.map(|raw| BASE64.encode(raw)),
-    };
+    let made = Made::of(&payment, raw, replay);
     Ok((
         StatusCode::CREATED,
         [(header::LOCATION, location)],

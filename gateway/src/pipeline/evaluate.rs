@@ -24,7 +24,7 @@ use waiaas_shared::time::{BudgetTime, WallTime};
 use waiaas_shared::view::SessionState;
 use waiaas_shared::{evm, solana};
 
-use super::{Asked, Refusal, find};
+use super::{Asked, Refusal, brought, find};
 use crate::app::App;
 use crate::signer_client::SignerError;
 
@@ -60,16 +60,24 @@ pub async fn evaluate(app: &Arc<App>, asked: &Asked) -> Result<Evaluated, Refusa
         return Err(Code::NetworkNotBound.into());
     }
     let newest = documents.last().ok_or(Code::PolicyMissing)?;
+    let network = network_terms(&documents[..], asked.body.network);
+    let claim = match &asked.body.brought {
+        None => asked.body.resolve(newest, wallet.account)?,
+        Some(brought) => brought::read(asked, brought, wallet.account, newest, network)?.1,
+    };
     let evaluated = Evaluated {
         from: wallet.account,
-        claim: asked.body.resolve(newest, wallet.account)?,
+        claim,
         fee_ceiling: fee_ceiling(&documents, asked.body.network),
-        network: network_terms(&documents[..], asked.body.network),
+        network,
     };
     match static_rules(&documents, asked, &evaluated.claim, app.clock.now()) {
         Ok(()) => Ok(evaluated),
         Err(denial) => {
-            let nominal = nominal(asked.body.network, wallet.account, &evaluated.claim);
+            let nominal = match &asked.body.brought {
+                None => nominal(asked.body.network, wallet.account, &evaluated.claim),
+                Some(brought) => Some(brought.unsigned.clone()),
+            };
             Err(complete(app, asked, nominal, denial).await)
         }
     }

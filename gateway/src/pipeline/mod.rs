@@ -1,8 +1,10 @@
 //! The life of a payment in six stages, one file each: validate, authenticate, evaluate, tier, sign,
-//! confirm; and `waiting` between the last two, for what is not signed at once. The gateway refuses early what it can see; the signer's answer is the one that counts.
+//! confirm; `brought` where the agent brings the transaction instead of having it built; and `waiting` between
+//! the last two, for what is not signed at once. The gateway refuses early what it can see; the signer's answer is the one that counts.
 //! Called by `http`; the statuses are those of `waiaas_shared::status`.
 
 pub mod authenticate;
+mod brought;
 pub mod confirm;
 pub mod evaluate;
 pub mod sign;
@@ -133,14 +135,7 @@ pub async fn pay(app: &Arc<App>, asked: Asked) -> Result<Paid, Refusal> {
 async fn attempt(app: &Arc<App>, asked: &Asked) -> Result<Paid, Refusal> {
     let evaluated = evaluate::evaluate(app, asked).await?;
     evaluate::may_replace(app, asked).await?;
-    let prepared = sign::build(
-        app,
-        evaluated.from,
-        &evaluated.claim,
-        (evaluated.fee_ceiling, evaluated.network),
-        asked.body.submit,
-    )
-    .await?;
+    let prepared = sign::prepare(app, asked, &evaluated, asked.body.submit).await?;
     // From here on nothing may be left half-done because a client hangs up.
     let (app, asked) = (Arc::clone(app), asked.clone());
     let rest = async move {

@@ -19,7 +19,7 @@ use waiaas_shared::time::Millis;
 use waiaas_shared::transaction::{DecodeError, Known, decode};
 
 use super::evaluate::{Evaluated, spend_request};
-use super::{Asked, Refusal, body_digest, find, idempotency, recorded, waiting};
+use super::{Asked, Refusal, body_digest, brought, find, idempotency, recorded, waiting};
 use crate::app::App;
 use crate::chain::{ChainError, ChainTransactionId, Prepared};
 use crate::payment::{Facts, Payment, Progress};
@@ -48,6 +48,25 @@ pub enum Signed {
         /// Whether it did already, by an earlier request.
         replay: bool,
     },
+}
+
+/// The bytes to be signed: those that the agent brings, or built. A node tries them if the gateway sends them.
+///
+/// # Errors
+/// As [`build`].
+pub async fn prepare(
+    app: &App,
+    asked: &Asked,
+    evaluated: &Evaluated,
+    submit: bool,
+) -> Result<Prepared, Refusal> {
+    match &asked.body.brought {
+        Some(brought) => brought::prepare(app, asked, brought, evaluated, submit).await,
+        None => {
+            let terms = (evaluated.fee_ceiling, evaluated.network);
+            build(app, evaluated.from, &evaluated.claim, terms, submit).await
+        }
+    }
 }
 
 /// Builds the bytes to be signed, with fresh fees (and blockhash), and lets a node try them.
@@ -105,7 +124,11 @@ pub async fn sign(
         Paid::Signed(signed) => charged(app, asked, evaluated, prepared, signed)
             .await
             .map(Signed::Now),
-        Paid::Waiting { view, opened: 0 } => waits_already(app, &view, prepared).await,
+        Paid::Waiting { view, opened: 0 } => {
+            // What was brought is old by now: bytes of the same effect are built.
+            let prepared = asked.body.brought.is_none().then_some(prepared);
+            waits_already(app, &view, prepared).await
+        }
         Paid::Waiting { view, opened } => Ok(Signed::Later {
             payment: Payment::of_intent(&view.intent, opened, view.now),
             replay: false,
@@ -118,7 +141,7 @@ pub async fn sign(
 async fn waits_already(
     app: &App,
     view: &IntentView,
-    prepared: Prepared,
+    prepared: Option<Prepared>,
 ) -> Result<Signed, Refusal> {
     let id = view.intent.transaction;
     let payment = find(app, id).await?.ok_or(Refusal::Behind)?;
@@ -129,7 +152,7 @@ async fn waits_already(
             replay: true,
         });
     }
-    let released = waiting::release(app, &payment, Some(prepared)).await;
+    let released = waiting::release(app, &payment, prepared).await;
     app.tracker.release(id);
     // To the agent it is the earlier payment of its key, whose bytes it gets for the first time.
     released.map(|signed| {
@@ -147,14 +170,15 @@ async fn charged(
     prepared: Prepared,
     signed: waiaas_client::SignedPayment,
 ) -> Result<SignedPayment, Refusal> {
-    let name: ChainTransactionId = signed
-        .chain_transaction
-        .parse()
-        .map_err(|_| SignerError::Version)?;
+    let mut signed = signed;
+    let name = match &asked.body.brought {
+        Some(brought) => brought::join(brought, &mut signed)?,
+        None => Some(named(&signed)?),
+    };
     if signed.replay {
         // The bytes are those of the earlier request: so are fee, validity and status.
         let mut payment = recorded(app, signed.transaction, signed.sequence).await?;
-        payment.progress.chain_transaction = Some(name);
+        payment.progress.chain_transaction = name;
         return Ok(SignedPayment {
             payment,
             raw: signed.raw,
@@ -195,7 +219,7 @@ async fn charged(
                 Status::Submitted
             },
             waiting: None,
-            chain_transaction: Some(name),
+            chain_transaction: name,
             validity: Some(prepared.validity),
             position: None,
             fee_paid: None,
@@ -209,6 +233,12 @@ async fn charged(
         raw: signed.raw,
         replay: false,
     })
+}
+
+/// What the chain calls it, as the signer tells.
+pub(super) fn named(signed: &waiaas_client::SignedPayment) -> Result<ChainTransactionId, Refusal> {
+    let name = signed.chain_transaction.parse();
+    Ok(name.map_err(|_| SignerError::Version)?)
 }
 
 /// What a payment moves. How much comes back out of a stake account stands in the bytes alone.

@@ -3,7 +3,8 @@
 
 use serde::Deserialize;
 
-use super::{Action, CallRequest, Item};
+use super::{Action, Brought, CallRequest, Item};
+use crate::address::Account;
 use crate::amount::{Amount, AmountError};
 use crate::caip::{AssetId, ChainId};
 use crate::claim::BATCH_LIMIT;
@@ -39,9 +40,12 @@ pub(super) struct Body {
     pub(super) transfers: Option<Vec<Named<ItemBody>>>,
     pub(super) memo: Option<String>,
     pub(super) reason: Option<String>,
-    #[serde(default = "default_submit")]
-    pub(super) submit: bool,
+    pub(super) submit: Option<bool>,
     pub(super) replaces: Option<TransactionId>,
+    /// In place of all that is asked for: a transaction that is brought.
+    transaction: Option<String>,
+    /// Of one that is brought alone.
+    recipients: Option<Vec<Account>>,
 }
 
 /// One transfer of several as it is written.
@@ -95,11 +99,26 @@ impl<'de> Deserialize<'de> for BaseUnits {
     }
 }
 
-const fn default_submit() -> bool {
-    true
-}
-
 impl Body {
+    /// The transaction that is brought, beside which nothing is asked for.
+    pub(super) fn take_brought(&mut self) -> Result<Option<Brought>, Code> {
+        let recipients = self.recipients.take();
+        let Some(transaction) = self.transaction.take() else {
+            return match recipients {
+                None => Ok(None),
+                Some(_) => Err(Code::BodyMalformed),
+            };
+        };
+        let whom = self.to.is_some() || self.spender.is_some() || self.contract.is_some();
+        let of_stake = self.validator.is_some() || self.seed.is_some();
+        let more = self.transfers.is_some() || self.memo.is_some() || self.replaces.is_some();
+        let plain = self.names_no_amount() && self.takes_no_call();
+        if self.action != Action::default() || whom || of_stake || more || !plain {
+            return Err(Code::BodyMalformed);
+        }
+        Brought::read(self.network, &transaction, recipients.unwrap_or_default()).map(Some)
+    }
+
     /// What is asked for, by what its kind needs and nothing else.
     pub(super) fn take_items(&mut self) -> Result<Vec<Item>, Code> {
         if self.action.is_of_stake() {

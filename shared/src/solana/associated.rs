@@ -119,6 +119,9 @@ pub(super) fn parse(
     if payer.address != wallet {
         return Err(SolanaError::ForeignSource);
     }
+    if !payer.writable {
+        return Err(SolanaError::SourceReadOnly);
+    }
     let token = Token::find(known, mint)?;
     if token_program.address != token.program.id() {
         return Err(SolanaError::TokenProgram);

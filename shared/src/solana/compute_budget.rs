@@ -1,5 +1,6 @@
 //! The ComputeBudget program, and the fee that follows from it. Only the unit limit and the unit
-//! price are accepted, each at most once. Source: the program's interface,
+//! price are accepted, each at most once; none where the message's own header says the fee (version 1), for
+//! the chain would ignore it. Source: the program's interface,
 //! `ComputeBudgetInstruction` (discriminator u8; fields little endian).
 
 use super::message::Instruction;
@@ -75,10 +76,23 @@ pub(super) fn parse(instruction: &Instruction<'_>) -> Result<Setting, SolanaErro
 pub(super) struct Request {
     unit_limit: Option<u32>,
     unit_price: Option<u64>,
+    /// What the message's header says instead, in lamports.
+    stated: Option<u64>,
 }
 
 impl Request {
+    /// Of a message that says so much in its own header, or nothing.
+    pub(super) fn stated(priority_fee: Option<u64>) -> Self {
+        Self {
+            stated: priority_fee,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn add(&mut self, setting: Setting) -> Result<(), SolanaError> {
+        if self.stated.is_some() {
+            return Err(SolanaError::ComputeBudgetInstruction);
+        }
         let repeated = match setting {
             Setting::UnitLimit(units) => self.unit_limit.replace(units).is_some(),
             Setting::UnitPrice(price) => self.unit_price.replace(price).is_some(),
@@ -100,9 +114,11 @@ impl Request {
                 .saturating_add(settings.saturating_mul(DEFAULT_UNITS_PER_SETTING))
                 .min(MAX_COMPUTE_UNITS)
         });
-        u128::from(units)
+        let by_units = u128::from(units)
             .checked_mul(self.unit_price.unwrap_or(0).into())
-            .map(|micro_lamports| micro_lamports.div_ceil(MICRO_LAMPORTS_PER_LAMPORT))
+            .map(|micro_lamports| micro_lamports.div_ceil(MICRO_LAMPORTS_PER_LAMPORT));
+        self.stated
+            .map_or(by_units, |lamports| Some(lamports.into()))
             .and_then(|priority| priority.checked_add(LAMPORTS_PER_SIGNATURE.into()))
             .filter(|fee| *fee <= u64::MAX.into())
             .map(Amount::from_base_units)
@@ -138,12 +154,31 @@ mod tests {
             let request = Request {
                 unit_limit: limit,
                 unit_price: price,
+                stated: None,
             };
             assert_eq!(
                 request.fee_max(instructions).ok().map(Amount::base_units),
                 lamports.map(u128::from),
                 "{limit:?} {price:?} {instructions}"
             );
+        }
+    }
+
+    #[test]
+    fn a_header_says_the_fee_alone() {
+        for (stated, lamports) in [
+            (0, Some(5000)),
+            (1, Some(5001)),
+            (u64::MAX - 5000, Some(u64::MAX)),
+            (u64::MAX - 4999, None),
+        ] {
+            let mut request = Request::stated(Some(stated));
+            let fee = request.fee_max(60).ok().map(Amount::base_units);
+            assert_eq!(fee, lamports.map(u128::from), "{stated}");
+            for setting in [Setting::UnitLimit(1), Setting::UnitPrice(1)] {
+                let refused = Err(SolanaError::ComputeBudgetInstruction);
+                assert_eq!(request.add(setting), refused);
+            }
         }
     }
 }

@@ -6,11 +6,13 @@ pub enum SolanaError {
     /// With its signature it would not fit a packet of 1232 bytes.
     #[error("the message is longer than a transaction can be")]
     TooLarge,
-    /// Version 1 (SIMD-0385): not accepted yet.
-    #[error("messages of version 1 are not accepted")]
-    VersionOne,
-    /// The first byte is neither a signature count nor version 0.
-    #[error("the first byte is neither a signature count nor version 0")]
+    /// A message of version 1 (SIMD-0385) asks for memory in its header.
+    #[error(
+        "only the priority fee and limits of units and accounts are accepted of a message's header"
+    )]
+    HeaderSetting,
+    /// The first byte is neither a signature count nor version 0 or 1.
+    #[error("the first byte is neither a signature count nor version 0 or 1")]
     UnknownVersion,
     /// The bytes end early, or a length or tag is impossible.
     #[error("the bytes are not a message")]
@@ -21,8 +23,10 @@ pub enum SolanaError {
     /// Accounts out of lookup tables, whose content the signer cannot see.
     #[error("address lookup tables are not accepted")]
     LookupTable,
-    /// More than the wallet's own signature is required.
-    #[error("exactly one signature must be required")]
+    /// Not the wallet's signature alone is required, nor, where that may be, one before it for the fee.
+    #[error(
+        "the wallet must sign alone, or second behind who pays the fee of a transaction that was brought"
+    )]
     SignerCount,
     /// The fee payer is marked read-only.
     #[error("the fee payer must be writable")]
@@ -30,8 +34,8 @@ pub enum SolanaError {
     /// The header counts more accounts than there are.
     #[error("the header counts more accounts than the message has")]
     Header,
-    /// The fee payer is not the wallet.
-    #[error("the fee payer is not the wallet")]
+    /// The fee payer is not the wallet, or the second signer is not where another pays the fee.
+    #[error("the wallet is not the signer that it must be")]
     ForeignPayer,
     /// An account is listed twice.
     #[error("an account is listed twice")]
@@ -99,8 +103,9 @@ pub enum SolanaError {
     /// A token instruction other than `TransferChecked`.
     #[error("only TransferChecked is accepted of the token programs")]
     TokenInstruction,
-    /// The wallet's token account is marked read-only: the transfer could only fail, and cost its fee.
-    #[error("the wallet's token account is marked read-only")]
+    /// What pays, the wallet or its token account, is marked read-only: the transfer could only fail, and cost its
+    /// fee.
+    #[error("what pays is marked read-only")]
     SourceReadOnly,
     /// A token account that is not the associated one of a recipient.
     #[error("a token account is not the associated account of a recipient")]
@@ -157,7 +162,7 @@ impl SolanaError {
     pub const fn code(self) -> &'static str {
         match self {
             Self::TooLarge => "solana_too_large",
-            Self::VersionOne => "solana_version_one",
+            Self::HeaderSetting => "solana_header_setting",
             Self::UnknownVersion => "solana_unknown_version",
             Self::Malformed => "solana_malformed",
             Self::NotCanonical => "solana_not_canonical",

@@ -1,32 +1,67 @@
 //! The wire form of a message and everything about it that holds whatever its instructions are:
-//! version, canonical bytes, one signer, account list. Knows no program. The only file that uses the
-//! chain's own wire types for reading.
+//! version, canonical bytes, who signs and who pays the fee, account list. Knows no program. The only file
+//! that uses the chain's own wire types for reading.
 
 use solana_message::VersionedMessage;
 use solana_message::compiled_instruction::CompiledInstruction;
+use solana_message::v1::TransactionConfig;
 use wincode::config::{self, Configuration};
 
-use super::SolanaError;
+use super::{MAX_COMPUTE_UNITS, SolanaError};
 use crate::address::SolanaAddress;
 
-/// The longest message that fits a packet of 1232 bytes behind one signature and its count.
-pub const MAX_MESSAGE_BYTES: usize = 1232 - 1 - 64;
+/// Bytes of a transaction in the legacy form and in version 0: one packet.
+pub(super) const PACKET_BYTES: usize = 1232;
+/// Bytes of a transaction of version 1.
+pub(super) const VERSION_ONE_BYTES: usize = 4096;
+pub(super) const SIGNATURE_BYTES: usize = 64;
+/// The longest message that fits a packet behind one signature and its count.
+pub const MAX_MESSAGE_BYTES: usize = PACKET_BYTES - 1 - SIGNATURE_BYTES;
 
 /// First byte of version 0; below stand the signature counts of the legacy form, which has no version.
 const VERSION_ZERO: u8 = 0x80;
 /// First byte of version 1 (SIMD-0385).
-const VERSION_ONE: u8 = 0x81;
+pub(super) const VERSION_ONE: u8 = 0x81;
 
-/// What a lying length may make the decoder set aside: more than any list in
-/// [`MAX_MESSAGE_BYTES`] takes in memory (389 instructions of 56 bytes).
+/// What a lying length may make the decoder set aside: more than any list takes in memory (389 instructions
+/// of 56 bytes in [`MAX_MESSAGE_BYTES`]; version 1 counts to 255).
 const PREALLOCATION_BYTES: usize = 32 * 1024;
 
-/// A message with the wallet as its only signer, every index in range, every account used.
+/// What the wallet's signature is for. Follows from the message alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The wallet signs alone and pays the fee.
+    Payer,
+    /// Somebody else signs first and pays the fee; the wallet signs second, for what leaves it.
+    Sponsored,
+}
+
+impl Role {
+    /// How many signatures the message demands.
+    pub(super) const fn signatures(self) -> usize {
+        match self {
+            Self::Payer => 1,
+            Self::Sponsored => 2,
+        }
+    }
+
+    /// Where the wallet's is among them.
+    pub(super) const fn place(self) -> usize {
+        self.signatures() - 1
+    }
+}
+
+/// A message that the wallet signs, alone or behind who pays the fee; every index in range, every account used.
 pub(super) struct Message {
     accounts: Vec<SolanaAddress>,
-    /// Accounts from this index on are read-only.
+    role: Role,
+    /// Of the signers, who come first, those from this index on are read-only.
+    first_read_only_signer: usize,
+    /// Of the others, those from this index on are read-only.
     first_read_only: usize,
     instructions: Vec<CompiledInstruction>,
+    /// Lamports beside the fee for signatures, of a message that says so in its own header (version 1).
+    priority_fee: Option<u64>,
 }
 
 /// One account as an instruction names it.
@@ -44,35 +79,50 @@ pub(super) struct Instruction<'message> {
 }
 
 impl Message {
-    /// Reads the bytes and checks everything that does not depend on a program.
-    pub(super) fn parse(wallet: SolanaAddress, bytes: &[u8]) -> Result<Self, SolanaError> {
+    /// Reads the bytes and checks everything that does not depend on a program. `sponsored`: somebody else may
+    /// pay the fee.
+    pub(super) fn parse(
+        wallet: SolanaAddress,
+        bytes: &[u8],
+        sponsored: bool,
+    ) -> Result<Self, SolanaError> {
         let message = read(bytes)?;
         let header = *message.header();
-        let (keys, instructions) = match message {
-            VersionedMessage::Legacy(message) => (message.account_keys, message.instructions),
+        let (keys, instructions, priority_fee) = match message {
+            VersionedMessage::Legacy(message) => (message.account_keys, message.instructions, None),
             VersionedMessage::V0(message) if message.address_table_lookups.is_empty() => {
-                (message.account_keys, message.instructions)
+                (message.account_keys, message.instructions, None)
             }
             VersionedMessage::V0(_) => return Err(SolanaError::LookupTable),
-            VersionedMessage::V1(_) => return Err(SolanaError::VersionOne),
+            VersionedMessage::V1(message) => {
+                let fee = priority_fee(&message.config)?;
+                (message.account_keys, message.instructions, Some(fee))
+            }
         };
         let accounts: Vec<SolanaAddress> = keys
             .iter()
             .map(|key| SolanaAddress::from_bytes(key.to_bytes()))
             .collect();
 
-        if header.num_required_signatures != 1 {
-            return Err(SolanaError::SignerCount);
+        let role = match header.num_required_signatures {
+            1 => Role::Payer,
+            2 if sponsored => Role::Sponsored,
+            _ => return Err(SolanaError::SignerCount),
+        };
+        if bytes.len() > longest(priority_fee.is_some(), role) {
+            return Err(SolanaError::TooLarge);
         }
-        if header.num_readonly_signed_accounts != 0 {
-            return Err(SolanaError::PayerReadOnly);
-        }
+        let first_read_only_signer = role
+            .signatures()
+            .checked_sub(header.num_readonly_signed_accounts.into())
+            .filter(|writable| *writable >= 1)
+            .ok_or(SolanaError::PayerReadOnly)?;
         let first_read_only = accounts
             .len()
             .checked_sub(usize::from(header.num_readonly_unsigned_accounts))
-            .filter(|first| *first >= 1)
+            .filter(|first| *first >= role.signatures())
             .ok_or(SolanaError::Header)?;
-        if accounts.first() != Some(&wallet) {
+        if accounts.get(role.place()) != Some(&wallet) {
             return Err(SolanaError::ForeignPayer);
         }
         let mut sorted = accounts.clone();
@@ -84,11 +134,24 @@ impl Message {
 
         let message = Self {
             accounts,
+            role,
+            first_read_only_signer,
             first_read_only,
             instructions,
+            priority_fee,
         };
         message.check_indices()?;
         Ok(message)
+    }
+
+    /// What the wallet's signature is for.
+    pub(super) const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Lamports beside the fee for signatures, where the message says so itself.
+    pub(super) const fn priority_fee(&self) -> Option<u64> {
+        self.priority_fee
     }
 
     /// The instructions in order, indices resolved.
@@ -114,7 +177,11 @@ impl Message {
         let address = self.accounts.get(index).ok_or(SolanaError::AccountIndex)?;
         Ok(AccountUse {
             address: *address,
-            writable: index < self.first_read_only,
+            writable: if index < self.role.signatures() {
+                index < self.first_read_only_signer
+            } else {
+                index < self.first_read_only
+            },
         })
     }
 
@@ -125,8 +192,8 @@ impl Message {
             for index in &instruction.accounts {
                 self.account(*index)?;
             }
-            // The only signer is writable, so this covers "a program is no signer" as well.
-            if self.account(instruction.program_id_index)?.writable {
+            let signs = usize::from(instruction.program_id_index) < self.role.signatures();
+            if signs || self.account(instruction.program_id_index)?.writable {
                 return Err(SolanaError::PrivilegedProgram);
             }
         }
@@ -147,16 +214,39 @@ impl Message {
     }
 }
 
-/// Version and canonical form. INVARIANT 2: encoding what was read gives the identical bytes.
-fn read(bytes: &[u8]) -> Result<VersionedMessage, SolanaError> {
-    if bytes.len() > MAX_MESSAGE_BYTES {
-        return Err(SolanaError::TooLarge);
+/// What a message of version 1 says of its fee: lamports in all, however many units it uses. A limit of units is
+/// one that the chain grants; a limit for the accounts that are loaded only narrows what may happen, and without
+/// one the chain loads none; memory that nothing here needs is not asked for.
+fn priority_fee(config: &TransactionConfig) -> Result<u64, SolanaError> {
+    if config.heap_size.is_some() {
+        return Err(SolanaError::HeaderSetting);
     }
-    match bytes.first().copied() {
+    if config.compute_unit_limit > Some(MAX_COMPUTE_UNITS) {
+        return Err(SolanaError::ComputeUnitLimit);
+    }
+    Ok(config.priority_fee.unwrap_or_default())
+}
+
+/// The longest message that its signatures leave room for.
+const fn longest(version_one: bool, role: Role) -> usize {
+    let signatures = role.signatures() * SIGNATURE_BYTES;
+    if version_one {
+        VERSION_ONE_BYTES - signatures
+    } else {
+        PACKET_BYTES - 1 - signatures
+    }
+}
+
+/// Version and canonical form. INVARIANT 2: encoding what was read gives the identical bytes.
+pub(super) fn read(bytes: &[u8]) -> Result<VersionedMessage, SolanaError> {
+    let version_one = match bytes.first().copied() {
         None => return Err(SolanaError::Malformed),
-        Some(1..=0x7f | VERSION_ZERO) => {}
-        Some(VERSION_ONE) => return Err(SolanaError::VersionOne),
+        Some(1..=0x7f | VERSION_ZERO) => false,
+        Some(VERSION_ONE) => true,
         Some(_) => return Err(SolanaError::UnknownVersion),
+    };
+    if bytes.len() > longest(version_one, Role::Payer) {
+        return Err(SolanaError::TooLarge);
     }
     let limits = Configuration::default().with_preallocation_size_limit::<PREALLOCATION_BYTES>();
     let message: VersionedMessage =

@@ -13,6 +13,7 @@ mod message;
 mod stake;
 mod system;
 mod token;
+mod wire;
 
 use ed25519_dalek::{Signature, VerifyingKey};
 
@@ -24,11 +25,12 @@ use crate::transaction::{Known, SignatureError};
 pub use associated::{associated_account, derive_associated_account};
 pub use compute_budget::MAX_COMPUTE_UNITS;
 pub use error::SolanaError;
-pub use message::MAX_MESSAGE_BYTES;
+pub use message::{MAX_MESSAGE_BYTES, Role};
 pub use stake::PROGRAM as STAKE_PROGRAM;
 pub use stake::{SEED_LIMIT, STAKE_RENT, StakeAccount, StakeSeed, StakeSeedError, Staking};
 pub use system::Transfer;
 pub use token::{Token, TokenProgram};
+pub use wire::WireTransaction;
 
 /// Lamports that the chain takes for each required signature.
 pub const LAMPORTS_PER_SIGNATURE: u64 = 5000;
@@ -58,24 +60,32 @@ pub(crate) struct Understood {
     pub(crate) outflows: Vec<Outflow>,
     /// What it writes to the chain's log.
     pub(crate) memo: Option<Memo>,
-    /// Lamports of its fee at worst.
+    /// Lamports of its fee at worst, if the wallet pays it.
     pub(crate) fee_max: Amount,
+    /// What the wallet's signature is for.
+    pub(crate) role: Role,
 }
 
-/// Reads a message of which `wallet` is the only signer. Quantifies over all instructions.
+/// Reads a message that `wallet` signs, alone or, where `known` lets somebody else pay the fee, behind that one.
+/// Quantifies over all instructions: whoever else signs, each of them is one of the wallet's own.
 pub(crate) fn decode(
     wallet: SolanaAddress,
     unsigned: &[u8],
     known: Known<'_>,
 ) -> Result<Understood, SolanaError> {
-    let message = message::Message::parse(wallet, unsigned)?;
+    let message = message::Message::parse(wallet, unsigned, known.sponsored)?;
     let instructions = message.instructions()?;
+    let mut budget = compute_budget::Request::stated(message.priority_fee());
+    let role = message.role();
     if stake::is_called(&instructions) {
-        return stake::parse(wallet, &instructions, known);
+        // A template is the wallet's alone.
+        return match role {
+            Role::Payer => stake::parse(wallet, &instructions, budget, known),
+            Role::Sponsored => Err(SolanaError::StakeSequence),
+        };
     }
     let mut outflows = Vec::new();
     let mut accounts = token::Receiving::default();
-    let mut budget = compute_budget::Request::default();
     let mut memo = None;
     for instruction in &instructions {
         match instruction::parse(wallet, instruction, known)? {
@@ -106,20 +116,26 @@ pub(crate) fn decode(
     }
     let others = outflows.len().saturating_add(usize::from(memo.is_some()));
     Ok(Understood {
+        // Whoever pays it, it is one that fits.
         fee_max: budget.fee_max(others)?,
         outflows,
         memo,
+        role,
     })
 }
 
-/// The signed transaction: one signature, then the message (a compact array of one element).
+/// The transaction with the wallet's signature in its place. That of who pays the fee, if it is not the wallet,
+/// is left empty.
 pub(crate) fn assemble(
     wallet: SolanaAddress,
     message: &[u8],
+    role: Role,
     signature: &[u8; 64],
 ) -> Result<Vec<u8>, SignatureError> {
     VerifyingKey::from_bytes(wallet.as_bytes())
         .and_then(|key| key.verify_strict(message, &Signature::from_bytes(signature)))
         .map_err(|_| SignatureError::Invalid)?;
-    Ok([&[1_u8][..], signature, message].concat())
+    let mut signatures = vec![[0; message::SIGNATURE_BYTES]; role.place()];
+    signatures.push(*signature);
+    Ok(WireTransaction::of(signatures, message.to_vec()).encode())
 }

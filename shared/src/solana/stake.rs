@@ -12,7 +12,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use sha2::{Digest as _, Sha256};
 
 use super::message::Instruction;
-use super::{Outflow, SolanaError, Understood, compute_budget, system};
+use super::{Outflow, Role, SolanaError, Understood, compute_budget, system};
 use crate::address::SolanaAddress;
 use crate::amount::Amount;
 use crate::transaction::Known;
@@ -184,9 +184,9 @@ pub(super) fn is_called(instructions: &[Instruction<'_>]) -> bool {
 pub(super) fn parse(
     wallet: SolanaAddress,
     instructions: &[Instruction<'_>],
+    mut budget: compute_budget::Request,
     known: Known<'_>,
 ) -> Result<Understood, SolanaError> {
-    let mut budget = compute_budget::Request::default();
     let mut others = Vec::new();
     for instruction in instructions {
         if instruction.program == compute_budget::PROGRAM {
@@ -204,6 +204,7 @@ pub(super) fn parse(
         fee_max: budget.fee_max(others.len())?,
         outflows,
         memo: None,
+        role: Role::Payer,
     })
 }
 

@@ -44,6 +44,9 @@ pub(super) fn parse(
     if from.address != wallet {
         return Err(SolanaError::ForeignSource);
     }
+    if !from.writable {
+        return Err(SolanaError::SourceReadOnly);
+    }
     if to.address == wallet {
         return Err(SolanaError::TransferToSelf);
     }

@@ -56,7 +56,7 @@ impl DecodedTransaction {
     #[must_use]
     pub fn evm_fees(&self) -> Option<EvmFees> {
         match &self.wire {
-            Wire::Solana => None,
+            Wire::Solana(_) => None,
             Wire::Evm(evm) => Some(EvmFees {
                 gas_limit: evm.transaction.fields.gas_limit,
                 max_fee_per_gas: evm.transaction.fields.max_fee_per_gas,
@@ -69,7 +69,7 @@ impl DecodedTransaction {
     #[must_use]
     pub fn evm_form(&self) -> Option<Form> {
         match &self.wire {
-            Wire::Solana => None,
+            Wire::Solana(_) => None,
             Wire::Evm(evm) => Some(evm.transaction.form),
         }
     }

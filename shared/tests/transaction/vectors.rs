@@ -55,6 +55,9 @@ struct Facts {
     owners: Vec<Account>,
     tokens: Vec<Mint>,
     seed: Option<String>,
+    /// Whether somebody else may pay the fee.
+    #[serde(default)]
+    sponsored: bool,
 }
 
 #[derive(Deserialize)]
@@ -78,7 +81,11 @@ enum Expect {
         #[serde(default)]
         rents: Vec<Amount>,
         memo: Option<String>,
+        #[serde(default)]
         fee_max: Amount,
+        /// Somebody else pays the fee.
+        #[serde(default)]
+        sponsored: bool,
     },
 }
 
@@ -154,6 +161,7 @@ fn run(family: &str) -> BTreeSet<String> {
             },
             function: None,
             seed: seed.as_ref(),
+            sponsored: vector.known.sponsored,
         };
         let decoded = decode(vector.chain, vector.from, &unsigned, known);
         match &vector.expect {
@@ -168,6 +176,7 @@ fn run(family: &str) -> BTreeSet<String> {
                 rents,
                 memo,
                 fee_max,
+                sponsored,
             } => {
                 let decoded = decoded.unwrap_or_else(|error| panic!("{name}: {error}"));
                 let native = vector.chain.native_asset();
@@ -216,10 +225,13 @@ fn run(family: &str) -> BTreeSet<String> {
                         }
                     })
                     .collect();
-                effects.push(Effect::Fee {
-                    asset: native,
-                    max: *fee_max,
-                });
+                if !sponsored {
+                    effects.push(Effect::Fee {
+                        asset: native,
+                        max: *fee_max,
+                    });
+                }
+                assert_eq!(decoded.is_sponsored(), *sponsored, "{name}");
                 assert_eq!(others, effects, "{name}");
                 assert_eq!(decoded.fee_max(), *fee_max, "{name}");
                 let told = decoded.memo().map(ToString::to_string);
@@ -276,6 +288,7 @@ fn solana() {
         "solana_foreign_payer",
         "solana_foreign_source",
         "solana_header",
+        "solana_header_setting",
         "solana_instruction_accounts",
         "solana_instruction_data",
         "solana_lookup_table",
@@ -312,7 +325,6 @@ fn solana() {
         "solana_unknown_version",
         "solana_unused_account",
         "solana_unused_creation",
-        "solana_version_one",
     ];
     assert_eq!(codes, expected.map(str::to_owned).into());
 }

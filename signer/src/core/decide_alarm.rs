@@ -267,8 +267,10 @@ fn is_the_agents(state: &State, request: &SpendRequest, now: Clocks) -> bool {
         return false;
     }
     let signed = decide_spend::signed_request(request);
-    let proof = proof::authenticate(session, request.session, &signed, proof::PAYMENT, now);
-    proof.is_ok_and(|proof| proof::first_use(state, request.session, proof.as_ref()).is_ok())
+    proof::PAYMENTS.into_iter().any(|route| {
+        let proof = proof::authenticate(session, request.session, &signed, route, now);
+        proof.is_ok_and(|proof| proof::first_use(state, request.session, proof.as_ref()).is_ok())
+    })
 }
 
 /// Escalations of all binding documents that bring something besides the refusal, each once.

@@ -242,6 +242,7 @@ fn signed(
         function: function.as_ref(),
         seed: claim.seed(),
         network: network::terms(state, chain, now),
+        sponsored: false,
     };
     let transaction = proposal::proposed(wallet, chain, &release.unsigned, known)?;
     if !claim.is_done_by(&transaction) {

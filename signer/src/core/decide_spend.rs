@@ -28,12 +28,12 @@ use super::command::{
     Context, Outcome, Prior, Sealed, SigningOrder, SpendRequest, Used, Withdrawal,
 };
 use super::decide_intent::Opening;
-use super::proposal::proposed;
+use super::proposal::Proposed;
 use super::state::{KillPhase, Session, State, Wallet};
 use super::waited::Behind;
 use super::{
-    Decision, decide_alarm, decide_intent, decide_owner, decide_replace, decide_session,
-    decide_token, decide_variant, network, proof, proposal, reading,
+    Decision, decide_alarm, decide_intent, decide_owner, decide_session, decide_token,
+    decide_variant, network, proof, proposal,
 };
 
 /// Judges an agent's payment; charges and orders the signature if it passes.
@@ -73,7 +73,8 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
             return Err(Code::IdempotencyKeyInvalid.into());
         }
         let signed = signed_request(request);
-        let proof = proof::authenticate(session, request.session, &signed, proof::PAYMENT, now)?;
+        let route = proof::of_payment(&body);
+        let proof = proof::authenticate(session, request.session, &signed, route, now)?;
         let idempotency = state.idempotency(request.session, &request.idempotency_key);
         let idempotency = idempotency.ok_or(Code::SessionUnknown)?;
         // A payment that already used the key: the same body gives the same bytes again, another
@@ -105,19 +106,12 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         return Err(Code::NetworkNotBound.into());
     }
     let newest = state.binding(now.run).last().ok_or(Code::PolicyMissing)?;
-    let asked = reading::resolved(state, &body, wallet.account, now)?;
-    reading::calls_no_wallet(state, asked.first())?;
-    let replaces = decide_replace::replaces(state, request, &body, &asked)?;
-    let tokens = decide_token::of_claim(state, &asked, now)?;
-    let function = asked.function();
-    let known = Known {
-        owners: &asked.owners(),
-        tokens: &tokens,
-        function: function.as_ref(),
-        seed: asked.seed(),
-        network: network::terms(state, body.network, now),
-    };
-    let transaction = proposed(wallet, body.network, &request.unsigned, known)?;
+    let Proposed {
+        asked,
+        transaction,
+        tokens,
+        replaces,
+    } = proposal::of_request(state, request, &body, wallet, now)?;
     if !asked.is_done_by(&transaction) {
         return Err(Code::BodyMismatch.into());
     }
@@ -132,6 +126,10 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
     let (grant, usage) = (&session.grant, &session.usage);
     let verdict = judge_all(state, grant, usage, &payment, state, now)?;
     let tier = verdict.tier;
+    // What waits is built anew, and nobody else signs that.
+    if tier > Tier::Notify && transaction.is_sponsored() {
+        return Err(Code::BroughtWaits.into());
+    }
     let Some((idempotency, proof)) = request_nonce else {
         let fee = transaction.fee_max();
         return Ok(Decision {
@@ -328,6 +326,8 @@ pub(super) fn replay(
         function: function.as_ref(),
         seed: spend.effects.iter().find_map(Effect::seed),
         network,
+        // Whatever was brought was charged with its fee, or without.
+        sponsored: !spend.effects.iter().any(Effect::is_fee),
     };
     let transaction = decode(spend.chain, account, &spend.unsigned, known)
         .map_err(|error| proposal::undecodable(&error))?;

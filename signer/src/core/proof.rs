@@ -5,6 +5,7 @@
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::RequestNonce;
 use waiaas_shared::ids::SessionId;
+use waiaas_shared::request::TransferRequest;
 use waiaas_shared::request_signature::{self, SignedRequest};
 use waiaas_shared::session::Credential;
 use waiaas_shared::time::{Clocks, Millis, WallTime};
@@ -22,10 +23,17 @@ pub(super) struct Route {
 }
 
 /// The route whose signature makes a payment.
-pub(super) const PAYMENT: Route = Route {
+const PAYMENT: Route = Route {
     method: "POST",
     path: "/v1/transactions",
 };
+/// The route whose signature has a transaction signed that the agent brings.
+const BROUGHT: Route = Route {
+    method: "POST",
+    path: "/v1/transactions/sign",
+};
+/// Both.
+pub(super) const PAYMENTS: [Route; 2] = [PAYMENT, BROUGHT];
 /// The route whose signature renews a session.
 pub(super) const RENEWAL: Route = Route {
     method: "POST",
@@ -37,6 +45,14 @@ pub(super) const SIGN_IN: Route = Route {
     method: "POST",
     path: "/v1/messages/sign-in",
 };
+
+/// The route of a payment with this body.
+pub(super) const fn of_payment(body: &TransferRequest) -> Route {
+    match body.brought {
+        None => PAYMENT,
+        Some(_) => BROUGHT,
+    }
+}
 
 /// The nonce of the agent's signature; nothing for a bearer session.
 pub(super) fn authenticate(

@@ -1,12 +1,75 @@
-//! What a gateway proposes to sign: read to the last byte, and numbered by the signer. Judges nothing by
-//! policy; what was asked for is compared by `Claim::is_done_by`. Called by the decisions over payments and withdrawals.
+//! What a gateway proposes to sign, or an agent brings: read to the last byte. What is proposed is numbered by
+//! the signer; what is brought is signed as it is or not at all. Judges nothing by policy; what was asked for
+//! is compared by `Claim::is_done_by`. Called by the decisions over payments and withdrawals.
 
+use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::ChainId;
-use waiaas_shared::denial::{Code, Denial};
+use waiaas_shared::claim::Claim;
+use waiaas_shared::denial::{Code, Denial, Violation};
+use waiaas_shared::event::Replaces;
 use waiaas_shared::evm::EvmError;
+use waiaas_shared::request::{Brought, TransferRequest};
+use waiaas_shared::solana;
+use waiaas_shared::time::Clocks;
 use waiaas_shared::transaction::{DecodeError, DecodedTransaction, Known, decode};
 
-use super::state::Wallet;
+use super::command::SpendRequest;
+use super::state::{State, Wallet};
+use super::{decide_replace, decide_token, network, reading};
+
+/// What is asked for, and the bytes that are to do it.
+pub(super) struct Proposed {
+    pub(super) asked: Claim,
+    pub(super) transaction: DecodedTransaction,
+    /// The mints that move, as they are registered.
+    pub(super) tokens: Vec<solana::Token>,
+    pub(super) replaces: Option<Replaces>,
+}
+
+/// The transaction of an agent's request: built by the gateway for what the body says, or brought in the body.
+pub(super) fn of_request(
+    state: &State,
+    request: &SpendRequest,
+    body: &TransferRequest,
+    wallet: &Wallet,
+    now: Clocks,
+) -> Result<Proposed, Denial> {
+    let (asked, bytes) = match &body.brought {
+        None => (reading::resolved(state, body, wallet.account, now)?, None),
+        // The agent's bytes, and nobody else's.
+        Some(brought) if request.unsigned != brought.unsigned => {
+            return Err(Code::BodyMismatch.into());
+        }
+        Some(brought) => {
+            let (transaction, asked) = self::brought(state, wallet, body, brought, now)?;
+            (asked, Some(transaction))
+        }
+    };
+    reading::calls_no_wallet(state, asked.first())?;
+    let replaces = decide_replace::replaces(state, request, body, &asked)?;
+    let tokens = decide_token::of_claim(state, &asked, now)?;
+    let transaction = match bytes {
+        Some(transaction) => transaction,
+        None => {
+            let function = asked.function();
+            let known = Known {
+                owners: &asked.owners(),
+                tokens: &tokens,
+                function: function.as_ref(),
+                seed: asked.seed(),
+                network: network::terms(state, body.network, now),
+                sponsored: false,
+            };
+            proposed(wallet, body.network, &request.unsigned, known)?
+        }
+    };
+    Ok(Proposed {
+        asked,
+        transaction,
+        tokens,
+        replaces,
+    })
+}
 
 /// The proposed bytes, decoded; on an EVM chain with the signer's own nonce written into them.
 pub(super) fn proposed(
@@ -32,6 +95,50 @@ pub(super) fn proposed(
                 .map_err(|_| Code::TransactionUndecodable)?)
         }
     }
+}
+
+/// The transaction in the request's own body, and what it does as the binding documents read it. INVARIANT 1: the
+/// bytes are no more the agent's to choose than a gateway's; what is not understood is denied. INVARIANT 6: on an
+/// EVM chain they carry the very nonce that is issued with them.
+fn brought(
+    state: &State,
+    wallet: &Wallet,
+    body: &TransferRequest,
+    brought: &Brought,
+    now: Clocks,
+) -> Result<(DecodedTransaction, Claim), Denial> {
+    let (chain, account) = (body.network, wallet.account);
+    let terms = network::terms(state, chain, now);
+    // A void document names nothing.
+    let sound = state.binding(now.run).iter().filter(|one| !one.is_void());
+    let mut readings = sound.rev().map(|policy| {
+        let document = &policy.document;
+        brought.decode(chain, account, document, terms)
+    });
+    let (transaction, claim) = readings.next().ok_or(Code::PolicyMissing)??;
+    // A contact of the newest document alone is known to it alone; which arguments of a call are amounts, all agree.
+    if claim.function().is_some() {
+        for reading in readings {
+            if reading?.1.function() != claim.function() {
+                return Err(Code::CallConflict.into());
+            }
+        }
+    }
+    if transaction.is_sponsored() && body.submit {
+        return Err(Code::BroughtSubmit.into());
+    }
+    if let Some(nonce) = transaction.account_nonce() {
+        let issued = wallet.nonces.get(&chain).ok_or(Code::NonceNotAttested)?;
+        if nonce != issued.next {
+            return Err(Violation {
+                observed: Some(Amount::from_base_units(nonce.into())),
+                allowed: Some(Amount::from_base_units(issued.next.into())),
+                ..Violation::of(Code::BroughtNonce)
+            }
+            .into());
+        }
+    }
+    Ok((transaction, claim))
 }
 
 /// An approval without limit is understood, and refused by a name of its own; so is what policy leaves open.

@@ -5,7 +5,7 @@ use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::solana::TokenProgram;
 
 use crate::random::Random;
-use crate::solana::{Draft, Message, SYSTEM, Told, Use, budget, memo};
+use crate::solana::{Draft, Message, SYSTEM, Told, Use, Version, budget, memo};
 
 /// Memos that are none, and some that are.
 const TEXTS: [&[u8]; 12] = [
@@ -97,7 +97,10 @@ pub(crate) fn draft(random: &mut Random, draft: &mut Draft) {
         16 => system(random, draft),
         17 => setting(random, draft),
         18 => {
-            let data = random.pick(&TEXTS).to_vec();
+            // One that is none, or mostly a second one.
+            let plain = random.chance(40);
+            let text = random.pick(&TEXTS);
+            let data = if plain { &b"a b c"[..] } else { text }.to_vec();
             let mut uses = Vec::new();
             if random.chance(20) {
                 uses.push(Use(draft.wallet, true));
@@ -119,7 +122,12 @@ pub(crate) fn draft(random: &mut Random, draft: &mut Draft) {
             let wallet = SolanaAddress::from_bytes(random.pick(&draft.pool));
             draft.case.wallet = Account::Solana(wallet);
         }
-        22 => draft.versioned = !draft.versioned,
+        22 => {
+            draft.version = random.pick(&[Version::Legacy, Version::Zero, Version::One]);
+            if random.chance(30) {
+                draft.case.sponsored ^= true;
+            }
+        }
         // Back to the wallet: as recipient of lamports, or by its own account for a token.
         23 => {
             let wallet = draft.wallet;
@@ -263,8 +271,8 @@ pub(crate) fn message(random: &mut Random, message: &mut Message) {
             let change = random.pick(&[1, 0xff, 2, 0x40]);
             message.header[place] = message.header[place].wrapping_add(change);
         }
-        2 => message.header = [2, 0, message.header[2]],
-        3 => message.header = [1, 1, message.header[2]],
+        2 => message.header = [3 - message.header[0].min(2), 0, message.header[2]],
+        3 => message.header = [message.header[0], message.header[0], message.header[2]],
         4 => message.keys.swap(random.below(keys), random.below(keys)),
         5 => {
             let (one, other) = (random.below(keys), random.below(keys));

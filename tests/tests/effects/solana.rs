@@ -1,5 +1,6 @@
 //! Generated Solana messages: transfers of lamports and tokens with accounts created for them, memos and
-//! compute settings, in either accepted version, written by hand down to the byte.
+//! compute settings, in each accepted version, paid for by the wallet or by somebody else, written by hand down to
+//! the byte.
 
 use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::caip::ChainId;
@@ -10,7 +11,7 @@ use crate::random::{Random, blunt};
 use crate::verdict::Case;
 
 /// Rules that 2,000 of them break.
-pub(crate) const RULES: [&str; 35] = [
+pub(crate) const RULES: [&str; 36] = [
     "solana_account_index",
     "solana_associated_instruction",
     "solana_compute_budget_instruction",
@@ -21,6 +22,7 @@ pub(crate) const RULES: [&str; 35] = [
     "solana_foreign_payer",
     "solana_foreign_source",
     "solana_header",
+    "solana_header_setting",
     "solana_instruction_accounts",
     "solana_instruction_data",
     "solana_lookup_table",
@@ -89,7 +91,23 @@ pub(crate) struct Draft {
     pub(crate) told: Vec<Told>,
     /// Accounts that no instruction names.
     pub(crate) unused: Vec<Use>,
-    pub(crate) versioned: bool,
+    pub(crate) version: Version,
+    /// Who pays the fee, if it is not the wallet.
+    pub(crate) sponsor: Option<Key>,
+}
+
+/// How a message is written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Version {
+    Legacy,
+    Zero,
+    One,
+}
+
+/// What the header of a message of version 1 says: the mask, and the values of what it names.
+pub(crate) struct Settings {
+    pub(crate) mask: u32,
+    pub(crate) values: Vec<u8>,
 }
 
 /// The wire form, whatever it says.
@@ -101,12 +119,17 @@ pub(crate) struct Message {
     /// Program, accounts, data.
     pub(crate) instructions: Vec<(u8, Vec<u8>, Vec<u8>)>,
     pub(crate) tail: Vec<u8>,
+    /// Of version 1.
+    pub(crate) settings: Option<Settings>,
     /// Which of its lengths is written longer than need be.
     pub(crate) long: Option<usize>,
 }
 
 impl Message {
     pub(crate) fn encode(&self) -> Vec<u8> {
+        if let Some(settings) = &self.settings {
+            return self.encode_one(settings);
+        }
         let mut lengths = 0;
         let mut compact = |length: usize| {
             lengths += 1;
@@ -140,28 +163,86 @@ impl Message {
     }
 }
 
+impl Message {
+    /// SIMD-0385.
+    fn encode_one(&self, settings: &Settings) -> Vec<u8> {
+        let short = |length: usize| u8::try_from(length).unwrap_or(u8::MAX);
+        let mut bytes = [&self.version[..], &self.header].concat();
+        bytes.extend(settings.mask.to_le_bytes());
+        bytes.extend(self.blockhash);
+        bytes.extend([short(self.instructions.len()), short(self.keys.len())]);
+        bytes.extend(self.keys.concat());
+        bytes.extend(&settings.values);
+        for (program, uses, data) in &self.instructions {
+            bytes.extend([*program, short(uses.len())]);
+            bytes.extend(u16::try_from(data.len()).unwrap().to_le_bytes());
+        }
+        for (_, uses, data) in &self.instructions {
+            bytes.extend(uses);
+            bytes.extend(data);
+        }
+        bytes.extend(&self.tail);
+        bytes
+    }
+}
+
+/// A fee and a limit, mostly; now and then something that is refused.
+fn header_settings(random: &mut Random) -> Settings {
+    let mask = random.pick(&[0, 3, 4, 7, 7, 7, 7, 7, 7, 7, 1, 15, 23, 32]);
+    let fee = random.pick(&[0, 1, 5000, 1 << 40, u64::MAX - 5000, u64::MAX]);
+    let units = random.pick(&[0, 450, 40_000, 1_399_999, 1_400_000, 1_400_000, 1_400_001]);
+    let mut values = Vec::new();
+    if mask & 3 != 0 {
+        values.extend(u64::to_le_bytes(fee));
+    }
+    for bit in [4, 8, 16] {
+        if mask & bit != 0 {
+            values.extend(u32::to_le_bytes(units));
+        }
+    }
+    Settings { mask, values }
+}
+
 impl Draft {
     /// Gives accounts their places: payer, what may be written, what is only read.
     pub(crate) fn compile(&self, random: &mut Random) -> Message {
         let programs = self.told.iter().map(|told| Use(told.program, false));
         let uses = self.told.iter().flat_map(|told| told.uses.clone());
-        let mut places: Vec<Use> = vec![Use(self.wallet, true)];
+        let sponsor = self.sponsor.map(|sponsor| Use(sponsor, true));
+        let signers = 1 + usize::from(sponsor.is_some());
+        let mut places: Vec<Use> = sponsor.into_iter().collect();
+        places.push(Use(self.wallet, true));
+        if signers == 2 {
+            // Alone an authority, the wallet need not be written.
+            let used = self.told.iter().flat_map(|told| &told.uses);
+            let mut own = used.filter(|used| used.0 == self.wallet);
+            places[1].1 = own.any(|used| used.1);
+        }
         for Use(key, writable) in uses.chain(programs).chain(self.unused.clone()) {
             match places.iter_mut().find(|known| known.0 == key) {
                 Some(known) => known.1 |= writable,
                 None => places.push(Use(key, writable)),
             }
         }
-        random.shuffle(&mut places[1..]);
-        places[1..].sort_by_key(|place| !place.1);
+        let read_only_signer = u8::from(!places[signers - 1].1);
+        random.shuffle(&mut places[signers..]);
+        places[signers..].sort_by_key(|place| !place.1);
         let index = |key: Key| {
             let place = places.iter().position(|place| place.0 == key).unwrap();
             u8::try_from(place).unwrap()
         };
-        let read_only = places.iter().filter(|place| !place.1).count();
+        let read_only = places[signers..].iter().filter(|place| !place.1).count();
         Message {
-            version: if self.versioned { vec![0x80] } else { vec![] },
-            header: [1, 0, u8::try_from(read_only).unwrap()],
+            version: match self.version {
+                Version::Legacy => vec![],
+                Version::Zero => vec![0x80],
+                Version::One => vec![0x81],
+            },
+            header: [
+                u8::try_from(signers).unwrap(),
+                read_only_signer,
+                u8::try_from(read_only).unwrap(),
+            ],
             blockhash: random.bytes(),
             instructions: self
                 .told
@@ -172,7 +253,11 @@ impl Draft {
                 })
                 .collect(),
             keys: places.iter().map(|place| place.0).collect(),
-            tail: if self.versioned { vec![0] } else { vec![] },
+            tail: match self.version {
+                Version::Zero => vec![0],
+                Version::Legacy | Version::One => vec![],
+            },
+            settings: (self.version == Version::One).then(|| header_settings(random)),
             long: None,
         }
     }
@@ -212,17 +297,30 @@ fn draft(random: &mut Random) -> Draft {
     });
     let chain: ChainId = "solana:localnet".parse().unwrap();
     let account = |key: Key| Account::Solana(SolanaAddress::from_bytes(key));
+    let version = random.pick(&[
+        Version::Legacy,
+        Version::Legacy,
+        Version::Zero,
+        Version::Zero,
+        Version::One,
+    ]);
+    let sponsor = random.chance(25).then(|| random.bytes());
     let case = Case {
         owners: recipients.map(account).to_vec(),
         tokens: tokens.to_vec(),
+        // Now and then a sponsor whom nobody let in, and now and then none where one may be.
+        sponsored: sponsor.is_some() != random.chance(10),
         ..Case::of(chain, account(wallet))
     };
     let mut payments = Vec::new();
     for _ in 0..random.pick(&[1, 1, 1, 2, 2, 3, 4, 6]) {
         payments.extend(payment(random, wallet, &recipients, &tokens, &payments));
     }
-    settings(random, &mut payments);
-    if random.chance(25) {
+    // Version 1 says it in its header; an instruction is one that the chain ignores.
+    if version != Version::One || random.chance(5) {
+        settings(random, &mut payments);
+    }
+    if random.chance(40) {
         let longest = "m".repeat(128);
         let text = random.pick(&["1", "invoice 4711", "a.b/c~d", &longest]);
         let told = Told {
@@ -234,7 +332,7 @@ fn draft(random: &mut Random) -> Draft {
         payments.insert(place, told);
     }
     let programs = [SYSTEM, budget(), memo(), associated()];
-    let pool = [wallet, random.bytes()]
+    let pool = [wallet, sponsor.unwrap_or_else(|| random.bytes())]
         .into_iter()
         .chain(recipients)
         .chain(programs)
@@ -249,7 +347,8 @@ fn draft(random: &mut Random) -> Draft {
         pool: pool.collect(),
         told: payments,
         unused: Vec::new(),
-        versioned: random.chance(40),
+        version,
+        sponsor,
     }
 }
 
@@ -325,7 +424,7 @@ fn payment(
             Use(of(wallet), true),
             Use(mint, false),
             Use(of(to), true),
-            Use(wallet, true),
+            Use(wallet, random.chance(50)),
         ],
         data,
     };

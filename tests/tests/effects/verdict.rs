@@ -23,6 +23,8 @@ pub(crate) struct Case {
     pub(crate) tokens: Vec<Token>,
     pub(crate) function: Option<Registered>,
     pub(crate) network: NetworkTerms,
+    /// Somebody else may pay the fee.
+    pub(crate) sponsored: bool,
     /// The second calculator is told of one byte less.
     pub(crate) misreported: bool,
 }
@@ -40,6 +42,7 @@ impl Case {
                 legacy: false,
                 data_fee: None,
             },
+            sponsored: false,
             misreported: false,
         }
     }
@@ -80,7 +83,8 @@ impl Case {
             "chain": self.chain.to_string(),
             "wallet": self.wallet.to_string(),
             "unsigned": hex::encode(bytes),
-            "known": { "owners": texts(&self.owners), "tokens": tokens, "function": function, "network": network },
+            "known": { "owners": texts(&self.owners), "tokens": tokens, "function": function, "network": network,
+                "sponsored": self.sponsored },
         })
         .to_string()
     }
@@ -93,6 +97,7 @@ impl Case {
             ..Known::NOTHING
         };
         let known = known.calling(self.function.as_ref()).on(self.network);
+        let known = known.sponsored(self.sponsored);
         let decoded = match decode(self.chain, self.wallet, &self.unsigned, known) {
             Ok(decoded) => decoded,
             Err(error) => return Ok((json!({ "refused": true }), error.code())),

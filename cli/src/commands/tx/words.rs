@@ -70,6 +70,7 @@ pub(super) fn payment_words(payment: &Value) -> String {
         "replaced_by",
         "detail",
         "signed_transaction",
+        "signatures_missing",
     ];
     let pairs_shown: Vec<_> = shown
         .iter()

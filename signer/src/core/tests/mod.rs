@@ -8,6 +8,8 @@ mod allowances;
 mod approvals;
 mod asked;
 mod batch;
+mod brought;
+mod brought_evm;
 mod calls;
 mod credit;
 mod dead_man;

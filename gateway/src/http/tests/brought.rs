@@ -1,0 +1,201 @@
+//! Transactions that an agent brings: signed as they are, with the signatures that came with them, and sent by nobody
+//! who was not asked.
+
+use axum::http::Method;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use ed25519_dalek::{Signer as _, SigningKey};
+use serde_json::{Value, json};
+use waiaas_shared::address::{Account, SolanaAddress};
+use waiaas_shared::solana::build::{TransferRequest, transfer};
+
+use crate::testing::{
+    Call, World, bearer, chain_id, code, confirmed, from_account, to_account, wallet,
+};
+
+const SIGN: &str = "/v1/transactions/sign";
+
+fn sponsor() -> SigningKey {
+    SigningKey::from_bytes(&[0x77; 32])
+}
+
+fn solana(account: Account) -> SolanaAddress {
+    match account {
+        Account::Solana(address) => address,
+        Account::Evm(_) => panic!("a Solana account"),
+    }
+}
+
+/// Five lamports to the contact, paid for by the wallet.
+fn own() -> Vec<u8> {
+    transfer(&TransferRequest {
+        from: solana(from_account()),
+        to: solana(to_account()),
+        lamports: 5,
+        blockhash: [9; 32],
+        compute_unit_limit: 450,
+        micro_lamports_per_compute_unit: 0,
+    })
+    .expect("built")
+}
+
+/// The same with two compute settings less, paid for by somebody else who signs first.
+fn sponsored() -> Vec<u8> {
+    let (from, to) = (solana(from_account()), solana(to_account()));
+    [
+        &[2, 0, 1, 4][..],
+        &sponsor().verifying_key().to_bytes(),
+        from.as_bytes(),
+        to.as_bytes(),
+        &[0; 32],
+        &[9; 32],
+        &[1, 3, 2, 1, 2, 12, 2, 0, 0, 0],
+        &5_u64.to_le_bytes(),
+    ]
+    .concat()
+}
+
+fn wire(signatures: &[[u8; 64]], message: &[u8]) -> String {
+    let count = u8::try_from(signatures.len()).expect("few");
+    BASE64.encode([&[count][..], &signatures.concat(), message].concat())
+}
+
+fn body(world: &World, transaction: &str, more: &str) -> String {
+    format!(
+        r#"{{"signer":"{}","wallet":"{}","network":"{}","transaction":"{transaction}"{more}}}"#,
+        world.signer.id(),
+        wallet(),
+        chain_id()
+    )
+}
+
+async fn bring(world: &World, key: &str, body: &str) -> (u16, Value) {
+    let (status, answer) = world.call(world.payment(SIGN, bearer(), key, body)).await;
+    (status.as_u16(), answer)
+}
+
+fn signed(answer: &Value) -> Vec<u8> {
+    let text = answer["signed_transaction"].as_str().expect("signed bytes");
+    BASE64.decode(text).expect("base64")
+}
+
+#[tokio::test]
+async fn who_pays_the_fee_signs_it_later() {
+    let world = World::new().await;
+    let brought = body(&world, &wire(&[[0; 64]; 2], &sponsored()), "");
+    let (status, answer) = bring(&world, "k", &brought).await;
+    assert_eq!(status, 201, "{answer}");
+    let payer = SolanaAddress::from_bytes(sponsor().verifying_key().to_bytes());
+    assert_eq!(answer["signatures_missing"], json!([payer.to_string()]));
+    // Handed out, and no word on what the chain calls it: nobody knows.
+    assert_eq!(answer["status"], "SUBMITTED");
+    assert_eq!(answer["submit"], false);
+    assert_eq!(answer["chain_transaction"], Value::Null);
+    assert_eq!(answer["fee_max_base"], "0");
+    let raw = signed(&answer);
+    assert_eq!(raw[..65], [&[2][..], &[0; 64]].concat());
+    assert_ne!(raw[65..129], [0; 64]);
+    assert_eq!(raw[129..], sponsored());
+    assert!(world.chain.sent().is_empty());
+    // The same again is the same.
+    let (status, again) = bring(&world, "k", &brought).await;
+    assert_eq!((status, &again["replay"]), (200, &json!(true)));
+    assert_eq!(signed(&again), raw);
+    assert_eq!(again["signatures_missing"], answer["signatures_missing"]);
+    let other = body(&world, &wire(&[[0; 64]; 1], &own()), "");
+    let (status, conflict) = bring(&world, "k", &other).await;
+    assert_eq!((status, code(&conflict)), (409, "idempotency_conflict"));
+}
+
+#[tokio::test]
+async fn signatures_that_came_with_it_stay() {
+    let world = World::new().await;
+    let message = sponsored();
+    let theirs = sponsor().sign(&message).to_bytes();
+    let brought = body(&world, &wire(&[theirs, [0; 64]], &message), "");
+    let (status, answer) = bring(&world, "k", &brought).await;
+    assert_eq!(status, 201, "{answer}");
+    assert_eq!(answer.get("signatures_missing"), None);
+    let name = bs58::encode(theirs).into_string();
+    assert_eq!(answer["chain_transaction"], name);
+    assert_eq!(signed(&answer)[1..65], theirs);
+    assert!(world.chain.sent().is_empty());
+}
+
+/// One that is false would make a whole transaction of what never lands.
+#[tokio::test]
+async fn a_signature_that_is_not_its_signers_is_refused() {
+    let world = World::new().await;
+    let message = sponsored();
+    let mut theirs = sponsor().sign(&message).to_bytes();
+    theirs[0] ^= 1;
+    let brought = body(&world, &wire(&[theirs, [0; 64]], &message), "");
+    let (status, answer) = bring(&world, "k", &brought).await;
+    assert_eq!((status, code(&answer)), (400, "brought_malformed"));
+    assert!(world.signer.with(|inside| inside.signed.is_empty()));
+}
+
+#[tokio::test]
+async fn what_the_wallet_signs_alone_is_sent_if_that_is_asked_for() {
+    let world = World::new().await;
+    world.chain.land(confirmed());
+    let kept = body(&world, &wire(&[[0; 64]], &own()), "");
+    let (status, answer) = bring(&world, "kept", &kept).await;
+    assert_eq!((status, &answer["status"]), (201, &json!("SUBMITTED")));
+    assert_eq!(signed(&answer)[65..], own());
+    assert_eq!(answer["fee_max_base"], "5000");
+    assert!(world.chain.sent().is_empty());
+    let send = body(&world, &wire(&[[0; 64]], &own()), r#","submit":true"#);
+    let request = world.payment("/v1/transactions/sign?wait=30", bearer(), "sent", &send);
+    let (status, answer) = world.call(request).await;
+    assert_eq!(
+        (status.as_u16(), &answer["status"]),
+        (201, &json!("CONFIRMED")),
+        "{answer}"
+    );
+    assert_eq!(world.chain.sent().len(), 1);
+    // Somebody else's signature is missing: nobody could send it.
+    let two = body(
+        &world,
+        &wire(&[[0; 64]; 2], &sponsored()),
+        r#","submit":true"#,
+    );
+    let (status, answer) = bring(&world, "two", &two).await;
+    assert_eq!((status, code(&answer)), (422, "brought_submit"));
+}
+
+#[tokio::test]
+async fn each_route_takes_its_own_bodies() {
+    let world = World::new().await;
+    let brought = body(&world, &wire(&[[0; 64]], &own()), "");
+    let (status, answer) = world.pay("k", &brought).await;
+    assert_eq!((status.as_u16(), code(&answer)), (400, "body_malformed"));
+    let (status, answer) = bring(&world, "k", &world.body()).await;
+    assert_eq!((status, code(&answer)), (400, "body_malformed"));
+    for more in [
+        r#","to":"@hosting""#,
+        r#","amount_base":"5""#,
+        r#","memo":"1""#,
+        r#","type":"call""#,
+        r#","transfers":[]"#,
+        r#","recipients":["0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"]"#,
+        r#","role":"payer""#,
+    ] {
+        let (status, answer) =
+            bring(&world, "k", &body(&world, &wire(&[[0; 64]], &own()), more)).await;
+        assert_eq!((status, code(&answer)), (400, "body_malformed"), "{more}");
+    }
+    let call = Call::new(Method::POST, SIGN).json(&brought);
+    assert_eq!(world.call(call).await.0.as_u16(), 401);
+}
+
+#[tokio::test]
+async fn a_dry_run_judges_what_is_brought() {
+    let world = World::new().await;
+    let brought = body(&world, &wire(&[[0; 64]; 2], &sponsored()), "");
+    let request = world.payment("/v1/transactions/dry-run", bearer(), "k", &brought);
+    let (status, judged) = world.call(request).await;
+    assert_eq!((status.as_u16(), &judged["allowed"]), (200, &json!(true)));
+    assert_eq!(judged["fee_max_base"], "0");
+    assert!(world.chain.sent().is_empty());
+}
