@@ -174,6 +174,7 @@ impl Log {
             more: None,
             memo: None,
             stake: None,
+            program: None,
         };
         self.push(0, EventBody::IntentOpened(intent));
         transaction

@@ -15,7 +15,7 @@ use crate::ids::{OwnerId, SessionId, StatementId, TransactionId, WalletId};
 use crate::memo::Memo;
 use crate::policy::evaluate::Tier;
 use crate::request::{Action, Transfer};
-use crate::solana::StakeAccount;
+use crate::solana::{ProgramCall, StakeAccount};
 use crate::time::{Clocks, Millis, RunTime, WallTime};
 
 /// A waiting payment as it was opened.
@@ -98,6 +98,9 @@ pub struct Intent {
     /// The stake account with which something is done.
     #[n(24)]
     pub stake: Option<StakeAccount>,
+    /// What the program is told, of a call of one.
+    #[n(27)]
+    pub program: Option<Box<ProgramCall>>,
 }
 
 /// One more transfer of the same transaction.
@@ -126,6 +129,7 @@ impl Moved {
             mint: None,
             call: None,
             stake: None,
+            program: None,
         }
     }
 }
@@ -212,6 +216,7 @@ impl Intent {
             mint: None,
             call: self.call.clone(),
             stake: self.stake.clone(),
+            program: self.program.clone(),
         }
     }
 

@@ -157,6 +157,7 @@ impl Inside {
             more: (!more.is_empty()).then_some(more),
             memo: claim.memo().cloned(),
             stake: transfer.stake.clone(),
+            program: transfer.program.clone(),
         };
         let kept = Kept {
             intent: intent.clone(),

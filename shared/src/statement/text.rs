@@ -16,6 +16,9 @@ pub(super) mod owner_samples;
 mod owners;
 mod payment;
 mod policy;
+mod program;
+#[cfg(test)]
+mod program_samples;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -175,7 +178,7 @@ fn write(
         return Err(Code::StatementMalformed);
     }
     let purpose = match (facts, waiting) {
-        (StatementFacts::ApprovePayment { .. }, Some(intent)) => payment::purpose(intent.action()),
+        (StatementFacts::ApprovePayment { .. }, Some(intent)) => payment::purpose(intent),
         _ => None,
     }
     .unwrap_or_else(|| purpose(facts));

@@ -106,6 +106,7 @@ pub(super) fn open(
         more: (!more.is_empty()).then_some(more),
         memo: opening.claim.memo().cloned(),
         stake: first.stake.clone(),
+        program: first.program.clone(),
     };
     // What cannot be shown whole could be approved and rejected by nobody.
     if can_be_read(&intent, state).is_err() {
@@ -240,6 +241,7 @@ fn signed(
         tokens: &tokens,
         function: function.as_ref(),
         seed: claim.seed(),
+        program: claim.program(),
         network: network::terms(state, chain, now),
     };
     let transaction = proposal::proposed(wallet, chain, &release.unsigned, known)?;

@@ -20,6 +20,7 @@ use waiaas_shared::policy::history::{Charged, History, Without};
 use waiaas_shared::request::{Action, Transfer, TransferRequest, is_idempotency_key};
 use waiaas_shared::request_signature::{Request, SignedRequest};
 use waiaas_shared::session::{Credential, SessionGrant, SessionUsage};
+use waiaas_shared::solana::ProgramMethod;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Clocks;
 use waiaas_shared::transaction::{DecodedTransaction, Known, decode};
@@ -115,6 +116,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         tokens: &tokens,
         function: function.as_ref(),
         seed: asked.seed(),
+        program: asked.program(),
         network: network::terms(state, body.network, now),
     };
     let transaction = proposed(wallet, body.network, &request.unsigned, known)?;
@@ -318,6 +320,7 @@ pub(super) fn replay(state: &State, prior: &Prior, context: &Context) -> Result<
         tokens: &tokens,
         function: function.as_ref(),
         seed: spend.effects.iter().find_map(Effect::seed),
+        program: ProgramMethod::of_effects(&spend.effects),
         network,
     };
     let transaction = decode(spend.chain, account, &spend.unsigned, known)
@@ -431,6 +434,7 @@ pub(super) fn withdraw(
         mint: token,
         call: None,
         stake: None,
+        program: None,
     };
     // Whatever sending costs, rent as well, keeps to the ceiling that the owner signed.
     let cost = decide_token::rent(transaction.effects()).checked_add(transaction.fee_max());

@@ -292,6 +292,7 @@ impl<'a> Log<'a> {
                     more: None,
                     memo: None,
                     stake: None,
+                    program: None,
                 };
                 self.waiting
                     .insert((wait, self.payments), (intent.clone(), effects));

@@ -183,6 +183,7 @@ impl Log {
             more: None,
             memo: None,
             stake: None,
+            program: None,
         }));
         transaction
     }

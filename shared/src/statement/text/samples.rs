@@ -217,6 +217,7 @@ pub(in crate::statement) fn intent(number: u8) -> Intent {
         more: None,
         memo: None,
         stake: None,
+        program: None,
     }
 }
 
