@@ -175,6 +175,7 @@ impl Log {
             memo: None,
             stake: None,
             asked: None,
+            program: None,
         };
         self.push(0, EventBody::IntentOpened(intent));
         transaction

@@ -8,8 +8,10 @@ use waiaas_shared::effect::Effect;
 use waiaas_shared::evm::abi::{Invocation, Word};
 use waiaas_shared::evm::{self, Registered};
 use waiaas_shared::policy::evaluate::charges;
-use waiaas_shared::solana::build::{BatchRequest, Part, batch};
-use waiaas_shared::solana::{Token, TokenProgram, WireTransaction};
+use waiaas_shared::solana::build::{BatchRequest, CallRequest, Part, batch, call};
+use waiaas_shared::solana::{
+    Field, Leaving, ProgramCall, ProgramMethod, Token, TokenProgram, WireTransaction,
+};
 use waiaas_shared::transaction::{
     DecodedTransaction, Known, SigningPayload, decode, signing_payload,
 };
@@ -68,10 +70,12 @@ fn recipients() -> [SolanaAddress; 3] {
 pub fn solana(data: &[u8]) -> bool {
     let chain: ChainId = "solana:localnet".parse().expect("a chain");
     let owners = recipients().map(Account::Solana);
+    let method = method();
     let known = Known {
         owners: &owners,
         tokens: &tokens(),
         sponsored: true,
+        program: Some(&method),
         ..Known::NOTHING
     };
     let Ok(decoded) = decode(chain, Account::Solana(WALLET), data, known) else {
@@ -88,6 +92,20 @@ pub fn solana(data: &[u8]) -> bool {
         if let Effect::Transfer { asset, to, .. } = effect {
             assert!(*asset == lamports || owners.contains(to));
         }
+        // A call is of the registered method, by the wallet, and its parts are its data.
+        if let Effect::Program { told, .. } = effect {
+            assert!(told.from == WALLET && told.method == method);
+            let read = ProgramCall::read(WALLET, &method, &told.accounts, &told.data);
+            assert_eq!(read.as_ref(), Ok(told.as_ref()));
+            let values: Vec<u8> = told
+                .fields()
+                .flat_map(|(_, value)| value.to_vec())
+                .collect();
+            assert_eq!(
+                [&method.begins[..], &values, told.tail()].concat(),
+                told.data
+            );
+        }
     }
     // What it does is asked for by one claim, and with places for its signatures it is itself again.
     let claim = Claim::done_by(&decoded).expect("a request asks for it");
@@ -103,6 +121,53 @@ pub fn solana(data: &[u8]) -> bool {
         assert_eq!(bare.effects(), decoded.effects());
     }
     true
+}
+
+/// A method of a program: two bytes, an amount, a bool, up to four bytes more, on the wallet and two accounts.
+fn method() -> ProgramMethod {
+    let field = |kind: &str, spends| Field {
+        kind: kind.parse().expect("a type"),
+        spends,
+    };
+    let [token, _] = tokens();
+    let asset = |text: String| -> AssetId { text.parse().expect("an asset") };
+    ProgramMethod {
+        program: SolanaAddress::from_bytes([0xd1; 32]),
+        begins: vec![0xf2, 0x23],
+        fields: vec![
+            field(
+                "u64",
+                Some(asset(format!("solana:localnet/token:{}", token.mint))),
+            ),
+            field("bool", None),
+        ],
+        tail: 4,
+        accounts: vec![true, true, false],
+        outflow: vec![Leaving {
+            asset: asset("solana:localnet/slip44:501".to_owned()),
+            up_to: waiaas_shared::amount::Amount::from_base_units(11),
+        }],
+    }
+}
+
+/// Calls of the method, with and without bytes behind it, the wallet among the accounts or not.
+fn calls() -> Vec<Vec<u8>> {
+    let [one, two, three] = recipients();
+    let method = method();
+    let data = [&[0xf2, 0x23][..], &700_u64.to_le_bytes(), &[1]].concat();
+    let behind = [&data[..], &[7; 4]].concat();
+    let mut calls = Vec::new();
+    for (accounts, data) in [([WALLET, one, two], data), ([three, one, two], behind)] {
+        let told = ProgramCall::read(WALLET, &method, &accounts, &data).expect("of its form");
+        let built = call(&CallRequest {
+            told: &told,
+            blockhash: [0xb2; 32],
+            compute_unit_limit: 300_000,
+            micro_lamports_per_compute_unit: 100_000,
+        });
+        calls.push(built.expect("a sound call"));
+    }
+    calls
 }
 
 /// Every form that the builders make: one and several, either token, with and without accounts and memo, in
@@ -176,6 +241,7 @@ pub fn solana_seeds() -> Vec<Vec<u8>> {
         ]
         .concat(),
     );
+    seeds.extend(calls());
     seeds
 }
 

@@ -113,7 +113,9 @@ impl<C: ChainPort + 'static> Inside<C> {
                 .chain
                 .prepare_transfer(from, asked, ceiling, ELSEWHERE)
                 .await?;
-            let known = Known::of(&asked.to, &asked.mint).staking(asked.seed());
+            let known = Known::of(&asked.to, &asked.mint)
+                .staking(asked.seed())
+                .running(asked.program.as_deref().map(|told| &told.method));
             return Ok(self
                 .vary(from, known, ceiling, &prepared)
                 .unwrap_or(prepared));

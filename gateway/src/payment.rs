@@ -14,7 +14,7 @@ use waiaas_shared::intent::{Intent, Moved, Wait};
 use waiaas_shared::memo::Memo;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::request::{Action, Transfer};
-use waiaas_shared::solana::{StakeAccount, Staking};
+use waiaas_shared::solana::{ProgramCall, StakeAccount, Staking};
 use waiaas_shared::status::Status;
 use waiaas_shared::time::{Clocks, WallTime};
 
@@ -60,6 +60,8 @@ pub struct Facts {
     pub memo: Option<Memo>,
     /// The stake account with which something is done.
     pub stake: Option<StakeAccount>,
+    /// What the program is told, of a call of one: `to` is called, and the amount leaves at worst.
+    pub program: Option<Box<ProgramCall>>,
     /// Worst-case fee in base units of the native asset; while it waits, the ceiling for it.
     pub fee_max: Amount,
     /// How it was released.
@@ -130,6 +132,7 @@ impl Facts {
             mint: None,
             call: self.call.clone(),
             stake: self.stake.clone(),
+            program: self.program.clone(),
         }
     }
 }
@@ -182,6 +185,7 @@ impl Payment {
                 more: intent.more.clone().unwrap_or_default(),
                 memo: intent.memo.clone(),
                 stake: intent.stake.clone(),
+                program: intent.program.clone(),
                 fee_max: intent.fee_ceiling,
                 tier: intent.tier(),
                 submit: intent.submit,
@@ -231,6 +235,10 @@ impl Payment {
                 told: Some(told),
                 ..
             } => Some(((Action::Call, *asset, *target, *value), Some(told.clone()))),
+            Effect::Program { asset, value, told } => {
+                let program = Account::Solana(told.method.program);
+                Some(((Action::Call, *asset, program, *value), None))
+            }
             Effect::Stake {
                 asset,
                 account,
@@ -256,6 +264,10 @@ impl Payment {
             Effect::Stake { account, .. } => Some(account.clone()),
             _ => None,
         });
+        let program = spend.effects.iter().find_map(|effect| match effect {
+            Effect::Program { told, .. } => Some(told.clone()),
+            _ => None,
+        });
         let fee_max = spend.effects.iter().find_map(|effect| match effect {
             Effect::Fee { max, .. } => Some(*max),
             _ => None,
@@ -276,6 +288,7 @@ impl Payment {
                 more,
                 memo: spend.memo.clone(),
                 stake,
+                program,
                 fee_max: fee_max.unwrap_or_default(),
                 tier: spend.tier,
                 submit: spend.submit,

@@ -106,6 +106,12 @@ impl Claim {
         self.first.function()
     }
 
+    /// The method of a program that is called.
+    #[must_use]
+    pub fn program(&self) -> Option<&solana::ProgramMethod> {
+        self.first.program.as_deref().map(|told| &told.method)
+    }
+
     /// The seed of the stake account that is meant.
     #[must_use]
     pub fn seed(&self) -> Option<&solana::StakeSeed> {

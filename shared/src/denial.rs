@@ -198,6 +198,10 @@ codes! {
     CallConflict = 263, "call_conflict", Wait, "Two binding policies count what this call lets leave differently: it is asked for again once the older one no longer binds.";
     CallTarget = 264, "call_target", Stop, "The call is of one of this signer's own wallets.";
     ValidatorNotListed = 270, "validator_not_listed", AskOwner, "Policy does not name this validator.";
+    CallAccount = 271, "call_account", AskOwner, "An account of the call is none that policy allows in its place.";
+    CallOwnAccount = 272, "call_own_account", Stop, "The wallet, or its account for a token, stands where policy does not expect it in the call.";
+    CallData = 273, "call_data", Stop, "The call's data does not have the form that policy registers for its method.";
+    CallAccounts = 274, "call_accounts", Stop, "The call has more or fewer accounts than policy registers for its method.";
     OutsideHours = 155, "outside_hours", Wait, "Policy allows no payment at this time.";
     CoolDown = 156, "cool_down", Wait, "Policy demands more time between two payments.";
     ApprovalUnlimited = 158, "approval_unlimited", Stop, "The approval is without limit: ask for the exact amount.";
@@ -222,7 +226,7 @@ codes! {
     TokenConflict = 247, "token_conflict", Wait, "Two binding policies register this token with different decimals or token programs: it is paid again once the older one no longer binds.";
     // Several transfers in one transaction, and memos.
     MemoMalformed = 248, "memo_malformed", Stop, "A memo is 1 to 128 printable ASCII characters without `|`, neither begins nor ends with a space, and has no two in a row.";
-    SolanaOnly = 249, "solana_only", Stop, "A memo, several transfers in one transaction, and staking are possible on Solana alone.";
+    SolanaOnly = 249, "solana_only", Stop, "A memo, several transfers in one transaction, staking, and calls of programs are possible on Solana alone.";
     BatchTooLarge = 250, "batch_too_large", Stop, "One transaction carries eight transfers at most, and no more than fits in 1,232 bytes.";
     // A second try after an unseen end.
     ReplacesUnknown = 230, "replaces_unknown", Stop, "`replaces` names no signed payment of this session or agent from this wallet.";

@@ -7,7 +7,7 @@ use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::AssetId;
 use crate::evm::abi::Invocation;
-use crate::solana::{StakeAccount, StakeSeed, Staking};
+use crate::solana::{ProgramCall, StakeAccount, StakeSeed, Staking};
 
 /// One effect of a transaction. A list of them describes the whole transaction, every instruction
 /// included.
@@ -94,6 +94,20 @@ pub enum Effect {
         #[n(2)]
         staking: Staking,
     },
+    /// A Solana program is called by a method that an owner registered. What the call lets leave of tokens
+    /// follows it as calls without arguments, one effect an asset.
+    #[n(6)]
+    Program {
+        /// The chain's native asset.
+        #[n(0)]
+        asset: AssetId,
+        /// What leaves of it at worst, in base units.
+        #[n(1)]
+        value: Amount,
+        /// Who is called, with every account and every byte.
+        #[n(2)]
+        told: Box<ProgramCall>,
+    },
 }
 
 impl Effect {
@@ -106,7 +120,8 @@ impl Effect {
             | Self::Approval { asset, .. }
             | Self::Rent { asset, .. }
             | Self::Call { asset, .. }
-            | Self::Stake { asset, .. } => *asset,
+            | Self::Stake { asset, .. }
+            | Self::Program { asset, .. } => *asset,
         }
     }
 
@@ -118,7 +133,7 @@ impl Effect {
             | Self::Approval { amount, .. }
             | Self::Rent { amount, .. } => *amount,
             Self::Fee { max, .. } => *max,
-            Self::Call { value, .. } => *value,
+            Self::Call { value, .. } | Self::Program { value, .. } => *value,
             Self::Stake {
                 staking: Staking::Delegate { amount, .. },
                 ..
@@ -133,7 +148,11 @@ impl Effect {
         match self {
             Self::Transfer { to, .. } => Some(*to),
             Self::Approval { spender, .. } => Some(*spender),
-            Self::Fee { .. } | Self::Rent { .. } | Self::Call { .. } | Self::Stake { .. } => None,
+            Self::Fee { .. }
+            | Self::Rent { .. }
+            | Self::Call { .. }
+            | Self::Stake { .. }
+            | Self::Program { .. } => None,
         }
     }
 
@@ -142,6 +161,7 @@ impl Effect {
     pub const fn called(&self) -> Option<Account> {
         match self {
             Self::Call { target, .. } => Some(*target),
+            Self::Program { told, .. } => Some(Account::Solana(told.method.program)),
             Self::Stake {
                 staking: Staking::Delegate { validator, .. },
                 ..

@@ -16,7 +16,7 @@ use crate::ids::{OwnerId, SessionId, StatementId, TransactionId, WalletId};
 use crate::memo::Memo;
 use crate::policy::evaluate::Tier;
 use crate::request::{Action, Transfer};
-use crate::solana::StakeAccount;
+use crate::solana::{ProgramCall, StakeAccount};
 use crate::time::{Clocks, Millis, RunTime, WallTime};
 
 /// A waiting payment as it was opened.
@@ -102,6 +102,9 @@ pub struct Intent {
     /// Rules of policy that it broke when it was opened, about which the owner is asked instead; never empty.
     #[n(25)]
     pub asked: Option<Vec<Violation>>,
+    /// What the program is told, of a call of one.
+    #[n(27)]
+    pub program: Option<Box<ProgramCall>>,
 }
 
 /// One more transfer of the same transaction.
@@ -130,6 +133,7 @@ impl Moved {
             mint: None,
             call: None,
             stake: None,
+            program: None,
         }
     }
 }
@@ -216,6 +220,7 @@ impl Intent {
             mint: None,
             call: self.call.clone(),
             stake: self.stake.clone(),
+            program: self.program.clone(),
         }
     }
 

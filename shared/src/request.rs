@@ -10,7 +10,7 @@ use minicbor::{Decode, Encode};
 use serde::Deserialize;
 
 use self::body::{Body, object};
-use crate::address::Account;
+use crate::address::{Account, SolanaAddress};
 use crate::amount::{Amount, AmountError, Decimals};
 use crate::caip::{AccountId, AssetId, ChainId, Token};
 use crate::claim::Claim;
@@ -20,8 +20,8 @@ use crate::evm::abi::{Function, Invocation};
 use crate::evm::{self, Registered};
 use crate::ids::{SignerId, TransactionId, WalletId};
 use crate::memo::Memo;
-use crate::policy::document::{AssetRule, PolicyDocument};
-use crate::solana::{self, StakeAccount, StakeSeed, Staking};
+use crate::policy::document::{AssetRule, CallRule, PolicyDocument};
+use crate::solana::{self, ProgramCall, SolanaError, StakeAccount, StakeSeed, Staking};
 
 pub use self::brought::{Brought, RECIPIENT_LIMIT};
 pub use self::sign_in::SignInRequest;
@@ -42,7 +42,7 @@ pub enum Action {
     /// Somebody may take a token later, up to the amount.
     #[n(1)]
     Approve,
-    /// A contract is called, by a function that the owner registered.
+    /// A contract or program is called, by a function or method that the owner registered.
     #[n(2)]
     Call,
     /// Coins go into a new stake account of the wallet's own, delegated to a validator.
@@ -142,6 +142,8 @@ pub struct Item {
     pub to: String,
     /// What the contract is told, in a call; its value is the amount.
     pub call: Option<CallRequest>,
+    /// What the program is told, in a call of one.
+    pub program: Option<ProgramRequest>,
     /// Which stake account of the wallet's is meant.
     pub seed: Option<StakeSeed>,
     /// In the asset's unit, with the decimals of the policy's asset table.
@@ -157,6 +159,15 @@ pub struct CallRequest {
     pub function: Function,
     /// One text for each parameter.
     pub arguments: Vec<String>,
+}
+
+/// The data of an instruction, and its accounts in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProgramRequest {
+    /// The data, whole.
+    pub data: Vec<u8>,
+    /// The accounts; which of them sign or are writable is the owner's rule.
+    pub accounts: Vec<SolanaAddress>,
 }
 
 /// A request that says nothing but which signer is meant: `POST /v1/session/renew`.
@@ -200,6 +211,8 @@ pub struct Transfer {
     pub call: Option<Box<Invocation>>,
     /// The stake account with which something is done.
     pub stake: Option<StakeAccount>,
+    /// What the program is told; of a call of one alone.
+    pub program: Option<Box<ProgramCall>>,
 }
 
 impl Transfer {
@@ -233,14 +246,23 @@ impl Transfer {
                     Staking::Withdraw { amount } => (Action::WithdrawStake, asset, own, amount),
                 }
             }
+            Effect::Program {
+                asset,
+                value,
+                ref told,
+            } => {
+                let program = Account::Solana(told.method.program);
+                (Action::Call, asset, program, value)
+            }
             Effect::Call { told: None, .. } | Effect::Fee { .. } | Effect::Rent { .. } => {
                 return None;
             }
         };
-        let (call, stake) = match effect {
-            Effect::Call { told, .. } => (told.clone(), None),
-            Effect::Stake { account, .. } => (None, Some(account.clone())),
-            _ => (None, None),
+        let (call, stake, program) = match effect {
+            Effect::Call { told, .. } => (told.clone(), None, None),
+            Effect::Stake { account, .. } => (None, Some(account.clone()), None),
+            Effect::Program { told, .. } => (None, None, Some(told.clone())),
+            _ => (None, None, None),
         };
         Some(Self {
             action,
@@ -250,6 +272,7 @@ impl Transfer {
             mint: None,
             call,
             stake,
+            program,
         })
     }
 
@@ -260,6 +283,16 @@ impl Transfer {
         let Self {
             asset, to, amount, ..
         } = *self;
+        if let Some(told) = &self.program {
+            let alone = self.action == Action::Call && self.call.is_none();
+            let named = Account::Solana(told.method.program) == to;
+            let counted = asset == asset.chain().native_asset() && told.leaving(asset) == amount;
+            return if alone && named && counted {
+                solana::program_effects(asset.chain(), told)
+            } else {
+                Vec::new()
+            };
+        }
         match (self.action, &self.call, to) {
             (Action::Transfer, None, _) => vec![Effect::Transfer { asset, to, amount }],
             (Action::Approve, None, _) => vec![Effect::Approval {
@@ -330,8 +363,9 @@ impl TransferRequest {
             return Err(Code::BodyMalformed);
         }
         let of_stake = body.action.is_of_stake();
-        let of_solana = body.transfers.is_some() || body.memo.is_some() || of_stake;
-        if of_stake && body.memo.is_some() {
+        let of_program = body.is_of_program();
+        let of_solana = body.transfers.is_some() || body.memo.is_some() || of_stake || of_program;
+        if (of_stake || of_program) && body.memo.is_some() {
             return Err(Code::BodyMalformed);
         }
         let brought = body.take_brought()?.map(Box::new);
@@ -401,6 +435,9 @@ impl TransferRequest {
             None => None,
             Some(call) => Some(Box::new(call.resolve(document, receiver, from)?)),
         };
+        if let Some(program) = &item.program {
+            return program.resolve(asset, document, receiver, from);
+        }
         let rule = document.asset(asset);
         let decimals = || rule.map(|rule| rule.decimals).ok_or(Code::AssetNotListed);
         let amount = self.amount_with(item, decimals)?;
@@ -423,6 +460,7 @@ impl TransferRequest {
             mint: rule.and_then(AssetRule::mint),
             call,
             stake: None,
+            program: None,
         })
     }
 
@@ -477,12 +515,47 @@ impl CallRequest {
     }
 }
 
+impl ProgramRequest {
+    /// The call, as the document has its method registered.
+    fn resolve(
+        &self,
+        asset: AssetId,
+        document: &PolicyDocument,
+        target: AccountId,
+        from: Account,
+    ) -> Result<Transfer, Code> {
+        let Account::Solana(from) = from else {
+            return Err(Code::SolanaOnly);
+        };
+        let rule = document.call(target, &self.data);
+        let method = rule.and_then(CallRule::program_method);
+        let method = method.ok_or(Code::CallNotListed)?;
+        let told = ProgramCall::read(from, &method, &self.accounts, &self.data);
+        let told = told.map_err(|error| match error {
+            SolanaError::InstructionAccounts => Code::CallAccounts,
+            _ => Code::CallData,
+        })?;
+        Ok(Transfer {
+            action: Action::Call,
+            asset,
+            to: target.account(),
+            amount: told.leaving(asset),
+            mint: None,
+            call: None,
+            stake: None,
+            program: Some(Box::new(told)),
+        })
+    }
+}
+
 /// Whether a text may serve as an idempotency key: 1 to 128 visible ASCII characters.
 #[must_use]
 pub fn is_idempotency_key(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+#[cfg(test)]
+mod program_tests;
 #[cfg(test)]
 #[path = "request_tests.rs"]
 mod tests;

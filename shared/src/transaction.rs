@@ -27,6 +27,8 @@ pub struct Known<'a> {
     pub function: Option<&'a Registered>,
     /// The seed of the Solana stake account that is meant: its address is derived from wallet and seed.
     pub seed: Option<&'a solana::StakeSeed>,
+    /// The method of a Solana program that is called, as owners registered it.
+    pub program: Option<&'a solana::ProgramMethod>,
     /// What owners say of the EVM network: forms beside EIP-1559, and the fee for data, which makes the worst
     /// case worse and never better.
     pub network: NetworkTerms,
@@ -43,6 +45,7 @@ impl<'a> Known<'a> {
             tokens: token.as_slice(),
             function: None,
             seed: None,
+            program: None,
             network: NetworkTerms {
                 legacy: false,
                 data_fee: None,
@@ -61,6 +64,12 @@ impl<'a> Known<'a> {
     #[must_use]
     pub const fn staking(self, seed: Option<&'a solana::StakeSeed>) -> Self {
         Self { seed, ..self }
+    }
+
+    /// The same, and this method of a program.
+    #[must_use]
+    pub const fn running(self, program: Option<&'a solana::ProgramMethod>) -> Self {
+        Self { program, ..self }
     }
 
     /// The same, on these terms of the network.
@@ -83,6 +92,7 @@ impl Known<'static> {
         tokens: &[],
         function: None,
         seed: None,
+        program: None,
         network: NetworkTerms {
             legacy: false,
             data_fee: None,
@@ -262,17 +272,16 @@ pub fn decode(
     let (mut effects, memo, fee_max, wire) = match (chain, from) {
         (ChainId::Solana(_), Account::Solana(wallet)) => {
             let understood = solana::decode(wallet, unsigned, known)?;
-            let effects: Result<Vec<Effect>, DecodeError> = understood
-                .outflows
-                .into_iter()
-                .map(|outflow| solana_effect(chain, outflow))
-                .collect();
+            let mut effects = Vec::with_capacity(understood.outflows.len().saturating_add(1));
+            for outflow in understood.outflows {
+                add_effects(&mut effects, chain, outflow)?;
+            }
             let fee_max = match understood.role {
                 Role::Payer => understood.fee_max,
                 Role::Sponsored => Amount::ZERO,
             };
             let wire = Wire::Solana(understood.role);
-            (effects?, understood.memo, fee_max, wire)
+            (effects, understood.memo, fee_max, wire)
         }
         (ChainId::Evm(chain_id), Account::Evm(wallet)) => {
             let network = known.network;
@@ -304,9 +313,13 @@ pub fn decode(
 }
 
 /// What leaves a Solana wallet, in the terms of policy: the owner receives, never a token account.
-fn solana_effect(chain: ChainId, outflow: Outflow) -> Result<Effect, DecodeError> {
+fn add_effects(
+    effects: &mut Vec<Effect>,
+    chain: ChainId,
+    outflow: Outflow,
+) -> Result<(), DecodeError> {
     let native = chain.native_asset();
-    Ok(match outflow {
+    effects.push(match outflow {
         Outflow::Lamports(transfer) => Effect::Transfer {
             asset: native,
             to: Account::Solana(transfer.to),
@@ -327,7 +340,12 @@ fn solana_effect(chain: ChainId, outflow: Outflow) -> Result<Effect, DecodeError
             account,
             staking,
         },
-    })
+        Outflow::Program(told) => {
+            effects.extend(solana::program_effects(chain, &told));
+            return Ok(());
+        }
+    });
+    Ok(())
 }
 
 /// What the wallet's key signs.

@@ -4,8 +4,9 @@
     effects_solana.py < cases > verdicts      one JSON object a line, in both
 
 A case has `chain` (CAIP-2), `wallet`, `unsigned` (hexadecimal) and `known`: `owners`, `tokens` (mint, decimals,
-program), if a stake account is meant, its `seed`, and whether the fee may be `sponsored`. A verdict is
-{"refused": true}, or `effects` in their order with the fee last, if the wallet pays it, and `memo`.
+program), if a stake account is meant, its `seed`, if a program is called, the registered `program`, and whether the fee
+may be `sponsored`. A verdict is {"refused": true}, or `effects` in their order with the fee last, if the wallet pays
+it, and `memo`.
 
 Written from the wire format of messages, the interfaces of the programs and docs/transactions.md, sharing nothing
 with the product. Messages are read twice, by this file and by solders; where the two read differently it stops.
@@ -34,6 +35,10 @@ HISTORY = Pubkey.from_string("SysvarStakeHistory1111111111111111111111111")
 STAKE_CONFIG = Pubkey.from_string("StakeConfig11111111111111111111111111111111")
 # The minimum balance of a stake account: 200 bytes.
 STAKE_BYTES, STAKE_RENT = 200, 2_282_880
+WIDTHS = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "u128": 16, "bool": 1, "address": 32}
+WIDTHS.update({f"bytes{count}": count for count in range(1, 33)})
+# Of those that are never called by rule, what these messages hold.
+RESERVED = {SYSTEM, BUDGET, MEMO, ASSOCIATED, STAKE, *TOKENS.values()}
 SEED = set("abcdefghijklmnopqrstuvwxyz0123456789-")
 # The minimum balance of an account of 165 bytes, and of the largest that a Token-2022 mint can ask for: 191.
 RENT = {"spl-token": 2_039_280, "token-2022": 2_220_240}
@@ -195,6 +200,7 @@ class Case:
         self.tokens = {Pubkey.from_string(one["mint"]): one for one in case["known"]["tokens"]}
         self.seed = case["known"].get("seed")
         self.sponsored = case["known"].get("sponsored", False)
+        self.program = case["known"].get("program")
         self.native = f"{self.chain}/slip44:501"
 
     def associated(self, owner, mint, program):
@@ -241,6 +247,11 @@ class Case:
                 if program == BUDGET:
                     self.setting(uses, data)
             self.stake([one for one in resolved if one[0] != BUDGET])
+        elif self.calls(resolved):
+            for program, uses, data in resolved:
+                if program == BUDGET:
+                    self.setting(uses, data)
+            self.call([one for one in resolved if one[0] != BUDGET])
         else:
             for program, uses, data in resolved:
                 self.instruction(program, uses, data)
@@ -357,6 +368,44 @@ class Case:
         amount = struct.unpack("<Q", data[4:])[0]
         need(amount > 0, "nothing comes back")
         self.staked(self.seed, account, "withdraw", amount)
+
+    def calls(self, resolved):
+        """Whether the message calls the registered program; a reserved one is nobody's to register."""
+        if self.program is None:
+            return False
+        registered = Pubkey.from_string(self.program["program"])
+        return registered not in RESERVED and any(program == registered for program, _, _ in resolved)
+
+    def call(self, instructions):
+        """One call of the registered method: what it begins with, fields of fixed length, and some bytes more."""
+        need(len(instructions) == 1, "something beside the call")
+        (target, uses, data), = instructions
+        need(str(target) == self.program["program"], "another program")
+        begins = bytes.fromhex(self.program["begins"])
+        need(data.startswith(begins), "another method")
+        rest, spent = data[len(begins):], []
+        for field in self.program["fields"]:
+            length = WIDTHS[field["type"]]
+            value, rest = rest[:length], rest[length:]
+            need(len(value) == length, "ends early")
+            need(field["type"] != "bool" or value[0] < 2, "no bool")
+            if field["spends"]:
+                spent.append((field["spends"], int.from_bytes(value, "little")))
+        need(len(rest) <= self.program["tail"], "more bytes than may follow")
+        need([writable for _, writable in uses] == self.program["writable"], "other accounts, or other rights")
+        leaving = [(one["asset"], int(one["amount"])) for one in self.program["outflow"]] + spent
+        coins = sum(amount for asset, amount in leaving if asset == self.native)
+        accounts = [str(account) for account, _ in uses]
+        self.effects.append({
+            "kind": "program", "asset": self.native, "amount": str(coins), "target": str(target),
+            "data": data.hex(), "accounts": accounts,
+        })
+        for asset, amount in leaving:
+            if asset != self.native:
+                self.effects.append({
+                    "kind": "call", "target": str(target), "method": begins.hex(), "asset": asset,
+                    "amount": str(amount),
+                })
 
     def staked(self, seed, account, act, amount=None, validator=None):
         effect = {"kind": "stake", "asset": self.native, "seed": seed, "account": str(account), "act": act}

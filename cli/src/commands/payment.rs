@@ -209,6 +209,14 @@ fn human(view: &IntentView, policy: Option<&PolicyDocument>) -> String {
         rows.push(("function", told.function.to_string()));
         rows.extend(told.shown().into_iter().map(|one| ("argument", one)));
     }
+    if let Some(told) = intent.program.as_deref() {
+        rows.push(("data", format!("0x{}", hex::encode(&told.data))));
+        let accounts = told.uses().map(|(account, writable)| {
+            let access = if writable { "writable" } else { "read-only" };
+            ("account", format!("{account}, {access}"))
+        });
+        rows.extend(accounts);
+    }
     if let Some(stake) = &intent.stake {
         rows.push(("stake account", stake.address().to_string()));
         rows.push(("its seed", stake.seed().to_string()));
@@ -264,6 +272,8 @@ fn machine(view: &IntentView) -> Value {
         "stake_account": intent.stake.as_ref().map(|stake| stake.address()),
         "function": intent.call.as_ref().map(|told| told.function.to_string()),
         "args": intent.call.as_ref().map(|told| told.shown()),
+        "data": intent.program.as_ref().map(|told| format!("0x{}", hex::encode(&told.data))),
+        "accounts": intent.program.as_ref().map(|told| told.accounts.clone()),
         "transfers": intent.more.as_ref().map(|_| {
             let claim = intent.claim();
             let each = claim.transfers().map(|transfer| {
@@ -331,6 +341,7 @@ mod tests {
                 memo: None,
                 stake: None,
                 asked: None,
+                program: None,
             },
             now: Clocks {
                 run: RunTime::from_millis(1000),

@@ -7,6 +7,7 @@ mod words;
 use std::time::Duration;
 
 use serde_json::Value;
+use waiaas_shared::address::SolanaAddress;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::ids::{SignerId, TransactionId, WalletId};
@@ -82,7 +83,7 @@ pub(crate) struct SendArgs {
     #[arg(
         long,
         value_name = "DECIMAL",
-        required_unless_present_any = ["amount_base", "call", "unstake", "withdraw_stake"],
+        required_unless_present_any = ["amount_base", "call", "data", "unstake", "withdraw_stake"],
         conflicts_with = "amount_base"
     )]
     amount: Option<String>,
@@ -98,6 +99,12 @@ pub(crate) struct SendArgs {
     /// Call --to instead, by a function that the owner registered, such as deposit(uint256,address)
     #[arg(long, value_name = "FUNCTION", conflicts_with_all = ["amount", "amount_base", "asset", "approve", "replaces", "also", "memo"])]
     call: Option<String>,
+    /// Call --to, a Solana program, by a method that the owner registered: the instruction's data, 0x and digits
+    #[arg(long, value_name = "HEX", conflicts_with_all = ["amount", "amount_base", "asset", "approve", "call", "stake", "unstake", "withdraw_stake", "seed", "also", "memo"])]
+    data: Option<String>,
+    /// An account of the instruction of --data; once for each, in order
+    #[arg(long = "account", value_name = "ADDRESS", requires = "data")]
+    accounts: Vec<SolanaAddress>,
     /// Stake --amount of the network's own coin with --to, a validator that the policy names, in a new stake account
     /// of the wallet's own. It counts in full as spent, though it can come back. Solana only
     #[arg(long, requires = "seed", conflicts_with_all = ["asset", "approve", "call", "also", "memo"])]

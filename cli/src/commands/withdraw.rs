@@ -132,6 +132,7 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
         mint,
         call: None,
         stake: None,
+        program: None,
     };
     let network = network_terms(&policies, chain);
     let costs = Costs::find(&args, &payer, &transfer, node.as_ref(), network).await?;

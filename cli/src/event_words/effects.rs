@@ -5,7 +5,7 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::effect::Effect;
 use waiaas_shared::evm::abi::Invocation;
-use waiaas_shared::solana::Staking;
+use waiaas_shared::solana::{ProgramCall, Staking};
 
 use crate::names::Names;
 
@@ -29,6 +29,10 @@ pub(super) fn done(effect: &Effect, chain: ChainId, names: &Names) -> String {
         ),
         Effect::Rent { asset, amount } => format!("rent of {}", names.amount(*asset, *amount)),
         Effect::Stake { .. } => staked(effect, names),
+        Effect::Program { asset, value, told } => {
+            let target = names.account(*asset, Account::Solana(told.method.program));
+            ran(&target, &names.amount(*asset, *value), told)
+        }
         // What an argument lets leave besides the call itself.
         Effect::Call {
             asset,
@@ -58,6 +62,24 @@ pub(super) fn called(target: &str, carried: &str, told: Option<&Invocation>) -> 
         format!(" by {} of {}", told.function, told.shown().join(" "))
     });
     format!("call of {target}{what} with up to {carried}")
+}
+
+/// A call of a program with every argument and account.
+pub(super) fn ran(target: &str, leaving: &str, told: &ProgramCall) -> String {
+    let arguments = told
+        .fields()
+        .map(|(field, value)| format!(" {}", field.kind.show(value)));
+    let arguments: String = arguments.collect();
+    let behind = match told.tail() {
+        [] => String::new(),
+        bytes => format!(" then 0x{}", hex::encode(bytes)),
+    };
+    let accounts: Vec<String> = told.accounts.iter().map(ToString::to_string).collect();
+    format!(
+        "call of {target} with 0x{}{arguments}{behind} on {}, {leaving} counted as leaving",
+        hex::encode(&told.method.begins),
+        accounts.join(" ")
+    )
 }
 
 /// What is done with a stake account, with its seed and address.

@@ -1,9 +1,10 @@
 //! The Solana adapter: methods of the cluster's JSON-RPC API and what their answers prove; `status` for
 //! what became of a transaction, `tokens` for what concerns mints, `batch` for several transfers at once,
-//! `staking` for stake accounts.
+//! `staking` for stake accounts, `program` for calls of programs.
 //! Source: Solana's HTTP method reference. Called through [`super::Chain`].
 
 mod batch;
+mod program;
 mod staking;
 mod status;
 mod tokens;
@@ -80,6 +81,9 @@ impl Solana {
     ) -> Result<Prepared, ChainError> {
         if let (Some(staking), Some(account)) = (asked.staking(), &asked.stake) {
             return self.prepare_staking(from, account, staking, ceiling).await;
+        }
+        if let Some(told) = &asked.program {
+            return self.prepare_call(told, ceiling).await;
         }
         let amount =
             u64::try_from(asked.amount.base_units()).map_err(|_| ChainError::AmountTooLarge)?;
@@ -162,6 +166,11 @@ impl Solana {
     }
 
     pub(super) async fn simulate(&self, unsigned: &[u8]) -> Result<(), ChainError> {
+        self.tried(unsigned).await.map(|_| ())
+    }
+
+    /// Has a node try a message; how many compute units it took, if the node tells.
+    async fn tried(&self, unsigned: &[u8]) -> Result<Option<u64>, ChainError> {
         // Empty signatures stand in for the real ones.
         let wire = WireTransaction::unsigned(unsigned).map_err(DecodeError::from)?;
         let wire = wire.encode();
@@ -185,7 +194,7 @@ impl Solana {
             )
             .await?;
         match told.value.err {
-            None => Ok(()),
+            None => Ok(told.value.units_consumed),
             Some(Failure(reason)) => Err(ChainError::WouldFail {
                 reason: tokens::explained(&reason, unsigned),
             }),
@@ -287,8 +296,10 @@ struct LatestBlockhash {
 }
 
 #[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Simulation {
     err: Option<Failure>,
+    units_consumed: Option<u64>,
 }
 
 /// A transaction error, which is a name or a nested object: kept as its JSON text.

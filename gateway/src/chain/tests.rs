@@ -6,6 +6,7 @@ mod calls;
 mod endpoints;
 mod landing;
 mod networks;
+mod programs;
 mod staking;
 mod tokens;
 mod witnesses;
@@ -110,6 +111,7 @@ fn pays(chain: &Chain, to: &str, amount: u128) -> Transfer {
         mint: None,
         call: None,
         stake: None,
+        program: None,
     }
 }
 

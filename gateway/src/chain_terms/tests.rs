@@ -31,6 +31,7 @@ fn pays(amount: u128) -> Transfer {
         mint: None,
         call: None,
         stake: None,
+        program: None,
     }
 }
 

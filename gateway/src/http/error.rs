@@ -122,6 +122,8 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::MemoMalformed
         | Code::SolanaOnly
         | Code::BatchTooLarge
+        | Code::CallData
+        | Code::CallAccounts
         | Code::IntentTooLong
         | Code::TransactionUndecodable
         | Code::NonceNotZero

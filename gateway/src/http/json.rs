@@ -21,7 +21,7 @@ pub(super) struct TransactionView {
     /// On which network (CAIP-2).
     network: String,
     /// `transfer`; `approve`: `to` may take it later; `call`: `to` is the contract, and the amount goes with the
-    /// call; `stake`: `to` is the validator; `unstake` or `withdraw_stake`: `to` is the stake account.
+    /// call, or `to` is the program, and the amount is what the owner counts as leaving of the coin; `stake`: `to` is the validator; `unstake` or `withdraw_stake`: `to` is the stake account.
     #[serde(rename = "type")]
     #[schema(value_type = String)]
     action: &'static str,
@@ -43,6 +43,12 @@ pub(super) struct TransactionView {
     /// Of a call: its arguments.
     #[serde(skip_serializing_if = "Option::is_none")]
     args: Option<Vec<String>>,
+    /// Of a call of a program: its data as `0x` and digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<String>,
+    /// Of a call of a program: its accounts, in order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accounts: Option<Vec<String>>,
     /// All transfers in order, of a payment that makes several in one transaction; the first one is told
     /// above as well.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -144,6 +150,14 @@ impl From<&Payment> for TransactionView {
                 .map(|stake| stake.address().to_string()),
             function: facts.call.as_ref().map(|told| told.function.to_string()),
             args: facts.call.as_ref().map(|told| told.shown()),
+            data: facts
+                .program
+                .as_ref()
+                .map(|told| format!("0x{}", hex::encode(&told.data))),
+            accounts: facts
+                .program
+                .as_ref()
+                .map(|told| told.accounts.iter().map(ToString::to_string).collect()),
             transfers: match facts.more.as_slice() {
                 [] => Vec::new(),
                 _ => facts.claim().transfers().map(TransferView::from).collect(),

@@ -20,7 +20,7 @@ use super::{health, messages, sessions, sign, stop, transactions, wallets};
 )]
 pub(super) struct TransferBody {
     /// `transfer` (if absent); `approve`: `spender` may take the amount of a token later; `call`: `contract` is
-    /// called by a function that the owner registered; `stake`: the amount of the network's own asset is delegated
+    /// called by a function, or `program` by a method, that the owner registered; `stake`: the amount of the network's own asset is delegated
     /// to `validator` in a new stake account of the wallet's own; `unstake`: that account is deactivated;
     /// `withdraw_stake`: all that lies in it comes back to the wallet. The last three on Solana only.
     r#type: Option<String>,
@@ -50,6 +50,13 @@ pub(super) struct TransferBody {
     args: Option<Vec<String>>,
     /// Of a call: wei that go with it, as plain decimal text; none if absent.
     value: Option<String>,
+    /// Of a call on Solana: the program's address, or a contact of the policy as `@name`.
+    program: Option<String>,
+    /// Of a call of a program: the instruction's data, as `0x` and lower-case digits.
+    data: Option<String>,
+    /// Of a call of a program: the instruction's accounts, in order. Which of them sign and are writable is the
+    /// owner's rule.
+    accounts: Option<Vec<String>>,
     /// In the asset's unit, as plain decimal text. Exactly one of `amount` and `amount_base`; neither of a call,
     /// nor of `unstake` and `withdraw_stake`.
     amount: Option<String>,

@@ -267,6 +267,15 @@ fn nominal_of_one(chain: ChainId, from: Account, transfer: &Transfer) -> Option<
                 })
                 .ok();
             }
+            if let Some(told) = &transfer.program {
+                return solana::build::call(&solana::build::CallRequest {
+                    told,
+                    blockhash: [0; 32],
+                    compute_unit_limit: 0,
+                    micro_lamports_per_compute_unit: 0,
+                })
+                .ok();
+            }
             if let Some(token) = transfer.mint {
                 return solana::build::token_transfer(&solana::build::TokenTransferRequest {
                     from,

@@ -203,6 +203,7 @@ async fn charged(
             more: evaluated.claim.more().iter().map(Moved::from).collect(),
             memo: evaluated.claim.memo().cloned(),
             stake: first.stake.clone(),
+            program: first.program.clone(),
             fee_max: prepared.fee_max,
             tier: signed.tier,
             submit: asked.body.submit,

@@ -39,6 +39,7 @@ fn payment(number: u8, chain: &str, replaces: Option<u8>, amount: u128) -> Payme
             more: Vec::new(),
             memo: None,
             stake: None,
+            program: None,
             fee_max: Amount::from_base_units(1),
             tier: Tier::Instant,
             submit: true,

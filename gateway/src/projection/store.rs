@@ -44,6 +44,8 @@ CREATE TABLE payment(
     memo TEXT,
     -- Canonical bytes of a stake account's seed and address.
     stake BLOB,
+    -- Canonical bytes of what a program is told.
+    program BLOB,
     fee_max TEXT NOT NULL,
     tier TEXT NOT NULL,
     submit INTEGER NOT NULL,
@@ -130,7 +132,7 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO payment VALUES (:id, :sequence, :listed, :session, :wallet, :chain, :action, :asset, :recipient,
-                :amount, :call, :more, :memo, :stake, :fee_max, :tier, :submit, :nonce, :idempotency, :body, :replaces, :created, :status, :ready,
+                :amount, :call, :more, :memo, :stake, :program, :fee_max, :tier, :submit, :nonce, :idempotency, :body, :replaces, :created, :status, :ready,
                 :expires, :chain_transaction, :validity, :position, :fee_paid, :detail, :updated)
              ON CONFLICT(id) DO UPDATE SET
                 amount = iif(excluded.sequence > sequence, excluded.amount, amount),
@@ -156,6 +158,7 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
             ":more": to_canonical(&facts.more),
             ":memo": facts.memo.as_ref().map(Memo::as_str),
             ":stake": facts.stake.as_ref().map(to_canonical),
+            ":program": facts.program.as_deref().map(to_canonical),
             ":fee_max": facts.fee_max.to_string(),
             ":tier": facts.tier.as_str(),
             ":submit": facts.submit,
@@ -386,6 +389,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Payment> {
             stake: row
                 .get::<_, Option<Vec<u8>>>("stake")?
                 .map(|bytes| from_canonical(&bytes).map_err(malformed))
+                .transpose()?,
+            program: row
+                .get::<_, Option<Vec<u8>>>("program")?
+                .map(|bytes| from_canonical(&bytes).map(Box::new).map_err(malformed))
                 .transpose()?,
             fee_max: parsed(row, "fee_max")?,
             tier: tier.ok_or(rusqlite::Error::InvalidQuery)?,

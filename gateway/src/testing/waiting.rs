@@ -158,6 +158,7 @@ impl Inside {
             memo: claim.memo().cloned(),
             stake: transfer.stake.clone(),
             asked: None,
+            program: transfer.program.clone(),
         };
         let kept = Kept {
             intent: intent.clone(),

@@ -255,6 +255,8 @@ pub const fn by_agent(code: Code) -> bool {
                 | Code::CallArgumentLimit
                 | Code::CallArgumentValue
                 | Code::CallArgumentWallet
+                | Code::CallAccount
+                | Code::CallOwnAccount
                 | Code::ValidatorNotListed
                 | Code::OutsideHours
                 | Code::CoolDown

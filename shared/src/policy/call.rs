@@ -7,14 +7,16 @@ use minicbor::{Decode, Encode};
 use super::check::{Flaw, require};
 use super::document::{METHOD_LIMIT, PolicyDocument};
 use super::evaluate::Tier;
+use super::program::CallProgram;
 use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId, Token};
 use crate::evm::abi::{Function, Invocation, Kind, Word};
 use crate::evm::{is_system_address, reserved};
+use crate::solana::ProgramMethod;
 
 /// Values that one argument may be restricted to, at most.
-const VALUES_LIMIT: usize = 64;
+pub(super) const VALUES_LIMIT: usize = 64;
 
 /// A program or contract that may be called.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -30,12 +32,15 @@ pub struct CallRule {
     /// Its tier, at least.
     #[n(2)]
     pub tier: Tier,
-    /// Most that one call may carry away, in base units of the chain's own asset.
+    /// Most that one call of a contract may carry away, in base units of the chain's own asset.
     #[n(3)]
     pub value_up_to: Amount,
     /// The function of an EVM chain's contract; of no other target.
     #[n(4)]
     pub function: Option<CallFunction>,
+    /// Accounts and data of a Solana program's method; of no other target.
+    #[n(5)]
+    pub program: Option<CallProgram>,
 }
 
 /// A function with the rules of its arguments.
@@ -103,6 +108,34 @@ impl CallRule {
             tier,
             value_up_to: Amount::ZERO,
             function: Some(function),
+            program: None,
+        }
+    }
+
+    /// The rule of a method of a program, which carries nothing but what leaves with it.
+    #[must_use]
+    pub fn of_program(
+        target: AccountId,
+        method: Vec<u8>,
+        program: CallProgram,
+        tier: Tier,
+    ) -> Self {
+        Self {
+            target,
+            method,
+            tier,
+            value_up_to: Amount::ZERO,
+            function: None,
+            program: Some(program),
+        }
+    }
+
+    /// The method as its calls are read by, of a program.
+    #[must_use]
+    pub fn program_method(&self) -> Option<ProgramMethod> {
+        match (self.target.account(), &self.program) {
+            (Account::Solana(program), Some(rule)) => Some(rule.method(program, &self.method)),
+            _ => None,
         }
     }
 
@@ -120,9 +153,12 @@ impl CallRule {
         )?;
         let native = self.target.chain().native_asset();
         require(document.asset(native).is_some(), Flaw::Unknown)?;
-        match (self.target.account(), &self.function) {
-            (Account::Solana(_), None) => Ok(()),
-            (Account::Evm(contract), Some(function)) => {
+        match (self.target.account(), &self.function, &self.program) {
+            (Account::Solana(_), None, Some(program)) => {
+                require(self.value_up_to == Amount::ZERO, Flaw::ProgramValue)?;
+                program.check(self.target, &self.method, document)
+            }
+            (Account::Evm(contract), Some(function), None) => {
                 require(!is_system_address(contract), Flaw::Target)?;
                 let selector = function.signature.selector();
                 require(reserved(selector).is_none(), Flaw::Reserved)?;

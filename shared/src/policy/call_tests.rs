@@ -188,15 +188,12 @@ fn a_contract_is_called_by_its_function_and_a_program_by_its_bytes() {
         ..deposit()
     };
     assert_eq!(checked(vec![renamed]), Some(Flaw::Method));
-    let program: AccountId = "solana:localnet:11111111111111111111111111111111"
-        .parse()
-        .expect("an account");
     let program = |function| CallRule {
-        target: program,
+        target: full().calls[0].target,
         function,
         ..deposit()
     };
-    assert_eq!(checked(vec![program(None)]), None);
+    assert_eq!(checked(vec![program(None)]), Some(Flaw::Function));
     assert_eq!(
         checked(vec![program(deposit().function)]),
         Some(Flaw::Function)
@@ -249,6 +246,7 @@ fn a_document_without_functions_has_the_bytes_that_it_had() {
         tier: Tier::Approval,
         value_up_to: Amount::from_base_units(3),
         function: None,
+        program: None,
     };
     let bytes = crate::codec::to_canonical(&rule);
     assert_eq!(bytes.first(), Some(&0xa4));

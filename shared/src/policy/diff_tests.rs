@@ -4,7 +4,8 @@
 use super::super::alarm::Action;
 use super::super::document::tests::{full, sample};
 use super::super::document::{
-    Accepts, ArgumentRule, AssetRule, Recipient, SignInRule, TokenExtension, UsdPrice,
+    Accepts, AccountAccepts, ArgumentRule, AssetRule, CallProgram, FieldAccepts, Recipient,
+    SignInRule, TokenExtension, UsdPrice,
 };
 use super::super::evaluate::Tier;
 use super::super::limits::Limits;
@@ -28,6 +29,10 @@ fn site(document: &mut PolicyDocument) -> &mut SignInRule {
     &mut document.sign_ins.as_mut().expect("sites")[0]
 }
 
+fn program(document: &mut PolicyDocument) -> &mut CallProgram {
+    document.calls[0].program.as_mut().expect("a program")
+}
+
 fn argument(document: &mut PolicyDocument, place: usize) -> &mut ArgumentRule {
     let function = document.calls[1].function.as_mut();
     &mut function.expect("a function").arguments[place]
@@ -35,7 +40,7 @@ fn argument(document: &mut PolicyDocument, place: usize) -> &mut ArgumentRule {
 
 /// Asset 0 of the full document is Solana's coin, 1 its mint, 2 the EVM chain's coin; scope 0 is the
 /// global one. Each change lets more pass.
-const LOOSER: [(&str, Change); 73] = [
+const LOOSER: [(&str, Change); 80] = [
     ("later policies wait", |it| {
         it.maturity = Millis::from_hours(23)
     }),
@@ -124,7 +129,31 @@ const LOOSER: [(&str, Change); 73] = [
     }),
     ("tier, at least", |it| it.calls[0].tier = Tier::Instant),
     ("most that one carries", |it| {
-        it.calls[0].value_up_to = units(4)
+        it.calls[1].value_up_to = units(4)
+    }),
+    (
+        "counted as leaving each time, solana:localnet/slip44:501",
+        |it| program(it).outflow[0].up_to = units(4),
+    ),
+    ("account 3: one of", |it| {
+        if let AccountAccepts::OneOf(accounts) = &mut program(it).accounts[2].accepts {
+            accounts.push(crate::address::SolanaAddress::from_bytes([0xff; 32]));
+        }
+    }),
+    ("argument 1 (u64): up to 1001", |it| {
+        program(it).fields[0].accepts = FieldAccepts::Max(units(1001))
+    }),
+    ("argument 1 (u64): anything", |it| {
+        program(it).fields[0].accepts = FieldAccepts::Any
+    }),
+    ("argument 2 (address): anything", |it| {
+        program(it).fields[1].accepts = FieldAccepts::Any
+    }),
+    ("argument 3 (bytes2): anything", |it| {
+        program(it).fields[2].accepts = FieldAccepts::Any
+    }),
+    ("bytes of anything behind the arguments", |it| {
+        program(it).tail = 5
     }),
     ("no more scope global", |it| drop(it.scopes.remove(0))),
     (
@@ -280,7 +309,13 @@ fn each_change_loosens_one_way_and_tightens_the_other() {
 
 #[test]
 fn names_units_and_hours_never_change_unseen() {
-    let changes: [Change; 5] = [
+    let changes: [Change; 8] = [
+        |it| program(it).accounts[1].writable = false,
+        |it| program(it).accounts[2].writable = false,
+        |it| {
+            let other = program(it).accounts[3].clone();
+            program(it).accounts[1] = other;
+        },
         |it| site(it).uri = None,
         |it| it.assets[0].decimals = Decimals::ZERO,
         |it| it.assets[0].symbol = "ETH".to_owned(),

@@ -8,6 +8,7 @@ pub use super::call::{Accepts, ArgumentRule, CallFunction, CallRule};
 pub use super::check::{Entry, Flaw, PolicyError};
 use super::evaluate::Tier;
 use super::limits::{Counts, Cumulative, Limits};
+pub use super::program::{AccountAccepts, AccountRule, CallProgram, FieldAccepts, FieldRule};
 use super::scope::{Pool, Scope, ScopeRule};
 pub use super::sign_in::SignInRule;
 pub use super::token::TokenExtension;
@@ -394,6 +395,11 @@ impl PolicyDocument {
                 words.sort_unstable();
             }
         }
+        let programs = self
+            .calls
+            .iter_mut()
+            .filter_map(|rule| rule.program.as_mut());
+        programs.for_each(CallProgram::sort);
         self.scopes
             .sort_by(|one, other| one.scope.cmp(&other.scope));
         self.scopes.iter_mut().for_each(sort_scope);

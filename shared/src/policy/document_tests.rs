@@ -2,6 +2,7 @@
 
 use super::super::alarm::{Condition, Remedy};
 use super::super::call::tests::deposit;
+use super::super::program::tests::{deposit as program_deposit, rule as program_rule};
 use super::super::scope::{AssetLimits, Hours};
 use super::super::windows::Window;
 use super::*;
@@ -147,13 +148,8 @@ pub(crate) fn full() -> PolicyDocument {
     }];
     document.calls = vec![
         CallRule {
-            target: "solana:localnet:7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2"
-                .parse()
-                .expect("an account"),
             method: vec![0xa9, 0x05, 0x9c, 0xbb],
-            tier: Tier::Approval,
-            value_up_to: units(3),
-            function: None,
+            ..program_rule(program_deposit())
         },
         deposit(),
     ];

@@ -156,13 +156,45 @@ pub enum Flaw {
     #[error("a method is 1 to 16 bytes; a function's is its selector")]
     Method,
     /// A contract's call without its function, or a function of what is no contract.
-    #[error("a contract of an EVM chain is called by its function, a Solana program by its method")]
+    #[error(
+        "a contract of an EVM chain is called by its function, a Solana program by its method with accounts and arguments"
+    )]
     Function,
     /// A function of tokens, or one whose calls hide others.
     #[error(
         "this function begins as one of tokens or wrappers of calls: a transfer or an approval is asked for as such, the others are denied"
     )]
     Reserved,
+    /// A program with a decoder of its own, one of the runtime, or one whose instructions hide others.
+    #[error(
+        "this program is never called by rule: those of the runtime and of tokens, memos and stakes have their own ways or none, and wallets of others hide what they do"
+    )]
+    ReservedProgram,
+    /// A program's rule with a value beside its outflow.
+    #[error(
+        "value-up-to belongs to contracts: what leaves with a program's call stands in outflow"
+    )]
+    ProgramValue,
+    /// A rule of an account that contradicts itself.
+    #[error(
+        "each account is the wallet, which is writable, its token-account for a token of this network, one-of 1 to 64 sorted addresses, or any"
+    )]
+    Places,
+    /// A rule that does not fit the type of a program's argument.
+    #[error(
+        "max belongs to u types and their range, wallet to address; one-of has 1 to 64 sorted values of the argument's type"
+    )]
+    Field,
+    /// What leaves that cannot, or in no number of the chain.
+    #[error(
+        "outflow and spends name the coin or a token of the program's network, each once, in at most 64 bits; spends belongs to u8, u16, u32, u64"
+    )]
+    Outflow,
+    /// Something within the program's reach of which nothing is said.
+    #[error(
+        "with the wallet among its accounts a program may take all of the coin, and all of a token whose account it may write: outflow or spends must name each, and no writable account may be any"
+    )]
+    Exposed,
     /// Two functions of a contract that begin alike.
     #[error(
         "two functions of one contract have the same selector: the contract cannot tell them apart"

@@ -3,6 +3,7 @@
 //! Judges nothing.
 
 mod calls;
+mod programs;
 mod sites;
 mod words;
 

@@ -12,6 +12,7 @@ pub mod history;
 pub mod items;
 pub mod limits;
 pub mod network;
+mod program;
 pub mod replay;
 mod rule;
 pub mod scope;

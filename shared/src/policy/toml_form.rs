@@ -58,8 +58,18 @@ pub enum ValueError {
     /// A function, or a value of an argument.
     #[error(transparent)]
     Abi(#[from] crate::evm::abi::AbiError),
-    /// Both or neither of what names a call.
-    #[error("a call is named by its function with arguments, or by its method, not by both")]
+    /// A type of a program's argument, or a value of it.
+    #[error(transparent)]
+    Field(#[from] crate::solana::FieldError),
+    /// Which account may stand at a place, said twice or not at all.
+    #[error(
+        "each account needs exactly one of wallet = true, token-account, address, one-of, any = true; writable = true belongs to all but the wallet"
+    )]
+    Account,
+    /// Both or neither of what names a call, or what belongs to the other.
+    #[error(
+        "a call is named by its function, with arguments and value-up-to, or by a program's method, with accounts, arguments, more-bytes and outflow"
+    )]
     Call,
     /// Rules of an argument that contradict each other, or none.
     #[error(

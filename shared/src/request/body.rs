@@ -3,8 +3,8 @@
 
 use serde::Deserialize;
 
-use super::{Action, Brought, CallRequest, Item};
-use crate::address::Account;
+use super::{Action, Brought, CallRequest, Item, ProgramRequest};
+use crate::address::{Account, SolanaAddress};
 use crate::amount::{Amount, AmountError};
 use crate::caip::{AssetId, ChainId};
 use crate::claim::BATCH_LIMIT;
@@ -34,6 +34,10 @@ pub(super) struct Body {
     function: Option<String>,
     args: Option<Vec<String>>,
     value: Option<Amount>,
+    /// The next three of a call of a program alone.
+    program: Option<String>,
+    data: Option<String>,
+    accounts: Option<Vec<SolanaAddress>>,
     amount: Option<String>,
     amount_base: Option<BaseUnits>,
     /// In place of recipient, asset and amount.
@@ -121,6 +125,9 @@ impl Body {
 
     /// What is asked for, by what its kind needs and nothing else.
     pub(super) fn take_items(&mut self) -> Result<Vec<Item>, Code> {
+        if self.is_of_program() {
+            return self.take_program();
+        }
         if self.action.is_of_stake() {
             return self.take_stake();
         }
@@ -157,6 +164,7 @@ impl Body {
             asset: self.asset,
             to,
             call,
+            program: None,
             seed: None,
             amount: self.amount.take(),
             amount_base,
@@ -181,9 +189,45 @@ impl Body {
             asset: self.asset,
             to,
             call: None,
+            program: None,
             seed: Some(seed.parse().map_err(|_| Code::BodyMalformed)?),
             amount: self.amount.take(),
             amount_base: exact(self.amount_base.take(), self.action)?,
+        }])
+    }
+
+    /// Whether a program is called, or something is said that belongs to that alone.
+    pub(super) const fn is_of_program(&self) -> bool {
+        self.program.is_some() || self.data.is_some() || self.accounts.is_some()
+    }
+
+    /// The call of a program: its data and its accounts, whole.
+    fn take_program(&mut self) -> Result<Vec<Item>, Code> {
+        let others = self.to.is_some()
+            || self.spender.is_some()
+            || self.contract.is_some()
+            || self.validator.is_some()
+            || self.seed.is_some()
+            || self.transfers.is_some();
+        if self.action != Action::Call || others || !self.names_no_amount() || !self.takes_no_call()
+        {
+            return Err(Code::BodyMalformed);
+        }
+        let taken = (self.program.take(), self.data.take(), self.accounts.take());
+        let (Some(program), Some(data), Some(accounts)) = taken else {
+            return Err(Code::BodyMalformed);
+        };
+        Ok(vec![Item {
+            asset: None,
+            to: program,
+            call: None,
+            program: Some(ProgramRequest {
+                data: bytes(&data)?,
+                accounts,
+            }),
+            seed: None,
+            amount: None,
+            amount_base: Some(Amount::ZERO),
         }])
     }
 
@@ -220,12 +264,24 @@ fn several(transfers: Vec<Named<ItemBody>>) -> Result<Vec<Item>, Code> {
             asset: one.asset,
             to: one.to,
             call: None,
+            program: None,
             seed: None,
             amount: one.amount,
             amount_base: exact(one.amount_base, Action::Transfer)?,
         })
     });
     items.collect()
+}
+
+/// Bytes as `0x` and lower-case digits.
+fn bytes(text: &str) -> Result<Vec<u8>, Code> {
+    let digits = text.strip_prefix("0x").ok_or(Code::BodyMalformed)?;
+    let bytes = hex::decode(digits).map_err(|_| Code::BodyMalformed)?;
+    if hex::encode(&bytes) == digits {
+        Ok(bytes)
+    } else {
+        Err(Code::BodyMalformed)
+    }
 }
 
 fn exact(units: Option<BaseUnits>, action: Action) -> Result<Option<Amount>, Code> {

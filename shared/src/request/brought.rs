@@ -14,7 +14,7 @@ use crate::denial::Code;
 use crate::evm::{EvmError, NetworkTerms, Registered};
 use crate::policy::document::{AssetRule, PolicyDocument};
 use crate::request::Action;
-use crate::solana::{SolanaError, Token, WireTransaction};
+use crate::solana::{ProgramMethod, SolanaError, Token, WireTransaction};
 use crate::transaction::{DecodeError, DecodedTransaction, Known, decode};
 
 /// Recipients that a request names, at most.
@@ -84,28 +84,37 @@ impl Brought {
         let assets = document.assets.iter();
         let assets = assets.filter(|rule| rule.asset.chain() == network);
         let tokens: Vec<Token> = assets.filter_map(AssetRule::mint).collect();
-        let read = |function: Option<&Registered>| {
+        let read = |function: Option<&Registered>, method: Option<&ProgramMethod>| {
             let known = Known {
                 owners: &owners,
                 tokens: &tokens,
                 ..Known::NOTHING
             };
-            let known = known.on(terms).sponsored(true).calling(function);
+            let known = known.on(terms).sponsored(true);
+            let known = known.calling(function).running(method);
             decode(network, wallet, &self.unsigned, known)
         };
-        let transaction = read(None).or_else(|error| {
-            let functions = document.calls.iter().filter_map(|rule| {
-                match (rule.target.chain() == network, rule.target.account()) {
-                    (true, Account::Evm(contract)) => Some(Registered {
+        let transaction = read(None, None).or_else(|error| {
+            let rules = document.calls.iter();
+            let rules = rules.filter(|rule| rule.target.chain() == network);
+            let mut readings = rules.filter_map(|rule| match rule.target.account() {
+                // No two functions of a contract begin alike: one reads it, or none.
+                Account::Evm(contract) => {
+                    let function = Registered {
                         contract,
                         function: rule.function.as_ref()?.signature.clone(),
                         spends: rule.function.as_ref()?.spends(),
-                    }),
-                    _ => None,
+                    };
+                    read(Some(&function), None).ok()
+                }
+                // Of methods that begin alike the longest reads it, as it would be asked for.
+                Account::Solana(_) => {
+                    let decoded = read(None, Some(&rule.program_method()?)).ok()?;
+                    let claim = Claim::done_by(&decoded)?;
+                    let told = claim.first().program.as_ref()?;
+                    (document.call(rule.target, &told.data) == Some(rule)).then_some(decoded)
                 }
             });
-            // No two functions of a contract begin alike: one reads it, or none.
-            let mut readings = functions.filter_map(|function| read(Some(&function)).ok());
             readings.next().ok_or(error)
         });
         let transaction = transaction.map_err(|error| code_of(&error))?;

@@ -43,6 +43,7 @@ impl TransferRequest {
             mint: None,
             call: None,
             stake: Some(account),
+            program: None,
         })
     }
 

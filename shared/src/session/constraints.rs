@@ -122,7 +122,7 @@ impl Operation {
             }
             Effect::Transfer { .. } => Some(Self::TokenTransfer),
             Effect::Approval { .. } => Some(Self::TokenApproval),
-            Effect::Call { .. } => Some(Self::Call),
+            Effect::Call { .. } | Effect::Program { .. } => Some(Self::Call),
             Effect::Stake { .. } => Some(Self::Stake),
             Effect::Fee { .. } | Effect::Rent { .. } => None,
         }

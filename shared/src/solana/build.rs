@@ -1,6 +1,7 @@
 //! Builds unsigned messages, in the legacy form: it is shorter by two bytes, and every node, wallet
 //! and hardware device reads it. What is built here is read back by `decode` like anyone's bytes.
 
+mod program;
 mod stake;
 
 use solana_address::Address;
@@ -14,6 +15,7 @@ use crate::address::{Account, SolanaAddress};
 use crate::memo::Memo;
 use crate::transaction::Known;
 
+pub use program::{CallRequest, call};
 pub use stake::{StakingRequest, staking};
 
 /// A transfer of lamports with its fee settings.

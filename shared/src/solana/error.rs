@@ -154,6 +154,16 @@ pub enum SolanaError {
     /// Not more than the account's rent is staked, or nothing is withdrawn.
     #[error("nothing is staked or withdrawn")]
     StakeAmount,
+    /// A registered program beside anything but settings of the fee, or called twice.
+    #[error("the call of a registered program stands alone")]
+    ProgramSequence,
+    /// Data that does not begin as the registered method, or is of another length, or has a field that is no
+    /// value of its type.
+    #[error("the call's data is not of the form that an owner registered")]
+    ProgramData,
+    /// An account that is writable and should not be, or the other way round.
+    #[error("an account of the call is writable, or is not, otherwise than an owner registered")]
+    ProgramAccounts,
 }
 
 impl SolanaError {
@@ -208,6 +218,9 @@ impl SolanaError {
             Self::StakeAccounts => "solana_stake_accounts",
             Self::StakeAuthority => "solana_stake_authority",
             Self::StakeAmount => "solana_stake_amount",
+            Self::ProgramSequence => "solana_program_sequence",
+            Self::ProgramData => "solana_program_data",
+            Self::ProgramAccounts => "solana_program_accounts",
         }
     }
 }

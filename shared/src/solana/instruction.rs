@@ -1,6 +1,6 @@
 //! Which program an instruction calls, and so which file reads it. The allow-list of programs is the
-//! `match` below; a new program is a new file and a new arm. The stake program is not among them: `stake` reads
-//! messages that call it, as a whole.
+//! `match` below; a new program is a new file and a new arm. The stake program is not among them, nor are programs
+//! that owners registered: `stake` and `program` read messages that call them, as a whole.
 
 use super::associated::{self, Creation};
 use super::message::Instruction;

@@ -7,9 +7,12 @@ mod associated;
 pub mod build;
 mod compute_budget;
 mod error;
+mod field;
 mod instruction;
 mod memo;
 mod message;
+mod program;
+mod reserved;
 mod stake;
 mod system;
 mod token;
@@ -25,7 +28,13 @@ use crate::transaction::{Known, SignatureError};
 pub use associated::{associated_account, derive_associated_account};
 pub use compute_budget::MAX_COMPUTE_UNITS;
 pub use error::SolanaError;
+pub use field::{FieldError, FieldKind, FieldValue};
 pub use message::{MAX_MESSAGE_BYTES, Role};
+pub use program::effects as program_effects;
+pub use program::{
+    ACCOUNTS_LIMIT, FIELDS_LIMIT, Field, Leaving, ProgramCall, ProgramMethod, TAIL_LIMIT,
+};
+pub use reserved::reserved;
 pub use stake::PROGRAM as STAKE_PROGRAM;
 pub use stake::{SEED_LIMIT, STAKE_RENT, StakeAccount, StakeSeed, StakeSeedError, Staking};
 pub use system::Transfer;
@@ -52,11 +61,13 @@ pub(crate) enum Outflow {
     Rent(u64),
     /// What is done with a stake account of the wallet's own.
     Stake(StakeAccount, Staking),
+    /// The call of a program that an owner registered.
+    Program(Box<ProgramCall>),
 }
 
 /// A message that was understood to the last byte.
 pub(crate) struct Understood {
-    /// Everything that it takes, in the order of the instructions, with at least one transfer or stake.
+    /// Everything that it takes, in the order of the instructions, with at least one transfer, stake or call.
     pub(crate) outflows: Vec<Outflow>,
     /// What it writes to the chain's log.
     pub(crate) memo: Option<Memo>,
@@ -82,6 +93,15 @@ pub(crate) fn decode(
         return match role {
             Role::Payer => stake::parse(wallet, &instructions, budget, known),
             Role::Sponsored => Err(SolanaError::StakeSequence),
+        };
+    }
+    if let Some(method) = known.program
+        && program::is_called(&instructions, known.program)
+    {
+        // So is a registered call.
+        return match role {
+            Role::Payer => program::parse(wallet, &instructions, budget, method),
+            Role::Sponsored => Err(SolanaError::ProgramSequence),
         };
     }
     let mut outflows = Vec::new();

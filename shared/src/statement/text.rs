@@ -17,6 +17,9 @@ pub(super) mod owner_samples;
 mod owners;
 mod payment;
 mod policy;
+mod program;
+#[cfg(test)]
+mod program_samples;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -177,7 +180,7 @@ fn write(
     }
     let purpose = match (facts, waiting) {
         (StatementFacts::ApprovePayment { .. }, Some(intent)) => {
-            broken::purpose(intent).or(payment::purpose(intent.action()))
+            broken::purpose(intent).or(payment::purpose(intent))
         }
         (StatementFacts::AttestNonce { from: Some(_), .. }, _) => Some(agents::OF_FORMER_KEY),
         _ => None,

@@ -67,6 +67,23 @@ fn a_call_reads_in_full() {
     }
 }
 
+/// With a policy that lets the method be called, and with one that does not.
+#[test]
+fn a_call_of_a_program_reads_in_full() {
+    let facts = StatementFacts::ApprovePayment {
+        transaction: transaction_id(12),
+    };
+    for (name, policy) in [
+        ("approve-payment-program.txt", program_samples::policy()),
+        ("approve-payment-program-not-listed.txt", first_policy()),
+    ] {
+        let view = TestView::new(Some(policy));
+        let text = compose(&view.header(), &facts, &view).expect("fits");
+        assert_golden(name, text.as_str());
+        assert!(is_statement_text(text.as_str()), "{name}");
+    }
+}
+
 /// With a policy that names the validator, and with one that does not; and what is asked of an account that is
 /// there.
 #[test]

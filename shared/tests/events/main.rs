@@ -9,6 +9,7 @@
 )]
 
 mod agents;
+mod programs;
 mod samples;
 mod sign_ins;
 mod stakes;

@@ -31,6 +31,7 @@ use waiaas_shared::time::{BudgetTime, Millis, RunTime, WallTime};
 
 use crate::agents::about_agents;
 use crate::kind;
+use crate::programs::about_programs;
 use crate::sign_ins::logins;
 use crate::stakes::about_stakes;
 use crate::variants::about_variants;
@@ -280,6 +281,7 @@ fn intent() -> Intent {
         memo: None,
         stake: None,
         asked: None,
+        program: None,
     }
 }
 
@@ -1077,6 +1079,7 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
         .chain(logins())
         .chain(about_variants(&spend(), evm_account()))
         .chain(about_stakes(&intent(), &spend()))
+        .chain(about_programs(&intent(), &spend()))
         .chain(about_alarms())
         .collect()
 }

@@ -74,6 +74,7 @@ pub(crate) fn about_stakes(intent: &Intent, spend: &Spend) -> Vec<(String, Event
             action: Some(action),
             rent_ceiling: stakes.then_some(rent),
             stake: Some(account.clone()),
+            program: None,
             ..intent.clone()
         };
         let signed = Spend {

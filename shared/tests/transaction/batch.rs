@@ -73,6 +73,7 @@ fn transfer(part: &Part) -> Transfer {
         mint,
         call: None,
         stake: None,
+        program: None,
     }
 }
 

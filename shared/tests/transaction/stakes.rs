@@ -304,6 +304,7 @@ fn asked(action: Action, to: SolanaAddress, amount: u64) -> Claim {
         mint: None,
         call: None,
         stake: Some(account()),
+        program: None,
     })
 }
 

@@ -13,7 +13,9 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::effect::Effect;
 use waiaas_shared::evm::NetworkTerms;
-use waiaas_shared::solana::{StakeSeed, Staking, Token, TokenProgram};
+use waiaas_shared::solana::{
+    Field, Leaving, ProgramMethod, StakeSeed, Staking, Token, TokenProgram,
+};
 use waiaas_shared::transaction::{
     DecodedTransaction, Known, Signature, SigningPayload, assemble, decode, signing_payload,
 };
@@ -58,6 +60,56 @@ struct Facts {
     /// Whether somebody else may pay the fee.
     #[serde(default)]
     sponsored: bool,
+    program: Option<Method>,
+}
+
+/// A method of a program as its owner registered it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Method {
+    program: SolanaAddress,
+    begins: String,
+    fields: Vec<Typed>,
+    tail: u16,
+    writable: Vec<bool>,
+    outflow: Vec<Left>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Typed {
+    #[serde(rename = "type")]
+    kind: String,
+    spends: Option<AssetId>,
+}
+
+/// What leaves with a call.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Left {
+    asset: AssetId,
+    amount: Amount,
+}
+
+impl Method {
+    fn method(&self) -> ProgramMethod {
+        let fields = self.fields.iter().map(|field| Field {
+            kind: field.kind.parse().unwrap(),
+            spends: field.spends,
+        });
+        let outflow = self.outflow.iter().map(|left| Leaving {
+            asset: left.asset,
+            up_to: left.amount,
+        });
+        ProgramMethod {
+            program: self.program,
+            begins: hex::decode(&self.begins).unwrap(),
+            fields: fields.collect(),
+            tail: self.tail,
+            accounts: self.writable.clone(),
+            outflow: outflow.collect(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -78,6 +130,9 @@ enum Expect {
         transfers: Vec<Transfer>,
         #[serde(default)]
         stakes: Vec<Stake>,
+        /// The call of a program: what leaves of the coin, then of tokens.
+        #[serde(default)]
+        calls: Vec<Left>,
         #[serde(default)]
         rents: Vec<Amount>,
         memo: Option<String>,
@@ -152,6 +207,7 @@ fn run(family: &str) -> BTreeSet<String> {
         });
         let seed = vector.known.seed.as_ref();
         let seed: Option<StakeSeed> = seed.map(|seed| seed.parse().unwrap());
+        let program = vector.known.program.as_ref().map(Method::method);
         let known = Known {
             owners: &vector.known.owners,
             tokens: &tokens.collect::<Vec<_>>(),
@@ -162,6 +218,7 @@ fn run(family: &str) -> BTreeSet<String> {
             function: None,
             seed: seed.as_ref(),
             sponsored: vector.known.sponsored,
+            program: program.as_ref(),
         };
         let decoded = decode(vector.chain, vector.from, &unsigned, known);
         match &vector.expect {
@@ -173,6 +230,7 @@ fn run(family: &str) -> BTreeSet<String> {
             Expect::Accepted {
                 transfers,
                 stakes,
+                calls,
                 rents,
                 memo,
                 fee_max,
@@ -209,6 +267,14 @@ fn run(family: &str) -> BTreeSet<String> {
                     assert_eq!(account.address(), told.account, "{name}");
                     assert_eq!(*staking, told.staking(), "{name}");
                 }
+                let (found, others): (Vec<Effect>, Vec<Effect>) =
+                    others.into_iter().partition(|effect| {
+                        matches!(effect, Effect::Program { .. } | Effect::Call { .. })
+                    });
+                let found = found.iter().map(|effect| (effect.asset(), effect.amount()));
+                let calls = calls.iter().map(|left| (left.asset, left.amount));
+                let calls: Vec<_> = calls.collect();
+                assert_eq!(found.collect::<Vec<_>>(), calls, "{name}");
                 let mut effects: Vec<Effect> = transfers
                     .iter()
                     .map(|told| {
@@ -300,6 +366,9 @@ fn solana() {
         "solana_not_canonical",
         "solana_payer_read_only",
         "solana_privileged_program",
+        "solana_program_accounts",
+        "solana_program_data",
+        "solana_program_sequence",
         "solana_recipient_read_only",
         "solana_repeated_compute_budget",
         "solana_repeated_creation",

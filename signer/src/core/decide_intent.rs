@@ -107,6 +107,7 @@ pub(super) fn open(
         memo: opening.claim.memo().cloned(),
         stake: first.stake.clone(),
         asked: (!verdict.asked.is_empty()).then(|| verdict.asked.clone()),
+        program: first.program.clone(),
     };
     // What cannot be shown whole could be approved and rejected by nobody.
     if can_be_read(&intent, state).is_err() {
@@ -241,6 +242,7 @@ fn signed(
         tokens: &tokens,
         function: function.as_ref(),
         seed: claim.seed(),
+        program: claim.program(),
         network: network::terms(state, chain, now),
         sponsored: false,
     };

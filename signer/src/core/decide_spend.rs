@@ -20,6 +20,7 @@ use waiaas_shared::policy::history::{Charged, History, Without};
 use waiaas_shared::request::{Action, Transfer, TransferRequest, is_idempotency_key};
 use waiaas_shared::request_signature::{Request, SignedRequest};
 use waiaas_shared::session::{Credential, SessionGrant, SessionUsage};
+use waiaas_shared::solana::ProgramMethod;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Clocks;
 use waiaas_shared::transaction::{DecodedTransaction, Known, decode};
@@ -325,6 +326,7 @@ pub(super) fn replay(
         tokens: &tokens,
         function: function.as_ref(),
         seed: spend.effects.iter().find_map(Effect::seed),
+        program: ProgramMethod::of_effects(&spend.effects),
         network,
         // Whatever was brought was charged with its fee, or without.
         sponsored: !spend.effects.iter().any(Effect::is_fee),
@@ -452,6 +454,7 @@ pub(super) fn withdraw(
         mint: token,
         call: None,
         stake: None,
+        program: None,
     };
     // Whatever sending costs, rent as well, keeps to the ceiling that the owner signed.
     let cost = decide_token::rent(transaction.effects()).checked_add(transaction.fee_max());

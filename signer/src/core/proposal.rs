@@ -57,6 +57,7 @@ pub(super) fn of_request(
                 tokens: &tokens,
                 function: function.as_ref(),
                 seed: asked.seed(),
+                program: asked.program(),
                 network: network::terms(state, body.network, now),
                 sponsored: false,
             };
@@ -117,9 +118,10 @@ fn brought(
     });
     let (transaction, claim) = readings.next().ok_or(Code::PolicyMissing)??;
     // A contact of the newest document alone is known to it alone; which arguments of a call are amounts, all agree.
-    if claim.function().is_some() {
+    if claim.function().is_some() || claim.program().is_some() {
         for reading in readings {
-            if reading?.1.function() != claim.function() {
+            let (_, other) = reading?;
+            if other.function() != claim.function() || other.program() != claim.program() {
                 return Err(Code::CallConflict.into());
             }
         }

@@ -24,7 +24,7 @@ pub(super) fn resolved(
     for reading in readings {
         // What they register of a mint is compared where bytes are read.
         let reading = reading?;
-        if spends(&reading) != spends(&first) {
+        if spends(&reading) != spends(&first) || reading.program() != first.program() {
             return Err(Code::CallConflict);
         }
         if !reading.is_same(&first) {
@@ -34,7 +34,7 @@ pub(super) fn resolved(
     Ok(first)
 }
 
-/// Which arguments of a call are amounts, and of what.
+/// Which arguments of a contract's call are amounts, and of what.
 fn spends(claim: &Claim) -> Option<&[Option<AssetId>]> {
     let told = claim.first().call.as_deref();
     told.map(|told| told.spends.as_slice())

@@ -1,17 +1,20 @@
 //! Generated Solana messages: transfers of lamports and tokens with accounts created for them, memos and
-//! compute settings, in each accepted version, paid for by the wallet or by somebody else, written by hand down to
-//! the byte.
+//! compute settings, and calls of a registered program, in each accepted version, paid for by the wallet or by somebody
+//! else, written by hand down to the byte.
 
 use waiaas_shared::address::{Account, SolanaAddress};
-use waiaas_shared::caip::ChainId;
-use waiaas_shared::solana::{Token, TokenProgram, associated_account};
+use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::{AssetId, ChainId};
+use waiaas_shared::solana::{
+    Field, FieldKind, Leaving, ProgramMethod, Token, TokenProgram, associated_account,
+};
 
 use crate::changes_solana;
 use crate::random::{Random, blunt};
 use crate::verdict::Case;
 
 /// Rules that 2,000 of them break.
-pub(crate) const RULES: [&str; 36] = [
+pub(crate) const RULES: [&str; 39] = [
     "solana_account_index",
     "solana_associated_instruction",
     "solana_compute_budget_instruction",
@@ -33,6 +36,9 @@ pub(crate) const RULES: [&str; 36] = [
     "solana_no_transfer",
     "solana_payer_read_only",
     "solana_privileged_program",
+    "solana_program_accounts",
+    "solana_program_data",
+    "solana_program_sequence",
     "solana_recipient_read_only",
     "solana_repeated_compute_budget",
     "solana_repeated_creation",
@@ -312,6 +318,26 @@ fn draft(random: &mut Random) -> Draft {
         sponsored: sponsor.is_some() != random.chance(10),
         ..Case::of(chain, account(wallet))
     };
+    let (method, call) = call(random, wallet, &tokens);
+    if random.chance(20) {
+        let mut told = vec![call];
+        settings(random, &mut told);
+        let pool = told
+            .iter()
+            .flat_map(|one| one.uses.iter().map(|used| used.0));
+        let pool = pool.chain([wallet, SYSTEM, memo()]).collect();
+        return Draft {
+            case: Case {
+                program: Some(method),
+                ..case
+            },
+            wallet,
+            pool,
+            told,
+            unused: Vec::new(),
+            versioned: random.chance(40),
+        };
+    }
     let mut payments = Vec::new();
     for _ in 0..random.pick(&[1, 1, 1, 2, 2, 3, 4, 6]) {
         payments.extend(payment(random, wallet, &recipients, &tokens, &payments));
@@ -350,6 +376,67 @@ fn draft(random: &mut Random) -> Draft {
         version,
         sponsor,
     }
+}
+
+/// A method that somebody registered, and a call of it.
+fn call(random: &mut Random, wallet: Key, tokens: &[Token]) -> (ProgramMethod, Told) {
+    let chain: ChainId = "solana:localnet".parse().unwrap();
+    let mint = random.pick(tokens).mint;
+    let token: AssetId = format!("{chain}/token:{mint}").parse().unwrap();
+    let assets = [chain.native_asset(), token];
+    let kinds = [
+        "u8", "u16", "u32", "u64", "u128", "bool", "address", "bytes5",
+    ];
+    let fields: Vec<Field> = (0..random.below(4))
+        .map(|_| {
+            let kind: FieldKind = random.pick(&kinds).parse().unwrap();
+            let counts = kind.largest().is_some_and(|most| most <= u64::MAX.into());
+            let spends = (counts && random.chance(50)).then(|| random.pick(&assets));
+            Field { kind, spends }
+        })
+        .collect();
+    let begins: Key = random.bytes();
+    let begins = begins[..1 + random.below(8)].to_vec();
+    let tail = u16::from(random.byte() % 6);
+    let mut data = begins.clone();
+    for field in &fields {
+        match field.kind {
+            FieldKind::Bool => data.push(random.byte() % 2),
+            kind => {
+                let value: Key = random.bytes();
+                data.extend(&value[..kind.length()]);
+            }
+        }
+    }
+    data.extend((0..random.below(usize::from(tail) + 1)).map(|_| 7));
+    let mut uses: Vec<Use> = (0..random.below(5))
+        .map(|_| Use(random.bytes(), random.chance(50)))
+        .collect();
+    if random.chance(60) {
+        uses.insert(random.below(uses.len() + 1), Use(wallet, true));
+    }
+    let outflow = assets.iter().filter(|_| random.chance(50));
+    let outflow: Vec<Leaving> = outflow
+        .map(|asset| Leaving {
+            asset: *asset,
+            up_to: Amount::from_base_units(5_000),
+        })
+        .collect();
+    let program: Key = random.bytes();
+    let method = ProgramMethod {
+        program: SolanaAddress::from_bytes(program),
+        begins,
+        fields,
+        tail,
+        accounts: uses.iter().map(|used| used.1).collect(),
+        outflow,
+    };
+    let told = Told {
+        program,
+        uses,
+        data,
+    };
+    (method, told)
 }
 
 fn settings(random: &mut Random, told: &mut Vec<Told>) {

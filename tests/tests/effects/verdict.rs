@@ -7,7 +7,7 @@ use waiaas_shared::address::Account;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::effect::Effect;
 use waiaas_shared::evm::{NetworkTerms, Registered};
-use waiaas_shared::solana::{Staking, Token};
+use waiaas_shared::solana::{ProgramMethod, Staking, Token};
 use waiaas_shared::transaction::{Known, SigningPayload, decode, signing_payload};
 
 /// What stands in the place of a rule's code.
@@ -22,6 +22,7 @@ pub(crate) struct Case {
     pub(crate) owners: Vec<Account>,
     pub(crate) tokens: Vec<Token>,
     pub(crate) function: Option<Registered>,
+    pub(crate) program: Option<ProgramMethod>,
     pub(crate) network: NetworkTerms,
     /// Somebody else may pay the fee.
     pub(crate) sponsored: bool,
@@ -38,6 +39,7 @@ impl Case {
             owners: Vec::new(),
             tokens: Vec::new(),
             function: None,
+            program: None,
             network: NetworkTerms {
                 legacy: false,
                 data_fee: None,
@@ -74,6 +76,25 @@ impl Case {
                     .collect::<Vec<_>>(),
             })
         });
+        let program = self.program.as_ref().map(|known| {
+            let fields = known.fields.iter().map(|field| {
+                json!({
+                    "type": field.kind.to_string(),
+                    "spends": field.spends.map(|asset| asset.to_string()),
+                })
+            });
+            let outflow = known.outflow.iter().map(
+                |left| json!({ "asset": left.asset.to_string(), "amount": left.up_to.to_string() }),
+            );
+            json!({
+                "program": known.program.to_string(),
+                "begins": hex::encode(&known.begins),
+                "fields": fields.collect::<Vec<_>>(),
+                "tail": known.tail,
+                "writable": known.accounts,
+                "outflow": outflow.collect::<Vec<_>>(),
+            })
+        });
         let network = json!({
             "legacy": self.network.legacy,
             "data_fee": self.network.data_fee.map(|fee| fee.to_string()),
@@ -83,8 +104,8 @@ impl Case {
             "chain": self.chain.to_string(),
             "wallet": self.wallet.to_string(),
             "unsigned": hex::encode(bytes),
-            "known": { "owners": texts(&self.owners), "tokens": tokens, "function": function, "network": network,
-                "sponsored": self.sponsored },
+            "known": { "owners": texts(&self.owners), "tokens": tokens, "function": function, "program": program,
+                "network": network, "sponsored": self.sponsored },
         })
         .to_string()
     }
@@ -96,8 +117,11 @@ impl Case {
             tokens: &self.tokens,
             ..Known::NOTHING
         };
-        let known = known.calling(self.function.as_ref()).on(self.network);
-        let known = known.sponsored(self.sponsored);
+        let known = known
+            .calling(self.function.as_ref())
+            .running(self.program.as_ref())
+            .on(self.network)
+            .sponsored(self.sponsored);
         let decoded = match decode(self.chain, self.wallet, &self.unsigned, known) {
             Ok(decoded) => decoded,
             Err(error) => return Ok((json!({ "refused": true }), error.code())),
@@ -151,6 +175,14 @@ fn shown(effect: &Effect) -> Value {
                 }
             }
             shown
+        }
+        Effect::Program { told, .. } => {
+            let accounts = told.accounts.iter().map(ToString::to_string);
+            json!({
+                "kind": "program", "asset": asset, "amount": amount,
+                "target": told.method.program.to_string(), "data": hex::encode(&told.data),
+                "accounts": accounts.collect::<Vec<_>>(),
+            })
         }
         Effect::Call {
             target,

@@ -293,6 +293,7 @@ impl<'a> Log<'a> {
                     memo: None,
                     stake: None,
                     asked: None,
+                    program: None,
                 };
                 self.waiting
                     .insert((wait, self.payments), (intent.clone(), effects));

@@ -57,6 +57,11 @@ pub(super) fn body(args: &SendArgs, signer: SignerId) -> Value {
         if let Some(value) = args.value {
             set("value", json!(value));
         }
+    } else if let Some(data) = &args.data {
+        set("type", json!("call"));
+        set("program", json!(args.to));
+        set("data", json!(data));
+        set("accounts", json!(args.accounts));
     } else if args.unstake || args.withdraw_stake {
         let action = if args.unstake {
             Action::Unstake
@@ -265,6 +270,41 @@ mod tests {
         assert!(parsed(&call).is_err(), "an amount besides");
         let alone = without_amount.iter().chain(&["--arg", "1"]);
         assert!(<Line as clap::Parser>::try_parse_from(alone).is_err());
+    }
+
+    #[test]
+    fn a_call_of_a_program_is_read_by_the_other_side() {
+        let signer: SignerId = "signer_00000000000000000000000001".parse().unwrap();
+        let one = "7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2";
+        let least: Vec<&str> = LEAST
+            .into_iter()
+            .filter(|word| !["--amount", "0.5"].contains(word))
+            .map(|word| {
+                if word == "eip155:31337" {
+                    "solana:localnet"
+                } else {
+                    word
+                }
+            })
+            .collect();
+        let call = ["--data", "0x0102ff", "--account", one, "--account", one];
+        let line = least.iter().chain(&call);
+        let args = <Line as clap::Parser>::try_parse_from(line).unwrap().args;
+        let read = TransferRequest::parse(body(&args, signer).to_string().as_bytes()).unwrap();
+        let told = read.items[0].program.as_ref().unwrap();
+        assert_eq!(told.data, [1, 2, 255]);
+        assert_eq!(told.accounts, [one.parse().unwrap(), one.parse().unwrap()]);
+        assert!(parsed(&call).is_err(), "an amount besides");
+        for wrong in [
+            &["--account", one][..],
+            &["--data", "0x01", "--call", "f()"],
+        ] {
+            let line = least.iter().chain(wrong);
+            assert!(
+                <Line as clap::Parser>::try_parse_from(line).is_err(),
+                "{wrong:?}"
+            );
+        }
     }
 
     #[test]

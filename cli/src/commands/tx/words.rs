@@ -53,6 +53,8 @@ pub(super) fn payment_words(payment: &Value) -> String {
         "stake_account",
         "function",
         "args",
+        "data",
+        "accounts",
         "amount_base",
         "transfers",
         "memo",

@@ -66,6 +66,7 @@ fn what_is_built_does_what_was_asked_within_the_fee() {
             mint: None,
             call: None,
             stake: None,
+            program: None,
         };
         let bytes = costs.build(from, &transfer).unwrap();
         let network = match costs {
@@ -107,6 +108,7 @@ fn kinds_do_not_mix() {
         mint: None,
         call: None,
         stake: None,
+        program: None,
     };
     assert!(costs.build(evm, &transfer).is_err());
 }
@@ -125,6 +127,7 @@ fn a_token_is_withdrawn_by_its_own_call() {
         mint: None,
         call: None,
         stake: None,
+        program: None,
     };
     let from: Account = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
         .parse()
@@ -176,6 +179,7 @@ fn a_solana_token_is_withdrawn_to_the_recipients_own_account() {
             mint,
             call: None,
             stake: None,
+            program: None,
         };
         let costs = Costs::Solana {
             blockhash: [9; 32],

@@ -21,6 +21,7 @@ fn deposit() -> Transfer {
         mint: None,
         call: Some(Box::new(told)),
         stake: None,
+        program: None,
     }
 }
 

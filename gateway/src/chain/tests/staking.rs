@@ -24,6 +24,7 @@ fn asked(chain: &Chain, action: Action, amount: u128) -> Transfer {
     Transfer {
         action,
         stake: Some(own()),
+        program: None,
         ..pays(chain, &to, amount)
     }
 }

@@ -23,6 +23,7 @@ fn payment(units: u128) -> Transfer {
         mint: None,
         call: None,
         stake: None,
+        program: None,
     }
 }
 

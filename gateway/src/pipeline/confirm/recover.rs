@@ -147,6 +147,7 @@ async fn latest_validity(
         mint: None,
         call: None,
         stake: None,
+        program: None,
     };
     match chain
         .prepare_transfer(from, &any, None, NetworkTerms::default())

@@ -3,6 +3,7 @@
 mod amounts;
 mod batch;
 mod calls;
+mod programs;
 mod properties;
 mod recipients;
 mod scopes;

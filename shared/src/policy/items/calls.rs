@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::words::Unit;
-use super::{Item, Place, Presence, Rank, Section, tier};
+use super::{Item, Place, Presence, Rank, Section, programs, tier};
 use crate::caip::AssetId;
 use crate::evm::abi::Kind;
 use crate::policy::document::{Accepts, ArgumentRule, CallRule};
@@ -11,11 +11,14 @@ use crate::policy::document::{Accepts, ArgumentRule, CallRule};
 /// What an argument without bounds says.
 pub(super) const ANYTHING: &str = "anything";
 /// What the wallet's own address is called.
-const WALLET: &str = "this wallet's address";
+pub(super) const WALLET: &str = "this wallet's address";
 /// What an argument that is no amount counts as.
-const NOTHING: &str = "nothing";
+pub(super) const NOTHING: &str = "nothing";
 
 pub(super) fn call(rule: &CallRule, unit: &dyn Fn(AssetId) -> Unit) -> Section {
+    if let Some(program) = &rule.program {
+        return programs::call(rule, program, unit);
+    }
     let value = unit(rule.target.chain().native_asset());
     let mut items = vec![
         tier("tier, at least", Some(rule.tier)),
@@ -47,7 +50,7 @@ pub(super) fn call(rule: &CallRule, unit: &dyn Fn(AssetId) -> Unit) -> Section {
     section(summary, label, items)
 }
 
-fn section(summary: String, label: String, items: Vec<Item>) -> Section {
+pub(super) fn section(summary: String, label: String, items: Vec<Item>) -> Section {
     Section {
         place: Place::Other,
         label,

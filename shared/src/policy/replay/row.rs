@@ -277,6 +277,10 @@ impl Row {
                 told: Some(_),
                 ..
             } => Some((*asset, *to, *amount)),
+            Effect::Program { asset, value, told } => {
+                let program = Account::Solana(told.method.program);
+                Some((*asset, program, *value))
+            }
             Effect::Stake { asset, account, .. } => {
                 let own = Account::Solana(account.address());
                 Some((*asset, effect.called().unwrap_or(own), effect.amount()))

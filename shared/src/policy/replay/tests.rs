@@ -184,6 +184,7 @@ impl Log {
             memo: None,
             stake: None,
             asked: None,
+            program: None,
         }));
         transaction
     }

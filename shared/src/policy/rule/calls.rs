@@ -2,7 +2,7 @@
 //! and contracts. Of a contract's function every argument is judged; an argument that is an amount must
 //! be counted as this document counts it.
 
-use super::{Case, Findings};
+use super::{Case, Findings, programs};
 use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId};
@@ -22,6 +22,16 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
             | Effect::Fee { .. }
             | Effect::Rent { .. }
             | Effect::Stake { .. } => {}
+            Effect::Program { asset, value, told } => {
+                let native = case.payment.chain.native_asset();
+                if programs::judge(case, told, findings) {
+                    expected.extend(told.tokens_leaving(case.payment.chain));
+                }
+                // What leaves of the coin stands with the call itself.
+                if (*asset, *value) != (native, told.leaving(native)) {
+                    findings.refuse(Violation::of(Code::CallConflict));
+                }
+            }
             // Counted in full and only for those who may receive; and never without the owner.
             Effect::Approval { .. } => findings.raise(Tier::Approval, Reason::Allowance),
             Effect::Call {
@@ -44,7 +54,9 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
                 findings.raise(rule.tier, Reason::Call);
                 let own = *asset == case.payment.chain.native_asset();
                 match (told, &rule.function) {
-                    (None, None) => carries(rule, *asset, *value, findings),
+                    (None, None) if rule.program.is_none() => {
+                        carries(rule, *asset, *value, findings);
+                    }
                     (Some(told), Some(_)) if own => {
                         carries(rule, *asset, *value, findings);
                         match rule.function(&told.function) {
@@ -56,8 +68,8 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
                             None => findings.refuse(Violation::of(Code::CallNotListed)),
                         }
                     }
-                    // What leaves by an argument stands behind the call whose argument it is.
-                    (None, Some(_)) if expected.first() == Some(&(*asset, *value)) => {
+                    // What leaves besides stands behind the call with which it leaves.
+                    (None, _) if expected.first() == Some(&(*asset, *value)) => {
                         expected.remove(0);
                     }
                     _ => findings.refuse(Violation::of(Code::CallNotListed)),

@@ -7,6 +7,7 @@ mod costs;
 mod counts;
 mod lists;
 mod measure;
+mod programs;
 mod recipients;
 mod scopes;
 mod stakes;

@@ -2,6 +2,7 @@
 
 mod calls;
 mod limits;
+mod programs;
 mod rules;
 mod sites;
 

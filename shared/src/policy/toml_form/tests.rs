@@ -134,6 +134,50 @@ fn a_call_is_closed_where_nothing_is_said() {
 }
 
 #[test]
+fn a_program_is_written_with_its_accounts_arguments_and_outflow() {
+    let head = write(&sample()).replace("call = []\n", "");
+    let read = |call: &str| parse(&format!("{head}\n[[call]]\n{call}")).map(|it| it.calls);
+    let one = "7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2";
+    let least = format!("target = \"solana:localnet:{one}\"\nmethod = \"0x01\"");
+    let known = read(&least).expect("enough");
+    assert_eq!(known[0].tier, Tier::Approval);
+    let program = known[0].program.as_ref().expect("a program");
+    assert_eq!((program.accounts.len(), program.fields.len()), (0, 0));
+    let coin = "solana:localnet/slip44:501";
+    let whole = format!(
+        "{least}\nmore-bytes = 9\naccounts = [{{ wallet = true }}, {{ address = \"{one}\", writable = true }}, {{ any = true }}]\narguments = [{{ type = \"u64\", max = \"7\", spends = \"{coin}\" }}, {{ type = \"bytes2\", one-of = [\"0x0b0a\", \"0x0a0b\"] }}]\noutflow = [{{ asset = \"{coin}\", up-to = \"0.000000002\" }}]"
+    );
+    let known = read(&whole).expect("sound");
+    let program = known[0].program.as_ref().expect("a program");
+    assert_eq!(program.outflow[0].up_to.base_units(), 2);
+    assert!(program.signs() && program.accounts[1].writable && !program.accounts[2].writable);
+    for wrong in [
+        // Neither of a function.
+        format!("{least}\nvalue-up-to = \"0\""),
+        format!("{least}\nfunction = \"f()\""),
+        whole.replace("any = true", ""),
+        whole.replace("any = true", "any = true, wallet = true"),
+        whole.replace("wallet = true", "wallet = true, writable = true"),
+        whole.replace("type = \"u64\", ", ""),
+        whole.replace("\"u64\"", "\"uint64\""),
+        whole.replace("0x0a0b", "0x0A0B"),
+        whole.replace("max = \"7\"", "max = \"7\", any = true"),
+        whole.replace("more-bytes = 9", "more-bytes = 70000"),
+        whole.replace("0.000000002", "2 SOL"),
+        whole.replace("up-to", "at-most"),
+    ] {
+        assert!(read(&wrong).is_err(), "{wrong}");
+    }
+    // What belongs to a program belongs to no function.
+    let target = "target = \"eip155:31337:0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB\"";
+    for more in ["accounts = []", "outflow = []", "more-bytes = 1"] {
+        assert!(read(&format!("{target}\nfunction = \"claim()\"\n{more}")).is_err());
+    }
+    let typed = "arguments = [{ type = \"u64\", any = true }]";
+    assert!(read(&format!("{target}\nfunction = \"f(uint64)\"\n{typed}")).is_err());
+}
+
+#[test]
 fn what_is_wrong_is_named_with_its_entry() {
     let text = write(&full());
     for (from, to, named) in [
@@ -154,7 +198,13 @@ fn what_is_wrong_is_named_with_its_entry() {
             "the document: maturity",
         ),
         ("\"0xa9059cbb\"", "\"0x\"", "[[call]] solana:localnet:"),
-        ("wallet = true", "", "[[call]] eip155:31337:"),
+        ("wallet = true", "", "[[call]] solana:localnet:"),
+        ("\"u64\"", "\"i64\"", "[[call]] solana:localnet:"),
+        (
+            "more-bytes = 4",
+            "more-bytes = 257",
+            "[[call]] solana:localnet:",
+        ),
         (
             "\"deposit(uint256,address)\"",
             "\"deposit(uint,address)\"",

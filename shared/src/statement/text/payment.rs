@@ -3,7 +3,9 @@
 
 use super::lines::Lines;
 use super::unit::Unit;
-use super::{StatementView, broken, call, network, require_network, stake, wallet};
+use super::{
+    StatementView, broken, call, network, program, require_network, stake, wallet,
+};
 use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId};
@@ -20,11 +22,14 @@ use crate::session::Credential;
 const COMPARED: usize = 4;
 
 /// What approving it does, in one sentence, of all but transfers.
-pub(super) const fn purpose(action: Action) -> Option<&'static str> {
-    match action {
+pub(super) const fn purpose(intent: &Intent) -> Option<&'static str> {
+    match intent.action() {
         Action::Transfer => None,
         Action::Approve => Some(
             "Signing this lets the spender below take from your wallet later, up to the amount, without asking again.",
+        ),
+        Action::Call if intent.program.is_some() => Some(
+            "Signing this lets your wallet call the program below once, with exactly these accounts and arguments.",
         ),
         Action::Call => Some(
             "Signing this lets your wallet call the contract below once, with exactly these arguments.",
@@ -50,10 +55,11 @@ pub(super) fn write(
     let policy = view.newest_policy();
     let claim = intent.claim();
     let several = !claim.more().is_empty();
-    match intent.action() {
-        Action::Call => call::write(lines, intent, policy)?,
-        Action::Transfer | Action::Approve => payments(lines, intent, &claim, policy)?,
-        Action::Stake | Action::Unstake | Action::WithdrawStake => {
+    match (intent.action(), intent.program.as_deref()) {
+        (Action::Call, Some(told)) => program::write(lines, intent, told, policy)?,
+        (Action::Call, None) => call::write(lines, intent, policy)?,
+        (Action::Transfer | Action::Approve, _) => payments(lines, intent, &claim, policy)?,
+        (Action::Stake | Action::Unstake | Action::WithdrawStake, _) => {
             stake::write(lines, intent, policy)?;
         }
     }

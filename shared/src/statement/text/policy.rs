@@ -229,6 +229,12 @@ fn cautions(lines: &mut Lines, document: &PolicyDocument) {
             "what a called contract moves by its own code is in no worst loss",
         );
     }
+    if document.calls.iter().any(|rule| rule.program.is_some()) {
+        lines.field(
+            "CAUTION",
+            "what a called program takes beyond what you count as leaving is in no worst loss",
+        );
+    }
     if document.recipients_open {
         lines.field("CAUTION", "anybody may receive, not only contacts");
     }

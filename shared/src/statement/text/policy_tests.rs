@@ -4,7 +4,7 @@ use super::super::samples::*;
 use super::super::*;
 use crate::address::{EvmAddress, SolanaAddress};
 use crate::policy::alarm::{Action, Escalation};
-use crate::policy::document::{CallRule, Recipient};
+use crate::policy::document::{CallProgram, CallRule, Recipient};
 use crate::policy::evaluate::Tier;
 use crate::policy::limits::{Cumulative, Limits};
 use crate::policy::scope::{AssetLimits, Scope, ScopeRule};
@@ -123,13 +123,18 @@ fn what_a_first_document_lets_happen_is_read() {
         code: Code::HourLimit,
         action: Action::Ask,
     }];
-    document.calls = vec![CallRule {
-        target: read(RECIPIENT_SOLANA),
-        method: vec![1, 2, 3, 4],
-        tier: Tier::Approval,
-        value_up_to: Amount::ZERO,
-        function: None,
-    }];
+    let nothing = CallProgram {
+        accounts: Vec::new(),
+        fields: Vec::new(),
+        tail: 0,
+        outflow: Vec::new(),
+    };
+    document.calls = vec![CallRule::of_program(
+        read(RECIPIENT_SOLANA),
+        vec![1, 2, 3, 4],
+        nothing,
+        Tier::Approval,
+    )];
     let text = |document: &PolicyDocument| {
         let facts = StatementFacts::AdoptPolicy {
             document: document.to_bytes(),
@@ -139,6 +144,8 @@ fn what_a_first_document_lets_happen_is_read() {
     let read = text(&document).expect("fits");
     for line in [
         "CAUTION: what you approve may exceed the limits".to_owned(),
+        "CAUTION: what a called program takes beyond what you count as leaving is in no worst loss"
+            .to_owned(),
         "CAUTION: anybody may receive, not only contacts".to_owned(),
         "Leave 1 of 3: who is no contact: may receive instead of is refused".to_owned(),
         format!("Leave 2 of 3: new calls of {RECIPIENT_SOLANA} with 0x01020304, APPROVAL"),

@@ -218,6 +218,7 @@ pub(in crate::statement) fn intent(number: u8) -> Intent {
         memo: None,
         stake: None,
         asked: None,
+        program: None,
     }
 }
 

@@ -111,6 +111,7 @@ impl TestView {
                 (transaction_id(9), stake_samples::stakes(9)),
                 (transaction_id(10), stake_samples::stakes(10)),
                 (transaction_id(11), stake_samples::stakes(11)),
+                (transaction_id(12), program_samples::deposit(12)),
             ]),
             owners: owner_samples::owners().into_iter().collect(),
             guardians: BTreeMap::from([owner_samples::guardian()]),

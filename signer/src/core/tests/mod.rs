@@ -25,6 +25,7 @@ mod owner;
 mod owner_runs;
 mod owners;
 mod people;
+mod programs;
 mod recovery;
 mod renewal;
 mod replace;

@@ -581,6 +581,7 @@ fn invariant_10_an_adopted_document_binds_whatever_a_later_program_refuses() {
         tier: Tier::Approval,
         value_up_to: Amount::ZERO,
         function: None,
+        program: None,
     }];
     assert!(PolicyDocument::from_bytes(&refused.to_bytes()).is_err());
     for (bytes, binds) in [

@@ -111,7 +111,7 @@ pub(super) fn world_with(document: &PolicyDocument) -> (World, SessionId) {
 }
 
 /// Owner, wallets and this first policy; the EVM wallet on this network.
-fn bare(network: ChainId, document: &PolicyDocument) -> World {
+pub(super) fn bare(network: ChainId, document: &PolicyDocument) -> World {
     let mut world = World::empty();
     world.owner = world.enrol(vec![]).expect("the first owner");
     let evm = world.wallet(Family::Evm, [1; 32], vec![network]);
