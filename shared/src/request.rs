@@ -1,6 +1,7 @@
 //! The agent's request body, as gateway and signer both read it: strictly, once, from the raw bytes
 //! that the agent signed. Unknown, doubled and missing fields refuse the whole.
 
+mod authorization;
 mod body;
 mod sign_in;
 mod staking;
@@ -22,6 +23,7 @@ use crate::memo::Memo;
 use crate::policy::document::{AssetRule, PolicyDocument};
 use crate::solana::{self, StakeAccount, StakeSeed, Staking};
 
+pub use self::authorization::AuthorizationRequest;
 pub use self::sign_in::SignInRequest;
 
 /// The agent's reason, at most, in characters.

@@ -30,6 +30,7 @@ use waiaas_shared::statement::{GuardianStop, StatementFacts, StatementHeader};
 use waiaas_shared::time::{BudgetTime, Millis, RunTime, WallTime};
 
 use crate::agents::about_agents;
+use crate::authorizations::authorizations;
 use crate::kind;
 use crate::sign_ins::logins;
 use crate::stakes::about_stakes;
@@ -1032,6 +1033,7 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
         .chain(about_owners())
         .chain(about_agents(&signers))
         .chain(logins())
+        .chain(authorizations(&spend()))
         .chain(about_variants(&spend(), evm_account()))
         .chain(about_stakes(&intent(), &spend()))
         .chain(about_alarms())

@@ -34,7 +34,7 @@ pub use super::stopped::{Freeze, Kill, KillPhase};
 
 /// How a snapshot encodes the state: the version after every change of these types, or of what one of
 /// their fields means. `core/tests/snapshot.rs` shows when that is. No bytes are read of another version.
-pub const STATE_VERSION: u32 = 3;
+pub const STATE_VERSION: u32 = 4;
 
 /// Everything that the log says.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -421,11 +421,12 @@ impl State {
         !self.intents.is_empty()
     }
 
-    /// A payment or login of the batch has its place in the log.
+    /// A payment, authorization or login of the batch has its place in the log.
     pub fn place(&mut self, idempotency: &Digest, sequence: u64) {
         match self.uncommitted.get_mut(idempotency) {
             Some(Used::Paid(prior)) => prior.sequence = sequence,
             Some(Used::SignedIn(prior)) => prior.sequence = sequence,
+            Some(Used::Authorized(prior)) => prior.sequence = sequence,
             Some(Used::Waited(_)) | None => {}
         }
     }
