@@ -27,4 +27,11 @@ interface Gateway extends(Common.Common) {
   # Signs a login at a web site that policy names. The body holds fields; the signer writes the message
   # and takes no text to sign. A session that is bound to an agent's key needs the agent's signature over
   # `POST /v1/messages/sign-in`. dryRun: judged, nothing reserved, and no request signature is needed.
+
+  authorizeTransfer @6 (request :Types.SessionRequest, dryRun :Bool)
+      -> (result :Types.AuthorizationResult);
+  # Charges a transfer of a token that policy lets be authorized, and signs an EIP-3009 authorization of
+  # it. The body says what is paid; the signer makes nonce and times and hashes the one type that is
+  # compiled in. A session that is bound to an agent's key needs the agent's signature over
+  # `POST /v1/messages/transfer-authorization`. dryRun: as above.
 }

@@ -71,6 +71,21 @@ struct SignInResult {
   }
 }
 
+struct AuthorizationResult {
+  transaction @0 :Text;       # TransactionId; empty if refused, and in a dry run
+  sequence @1 :UInt64;        # event that charged it; 0 if none
+  union {
+    signed :group {
+      authorization @2 :Data; # canonical TransferAuthorization (docs/events.md)
+      signature @3 :Data;     # 65 bytes r, s, v
+      tier @4 :Text;          # INSTANT or NOTIFY
+      replay @5 :Bool;        # true: an earlier authorization, nothing charged again
+    }
+    denied @6 :List(Violation);
+    wouldSign @7 :Text;       # of a dry run: the tier
+  }
+}
+
 struct Outcome {
   transaction @0 :Text;       # TransactionId; empty if refused before one was given
   sequence @1 :UInt64;        # event that committed the spend; 0 if none

@@ -57,6 +57,7 @@ pub(crate) const KINDS: &[(&str, &str)] = &[
     ("OwnerAlive", "owners"),
     ("DenialNoted", "payments"),
     ("SignedIn", "sessions"),
+    ("TransferAuthorized", "payments"),
 ];
 
 /// What an event names.
@@ -101,7 +102,9 @@ pub(crate) fn about(body: &EventBody) -> About {
         EventBody::Paused { wallet, .. } | EventBody::PauseReleased { wallet, .. } => {
             about.wallet = *wallet;
         }
-        EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => {
+        EventBody::SpendCommitted(spend)
+        | EventBody::Withdrawn { spend, .. }
+        | EventBody::TransferAuthorized { spend, .. } => {
             about.session = spend.session;
             about.wallet = Some(spend.wallet);
             about.transactions = vec![spend.transaction];

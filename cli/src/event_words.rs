@@ -12,6 +12,7 @@ use waiaas_shared::memo::Memo;
 use waiaas_shared::policy::alarm::{Condition, Subject, Trigger};
 use waiaas_shared::policy::items::alarm_in_words as in_words;
 use waiaas_shared::request::Action;
+use waiaas_shared::time::WallTime;
 
 use self::effects::{called, done, staked};
 use crate::event_about::About;
@@ -236,6 +237,17 @@ pub(crate) fn words(body: &EventBody, names: &Names) -> (&'static str, String) {
                 login.session
             ),
         ),
+        EventBody::TransferAuthorized {
+            spend,
+            authorization,
+        } => {
+            let ends = authorization.valid_before.saturating_mul(1000);
+            let ends = WallTime::from_millis(ends);
+            (
+                "TransferAuthorized",
+                format!("{}, may be used before {ends}", payment(spend, names)),
+            )
+        }
         EventBody::DenialNoted { session, code, .. } => {
             ("DenialNoted", format!("{code}, {session}"))
         }

@@ -39,7 +39,8 @@ impl Names {
             }
             EventBody::SpendCommitted(spend)
             | EventBody::Withdrawn { spend, .. }
-            | EventBody::SpendReplaced { spend, .. } => {
+            | EventBody::SpendReplaced { spend, .. }
+            | EventBody::TransferAuthorized { spend, .. } => {
                 let whose = (spend.session, spend.wallet);
                 self.payments.insert(spend.transaction, whose);
             }

@@ -3,10 +3,11 @@
 
 use capnp::struct_list;
 use waiaas_schema::types_capnp::{
-    draft, event_page, outcome, renew_result, sign_in_result, status, submit_result, verdict,
-    violation,
+    authorization_result, draft, event_page, outcome, renew_result, sign_in_result, status,
+    submit_result, verdict, violation,
 };
 use waiaas_shared::amount::Amount;
+use waiaas_shared::authorization::TransferAuthorization;
 use waiaas_shared::codec::from_canonical;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::Digest;
@@ -149,6 +150,23 @@ pub struct SignedLogin {
     /// How it was released.
     pub tier: Tier,
     /// Whether this is an earlier message; nothing was counted again.
+    pub replay: bool,
+}
+
+/// A signed transfer authorization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedTransfer {
+    /// The payment.
+    pub transaction: TransactionId,
+    /// The event that charged it.
+    pub sequence: u64,
+    /// What was signed.
+    pub authorization: TransferAuthorization,
+    /// 65 bytes r, s, v of secp256k1.
+    pub signature: Vec<u8>,
+    /// How it was released.
+    pub tier: Tier,
+    /// Whether this is an earlier authorization; nothing was charged again.
     pub replay: bool,
 }
 
@@ -381,6 +399,32 @@ pub(crate) fn would_sign_in(reader: sign_in_result::Reader<'_>) -> Result<Tier> 
         sign_in_result::WouldSign(text) => tier(text),
         sign_in_result::Denied(list) => Err(refusal(list)),
         sign_in_result::Signed(_) => Err(ClientError::Protocol),
+    }
+}
+
+pub(crate) fn signed_transfer(reader: authorization_result::Reader<'_>) -> Result<SignedTransfer> {
+    match reader.which().map_err(protocol)? {
+        authorization_result::Signed(signed) => {
+            let authorization = signed.get_authorization().map_err(protocol)?;
+            Ok(SignedTransfer {
+                transaction: parsed(reader.get_transaction())?,
+                sequence: reader.get_sequence(),
+                authorization: from_canonical(authorization).map_err(protocol)?,
+                signature: bytes(signed.get_signature())?,
+                tier: tier(signed.get_tier())?,
+                replay: signed.get_replay(),
+            })
+        }
+        authorization_result::Denied(list) => Err(refusal(list)),
+        authorization_result::WouldSign(_) => Err(ClientError::Protocol),
+    }
+}
+
+pub(crate) fn would_authorize(reader: authorization_result::Reader<'_>) -> Result<Tier> {
+    match reader.which().map_err(protocol)? {
+        authorization_result::WouldSign(text) => tier(text),
+        authorization_result::Denied(list) => Err(refusal(list)),
+        authorization_result::Signed(_) => Err(ClientError::Protocol),
     }
 }
 

@@ -1,11 +1,13 @@
 //! What `gateway.sock` offers alone: an agent's payment, judged or signed, its bytes once more, its login at
-//! a web site, and the renewal of a session.
+//! a web site, its authorization of a transfer, and the renewal of a session.
 
 use waiaas_schema::types_capnp::{session_request, spend_request};
 use waiaas_shared::ids::{SessionId, TransactionId};
 use waiaas_shared::policy::evaluate::Tier;
 
-use crate::answer::{self, Paid, Renewed, SignedLogin, SignedPayment, WouldAllow, protocol};
+use crate::answer::{
+    self, Paid, Renewed, SignedLogin, SignedPayment, SignedTransfer, WouldAllow, protocol,
+};
 use crate::{GatewayClient, Result};
 
 /// An agent's request as it came over HTTP, and the bytes proposed for it.
@@ -45,7 +47,8 @@ impl SpendRequest {
     }
 }
 
-/// An agent's request that carries no transaction, as it came over HTTP: a renewal, or a login.
+/// An agent's request that carries no transaction, as it came over HTTP: a renewal, a login, or the
+/// authorization of a transfer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionRequest {
     /// Which session.
@@ -102,6 +105,30 @@ impl GatewayClient {
         request.get().set_dry_run(true);
         let response = request.send().promise.await?;
         answer::would_sign_in(response.get()?.get_result().map_err(protocol)?)
+    }
+
+    /// Charges a transfer of a token and signs an authorization of it (EIP-3009).
+    ///
+    /// # Errors
+    /// [`crate::ClientError`], `Denied` among them. After `Disconnected` the same request gives the same
+    /// authorization.
+    pub async fn authorize_transfer(&self, asked: &SessionRequest) -> Result<SignedTransfer> {
+        let mut request = self.own.authorize_transfer_request();
+        asked.write(request.get().init_request());
+        let response = request.send().promise.await?;
+        answer::signed_transfer(response.get()?.get_result().map_err(protocol)?)
+    }
+
+    /// Dry run of an authorization: how it would be released; nothing is reserved.
+    ///
+    /// # Errors
+    /// [`crate::ClientError`], `Denied` among them.
+    pub async fn decide_authorization(&self, asked: &SessionRequest) -> Result<Tier> {
+        let mut request = self.own.authorize_transfer_request();
+        asked.write(request.get().init_request());
+        request.get().set_dry_run(true);
+        let response = request.send().promise.await?;
+        answer::would_authorize(response.get()?.get_result().map_err(protocol)?)
     }
 
     /// Renews a session inside of the bounds that its owner signed.

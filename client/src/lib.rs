@@ -15,8 +15,8 @@ mod secret;
 
 pub use admin::{Audited, Initialized, NewWallet};
 pub use answer::{
-    Drafted, EventPage, EventRecord, Paid, Renewed, SignedLogin, SignedPayment, SignerStatus,
-    Submitted, WouldAllow,
+    Drafted, EventPage, EventRecord, Paid, Renewed, SignedLogin, SignedPayment, SignedTransfer,
+    SignerStatus, Submitted, WouldAllow,
 };
 pub use connect::{AdminClient, AdminSocket, Client, GatewayClient, GatewaySocket, Socket};
 pub use gateway::{SessionRequest, SpendRequest};

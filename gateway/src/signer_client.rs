@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use waiaas_client::{
     ClientError, EventPage, GatewayClient, GatewaySocket, Paid, Remote, Renewed, SessionRequest,
-    SignedLogin, SignedPayment, SignerStatus, SpendRequest, WouldAllow,
+    SignedLogin, SignedPayment, SignedTransfer, SignerStatus, SpendRequest, WouldAllow,
 };
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::ids::{SessionId, TransactionId, WalletId};
@@ -129,6 +129,10 @@ pub trait SignerPort: Send + Sync + fmt::Debug {
     fn sign_in(&self, request: SessionRequest) -> Answer<SignedLogin>;
     /// Dry run of one: its tier.
     fn decide_sign_in(&self, request: SessionRequest) -> Answer<Tier>;
+    /// Charge a transfer authorization and sign it.
+    fn authorize_transfer(&self, request: SessionRequest) -> Answer<SignedTransfer>;
+    /// Dry run of one.
+    fn decide_authorization(&self, request: SessionRequest) -> Answer<Tier>;
     /// Renew a session.
     fn renew_session(&self, request: SessionRequest) -> Answer<Renewed>;
     /// Revoke a session.
@@ -271,6 +275,14 @@ impl SignerPort for SocketSigner {
 
     fn decide_sign_in(&self, request: SessionRequest) -> Answer<Tier> {
         self.call(move |client| async move { client.decide_sign_in(&request).await })
+    }
+
+    fn authorize_transfer(&self, request: SessionRequest) -> Answer<SignedTransfer> {
+        self.call(move |client| async move { client.authorize_transfer(&request).await })
+    }
+
+    fn decide_authorization(&self, request: SessionRequest) -> Answer<Tier> {
+        self.call(move |client| async move { client.decide_authorization(&request).await })
     }
 
     fn renew_session(&self, request: SessionRequest) -> Answer<Renewed> {

@@ -18,10 +18,11 @@ use tokio::sync::Notify;
 use tower::ServiceExt as _;
 use waiaas_client::{
     EventPage, EventRecord, Paid, Renewed, SessionRequest, SignedLogin, SignedPayment,
-    SignerStatus, SpendRequest, WouldAllow,
+    SignedTransfer, SignerStatus, SpendRequest, WouldAllow,
 };
-use waiaas_shared::address::{Account, SolanaAddress};
+use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
 use waiaas_shared::amount::{Amount, Decimals};
+use waiaas_shared::authorization::{TokenDomain, TransferAuthorization};
 use waiaas_shared::caip::{AccountId, AssetId, ChainId, Family};
 use waiaas_shared::claim::Claim;
 use waiaas_shared::codec::to_canonical;
@@ -189,6 +190,7 @@ pub(crate) struct Inside {
     pub(crate) signed: Vec<SpendRequest>,
     pub(crate) renewals: Vec<SessionRequest>,
     pub(crate) logins: Vec<SessionRequest>,
+    pub(crate) authorizations: Vec<SessionRequest>,
     /// What the payments asked for from now on wait for.
     pub(crate) waits: Waits,
     /// Milliseconds of the DELAY clock.
@@ -226,6 +228,7 @@ impl FakeSigner {
                 signed: Vec::new(),
                 renewals: Vec::new(),
                 logins: Vec::new(),
+                authorizations: Vec::new(),
                 waits: Waits::default(),
                 run: 0,
                 kept: Vec::new(),
@@ -669,6 +672,49 @@ impl SignerPort for FakeSigner {
         self.answer("decide_sign_in", |inside| match &inside.mood {
             Mood::Denies(denial) => Err(SignerError::Denied(denial.clone())),
             _ => Ok(Tier::Notify),
+        })
+    }
+
+    fn authorize_transfer(&self, request: SessionRequest) -> Answer<SignedTransfer> {
+        let replay = self.with(|inside| {
+            let mut known = inside.authorizations.iter();
+            let again = known.any(|known| known.body == request.body);
+            inside.authorizations.push(request.clone());
+            again
+        });
+        self.answer("authorize_transfer", move |inside| {
+            if let Mood::Denies(denial) = &inside.mood {
+                return Err(SignerError::Denied(denial.clone()));
+            }
+            Ok(SignedTransfer {
+                transaction: TransactionId::from_bytes([9; 16]),
+                sequence: 79,
+                authorization: TransferAuthorization {
+                    asset: "eip155:84532/erc20:0x036CbD53842c5426634e7929541eC2318f3dCF7e"
+                        .parse()
+                        .expect("an asset"),
+                    domain: TokenDomain {
+                        name: "Test Dollar".to_owned(),
+                        version: "1".to_owned(),
+                    },
+                    from: EvmAddress::from_bytes([1; 20]),
+                    to: EvmAddress::from_bytes([2; 20]),
+                    value: Amount::from_base_units(10_000),
+                    valid_after: 0,
+                    valid_before: 1_800_000_300,
+                    nonce: [3; 32],
+                },
+                signature: vec![7; 65],
+                tier: Tier::Instant,
+                replay,
+            })
+        })
+    }
+
+    fn decide_authorization(&self, _: SessionRequest) -> Answer<Tier> {
+        self.answer("decide_authorization", |inside| match &inside.mood {
+            Mood::Denies(denial) => Err(SignerError::Denied(denial.clone())),
+            _ => Ok(Tier::Instant),
         })
     }
 

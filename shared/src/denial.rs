@@ -249,6 +249,13 @@ codes! {
     SignInValidity = 284, "sign_in_validity", Stop, "The message is to hold for longer than policy allows: ask for fewer seconds.";
     SignInCount = 285, "sign_in_count", Wait, "More logins at this site than policy allows the wallet in this time.";
     SignInMalformed = 286, "sign_in_malformed", Stop, "A field of the sign-in is not of its form: domain, URI, nonce, statement, request id, resources or time.";
+    // Transfers by authorization.
+    AuthorizationNotListed = 291, "authorization_not_listed", AskOwner, "Policy does not let this token be moved by authorization.";
+    AuthorizationConflict = 292, "authorization_conflict", Wait, "Two binding policies give this token another name or version: it is authorized again once the older one no longer binds.";
+    AuthorizationValidity = 293, "authorization_validity", Stop, "The authorization is to hold for longer than policy allows: ask for fewer seconds.";
+    AuthorizationWaits = 294, "authorization_waits", AskOwner, "Policy asks for a delay or for the owner before this is paid, and an authorization cannot wait: pay by a transaction.";
+    AuthorizationExpired = 295, "authorization_expired", Stop, "The authorization of this idempotency key has expired: ask again with another key.";
+    AuthorizationRecipient = 296, "authorization_recipient", Stop, "An authorization pays somebody else: not the zero address, a system contract, the token or the wallet itself.";
     // Transactions that an agent brings.
     BroughtMalformed = 301, "brought_malformed", Stop, "What was brought is no transaction of this network: base64 of a whole Solana transaction with a place for each signature and true ones in those that are filled, or `0x` and an unsigned EVM transaction.";
     BroughtRole = 302, "brought_role", Stop, "The wallet must be the only signer of the transaction, or its second one behind somebody else who pays the fee.";

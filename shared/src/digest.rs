@@ -32,6 +32,8 @@ pub enum Domain {
     Idempotency,
     /// One entry of the index of payments and the digest before it.
     PaymentIndex,
+    /// The nonce of a transfer authorization, from the decision's entropy.
+    AuthorizationNonce,
 }
 
 impl Domain {
@@ -49,6 +51,7 @@ impl Domain {
             Self::Snapshot => "waiaas/v1/snapshot",
             Self::Idempotency => "waiaas/v1/idempotency",
             Self::PaymentIndex => "waiaas/v1/payment-index",
+            Self::AuthorizationNonce => "waiaas/v1/authorization-nonce",
         }
     }
 }

@@ -8,6 +8,7 @@ use minicbor::{Decode, Encode};
 use crate::address::Account;
 use crate::agent::AgentStage;
 use crate::amount::Amount;
+use crate::authorization::TransferAuthorization;
 use crate::caip::{AccountId, AssetId, ChainId};
 use crate::denial::{Code, Violation};
 use crate::digest::{Digest, Domain, hash};
@@ -693,6 +694,16 @@ pub enum EventBody {
     /// A login at a web site was counted; its signature is an effect of this event.
     #[n(50)]
     SignedIn(#[n(0)] SignedIn),
+    /// A transfer that somebody else brings to the chain was charged; its signature is an effect of this event.
+    #[n(51)]
+    TransferAuthorized {
+        /// The payment. Its bytes are those whose hash is signed; it has neither fee nor account nonce.
+        #[n(0)]
+        spend: Spend,
+        /// What is signed, field by field.
+        #[n(1)]
+        authorization: TransferAuthorization,
+    },
 }
 
 /// A login as it was counted.

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod agent;
 pub mod amount;
+pub mod authorization;
 pub mod caip;
 pub mod claim;
 pub mod codec;

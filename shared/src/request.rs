@@ -1,6 +1,7 @@
 //! The agent's request body, as gateway and signer both read it: strictly, once, from the raw bytes
 //! that the agent signed. Unknown, doubled and missing fields refuse the whole.
 
+mod authorization;
 mod body;
 mod brought;
 mod sign_in;
@@ -23,6 +24,7 @@ use crate::memo::Memo;
 use crate::policy::document::{AssetRule, CallRule, PolicyDocument};
 use crate::solana::{self, ProgramCall, SolanaError, StakeAccount, StakeSeed, Staking};
 
+pub use self::authorization::AuthorizationRequest;
 pub use self::brought::{Brought, RECIPIENT_LIMIT};
 pub use self::sign_in::SignInRequest;
 

@@ -26,6 +26,9 @@ const REQUEST_ID_LIMIT: usize = 64;
 const HOST_LIMIT: usize = 253;
 /// One label of a domain, at most.
 const LABEL_LIMIT: usize = 63;
+/// What may not stand escaped in a path: a dot, both separators, and the percent sign, which hides any of them
+/// from whoever unescapes once.
+const ESCAPED: [&str; 4] = ["%2e", "%2f", "%5c", "%25"];
 /// Resources of one message, at most.
 pub const RESOURCES_LIMIT: usize = 8;
 
@@ -132,8 +135,8 @@ pub fn is_uri(text: &str) -> bool {
     named && !rest.is_empty() && text.len() <= URI_LIMIT && is_escaped(rest)
 }
 
-/// Whether a text is a URI of a web site, without a step up or aside that a site would resolve to another
-/// path.
+/// Whether a text is a URI of a web site whose path is what it says: without a step up or aside, and without
+/// a dot, separator or percent sign in its escaped form, which a site would resolve to another path.
 #[must_use]
 pub fn is_web_uri(text: &str) -> bool {
     let rest = text
@@ -141,7 +144,8 @@ pub fn is_web_uri(text: &str) -> bool {
         .or_else(|| text.strip_prefix("http://"));
     let Some(rest) = rest else { return false };
     let path = rest.split(['?', '#']).next().unwrap_or_default();
-    let plain = !path.to_ascii_lowercase().contains("%2e")
+    let lower = path.to_ascii_lowercase();
+    let plain = !ESCAPED.iter().any(|escaped| lower.contains(escaped))
         && path.split('/').all(|step| step != "." && step != "..");
     !rest.is_empty() && plain && is_uri(text)
 }

@@ -75,6 +75,10 @@ const LONG_FILES: &[(&str, &str)] = &[
         "tests: one story each, over one world",
     ),
     (
+        "signer/src/core/tests/authorizations.rs",
+        "tests: one story each, over one world",
+    ),
+    (
         "signer/src/core/tests/logins.rs",
         "tests: one story each, over one world",
     ),

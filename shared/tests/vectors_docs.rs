@@ -176,10 +176,11 @@ const fn domain_text(domain: Domain) -> &'static str {
         Domain::Snapshot => "waiaas/v1/snapshot",
         Domain::Idempotency => "waiaas/v1/idempotency",
         Domain::PaymentIndex => "waiaas/v1/payment-index",
+        Domain::AuthorizationNonce => "waiaas/v1/authorization-nonce",
     }
 }
 
-const DOMAINS: [Domain; 12] = [
+const DOMAINS: [Domain; 13] = [
     Domain::Identifier,
     Domain::Genesis,
     Domain::Event,
@@ -192,6 +193,7 @@ const DOMAINS: [Domain; 12] = [
     Domain::Snapshot,
     Domain::Idempotency,
     Domain::PaymentIndex,
+    Domain::AuthorizationNonce,
 ];
 
 #[test]

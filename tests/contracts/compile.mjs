@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 const solc = createRequire(process.cwd() + "/")("solc");
 
 const folder = new URL("./", import.meta.url);
-for (const contract of ["TestToken", "TestPieces", "TestVault"]) {
+for (const contract of ["TestToken", "TestPieces", "TestVault", "TestCoin"]) {
   const name = `${contract}.sol`;
   const input = {
     language: "Solidity",

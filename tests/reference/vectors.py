@@ -22,7 +22,7 @@ import verify_log as log
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "docs" / "vectors"
 KINDS_OF_IDENTIFIER = ("signer", "wallet", "owner", "session", "tx", "statement", "agent")
 DOMAINS = ("identifier", "genesis", "event", "journal", "policy", "statement", "request-body", "session-secret",
-           "effect", "snapshot", "idempotency", "payment-index")
+           "effect", "snapshot", "idempotency", "payment-index", "authorization-nonce")
 
 
 # --- canonical CBOR, writing ------------------------------------------------------------------------------

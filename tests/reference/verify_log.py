@@ -38,7 +38,7 @@ KINDS = {
     40: "session_renewed", 41: "wallet_closed", 42: "wallet_rotated", 43: "agent_registered", 44: "agent_activated",
     45: "agent_stopped", 46: "agent_terminated", 47: "spend_replaced",
     35: "session_suspended", 36: "session_resumed", 37: "alarm_raised", 38: "owner_alive", 39: "denial_noted",
-    50: "signed_in",
+    50: "signed_in", 51: "transfer_authorized",
 }
 
 

@@ -13,6 +13,7 @@ use xtask::chains::Anvil;
 const TOKEN: &str = include_str!("../contracts/TestToken.hex");
 const PIECES: &str = include_str!("../contracts/TestPieces.hex");
 const VAULT: &str = include_str!("../contracts/TestVault.hex");
+const COIN: &str = include_str!("../contracts/TestCoin.hex");
 /// The first of anvil's accounts, which the node signs for.
 const DEPLOYER: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
 
@@ -34,6 +35,10 @@ const KIND_BALANCE_OF: &str = "00fdd58e";
 /// Of the vault: `shares(address)`, `paid(address)`.
 const SHARES: &str = "ce7c2ac2";
 const PAID: &str = "a340cf79";
+/// Of the coin: `transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)`,
+/// `authorizationState(address,bytes32)`.
+const TRANSFER_WITH_AUTHORIZATION: &str = "e3ee160e";
+const AUTHORIZATION_STATE: &str = "e94a0102";
 
 /// A token with six decimals.
 #[derive(Debug)]
@@ -232,6 +237,88 @@ impl<'chain> TestVault<'chain> {
     fn look(&self, selector: &str, of: &str) -> Result<u128> {
         let word = look(self.chain, self.address, selector, &[address(of)])?;
         Ok(u128::from_str_radix(&word, 16)?)
+    }
+}
+
+/// A token with six decimals that takes transfers by authorization (EIP-3009).
+#[derive(Debug)]
+pub struct TestCoin<'chain> {
+    chain: &'chain Anvil,
+    /// Its contract.
+    pub address: EvmAddress,
+}
+
+impl<'chain> TestCoin<'chain> {
+    /// A new one.
+    ///
+    /// # Errors
+    /// When the chain refuses.
+    pub fn deploy(chain: &'chain Anvil) -> Result<Self> {
+        let address = create(chain, COIN)?;
+        Ok(Self { chain, address })
+    }
+
+    /// Its name in policies and requests.
+    #[must_use]
+    pub fn asset(&self) -> String {
+        format!("eip155:{}/erc20:{}", Anvil::CHAIN_ID, self.address)
+    }
+
+    /// Makes base units for somebody.
+    ///
+    /// # Errors
+    /// When the chain refuses.
+    pub fn mint(&self, to: &str, units: u128) -> Result<()> {
+        let words = [address(to), number(units)];
+        call(self.chain, self.address, DEPLOYER, MINT, &words)
+    }
+
+    /// What somebody holds.
+    ///
+    /// # Errors
+    /// When the chain does not answer.
+    pub fn balance(&self, of: &str) -> Result<u128> {
+        let word = look(self.chain, self.address, BALANCE_OF, &[address(of)])?;
+        Ok(u128::from_str_radix(&word, 16)?)
+    }
+
+    /// Somebody who has nothing to do with payer and payee brings an authorization to the chain: its fields in the
+    /// names of EIP-3009, and the signature.
+    ///
+    /// # Errors
+    /// When the token refuses it, or a field is missing.
+    pub fn settle(&self, authorization: &Value, signature: &str) -> Result<()> {
+        let text = |name: &str| {
+            let value = authorization.get(name).and_then(Value::as_str);
+            value.with_context(|| format!("{name} in {authorization}"))
+        };
+        let units = |name: &str| anyhow::Ok(number(text(name)?.parse()?));
+        let plain = |text: &str| text.trim_start_matches("0x").to_owned();
+        let signature = plain(signature);
+        let part = |range| signature.get(range).context("65 bytes of signature");
+        let words = [
+            address(text("from")?),
+            address(text("to")?),
+            units("value")?,
+            units("validAfter")?,
+            units("validBefore")?,
+            plain(text("nonce")?),
+            number(u128::from_str_radix(part(128..130)?, 16)?),
+            part(0..64)?.to_owned(),
+            part(64..128)?.to_owned(),
+        ];
+        let (chain, selector) = (self.chain, TRANSFER_WITH_AUTHORIZATION);
+        call(chain, self.address, DEPLOYER, selector, &words)
+    }
+
+    /// Whether an authorization was used.
+    ///
+    /// # Errors
+    /// When the chain does not answer.
+    pub fn is_used(&self, payer: &str, nonce: &str) -> Result<bool> {
+        let words = [address(payer), nonce.trim_start_matches("0x").to_owned()];
+        let word = look(self.chain, self.address, AUTHORIZATION_STATE, &words)?;
+        Ok(u128::from_str_radix(&word, 16)? == 1)
     }
 }
 

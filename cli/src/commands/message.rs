@@ -1,5 +1,7 @@
 //! `waiaas message`: messages that the signer writes and signs for an agent. Logins at web sites that policy
-//! names; no text of the caller's is ever signed.
+//! names, and authorizations of a token's transfer; no text and no typed data of the caller's is ever signed.
+
+mod authorization;
 
 use serde_json::{Map, Value, json};
 use waiaas_shared::caip::ChainId;
@@ -18,6 +20,8 @@ use crate::witness::Pin;
 pub(crate) enum Command {
     /// Sign in at a web site that policy names; shows the message and its signature
     SignIn(Box<SignInArgs>),
+    /// Authorize a transfer of a token for somebody else to bring to the chain (EIP-3009); shows it with its signature
+    TransferAuthorization(Box<authorization::AuthorizationArgs>),
 }
 
 /// A login.
@@ -50,10 +54,17 @@ pub(crate) struct SignInArgs {
     /// What the site may reach besides, as policy names it; again for each
     #[arg(long = "resource", value_name = "URI")]
     resources: Vec<String>,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+/// How any message is asked for.
+#[derive(Debug, clap::Args)]
+struct Asking {
     /// Ask what would be decided, and sign nothing
     #[arg(long, conflicts_with = "idempotency_key")]
     dry_run: bool,
-    /// Your name for this login: the same one and the same request never sign another message; without it a
+    /// Your name for this request: the same one and the same request never sign another message; without it a
     /// random one
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
@@ -64,59 +75,86 @@ pub(crate) struct SignInArgs {
     agent: AgentArgs,
 }
 
+/// Where a message is asked for, and judged.
+struct Route {
+    path: &'static str,
+    dry_run: &'static str,
+}
+
+const SIGN_IN: Route = Route {
+    path: "/v1/messages/sign-in",
+    dry_run: "/v1/messages/sign-in/dry-run",
+};
+
 /// Runs the command.
 pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
     match command {
         Command::SignIn(args) => sign_in(app, *args).await,
+        Command::TransferAuthorization(args) => authorization::run(app, *args).await,
     }
 }
 
 async fn sign_in(app: &App, args: SignInArgs) -> Result<(), Failure> {
-    if let Some(key) = &args.idempotency_key
-        && !waiaas_shared::request::is_idempotency_key(key)
-    {
-        return Err(Failure::usage(
-            "--idempotency-key has 1 to 128 visible ASCII characters",
-        ));
+    let answer = args
+        .asking
+        .ask(app, &SIGN_IN, |signer| body(&args, signer))
+        .await?;
+    match answer {
+        Some(signed) => app.output.data(words(&signed), &signed),
+        None => Ok(()),
     }
-    let agent = args.agent.agent(&app.config.gateway_url)?;
-    let token = agent.token().await?;
-    let signer = match args.signer {
-        Some(signer) => signer,
-        None => match Pin::read(&app.home)? {
-            Some(pin) => pin.signer,
-            None => told_signer(&agent, &token).await?,
-        },
-    };
-    let body = body(&args, signer).to_string();
-    let idempotency_key = match args.idempotency_key {
-        Some(key) => key,
-        None => random_name()?,
-    };
-    let post = |path| Post {
-        path,
-        query: "?",
-        body: body.as_bytes(),
-        idempotency_key: &idempotency_key,
-        patience: PATIENCE,
-    };
-    if args.dry_run {
-        let judged = agent
-            .post(&token, &post("/v1/messages/sign-in/dry-run"))
-            .await?;
-        return judgement(app, &judged);
-    }
-    let signed = agent
-        .post(&token, &post("/v1/messages/sign-in"))
-        .await
-        .map_err(|failure| match failure.exit() {
-            // What became of it is not known: the same key again signs no other message.
+}
+
+impl Asking {
+    /// What was signed; none of a dry run, whose judgement is shown.
+    async fn ask(
+        &self,
+        app: &App,
+        route: &Route,
+        body: impl FnOnce(SignerId) -> Value,
+    ) -> Result<Option<Value>, Failure> {
+        if let Some(key) = &self.idempotency_key
+            && !waiaas_shared::request::is_idempotency_key(key)
+        {
+            return Err(Failure::usage(
+                "--idempotency-key has 1 to 128 visible ASCII characters",
+            ));
+        }
+        let agent = self.agent.agent(&app.config.gateway_url)?;
+        let token = agent.token().await?;
+        let signer = match self.signer {
+            Some(signer) => signer,
+            None => match Pin::read(&app.home)? {
+                Some(pin) => pin.signer,
+                None => told_signer(&agent, &token).await?,
+            },
+        };
+        let body = body(signer).to_string();
+        let idempotency_key = match &self.idempotency_key {
+            Some(key) => key.clone(),
+            None => random_name()?,
+        };
+        let post = |path| Post {
+            path,
+            query: "?",
+            body: body.as_bytes(),
+            idempotency_key: &idempotency_key,
+            patience: PATIENCE,
+        };
+        if self.dry_run {
+            let judged = agent.post(&token, &post(route.dry_run)).await?;
+            judgement(app, &judged)?;
+            return Ok(None);
+        }
+        let signed = agent.post(&token, &post(route.path)).await;
+        signed.map(Some).map_err(|failure| match failure.exit() {
+            // What became of it is not known: the same key again signs nothing else.
             Exit::Unavailable => failure.next(format!(
                 "ask again with the same name, which signs no other message: --idempotency-key {idempotency_key}"
             )),
             _ => failure,
-        })?;
-    app.output.data(words(&signed), &signed)
+        })
+    }
 }
 
 fn judgement(app: &App, judged: &Value) -> Result<(), Failure> {

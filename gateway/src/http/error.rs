@@ -134,6 +134,7 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::BroughtRole
         | Code::BroughtRecipient
         | Code::BroughtSubmit
+        | Code::AuthorizationRecipient
         | Code::Unsupported => StatusCode::UNPROCESSABLE_ENTITY,
         Code::IdempotencyConflict
         | Code::BroughtNonce
@@ -150,7 +151,8 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::VariantNonceUsed
         | Code::VariantFee
         | Code::VariantTooMany
-        | Code::VariantCancelled => StatusCode::CONFLICT,
+        | Code::VariantCancelled
+        | Code::AuthorizationExpired => StatusCode::CONFLICT,
         Code::IntentTooMany => StatusCode::TOO_MANY_REQUESTS,
         Code::RequestSignatureMissing
         | Code::RequestSignatureInvalid
@@ -539,9 +541,12 @@ fn denial_hint(
         Some(Code::IntentTooMany) => {
             "Wait until some of the waiting payments have ended, or cancel them."
         }
-        Some(Code::IntentClosed | Code::IntentExpired | Code::TierRaised) => {
-            "Ask again under a new Idempotency-Key."
-        }
+        Some(
+            Code::IntentClosed
+            | Code::IntentExpired
+            | Code::TierRaised
+            | Code::AuthorizationExpired,
+        ) => "Ask again under a new Idempotency-Key.",
         Some(Code::Overloaded) => {
             "Send the same request with the same Idempotency-Key again in a moment."
         }

@@ -13,6 +13,8 @@ use utoipa::ToSchema;
 use waiaas_client::{SessionRequest, SignedLogin};
 use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::denial::Code;
+use waiaas_shared::ids::{SignerId, WalletId};
+use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::request::SignInRequest;
 
 use super::auth::{Session, SignedSession};
@@ -74,9 +76,9 @@ pub(super) struct SignInView {
     sequence: u64,
 }
 
-/// What would be decided of a login now.
+/// What would be decided of a login or an authorization now.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct SignInJudged {
+pub(super) struct MessageJudged {
     /// Whether it would be signed.
     allowed: bool,
     /// INSTANT or NOTIFY, if allowed.
@@ -121,7 +123,7 @@ pub(super) async fn sign_in(
 #[utoipa::path(
     post, path = "/v1/messages/sign-in/dry-run", tag = "messages", request_body = SignInBody,
     responses(
-        (status = 200, description = "What would be decided now, and why", body = SignInJudged),
+        (status = 200, description = "What would be decided now, and why", body = MessageJudged),
         (status = "default", description = "Refused", body = ProblemBody, content_type = "application/problem+json")),
     security(("session_token" = []))
 )]
@@ -129,7 +131,7 @@ pub(super) async fn dry_run(
     State(app): State<Arc<App>>,
     Session(session): Session,
     request: axum::extract::Request,
-) -> Result<Json<SignInJudged>, Problem> {
+) -> Result<Json<MessageJudged>, Problem> {
     if request.uri().query().is_some() {
         return Err(GatewayCode::QueryMalformed.into());
     }
@@ -137,19 +139,23 @@ pub(super) async fn dry_run(
     validated(&app, &session, &request)?;
     app.require_sound_log()?;
     let asked = passed_on(&session, request);
-    match app.signer.decide_sign_in(asked).await {
-        Ok(tier) => Ok(Json(SignInJudged {
+    judged(app.signer.decide_sign_in(asked).await)
+}
+
+/// What a dry run tells. A state of the signer, or a flaw of the request, is no judgement.
+pub(super) fn judged(answer: Result<Tier, SignerError>) -> Result<Json<MessageJudged>, Problem> {
+    match answer {
+        Ok(tier) => Ok(Json(MessageJudged {
             allowed: true,
             tier: Some(tier.as_str()),
             violations: Vec::new(),
         })),
         Err(SignerError::Denied(denial)) => {
-            // A state of the signer, or a flaw of the request, is no judgement of a login.
             let problem = Problem::denied(&denial);
             if problem.status() != StatusCode::FORBIDDEN {
                 return Err(problem);
             }
-            Ok(Json(SignInJudged {
+            Ok(Json(MessageJudged {
                 allowed: false,
                 tier: None,
                 violations: denial.violations().iter().map(Broken::from).collect(),
@@ -166,20 +172,28 @@ fn validated(
     request: &AgentRequest,
 ) -> Result<SignInRequest, Problem> {
     let body = SignInRequest::parse(&request.body)?;
-    if app
-        .known_signer()
-        .is_some_and(|signer| signer != body.signer)
-    {
-        return Err(Code::SignerMismatch.into());
-    }
-    if !session.grant.wallets.contains(&body.wallet) {
-        return Err(Code::SessionWallet.into());
-    }
+    meant(app, session, body.signer, body.wallet)?;
     Ok(body)
 }
 
+/// Whether a request means this signer and a wallet of its session.
+pub(super) fn meant(
+    app: &App,
+    session: &KnownSession,
+    signer: SignerId,
+    wallet: WalletId,
+) -> Result<(), Problem> {
+    if app.known_signer().is_some_and(|known| known != signer) {
+        return Err(Code::SignerMismatch.into());
+    }
+    if !session.grant.wallets.contains(&wallet) {
+        return Err(Code::SessionWallet.into());
+    }
+    Ok(())
+}
+
 /// The request as it came.
-fn passed_on(session: &KnownSession, request: AgentRequest) -> SessionRequest {
+pub(super) fn passed_on(session: &KnownSession, request: AgentRequest) -> SessionRequest {
     SessionRequest {
         session: session.id,
         method: request.method,

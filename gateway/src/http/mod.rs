@@ -2,6 +2,7 @@
 //! HTTP and the pipeline; they decide nothing about payments.
 
 pub mod auth;
+mod authorizations;
 pub mod error;
 pub mod guard;
 mod health;
@@ -59,6 +60,14 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .route("/v1/messages/sign-in", post(messages::sign_in))
         .route("/v1/messages/sign-in/dry-run", post(messages::dry_run))
+        .route(
+            "/v1/messages/transfer-authorization",
+            post(authorizations::authorize_transfer),
+        )
+        .route(
+            "/v1/messages/transfer-authorization/dry-run",
+            post(authorizations::dry_run),
+        )
         .route("/v1/session", get(sessions::show))
         .route("/v1/session/token", post(sessions::token))
         .route("/v1/session/renew", post(sessions::renew))

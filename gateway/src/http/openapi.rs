@@ -9,7 +9,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::auth::Public;
-use super::{health, messages, sessions, sign, stop, transactions, wallets};
+use super::{authorizations, health, messages, sessions, sign, stop, transactions, wallets};
 
 /// The body of a payment, for its description only: it is read by `waiaas_shared::request`.
 #[derive(Debug, ToSchema)]
@@ -141,6 +141,8 @@ pub(super) struct BroughtBody {
         transactions::speed_up,
         messages::sign_in,
         messages::dry_run,
+        authorizations::authorize_transfer,
+        authorizations::dry_run,
         sessions::show,
         sessions::token,
         sessions::renew,

@@ -1,6 +1,7 @@
 //! The surface as a client sees it, over a scripted signer and chain.
 
 mod access;
+mod authorizations;
 mod batch;
 mod bodies;
 mod brought;

@@ -135,8 +135,10 @@ pub(super) fn read(records: &[EventRecord]) -> Result<News, LogFault> {
             | EventBody::AlarmRaised { .. }
             | EventBody::OwnerAlive { .. }
             | EventBody::DenialNoted { .. }
-            // What a session has used is asked for afresh.
+            // What a session has used is asked for afresh; an authorization is brought to the chain by
+            // somebody else.
             | EventBody::SignedIn(_)
+            | EventBody::TransferAuthorized { .. }
             | EventBody::SnapshotTaken { .. }
             // Follows an `Unlocked`, which is read as everything stale.
             | EventBody::HeadMissed { .. }

@@ -1,5 +1,5 @@
 //! EVM chains: transactions in, effects out. `eip1559` and `legacy` are the strict codecs, `wire` what they
-//! have in common, `terms` what policy says of a network, `call` the calls that are understood, `abi` and
+//! have in common, `terms` what policy says of a network, `typed_data` the hashing of EIP-712, `call` the calls that are understood, `abi` and
 //! `registered` those that an owner registered, `reserved` those that nobody can, this file the judgement of
 //! what was read, `signature` the curve, `build` makes transactions. Asks no node. Called by `transaction`;
 //! `build` by the gateway and the command line.
@@ -15,6 +15,7 @@ mod registered;
 mod reserved;
 mod signature;
 mod terms;
+pub(crate) mod typed_data;
 mod wire;
 
 use crate::address::{Account, EvmAddress};

@@ -263,6 +263,15 @@ pub const fn by_agent(code: Code) -> bool {
                 | Code::IntentTooMany
                 | Code::IntentDuplicate
                 | Code::IntentTooLong
+                | Code::SignInNotListed
+                | Code::SignInNetwork
+                | Code::SignInUri
+                | Code::SignInResource
+                | Code::SignInValidity
+                | Code::SignInCount
+                | Code::AuthorizationNotListed
+                | Code::AuthorizationValidity
+                | Code::AuthorizationWaits
         )
 }
 
@@ -278,6 +287,7 @@ pub const fn may_tell(code: Code) -> bool {
                 | Code::BodyMismatch
                 | Code::TransactionUndecodable
                 | Code::NonceNotZero
+                | Code::DataFeeMissing
         )
 }
 

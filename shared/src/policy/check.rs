@@ -2,6 +2,7 @@
 //! that has it is named. Called by the document alone.
 
 use super::alarm::{Action, Alarm, Condition, Remedy, may_bring};
+use super::authorization;
 use super::document::{
     AssetRule, CallRule, MATURITY_LONGEST, PolicyDocument, TokenExtension, VERSION,
 };
@@ -297,6 +298,7 @@ fn asset(rule: &AssetRule) -> Checked {
         && (!rule.sign_only || evm_native);
     require(belongs, Flaw::NativeOnly)?;
     network(rule, evm_native)?;
+    authorization::check(rule)?;
     let mint = matches!(rule.asset.token(), Token::Mint(_));
     let kinds: Vec<_> = rule.extensions.iter().map(std::mem::discriminant).collect();
     let once = (1..kinds.len()).all(|place| kinds.get(place) != kinds.get(place - 1));

@@ -4,6 +4,7 @@
 use minicbor::{Decode, Encode};
 
 use super::alarm::{Action, Alarm, Escalation};
+pub use super::authorization::AuthorizationRule;
 pub use super::call::{Accepts, ArgumentRule, CallFunction, CallRule};
 pub use super::check::{Entry, Flaw, PolicyError};
 use super::evaluate::Tier;
@@ -181,6 +182,9 @@ pub struct AssetRule {
     /// For an EVM chain's native asset: the form of its transactions; absent: EIP-1559.
     #[n(31)]
     pub transactions: Option<Form>,
+    /// For an ERC-20 token: that it may be moved by authorization (EIP-3009), and how; absent: it may not.
+    #[n(32)]
+    pub authorization: Option<AuthorizationRule>,
 }
 
 /// A contact: an account that may receive.
@@ -469,6 +473,7 @@ impl AssetRule {
             program: None,
             data_fee: None,
             transactions: None,
+            authorization: None,
         }
     }
 

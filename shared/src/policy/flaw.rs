@@ -134,6 +134,15 @@ pub enum Flaw {
         "this network takes a fee for data beside gas: its native asset needs data-fee-ceiling, above zero"
     )]
     DataFee,
+    /// An authorization of what is no ERC-20 token.
+    #[error("authorization belongs to an ERC-20 token")]
+    AuthorizationToken,
+    /// A domain that nobody could read.
+    #[error("the name and version of a token are 1 to 64 printable ASCII characters each")]
+    AuthorizationDomain,
+    /// An authorization without end, or of more than minutes.
+    #[error("an authorization holds for 1 second to 15 minutes")]
+    AuthorizationValidity,
     /// Extensions of what is no mint, or twice the same, or above a whole.
     #[error("extensions belong to a Solana mint, each kind once, with at most 10000 basis points")]
     Extensions,

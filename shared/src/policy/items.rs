@@ -20,7 +20,7 @@ use super::limits::Limits;
 use super::scope::ScopeRule;
 use super::windows::Window;
 use crate::amount::Amount;
-use crate::caip::{AssetId, Family};
+use crate::caip::{AssetId, Family, Token};
 use crate::evm::Form;
 use crate::time::Millis;
 
@@ -290,6 +290,9 @@ fn asset(rule: &AssetRule, style: Style) -> Section {
         },
         rank: Rank::Only(Some(extensions.into_iter().collect())),
     });
+    if matches!(rule.asset.token(), Token::Erc20(_)) {
+        items.push(authorization(rule));
+    }
     if let Some(mint) = rule.mint() {
         items.push(choice("token program", mint.program.as_str().to_owned()));
     }
@@ -303,6 +306,24 @@ fn asset(rule: &AssetRule, style: Style) -> Section {
         ),
         items,
         presence: Presence::Grant,
+    }
+}
+
+/// How a token may be moved by authorization: any other name or time counts as looser.
+fn authorization(rule: &AssetRule) -> Item {
+    let said = rule.authorization.as_ref().map(|authorization| {
+        let domain = &authorization.domain;
+        format!(
+            "as {}, version {}, for up to {}",
+            domain.name,
+            domain.version,
+            duration(authorization.valid_for)
+        )
+    });
+    Item {
+        name: "moved by authorization".to_owned(),
+        value: said.clone().unwrap_or_else(|| "not at all".to_owned()),
+        rank: Rank::Only(Some(said.into_iter().collect())),
     }
 }
 

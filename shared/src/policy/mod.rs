@@ -2,6 +2,7 @@
 //! Pure; the gateway's early check and the signer's final one are this same code.
 
 pub mod alarm;
+mod authorization;
 pub mod call;
 mod check;
 pub mod diff;

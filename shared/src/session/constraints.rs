@@ -44,6 +44,9 @@ pub enum Operation {
     /// Coins are staked, and come back.
     #[n(5)]
     Stake,
+    /// A token's transfer is authorized, which somebody else brings to the chain. It is a transfer besides.
+    #[n(6)]
+    TransferAuthorization,
 }
 
 /// How far a session may be renewed without its owner.
@@ -104,13 +107,14 @@ impl SessionRecipients {
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::NativeTransfer,
         Self::TokenTransfer,
         Self::TokenApproval,
         Self::Call,
         Self::SignIn,
         Self::Stake,
+        Self::TransferAuthorization,
     ];
 
     /// What an effect does; none if it is a cost of sending.
@@ -144,6 +148,7 @@ impl Operation {
             Self::Call => "call",
             Self::SignIn => "sign-in",
             Self::Stake => "stake",
+            Self::TransferAuthorization => "transfer-authorization",
         }
     }
 

@@ -349,6 +349,7 @@ fn domains_and_uris_have_one_plain_form() {
         "https://a",
         "http://localhost:3000/x?y=../z",
         "https://a/b.c/..d",
+        "https://a/b%20c?to=%2Fd%5C%25",
     ] {
         assert!(is_web_uri(uri), "{uri}");
     }
@@ -362,6 +363,12 @@ fn domains_and_uris_have_one_plain_form() {
         "https://a/./b",
         "https://a/..",
         "https://a/%2e%2E/b",
+        "https://a/b%2Fc",
+        "https://a/b%2f..%2fc",
+        "https://a/b%5cc",
+        "https://a/b%5C..",
+        "https://a/%252e%252e/b",
+        "https://a/b%25",
         "https://a/%",
         "https://a/%zz",
         "https://a b",

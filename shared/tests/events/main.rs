@@ -9,6 +9,7 @@
 )]
 
 mod agents;
+mod authorizations;
 mod programs;
 mod samples;
 mod sign_ins;
@@ -81,6 +82,7 @@ pub(crate) fn kind(body: &EventBody) -> &'static str {
         EventBody::OwnerAlive { .. } => "owner-alive",
         EventBody::DenialNoted { .. } => "denial-noted",
         EventBody::SignedIn(_) => "signed-in",
+        EventBody::TransferAuthorized { .. } => "transfer-authorized",
     }
 }
 

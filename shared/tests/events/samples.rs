@@ -30,6 +30,7 @@ use waiaas_shared::statement::{GuardianStop, StatementFacts, StatementHeader};
 use waiaas_shared::time::{BudgetTime, Millis, RunTime, WallTime};
 
 use crate::agents::about_agents;
+use crate::authorizations::authorizations;
 use crate::kind;
 use crate::programs::about_programs;
 use crate::sign_ins::logins;
@@ -1077,6 +1078,7 @@ pub(crate) fn samples() -> Vec<(String, EventBody)> {
         .chain(about_owners())
         .chain(about_agents(&signers))
         .chain(logins())
+        .chain(authorizations(&spend()))
         .chain(about_variants(&spend(), evm_account()))
         .chain(about_stakes(&intent(), &spend()))
         .chain(about_programs(&intent(), &spend()))

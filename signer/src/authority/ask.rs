@@ -3,6 +3,7 @@
 
 use tokio::sync::oneshot;
 use waiaas_shared::agent::AgentView;
+use waiaas_shared::authorization::SignedAuthorization;
 use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::digest::Digest;
@@ -59,6 +60,10 @@ pub enum Ask {
     SignIn(Box<SessionRequest>, Reply<SignedIn>),
     /// Dry run of one.
     DecideSignIn(Box<SessionRequest>, Reply<Tier>),
+    /// Charge a transfer authorization and sign it.
+    AuthorizeTransfer(Box<SessionRequest>, Reply<Authorized>),
+    /// Dry run of one.
+    DecideAuthorization(Box<SessionRequest>, Reply<Tier>),
     /// Renew a session.
     Renew(Box<SessionRequest>, Reply<Renewed>),
     /// Suspend an agent, or begin its end.
@@ -130,7 +135,8 @@ impl Ask {
             | Self::Intents(..)
             | Self::Heartbeat(..)
             | Self::Decide(..)
-            | Self::DecideSignIn(..) => Lane::Read,
+            | Self::DecideSignIn(..)
+            | Self::DecideAuthorization(..) => Lane::Read,
             _ => Lane::Command,
         }
     }
@@ -245,6 +251,21 @@ pub struct Signed {
     /// How it was released.
     pub tier: Tier,
     /// Whether these are bytes of an earlier payment.
+    pub replay: bool,
+}
+
+/// A signed transfer authorization.
+#[derive(Debug, Clone)]
+pub struct Authorized {
+    /// The payment.
+    pub transaction: TransactionId,
+    /// The event that charged it.
+    pub sequence: u64,
+    /// What was signed, and the signature.
+    pub signed: SignedAuthorization,
+    /// How it was released.
+    pub tier: Tier,
+    /// Whether this is an earlier authorization.
     pub replay: bool,
 }
 

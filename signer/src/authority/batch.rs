@@ -271,6 +271,9 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 });
             }
             Ask::SignIn(request, reply) => self.sign_in(pending, *request, reply)?,
+            Ask::AuthorizeTransfer(request, reply) => {
+                self.authorize_transfer(pending, *request, reply)?;
+            }
             Ask::Revoke(session, origin, reply) => {
                 let outcome = self.decide(pending, &Command::RevokeSession { session, origin });
                 pending.stops = true;
@@ -349,7 +352,8 @@ impl<L: Ledger, S: System> Authority<L, S> {
             match &event.body {
                 EventBody::SpendCommitted(spend)
                 | EventBody::Withdrawn { spend, .. }
-                | EventBody::SpendReplaced { spend, .. } => {
+                | EventBody::SpendReplaced { spend, .. }
+                | EventBody::TransferAuthorized { spend, .. } => {
                     self.state.place(&spend.idempotency, sequence);
                 }
                 EventBody::SignedIn(login) => self.state.place(&login.idempotency, sequence),

@@ -202,7 +202,10 @@ pub(super) fn refuse(ask: Ask, code: Code) {
         Ask::Intents(reply) => drop(reply.send(Err(denial()))),
         Ask::Sign(_, reply) => drop(reply.send(Err(denial()))),
         Ask::SignIn(_, reply) => drop(reply.send(Err(denial()))),
-        Ask::DecideSignIn(_, reply) => drop(reply.send(Err(denial()))),
+        Ask::DecideSignIn(_, reply) | Ask::DecideAuthorization(_, reply) => {
+            drop(reply.send(Err(denial())));
+        }
+        Ask::AuthorizeTransfer(_, reply) => drop(reply.send(Err(denial()))),
         Ask::SignedTransaction(_, _, reply)
         | Ask::Release(_, _, reply)
         | Ask::Vary(_, _, reply)

@@ -17,7 +17,8 @@ use super::locked::refuse;
 use super::system::System;
 use super::{Authority, Vault};
 use crate::core::command::{
-    Command, Context, LoginRequest, Outcome, Prior, PriorLogin, SessionRequest, SpendRequest, Used,
+    Command, Context, MessageRequest, Outcome, Prior, PriorAuthorization, PriorLogin,
+    SessionRequest, SpendRequest, Used,
 };
 use crate::core::decide;
 use crate::core::state::Freeze;
@@ -52,6 +53,9 @@ impl<L: Ledger, S: System> Authority<L, S> {
             Ask::Intents(reply) => drop(reply.send(Ok(self.state.intent_views(now)))),
             Ask::Decide(request, reply) => drop(reply.send(self.dry_run(*request))),
             Ask::DecideSignIn(request, reply) => drop(reply.send(self.dry_login(*request))),
+            Ask::DecideAuthorization(request, reply) => {
+                drop(reply.send(self.dry_authorization(*request)));
+            }
             other => refuse(other, Code::Unsupported),
         }
     }
@@ -124,13 +128,26 @@ impl<L: Ledger, S: System> Authority<L, S> {
 
     fn dry_login(&mut self, request: SessionRequest) -> Result<Tier, Denial> {
         let context = self.dry_context()?;
-        let command = Command::SignIn(LoginRequest {
+        let command = Command::SignIn(MessageRequest {
             request,
             used: None,
             dry_run: true,
         });
         match decide(&self.state, &command, &context).outcome? {
             Outcome::WouldSignIn(tier) => Ok(tier),
+            _ => refused(Code::Unsupported),
+        }
+    }
+
+    fn dry_authorization(&mut self, request: SessionRequest) -> Result<Tier, Denial> {
+        let context = self.dry_context()?;
+        let command = Command::AuthorizeTransfer(MessageRequest {
+            request,
+            used: None,
+            dry_run: true,
+        });
+        match decide(&self.state, &command, &context).outcome? {
+            Outcome::WouldSign { tier, .. } => Ok(tier),
             _ => refused(Code::Unsupported),
         }
     }
@@ -213,6 +230,17 @@ fn used(stored: &StoredEvent) -> Option<Used> {
         EventBody::SpendCommitted(spend) | EventBody::Withdrawn { spend, .. } => (spend, None),
         EventBody::SpendReplaced { spend, variant } => (spend, Some(variant)),
         EventBody::IntentOpened(intent) => return Some(Used::Waited(Box::new(intent))),
+        EventBody::TransferAuthorized {
+            spend,
+            authorization,
+        } => {
+            return Some(Used::Authorized(Box::new(PriorAuthorization {
+                sequence: stored.sequence,
+                charged_at: event.clocks.budget,
+                spend,
+                authorization,
+            })));
+        }
         EventBody::SignedIn(entry) => {
             return Some(Used::SignedIn(Box::new(PriorLogin {
                 sequence: stored.sequence,

@@ -1,5 +1,6 @@
 //! The last steps of invariant 4: a charge is durable, so its signature is made, verified and let out.
 
+use waiaas_shared::authorization::AuthorizationMessage;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::EventBody;
 use waiaas_shared::ids::SessionId;
@@ -9,12 +10,12 @@ use waiaas_shared::transaction::{
 };
 
 use super::answers::send;
-use super::ask::{Paid, Reply, Signed, SignedIn, refused};
+use super::ask::{Authorized, Paid, Reply, Signed, SignedIn, refused};
 use super::batch::Pending;
 use super::system::System;
 use super::{Authority, Fatal, Vault};
 use crate::core::command::{
-    Command, LoginRequest, Outcome, SessionRequest, Signable, SigningOrder,
+    Command, MessageRequest, Outcome, SessionRequest, Signable, SigningOrder,
 };
 use crate::ledger::Ledger;
 
@@ -70,7 +71,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
     ) -> Result<(), Fatal> {
         let session = request.session;
         let used = self.used_by(session, &request.idempotency_key)?;
-        let command = Command::SignIn(LoginRequest {
+        let command = Command::SignIn(MessageRequest {
             request,
             used,
             dry_run: false,
@@ -78,6 +79,29 @@ impl<L: Ledger, S: System> Authority<L, S> {
         let outcome = self.decide(pending, &command);
         let order = outcome.and_then(|outcome| match outcome {
             Outcome::SignMessage(order) => Ok(order),
+            _ => refused(Code::Unsupported),
+        });
+        self.release_later(pending, Some(session), order, send(reply));
+        Ok(())
+    }
+
+    /// Charges a transfer authorization, and answers with its signature once the charge is durable.
+    pub(super) fn authorize_transfer(
+        &mut self,
+        pending: &mut Pending<L, S>,
+        request: SessionRequest,
+        reply: Reply<Authorized>,
+    ) -> Result<(), Fatal> {
+        let session = request.session;
+        let used = self.used_by(session, &request.idempotency_key)?;
+        let command = Command::AuthorizeTransfer(MessageRequest {
+            request,
+            used,
+            dry_run: false,
+        });
+        let outcome = self.decide(pending, &command);
+        let order = outcome.and_then(|outcome| match outcome {
+            Outcome::Authorize(order) => Ok(order),
             _ => refused(Code::Unsupported),
         });
         self.release_later(pending, Some(session), order, send(reply));
@@ -186,6 +210,25 @@ impl Released for SignInMessage {
             message: sealed.message,
             sequence: sealed.replay_of.unwrap_or(charged),
             signed: order.into_message().assemble(signature)?,
+            tier: sealed.tier,
+            replay: sealed.replay_of.is_some(),
+        })
+    }
+}
+
+impl Released for AuthorizationMessage {
+    type Answer = Authorized;
+
+    fn joined(
+        order: SigningOrder<Self>,
+        signature: &Signature,
+        charged: u64,
+    ) -> Result<Authorized, SignatureError> {
+        let sealed = order.sealed();
+        Ok(Authorized {
+            transaction: sealed.transaction,
+            sequence: sealed.replay_of.unwrap_or(charged),
+            signed: order.into_authorization().assemble(signature)?,
             tier: sealed.tier,
             replay: sealed.replay_of.is_some(),
         })

@@ -12,7 +12,8 @@ use waiaas_shared::view::SessionState;
 
 use super::apply_owner;
 use super::apply_payment::{
-    charge, open_intent, remember, remember_nonce, sign_in, take_nonce, vary,
+    charge, open_intent, remember, remember_authorization, remember_nonce, sign_in, take_nonce,
+    vary,
 };
 use super::apply_stop::{
     freeze, set_wallet_paused, void_grants, void_of_agent, void_of_former_key, void_releases,
@@ -150,7 +151,17 @@ pub fn apply(state: &mut State, event: &Event) {
                 session.state = SessionState::Expired;
             }
         }
-        EventBody::SpendCommitted(spend) => charge(state, spend, event.clocks.budget),
+        EventBody::SpendCommitted(spend) => {
+            charge(state, spend, event.clocks.budget);
+            remember(state, spend, None, event.clocks.budget);
+        }
+        EventBody::TransferAuthorized {
+            spend,
+            authorization,
+        } => {
+            charge(state, spend, event.clocks.budget);
+            remember_authorization(state, spend, authorization, event.clocks.budget);
+        }
         EventBody::Withdrawn {
             statement,
             signers: _,

@@ -2,6 +2,7 @@
 //! and keys that were used. Evaluates no rule.
 
 use waiaas_shared::amount::Amount;
+use waiaas_shared::authorization::TransferAuthorization;
 use waiaas_shared::event::{Replaces, RequestNonce, SignedIn, Spend, Variant};
 use waiaas_shared::ids::{SessionId, TransactionId};
 use waiaas_shared::intent::Intent;
@@ -9,7 +10,7 @@ use waiaas_shared::policy::evaluate::{Charges, listed_charges, payments};
 use waiaas_shared::policy::history::Charged;
 use waiaas_shared::time::BudgetTime;
 
-use super::command::{Prior, PriorLogin, Used};
+use super::command::{Prior, PriorAuthorization, PriorLogin, Used};
 use super::state::{OpenIntent, State};
 
 /// A payment waits.
@@ -66,7 +67,6 @@ pub(super) fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
         }
         remember_nonce(state, id, spend.request_nonce.as_ref());
     }
-    remember(state, spend, None, at);
 }
 
 /// An issued nonce was signed once more: its transactions are charged as one.
@@ -134,9 +134,28 @@ pub(super) fn remember(
     state.uncommitted.insert(spend.idempotency, used);
 }
 
+/// The same of an authorization.
+pub(super) fn remember_authorization(
+    state: &mut State,
+    spend: &Spend,
+    authorization: &TransferAuthorization,
+    at: BudgetTime,
+) {
+    let prior = PriorAuthorization {
+        sequence: 0,
+        charged_at: at,
+        spend: spend.clone(),
+        authorization: authorization.clone(),
+    };
+    let used = Used::Authorized(Box::new(prior));
+    state.uncommitted.insert(spend.idempotency, used);
+}
+
 /// A login is counted, at its site and as a transaction of its session; its signature is an effect of the
 /// event.
 pub(super) fn sign_in(state: &mut State, entry: &SignedIn, at: BudgetTime) {
+    // What no window reaches any more is not kept, or the state would grow with every site ever seen.
+    state.logins.retain(|_, usage| !usage.is_forgotten(at));
     let key = (entry.wallet, entry.fields.domain.clone());
     // Only the number is read.
     state

@@ -1,11 +1,12 @@
 //! What comes into the core and what leaves it. Passwords were checked before (`with_password`); the
 //! proof is a value that only the vault's success can make.
 
-mod login;
+mod message;
 mod order;
 mod variant;
 
 use waiaas_shared::address::Account;
+use waiaas_shared::authorization::AuthorizationMessage;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::Code;
 use waiaas_shared::digest::Digest;
@@ -17,13 +18,14 @@ use waiaas_shared::intent::{Intent, IntentView};
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::log::Head;
 use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::request_signature::{Request, SignedRequest};
 use waiaas_shared::sign_in::SignInMessage;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::text::StatementText;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 use waiaas_shared::time::{BudgetTime, Clocks, Millis, WallTime};
 
-pub use login::{LoginRequest, PriorLogin};
+pub use message::{MessageRequest, PriorAuthorization, PriorLogin};
 pub use order::{MessageSeal, Sealed, Signable, SigningOrder};
 pub use variant::{Change, VariantRequest};
 
@@ -81,7 +83,9 @@ pub enum Command {
     /// Renew a session inside of its bounds.
     Renew(SessionRequest),
     /// Sign in at a web site.
-    SignIn(LoginRequest),
+    SignIn(MessageRequest),
+    /// Authorize a transfer that somebody else brings to the chain.
+    AuthorizeTransfer(MessageRequest),
     /// Move a wallet to a new key: owners signed.
     Rotate {
         /// What owners signed.
@@ -214,6 +218,23 @@ pub struct SessionRequest {
     pub signature_input: String,
     /// `Signature`; empty for a bearer session.
     pub signature: String,
+}
+
+impl SessionRequest {
+    /// What the agent signed, if it did.
+    pub(super) fn signed(&self) -> SignedRequest<'_> {
+        SignedRequest {
+            request: Request {
+                method: &self.method,
+                path: &self.path,
+                query: &self.query,
+                body: &self.body,
+                idempotency_key: &self.idempotency_key,
+            },
+            signature_input: &self.signature_input,
+            signature: &self.signature,
+        }
+    }
 }
 
 /// What an unlock takes in.
@@ -373,6 +394,8 @@ pub enum Used {
     Waited(Box<Intent>),
     /// A login.
     SignedIn(Box<PriorLogin>),
+    /// A transfer authorization. No payment of its name is found by it: it has no bytes for a chain.
+    Authorized(Box<PriorAuthorization>),
 }
 
 impl Used {
@@ -383,6 +406,7 @@ impl Used {
             Self::Paid(prior) => &prior.spend.idempotency,
             Self::Waited(intent) => &intent.idempotency,
             Self::SignedIn(login) => &login.entry.idempotency,
+            Self::Authorized(prior) => &prior.spend.idempotency,
         }
     }
 
@@ -393,6 +417,7 @@ impl Used {
             Self::Paid(prior) => &prior.spend.body,
             Self::Waited(intent) => &intent.body,
             Self::SignedIn(login) => &login.entry.body,
+            Self::Authorized(prior) => &prior.spend.body,
         }
     }
 }
@@ -444,6 +469,8 @@ pub enum Outcome {
     Sign(Box<SigningOrder>),
     /// Sign a message of the signer's own template and let it out.
     SignMessage(Box<SigningOrder<SignInMessage>>),
+    /// Sign a transfer authorization and let it out.
+    Authorize(Box<SigningOrder<AuthorizationMessage>>),
     /// Accepted, and waits.
     Waiting(Box<IntentView>),
     /// A dry run that passes.

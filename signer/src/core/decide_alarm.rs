@@ -17,9 +17,11 @@ use waiaas_shared::policy::alarm::{
 };
 use waiaas_shared::policy::evaluate::{Now, listed_charges, payments};
 use waiaas_shared::policy::history::WalletHistory;
+use waiaas_shared::request_signature::SignedRequest;
 use waiaas_shared::time::{Clocks, Millis, RunTime};
 
-use super::command::{Command, Context, Outcome, SpendRequest, Submission};
+use super::command::{Command, Context, MessageRequest, Outcome, SpendRequest, Submission, Used};
+use super::proof::Route;
 use super::state::{KillPhase, OpenStatement, State};
 use super::{Decision, decide_intent, decide_owner, decide_session, decide_spend, proof};
 
@@ -116,7 +118,9 @@ pub(super) fn heed(state: &State, decision: &mut Decision, now: Clocks) {
     let mut raised = Raised::new(state);
     for event in &decision.events {
         match event {
-            EventBody::SpendCommitted(spend) => pays(&mut raised, spend, now),
+            EventBody::SpendCommitted(spend) | EventBody::TransferAuthorized { spend, .. } => {
+                pays(&mut raised, spend, now);
+            }
             EventBody::IntentOpened(intent) => {
                 waits(&mut raised, intent.wallet, intent.session, now);
             }
@@ -128,7 +132,9 @@ pub(super) fn heed(state: &State, decision: &mut Decision, now: Clocks) {
         decision.events.retain(|event| {
             !matches!(
                 event,
-                EventBody::SpendCommitted(_) | EventBody::IntentOpened(_)
+                EventBody::SpendCommitted(_)
+                    | EventBody::TransferAuthorized { .. }
+                    | EventBody::IntentOpened(_)
             )
         });
     }
@@ -189,12 +195,65 @@ fn waits(raised: &mut Raised<'_>, wallet: WalletId, session: SessionId, now: Clo
     }
 }
 
+/// A request of an agent, as far as its refusal can be held against its session.
+pub(super) struct Asked<'a> {
+    session: SessionId,
+    signed: SignedRequest<'a>,
+    used: Option<&'a Used>,
+    dry_run: bool,
+    routes: &'static [Route],
+}
+
+impl<'a> Asked<'a> {
+    /// Of a payment.
+    pub(super) fn payment(request: &'a SpendRequest) -> Self {
+        Self {
+            session: request.session,
+            signed: decide_spend::signed_request(request),
+            used: request.used.as_ref(),
+            dry_run: request.dry_run,
+            routes: &proof::PAYMENTS,
+        }
+    }
+
+    /// Of a login or an authorization, by its route.
+    pub(super) fn message(asked: &'a MessageRequest, routes: &'static [Route]) -> Self {
+        Self {
+            session: asked.request.session,
+            signed: asked.request.signed(),
+            used: asked.used.as_ref(),
+            dry_run: asked.dry_run,
+            routes,
+        }
+    }
+}
+
+/// The refusal, with what it brings besides. An expiry once seen is durable, of the request's own session: a replay
+/// also judges the one that paid. A dry run writes nothing.
+pub(super) fn refusal(
+    state: &State,
+    request: &Asked<'_>,
+    denial: Denial,
+    context: &Context,
+) -> Decision {
+    let mut events = Vec::new();
+    if !request.dry_run {
+        let ended = decide_session::expired_now(state, request.session, context.clocks);
+        events.extend(ended);
+        events.extend(refused(state, request, &denial, context));
+    }
+    Decision {
+        events,
+        outcome: Err(denial),
+    }
+}
+
 /// What a refusal of an agent's request brings besides. Only requests that the agent itself made count,
 /// each body once, and no more of them are written down than an alarm waits for: neither an agent that
 /// repeats itself nor a gateway fills the log or suspends a session that is bound to a key.
-pub(super) fn refused(
+fn refused(
     state: &State,
-    request: &SpendRequest,
+    request: &Asked<'_>,
     denial: &Denial,
     context: &Context,
 ) -> Vec<EventBody> {
@@ -225,7 +284,7 @@ pub(super) fn refused(
     let mut events = Vec::new();
     let first = denial.violations().first().map(|broken| broken.code);
     if let Some(code) = first.filter(|_| codes.iter().all(|code| by_agent(*code))) {
-        let body = hash(Domain::RequestBody, &[&request.body]);
+        let body = hash(Domain::RequestBody, &[request.signed.request.body]);
         if let Some(number) = in_a_row(state, session, &body, now) {
             events.push(EventBody::DenialNoted {
                 session,
@@ -251,25 +310,23 @@ pub(super) fn refused(
 /// Whether the session's agent made this request, as far as anybody can prove it, and made it anew: not a
 /// dry run, not a payment that it asked for before, and not a request that was let through already. Of a
 /// bearer session's request nobody can: whoever speaks for the gateway may make one, for that session.
-fn is_the_agents(state: &State, request: &SpendRequest, now: Clocks) -> bool {
+fn is_the_agents(state: &State, request: &Asked<'_>, now: Clocks) -> bool {
     let Ok(session) = decide_session::usable(state, request.session, now) else {
         return false;
     };
-    let Some(idempotency) = state.idempotency(request.session, &request.idempotency_key) else {
+    let key = request.signed.request.idempotency_key;
+    let Some(idempotency) = state.idempotency(request.session, key) else {
         return false;
     };
-    let used = request
-        .used
-        .as_ref()
-        .or_else(|| state.uncommitted(&idempotency));
+    let used = request.used.or_else(|| state.uncommitted(&idempotency));
     let again = used.is_some_and(|used| *used.idempotency() == idempotency);
     if request.dry_run || again {
         return false;
     }
-    let signed = decide_spend::signed_request(request);
-    proof::PAYMENTS.into_iter().any(|route| {
-        let proof = proof::authenticate(session, request.session, &signed, route, now);
-        proof.is_ok_and(|proof| proof::first_use(state, request.session, proof.as_ref()).is_ok())
+    let (id, signed) = (request.session, &request.signed);
+    request.routes.iter().any(|route| {
+        let proof = proof::authenticate(session, id, signed, *route, now);
+        proof.is_ok_and(|proof| proof::first_use(state, id, proof.as_ref()).is_ok())
     })
 }
 

@@ -5,47 +5,35 @@
 
 use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::{Code, Denial, Violation};
-use waiaas_shared::digest::{Digest, Domain, hash};
-use waiaas_shared::event::{EventBody, RequestNonce, SignedIn};
+use waiaas_shared::digest::{Domain, hash};
+use waiaas_shared::event::{EventBody, SignedIn};
 use waiaas_shared::ids::{MessageId, WalletId};
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::evaluate::Charges;
 use waiaas_shared::policy::sign_in::{Allowed, Login};
-use waiaas_shared::request::{SignInRequest, is_idempotency_key};
-use waiaas_shared::request_signature::{Request, SignedRequest};
+use waiaas_shared::request::SignInRequest;
 use waiaas_shared::session::{Operation, SessionGrant, SessionUsage};
 use waiaas_shared::sign_in::{SignIn, SignInMessage};
 use waiaas_shared::time::Clocks;
 
 use super::command::{
-    Context, LoginRequest, MessageSeal, Outcome, PriorLogin, SessionRequest, SigningOrder, Used,
+    Context, MessageRequest, MessageSeal, Outcome, PriorLogin, SigningOrder, Used,
 };
-use super::state::{Session, State};
-use super::{Decision, decide_session, proof};
+use super::state::State;
+use super::{Decision, decide_alarm, decide_session, proof};
 
 /// Judges a login; counts it and orders its signature if it passes.
-pub(super) fn sign_in(state: &State, asked: &LoginRequest, context: &Context) -> Decision {
+pub(super) fn sign_in(state: &State, asked: &MessageRequest, context: &Context) -> Decision {
     match judge(state, asked, context) {
         Ok(decision) => decision,
-        Err(denial) => Decision {
-            // An expiry once seen is durable; a dry run writes nothing.
-            events: if asked.dry_run {
-                Vec::new()
-            } else {
-                decide_session::expired_now(state, asked.request.session, context.clocks)
-            },
-            outcome: Err(denial),
-        },
+        Err(denial) => {
+            let refused = decide_alarm::Asked::message(asked, &[proof::SIGN_IN]);
+            decide_alarm::refusal(state, &refused, denial, context)
+        }
     }
 }
 
-/// Who asks, as far as it was proven.
-struct Proven {
-    idempotency: Digest,
-    nonce: Option<RequestNonce>,
-}
-
-fn judge(state: &State, asked: &LoginRequest, context: &Context) -> Result<Decision, Denial> {
+fn judge(state: &State, asked: &MessageRequest, context: &Context) -> Result<Decision, Denial> {
     let now = context.clocks;
     let request = &asked.request;
     let body = SignInRequest::parse(&request.body)?;
@@ -57,7 +45,7 @@ fn judge(state: &State, asked: &LoginRequest, context: &Context) -> Result<Decis
     let proven = if asked.dry_run {
         None
     } else {
-        let proven = proven(state, session, request, now)?;
+        let proven = proof::proven(state, session, request, proof::SIGN_IN, now)?;
         // What already used the key: the same body gives the same message again, another body is an error.
         // The index is only a hint; the log's own entry must agree.
         let known = asked.used.as_ref();
@@ -103,7 +91,7 @@ fn judge(state: &State, asked: &LoginRequest, context: &Context) -> Result<Decis
         resources: body.resources,
     };
     let message = SignInMessage::compose(&fields)?;
-    let Some(Proven { idempotency, nonce }) = proven else {
+    let Some(proof::Proven { idempotency, nonce }) = proven else {
         return Ok(Decision {
             events: Vec::new(),
             outcome: Ok(Outcome::WouldSignIn(allowed.tier)),
@@ -127,34 +115,6 @@ fn judge(state: &State, asked: &LoginRequest, context: &Context) -> Result<Decis
     Ok(Decision {
         events: vec![EventBody::SignedIn(entry)],
         outcome: Ok(order),
-    })
-}
-
-fn proven(
-    state: &State,
-    session: &Session,
-    request: &SessionRequest,
-    now: Clocks,
-) -> Result<Proven, Denial> {
-    if !is_idempotency_key(&request.idempotency_key) {
-        return Err(Code::IdempotencyKeyInvalid.into());
-    }
-    let signed = SignedRequest {
-        request: Request {
-            method: &request.method,
-            path: &request.path,
-            query: &request.query,
-            body: &request.body,
-            idempotency_key: &request.idempotency_key,
-        },
-        signature_input: &request.signature_input,
-        signature: &request.signature,
-    };
-    let nonce = proof::authenticate(session, request.session, &signed, proof::SIGN_IN, now)?;
-    let idempotency = state.idempotency(request.session, &request.idempotency_key);
-    Ok(Proven {
-        idempotency: idempotency.ok_or(Code::SessionUnknown)?,
-        nonce,
     })
 }
 

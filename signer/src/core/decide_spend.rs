@@ -42,19 +42,8 @@ pub(super) fn spend(state: &State, request: &SpendRequest, context: &Context) ->
     match judge(state, request, context) {
         Ok(decision) => decision,
         Err(denial) => {
-            // Only the request's own session: a replay also judges the one that paid.
-            let events = if request.dry_run {
-                Vec::new()
-            } else {
-                let mut events =
-                    decide_session::expired_now(state, request.session, context.clocks);
-                events.extend(decide_alarm::refused(state, request, &denial, context));
-                events
-            };
-            Decision {
-                events,
-                outcome: Err(denial),
-            }
+            let refused = decide_alarm::Asked::payment(request);
+            decide_alarm::refusal(state, &refused, denial, context)
         }
     }
 }
@@ -92,7 +81,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
                 Used::Paid(prior) => replay(state, prior, Origin::Gateway, context),
                 Used::Waited(intent) => decide_intent::again(state, intent, now),
                 // No body is read as both.
-                Used::SignedIn(_) => Err(Code::IdempotencyConflict.into()),
+                Used::SignedIn(_) | Used::Authorized(_) => Err(Code::IdempotencyConflict.into()),
             };
         }
         proof::first_use(state, request.session, proof.as_ref())?;

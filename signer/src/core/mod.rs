@@ -12,6 +12,7 @@ pub mod clock;
 pub mod command;
 mod decide_agent;
 mod decide_alarm;
+mod decide_authorization;
 mod decide_credit;
 mod decide_intent;
 mod decide_login;
@@ -117,6 +118,7 @@ pub fn decide(state: &State, command: &Command, context: &Context) -> Decision {
         },
         Command::Renew(request) => decide_renewal::renew(state, request, context),
         Command::SignIn(asked) => decide_login::sign_in(state, asked, context),
+        Command::AuthorizeTransfer(asked) => decide_authorization::authorize(state, asked, context),
         Command::Rotate { submission, key } => {
             decide_wallet::rotate(state, submission, key, context).into()
         }

@@ -1,15 +1,18 @@
 //! The proof that the agent itself asked (invariant 18): its HTTP Message Signature over this very
 //! route, young, and used once. Each route is a domain of its own: what was signed for one never serves
-//! another. Called by the decisions over payments and renewals.
+//! another. Called by the decisions over payments, messages and
+//! renewals.
 
 use waiaas_shared::denial::{Code, Denial};
+use waiaas_shared::digest::Digest;
 use waiaas_shared::event::RequestNonce;
 use waiaas_shared::ids::SessionId;
-use waiaas_shared::request::TransferRequest;
+use waiaas_shared::request::{TransferRequest, is_idempotency_key};
 use waiaas_shared::request_signature::{self, SignedRequest};
 use waiaas_shared::session::Credential;
 use waiaas_shared::time::{Clocks, Millis, WallTime};
 
+use super::command::SessionRequest;
 use super::state::{Session, State};
 
 /// How far a request signature's creation time may lie from the signer's time, either way.
@@ -52,6 +55,40 @@ pub(super) const fn of_payment(body: &TransferRequest) -> Route {
         None => PAYMENT,
         Some(_) => BROUGHT,
     }
+}
+
+/// The route whose signature authorizes a transfer.
+pub(super) const AUTHORIZATION: Route = Route {
+    method: "POST",
+    path: "/v1/messages/transfer-authorization",
+};
+
+/// Who asks, as far as it was proven.
+pub(super) struct Proven {
+    /// Who owns the idempotency key, and the key.
+    pub(super) idempotency: Digest,
+    /// Nothing of a bearer session.
+    pub(super) nonce: Option<RequestNonce>,
+}
+
+/// The proof of a request that carries no transaction, with its idempotency key.
+pub(super) fn proven(
+    state: &State,
+    session: &Session,
+    request: &SessionRequest,
+    route: Route,
+    now: Clocks,
+) -> Result<Proven, Denial> {
+    if !is_idempotency_key(&request.idempotency_key) {
+        return Err(Code::IdempotencyKeyInvalid.into());
+    }
+    let signed = request.signed();
+    let nonce = authenticate(session, request.session, &signed, route, now)?;
+    let idempotency = state.idempotency(request.session, &request.idempotency_key);
+    Ok(Proven {
+        idempotency: idempotency.ok_or(Code::SessionUnknown)?,
+        nonce,
+    })
 }
 
 /// The nonce of the agent's signature; nothing for a bearer session.

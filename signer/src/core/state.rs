@@ -421,11 +421,12 @@ impl State {
         !self.intents.is_empty()
     }
 
-    /// A payment or login of the batch has its place in the log.
+    /// A payment, authorization or login of the batch has its place in the log.
     pub fn place(&mut self, idempotency: &Digest, sequence: u64) {
         match self.uncommitted.get_mut(idempotency) {
             Some(Used::Paid(prior)) => prior.sequence = sequence,
             Some(Used::SignedIn(prior)) => prior.sequence = sequence,
+            Some(Used::Authorized(prior)) => prior.sequence = sequence,
             Some(Used::Waited(_)) | None => {}
         }
     }

@@ -118,7 +118,9 @@ pub(super) fn fold(state: &mut State, event: &Event) {
         EventBody::DenialsCounted { count, .. } => {
             watch.denials = watch.denials.saturating_add((*count).into());
         }
-        EventBody::SpendCommitted(spend) => watch.signed(spend),
+        EventBody::SpendCommitted(spend) | EventBody::TransferAuthorized { spend, .. } => {
+            watch.signed(spend);
+        }
         EventBody::SessionRevoked { session, .. } | EventBody::SessionExpired { session } => {
             watch.forget(*session);
         }

@@ -35,7 +35,8 @@ impl SpendIndex {
         let (idempotency, transaction) = match body {
             EventBody::SpendCommitted(spend)
             | EventBody::Withdrawn { spend, .. }
-            | EventBody::SpendReplaced { spend, .. } => (spend.idempotency, spend.transaction),
+            | EventBody::SpendReplaced { spend, .. }
+            | EventBody::TransferAuthorized { spend, .. } => (spend.idempotency, spend.transaction),
             EventBody::IntentOpened(intent) => (intent.idempotency, intent.transaction),
             // Found by its key alone: by its bytes as a name no payment is found.
             EventBody::SignedIn(login) => {

@@ -19,7 +19,8 @@ use crate::authority::ask::{Drafted, EventsAnswer, Paid, Signed, Status, Verdict
 use crate::core::command::SpendRequest;
 
 pub(super) use self::session::{
-    session_request, write_renewed, write_signed_in, write_would_sign_in,
+    session_request, write_authorized, write_renewed, write_signed_in, write_would_authorize,
+    write_would_sign_in,
 };
 
 /// Owner signatures with one statement, at most.

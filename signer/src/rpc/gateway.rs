@@ -1,5 +1,5 @@
 //! The methods of `gateway.sock` alone: an agent's payment, judged or signed, its bytes once more, its login
-//! at a web site, and the renewal of a session.
+//! at a web site, its authorization of a transfer, and the renewal of a session.
 
 use std::rc::Rc;
 
@@ -131,6 +131,40 @@ impl gateway::Server for Desk<AtGateway> {
         } else {
             let answer = self.ask(|reply| Ask::SignIn(request, reply)).await?;
             convert::write_signed_in(&answer, results.get().init_result());
+        }
+        Ok(())
+    }
+
+    async fn authorize_transfer(
+        self: Rc<Self>,
+        params: gateway::AuthorizeTransferParams,
+        mut results: gateway::AuthorizeTransferResults,
+    ) -> Result<(), Error> {
+        let (request, dry_run) = {
+            let params = params.get()?;
+            known::<gateway::authorize_transfer_params::Builder<'_>>(params)?;
+            let request = convert::session_request(params.get_request()?);
+            (request, params.get_dry_run())
+        };
+        drop(params);
+        let request = match request {
+            Ok(request) => Box::new(request),
+            Err(Unfit::Denied(denial)) => {
+                convert::write_authorized(&Err(denial), results.get().init_result());
+                return Ok(());
+            }
+            Err(Unfit::Malformed(malformed)) => return Err(malformed.into()),
+        };
+        if dry_run {
+            let answer = self
+                .ask(|reply| Ask::DecideAuthorization(request, reply))
+                .await?;
+            convert::write_would_authorize(&answer, results.get().init_result());
+        } else {
+            let answer = self
+                .ask(|reply| Ask::AuthorizeTransfer(request, reply))
+                .await?;
+            convert::write_authorized(&answer, results.get().init_result());
         }
         Ok(())
     }

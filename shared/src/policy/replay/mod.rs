@@ -51,7 +51,9 @@ impl Replay {
         self.report.read(event.clocks.wall);
         self.past.time_passes(event.clocks.run);
         match &event.body {
-            EventBody::SpendCommitted(spend) => self.spend(sequence, spend, event.clocks),
+            EventBody::SpendCommitted(spend) | EventBody::TransferAuthorized { spend, .. } => {
+                self.spend(sequence, spend, event.clocks);
+            }
             EventBody::IntentOpened(intent) => self.opened(sequence, intent, event.clocks),
             EventBody::IntentsEnded {
                 transactions,

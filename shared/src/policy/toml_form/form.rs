@@ -1,5 +1,6 @@
 //! The shape of the TOML form, and the way between it and the document, both ways.
 
+mod authorization;
 mod calls;
 mod limits;
 mod programs;
@@ -8,6 +9,7 @@ mod sites;
 
 use serde::{Deserialize, Serialize};
 
+use self::authorization::AuthorizationForm;
 use self::calls::CallForm;
 use self::limits::{CountsForm, CumulativeForm, LimitsForm};
 use self::rules::{AlarmForm, EscalationForm, ScopeForm};
@@ -119,6 +121,7 @@ struct Asset {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     extensions: Vec<ExtensionForm>,
     token_program: Option<TokenProgram>,
+    authorization: Option<AuthorizationForm>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     cumulative: Vec<CumulativeForm>,
     recipient: Option<LimitsForm>,
@@ -343,6 +346,7 @@ impl Asset {
                 .map(|extension| ExtensionForm::of(extension, decimals))
                 .collect(),
             token_program: rule.program,
+            authorization: rule.authorization.as_ref().map(AuthorizationForm::of),
             cumulative: CumulativeForm::list(&rule.cumulative, decimals),
             recipient: rule
                 .recipient
@@ -395,6 +399,11 @@ impl Asset {
             program: self.token_program,
             data_fee: maybe("data-fee-ceiling", self.data_fee_ceiling.as_ref())?,
             transactions: self.transactions,
+            authorization: self
+                .authorization
+                .as_ref()
+                .map(|form| form.read(&at))
+                .transpose()?,
         })
     }
 }

@@ -132,5 +132,8 @@ const fn operation(operation: Operation) -> &'static str {
         Operation::Call => "call of a program or contract",
         Operation::SignIn => "signing in to a site",
         Operation::Stake => "staking coins, unstaking, and taking them back into the wallet",
+        Operation::TransferAuthorization => {
+            "authorizing token transfers that others bring to the chain"
+        }
     }
 }

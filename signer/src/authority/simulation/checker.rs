@@ -100,7 +100,8 @@ fn spend_of(body: &EventBody) -> Option<&Spend> {
     match body {
         EventBody::SpendCommitted(spend)
         | EventBody::Withdrawn { spend, .. }
-        | EventBody::SpendReplaced { spend, .. } => Some(spend),
+        | EventBody::SpendReplaced { spend, .. }
+        | EventBody::TransferAuthorized { spend, .. } => Some(spend),
         _ => None,
     }
 }

@@ -1,16 +1,17 @@
-//! The one signing door (invariant 1): an order to sign, which only the core makes, for one of two things
-//! that nobody outside can make at will: a transaction that was understood to its last byte, or a message of
-//! the signer's own template.
+//! The one signing door (invariant 1): an order to sign, which only the core makes, for one of three
+//! things that nobody outside can make at will: a transaction that was understood to its last byte, a message of
+//! the signer's own template, or typed data of the one type that is compiled in.
 
 use std::fmt::Debug;
 
+use waiaas_shared::authorization::AuthorizationMessage;
 use waiaas_shared::ids::{MessageId, TransactionId};
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::sign_in::SignInMessage;
 use waiaas_shared::transaction::{DecodedTransaction, SigningPayload, signing_payload};
 
-/// What a wallet's key signs. Two kinds, and no other can be added outside of this file.
+/// What a wallet's key signs. Three kinds, and no other can be added outside of this file.
 pub trait Signable: sealed::Sealed + Debug {
     /// What the answer says beside the signature.
     type Seal: Copy + Debug;
@@ -24,6 +25,7 @@ mod sealed {
 
     impl Sealed for super::DecodedTransaction {}
     impl Sealed for super::SignInMessage {}
+    impl Sealed for super::AuthorizationMessage {}
 }
 
 impl Signable for DecodedTransaction {
@@ -42,6 +44,14 @@ impl Signable for SignInMessage {
     }
 }
 
+impl Signable for AuthorizationMessage {
+    type Seal = Sealed;
+
+    fn payload(&self) -> SigningPayload<'_> {
+        self.signing_payload()
+    }
+}
+
 /// An order to sign. Only the core makes one, and only beside (or for) the event that charged it.
 #[derive(Debug)]
 pub struct SigningOrder<T: Signable = DecodedTransaction> {
@@ -50,7 +60,7 @@ pub struct SigningOrder<T: Signable = DecodedTransaction> {
     sealed: T::Seal,
 }
 
-/// What a signed payment's answer says beside the bytes.
+/// What the answer of a signed payment or authorization says beside what was signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sealed {
     /// Which payment.
@@ -118,6 +128,20 @@ impl SigningOrder<SignInMessage> {
     /// What is signed, to be joined with its signature.
     #[must_use]
     pub fn into_message(self) -> SignInMessage {
+        self.signable
+    }
+}
+
+impl SigningOrder<AuthorizationMessage> {
+    /// What is signed.
+    #[must_use]
+    pub const fn authorization(&self) -> &AuthorizationMessage {
+        &self.signable
+    }
+
+    /// What is signed, to be joined with its signature.
+    #[must_use]
+    pub fn into_authorization(self) -> AuthorizationMessage {
         self.signable
     }
 }

@@ -19,12 +19,12 @@ use waiaas_shared::transaction::SigningPayload;
 
 use super::world::{EVM, World, agent_key, key_bound, policy, solana};
 use crate::core::command::{
-    Command, LoginRequest, Outcome, PriorLogin, SessionRequest, SigningOrder, Used,
+    Command, MessageRequest, Outcome, PriorLogin, SessionRequest, SigningOrder, Used,
 };
 
 const SITE: &str = "app.example.org";
 
-fn site() -> SignInRule {
+pub(super) fn site() -> SignInRule {
     let mut networks = vec![EVM, solana()];
     networks.sort_unstable();
     SignInRule {
@@ -42,7 +42,7 @@ fn site() -> SignInRule {
     }
 }
 
-fn with_sites(epoch: u64, sites: Vec<SignInRule>) -> PolicyDocument {
+pub(super) fn with_sites(epoch: u64, sites: Vec<SignInRule>) -> PolicyDocument {
     PolicyDocument {
         sign_ins: Some(sites),
         ..policy(epoch)
@@ -65,10 +65,13 @@ pub(super) fn signed_in(world: &mut World, document: PolicyDocument) {
 
 /// A world whose policy names the site, and whose two sessions may sign in.
 fn world() -> World {
+    world_with(&with_sites(2, vec![site()]))
+}
+
+/// The same under another document.
+pub(super) fn world_with(document: &PolicyDocument) -> World {
     let mut world = World::new();
-    world
-        .adopt(&with_sites(2, vec![site()]), true)
-        .expect("a policy with a site");
+    world.adopt(document, true).expect("a policy with a site");
     world.keyed = granted(&mut world, key_bound(), Some(vec![Operation::SignIn]));
     let secret = Credential::Bearer(hash(Domain::SessionSecret, &[b"logins"]));
     world.bearer = granted(&mut world, secret, Some(vec![Operation::SignIn]));
@@ -90,7 +93,7 @@ fn granted(
     }
 }
 
-fn body(world: &World, chain: ChainId, more: &str) -> String {
+pub(super) fn body(world: &World, chain: ChainId, more: &str) -> String {
     let wallet = match chain {
         ChainId::Evm(_) => world.evm_wallet,
         ChainId::Solana(_) => world.solana_wallet,
@@ -101,7 +104,7 @@ fn body(world: &World, chain: ChainId, more: &str) -> String {
     )
 }
 
-fn request(session: SessionId, key: &str, body: String) -> SessionRequest {
+pub(super) fn request(session: SessionId, key: &str, body: String) -> SessionRequest {
     SessionRequest {
         session,
         method: "POST".to_owned(),
@@ -136,10 +139,14 @@ fn signed(world: &World, request: SessionRequest, key: &SigningKey, nonce: &str)
 }
 
 type Stop = fn(&World) -> Command;
-type Order = Box<SigningOrder<SignInMessage>>;
+pub(super) type Order = Box<SigningOrder<SignInMessage>>;
 
-fn ask(world: &mut World, request: SessionRequest, used: Option<Used>) -> Result<Order, Vec<Code>> {
-    let asked = LoginRequest {
+pub(super) fn ask(
+    world: &mut World,
+    request: SessionRequest,
+    used: Option<Used>,
+) -> Result<Order, Vec<Code>> {
+    let asked = MessageRequest {
         request,
         used,
         dry_run: false,
@@ -150,7 +157,7 @@ fn ask(world: &mut World, request: SessionRequest, used: Option<Used>) -> Result
     }
 }
 
-fn bearer_login(world: &mut World, key: &str, more: &str) -> Result<Order, Vec<Code>> {
+pub(super) fn bearer_login(world: &mut World, key: &str, more: &str) -> Result<Order, Vec<Code>> {
     let body = body(world, EVM, more);
     let request = request(world.bearer, key, body);
     ask(world, request, None)
@@ -567,7 +574,7 @@ fn a_dry_run_reserves_nothing_and_tells_the_tier() {
     let mut world = world();
     let events = world.events.len();
     let mut judge = |more: &str| {
-        let asked = LoginRequest {
+        let asked = MessageRequest {
             request: SessionRequest {
                 idempotency_key: String::new(),
                 ..request(world.keyed, "", body(&world, EVM, more))

@@ -1,13 +1,15 @@
-//! Requests of a session that carry no transaction, and their answers: its renewal, its logins.
+//! Requests of a session that carry no transaction, and their answers: its renewal, its logins, its
+//! authorizations of transfers.
 
 use waiaas_schema::{BODY_LIMIT_BYTES, types_capnp};
+use waiaas_shared::codec::to_canonical;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::policy::evaluate::Tier;
 
 use super::{
     HEADER_LIMIT_BYTES, TEXT_LIMIT_BYTES, Unfit, known, parsed, text_up_to, write_violations,
 };
-use crate::authority::ask::{Renewed, SignedIn};
+use crate::authority::ask::{Authorized, Renewed, SignedIn};
 use crate::core::command::SessionRequest;
 
 /// An agent's request.
@@ -76,6 +78,36 @@ pub(in crate::rpc) fn write_signed_in(
 pub(in crate::rpc) fn write_would_sign_in(
     answer: &Result<Tier, Denial>,
     mut result: types_capnp::sign_in_result::Builder<'_>,
+) {
+    match answer {
+        Ok(tier) => result.set_would_sign(tier.as_str()),
+        Err(denial) => write_violations(denial, |length| result.init_denied(length)),
+    }
+}
+
+/// The answer to an authorization.
+pub(in crate::rpc) fn write_authorized(
+    answer: &Result<Authorized, Denial>,
+    mut result: types_capnp::authorization_result::Builder<'_>,
+) {
+    match answer {
+        Ok(authorized) => {
+            result.set_transaction(authorized.transaction.to_string());
+            result.set_sequence(authorized.sequence);
+            let mut signed = result.init_signed();
+            signed.set_authorization(&to_canonical(&authorized.signed.fields));
+            signed.set_signature(&authorized.signed.signature);
+            signed.set_tier(authorized.tier.as_str());
+            signed.set_replay(authorized.replay);
+        }
+        Err(denial) => write_violations(denial, |length| result.init_denied(length)),
+    }
+}
+
+/// The answer to an authorization's dry run.
+pub(in crate::rpc) fn write_would_authorize(
+    answer: &Result<Tier, Denial>,
+    mut result: types_capnp::authorization_result::Builder<'_>,
 ) {
     match answer {
         Ok(tier) => result.set_would_sign(tier.as_str()),

@@ -225,6 +225,7 @@ impl<'history> Model<'history> {
             // No script asks for any of these yet.
             EventBody::SessionRenewed { .. }
             | EventBody::SignedIn(_)
+            | EventBody::TransferAuthorized { .. }
             | EventBody::SpendReplaced { .. }
             | EventBody::WalletClosed { .. }
             | EventBody::WalletRotated { .. }

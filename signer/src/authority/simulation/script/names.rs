@@ -94,6 +94,7 @@ pub(super) fn kind(body: &EventBody) -> &'static str {
         EventBody::OwnerAlive { .. } => "OwnerAlive",
         EventBody::DenialNoted { .. } => "DenialNoted",
         EventBody::SignedIn(_) => "SignedIn",
+        EventBody::TransferAuthorized { .. } => "TransferAuthorized",
     }
 }
 
