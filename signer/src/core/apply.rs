@@ -19,7 +19,7 @@ use super::apply_stop::{
     void_times,
 };
 use super::state::{
-    Approval, BindingPolicy, Freeze, Kill, KillPhase, Nonce, OpenStatement, Session, State, Wallet,
+    Approval, BindingPolicy, Freeze, Kill, KillPhase, OpenStatement, Session, State, Wallet,
 };
 use super::{drafted, watch};
 
@@ -292,11 +292,7 @@ pub fn apply(state: &mut State, event: &Event) {
         } => {
             state.statements.remove(statement);
             if let Some(wallet) = state.wallets.get_mut(wallet) {
-                let attested = Nonce {
-                    next: *next,
-                    attested: *next,
-                };
-                wallet.nonces.insert(*chain, attested);
+                wallet.nonces.entry(*chain).or_default().attest(*next);
                 wallet.withdrawn.retain(|(of, _)| of != chain);
                 wallet.history.attested(*chain);
             }

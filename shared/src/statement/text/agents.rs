@@ -2,7 +2,7 @@
 //! what ends for good, stands in words.
 
 use super::lines::Lines;
-use super::{StatementView, wallet};
+use super::{StatementView, skipped, wallet};
 use crate::address::Account;
 use crate::denial::Code;
 use crate::ids::{AgentId, WalletId};
@@ -72,6 +72,7 @@ fn rotate(
     lines.field("New address", "of a key that this signer derives anew");
     if on_evm {
         lines.field("First nonce of the new address", first_nonce);
+        skipped(lines, 0, first_nonce);
     }
     lines.field(
         "Kept",

@@ -14,6 +14,7 @@ mod drafted;
 mod held_back;
 mod intent;
 mod kinds;
+mod locked_out;
 mod logins;
 mod machine;
 mod maturity;

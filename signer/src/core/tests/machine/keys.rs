@@ -43,6 +43,7 @@ impl Book {
         let former = std::mem::replace(&mut wallet.account, account);
         wallet.former.push((former, wallet.nonces));
         wallet.nonces = first;
+        wallet.left_out.push((account, 0..first_nonce));
         wallet.rotated = Some(now);
         wallet.withdrawn.clear();
         // What was written beside the former address means nothing for the next one.

@@ -353,7 +353,10 @@ impl Run {
                 [EventBody::NonceAttested { .. }],
                 _,
             ) => {
-                self.book.wallet_mut(*wallet).nonces = Some((*next, *next));
+                let known = self.book.wallet_mut(*wallet);
+                let due = known.nonces.map_or(0, |(due, _)| due);
+                known.left_out.push((known.account, due..*next));
+                known.nonces = Some((*next, *next));
                 self.book.wallet_mut(*wallet).withdrawn.clear();
                 self.book.charges.attested(*wallet, *chain);
             }
