@@ -403,7 +403,7 @@ fn nothing_stands_between_a_snapshot_and_its_name() {
         let mut world = World::new(1, false);
         world.take_snapshots(Some(1));
         world.machine.borrow_mut().steps_after = Some(looks);
-        for place in 0..3 {
+        for place in 0..8 {
             let _signed_or_closed = pay(&mut world, &format!("key-{place}"), 1 + place);
         }
         assert_eq!(world.machine.borrow().steps_after, None, "it stepped");
