@@ -117,7 +117,7 @@ impl<'history> Model<'history> {
                 let first = Nonces {
                     next: *first_nonce,
                     attested: *first_nonce,
-                    left_out: vec![0..*first_nonce],
+                    left_out: std::iter::once(0..*first_nonce).collect(),
                 };
                 let evm = matches!(account, Account::Evm(_));
                 let holder = Holder {
