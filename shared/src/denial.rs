@@ -145,6 +145,7 @@ codes! {
     Overflow = 92, "overflow", Stop, "A sum does not fit into 128 bits.";
     PolicyEpoch = 93, "policy_epoch", Stop, "A policy's epoch must be the current one plus one.";
     PolicyMalformed = 94, "policy_malformed", Stop, "The policy document has unknown, missing, doubled or contradictory entries.";
+    PoliciesTooLarge = 325, "policies_too_large", AskOwner, "The documents that bind would together be larger than 384 KiB: adopt a smaller one, or wait until one matures.";
     PolicyTooMany = 95, "policy_too_many", AskOwner, "Eight documents bind already: adopt over admin.sock, or wait until one matures.";
     PoliciesDisagree = 246, "policies_disagree", Wait, "The documents that bind read the request's contact or unit differently: name the address and base units, or wait until the later one has matured.";
     AdminOnly = 96, "admin_only", AskOwner, "This goes over admin.sock alone, most of it with the password.";
@@ -164,6 +165,7 @@ codes! {
     KillNotActive = 121, "kill_not_active", Stop, "The kill switch is not thrown, or its epoch is another.";
     NonceLower = 122, "nonce_lower", Stop, "An attestation never lowers the next nonce.";
     TimeNotClosed = 123, "time_not_closed", Stop, "The stated time is not needed, or lies behind what was already seen.";
+    TimeTooFar = 321, "time_too_far", Stop, "The stated time lies more than 366 days beyond the signer's own, or beyond the year 2099.";
     NotPaused = 124, "not_paused", Stop, "Nothing of that name is paused.";
 
     // Waiting payments.
@@ -211,6 +213,9 @@ codes! {
     OwnerChangeTooMany = 182, "owner_change_too_many", Wait, "Too many keys are registered, or too many changes of owners wait.";
     QuorumRange = 183, "quorum_range", Stop, "At least one owner must sign, and never more than there are owners who are not suspended.";
     OwnerSuspended = 184, "owner_suspended", AskOwner, "The signature is by an owner who is suspended.";
+    KeysTooMany = 324, "keys_too_many", Stop, "No more keys: a signer has 512 at most, 2,048 times a key on a network, and a wallet 32 former ones.";
+    RemovalOfItself = 322, "removal_of_itself", Stop, "A key does not cancel its own removal: another one does.";
+    SuspensionQuorum = 323, "suspension_quorum", AskOwner, "A suspended key does not suspend an owner without whom too few are left to sign: another owner does, or the password.";
     OwnerItself = 185, "owner_itself", Stop, "An owner is suspended by another owner, or with the password.";
     NotSuspended = 186, "not_suspended", Stop, "This owner or session is not suspended.";
     GuardianUnknown = 187, "guardian_unknown", Stop, "No such guardian.";

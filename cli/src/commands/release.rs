@@ -3,6 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
+use waiaas_client::ClientError;
+use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::ids::{SessionId, WalletId};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::WallTime;
@@ -37,8 +39,13 @@ pub(crate) enum Command {
     },
     /// State the time after the clock stepped: this machine's clock is believed, so set it right first
     Clock {
+        /// State this Unix time instead: one after the other, no more than 366 days beyond the signer's own
+        #[arg(long, value_name = "SECONDS")]
+        unix_time: Option<u64>,
         #[command(flatten)]
         signing: SigningArgs,
+        #[command(flatten)]
+        password: PasswordArgs,
     },
 }
 
@@ -59,9 +66,14 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
                 &json!({ "paused": false, "wallet": wallet, "sequence": sequence }),
             )
         }
-        Command::Clock { signing } => {
-            let wall = now();
-            let sequence = submit(app, &signing, &StatementFacts::StateTime { wall }).await?;
+        Command::Clock {
+            unix_time,
+            signing,
+            password,
+        } => {
+            let seconds = unix_time.map(|seconds| seconds.saturating_mul(1000));
+            let wall = seconds.map_or_else(now, WallTime::from_millis);
+            let sequence = state_time(app, &signing, wall, password).await?;
             let words = format!("The time is stated as {wall}: signing is open again.");
             app.output.data(
                 words,
@@ -100,6 +112,38 @@ async fn release_kill(
     let data =
         json!({ "kill": "RECOVERING", "sessions": sessions, "sequence": submitted.sequence });
     app.output.data(words, &data)
+}
+
+/// Months ahead it takes the password too, and the signer says so.
+async fn state_time(
+    app: &App,
+    signing: &SigningArgs,
+    wall: WallTime,
+    password: PasswordArgs,
+) -> Result<u64, Failure> {
+    let signer = Signer::connect(app).await?;
+    let facts = StatementFacts::StateTime { wall };
+    let signed = signing.sign(&app.output, &signer, &facts).await?;
+    let (statement, signatures) = (signed.statement, &signed.signatures);
+    let alone = signer.client.submit_statement(statement, signatures).await;
+    let submitted = match alone {
+        Err(ClientError::Denied(denial)) if asks_for_password(&denial) => {
+            let password = password.read(&app.output)?;
+            let ticket = signer.put(&password).await?;
+            drop(password);
+            let client = &signer.client;
+            client
+                .submit_with_password(&ticket, statement, signatures)
+                .await
+        }
+        alone => alone,
+    };
+    Ok(submitted.map_err(failed("not released"))?.sequence)
+}
+
+fn asks_for_password(denial: &Denial) -> bool {
+    let mut violations = denial.violations().iter();
+    violations.any(|violation| violation.code == Code::AdminOnly)
 }
 
 async fn submit(app: &App, signing: &SigningArgs, facts: &StatementFacts) -> Result<u64, Failure> {

@@ -17,8 +17,16 @@ use crate::time::{Millis, WallTime};
 
 /// How long a drafted statement may be signed.
 pub const LIFETIME: Millis = Millis::from_hours(1);
-/// Statements open at once, per socket on which they were drafted.
+/// Statements open at once, per socket on which they were drafted; on `admin.sock` each kind that opens the
+/// way out has as many places for itself.
 pub const OPEN_LIMIT: usize = 16;
+/// A stated time lies no further than this beyond the signer's own: it is never taken back, and every later
+/// statement expires by it.
+pub const TIME_AHEAD: Millis = Millis::from_hours(24 * 366);
+/// Further than this it is stated over `admin.sock` with the password only.
+pub const TIME_AHEAD_ALONE: Millis = Millis::from_hours(24 * 30);
+/// No stated time lies beyond this one: 2100-01-01 00:00:00 UTC.
+pub const TIME_END: WallTime = WallTime::from_millis(4_102_444_800_000);
 /// The text of a statement, at most, in characters.
 pub const TEXT_LIMIT: usize = 4096;
 
@@ -338,6 +346,19 @@ impl StatementFacts {
         )
     }
 
+    /// Whether it must find a place however many others are open: it opens the way out, or stops a key.
+    #[must_use]
+    pub const fn opens_the_way_out(&self) -> bool {
+        matches!(
+            self,
+            Self::Withdraw { .. }
+                | Self::ReleaseKill { .. }
+                | Self::LiftSuspension { .. }
+                | Self::SuspendOwner { .. }
+                | Self::RecoverOwners { .. }
+        )
+    }
+
     /// Whether it becomes a change of owners that waits.
     #[must_use]
     pub const fn changes_owners(&self) -> bool {
@@ -365,4 +386,12 @@ pub struct StatementHeader {
     pub policy_epoch: u64,
     /// Until when it may be signed.
     pub expires: WallTime,
+}
+
+impl StatementHeader {
+    /// The signer's own time when it was drafted.
+    #[must_use]
+    pub const fn drafted(&self) -> WallTime {
+        WallTime::from_millis(self.expires.millis().saturating_sub(LIFETIME.millis()))
+    }
 }

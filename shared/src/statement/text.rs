@@ -49,6 +49,7 @@ use crate::keys::OwnerKey;
 use crate::owner_change::OwnerChange;
 use crate::policy::document::PolicyDocument;
 use crate::session::SessionGrant;
+use crate::time::WallTime;
 
 pub(super) use self::lines::is_statement_text;
 
@@ -78,10 +79,31 @@ pub struct WalletFacts {
     pub former: Vec<Account>,
 }
 
+/// What a text tells of a key's nonces on one chain.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NonceFacts {
+    /// The next one that the signer gives.
+    pub next: u64,
+    /// What attestations skipped: the first of each gap and the one after its last.
+    pub gaps: Vec<(u64, u64)>,
+}
+
+impl NonceFacts {
+    /// Whether an attestation skipped this one.
+    #[must_use]
+    pub fn skipped(&self, nonce: u64) -> bool {
+        let mut gaps = self.gaps.iter();
+        gaps.any(|(first, end)| (*first..*end).contains(&nonce))
+    }
+}
+
 /// What a text needs to know of the signer's state. The same state and statement give the same text.
 pub trait StatementView {
     /// A wallet.
     fn wallet(&self, wallet: WalletId) -> Option<WalletFacts>;
+    /// The nonces on an EVM chain of a wallet's key: the present one, or that of a former address.
+    fn nonces(&self, wallet: WalletId, from: Option<Account>, chain: ChainId)
+    -> Option<NonceFacts>;
     /// The newest adopted policy document, matured or not.
     fn newest_policy(&self) -> Option<&PolicyDocument>;
     /// How many wallets are bound to this chain.
@@ -232,6 +254,7 @@ fn write(
         StatementFacts::StateTime { wall } => {
             lines.field("Stated time", wall);
             lines.field("Unix time", format_args!("{} milliseconds", wall.millis()));
+            state_time(&mut lines, *wall, header.drafted());
         }
         StatementFacts::EnrolWithdrawal { account } => {
             lines.field("Address", account.account());
@@ -433,13 +456,47 @@ fn withdraw(
         "Fee at most",
         Unit::of(chain.native_asset(), policy).amount_of_asset(payment.fee_ceiling),
     );
+    let known = view.nonces(from, payment.from, chain).unwrap_or_default();
     match nonce {
+        Some(nonce) if known.skipped(nonce) => {
+            lines.field(
+                "Nonce",
+                format_args!("{nonce}, which an attestation skipped"),
+            );
+        }
         Some(nonce) => lines.field("Nonce", format_args!("{nonce}, used again")),
         None if on_evm => lines.field("Nonce", "the next one"),
         None => {}
     }
     let facts = wallet_by_key(lines, (from, payment.from), "From its old address", view)?;
     require_network(&facts, chain)
+}
+
+/// How far the signer's own time moves. It expires what owners sign, so it is never taken back.
+fn state_time(lines: &mut Lines, stated: WallTime, now: WallTime) {
+    lines.field("Signer's own time so far", now);
+    let seconds = stated.since(now).millis().div_ceil(1000);
+    let ahead = "Moves it ahead";
+    if seconds == 0 {
+        lines.field(ahead, "not at all, and nothing moves it back");
+        return;
+    }
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    let seconds = seconds % 60;
+    lines.field(
+        ahead,
+        format_args!("{days} days {hours} hours {minutes} minutes {seconds} seconds, and nothing takes this back"),
+    );
+}
+
+/// What becomes of nonces below the one that is named.
+fn skipped(lines: &mut Lines, from: u64, to: u64) {
+    if let Some(last) = to.checked_sub(1).filter(|last| *last >= from) {
+        lines.field(
+            "Skips",
+            format_args!("{from} to {last}, never signed here: if the chain has not used them, nothing from this address lands again"),
+        );
+    }
 }
 
 /// A wallet with its address, or with one that it had before under the name `former`.

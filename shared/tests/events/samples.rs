@@ -24,7 +24,7 @@ use waiaas_shared::policy::limits::Counts;
 use waiaas_shared::policy::scope::Hours;
 use waiaas_shared::request;
 use waiaas_shared::session::{Credential, SessionGrant, SessionLimit};
-use waiaas_shared::statement::text::{Quorum, StatementView, WalletFacts, compose};
+use waiaas_shared::statement::text::{NonceFacts, Quorum, StatementView, WalletFacts, compose};
 use waiaas_shared::statement::verify::Envelope;
 use waiaas_shared::statement::{GuardianStop, StatementFacts, StatementHeader};
 use waiaas_shared::time::{BudgetTime, Millis, RunTime, WallTime};
@@ -300,6 +300,13 @@ impl StatementView for View {
             account,
             networks: vec![network],
             former: vec![Account::Evm(EvmAddress::from_bytes([0xa7; 20]))],
+        })
+    }
+
+    fn nonces(&self, _: WalletId, _: Option<Account>, _: ChainId) -> Option<NonceFacts> {
+        Some(NonceFacts {
+            next: 7,
+            gaps: vec![],
         })
     }
 

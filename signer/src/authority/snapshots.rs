@@ -65,9 +65,11 @@ impl<L: Ledger, S: System> Authority<L, S> {
         let Some(head) = due.filter(|_| self.unlocked() && !self.state.retired()) else {
             return Ok(());
         };
-        let Some(now) = self.observe() else {
+        // One look at the clocks for all of it: what came due between two would stand before the name.
+        let Ok(context) = self.context(false) else {
             return Ok(());
         };
+        let now = context.clocks;
         let stepped = self.clock.as_ref().is_some_and(ClockKeeper::stepped);
         if self.state.has_due_change(now) || (stepped && !self.state.clock_closed()) {
             return Ok(());
@@ -81,7 +83,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
         };
         let mut pending = Pending::default();
         if self
-            .decide(&mut pending, &Command::NameSnapshot(name))
+            .decide_in(&mut pending, &Command::NameSnapshot(name), &context)
             .is_ok()
         {
             pending.keep(stored);

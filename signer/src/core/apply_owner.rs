@@ -7,6 +7,7 @@ use waiaas_shared::ids::{OwnerId, SessionId, StatementId, WalletId};
 use waiaas_shared::keys::OwnerKey;
 use waiaas_shared::owner_change::{OwnerChange, PendingChange, Standing};
 use waiaas_shared::policy::evaluate::listed_charges;
+use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::Envelope;
 use waiaas_shared::time::{BudgetTime, RunTime};
 
@@ -124,7 +125,10 @@ fn void_approvals(state: &mut State, of: impl Fn(&[OwnerId]) -> bool) {
 }
 
 /// A key is suspended, and everything that it signed and that still waits or spends is void. So is
-/// every open statement that could loosen: a signature that the key gave before is of no use later.
+/// every open statement that could loosen: a signature that the key gave before is of no use later. The
+/// way out stays open: a withdrawal and a recovery are judged by who signs and how they stand when they
+/// are handed in. A key that was suspended before signed nothing since, so that nothing is void but what
+/// would lift this suspension: else one stolen key would keep all owners from every signature.
 pub(super) fn suspended(
     state: &mut State,
     owner: OwnerId,
@@ -132,9 +136,10 @@ pub(super) fn suspended(
     sessions: &[SessionId],
     changes: &[StatementId],
 ) {
-    if let Some(known) = state.owners.keys.get_mut(&owner)
-        && known.standing == Standing::Active
-    {
+    let known = state.owners.keys.get_mut(&owner);
+    let active = known.filter(|known| known.standing == Standing::Active);
+    let was_active = active.is_some();
+    if let Some(known) = active {
         known.standing = Standing::Suspended;
     }
     for policy in &mut state.policies {
@@ -151,7 +156,12 @@ pub(super) fn suspended(
         voided(state, *change);
     }
     void_approvals(state, |signers| signers.contains(&owner));
-    state.statements.retain(|_, open| open.facts.only_stops());
+    let lift = StatementFacts::LiftSuspension { owner };
+    state.statements.retain(|_, open| match &open.facts {
+        StatementFacts::Withdraw { .. } | StatementFacts::RecoverOwners { .. } => true,
+        facts if was_active => facts.only_stops(),
+        facts => *facts != lift,
+    });
 }
 
 /// A suspended key may sign again.

@@ -346,6 +346,7 @@ pub(super) fn cancel(
         &[Standing::Active, Standing::Suspended]
     };
     let signers = any_owner(state, open, &submission.signatures, standings)?;
+    not_itself(state, change, &signers)?;
     Ok(Decision::event(EventBody::OwnerChangeCancelled {
         change,
         statement: submission.statement,
@@ -353,7 +354,20 @@ pub(super) fn cancel(
     }))
 }
 
-/// Suspends an owner whom another owner names, also a suspended one.
+/// Nobody keeps the others from removing a key with that key: a stolen one would stay for ever.
+fn not_itself(state: &State, change: StatementId, signers: &[OwnerId]) -> Result<(), Code> {
+    match state.owners.waiting(change).map(|waits| &waits.change) {
+        Some(OwnerChange::RemoveOwner(key) | OwnerChange::RemoveGuardian(key))
+            if signers.contains(&key.id) =>
+        {
+            Err(Code::RemovalOfItself)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Suspends an owner whom another owner names, also a suspended one, unless nothing but suspended keys
+/// would take with it the quorum of those who are left.
 pub(super) fn suspend(
     state: &State,
     open: &OpenStatement,
@@ -366,6 +380,15 @@ pub(super) fn suspend(
     let signers = any_owner(state, open, &submission.signatures, &standings)?;
     if signers.contains(&owner) {
         return Err(Code::OwnerItself.into());
+    }
+    let is_active = |id: &OwnerId| {
+        let known = state.owners.keys.get(id);
+        known.is_some_and(|owner| owner.standing == Standing::Active)
+    };
+    let left = state.owners.active().saturating_sub(1);
+    let too_few = is_active(&owner) && left < count(state.owners.quorum);
+    if too_few && !signers.iter().any(is_active) {
+        return Err(Code::SuspensionQuorum.into());
     }
     let statement = Some(submission.statement);
     Ok(suspended(state, owner, statement, signers, now))
@@ -439,6 +462,9 @@ pub(super) fn guardian_stop(
     check(state, &open.facts)?;
     let guardians = at_least_one(guardians(state, open, &submission.signatures)?)?;
     let statement = submission.statement;
+    if let GuardianStop::CancelChange { change } = stop {
+        not_itself(state, change, &guardians)?;
+    }
     let mut decision = match stop {
         GuardianStop::PauseAll => decide_stop::pause(state, None, submission.origin),
         GuardianStop::Kill => decide_stop::kill(state, submission.origin),

@@ -13,6 +13,8 @@ use super::state::{State, Wallet};
 
 /// Documents that may bind at once; above, only `admin.sock` adopts.
 const BINDING_LIMIT: usize = 8;
+/// Bytes of the documents that bind, together: with what stands around them, one answer carries them.
+pub(super) const BINDING_BYTES: usize = 380 * 1024;
 /// Maturity of a document that came with the password.
 const MATURITY_WITH_PASSWORD: Millis = Millis::from_hours(1);
 
@@ -52,6 +54,13 @@ pub(super) fn adopt(
         longest
     };
     let matures: RunTime = now.run.after(delay);
+    // What binds is read in one answer: whoever cannot read it cannot judge, and cannot withdraw tokens.
+    let beside = binding.iter().filter(|_| matures > now.run);
+    let sizes = beside.map(|policy| policy.document.to_bytes().len());
+    let total = sizes.fold(bytes.len(), usize::saturating_add);
+    if total > BINDING_BYTES {
+        return Err(Code::PoliciesTooLarge.into());
+    }
     Ok(EventBody::PolicyAdopted {
         statement,
         signers,

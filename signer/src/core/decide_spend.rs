@@ -20,7 +20,7 @@ use waiaas_shared::policy::history::{Charged, History, Without};
 use waiaas_shared::request::{Action, Transfer, TransferRequest, is_idempotency_key};
 use waiaas_shared::request_signature::{Request, SignedRequest};
 use waiaas_shared::session::{Credential, SessionGrant, SessionUsage};
-use waiaas_shared::solana::ProgramMethod;
+use waiaas_shared::solana::{self, ProgramMethod};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Clocks;
 use waiaas_shared::transaction::{DecodedTransaction, Known, decode};
@@ -418,17 +418,22 @@ pub(super) fn withdraw(
             (former.path, former.account, &former.nonces)
         }
     };
-    let token = decide_token::registered(state, *asset, now)?;
-    let known = Known::of(to, &token).on(network::of_withdrawal(state, chain, now));
-    let mut transaction = decode(chain, account, &withdrawal.unsigned, known)
-        .map_err(|_| Code::TransactionUndecodable)?;
+    let network = network::of_withdrawal(state, chain, now);
+    let read = |token: Option<solana::Token>| {
+        let known = Known::of(to, &token).on(network);
+        let transaction = decode(chain, account, &withdrawal.unsigned, known).ok()?;
+        Some((token, transaction))
+    };
+    let tokens = decide_token::registrations(state, *asset, now)?;
+    let mut readable = tokens.into_iter().filter_map(read);
+    let (token, mut transaction) = readable.next().ok_or(Code::TransactionUndecodable)?;
     transaction
         .require_zero_nonce()
         .map_err(|_| Code::NonceNotZero)?;
     if matches!(chain, ChainId::Evm(_)) {
         let known = nonces.get(&chain).ok_or(Code::NonceNotAttested)?;
         let issued = nonce.unwrap_or(known.next);
-        if issued < known.attested || issued > known.next {
+        if !known.for_withdrawal(issued) {
             return Err(Code::NonceLower.into());
         }
         transaction = transaction

@@ -10,7 +10,9 @@ use waiaas_shared::ids::{AgentId, OwnerId, SessionId, StatementId};
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::statement::text::compose;
 use waiaas_shared::statement::verify::verify;
-use waiaas_shared::statement::{LIFETIME, OPEN_LIMIT, StatementFacts, StatementHeader};
+use waiaas_shared::statement::{
+    LIFETIME, OPEN_LIMIT, StatementFacts, StatementHeader, TIME_AHEAD, TIME_AHEAD_ALONE, TIME_END,
+};
 use waiaas_shared::time::Clocks;
 
 use super::command::{Context, Outcome, Rehearsal, Submission};
@@ -28,10 +30,11 @@ pub(super) fn draft(
     context: &Context,
 ) -> Result<Decision, Denial> {
     let now = context.clocks;
-    let open = state
-        .statements
-        .values()
-        .filter(|open| open.origin == origin && open.expires > now.wall);
+    let open = state.statements.values().filter(|open| {
+        open.origin == origin
+            && open.expires > now.wall
+            && places(&open.facts, origin) == places(facts, origin)
+    });
     if open.count() >= OPEN_LIMIT {
         return Err(Code::StatementTooMany.into());
     }
@@ -66,6 +69,15 @@ pub(super) fn draft(
         events: vec![event],
         outcome: Ok(Outcome::Drafted { statement, text }),
     })
+}
+
+/// Among whose places a statement has its own: drafts that nobody signed do not shut the way out.
+fn places(
+    facts: &StatementFacts,
+    origin: Origin,
+) -> Option<std::mem::Discriminant<StatementFacts>> {
+    let apart = origin == Origin::Admin && facts.opens_the_way_out();
+    apart.then(|| std::mem::discriminant(facts))
 }
 
 /// What must hold for the facts, when drafted and again when carried out.
@@ -162,9 +174,13 @@ pub(super) fn check(state: &State, facts: &StatementFacts, now: Clocks) -> Resul
         }
         // Our own time is an upper bound: the true one may lie before it. Stated, it only ever moves the
         // bound on.
-        StatementFacts::StateTime { .. } => {
+        StatementFacts::StateTime { wall } => {
             if !state.clock_closed {
                 return Err(Code::TimeNotClosed.into());
+            }
+            // A bound far ahead would expire every later statement, the owner's way out among them.
+            if *wall > now.wall.after(TIME_AHEAD) || *wall > TIME_END {
+                return Err(Code::TimeTooFar.into());
             }
         }
         StatementFacts::EnrolWithdrawal { .. }
@@ -355,11 +371,16 @@ fn by_quorum(
             signers,
             from: *from,
         },
-        StatementFacts::StateTime { wall } => EventBody::TimeStated {
-            wall: *wall,
-            statement,
-            signers,
-        },
+        StatementFacts::StateTime { wall } => {
+            if wall.since(now.wall) > TIME_AHEAD_ALONE {
+                submission.require_password()?;
+            }
+            EventBody::TimeStated {
+                wall: *wall,
+                statement,
+                signers,
+            }
+        }
         StatementFacts::EnrolWithdrawal { .. }
         | StatementFacts::RemoveOwner { .. }
         | StatementFacts::SetQuorum { .. }

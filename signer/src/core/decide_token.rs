@@ -20,20 +20,38 @@ pub(super) fn registered(
     asset: AssetId,
     now: Clocks,
 ) -> Result<Option<solana::Token>, Code> {
+    match registrations(state, asset, now)?.as_slice() {
+        [only] => Ok(*only),
+        // The bytes can agree with one of them only, and a payment must pass both.
+        _ => Err(Code::TokenConflict),
+    }
+}
+
+/// Every mint that an asset is registered as, each once and at least one: a withdrawal passes with the one
+/// under which its bytes do what its owner signed, so that no document closes the way out.
+pub(super) fn registrations(
+    state: &State,
+    asset: AssetId,
+    now: Clocks,
+) -> Result<Vec<Option<solana::Token>>, Code> {
     let Token::Mint(_) = asset.token() else {
-        return Ok(None);
+        return Ok(vec![None]);
     };
     // A void document names nothing.
     let sound = state.binding(now.run).iter().filter(|one| !one.is_void());
-    let mut known = sound
+    let known = sound
         .filter_map(|policy| policy.document.asset(asset))
         .filter_map(|rule| rule.mint());
-    let first = known.next().ok_or(Code::AssetNotListed)?;
-    // The bytes can agree with one of them only, and a payment must pass both.
-    if known.any(|other| other != first) {
-        return Err(Code::TokenConflict);
+    let mut distinct: Vec<Option<solana::Token>> = Vec::new();
+    for mint in known {
+        if !distinct.contains(&Some(mint)) {
+            distinct.push(Some(mint));
+        }
     }
-    Ok(Some(first))
+    if distinct.is_empty() {
+        return Err(Code::AssetNotListed);
+    }
+    Ok(distinct)
 }
 
 /// The mints that a request moves, each once, as they are registered.

@@ -16,6 +16,27 @@ use super::command::{Context, DerivedKey, Outcome, Submission, WalletRequest};
 use super::state::{KillPhase, State};
 use super::{Decision, decide_intent, decide_owner};
 
+/// Keys of all wallets, former ones too: locked memory holds each of them, twice over. A key more than it
+/// holds would keep the signer locked for ever.
+pub(super) const KEYS_LIMIT: usize = 512;
+/// The same, each counted on each of its networks: one answer tells of them all.
+pub(super) const PLACES_LIMIT: usize = 2_048;
+/// Keys that one wallet had before.
+pub(super) const FORMER_LIMIT: usize = 32;
+
+/// Whether there is room for one more key on so many networks.
+fn room(state: &State, networks: usize) -> Result<(), Code> {
+    let keys = state.keys().count();
+    let wallets = state.wallets.values();
+    let places = wallets.map(|wallet| wallet.keys().count().saturating_mul(wallet.networks.len()));
+    let places: usize = places.sum();
+    if keys >= KEYS_LIMIT || places.saturating_add(networks) > PLACES_LIMIT {
+        Err(Code::KeysTooMany)
+    } else {
+        Ok(())
+    }
+}
+
 /// A wallet is bound to its networks at creation; a Solana wallet to exactly one (invariant 7).
 pub(super) fn create_wallet(
     state: &State,
@@ -45,6 +66,7 @@ pub(super) fn create_wallet(
     {
         return Err(Code::KeyKnown.into());
     }
+    room(state, request.networks.len())?;
     let wallet = WalletId::derive(&context.entropy, 0);
     let event = EventBody::WalletCreated {
         wallet,
@@ -81,7 +103,10 @@ pub(super) fn check_rotation(
     if known.path.family == Family::Solana && first_nonce != 0 {
         return Err(Code::StatementMalformed.into());
     }
-    Ok(())
+    if known.former.len() >= FORMER_LIMIT {
+        return Err(Code::KeysTooMany.into());
+    }
+    Ok(room(state, known.networks.len())?)
 }
 
 /// Nothing is signed for it any more but withdrawals: final.

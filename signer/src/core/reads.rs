@@ -1,6 +1,7 @@
 //! The state as policy and statements read it: what was spent, and what a text says of wallets, sessions,
 //! owners. Reads only.
 
+use waiaas_shared::address::Account;
 use waiaas_shared::agent::AgentStage;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::ids::{AgentId, OwnerId, SessionId, StatementId, TransactionId, WalletId};
@@ -10,7 +11,7 @@ use waiaas_shared::owner_change::OwnerChange;
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::history::{History, SessionHistory, WalletHistory};
 use waiaas_shared::session::SessionGrant;
-use waiaas_shared::statement::text::{Quorum, StatementView, WalletFacts};
+use waiaas_shared::statement::text::{NonceFacts, Quorum, StatementView, WalletFacts};
 
 use super::state::State;
 
@@ -36,6 +37,20 @@ impl StatementView for State {
             account: wallet.account,
             networks: wallet.networks.clone(),
             former: wallet.former.iter().map(|key| key.account).collect(),
+        })
+    }
+
+    fn nonces(
+        &self,
+        wallet: WalletId,
+        from: Option<Account>,
+        chain: ChainId,
+    ) -> Option<NonceFacts> {
+        let nonces = self.wallets.get(&wallet)?.nonces_of(from)?;
+        let known = nonces.get(&chain)?;
+        Some(NonceFacts {
+            next: known.next,
+            gaps: known.gaps.clone(),
         })
     }
 

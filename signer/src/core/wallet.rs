@@ -114,13 +114,9 @@ impl Wallet {
     /// The owner says which nonce a key's address has next: of what that key signed before nothing can land
     /// any more. What another key signed is not spoken of.
     pub(super) fn attest_nonce(&mut self, chain: ChainId, next: u64, from: Option<Account>) {
-        let attested = Nonce {
-            next,
-            attested: next,
-        };
         let former = match from {
             None => {
-                self.nonces.insert(chain, attested);
+                self.nonces.entry(chain).or_default().attest(next);
                 self.withdrawn.retain(|(of, _)| *of != chain);
                 None
             }
@@ -130,12 +126,20 @@ impl Wallet {
                     return;
                 };
                 if let Some(key) = self.former.get_mut(place) {
-                    key.nonces.insert(chain, attested);
+                    key.nonces.entry(chain).or_default().attest(next);
                 }
                 Some(place)
             }
         };
         self.history.attested(chain, former);
+    }
+
+    /// Nonces of the present key, or of a former address.
+    pub(super) fn nonces_of(&self, from: Option<Account>) -> Option<&BTreeMap<ChainId, Nonce>> {
+        match from {
+            None => Some(&self.nonces),
+            Some(account) => self.former(account).map(|key| &key.nonces),
+        }
     }
 
     /// A withdrawal takes a nonce of the present key that was issued before.
@@ -180,22 +184,45 @@ impl Wallet {
 }
 
 /// Nonces of one wallet on one EVM chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Nonce {
     #[n(0)]
     pub(super) next: u64,
     #[n(1)]
     pub(super) attested: u64,
+    /// What attestations skipped, and no agent ever got: the first of each gap and the one after its last.
+    #[n(2)]
+    pub(super) gaps: Vec<(u64, u64)>,
+}
+
+impl Nonce {
+    /// The owner attests the next one.
+    pub(super) fn attest(&mut self, next: u64) {
+        if next > self.next {
+            match self.gaps.last_mut().filter(|(_, end)| *end == self.next) {
+                Some((_, end)) => *end = next,
+                None => self.gaps.push((self.next, next)),
+            }
+        }
+        (self.next, self.attested) = (next, next);
+    }
+
+    /// Whether an owner's withdrawal may have it: from the attested one to the next one, or one that an
+    /// attestation skipped. Of those the chain has used each, and nothing lands, or it waits for just that.
+    pub(super) fn for_withdrawal(&self, nonce: u64) -> bool {
+        let mut gaps = self.gaps.iter();
+        (self.attested..=self.next).contains(&nonce)
+            || gaps.any(|(first, end)| (*first..*end).contains(&nonce))
+    }
 }
 
 /// The first nonces that an owner attests for a new key.
 fn first_nonces(first: u64, family: Family, networks: &[ChainId]) -> BTreeMap<ChainId, Nonce> {
-    let first = Nonce {
-        next: first,
-        attested: first,
-    };
+    let mut nonce = Nonce::default();
+    nonce.attest(first);
+    let nonces = networks.iter().map(|network| (*network, nonce.clone()));
     match family {
         Family::Solana => BTreeMap::new(),
-        Family::Evm => networks.iter().map(|network| (*network, first)).collect(),
+        Family::Evm => nonces.collect(),
     }
 }

@@ -2,7 +2,7 @@
 //! what ends for good, stands in words.
 
 use super::lines::Lines;
-use super::{StatementView, network, require_network, wallet, wallet_by_key};
+use super::{StatementView, network, require_network, skipped, wallet_by_key, wallet};
 use crate::address::Account;
 use crate::caip::ChainId;
 use crate::denial::Code;
@@ -76,6 +76,7 @@ fn rotate(
     lines.field("New address", "of a key that this signer derives anew");
     if on_evm {
         lines.field("First nonce of the new address", first_nonce);
+        skipped(lines, 0, first_nonce);
     }
     lines.field(
         "Kept",
@@ -99,8 +100,13 @@ pub(super) fn attest_nonce(
     if !matches!(chain, ChainId::Evm(_)) {
         return Err(Code::StatementMalformed);
     }
+    let (id, from) = key;
+    require_network(&view.wallet(id).ok_or(Code::WalletUnknown)?, chain)?;
+    let known = view.nonces(id, from, chain);
+    let known = known.ok_or(Code::NetworkNotBound)?;
     lines.field("Next nonce", next);
+    lines.field("Signer's own next nonce", known.next);
+    skipped(lines, known.next, next);
     network(lines, chain);
-    let facts = wallet_by_key(lines, key, "Its old address", view)?;
-    require_network(&facts, chain)
+    wallet_by_key(lines, key, "Its old address", view).map(|_| ())
 }

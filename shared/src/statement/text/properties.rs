@@ -636,6 +636,9 @@ fn assert_says(text: &str, facts: &StatementFacts, view: &TestView) {
             );
             assert!(fields.0["Fee at most"].contains(&format!(" base units of {native}")));
             let shown = match (nonce, asset.chain()) {
+                (Some(nonce @ (4 | 5)), _) => {
+                    Some(format!("{nonce}, which an attestation skipped"))
+                }
                 (Some(nonce), _) => Some(format!("{nonce}, used again")),
                 (None, ChainId::Evm(_)) => Some("the next one".to_owned()),
                 (None, ChainId::Solana(_)) => None,
@@ -657,6 +660,8 @@ fn assert_says(text: &str, facts: &StatementFacts, view: &TestView) {
             from,
         } => {
             assert_eq!(fields.value::<u64>("Next nonce"), *next);
+            assert_eq!(fields.value::<u64>("Signer's own next nonce"), 9);
+            assert_skips(&fields, 9, *next);
             assert_network(*chain);
             match from {
                 None => assert_wallet(*wallet),
@@ -672,6 +677,19 @@ fn assert_says(text: &str, facts: &StatementFacts, view: &TestView) {
                 fields.0["Unix time"],
                 format!("{} milliseconds", wall.millis())
             );
+            let now = header.expires.millis() - 3_600_000;
+            let shown = fields.0["Signer's own time so far"];
+            assert_eq!(shown, WallTime::from_millis(now).to_string());
+            let ahead = fields.0["Moves it ahead"];
+            if wall.millis() <= now {
+                assert!(ahead.starts_with("not at all"), "{ahead}");
+            } else {
+                let words: Vec<&str> = ahead.split([' ', ',']).collect();
+                let part = |place: usize, unit: u64| read::<u64>(words[place]) * unit;
+                let seconds = part(0, 86_400) + part(2, 3600) + part(4, 60) + part(6, 1);
+                assert_eq!(seconds, (wall.millis() - now).div_ceil(1000), "{ahead}");
+                assert!(ahead.ends_with("nothing takes this back"), "{ahead}");
+            }
         }
         StatementFacts::EnrolWithdrawal { account } => {
             assert_eq!(fields.value::<Account>("Address"), account.account());
@@ -755,6 +773,7 @@ fn assert_says(text: &str, facts: &StatementFacts, view: &TestView) {
             if matches!(facts.account, Account::Evm(_)) {
                 let shown: u64 = fields.value("First nonce of the new address");
                 assert_eq!(shown, *first_nonce);
+                assert_skips(&fields, 0, *first_nonce);
             }
             assert!(fields.0["Kept"].contains("no limit begins afresh"));
             assert_eq!(fields.0["Undone by"], "nothing");
@@ -772,6 +791,16 @@ fn assert_says(text: &str, facts: &StatementFacts, view: &TestView) {
         }
         StatementFacts::SignOfLife => assert_eq!(fields.0["Changes"], "nothing else"),
         about_owners => assert_owners(&fields, about_owners, view),
+    }
+}
+
+/// What lies between the signer's own nonce and the one that is named.
+fn assert_skips(fields: &Fields<'_>, own: u64, named: u64) {
+    let shown = fields.0.get("Skips").copied();
+    assert_eq!(shown.is_some(), named > own);
+    if let Some(shown) = shown {
+        let gap = format!("{own} to {}, never signed here", named - 1);
+        assert!(shown.starts_with(&gap), "{shown}");
     }
 }
 

@@ -25,6 +25,22 @@ impl StatementView for TestView {
         self.wallets.get(&wallet).cloned()
     }
 
+    /// Wallet 3 gave 9 nonces on each of its chains, and an attestation skipped 4 and 5 among them.
+    fn nonces(
+        &self,
+        wallet: WalletId,
+        from: Option<Account>,
+        chain: ChainId,
+    ) -> Option<NonceFacts> {
+        let known = self.wallets.get(&wallet)?;
+        let own = from.is_none_or(|from| known.former.contains(&from));
+        let on_evm = matches!(chain, ChainId::Evm(_)) && known.networks.contains(&chain);
+        (own && on_evm).then(|| NonceFacts {
+            next: 9,
+            gaps: vec![(4, 6)],
+        })
+    }
+
     fn agent(&self, agent: AgentId) -> Option<AgentStage> {
         (agent == agent_samples::agent_id()).then_some(AgentStage::Suspended)
     }

@@ -37,6 +37,8 @@ pub(crate) struct Machine {
     /// The draw that fails, counted from here; none: each one succeeds.
     pub(crate) entropy_fails_in: Option<u64>,
     pub(crate) clocks_fail: bool,
+    /// Somebody sets the wall clock three days ahead right after this look at it, counted from here.
+    pub(crate) steps_after: Option<u64>,
     /// Milliseconds since the process started: running, and with suspends. Never less than what the
     /// signer may credit.
     pub(crate) run: u64,
@@ -61,6 +63,7 @@ impl Machine {
             entropy_fails: false,
             entropy_fails_in: None,
             clocks_fail: false,
+            steps_after: None,
             run: 0,
             budget: 0,
             expected_from: None,
@@ -141,8 +144,15 @@ pub(crate) struct SimulatedSystem(pub(crate) Rc<RefCell<Machine>>);
 
 impl System for SimulatedSystem {
     fn clocks(&mut self) -> Option<Reading> {
-        let machine = self.0.borrow();
-        (!machine.clocks_fail).then_some(machine.reading)
+        let mut machine = self.0.borrow_mut();
+        let shown = (!machine.clocks_fail).then_some(machine.reading);
+        if let Some(left) = machine.steps_after.take() {
+            machine.steps_after = left.checked_sub(1);
+            if left == 0 {
+                machine.pass(Passing::Stepped(3 * 86_400_000));
+            }
+        }
+        shown
     }
 
     fn entropy(&mut self) -> Result<[u8; 32], EntropyError> {

@@ -394,3 +394,19 @@ fn audit(world: &mut World) -> super::super::ask::Audited {
         other => panic!("{other:?}"),
     }
 }
+
+/// Whatever comes due while a snapshot is taken, the event that names it is the very next one: an audit
+/// finds nothing, now and for ever.
+#[test]
+fn nothing_stands_between_a_snapshot_and_its_name() {
+    for looks in 0..8 {
+        let mut world = World::new(1, false);
+        world.take_snapshots(Some(1));
+        world.machine.borrow_mut().steps_after = Some(looks);
+        for place in 0..8 {
+            let _signed_or_closed = pay(&mut world, &format!("key-{place}"), 1 + place);
+        }
+        assert_eq!(world.machine.borrow().steps_after, None, "it stepped");
+        assert_eq!(audit(&mut world).problems, Vec::<String>::new(), "{looks}");
+    }
+}

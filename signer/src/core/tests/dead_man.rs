@@ -9,7 +9,7 @@ use waiaas_shared::statement::{GuardianStop, StatementFacts};
 use waiaas_shared::time::{Clocks, Millis, RunTime};
 
 use super::alarm::{DAY, HOUR, under};
-use super::people::{Hand, main_network, two_owners};
+use super::people::{Hand, main_network, three_owners};
 use super::world::{World, policy};
 use crate::core::command::{Command, UnlockFacts};
 
@@ -109,7 +109,7 @@ fn invariant_11_the_dead_man_time_survives_restarts_and_an_unlock_is_a_word() {
 
 #[test]
 fn any_accepted_word_of_an_owner_counts_and_no_other() {
-    let (mut world, [one, two]) = two_owners();
+    let (mut world, [one, two, three]) = three_owners();
     let guardian = world.add_guardian(9, &[&one, &two]);
     let facts = StatementFacts::AdoptPolicy {
         document: dead_man(DAY).to_bytes(),
@@ -149,13 +149,15 @@ fn any_accepted_word_of_an_owner_counts_and_no_other() {
         .expect("heard");
     assert_eq!(left(&world), Some(DAY));
     // A suspended key may be a thief's: it keeps nothing alive.
-    world
-        .run(&Command::SuspendOwner { owner: two.id })
-        .expect("suspended");
+    for owner in [two.id, three.id] {
+        world
+            .run(&Command::SuspendOwner { owner })
+            .expect("suspended");
+    }
     world.pass(Millis::from_hours(6));
     let said = world.say_as(StatementFacts::SignOfLife, &[&two], true);
     assert_eq!(said.map(drop), Err(vec![Code::OwnerSuspended]));
-    let suspend = StatementFacts::SuspendOwner { owner: one.id };
+    let suspend = StatementFacts::SuspendOwner { owner: three.id };
     world.say_as(suspend, &[&two], false).expect("it may stop");
     assert_eq!(left(&world), Some(Millis::from_hours(18)));
 }

@@ -19,6 +19,7 @@ mod former_keys;
 mod held_back;
 mod intent;
 mod kinds;
+mod locked_out;
 mod login_refusals;
 mod logins;
 mod machine;

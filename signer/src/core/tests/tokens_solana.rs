@@ -394,7 +394,7 @@ fn invariant_08_a_token_is_known_from_policy_alone() {
 }
 
 /// A world where documents wait before they stop to bind: it has a wallet on a main network besides.
-fn on_main_network() -> (World, SessionId) {
+pub(super) fn on_main_network() -> (World, SessionId) {
     let mut world = bare(ChainId::Evm(1), &token_policy(1));
     let grant = grant(&world);
     let session = granted(&mut world, grant);

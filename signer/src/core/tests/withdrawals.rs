@@ -2,12 +2,14 @@
 //! what the owner signed.
 
 use waiaas_shared::address::{Account, EvmAddress};
-use waiaas_shared::caip::{AccountId, AssetId, Token};
+use waiaas_shared::amount::Decimals;
+use waiaas_shared::caip::{AccountId, AssetId, Token as AssetToken};
 use waiaas_shared::denial::Code;
 use waiaas_shared::event::Origin;
 use waiaas_shared::evm::build;
-use waiaas_shared::solana::TokenProgram;
+use waiaas_shared::policy::document::AssetRule;
 use waiaas_shared::solana::build::{TokenTransferRequest, token_transfer};
+use waiaas_shared::solana::{Token, TokenProgram};
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Millis;
 
@@ -46,7 +48,7 @@ fn invariant_17_erc20_tokens_are_withdrawn_too() {
     let to = RECIPIENT.parse().expect("an address");
     enrolled(&mut world, AccountId::new(EVM, to).expect("an account"));
     let usdc = super::tokens::token();
-    let other = AssetId::new(EVM, Token::Erc20(EvmAddress::from_bytes([0xee; 20])));
+    let other = AssetId::new(EVM, AssetToken::Erc20(EvmAddress::from_bytes([0xee; 20])));
     let mut brought = |amount: u128, receiver: &str, asset: AssetId| {
         let facts = StatementFacts::Withdraw {
             wallet: world.evm_wallet,
@@ -126,4 +128,58 @@ fn invariant_17_solana_tokens_are_withdrawn_too() {
     }
     brought(built(spl, 5_000_000, false), 5_000).expect("to the unit");
     brought(built(spl, 5_000_000, true), 5_000 + RENT).expect("with its account");
+}
+
+/// A document that registers a token otherwise, or wrongly, closes no withdrawal: the bytes are read as any
+/// of them says.
+#[test]
+fn invariant_17_a_token_that_is_registered_twice_is_withdrawn() {
+    let changes: [fn(&mut AssetRule); 2] = [
+        |rule| rule.program = Some(TokenProgram::Token2022),
+        |rule| rule.decimals = Decimals::new(9).expect("in range"),
+    ];
+    for change in changes {
+        let (mut world, _) = super::tokens_solana::on_main_network();
+        let to = Account::Solana(shop());
+        let account = AccountId::new(solana(), to).expect("an account");
+        enrolled(&mut world, account);
+        let mut other = super::tokens_solana::token_policy(2);
+        let rule = other.assets.iter_mut().find(|rule| rule.asset == asset());
+        change(rule.expect("the token"));
+        world.adopt(&other, true).expect("a second policy");
+        let read = token(TokenProgram::Token);
+        let newer = token(TokenProgram::Token2022);
+        let more = Token {
+            decimals: 9,
+            ..read
+        };
+        let mut passed = 0;
+        for token in [read, newer, more] {
+            let request = TokenTransferRequest {
+                from: wallet(),
+                to: shop(),
+                token,
+                amount: 5_000_000,
+                create: false,
+                blockhash: [9; 32],
+                compute_unit_limit: 200_000,
+                micro_lamports_per_compute_unit: 0,
+            };
+            let facts = StatementFacts::Withdraw {
+                wallet: world.solana_wallet,
+                asset: asset(),
+                to,
+                amount: units(5_000_000),
+                fee_ceiling: units(5_000),
+                nonce: None,
+                from: None,
+            };
+            let unsigned = token_transfer(&request).expect("built");
+            match withdraw(&mut world, facts, unsigned) {
+                Ok(()) => passed += 1,
+                Err(codes) => assert_eq!(codes, [Code::TransactionUndecodable]),
+            }
+        }
+        assert_eq!(passed, 2, "as either document has it, and not otherwise");
+    }
 }

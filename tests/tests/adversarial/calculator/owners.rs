@@ -85,9 +85,15 @@ impl Owners {
                 signers,
                 ..
             } => {
-                self.keys.insert(*owner, true);
-                // What was signed before it, and could loosen, is void.
-                self.void(|facts| !only_stops(facts));
+                let again = self.keys.insert(*owner, true) == Some(true);
+                let lift = StatementFacts::LiftSuspension { owner: *owner };
+                // What was signed before it, and could loosen, is void, but for the way out. A key that was
+                // suspended already takes nothing more with it than its own lift.
+                self.void(|facts| match facts {
+                    StatementFacts::Withdraw { .. } | StatementFacts::RecoverOwners { .. } => false,
+                    facts if again => *facts == lift,
+                    facts => !only_stops(facts),
+                });
                 match statement {
                     Some(statement) => self.by_any(*statement, signers, wall),
                     None => Ok(()),

@@ -12,10 +12,12 @@ pub(super) struct Granted {
     pub(super) by_kill: bool,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Nonces {
     pub(super) next: u64,
     pub(super) attested: u64,
+    /// Left out by an attestation: nobody but an owner's withdrawal has them.
+    pub(super) left_out: Vec<std::ops::Range<u64>>,
 }
 
 pub(super) struct Holder {
@@ -115,6 +117,7 @@ impl<'history> Model<'history> {
                 let first = Nonces {
                     next: *first_nonce,
                     attested: *first_nonce,
+                    left_out: std::iter::once(0..*first_nonce).collect(),
                 };
                 let evm = matches!(account, Account::Evm(_));
                 let holder = Holder {
@@ -123,7 +126,7 @@ impl<'history> Model<'history> {
                     nonces: networks
                         .iter()
                         .filter(|_| evm)
-                        .map(|chain| (*chain, first))
+                        .map(|chain| (*chain, first.clone()))
                         .collect(),
                 };
                 if self
@@ -317,10 +320,8 @@ impl<'history> Model<'history> {
                 if *next < nonces.next {
                     return Err(Broken::Monotone(at, "nonce lowered"));
                 }
-                *nonces = Nonces {
-                    next: *next,
-                    attested: *next,
-                };
+                nonces.left_out.push(nonces.next..*next);
+                (nonces.next, nonces.attested) = (*next, *next);
                 self.charges.attested(*wallet, *chain, None);
             }
             EventBody::TimeStated {

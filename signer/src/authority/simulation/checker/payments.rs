@@ -232,10 +232,9 @@ impl<'history> Model<'history> {
             let holder = self.wallets.get_mut(&spend.wallet);
             let nonces = holder.and_then(|holder| holder.nonces.get_mut(&spend.chain));
             let nonces = nonces.ok_or(Broken::Monotone(at, "nonce"))?;
-            if issued != nonce.unwrap_or(nonces.next)
-                || issued < nonces.attested
-                || issued > nonces.next
-            {
+            let left_out = nonces.left_out.iter().any(|gap| gap.contains(&issued));
+            let issuable = (nonces.attested..=nonces.next).contains(&issued);
+            if issued != nonce.unwrap_or(nonces.next) || !(issuable || left_out) {
                 return Err(Broken::Monotone(at, "nonce of a withdrawal"));
             }
             nonces.next = nonces.next.max(issued + 1);

@@ -81,6 +81,8 @@ pub(super) struct Wallet {
     pub(super) rotated: Option<u64>,
     /// Issued nonces that a withdrawal took.
     pub(super) withdrawn: BTreeSet<u64>,
+    /// Nonces that an attestation left out, of each of its addresses.
+    pub(super) left_out: Vec<(Account, std::ops::Range<u64>)>,
 }
 
 #[derive(Debug, Clone)]

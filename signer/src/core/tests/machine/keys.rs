@@ -46,7 +46,10 @@ impl Book {
         let wallet = self.wallet_mut(id);
         let mut former = wallet.former.iter();
         let key = from.and_then(|from| former.position(|(known, _)| *known == from));
-        *wallet.nonces_of(from).expect("a key with nonces") = (next, next);
+        let nonces = wallet.nonces_of(from).expect("a key with nonces");
+        let (due, _) = std::mem::replace(nonces, (next, next));
+        let account = from.unwrap_or(wallet.account);
+        wallet.left_out.push((account, due..next));
         if from.is_none() {
             wallet.withdrawn.clear();
         }
@@ -61,6 +64,7 @@ impl Book {
         let former = std::mem::replace(&mut wallet.account, account);
         wallet.former.push((former, wallet.nonces));
         wallet.nonces = first;
+        wallet.left_out.push((account, 0..first_nonce));
         wallet.rotated = Some(now);
         wallet.withdrawn.clear();
         self.charges.rotated(id);

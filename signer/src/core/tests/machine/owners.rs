@@ -136,20 +136,21 @@ impl Book {
 
     /// A key is suspended: what it signed and what still waits or spends is void.
     pub(super) fn suspend(&mut self, owner: OwnerId) {
+        let mut again = true;
         if let Some((_, active)) = self.owners.keys.get_mut(&owner) {
-            *active = false;
+            again = !std::mem::take(active);
         }
         self.void_signed_by(owner);
         self.owners
             .pending
             .retain(|one| !one.signers.contains(&owner));
-        self.drafts.retain(|_, draft| {
-            matches!(
-                draft.facts,
-                StatementFacts::CancelOwnerChange { .. }
-                    | StatementFacts::SuspendOwner { .. }
-                    | StatementFacts::RejectPayment { .. }
-            )
+        self.drafts.retain(|_, draft| match draft.facts {
+            StatementFacts::CancelOwnerChange { .. }
+            | StatementFacts::SuspendOwner { .. }
+            | StatementFacts::RejectPayment { .. }
+            | StatementFacts::Withdraw { .. } => true,
+            StatementFacts::LiftSuspension { owner: lifted } => again && lifted != owner,
+            _ => again,
         });
     }
 

@@ -174,6 +174,7 @@ fn wallet(run: &mut Run, number: u8, networks: Vec<ChainId>) -> Checked {
         former: Vec::new(),
         rotated: None,
         withdrawn: Default::default(),
+        left_out: Vec::new(),
     });
     Ok(())
 }

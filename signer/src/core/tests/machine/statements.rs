@@ -259,7 +259,19 @@ impl Book {
         let mut expect = Expect::default();
         let wall = self.now().wall;
         let open = self.drafts.values();
-        let open = open.filter(|draft| draft.origin == origin && draft.expires > wall);
+        // Over `admin.sock` what opens the way out stands among its own kind alone.
+        let kept_free = |facts: &StatementFacts| match facts {
+            _ if origin == Origin::Gateway => 0,
+            StatementFacts::Withdraw { .. } => 1,
+            StatementFacts::ReleaseKill { .. } => 2,
+            StatementFacts::LiftSuspension { .. } => 3,
+            StatementFacts::SuspendOwner { .. } => 4,
+            _ => 0,
+        };
+        let open = open.filter(|draft| {
+            let same = kept_free(&draft.facts) == kept_free(facts);
+            draft.origin == origin && draft.expires > wall && same
+        });
         expect.when(open.count() >= 16, Code::StatementTooMany);
         let first = matches!(facts, StatementFacts::AdoptPolicy { .. }) && self.adopted.is_empty();
         expect.when(first && origin == Origin::Gateway, Code::AdminOnly);
@@ -360,6 +372,20 @@ impl Book {
             }
             StatementFacts::SuspendOwner { owner } => {
                 expect.when(signed.by.contains(owner), Code::OwnerItself);
+                let owners = &self.owners;
+                let by_active = signed.by.iter().any(|one| owners.may_sign(*one));
+                let too_few = owners.of(true).len() <= owners.quorum;
+                let takes_one = owners.may_sign(*owner);
+                expect.when(takes_one && too_few && !by_active, Code::SuspensionQuorum);
+            }
+            StatementFacts::CancelOwnerChange { change } => {
+                let mut pending = self.owners.pending.iter();
+                let change = pending.find(|one| one.statement == *change);
+                let own = change.is_some_and(|one| match one.change {
+                    Change::Remove { owner } => signed.by.contains(&owner),
+                    _ => false,
+                });
+                expect.when(own, Code::RemovalOfItself);
             }
             _ => {}
         }

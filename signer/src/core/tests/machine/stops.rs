@@ -97,7 +97,13 @@ impl Book {
         };
         let mut wallet = self.wallet(*wallet).clone();
         let (next, attested) = wallet.nonces_of(*from).map_or((0, 0), |nonces| *nonces);
-        let outside = nonce.is_some_and(|nonce| nonce < attested || nonce > next);
+        let payer = from.unwrap_or(wallet.account);
+        let left_out = |nonce: u64| {
+            let mut gaps = wallet.left_out.iter();
+            gaps.any(|(account, gap)| *account == payer && gap.contains(&nonce))
+        };
+        let outside =
+            nonce.is_some_and(|nonce| (nonce < attested || nonce > next) && !left_out(nonce));
         expect.when(outside, Code::NonceLower);
         expect.when(spoilt == Spoilt::TrailingByte, Code::TransactionUndecodable);
         let paid = asking.parts.first();
