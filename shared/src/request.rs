@@ -3,6 +3,7 @@
 
 mod body;
 mod sign_in;
+mod speed;
 mod staking;
 
 use minicbor::{Decode, Encode};
@@ -23,6 +24,7 @@ use crate::policy::document::{AssetRule, PolicyDocument};
 use crate::solana::{self, StakeAccount, StakeSeed, Staking};
 
 pub use self::sign_in::SignInRequest;
+pub use self::speed::Speed;
 
 /// The agent's reason, at most, in characters.
 pub const REASON_LIMIT: usize = 200;
@@ -123,6 +125,8 @@ pub struct TransferRequest {
     /// An earlier payment of the same effect whose end nobody saw: this one takes its place. Both are
     /// charged, for both may land.
     pub replaces: Option<TransactionId>,
+    /// How soon it should land: moves the fee under its ceilings, and nothing else.
+    pub speed: Speed,
 }
 
 /// One transfer or approval of a request.
@@ -293,6 +297,7 @@ impl TransferRequest {
             reason: body.reason,
             submit: body.submit,
             replaces: body.replaces,
+            speed: body.speed,
         })
     }
 

@@ -25,8 +25,10 @@ use super::json::TransactionView;
 use super::openapi::TransferBody;
 use super::sessions::{nothing, once};
 use crate::app::App;
+use crate::chain::Prepared;
 use crate::database::Durability;
 use crate::payment::Payment;
+use crate::pipeline::evaluate::Evaluated;
 use crate::pipeline::validate::{idempotency_key, validate};
 use crate::pipeline::{Asked, Paid, Refusal, confirm, evaluate, find, pay, sign, vary};
 use crate::projection::store;
@@ -88,7 +90,8 @@ pub(super) struct Judged {
     data_fee_base: Option<String>,
     /// Every rule that it breaks.
     violations: Vec<Broken>,
-    /// What stands in the way besides policy; the judgement then assumes the least fee.
+    /// What stands in the way besides policy: no node, a fee above the ceiling, or that the chain would refuse it.
+    /// Where nothing could be built, the judgement assumes the least fee.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ProblemBody>)]
     chain_problem: Option<Problem>,
@@ -189,13 +192,14 @@ pub(super) async fn dry_run(
         Err(other) => return Err(other.into()),
     };
     evaluate::may_replace(&app, &asked).await?;
-    let terms = (evaluated.fee_ceiling, evaluated.network);
+    let terms = (evaluated.offer(&asked), evaluated.network);
     let built = sign::build(&app, evaluated.from, &evaluated.claim, terms, false).await;
     let mut data_fee = None;
     let (unsigned, chain_problem) = match built {
         Ok(prepared) => {
             data_fee = prepared.data_fee;
-            (prepared.unsigned, None)
+            let problem = trial(&app, &asked, &evaluated, &prepared).await?;
+            (prepared.unsigned, problem)
         }
         Err(refusal @ (Refusal::Chain(_) | Refusal::ChainNotConfigured(_))) => {
             let nominal = evaluate::nominal(asked.body.network, evaluated.from, &evaluated.claim);
@@ -214,6 +218,24 @@ pub(super) async fn dry_run(
         data_fee_base: data_fee_base.map(|fee| fee.to_string()),
         ..judged
     }))
+}
+
+/// What a node says to the bytes, where the gateway would send them: shown beside the judgement, never a part of it.
+async fn trial(
+    app: &App,
+    asked: &Asked,
+    evaluated: &Evaluated,
+    prepared: &Prepared,
+) -> Result<Option<Problem>, Problem> {
+    if !asked.body.submit {
+        return Ok(None);
+    }
+    let (from, network) = (evaluated.from, evaluated.network);
+    match sign::tried(app, from, &evaluated.claim, network, prepared).await {
+        Ok(()) => Ok(None),
+        Err(refusal @ Refusal::Chain(_)) => Ok(Some(refusal.into())),
+        Err(other) => Err(other.into()),
+    }
 }
 
 fn judged(

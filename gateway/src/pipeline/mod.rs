@@ -137,7 +137,7 @@ async fn attempt(app: &Arc<App>, asked: &Asked) -> Result<Paid, Refusal> {
         app,
         evaluated.from,
         &evaluated.claim,
-        (evaluated.fee_ceiling, evaluated.network),
+        (evaluated.offer(asked), evaluated.network),
         asked.body.submit,
     )
     .await?;

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{Action, CallRequest, Item};
+use super::{Action, CallRequest, Item, Speed};
 use crate::amount::{Amount, AmountError};
 use crate::caip::{AssetId, ChainId};
 use crate::claim::BATCH_LIMIT;
@@ -42,6 +42,8 @@ pub(super) struct Body {
     #[serde(default = "default_submit")]
     pub(super) submit: bool,
     pub(super) replaces: Option<TransactionId>,
+    #[serde(default)]
+    pub(super) speed: Speed,
 }
 
 /// One transfer of several as it is written.

@@ -48,6 +48,14 @@ impl Draft {
             Self::Tokens { create: true, .. } => TOKEN_UNITS + CREATION_UNITS,
         }
     }
+
+    /// The accounts that it writes to, which others may want at the same time.
+    pub(super) fn locked(self, from: SolanaAddress, to: SolanaAddress) -> Vec<SolanaAddress> {
+        match self {
+            Self::Lamports => vec![from, to],
+            Self::Tokens { token, .. } => vec![from, token.account_of(from), token.account_of(to)],
+        }
+    }
 }
 
 /// Content of an account that a token program owns.

@@ -33,7 +33,7 @@ fn routes() -> Vec<(String, Method, bool)> {
     }
     assert_eq!(
         routes.len(),
-        21,
+        23,
         "a route that is not described, or not counted here"
     );
     routes
@@ -42,6 +42,7 @@ fn routes() -> Vec<(String, Method, bool)> {
 /// A path with its parameters filled in.
 fn concrete(path: &str) -> String {
     path.replace("{wallet}", &wallet().to_string())
+        .replace("{network}", &chain_id().to_string())
         .replace("{transaction}", "tx_00000000000000000000000001")
 }
 
