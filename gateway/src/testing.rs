@@ -716,6 +716,8 @@ impl SignerPort for FakeSigner {
 #[derive(Debug, Default)]
 pub(crate) struct FakeChain {
     pub(crate) down: AtomicBool,
+    /// Wallets hold more tokens than a node can list.
+    pub(crate) crowded: AtomicBool,
     /// What becomes of everything that was sent.
     pub(crate) landing: Mutex<Option<Landing>>,
     pub(crate) sent: Mutex<Vec<Vec<u8>>>,
@@ -908,6 +910,9 @@ impl ChainPort for FakeChain {
     }
 
     fn token_balances(&self, _: Account) -> BoxFuture<'_, Result<Vec<TokenBalance>, ChainError>> {
+        if self.crowded.load(Ordering::SeqCst) {
+            return self.answer(Err(ChainError::Rpc(RpcError::TooLarge)));
+        }
         let mint = waiaas_shared::caip::Token::Mint(SolanaAddress::from_bytes([7; 32]));
         self.answer(Ok(vec![TokenBalance {
             asset: AssetId::new(chain_id(), mint).expect("one family"),

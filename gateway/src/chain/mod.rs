@@ -395,7 +395,7 @@ impl Chain {
         }
     }
 
-    /// What an account holds of one token of an EVM chain, in its base units.
+    /// What an account holds of one token, in its base units; on Solana in its associated accounts.
     ///
     /// # Errors
     /// [`ChainError`]; [`ChainError::NoToken`] where no token answers.
@@ -407,6 +407,12 @@ impl Chain {
         match (self, account) {
             (Self::Evm(evm), Account::Evm(holder)) if asset.chain() == self.id() => {
                 evm.holding(asset, holder).await
+            }
+            (Self::Solana(solana), Account::Solana(holder)) if asset.chain() == self.id() => {
+                match asset.token() {
+                    Token::Mint(mint) => solana.holding(holder, mint).await,
+                    _ => Err(ChainError::FamilyMismatch),
+                }
             }
             _ => Err(ChainError::FamilyMismatch),
         }

@@ -123,8 +123,13 @@ fn fees_and_what_came_in_are_shown_on_an_evm_chain() -> Result<()> {
     ] {
         proxy.play(only("eth_getBlockByNumber", turn));
         sends(&stage, 5)?;
-        std::thread::sleep(Duration::from_secs(3));
-        ensure!(proxy.spoilt() > 0, "it was not played");
+        let deadline = Instant::now() + PATIENCE;
+        // After failures the gateway takes its time.
+        while proxy.spoilt() == 0 {
+            ensure!(Instant::now() < deadline, "it was not played");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        std::thread::sleep(Duration::from_secs(1));
         proxy.heal();
     }
     let came = came_in(&stage, 4)?;

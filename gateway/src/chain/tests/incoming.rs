@@ -396,3 +396,38 @@ async fn a_false_history_is_none() {
         assert_eq!(seen, Err(ChainError::Rpc(RpcError::Malformed)), "{listed}");
     }
 }
+
+/// A wallet that holds more than an answer may is asked about one mint; accounts of others are not counted.
+#[tokio::test]
+async fn one_mint_is_told_of_whatever_else_lies_in_the_wallet() {
+    use base64::Engine as _;
+    let content = |mint: SolanaAddress, owner: SolanaAddress, amount: u64| {
+        let mut bytes = [mint.as_bytes(), owner.as_bytes(), &amount.to_le_bytes()[..]].concat();
+        bytes.resize(165, 0);
+        base64::engine::general_purpose::STANDARD.encode(bytes)
+    };
+    let stranger = SolanaAddress::from_bytes([8; 32]);
+    let program = TokenProgram::Token.id();
+    for (mint_of, owner, by, amount) in [
+        (mint().mint, carol(), program, 42),
+        (stranger, carol(), program, 0),
+        (mint().mint, stranger, program, 0),
+        (mint().mint, carol(), stranger, 0),
+    ] {
+        let data = content(mint_of, owner, 42);
+        let node = solana_node(move |method, _| match method {
+            "getTokenAccountsByOwner" => Some(Reply::Body(200, vec![b' '; 3 * 1024 * 1024])),
+            "getMultipleAccounts" => Some(Reply::Result(json!({
+                "context": { "slot": 7 },
+                "value": [{ "owner": by.to_string(), "data": [data, "base64"] }, null],
+            }))),
+            _ => None,
+        });
+        let chain = chain_of(DEVNET, &[&node.url()], "");
+        let all = chain.token_balances(account(CAROL)).await;
+        assert_eq!(all, Err(ChainError::Rpc(RpcError::TooLarge)));
+        let asset = solana_watched()[0].tokens[0].0;
+        let held = chain.token_balance(account(CAROL), asset).await;
+        assert_eq!(held, Ok(coins(amount)));
+    }
+}

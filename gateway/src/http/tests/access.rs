@@ -419,6 +419,7 @@ async fn sessions_see_their_own_payments_only() {
     assert_eq!(token["amount_base"], "456");
     assert!(token["asset"].as_str().expect("a name").contains("/token:"));
     assert_eq!(token.get("symbol"), None);
+    assert_eq!(token["registered"], false);
     assert_eq!(held.get("incomplete"), None);
     let foreign = waiaas_shared::ids::WalletId::from_bytes([6; 16]);
     let (status, _) = world

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use waiaas_shared::address::SolanaAddress;
-use waiaas_shared::amount::Amount;
+use waiaas_shared::amount::{Amount, Decimals};
 use waiaas_shared::caip::{AssetId, Token};
+use waiaas_shared::policy::document::AssetRule;
 
 use crate::chain::{ChainTransactionId, Incoming, Seen};
 use crate::incoming::look;
@@ -157,6 +158,43 @@ async fn only_one_network_and_only_queries_of_the_one_form() {
             "{query}"
         );
     }
+}
+
+/// Whoever sends a wallet more tokens than an answer holds hides none of those that count.
+#[tokio::test]
+async fn a_flood_of_tokens_hides_no_registered_one() {
+    let world = World::new().await;
+    let six = Decimals::new(6).expect("six");
+    let rule = AssetRule::closed(strange(), "USDC", six);
+    world
+        .signer
+        .with(|inside| inside.documents[0].assets.push(rule));
+    world
+        .chain
+        .crowded
+        .store(true, std::sync::atomic::Ordering::SeqCst);
+    let target = format!("/v1/wallets/{}/balances", wallet());
+    let (status, held) = world.get(&target, bearer()).await;
+    assert_eq!(status.as_u16(), 200, "{held}");
+    let own = &held["balances"][1];
+    assert_eq!(
+        (
+            &own["asset"],
+            &own["symbol"],
+            &own["amount_base"],
+            &own["registered"]
+        ),
+        (
+            &json!(strange()),
+            &json!("USDC"),
+            &json!("456"),
+            &json!(true)
+        )
+    );
+    assert_eq!(
+        held["incomplete"][0]["problem"]["code"],
+        "chain_unreachable"
+    );
 }
 
 /// A node that is away costs nothing but what is not seen.
