@@ -265,10 +265,10 @@ async fn follow(
         }
         let landing = look(app, chain, &name, &validity).await;
         let now = age.saturating_add(started.elapsed());
-        if let Some(open) = landing.as_ref().filter(|it| it.final_status().is_none()) {
-            if !dispute.look(app, &payment, open).await {
-                stuck.look(app, chain, &payment, open, now).await;
-            }
+        if let Some(open) = landing.as_ref().filter(|it| it.final_status().is_none())
+            && !dispute.look(app, &payment, open).await
+        {
+            stuck.look(app, chain, &payment, open, now).await;
         }
         let pause = match next_step(&pace, &watch, landing.as_ref(), now) {
             Step::Done(status) => {
