@@ -2,6 +2,7 @@
 //! nothing of its own.
 
 use std::fmt;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use waiaas_shared::address::Account;
@@ -14,8 +15,8 @@ use waiaas_shared::transaction::Known;
 
 use crate::chain::tracker::Pace;
 use crate::chain::{
-    Chain, ChainError, ChainTransactionId, FeeMarket, Health, Landing, Prepared, Sent,
-    TokenBalance, TokenFacts, Validity,
+    Chain, ChainError, ChainTransactionId, Cursors, FeeEstimate, FeeMarket, Health, Incomings,
+    Landing, Offer, Prepared, Seen, Sent, TokenBalance, TokenFacts, Validity, Watched,
 };
 
 /// One chain; see the methods of [`Chain`].
@@ -31,7 +32,7 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
         &'a self,
         from: Account,
         transfer: &'a Transfer,
-        fee_ceiling: Option<Amount>,
+        offer: Offer,
         network: NetworkTerms,
     ) -> BoxFuture<'a, Result<Prepared, ChainError>>;
     /// [`Chain::prepare_batch`].
@@ -39,8 +40,14 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
         &'a self,
         from: Account,
         claim: &'a Claim,
-        fee_ceiling: Option<Amount>,
+        offer: Offer,
     ) -> BoxFuture<'a, Result<Prepared, ChainError>>;
+    /// [`Chain::fee_estimates`].
+    fn fee_estimates(
+        &self,
+        ceiling: Amount,
+        network: NetworkTerms,
+    ) -> BoxFuture<'_, Result<Vec<FeeEstimate>, ChainError>>;
     /// [`Chain::simulate`].
     fn simulate<'a>(
         &'a self,
@@ -77,6 +84,14 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
         &self,
         account: Account,
     ) -> BoxFuture<'_, Result<Vec<TokenBalance>, ChainError>>;
+    /// How often transfers into the wallets are looked for; none: never.
+    fn incoming_every(&self) -> Option<Duration>;
+    /// [`Chain::incoming`].
+    fn incoming<'a>(
+        &'a self,
+        watched: &'a [Watched],
+        cursors: &'a Cursors,
+    ) -> BoxFuture<'a, Result<Seen, ChainError>>;
     /// [`Chain::health`].
     fn health(&self) -> BoxFuture<'_, Health>;
 }
@@ -98,25 +113,27 @@ impl ChainPort for Chain {
         &'a self,
         from: Account,
         transfer: &'a Transfer,
-        fee_ceiling: Option<Amount>,
+        offer: Offer,
         network: NetworkTerms,
     ) -> BoxFuture<'a, Result<Prepared, ChainError>> {
-        Box::pin(Self::prepare_transfer(
-            self,
-            from,
-            transfer,
-            fee_ceiling,
-            network,
-        ))
+        Box::pin(Self::prepare_transfer(self, from, transfer, offer, network))
     }
 
     fn prepare_batch<'a>(
         &'a self,
         from: Account,
         claim: &'a Claim,
-        fee_ceiling: Option<Amount>,
+        offer: Offer,
     ) -> BoxFuture<'a, Result<Prepared, ChainError>> {
-        Box::pin(Self::prepare_batch(self, from, claim, fee_ceiling))
+        Box::pin(Self::prepare_batch(self, from, claim, offer))
+    }
+
+    fn fee_estimates(
+        &self,
+        ceiling: Amount,
+        network: NetworkTerms,
+    ) -> BoxFuture<'_, Result<Vec<FeeEstimate>, ChainError>> {
+        Box::pin(Self::fee_estimates(self, ceiling, network))
     }
 
     fn simulate<'a>(
@@ -173,6 +190,19 @@ impl ChainPort for Chain {
         account: Account,
     ) -> BoxFuture<'_, Result<Vec<TokenBalance>, ChainError>> {
         Box::pin(Self::token_balances(self, account))
+    }
+
+    fn incoming_every(&self) -> Option<Duration> {
+        let config = self.config();
+        (config.incoming != Incomings::Off).then_some(config.incoming_every)
+    }
+
+    fn incoming<'a>(
+        &'a self,
+        watched: &'a [Watched],
+        cursors: &'a Cursors,
+    ) -> BoxFuture<'a, Result<Seen, ChainError>> {
+        Box::pin(Self::incoming(self, watched, cursors))
     }
 
     fn health(&self) -> BoxFuture<'_, Health> {

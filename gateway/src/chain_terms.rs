@@ -23,8 +23,8 @@ use waiaas_shared::transaction::{Known, decode};
 
 use crate::chain::tracker::Pace;
 use crate::chain::{
-    ChainError, ChainTransactionId, FeeMarket, Health, Landing, Prepared, Sent, TokenBalance,
-    TokenFacts, Validity,
+    ChainError, ChainTransactionId, Cursors, FeeEstimate, FeeMarket, Health, Landing, Offer,
+    Prepared, Seen, Sent, TokenBalance, TokenFacts, Validity, Watched,
 };
 use crate::chain_port::ChainPort;
 
@@ -65,8 +65,8 @@ struct Inside<C> {
     variation: AtomicU64,
 }
 
-/// Fees depend on the account that pays and on the ceiling.
-type Key = (Account, Option<Amount>);
+/// Fees depend on the account that pays and on what it offers.
+type Key = (Account, Offer);
 
 #[derive(Debug, Clone, Copy)]
 struct Kept {
@@ -105,22 +105,22 @@ impl<C: ChainPort + 'static> Inside<C> {
         self: Arc<Self>,
         from: Account,
         asked: &Transfer,
-        ceiling: Option<Amount>,
+        offer: Offer,
     ) -> Result<Prepared, ChainError> {
         if asked.asset.token() != Token::Native || asked.action != Action::Transfer {
             // Whether the recipient has an account, or what lies in a stake, is asked each time.
             let prepared = self
                 .chain
-                .prepare_transfer(from, asked, ceiling, ELSEWHERE)
+                .prepare_transfer(from, asked, offer, ELSEWHERE)
                 .await?;
             let known = Known::of(&asked.to, &asked.mint)
                 .staking(asked.seed())
                 .running(asked.program.as_deref().map(|told| &told.method));
             return Ok(self
-                .vary(from, known, ceiling, &prepared)
+                .vary(from, known, offer, &prepared)
                 .unwrap_or(prepared));
         }
-        let key = (from, ceiling);
+        let key = (from, offer);
         let terms = match self.known(&key) {
             Some((terms, renew)) => {
                 if renew {
@@ -142,12 +142,12 @@ impl<C: ChainPort + 'static> Inside<C> {
                 (prepared, None) => return Ok(prepared),
             },
         };
-        match self.build(from, asked, ceiling, &terms) {
+        match self.build(from, asked, offer, &terms) {
             Some(prepared) => Ok(prepared),
             // Whatever is wrong with these accounts or this amount, the chain's own words tell.
             None => {
                 self.chain
-                    .prepare_transfer(from, asked, ceiling, ELSEWHERE)
+                    .prepare_transfer(from, asked, offer, ELSEWHERE)
                     .await
             }
         }
@@ -157,17 +157,15 @@ impl<C: ChainPort + 'static> Inside<C> {
         self: Arc<Self>,
         from: Account,
         claim: &Claim,
-        ceiling: Option<Amount>,
+        offer: Offer,
     ) -> Result<Prepared, ChainError> {
-        let prepared = self.chain.prepare_batch(from, claim, ceiling).await?;
+        let prepared = self.chain.prepare_batch(from, claim, offer).await?;
         let known = Known {
             owners: &claim.owners(),
             tokens: &claim.tokens(),
             ..Known::NOTHING
         };
-        Ok(self
-            .vary(from, known, ceiling, &prepared)
-            .unwrap_or(prepared))
+        Ok(self.vary(from, known, offer, &prepared).unwrap_or(prepared))
     }
 
     /// Terms that may be used, and whether it is this caller's turn to renew them.
@@ -190,10 +188,10 @@ impl<C: ChainPort + 'static> Inside<C> {
         asked: &Transfer,
     ) -> Result<(Prepared, Option<Terms>), ChainError> {
         let since = Instant::now();
-        let (from, ceiling) = key;
+        let (from, offer) = key;
         let prepared = self
             .chain
-            .prepare_transfer(from, asked, ceiling, ELSEWHERE)
+            .prepare_transfer(from, asked, offer, ELSEWHERE)
             .await?;
         let terms = Terms::of(&prepared, from, asked);
         if let Some(terms) = terms {
@@ -223,11 +221,11 @@ impl<C: ChainPort + 'static> Inside<C> {
         &self,
         from: Account,
         asked: &Transfer,
-        ceiling: Option<Amount>,
+        offer: Offer,
         terms: &Terms,
     ) -> Option<Prepared> {
         let known = Known::of(&asked.to, &asked.mint);
-        self.variant(from, known, ceiling, terms, |terms| {
+        self.variant(from, known, offer, terms, |terms| {
             terms.message(from, asked)
         })
     }
@@ -237,11 +235,11 @@ impl<C: ChainPort + 'static> Inside<C> {
         &self,
         from: Account,
         known: Known<'_>,
-        ceiling: Option<Amount>,
+        offer: Offer,
         prepared: &Prepared,
     ) -> Option<Prepared> {
         let terms = Terms::read(prepared)?;
-        self.variant(from, known, ceiling, &terms, |terms| {
+        self.variant(from, known, offer, &terms, |terms| {
             terms.written(&prepared.unsigned)
         })
     }
@@ -250,12 +248,12 @@ impl<C: ChainPort + 'static> Inside<C> {
         &self,
         from: Account,
         known: Known<'_>,
-        ceiling: Option<Amount>,
+        offer: Offer,
         terms: &Terms,
         message: impl Fn(&Terms) -> Option<Vec<u8>>,
     ) -> Option<Prepared> {
         let most = self.chain.max_fee();
-        let most = ceiling.map_or(most, |ceiling| ceiling.min(most));
+        let most = offer.ceiling.map_or(most, |ceiling| ceiling.min(most));
         let number = self.variation.fetch_add(1, Ordering::Relaxed) % VARIATIONS;
         let variants = [terms.dearer(number), terms.cheaper(number)];
         variants.iter().find_map(|terms| {
@@ -370,18 +368,16 @@ impl<C: ChainPort + 'static> ChainPort for ChainTerms<C> {
         &'a self,
         from: Account,
         transfer: &'a Transfer,
-        fee_ceiling: Option<Amount>,
+        offer: Offer,
         network: NetworkTerms,
     ) -> BoxFuture<'a, Result<Prepared, ChainError>> {
         match self.id() {
             // An EVM transaction differs by the nonce that the signer issues.
             ChainId::Evm(_) => {
                 let chain = &self.inside.chain;
-                chain.prepare_transfer(from, transfer, fee_ceiling, network)
+                chain.prepare_transfer(from, transfer, offer, network)
             }
-            ChainId::Solana(_) => {
-                Box::pin(Arc::clone(&self.inside).prepare(from, transfer, fee_ceiling))
-            }
+            ChainId::Solana(_) => Box::pin(Arc::clone(&self.inside).prepare(from, transfer, offer)),
         }
     }
 
@@ -389,9 +385,17 @@ impl<C: ChainPort + 'static> ChainPort for ChainTerms<C> {
         &'a self,
         from: Account,
         claim: &'a Claim,
-        fee_ceiling: Option<Amount>,
+        offer: Offer,
     ) -> BoxFuture<'a, Result<Prepared, ChainError>> {
-        Box::pin(Arc::clone(&self.inside).prepare_batch(from, claim, fee_ceiling))
+        Box::pin(Arc::clone(&self.inside).prepare_batch(from, claim, offer))
+    }
+
+    fn fee_estimates(
+        &self,
+        ceiling: Amount,
+        network: NetworkTerms,
+    ) -> BoxFuture<'_, Result<Vec<FeeEstimate>, ChainError>> {
+        self.inside.chain.fee_estimates(ceiling, network)
     }
 
     fn simulate<'a>(
@@ -448,6 +452,18 @@ impl<C: ChainPort + 'static> ChainPort for ChainTerms<C> {
         account: Account,
     ) -> BoxFuture<'_, Result<Vec<TokenBalance>, ChainError>> {
         self.inside.chain.token_balances(account)
+    }
+
+    fn incoming_every(&self) -> Option<Duration> {
+        self.inside.chain.incoming_every()
+    }
+
+    fn incoming<'a>(
+        &'a self,
+        watched: &'a [Watched],
+        cursors: &'a Cursors,
+    ) -> BoxFuture<'a, Result<Seen, ChainError>> {
+        self.inside.chain.incoming(watched, cursors)
     }
 
     fn health(&self) -> BoxFuture<'_, Health> {

@@ -11,14 +11,15 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
-use crate::projection::store;
+use crate::incoming;
+use crate::projection::{speeds, store};
 
 /// Jobs that one commit carries.
 const BATCH: usize = 64;
 /// Jobs that wait at once.
 const WAITING: usize = 4096;
 /// `PRAGMA user_version` of this program's tables.
-const VERSION: u32 = 6;
+const VERSION: u32 = 8;
 
 /// Why a job was not done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -125,7 +126,9 @@ impl Database {
         let transaction = connection.transaction()?;
         match transaction.pragma_query_value(None, "user_version", |row| row.get(0))? {
             0 => {
-                transaction.execute_batch(store::TABLES)?;
+                for tables in [store::TABLES, speeds::TABLES, incoming::store::TABLES] {
+                    transaction.execute_batch(tables)?;
+                }
                 transaction.pragma_update(None, "user_version", VERSION)?;
             }
             VERSION => {}

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod database;
 pub mod http;
+pub mod incoming;
 pub mod payment;
 pub mod pipeline;
 pub mod projection;

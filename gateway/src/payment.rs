@@ -20,6 +20,9 @@ use waiaas_shared::time::{Clocks, WallTime};
 
 use crate::chain::{ChainText, ChainTransactionId, Validity};
 
+/// What a payment says about whose end the nodes contradict each other.
+pub const DISPUTED: &str = "The network's nodes contradict each other about what became of it: it stays open until they agree. Tell the owner, and do not pay again.";
+
 /// A payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
@@ -150,7 +153,16 @@ impl Payment {
     /// Whether it has left and something holds it up.
     #[must_use]
     pub fn is_stuck(&self) -> bool {
-        self.progress.status == Status::Submitted && self.progress.detail.is_some()
+        self.progress.status == Status::Submitted
+            && self.progress.detail.is_some()
+            && !self.is_disputed()
+    }
+
+    /// Whether it has left and the nodes contradict each other about what became of it.
+    #[must_use]
+    pub fn is_disputed(&self) -> bool {
+        let said = self.progress.detail.as_ref().map(ChainText::as_str);
+        self.progress.status == Status::Submitted && said == Some(DISPUTED)
     }
 
     /// One more transaction for an issued nonce, as its event tells it.

@@ -25,6 +25,7 @@ use crate::database::{Database, OpenError};
 use crate::http::guard::Guard;
 use crate::http::token::Tokens;
 use crate::http::{self, openapi, server};
+use crate::incoming;
 use crate::projection;
 use crate::signer_client::SocketSigner;
 
@@ -207,6 +208,9 @@ async fn serve(config: Config, tls: Option<tokio_rustls::TlsAcceptor>) -> Result
     let scheme = if tls.is_some() { "https" } else { "http" };
     let bound = listener.local_addr()?;
     tokio::spawn(projection::follow(Arc::clone(&app)));
+    for chain in app.chains.values() {
+        tokio::spawn(incoming::watch(Arc::clone(&app), Arc::clone(chain)));
+    }
     tokio::spawn(rotate(Arc::clone(&app)));
     let stop = stop_signal()?;
     tell(&format!("ready {scheme}://{bound}"))?;

@@ -36,7 +36,7 @@ use waiaas_shared::keys::{AgentKey, KeyPath};
 use waiaas_shared::log::{Head, SignedHead, genesis, link};
 use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient};
 use waiaas_shared::policy::evaluate::Tier;
-use waiaas_shared::request::{Transfer, TransferRequest};
+use waiaas_shared::request::{Speed, Transfer, TransferRequest};
 use waiaas_shared::request_signature::{self, Parameters, SignedRequest, sign_request};
 use waiaas_shared::session::{Credential, SessionGrant, SessionLimit, SessionUsage};
 use waiaas_shared::time::{Clocks, RunTime, WallTime};
@@ -46,8 +46,9 @@ use waiaas_shared::view::{SessionState, SessionView, WalletView};
 use crate::app::{App, Parts};
 use crate::chain::tracker::Pace;
 use crate::chain::{
-    ChainError, ChainText, ChainTransactionId, EndpointHealth, FeeMarket, Health, Landing,
-    Prepared, RpcError, Sent, TokenBalance, TokenFacts, Validity,
+    ChainError, ChainText, ChainTransactionId, Cursors, EndpointHealth, FeeEstimate, FeeMarket,
+    Health, Landing, Offer, Prepared, RpcError, Seen, Sent, TokenBalance, TokenFacts, UnitPrice,
+    Validity, Watched,
 };
 use crate::chain_port::ChainPort;
 use crate::clock::Clock;
@@ -767,12 +768,18 @@ impl SignerPort for FakeSigner {
 #[derive(Debug, Default)]
 pub(crate) struct FakeChain {
     pub(crate) down: AtomicBool,
+    /// Wallets hold more tokens than a node can list.
+    pub(crate) crowded: AtomicBool,
     /// What becomes of everything that was sent.
     pub(crate) landing: Mutex<Option<Landing>>,
     pub(crate) sent: Mutex<Vec<Vec<u8>>>,
     pub(crate) simulation: Mutex<Option<ChainError>>,
     pub(crate) simulated: AtomicU64,
     pub(crate) prepared: AtomicU64,
+    /// What each look at incoming transfers sees.
+    pub(crate) seen: Mutex<Seen>,
+    /// What was offered for each.
+    pub(crate) offers: Mutex<Vec<Offer>>,
     /// Seconds between two sendings; at once if zero.
     pub(crate) resend: AtomicU64,
 }
@@ -848,9 +855,10 @@ impl ChainPort for FakeChain {
         &'a self,
         from: Account,
         transfer: &'a Transfer,
-        _: Option<Amount>,
+        offer: Offer,
         _: NetworkTerms,
     ) -> BoxFuture<'a, Result<Prepared, ChainError>> {
+        self.offers.lock().expect("no panic under it").push(offer);
         self.prepared.fetch_add(1, Ordering::SeqCst);
         self.built(from, &Claim::of(transfer.clone()))
     }
@@ -859,10 +867,25 @@ impl ChainPort for FakeChain {
         &'a self,
         from: Account,
         claim: &'a Claim,
-        _: Option<Amount>,
+        offer: Offer,
     ) -> BoxFuture<'a, Result<Prepared, ChainError>> {
+        self.offers.lock().expect("no panic under it").push(offer);
         self.prepared.fetch_add(1, Ordering::SeqCst);
         self.built(from, claim)
+    }
+
+    fn fee_estimates(
+        &self,
+        ceiling: Amount,
+        _: NetworkTerms,
+    ) -> BoxFuture<'_, Result<Vec<FeeEstimate>, ChainError>> {
+        let estimate = |speed| FeeEstimate {
+            speed,
+            fee_max: ceiling,
+            price: UnitPrice::Compute(7),
+            above_ceiling: false,
+        };
+        self.answer(Ok(Speed::ALL.map(estimate).to_vec()))
     }
 
     fn simulate<'a>(
@@ -939,12 +962,27 @@ impl ChainPort for FakeChain {
     }
 
     fn token_balances(&self, _: Account) -> BoxFuture<'_, Result<Vec<TokenBalance>, ChainError>> {
+        if self.crowded.load(Ordering::SeqCst) {
+            return self.answer(Err(ChainError::Rpc(RpcError::TooLarge)));
+        }
         let mint = waiaas_shared::caip::Token::Mint(SolanaAddress::from_bytes([7; 32]));
         self.answer(Ok(vec![TokenBalance {
             asset: AssetId::new(chain_id(), mint).expect("one family"),
             amount: Amount::from_base_units(456),
             elsewhere: None,
         }]))
+    }
+
+    fn incoming_every(&self) -> Option<Duration> {
+        Some(Duration::from_secs(3600))
+    }
+
+    fn incoming<'a>(
+        &'a self,
+        _: &'a [Watched],
+        _: &'a Cursors,
+    ) -> BoxFuture<'a, Result<Seen, ChainError>> {
+        self.answer(Ok(self.seen.lock().expect("no panic under it").clone()))
     }
 
     fn health(&self) -> BoxFuture<'_, Health> {
@@ -955,7 +993,11 @@ impl ChainPort for FakeChain {
             Ok(9)
         };
         let latency = Some(Duration::from_micros(1500));
-        let endpoints = vec![EndpointHealth { head, latency }];
+        let endpoints = vec![EndpointHealth {
+            head,
+            latency,
+            contradicts: 0,
+        }];
         Box::pin(std::future::ready(Health { endpoints }))
     }
 }

@@ -5,6 +5,7 @@ mod authorization;
 mod body;
 mod brought;
 mod sign_in;
+mod speed;
 mod staking;
 
 use minicbor::{Decode, Encode};
@@ -27,6 +28,7 @@ use crate::solana::{self, ProgramCall, SolanaError, StakeAccount, StakeSeed, Sta
 pub use self::authorization::AuthorizationRequest;
 pub use self::brought::{Brought, RECIPIENT_LIMIT};
 pub use self::sign_in::SignInRequest;
+pub use self::speed::Speed;
 
 /// The agent's reason, at most, in characters.
 pub const REASON_LIMIT: usize = 200;
@@ -132,6 +134,8 @@ pub struct TransferRequest {
     /// An earlier payment of the same effect whose end nobody saw: this one takes its place. Both are
     /// charged, for both may land.
     pub replaces: Option<TransactionId>,
+    /// How soon it should land: moves the fee under its ceilings, and nothing else.
+    pub speed: Speed,
 }
 
 /// One transfer or approval of a request.
@@ -391,6 +395,7 @@ impl TransferRequest {
             memo,
             reason: body.reason,
             replaces: body.replaces,
+            speed: body.speed,
         })
     }
 

@@ -13,10 +13,11 @@ use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::ids::{SignerId, TransactionId, WalletId};
 use waiaas_shared::memo::Memo;
 use waiaas_shared::network;
+use waiaas_shared::request::Speed;
 use waiaas_shared::solana::StakeSeed;
 
 use self::body::{Also, body};
-use self::words::{ended_well, list_words, payment_words};
+use self::words::{ended_well, fee_words, history_words, list_words, payment_words};
 use crate::app::App;
 use crate::failure::{Exit, Failure};
 use crate::http::PATIENCE;
@@ -48,6 +49,34 @@ pub(crate) enum Command {
         /// Wait until it has ended, at most so many seconds (60)
         #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=60))]
         wait: u64,
+        #[command(flatten)]
+        agent: AgentArgs,
+    },
+    /// Show what moved out of and into a wallet, newest first: this session's payments, and what a node says came in
+    History {
+        /// Which wallet
+        #[arg(long, value_name = "WALLET")]
+        wallet: WalletId,
+        /// Only on this network
+        #[arg(long, value_name = "NETWORK", value_parser = network::chain)]
+        network: Option<ChainId>,
+        /// Also what came in of tokens that the policy does not name
+        #[arg(long)]
+        unregistered: bool,
+        /// How many, 1 to 100
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100))]
+        limit: u32,
+        /// The `next` of the page before
+        #[arg(long, value_name = "PLACE", value_parser = place)]
+        before: Option<String>,
+        #[command(flatten)]
+        agent: AgentArgs,
+    },
+    /// Show what sending costs on a network now, at three speeds
+    Fees {
+        /// On which network
+        #[arg(long, value_name = "NETWORK", value_parser = network::chain)]
+        network: ChainId,
         #[command(flatten)]
         agent: AgentArgs,
     },
@@ -147,6 +176,9 @@ pub(crate) struct SendArgs {
     /// land. Solana only: an EVM signature never expires
     #[arg(long, value_name = "TRANSACTION")]
     replaces: Option<TransactionId>,
+    /// How soon it should land: slow, normal or fast. Moves the fee under its ceilings
+    #[arg(long, value_name = "SPEED", value_parser = speed)]
+    speed: Option<Speed>,
     /// Wait until it is on the chain, at most so many seconds (60)
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=60))]
     wait: u64,
@@ -209,6 +241,36 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
                 .await?;
             app.output.data(payment_words(&found), &found)?;
             ended_well(&found)
+        }
+        Command::History {
+            wallet,
+            network,
+            unregistered,
+            limit,
+            before,
+            agent,
+        } => {
+            let agent = agent.agent(&app.config.gateway_url)?;
+            let token = agent.token().await?;
+            let mut target = format!("/v1/wallets/{wallet}/history?limit={limit}");
+            if let Some(network) = network {
+                target.push_str(&format!("&network={network}"));
+            }
+            if unregistered {
+                target.push_str("&unregistered=true");
+            }
+            if let Some(before) = before {
+                target.push_str(&format!("&before={before}"));
+            }
+            let history = agent.get(&token, &target, PATIENCE).await?;
+            app.output.data(history_words(&history), &history)
+        }
+        Command::Fees { network, agent } => {
+            let agent = agent.agent(&app.config.gateway_url)?;
+            let token = agent.token().await?;
+            let target = format!("/v1/networks/{network}/fees");
+            let fees = agent.get(&token, &target, PATIENCE).await?;
+            app.output.data(fee_words(&fees), &fees)
         }
         Command::Cancel { transaction, agent } => change(app, transaction, &agent, "cancel").await,
         Command::SpeedUp { transaction, agent } => {
@@ -363,6 +425,20 @@ pub(super) async fn told_signer(agent: &Agent, token: &Token) -> Result<SignerId
         .and_then(|text| text.parse().ok());
     signer
         .ok_or_else(|| Failure::usage("the gateway does not tell its signer").next("give --signer"))
+}
+
+/// The place of an entry in a wallet's history, as it was told.
+fn place(text: &str) -> Result<String, &'static str> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._".contains(&byte);
+    if (1..=100).contains(&text.len()) && text.bytes().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("the `next` of the page before")
+    }
+}
+
+fn speed(text: &str) -> Result<Speed, &'static str> {
+    Speed::from_text(text).ok_or("slow, normal or fast")
 }
 
 const fn patience(wait: u64) -> Duration {

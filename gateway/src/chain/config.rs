@@ -31,23 +31,41 @@ pub struct ChainConfig {
     pub poll_interval: Duration,
     /// Time for one request to one node, everything included.
     pub request_timeout: Duration,
+    /// Which transfers into the wallets are looked for.
+    pub incoming: Incomings,
+    /// How often they are looked for.
+    pub incoming_every: Duration,
+}
+
+/// Which transfers into the wallets are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Incomings {
+    /// None.
+    Off,
+    /// Those of the policy's tokens: on an EVM chain a question for many blocks.
+    Tokens,
+    /// Those of the chain's coin too: on an EVM chain a question for each block.
+    All,
 }
 
 /// When a transaction counts as on the chain for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// Solana: the cluster's own commitment level.
+    /// What the chain itself calls so.
     Commitment(Commitment),
     /// EVM: so many blocks, the transaction's own included; at least one.
     Confirmations(u32),
 }
 
-/// Solana's commitment levels that may count as confirmed.
+/// The chains' own levels that may count as confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Commitment {
-    /// Two thirds of the stake have voted for the block.
+    /// Solana: two thirds of the stake have voted for the block.
     Confirmed,
+    /// EVM: most validators have attested to the block, and it is undone only if many of them break the rules.
+    Safe,
     /// No fork can undo the block.
     Finalized,
 }
@@ -61,8 +79,10 @@ pub enum ChainConfigError {
     /// A node twice: it would be its own second witness.
     #[error("rpc: each node address once")]
     EndpointTwice,
-    /// Solana with `confirmations`, or EVM with `commitment`.
-    #[error("commitment belongs to Solana chains, confirmations to EVM chains")]
+    /// A level of the other family, or two of them.
+    #[error(
+        "commitment: confirmed or finalized on Solana; on an EVM chain safe or finalized, or confirmations in its place"
+    )]
     Depth,
     /// Zero confirmations, or more than anyone waits for.
     #[error("confirmations: 1 to 1000")]
@@ -73,6 +93,9 @@ pub enum ChainConfigError {
     /// Outside of 100 milliseconds to a minute.
     #[error("request-timeout-ms: 100 to 60000")]
     RequestTimeout,
+    /// Outside of a second to an hour.
+    #[error("incoming-seconds: 1 to 3600")]
+    Incoming,
 }
 
 #[derive(serde::Deserialize)]
@@ -87,6 +110,8 @@ struct RawChainConfig {
     max_fee: Option<Amount>,
     poll_interval_ms: Option<u64>,
     request_timeout_ms: Option<u64>,
+    incoming: Option<Incomings>,
+    incoming_seconds: Option<u64>,
 }
 
 impl TryFrom<RawChainConfig> for ChainConfig {
@@ -103,14 +128,21 @@ impl TryFrom<RawChainConfig> for ChainConfig {
         let ready = network::of(raw.id);
         let confirmations = ready.and_then(|network| network.confirmations);
         let (depth, max_fee, poll_interval_ms) = match raw.id.family() {
-            Family::Solana if raw.confirmations.is_none() => (
-                Depth::Commitment(raw.commitment.unwrap_or(Commitment::Confirmed)),
-                // 0.0001 SOL: twenty times the fee of one signature.
-                100_000,
-                500,
-            ),
-            Family::Evm if raw.commitment.is_none() => (
-                Depth::Confirmations(raw.confirmations.or(confirmations).unwrap_or(3)),
+            Family::Solana
+                if raw.confirmations.is_none() && raw.commitment != Some(Commitment::Safe) =>
+            {
+                (
+                    Depth::Commitment(raw.commitment.unwrap_or(Commitment::Confirmed)),
+                    // 0.0001 SOL: twenty times the fee of one signature.
+                    100_000,
+                    500,
+                )
+            }
+            Family::Evm if is_evm_depth(&raw) => (
+                match raw.commitment {
+                    Some(commitment) => Depth::Commitment(commitment),
+                    None => Depth::Confirmations(raw.confirmations.or(confirmations).unwrap_or(3)),
+                },
                 // 0.005 of the chain's coin: a plain transfer at 238 gwei.
                 ready.map_or(5_000_000_000_000_000, |network| network.max_fee),
                 1000,
@@ -128,6 +160,15 @@ impl TryFrom<RawChainConfig> for ChainConfig {
         if !(100..=60_000).contains(&request_timeout_ms) {
             return Err(ChainConfigError::RequestTimeout);
         }
+        let incoming_seconds = raw.incoming_seconds.unwrap_or(30);
+        if !(1..=3600).contains(&incoming_seconds) {
+            return Err(ChainConfigError::Incoming);
+        }
+        // On Solana the coin costs no more than a token; on an EVM chain a question for each block.
+        let incoming = raw.incoming.unwrap_or(match raw.id.family() {
+            Family::Solana => Incomings::All,
+            Family::Evm => Incomings::Tokens,
+        });
         Ok(Self {
             id: raw.id,
             rpc: raw.rpc,
@@ -135,7 +176,18 @@ impl TryFrom<RawChainConfig> for ChainConfig {
             max_fee: raw.max_fee.unwrap_or(Amount::from_base_units(max_fee)),
             poll_interval: Duration::from_millis(poll_interval_ms),
             request_timeout: Duration::from_millis(request_timeout_ms),
+            incoming,
+            incoming_every: Duration::from_secs(incoming_seconds),
         })
+    }
+}
+
+/// A level of EVM chains, or a number of blocks, or neither.
+fn is_evm_depth(raw: &RawChainConfig) -> bool {
+    match raw.commitment {
+        None => true,
+        Some(Commitment::Safe | Commitment::Finalized) => raw.confirmations.is_none(),
+        Some(Commitment::Confirmed) => false,
     }
 }
 
@@ -286,6 +338,13 @@ mod tests {
         let base = chain("base", "confirmations = 64\nmax-fee = \"7\"").expect("valid");
         assert_eq!(base.depth, Depth::Confirmations(64));
         assert_eq!(base.max_fee, Amount::from_base_units(7));
+        for (said, level) in [
+            ("safe", Commitment::Safe),
+            ("finalized", Commitment::Finalized),
+        ] {
+            let config = chain("base", &format!("commitment = \"{said}\"")).expect("valid");
+            assert_eq!(config.depth, Depth::Commitment(level));
+        }
         let other = chain("eip155:4242", "").expect("valid");
         assert_eq!(other.depth, Depth::Confirmations(3));
         let unknown = chain("Base", "").expect_err("a name is written small");
@@ -309,13 +368,27 @@ mod tests {
         let chain = |lines: &str| format!("id = \"eip155:1\"\nrpc = [\"http://h\"]\n{lines}");
         for (text, says) in [
             (chain("confirmation = 1"), "unknown field"),
-            (chain("commitment = \"confirmed\""), "belongs to Solana"),
+            (
+                chain("commitment = \"confirmed\""),
+                "confirmed or finalized on Solana",
+            ),
+            (
+                chain("commitment = \"finalized\"\nconfirmations = 3"),
+                "confirmations in its place",
+            ),
+            (chain("commitment = \"latest\""), "unknown variant"),
+            (
+                "id = \"solana:localnet\"\nrpc = [\"http://h\"]\ncommitment = \"safe\"".into(),
+                "safe or finalized",
+            ),
             (chain("confirmations = 0"), "1 to 1000"),
             (chain("confirmations = -1"), "invalid value"),
             (chain("max-fee = 1000"), "invalid type"),
             (chain("max-fee = \"1e3\""), "plain decimal digits"),
             (chain("poll-interval-ms = 1"), "50 to 60000"),
             (chain("request-timeout-ms = 1"), "100 to 60000"),
+            (chain("incoming-seconds = 0"), "1 to 3600"),
+            (chain("incoming = \"some\""), "unknown variant"),
             (chain("rpc = []"), "duplicate key"),
             ("id = \"eip155:1\"\nrpc = []".into(), "one to eight"),
             (
@@ -338,7 +411,7 @@ mod tests {
             ),
             (
                 "id = \"solana:localnet\"\nrpc = [\"http://h\"]\nconfirmations = 1".into(),
-                "belongs to Solana",
+                "confirmed or finalized on Solana",
             ),
             (
                 "id = \"solana:localnet\"\nrpc = [\"http://h\"]\ncommitment = \"processed\"".into(),

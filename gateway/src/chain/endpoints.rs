@@ -41,8 +41,9 @@ pub(super) struct Endpoints {
 
 impl Endpoints {
     pub(super) fn new(config: &ChainConfig) -> Result<Self, RpcSetupError> {
-        let endpoints = config.rpc.iter().map(|url| {
+        let endpoints = config.rpc.iter().enumerate().map(|(place, url)| {
             Ok(Arc::new(Endpoint {
+                place,
                 chain: config.id,
                 node: Node::new(url, config.request_timeout)?,
                 health: Mutex::default(),
@@ -205,7 +206,11 @@ impl Endpoints {
                     .unwrap_or(Err(RpcError::Timeout))
             };
             let latency = endpoint.health().latency();
-            EndpointHealth { head, latency }
+            EndpointHealth {
+                head,
+                latency,
+                contradicts: self.claims.disputes_of(endpoint.place, Instant::now()),
+            }
         });
         Health {
             endpoints: futures::future::join_all(asked).await,
@@ -233,6 +238,8 @@ impl Endpoints {
 /// One node and its record.
 #[derive(Debug)]
 pub(super) struct Endpoint {
+    /// Its place in the configuration.
+    place: usize,
     chain: ChainId,
     node: Node,
     health: Mutex<NodeHealth>,
@@ -268,6 +275,11 @@ impl Endpoint {
     /// Whether it is left alone now.
     pub(super) fn rests(&self) -> bool {
         !self.health().rests_for(Instant::now()).is_zero()
+    }
+
+    /// Its place in the configuration.
+    pub(super) const fn place(&self) -> usize {
+        self.place
     }
 
     /// Its address as it may be shown to the operator.

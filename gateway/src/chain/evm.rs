@@ -1,8 +1,10 @@
 //! The EVM adapter: Ethereum's JSON-RPC and what its answers prove; `token` for what only tokens ask,
-//! `data_fee` for what only rollups take.
+//! `data_fee` for what only rollups take, `fees` for what blocks ask.
 //! Source: Ethereum's execution API, EIP-1559, EIP-2681. Called through [`super::Chain`].
 
 mod data_fee;
+mod fees;
+mod incoming;
 mod token;
 
 use serde::Deserialize;
@@ -11,20 +13,17 @@ use waiaas_shared::address::{Account, EvmAddress};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::Token;
 use waiaas_shared::evm::build::{self, Message, Terms};
-use waiaas_shared::evm::{Form, MAX_CALL_GAS_LIMIT, MAX_GAS_LIMIT, MIN_GAS_LIMIT, NetworkTerms};
-use waiaas_shared::request::{Action, Transfer};
+use waiaas_shared::evm::{MAX_CALL_GAS_LIMIT, MAX_GAS_LIMIT, MIN_GAS_LIMIT, NetworkTerms};
+use waiaas_shared::request::{Action, Speed, Transfer};
 use waiaas_shared::transaction::{DecodeError, DecodedTransaction, Known, decode};
 
-use super::config::{ChainConfig, Depth};
+use super::config::{ChainConfig, Commitment, Depth};
 use super::endpoints::{Endpoint, Endpoints};
-use super::fee_market::FeeMarket;
 use super::quantity::{Data, Hash, Quantity};
 use super::rpc::RpcSetupError;
 use super::rpc_error::{ChainText, Lie, RpcError};
 use super::{ChainError, ChainTransactionId, Health, Landing, Prepared, Sent, Validity};
 
-/// Blocks over which the usual tip is taken.
-const FEE_HISTORY_BLOCKS: u32 = 5;
 /// At one transaction a second this takes 34 000 years.
 const MAX_ACCOUNT_NONCE: u128 = 1 << 40;
 /// EIP-2718 type of a fee-market transaction.
@@ -38,21 +37,16 @@ pub struct Evm {
     config: ChainConfig,
     rpc: Endpoints,
     chain_id: u64,
-    confirmations: u64,
+    depth: Depth,
 }
 
 impl Evm {
     pub(super) fn new(config: ChainConfig, chain_id: u64) -> Result<Self, RpcSetupError> {
-        let confirmations = match config.depth {
-            Depth::Confirmations(blocks) => blocks.into(),
-            // Not made by `ChainConfig`'s reader; too deep loses nothing but time.
-            Depth::Commitment(_) => 64,
-        };
         Ok(Self {
             rpc: Endpoints::new(&config)?,
+            depth: config.depth,
             config,
             chain_id,
-            confirmations,
         })
     }
 
@@ -68,7 +62,7 @@ impl Evm {
         &self,
         from: EvmAddress,
         asked: &Transfer,
-        ceiling: Amount,
+        (ceiling, speed): (Amount, Speed),
         network: NetworkTerms,
     ) -> Result<Prepared, ChainError> {
         let for_gas = for_gas(ceiling, network)?;
@@ -93,8 +87,8 @@ impl Evm {
             self.has_code(message.to).await?;
         }
         let gas_limit = self.gas_limit(from, &message).await?;
-        let market = self.fee_market(network.form()).await?;
-        let fees = market.fees(gas_limit, for_gas)?;
+        let market = self.quotes(network.form()).await?.at(speed);
+        let fees = market.fees(speed, gas_limit, for_gas)?;
         let terms = Terms {
             chain_id: self.chain_id,
             from,
@@ -163,41 +157,6 @@ impl Evm {
             }
             other => other,
         }
-    }
-
-    pub(super) async fn fee_market(&self, form: Form) -> Result<FeeMarket, ChainError> {
-        if form == Form::Legacy {
-            let price: Quantity = self.rpc.call("eth_gasPrice", json!([])).await?;
-            let price = price.value();
-            return Ok(FeeMarket::Legacy { price });
-        }
-        let params = json!([format!("{FEE_HISTORY_BLOCKS:#x}"), "latest", [50]]);
-        let (base, usual_tip) = self
-            .rpc
-            .call_checked("eth_feeHistory", params, |history: FeeHistory| {
-                // The last one is the next block's.
-                let base = history
-                    .base_fee_per_gas
-                    .last()
-                    .ok_or(RpcError::Malformed)?
-                    .value();
-                Ok((base, history.usual_tip()))
-            })
-            .await?;
-        // Not every node has this method; where it has, chains with a least tip answer with it.
-        let asked = match self
-            .rpc
-            .call::<Quantity>("eth_maxPriorityFeePerGas", json!([]))
-            .await
-        {
-            Ok(tip) => tip.value(),
-            Err(RpcError::Rpc { .. }) => 0,
-            Err(error) => return Err(error.into()),
-        };
-        Ok(FeeMarket::Eip1559 {
-            base,
-            tip: usual_tip.max(asked),
-        })
     }
 
     pub(super) async fn simulate(
@@ -298,15 +257,30 @@ impl Evm {
         })
     }
 
-    /// Whether enough blocks stand on this one, itself included, as a node knows the chain.
+    /// Whether a block is as deep as the configuration asks for, as a node knows the chain: so many blocks stand on it,
+    /// itself included, or the chain calls it safe or final.
     async fn is_deep(&self, node: &Endpoint, position: u64) -> Result<bool, RpcError> {
+        let confirmations = match self.depth {
+            Depth::Confirmations(blocks) => u64::from(blocks),
+            Depth::Commitment(level) => {
+                let tag = match level {
+                    Commitment::Safe => "safe",
+                    Commitment::Confirmed | Commitment::Finalized => "finalized",
+                };
+                let block: Option<Header> = node
+                    .call("eth_getBlockByNumber", json!([tag, false]))
+                    .await?;
+                let newest = block.map(|block| narrow(block.number)).transpose()?;
+                return Ok(newest.is_some_and(|newest| position <= newest));
+            }
+        };
         let head = node
             .call_checked("eth_blockNumber", json!([]), narrow)
             .await?;
         let depth = head
             .checked_sub(position)
             .map_or(0, |above| above.saturating_add(1));
-        Ok(depth >= self.confirmations)
+        Ok(depth >= confirmations)
     }
 
     /// A node that has the chain as deep has the transaction there, or there is none.
@@ -408,27 +382,6 @@ fn padded_gas(estimate: u128, most: u64) -> Result<u64, ChainError> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct FeeHistory {
-    base_fee_per_gas: Vec<Quantity>,
-    #[serde(default)]
-    reward: Option<Vec<Vec<Quantity>>>,
-}
-
-impl FeeHistory {
-    /// The middle one of the blocks' median tips.
-    fn usual_tip(&self) -> u128 {
-        let blocks = self.reward.iter().flatten();
-        let mut tips: Vec<u128> = blocks
-            .filter_map(|percentiles| percentiles.first())
-            .map(|tip| tip.value())
-            .collect();
-        tips.sort_unstable();
-        tips.get(tips.len() / 2).copied().unwrap_or(0)
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Receipt {
     transaction_hash: Hash,
     block_number: Option<Quantity>,
@@ -465,6 +418,12 @@ impl Receipt {
             fee,
         })
     }
+}
+
+/// What is read of a block.
+#[derive(Deserialize)]
+struct Header {
+    number: Quantity,
 }
 
 #[derive(Deserialize)]

@@ -18,6 +18,8 @@ pub struct EndpointHealth {
     pub head: Result<u64, RpcError>,
     /// How long it usually takes to answer.
     pub latency: Option<Duration>,
+    /// Payments under way about which it and another one contradict each other.
+    pub contradicts: usize,
 }
 
 impl Health {
@@ -26,5 +28,13 @@ impl Health {
     pub fn head(&self) -> Option<u64> {
         let mut heads = self.endpoints.iter().flat_map(|endpoint| &endpoint.head);
         heads.next().copied()
+    }
+
+    /// Whether nodes contradict each other about a payment under way.
+    #[must_use]
+    pub fn is_contradictory(&self) -> bool {
+        self.endpoints
+            .iter()
+            .any(|endpoint| endpoint.contradicts > 0)
     }
 }

@@ -16,6 +16,8 @@ pub(super) enum Reply {
     Result(Value),
     /// A JSON-RPC error object.
     Error(i64, &'static str),
+    /// The same with this data.
+    ErrorWith(i64, &'static str, Value),
     /// A correct result under another request's id.
     WrongId(Value),
     /// These bytes as the body, with this HTTP status.
@@ -155,6 +157,11 @@ fn serve(
         }
         Reply::Error(code, message) => {
             let error = json!({ "code": code, "message": message, "data": { "any": [] } });
+            let body = json!({ "jsonrpc": "2.0", "id": id, "error": error }).to_string();
+            answer(200, body.as_bytes())
+        }
+        Reply::ErrorWith(code, message, data) => {
+            let error = json!({ "code": code, "message": message, "data": data });
             let body = json!({ "jsonrpc": "2.0", "id": id, "error": error }).to_string();
             answer(200, body.as_bytes())
         }

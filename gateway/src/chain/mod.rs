@@ -10,9 +10,13 @@ mod endpoints;
 mod evm;
 mod fee_market;
 mod health;
+mod incoming;
+mod landing;
 mod name;
 mod node_health;
+mod offer;
 mod quantity;
+mod revert;
 mod rpc;
 mod rpc_error;
 mod solana;
@@ -29,11 +33,12 @@ use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId, Token};
 use waiaas_shared::evm::{Form, NetworkTerms};
-use waiaas_shared::request::Transfer;
-use waiaas_shared::status::Status;
+use waiaas_shared::request::{Speed, Transfer};
 use waiaas_shared::transaction::{DecodeError, Known, decode};
 
-pub use config::{ChainConfig, ChainConfigError, Commitment, Depth, RpcUrl, RpcUrlError};
+pub use config::{
+    ChainConfig, ChainConfigError, Commitment, Depth, Incomings, RpcUrl, RpcUrlError,
+};
 pub use name::{ChainTransactionId, ChainTransactionIdError};
 pub use rpc::RpcSetupError;
 pub use rpc_error::{ChainText, Lie, RpcError};
@@ -42,6 +47,9 @@ use endpoints::{Endpoint, Endpoints};
 use evm::Evm;
 pub use fee_market::{FeeMarket, Fees};
 pub use health::{EndpointHealth, Health};
+pub use incoming::{Cursors, Incoming, Seen, Watched};
+pub use landing::{Landing, Sent};
+pub use offer::{FeeEstimate, Offer, UnitPrice};
 use solana::Solana;
 
 /// Why the chain part of a request cannot be done.
@@ -160,56 +168,6 @@ pub enum Validity {
     },
 }
 
-/// What came of sending. In every case the bytes may have reached the network: only
-/// [`Chain::status_of`] says what became of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sent {
-    /// Computed from the bytes, not taken from the node.
-    pub id: ChainTransactionId,
-    /// `Ok`: a node took it. An error is for the log and the next attempt; a node also refuses what
-    /// it already has ("already known", "already processed", "nonce too low").
-    pub taken: Result<(), RpcError>,
-}
-
-/// What a chain knows of a transaction that was sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Landing {
-    /// No node has seen it, and it could still land.
-    Unknown,
-    /// Seen, not yet as deep as the configuration asks for; even one that failed there may still be
-    /// undone and succeed.
-    Pending,
-    /// Executed, deep enough.
-    Confirmed {
-        /// Slot or block number.
-        position: u64,
-        /// What the chain took, in lamports or wei, as far as the node says. For showing only.
-        fee: Option<Amount>,
-    },
-    /// Executed with an error, deep enough. The fee is gone.
-    Failed {
-        /// Slot or block number.
-        position: u64,
-        /// The chain's words.
-        reason: ChainText,
-    },
-    /// Not on the chain, and it never can be.
-    Expired,
-}
-
-impl Landing {
-    /// The status that ends the transaction's life, if this does.
-    #[must_use]
-    pub const fn final_status(&self) -> Option<Status> {
-        match self {
-            Self::Unknown | Self::Pending => None,
-            Self::Confirmed { .. } => Some(Status::Confirmed),
-            Self::Failed { .. } => Some(Status::Failed),
-            Self::Expired => Some(Status::Expired),
-        }
-    }
-}
-
 /// What a token says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TokenFacts {
@@ -267,8 +225,8 @@ impl Chain {
         self.config().id
     }
 
-    /// Builds a transfer with fresh fees (and blockhash), never above the lower of `fee_ceiling` and the
-    /// configured ceiling (lamports or wei), on the terms that policy states for an EVM network.
+    /// Builds a transfer with fresh fees (and blockhash), never above the lower of the offer's ceiling and the
+    /// configured one (lamports or wei), on the terms that policy states for an EVM network.
     ///
     /// # Errors
     /// [`ChainError`].
@@ -276,16 +234,16 @@ impl Chain {
         &self,
         from: Account,
         transfer: &Transfer,
-        fee_ceiling: Option<Amount>,
+        offer: impl Into<Offer>,
         network: NetworkTerms,
     ) -> Result<Prepared, ChainError> {
-        let ceiling = self.ceiling(fee_ceiling);
+        let offer = self.bounded(offer.into());
         match (self, from, transfer.to) {
             (Self::Solana(solana), Account::Solana(from), Account::Solana(to)) => {
-                solana.prepare_transfer(from, to, transfer, ceiling).await
+                solana.prepare_transfer(from, to, transfer, offer).await
             }
             (Self::Evm(evm), Account::Evm(from), Account::Evm(_)) => {
-                evm.prepare_transfer(from, transfer, ceiling, network).await
+                evm.prepare_transfer(from, transfer, offer, network).await
             }
             _ => Err(ChainError::FamilyMismatch),
         }
@@ -295,6 +253,28 @@ impl Chain {
     fn ceiling(&self, asked: Option<Amount>) -> Amount {
         let configured = self.config().max_fee;
         asked.map_or(configured, |asked| asked.min(configured))
+    }
+
+    /// An offer with the lower of its ceiling and the configuration's.
+    fn bounded(&self, offer: Offer) -> (Amount, Speed) {
+        (self.ceiling(offer.ceiling), offer.speed)
+    }
+
+    /// What sending the network's own coin costs at each speed, under the lower of this ceiling and the
+    /// configured one, from the slowest.
+    ///
+    /// # Errors
+    /// [`ChainError`] if no node gives a usable answer.
+    pub async fn fee_estimates(
+        &self,
+        ceiling: Amount,
+        network: NetworkTerms,
+    ) -> Result<Vec<FeeEstimate>, ChainError> {
+        let ceiling = self.ceiling(Some(ceiling));
+        match self {
+            Self::Solana(solana) => Ok(solana.fee_estimates(ceiling).await?),
+            Self::Evm(evm) => evm.fee_estimates(ceiling, network).await,
+        }
     }
 
     /// Lets a node execute the unsigned transaction without keeping the result; `known` has the function that
@@ -415,7 +395,7 @@ impl Chain {
         }
     }
 
-    /// What an account holds of one token of an EVM chain, in its base units.
+    /// What an account holds of one token, in its base units; on Solana in its associated accounts.
     ///
     /// # Errors
     /// [`ChainError`]; [`ChainError::NoToken`] where no token answers.
@@ -427,6 +407,12 @@ impl Chain {
         match (self, account) {
             (Self::Evm(evm), Account::Evm(holder)) if asset.chain() == self.id() => {
                 evm.holding(asset, holder).await
+            }
+            (Self::Solana(solana), Account::Solana(holder)) if asset.chain() == self.id() => {
+                match asset.token() {
+                    Token::Mint(mint) => solana.holding(holder, mint).await,
+                    _ => Err(ChainError::FamilyMismatch),
+                }
             }
             _ => Err(ChainError::FamilyMismatch),
         }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
+use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use waiaas_shared::address::SolanaAddress;
@@ -16,6 +16,7 @@ use waiaas_shared::caip::{ChainId, Cluster};
 
 use super::config::RpcUrl;
 use super::quantity::Quantity;
+use super::revert::ErrorData;
 use super::rpc_error::{ChainText, Lie, RpcError};
 
 /// Bytes of one answer. The longest honest one is a Solana transaction with its logs.
@@ -192,8 +193,8 @@ struct Envelope {
 struct ErrorObject {
     code: i64,
     message: ChainText,
-    #[serde(default, rename = "data")]
-    _data: IgnoredAny,
+    #[serde(default)]
+    data: ErrorData,
 }
 
 #[derive(Deserialize)]
@@ -212,7 +213,14 @@ fn read_answer<T: DeserializeOwned>(id: u64, body: &[u8]) -> Result<T, RpcError>
     if envelope.id != Some(id) {
         return Err(RpcError::Lies(Lie::RequestId));
     }
-    if let Some(ErrorObject { code, message, .. }) = envelope.error {
+    if let Some(ErrorObject {
+        code,
+        message,
+        data,
+    }) = envelope.error
+    {
+        // What a contract says tells more than that it reverted.
+        let message = data.words().map_or(message, |words| ChainText::new(&words));
         return Err(RpcError::Rpc { code, message });
     }
     let outcome: Outcome<T> = serde_json::from_slice(body).map_err(|_| RpcError::Malformed)?;

@@ -1,10 +1,13 @@
 //! The Solana adapter: methods of the cluster's JSON-RPC API and what their answers prove; `status` for
 //! what became of a transaction, `tokens` for what concerns mints, `batch` for several transfers at once,
-//! `staking` for stake accounts, `program` for calls of programs.
+//! `staking` for stake accounts, `program` for calls of programs, `fees` for what others pay.
 //! Source: Solana's HTTP method reference. Called through [`super::Chain`].
 
 mod batch;
+mod fees;
+mod incoming;
 mod program;
+mod refusal;
 mod staking;
 mod status;
 mod tokens;
@@ -17,7 +20,8 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::{Value, json};
 use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::amount::Amount;
-use waiaas_shared::request::Transfer;
+use waiaas_shared::request::{Speed, Transfer};
+use waiaas_shared::solana::LAMPORTS_PER_SIGNATURE;
 use waiaas_shared::solana::build::{
     TokenTransferRequest, TransferRequest, token_transfer, transfer,
 };
@@ -77,13 +81,15 @@ impl Solana {
         from: SolanaAddress,
         to: SolanaAddress,
         asked: &Transfer,
-        ceiling: Amount,
+        (ceiling, speed): (Amount, Speed),
     ) -> Result<Prepared, ChainError> {
         if let (Some(staking), Some(account)) = (asked.staking(), &asked.stake) {
-            return self.prepare_staking(from, account, staking, ceiling).await;
+            return self
+                .prepare_staking(from, account, staking, (ceiling, speed))
+                .await;
         }
         if let Some(told) = &asked.program {
-            return self.prepare_call(told, ceiling).await;
+            return self.prepare_call(told, (ceiling, speed)).await;
         }
         let amount =
             u64::try_from(asked.amount.base_units()).map_err(|_| ChainError::AmountTooLarge)?;
@@ -92,7 +98,8 @@ impl Solana {
             Some(token) => self.token_draft(from, to, asked, token).await?,
         };
         let units = draft.units();
-        let (price, latest) = self.terms(from, units, ceiling).await?;
+        let locked = draft.locked(from, to);
+        let (price, latest) = self.terms(&locked, units, (ceiling, speed)).await?;
         let blockhash = *latest.value.blockhash.as_bytes();
         let unsigned = match draft {
             Draft::Lamports => transfer(&TransferRequest {
@@ -128,19 +135,15 @@ impl Solana {
         })
     }
 
-    /// What others pay for a unit, as far as the ceiling goes, and a blockhash.
+    /// What others pay for a unit who lock these accounts, as far as the ceiling goes, and a blockhash.
     async fn terms(
         &self,
-        from: SolanaAddress,
+        locked: &[SolanaAddress],
         units: u32,
-        ceiling: Amount,
+        (ceiling, speed): (Amount, Speed),
     ) -> Result<(u64, Told<LatestBlockhash>), ChainError> {
         let most = affordable_price(ceiling, units)?;
-        let paid: Vec<PrioritizationFee> = self
-            .rpc
-            .call("getRecentPrioritizationFees", json!([[from]]))
-            .await?;
-        let usual = median(paid.into_iter().map(|fee| fee.prioritization_fee));
+        let usual = fees::price(&self.paid(locked).await?, speed);
         Ok((usual.min(most), self.latest_blockhash().await?))
     }
 
@@ -195,9 +198,11 @@ impl Solana {
             .await?;
         match told.value.err {
             None => Ok(told.value.units_consumed),
-            Some(Failure(reason)) => Err(ChainError::WouldFail {
-                reason: tokens::explained(&reason, unsigned),
-            }),
+            Some(Failure(reason)) => {
+                let logs = told.value.logs.unwrap_or_default();
+                let reason = refusal::told(&reason, &logs, unsigned);
+                Err(ChainError::WouldFail { reason })
+            }
         }
     }
 
@@ -261,13 +266,6 @@ fn affordable_price(ceiling: Amount, units: u32) -> Result<u64, ChainError> {
     Ok(u64::try_from(price).unwrap_or(u64::MAX))
 }
 
-/// The middle of what others paid; zero where nobody paid.
-fn median(prices: impl Iterator<Item = u64>) -> u64 {
-    let mut prices: Vec<u64> = prices.collect();
-    prices.sort_unstable();
-    prices.get(prices.len() / 2).copied().unwrap_or(0)
-}
-
 /// A value and the slot at which it held.
 #[derive(serde::Deserialize)]
 struct Told<T> {
@@ -278,13 +276,6 @@ struct Told<T> {
 #[derive(serde::Deserialize)]
 struct Context {
     slot: u64,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PrioritizationFee {
-    /// Micro-lamports per compute unit.
-    prioritization_fee: u64,
 }
 
 #[derive(serde::Deserialize)]
@@ -300,6 +291,8 @@ struct LatestBlockhash {
 struct Simulation {
     err: Option<Failure>,
     units_consumed: Option<u64>,
+    #[serde(default)]
+    logs: Option<Vec<String>>,
 }
 
 /// A transaction error, which is a name or a nested object: kept as its JSON text.
@@ -338,12 +331,5 @@ mod tests {
             let units = u128::from(TRANSFER_UNITS) * u128::from(price(ceiling).expect("enough"));
             assert!(5000 + units.div_ceil(MICRO_LAMPORTS_PER_LAMPORT) <= ceiling);
         }
-    }
-
-    #[test]
-    fn the_median_is_of_what_was_paid() {
-        assert_eq!(median([].into_iter()), 0);
-        assert_eq!(median([7].into_iter()), 7);
-        assert_eq!(median([u64::MAX, 0, 5].into_iter()), 5);
     }
 }

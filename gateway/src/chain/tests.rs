@@ -4,8 +4,10 @@
 mod batch;
 mod calls;
 mod endpoints;
+mod incoming;
 mod landing;
 mod networks;
+mod offers;
 mod programs;
 mod staking;
 mod tokens;

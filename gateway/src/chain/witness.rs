@@ -7,7 +7,7 @@
 //! another one.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -25,14 +25,22 @@ const ALONE: Duration = Duration::from_secs(300);
 /// Ends that are waited for at once. More begin their waiting anew.
 const CLAIMS: usize = 4096;
 
-/// Ends that one node alone tells of, and since when.
+/// How long a contradiction is shown that no look has seen again: longer than the slowest looks are apart.
+const SHOWN: Duration = Duration::from_secs(300);
+
+/// What nodes say that does not count yet.
 #[derive(Debug, Default)]
-pub(super) struct Claims(Mutex<HashMap<(ChainTransactionId, Status), Instant>>);
+pub(super) struct Claims {
+    /// Ends that one node alone tells of, and since when.
+    ends: Mutex<HashMap<(ChainTransactionId, Status), Instant>>,
+    /// Transactions about which nodes contradict each other: when that was last seen, and which nodes.
+    disputes: Mutex<HashMap<ChainTransactionId, (Instant, Vec<usize>)>>,
+}
 
 impl Claims {
     /// How long this end has been told of. Zero: for the first time.
     fn told_for(&self, id: ChainTransactionId, end: Status, now: Instant) -> Duration {
-        let mut claims = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut claims = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         if claims.len() >= CLAIMS && !claims.contains_key(&(id, end)) {
             claims.clear();
         }
@@ -40,8 +48,27 @@ impl Claims {
     }
 
     fn settled(&self, id: ChainTransactionId) {
-        let mut claims = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut claims = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         claims.retain(|(other, _), _| *other != id);
+        let mut disputes = self.disputes.lock().unwrap_or_else(PoisonError::into_inner);
+        disputes.remove(&id);
+    }
+
+    fn disputed(&self, id: ChainTransactionId, parties: Vec<usize>, now: Instant) {
+        let mut disputes = self.disputes.lock().unwrap_or_else(PoisonError::into_inner);
+        if disputes.len() >= CLAIMS {
+            disputes.clear();
+        }
+        disputes.insert(id, (now, parties));
+    }
+
+    /// In how many contradictions a node takes part.
+    pub(super) fn disputes_of(&self, place: usize, now: Instant) -> usize {
+        let disputes = self.disputes.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = disputes.values().filter(|(seen, parties)| {
+            now.saturating_duration_since(*seen) < SHOWN && parties.contains(&place)
+        });
+        open.count()
     }
 }
 
@@ -110,6 +137,7 @@ async fn together(
     } else {
         endpoints.claims.told_for(*id, end, Instant::now())
     };
+    let parties = parties(endpoints.others(by), by, &opinions);
     match judge(claim, opinions, alone_for) {
         Verdict::Ends(landing) => {
             endpoints.claims.settled(*id);
@@ -121,10 +149,25 @@ async fn together(
                 let node = by.shown();
                 tracing::error!(transaction = %id, %node, %end,
                     "the nodes contradict each other: the payment stays open until they agree");
+                // Each of them is asked once more.
+                return Ok(Landing::Pending);
             }
-            Ok(Landing::Pending)
+            endpoints.claims.disputed(*id, parties, Instant::now());
+            Ok(Landing::Disputed)
         }
     }
+}
+
+/// The places of those that have taken a side.
+fn parties<'a>(
+    others: impl Iterator<Item = &'a Arc<Endpoint>>,
+    by: &Endpoint,
+    opinions: &[Opinion],
+) -> Vec<usize> {
+    let told = others.zip(opinions);
+    let told = told.filter(|(_, opinion)| **opinion != Opinion::Silent);
+    let places = told.map(|(endpoint, _)| endpoint.place());
+    std::iter::once(by.place()).chain(places).collect()
 }
 
 /// What another node says to an end.
@@ -321,7 +364,28 @@ mod tests {
             hash[..8].copy_from_slice(&number.to_le_bytes());
             claims.told_for(ChainTransactionId::Evm(hash), Status::Failed, now);
         }
-        let held = claims.0.lock().expect("no panic under it").len();
+        let held = claims.ends.lock().expect("no panic under it").len();
         assert!(held <= CLAIMS, "{held}");
+    }
+
+    #[test]
+    fn contradictions_are_counted_for_those_that_take_a_side_until_they_end() {
+        let claims = Claims::default();
+        let now = Instant::now();
+        let id = |number: u8| ChainTransactionId::Evm([number; 32]);
+        claims.disputed(id(1), vec![0, 2], now);
+        claims.disputed(id(2), vec![0, 1], now);
+        let count = |at| [0, 1, 2, 3].map(|place| claims.disputes_of(place, at));
+        assert_eq!(count(now), [2, 1, 1, 0]);
+        claims.settled(id(1));
+        assert_eq!(count(now), [1, 1, 0, 0]);
+        // Nobody looks at it any more.
+        assert_eq!(count(now + SHOWN), [0, 0, 0, 0]);
+        for number in 0..2 * CLAIMS {
+            let mut hash = [0; 32];
+            hash[..8].copy_from_slice(&number.to_le_bytes());
+            claims.disputed(ChainTransactionId::Evm(hash), vec![0], now);
+        }
+        assert!(claims.disputes_of(0, now) <= CLAIMS);
     }
 }

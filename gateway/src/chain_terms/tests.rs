@@ -74,7 +74,12 @@ async fn no_two_messages_are_equal() {
         let mut seen = HashSet::new();
         for _ in 0..200 {
             let prepared = chain
-                .prepare_transfer(from_account(), &pays(5), Some(units(5000)), ELSEWHERE)
+                .prepare_transfer(
+                    from_account(),
+                    &pays(5),
+                    Some(units(5000)).into(),
+                    ELSEWHERE,
+                )
                 .await
                 .expect("prepared");
             assert!(prepared.fee_max <= units(5000));
@@ -97,7 +102,7 @@ fn the_ceiling_holds_for_every_variation() {
     for ceiling in [6000, 6003, 7000] {
         for _ in 0..100 {
             let built = inside
-                .build(from, &pays(5), Some(units(ceiling)), &terms)
+                .build(from, &pays(5), Some(units(ceiling)).into(), &terms)
                 .expect("fits");
             assert!(built.fee_max <= units(ceiling), "{}", built.fee_max);
             assert!(built.fee_max >= units(5990), "{}", built.fee_max);
@@ -106,7 +111,7 @@ fn the_ceiling_holds_for_every_variation() {
     }
     assert!(
         inside
-            .build(from, &pays(5), Some(units(4999)), &terms)
+            .build(from, &pays(5), Some(units(4999)).into(), &terms)
             .is_none()
     );
 }
@@ -116,7 +121,8 @@ async fn terms_are_kept_for_a_second_and_renewed_before() {
     let chain = ChainTerms::new(FakeChain::default(), 0);
     let asked = || chain.inside.chain.prepared.load(Ordering::SeqCst);
     let asked_for = pays(5);
-    let prepare = || chain.prepare_transfer(from_account(), &asked_for, None, ELSEWHERE);
+    let prepare =
+        || chain.prepare_transfer(from_account(), &asked_for, Offer::default(), ELSEWHERE);
     for _ in 0..10 {
         prepare().await.expect("prepared");
     }
@@ -177,7 +183,7 @@ fn no_two_messages_of_tokens_are_equal() {
                     .vary(
                         from_account(),
                         Known::of(&asked.to, &asked.mint),
-                        Some(units(10_000)),
+                        Some(units(10_000)).into(),
                         &prepared,
                     )
                     .expect("it has a place for other settings");
@@ -227,7 +233,7 @@ fn no_two_messages_of_stakes_are_equal() {
         let known = Known::NOTHING.staking(Some(account.seed()));
         let mut seen = HashSet::new();
         for _ in 0..200 {
-            let varied = inside.vary(from_account(), known, Some(units(10_000)), &prepared);
+            let varied = inside.vary(from_account(), known, Some(units(10_000)).into(), &prepared);
             let varied = varied.expect("it has a place for other settings");
             assert!(seen.insert(varied.unsigned), "the same message twice");
         }
@@ -243,7 +249,7 @@ async fn no_two_batches_are_equal() {
     let mut seen = HashSet::new();
     for _ in 0..200 {
         let prepared = chain
-            .prepare_batch(from_account(), &claim, Some(units(10_000)))
+            .prepare_batch(from_account(), &claim, Some(units(10_000)).into())
             .await
             .expect("built");
         let read = decode(

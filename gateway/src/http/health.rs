@@ -15,6 +15,7 @@ use waiaas_client::SignerStatus;
 
 use super::auth::Public;
 use super::error::{Problem, ProblemBody};
+use super::json::NODES_CONTRADICT;
 use crate::app::App;
 use crate::chain::{EndpointHealth, RpcError};
 use crate::chain_port::ChainPort;
@@ -110,6 +111,9 @@ struct ChainState {
     /// Newest slot or block number.
     #[serde(skip_serializing_if = "Option::is_none")]
     head: Option<u64>,
+    /// `nodes_contradict`: nodes tell of ends of a payment that cannot all be true; which ones, `contradicts` says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attention: Option<&'static str>,
     /// Its nodes, in the order of the configuration.
     endpoints: Vec<EndpointState>,
 }
@@ -125,6 +129,9 @@ struct EndpointState {
     /// How long it usually takes to answer, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_ms: Option<u64>,
+    /// Payments under way about which it and another node contradict each other; absent if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contradicts: Option<usize>,
     /// Why it does not: `unreachable`, `timeout`, `too_large`, `http_status`, `malformed`, `behind`,
     /// `refused`, `other_chain` or `lies`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -138,6 +145,7 @@ impl From<&EndpointHealth> for EndpointState {
             reachable: health.head.is_ok(),
             head: health.head.as_ref().ok().copied(),
             latency_ms: health.latency.map(millis),
+            contradicts: Some(health.contradicts).filter(|count| *count > 0),
             problem: health.head.as_ref().err().map(RpcError::word),
         }
     }
@@ -193,6 +201,7 @@ async fn chain_state(chain: &dyn ChainPort) -> ChainState {
         network: chain.id().to_string(),
         reachable: health.head().is_some(),
         head: health.head(),
+        attention: health.is_contradictory().then_some(NODES_CONTRADICT),
         endpoints: health.endpoints.iter().map(EndpointState::from).collect(),
     }
 }

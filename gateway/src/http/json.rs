@@ -9,6 +9,9 @@ use crate::chain::ChainText;
 use crate::clock::rfc3339;
 use crate::payment::Payment;
 
+/// What needs a person's attention: the nodes of a network contradict each other.
+pub(super) const NODES_CONTRADICT: &str = "nodes_contradict";
+
 /// A payment.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct TransactionView {
@@ -96,7 +99,11 @@ pub(super) struct TransactionView {
     /// Whether it was sent a while ago and no block has taken it; `detail` says why, as a node tells.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stuck: bool,
-    /// Why it ended as it did, is not signed yet, or is stuck.
+    /// `nodes_contradict`: the network's nodes tell of ends that cannot all be true, and none of them counts until they
+    /// agree. Paying again may pay twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attention: Option<&'static str>,
+    /// Why it ended as it did, is not signed yet, is stuck, or needs attention.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     /// When it was charged; while it waits, when it was accepted (RFC 3339).
@@ -179,6 +186,7 @@ impl From<&Payment> for TransactionView {
             replaced_by: progress.replaced_by.map(|later| later.to_string()),
             cancels: payment.is_cancellation(),
             stuck: payment.is_stuck(),
+            attention: payment.is_disputed().then_some(NODES_CONTRADICT),
             detail: progress.detail.as_ref().map(ChainText::to_string),
             created_at: rfc3339(facts.created),
             updated_at: rfc3339(progress.updated),

@@ -6,8 +6,10 @@ mod authorizations;
 pub mod error;
 pub mod guard;
 mod health;
+mod history;
 mod json;
 mod messages;
+mod networks;
 pub mod openapi;
 pub mod server;
 mod sessions;
@@ -41,8 +43,10 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/openapi.json", get(openapi::document))
         .route("/sign", get(sign::signing_page))
         .route("/v1/status", get(health::status))
+        .route("/v1/networks/{network}/fees", get(networks::fees))
         .route("/v1/wallets", get(wallets::list))
         .route("/v1/wallets/{wallet}/balances", get(wallets::balances))
+        .route("/v1/wallets/{wallet}/history", get(history::history))
         .route(
             "/v1/transactions",
             get(transactions::list).post(transactions::create),

@@ -9,7 +9,9 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::auth::Public;
-use super::{authorizations, health, messages, sessions, sign, stop, transactions, wallets};
+use super::{
+    authorizations, health, history, messages, networks, sessions, sign, stop, transactions, wallets,
+};
 
 /// The body of a payment, for its description only: it is read by `waiaas_shared::request`.
 #[derive(Debug, ToSchema)]
@@ -70,6 +72,9 @@ pub(super) struct TransferBody {
     memo: Option<String>,
     /// Why, in the agent's words; at most 200 characters.
     reason: Option<String>,
+    /// `slow`, `normal` (if absent) or `fast`: how soon it should land. Moves the fee under its ceilings, and
+    /// nothing else.
+    speed: Option<String>,
     /// `false`: return the signed bytes without sending them. `true` if absent.
     submit: Option<bool>,
     /// An earlier payment of the same wallet, asset, recipient and amount that was signed and whose end
@@ -130,8 +135,10 @@ pub(super) struct BroughtBody {
         health::alive,
         health::ready,
         health::status,
+        networks::fees,
         wallets::list,
         wallets::balances,
+        history::history,
         transactions::create,
         transactions::sign_brought,
         transactions::dry_run,

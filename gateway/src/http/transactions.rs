@@ -27,8 +27,10 @@ use super::json::TransactionView;
 use super::openapi::{BroughtBody, TransferBody};
 use super::sessions::{nothing, once};
 use crate::app::App;
+use crate::chain::Prepared;
 use crate::database::Durability;
 use crate::payment::Payment;
+use crate::pipeline::evaluate::Evaluated;
 use crate::pipeline::validate::{idempotency_key, validate};
 use crate::pipeline::{Asked, Paid, Refusal, confirm, evaluate, find, pay, sign, vary};
 use crate::projection::store;
@@ -110,7 +112,8 @@ pub(super) struct Judged {
     data_fee_base: Option<String>,
     /// Every rule that it breaks.
     violations: Vec<Broken>,
-    /// What stands in the way besides policy; the judgement then assumes the least fee.
+    /// What stands in the way besides policy: no node, a fee above the ceiling, or that the chain would refuse it.
+    /// Where nothing could be built, the judgement assumes the least fee.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ProblemBody>)]
     chain_problem: Option<Problem>,
@@ -249,7 +252,8 @@ pub(super) async fn dry_run(
     let (unsigned, chain_problem) = match built {
         Ok(prepared) => {
             data_fee = prepared.data_fee;
-            (prepared.unsigned, None)
+            let problem = trial(&app, &asked, &evaluated, &prepared).await?;
+            (prepared.unsigned, problem)
         }
         Err(refusal @ (Refusal::Chain(_) | Refusal::ChainNotConfigured(_))) => {
             let nominal = match &asked.body.brought {
@@ -271,6 +275,24 @@ pub(super) async fn dry_run(
         data_fee_base: data_fee_base.map(|fee| fee.to_string()),
         ..judged
     }))
+}
+
+/// What a node says to the bytes, where the gateway would send them: shown beside the judgement, never a part of it.
+async fn trial(
+    app: &App,
+    asked: &Asked,
+    evaluated: &Evaluated,
+    prepared: &Prepared,
+) -> Result<Option<Problem>, Problem> {
+    if !asked.body.submit {
+        return Ok(None);
+    }
+    let (from, network) = (evaluated.from, evaluated.network);
+    match sign::tried(app, from, &evaluated.claim, network, prepared).await {
+        Ok(()) => Ok(None),
+        Err(refusal @ Refusal::Chain(_)) => Ok(Some(refusal.into())),
+        Err(other) => Err(other.into()),
+    }
 }
 
 fn judged(

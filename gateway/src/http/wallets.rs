@@ -18,6 +18,7 @@ use waiaas_shared::view::WalletView;
 use super::auth::Session;
 use super::error::{Problem, ProblemBody};
 use crate::app::App;
+use crate::chain::{ChainError, RpcError};
 use crate::pipeline::Refusal;
 
 /// Nodes asked at once for one answer.
@@ -52,7 +53,9 @@ pub(super) struct Balance {
     network: String,
     /// Which asset (CAIP-19); each network's native one stands first.
     asset: String,
-    /// What the policy calls it; absent if the policy does not have it, and nothing of it can be paid.
+    /// Whether the policy names it; if not, nothing of it can be paid, and it may call itself what it likes.
+    registered: bool,
+    /// What the policy calls it; absent if the policy does not have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     symbol: Option<String>,
     /// Places between its unit and its base unit, by the policy.
@@ -105,7 +108,7 @@ pub(super) struct Balances {
     /// The native asset of each of its networks, the tokens that a Solana cluster's node lists, and those of
     /// the policy on EVM chains.
     balances: Vec<Balance>,
-    /// Networks of which no node lists the tokens.
+    /// Networks of which no node lists the tokens: those of the policy were asked for one by one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     incomplete: Vec<Incomplete>,
 }
@@ -220,11 +223,23 @@ async fn answer(
         Question::Tokens(network) => match tokens(app, view, network, policy).await {
             Ok(balances) => (balances, None),
             Err(refusal) => {
+                let too_large = Refusal::Chain(ChainError::Rpc(RpcError::TooLarge));
+                let spam = refusal == too_large;
                 let missing = Incomplete {
                     network: network.to_string(),
                     problem: Problem::from(refusal),
                 };
-                (Vec::new(), Some(missing))
+                // Whoever sends a wallet more tokens than an answer holds does not hide those that count.
+                let rules = policy.map_or(&[][..], |document| &document.assets);
+                let assets = rules.iter().map(|rule| rule.asset);
+                let mints = assets.filter(|asset| {
+                    spam && asset.chain() == network && matches!(asset.token(), Token::Mint(_))
+                });
+                let mut balances = Vec::new();
+                for asset in mints {
+                    balances.push(holding(app, view, asset, policy).await);
+                }
+                (balances, Some(missing))
             }
         },
     }
@@ -285,6 +300,7 @@ fn balance(asset: AssetId, amount: Option<Amount>, policy: Option<&PolicyDocumen
     Balance {
         network: asset.chain().to_string(),
         asset: asset.to_string(),
+        registered: rule.is_some(),
         symbol: rule.map(|rule| rule.symbol.clone()),
         decimals: rule.map(|rule| rule.decimals.places()),
         amount_base: amount.map(|amount| amount.to_string()),

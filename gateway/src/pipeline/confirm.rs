@@ -3,6 +3,7 @@
 //! any point each payment is found again, either there or in the signer's log, and gets its bytes once
 //! more from the signer. The same bytes may be sent any number of times; a life ends on evidence only.
 
+mod dispute;
 mod family;
 mod recover;
 mod tracker;
@@ -257,13 +258,16 @@ async fn follow(
     let mut signer = app.tracker.signer_changes();
     let mut withheld = RETRY_FIRST;
     let mut stuck = family::Stuck::default();
+    let mut dispute = dispute::Dispute::default();
     loop {
         if family::has_ended(app, &payment).await {
             return ControlFlow::Break(());
         }
         let landing = look(app, chain, &name, &validity).await;
         let now = age.saturating_add(started.elapsed());
-        if let Some(open) = landing.as_ref().filter(|it| it.final_status().is_none()) {
+        if let Some(open) = landing.as_ref().filter(|it| it.final_status().is_none())
+            && !dispute.look(app, &payment, open).await
+        {
             stuck.look(app, chain, &payment, open, now).await;
         }
         let pause = match next_step(&pace, &watch, landing.as_ref(), now) {

@@ -26,6 +26,7 @@ use waiaas_shared::{evm, solana};
 
 use super::{Asked, Refusal, brought, find};
 use crate::app::App;
+use crate::chain::Offer;
 use crate::signer_client::SignerError;
 
 /// A payment whose names and units are resolved.
@@ -39,6 +40,17 @@ pub struct Evaluated {
     pub fee_ceiling: Amount,
     /// What they say of an EVM network.
     pub network: NetworkTerms,
+}
+
+impl Evaluated {
+    /// What is offered for it.
+    #[must_use]
+    pub const fn offer(&self, asked: &Asked) -> Offer {
+        Offer {
+            ceiling: Some(self.fee_ceiling),
+            speed: asked.body.speed,
+        }
+    }
 }
 
 /// Evaluates.
@@ -147,7 +159,8 @@ async fn complete(app: &App, asked: &Asked, nominal: Option<Vec<u8>>, known: Den
     }
 }
 
-pub(super) fn fee_ceiling(documents: &[PolicyDocument], chain: ChainId) -> Amount {
+/// The lowest fee ceiling of all binding documents, in base units of the network's coin.
+pub(crate) fn fee_ceiling(documents: &[PolicyDocument], chain: ChainId) -> Amount {
     let native = chain.native_asset();
     let ceilings = documents.iter().map(|document| {
         document

@@ -11,8 +11,9 @@ use waiaas_shared::claim::Claim;
 use waiaas_shared::denial::Code;
 use waiaas_shared::effect::Effect;
 use waiaas_shared::evm::NetworkTerms;
+use waiaas_shared::ids::TransactionId;
 use waiaas_shared::intent::{IntentView, Moved};
-use waiaas_shared::request::Action;
+use waiaas_shared::request::{Action, Speed};
 use waiaas_shared::solana::SolanaError;
 use waiaas_shared::status::Status;
 use waiaas_shared::time::Millis;
@@ -21,8 +22,10 @@ use waiaas_shared::transaction::{DecodeError, Known, decode};
 use super::evaluate::{Evaluated, spend_request};
 use super::{Asked, Refusal, body_digest, brought, find, idempotency, recorded, waiting};
 use crate::app::App;
-use crate::chain::{ChainError, ChainTransactionId, Prepared};
+use crate::chain::{ChainError, ChainTransactionId, Offer, Prepared};
+use crate::database::Durability;
 use crate::payment::{Facts, Payment, Progress};
+use crate::projection::speeds;
 use crate::signer_client::SignerError;
 
 /// A payment that the signer committed, with its signed bytes.
@@ -63,7 +66,7 @@ pub async fn prepare(
     match &asked.body.brought {
         Some(brought) => brought::prepare(app, asked, brought, evaluated, submit).await,
         None => {
-            let terms = (evaluated.fee_ceiling, evaluated.network);
+            let terms = (evaluated.offer(asked), evaluated.network);
             build(app, evaluated.from, &evaluated.claim, terms, submit).await
         }
     }
@@ -81,18 +84,13 @@ pub async fn build(
     app: &App,
     from: Account,
     claim: &Claim,
-    (fee_ceiling, network): (Amount, NetworkTerms),
+    (offer, network): (Offer, NetworkTerms),
     submit: bool,
 ) -> Result<Prepared, Refusal> {
     let chain = app.chain(claim.chain())?;
-    let ceiling = Some(fee_ceiling);
     let prepared = match claim.single() {
-        Some(transfer) => {
-            chain
-                .prepare_transfer(from, transfer, ceiling, network)
-                .await
-        }
-        None => chain.prepare_batch(from, claim, ceiling).await,
+        Some(transfer) => chain.prepare_transfer(from, transfer, offer, network).await,
+        None => chain.prepare_batch(from, claim, offer).await,
     };
     let prepared = prepared.map_err(|error| match error {
         ChainError::Unbuildable(DecodeError::Solana(SolanaError::TooLarge)) => {
@@ -101,11 +99,27 @@ pub async fn build(
         other => other.into(),
     })?;
     if submit {
-        let function = claim.function();
-        let known = Known::NOTHING.calling(function.as_ref()).on(network);
-        chain.simulate(&prepared.unsigned, from, known).await?;
+        tried(app, from, claim, network, &prepared).await?;
     }
     Ok(prepared)
+}
+
+/// Lets a node try the bytes, without keeping what they do. Refuses early what the chain would refuse; decides
+/// nothing about policy.
+///
+/// # Errors
+/// [`Refusal::Chain`], [`Refusal::ChainNotConfigured`].
+pub async fn tried(
+    app: &App,
+    from: Account,
+    claim: &Claim,
+    network: NetworkTerms,
+    prepared: &Prepared,
+) -> Result<(), Refusal> {
+    let function = claim.function();
+    let known = Known::NOTHING.calling(function.as_ref()).on(network);
+    let chain = app.chain(claim.chain())?;
+    Ok(chain.simulate(&prepared.unsigned, from, known).await?)
 }
 
 /// Has the signer charge and sign, or let the payment wait.
@@ -129,11 +143,24 @@ pub async fn sign(
             let prepared = asked.body.brought.is_none().then_some(prepared);
             waits_already(app, &view, prepared).await
         }
-        Paid::Waiting { view, opened } => Ok(Signed::Later {
-            payment: Payment::of_intent(&view.intent, opened, view.now),
-            replay: false,
-        }),
+        Paid::Waiting { view, opened } => {
+            keep_speed(app, view.intent.transaction, asked.body.speed).await;
+            Ok(Signed::Later {
+                payment: Payment::of_intent(&view.intent, opened, view.now),
+                replay: false,
+            })
+        }
     }
+}
+
+/// Remembers how soon a payment should land whose bytes are built later.
+async fn keep_speed(app: &App, id: TransactionId, speed: Speed) {
+    if speed == Speed::default() {
+        return;
+    }
+    let put = move |connection: &rusqlite::Connection| speeds::put(connection, id, speed);
+    // If it is lost, it goes as most do; the error is logged where it happened.
+    let _ = app.database.run(Durability::Process, put).await;
 }
 
 /// The same request again while its payment waits. If it waits no longer and the agent itself sends the

@@ -15,6 +15,7 @@ use waiaas_shared::denial::Code;
 use waiaas_shared::event::{Event, EventBody};
 use waiaas_shared::evm::{Form, NetworkTerms, Registered};
 use waiaas_shared::policy::network::network_terms;
+use waiaas_shared::request::Speed;
 use waiaas_shared::status::Status;
 use waiaas_shared::transaction::{DecodedTransaction, EvmFees, Known, decode, read_cancellation};
 
@@ -50,7 +51,7 @@ pub async fn speed_up(app: &Arc<App>, payment: Payment) -> Result<Paid, Refusal>
         let transfer = facts.transfer();
         let function = transfer.function();
         let prepared = chain
-            .prepare_transfer(from, &transfer, Some(ceiling), network)
+            .prepare_transfer(from, &transfer, Some(ceiling).into(), network)
             .await?;
         let known = Known::NOTHING.calling(function.as_ref()).on(network);
         let fresh =
@@ -155,7 +156,7 @@ async fn cancelled(app: &Arc<App>, newest: &Payment) -> Result<Paid, Refusal> {
     } = known(app, newest).await?;
     // The signer cancels in the form of what it cancels.
     let market = chain.fee_market(form).await?;
-    let market = market.ok_or(Code::VariantUnsupported)?.usual();
+    let market = market.ok_or(Code::VariantUnsupported)?.usual(Speed::Normal);
     let usual = EvmFees {
         gas_limit: chain.cancellation_gas(from).await?,
         max_fee_per_gas: market.max_fee,

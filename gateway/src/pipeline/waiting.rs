@@ -19,10 +19,10 @@ use waiaas_shared::time::{Millis, WallTime};
 use super::sign::{SignedPayment, build};
 use super::{Refusal, confirm, recorded};
 use crate::app::App;
-use crate::chain::{ChainError, ChainText, ChainTransactionId, Prepared};
+use crate::chain::{ChainError, ChainText, ChainTransactionId, Offer, Prepared};
 use crate::database::{DatabaseError, Durability};
 use crate::payment::Payment;
-use crate::projection::store;
+use crate::projection::{speeds, store};
 use crate::signer_client::SignerError;
 
 /// After the first thing that stood in the way of a payment whose wait is over; doubled each time.
@@ -231,9 +231,15 @@ async fn fresh(app: &App, payment: &Payment) -> Result<Prepared, Refusal> {
             .and_then(|policy| policy.asset(asset))
             .and_then(AssetRule::mint)
     });
+    let id = facts.id;
+    let find = move |connection: &rusqlite::Connection| speeds::of(connection, id);
+    let offer = Offer {
+        ceiling: Some(facts.fee_max),
+        speed: app.database.run(Durability::Process, find).await?,
+    };
     let _turn = app.tracker.turn().await;
     let network = network_terms(&documents[..], facts.chain);
-    build(app, from, &claim, (facts.fee_max, network), facts.submit).await
+    build(app, from, &claim, (offer, network), facts.submit).await
 }
 
 /// Remembers what stands in the way, for whoever asks; or from when on it does not.

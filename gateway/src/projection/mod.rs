@@ -4,6 +4,7 @@
 //! stops all payments here until a person looks. One task; everybody else reads [`FeedState`].
 
 mod events;
+pub mod speeds;
 pub mod store;
 mod verify;
 

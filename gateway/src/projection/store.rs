@@ -4,9 +4,10 @@
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::ChainId;
 use waiaas_shared::codec::{from_canonical, to_canonical};
 use waiaas_shared::digest::Digest;
-use waiaas_shared::ids::{SessionId, SignerId, TransactionId};
+use waiaas_shared::ids::{SessionId, SignerId, TransactionId, WalletId};
 use waiaas_shared::memo::Memo;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::request::Action;
@@ -16,7 +17,7 @@ use waiaas_shared::time::WallTime;
 use crate::chain::{ChainText, ChainTransactionId, Validity};
 use crate::payment::{Facts, Payment, Progress, Waiting};
 
-/// Version 6 of the tables.
+/// Version 8 of the tables.
 pub const TABLES: &str = "
 CREATE TABLE cursor(
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -65,6 +66,7 @@ CREATE TABLE payment(
     updated INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX payment_by_session ON payment(session, listed);
+CREATE INDEX payment_by_wallet ON payment(session, wallet, created, id);
 CREATE INDEX payment_by_idempotency ON payment(idempotency);
 CREATE INDEX payment_by_replaced ON payment(replaces) WHERE replaces IS NOT NULL;
 CREATE INDEX payment_under_way ON payment(status) WHERE submit = 1 AND status IN ('PENDING', 'QUEUED', 'EXECUTING', 'SUBMITTED');
@@ -338,6 +340,34 @@ pub fn of_session(
         ))?
         .query_map(
             params![session.to_string(), before.map_or(i64::MAX, signed), limit],
+            read,
+        )?
+        .collect()
+}
+
+/// A session's payments from a wallet, newest first, from before a moment and a name on; on one chain or on all.
+pub fn of_wallet(
+    connection: &Connection,
+    session: SessionId,
+    wallet: WalletId,
+    chain: Option<ChainId>,
+    before: (i64, &str),
+    limit: u32,
+) -> rusqlite::Result<Vec<Payment>> {
+    connection
+        .prepare_cached(payments!(
+            "WHERE session = ?1 AND wallet = ?2 AND (?3 IS NULL OR chain = ?3) AND (created, id) < (?4, ?5)
+             ORDER BY created DESC, id DESC LIMIT ?6"
+        ))?
+        .query_map(
+            params![
+                session.to_string(),
+                wallet.to_string(),
+                chain.map(|chain| chain.to_string()),
+                before.0,
+                before.1,
+                limit
+            ],
             read,
         )?
         .collect()

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{Action, Brought, CallRequest, Item, ProgramRequest};
+use super::{Action, Brought, CallRequest, Item, ProgramRequest, Speed};
 use crate::address::{Account, SolanaAddress};
 use crate::amount::{Amount, AmountError};
 use crate::caip::{AssetId, ChainId};
@@ -46,6 +46,8 @@ pub(super) struct Body {
     pub(super) reason: Option<String>,
     pub(super) submit: Option<bool>,
     pub(super) replaces: Option<TransactionId>,
+    #[serde(default)]
+    pub(super) speed: Speed,
     /// In place of all that is asked for: a transaction that is brought.
     transaction: Option<String>,
     /// Of one that is brought alone.

@@ -2,6 +2,7 @@
 //! in front of real local chains, alone and beside a node that does well. To the unit.
 
 mod cases;
+mod shown;
 mod stage;
 
 use std::time::{Duration, Instant};
@@ -119,10 +120,31 @@ fn a_forged_failure(chain: Chain, script: Case) -> Result<()> {
         ensure!(is_open(&shown), "{}: {shown}", script.0);
     }
     ensure!(stage.log().contains("contradict"), "{}", stage.log());
+    // Whoever asks about one reads it, and the operator reads which nodes.
+    let deadline = Instant::now() + PATIENCE;
+    for payment in &payments {
+        while stage.shown(name(payment)?)?.get("attention") != Some(&json!("nodes_contradict")) {
+            ensure!(Instant::now() < deadline, "{}", stage.log());
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+    let state = stage.chain_state()?;
+    ensure!(
+        state.get("attention") == Some(&json!("nodes_contradict")),
+        "{state}"
+    );
+    for node in ["/endpoints/0/contradicts", "/endpoints/1/contradicts"] {
+        let count = state.pointer(node).and_then(Value::as_u64);
+        ensure!(count == Some(3), "{state}");
+    }
     proxy.heal();
     for payment in &payments {
         stage.confirmed(name(payment)?)?;
+        let shown = stage.shown(name(payment)?)?;
+        ensure!(shown.get("attention").is_none(), "{shown}");
     }
+    let state = stage.chain_state()?;
+    ensure!(state.get("attention").is_none(), "{state}");
     stage.arrived_once(shop_before)
 }
 

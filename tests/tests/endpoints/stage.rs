@@ -57,6 +57,11 @@ pub(crate) struct Stage {
 impl Stage {
     /// `rpc` is the value of the configuration's key.
     pub(crate) fn set_up(chain: Chain, rpc: &str) -> Result<Self> {
+        Self::set_up_with(chain, rpc, "")
+    }
+
+    /// The same with further lines of the chain's configuration.
+    pub(crate) fn set_up_with(chain: Chain, rpc: &str, lines: &str) -> Result<Self> {
         let (network, shop, family, coin, more) = match chain {
             Chain::Evm(_) => (EVM, EVM_SHOP, "evm", ("ETH", 18, 60), "confirmations = 1\n"),
             Chain::Solana(_) => (SOLANA, SOLANA_SHOP, "solana", ("SOL", 9, 501), ""),
@@ -69,7 +74,7 @@ impl Stage {
         let mut config = std::fs::read_to_string(&path)?;
         config.push_str(&format!(
             "\n[[chain]]\nid = \"{network}\"\nrpc = {rpc}\npoll-interval-ms = 100\n\
-             request-timeout-ms = 700\n{more}"
+             request-timeout-ms = 700\n{more}{lines}"
         ));
         std::fs::write(path, config)?;
         let running = home.start_unlocked()?;
@@ -148,15 +153,48 @@ impl Stage {
         }
     }
 
-    /// Whether the first node answers, by the gateway's own word.
-    fn first_answers(&self) -> Result<bool> {
+    /// Pays at this speed.
+    pub(crate) fn ask_at(&self, payment: &(Transfer, String), speed: &str) -> Result<Response> {
+        let (transfer, key) = payment;
+        let mut body = self.agent.transfer_body(transfer);
+        body["speed"] = speed.into();
+        let request = self.agent.post("/v1/transactions?wait=40", key, &body)?;
+        self.agent.send(&request)
+    }
+
+    /// What the gateway answers to this agent.
+    pub(crate) fn get(&self, target: &str) -> Result<Value> {
+        self.agent.send(&self.agent.get(target))?.json()
+    }
+
+    pub(crate) fn wallet(&self) -> (&str, &str) {
+        (&self.wallet.0, &self.wallet.1)
+    }
+
+    pub(crate) const fn network(&self) -> &'static str {
+        self.network
+    }
+
+    /// What the gateway says of the first network.
+    pub(crate) fn chain_state(&self) -> Result<Value> {
+        let ready = self.ready()?;
+        let state = ready.pointer("/chains/0").cloned();
+        state.with_context(|| ready.to_string())
+    }
+
+    fn ready(&self) -> Result<Value> {
         let request = Request {
             method: "GET",
             target: "/ready".to_owned(),
             headers: vec![],
             body: vec![],
         };
-        let ready = Connection::open(&self.home.url())?.send(&request)?.json()?;
+        Connection::open(&self.home.url())?.send(&request)?.json()
+    }
+
+    /// Whether the first node answers, by the gateway's own word.
+    fn first_answers(&self) -> Result<bool> {
+        let ready = self.ready()?;
         let reachable = ready.pointer("/chains/0/endpoints/0/reachable");
         let reachable = reachable.and_then(Value::as_bool);
         reachable.with_context(|| ready.to_string())

@@ -104,6 +104,9 @@ pub(super) fn body(args: &SendArgs, signer: SignerId) -> Value {
     if let Some(earlier) = args.replaces {
         set("replaces", json!(earlier));
     }
+    if let Some(speed) = args.speed {
+        set("speed", json!(speed.as_str()));
+    }
     if args.no_submit {
         set("submit", json!(false));
     }
@@ -138,7 +141,7 @@ fn transfers(args: &SendArgs) -> Value {
 #[cfg(test)]
 mod tests {
     use waiaas_shared::amount::Amount;
-    use waiaas_shared::request::TransferRequest;
+    use waiaas_shared::request::{Speed, TransferRequest};
 
     use super::*;
 
@@ -180,6 +183,8 @@ mod tests {
             "--reason",
             "June",
             "--no-submit",
+            "--speed",
+            "fast",
             "--replaces",
             "tx_00000000000000000000000001",
         ];
@@ -187,6 +192,8 @@ mod tests {
         let read = TransferRequest::parse(most.as_bytes()).unwrap();
         assert!(!read.submit && read.items[0].asset.is_some() && read.replaces.is_some());
         assert_eq!(read.reason.as_deref(), Some("June"));
+        assert_eq!(read.speed, Speed::Fast);
+        assert!(parsed(&["--speed", "urgent"]).is_err());
         let token = "eip155:31337/erc20:0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913";
         let approval = parsed(&["--asset", token, "--approve"]).unwrap();
         let approval = body(&approval, signer).to_string();

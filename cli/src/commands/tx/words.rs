@@ -1,6 +1,7 @@
 //! Payments in words, as the gateway tells of them: shown, never believed.
 
 use serde_json::Value;
+use waiaas_shared::request::Speed;
 
 use crate::failure::{Exit, Failure};
 use crate::table::{Table, pairs};
@@ -45,6 +46,7 @@ pub(super) fn payment_words(payment: &Value) -> String {
         "type",
         "status",
         "stuck",
+        "attention",
         "wallet",
         "network",
         "asset",
@@ -116,6 +118,73 @@ fn waiting_advice(payment: &Value) -> Option<&'static str> {
     })
 }
 
+/// What moved out of and into a wallet.
+pub(super) fn history_words(history: &Value) -> String {
+    let mut table = Table::new(&[
+        "",
+        "AMOUNT (BASE UNITS)",
+        "ASSET",
+        "FROM OR TO",
+        "WHEN",
+        "STATUS",
+    ]);
+    let entries = history.get("entries").and_then(Value::as_array);
+    for entry in entries.into_iter().flatten() {
+        let text = |field: &str| {
+            let text = entry.get(field).and_then(Value::as_str);
+            text.unwrap_or_default().to_owned()
+        };
+        let came = text("kind") == "incoming";
+        table.row([
+            if came { "in" } else { "out" }.to_owned(),
+            text("amount_base"),
+            text("asset"),
+            text(if came { "from" } else { "to" }),
+            text(if came { "seen_at" } else { "created_at" }),
+            if came {
+                "as a node tells".to_owned()
+            } else {
+                text("status")
+            },
+        ]);
+    }
+    let mut words = if table.is_empty() {
+        "Nothing has moved yet.\n".to_owned()
+    } else {
+        table.to_string()
+    };
+    if let Some(next) = history.get("next").and_then(Value::as_str) {
+        words.push_str(&format!("Older ones: --before {next}\n"));
+    }
+    words
+}
+
+/// What sending costs at each speed.
+pub(super) fn fee_words(fees: &Value) -> String {
+    let mut table = Table::new(&["SPEED", "FEE AT MOST (BASE UNITS)", "PRICE OF A UNIT", ""]);
+    for speed in Speed::ALL {
+        let text = |field: &str| {
+            fees.get(speed.as_str())
+                .and_then(|fee| fee.get(field))
+                .and_then(Value::as_str)
+        };
+        let price = text("max_fee_per_gas").map(|price| format!("{price} wei per gas"));
+        let price = price.or_else(|| {
+            let price = text("micro_lamports_per_compute_unit")?;
+            Some(format!("{price} micro-lamports"))
+        });
+        let above = fees.pointer(&format!("/{}/above_ceiling", speed.as_str()));
+        let above = above.and_then(Value::as_bool) == Some(true);
+        table.row([
+            speed.as_str().to_owned(),
+            text("fee_max_base").unwrap_or_default().to_owned(),
+            price.unwrap_or_default(),
+            if above { "above the ceiling" } else { "" }.to_owned(),
+        ]);
+    }
+    table.to_string()
+}
+
 pub(super) fn list_words(page: &Value) -> String {
     let mut table = Table::new(&[
         "TRANSACTION",
@@ -163,6 +232,48 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_history_tells_both_ways() {
+        assert!(history_words(&json!({ "entries": [] })).contains("Nothing"));
+        let history = json!({ "next": "5.tx_1", "entries": [
+            { "kind": "incoming", "amount_base": "7", "from": "Alice", "seen_at": "2026", "asset": "x" },
+            { "kind": "payment", "amount_base": "9", "to": "Bob", "created_at": "2025", "status": "CONFIRMED" },
+        ] });
+        let words = history_words(&history);
+        let lines: Vec<&str> = words.lines().collect();
+        assert!(
+            lines[1].starts_with("in") && lines[1].contains("Alice"),
+            "{words}"
+        );
+        assert!(lines[1].contains("as a node tells"), "{words}");
+        assert!(
+            lines[2].starts_with("out") && lines[2].contains("CONFIRMED"),
+            "{words}"
+        );
+        assert!(lines[3].contains("--before 5.tx_1"), "{words}");
+    }
+
+    #[test]
+    fn fees_are_told_at_each_speed() {
+        let gas = |fee: &str, above: bool| json!({ "fee_max_base": fee, "above_ceiling": above, "max_fee_per_gas": "9" });
+        let fees =
+            json!({ "slow": gas("1", false), "normal": gas("2", false), "fast": gas("3", true) });
+        let words = fee_words(&fees);
+        let lines: Vec<&str> = words.lines().collect();
+        assert_eq!(lines.len(), 4, "{words}");
+        assert!(
+            lines[1].starts_with("slow") && lines[1].contains("9 wei per gas"),
+            "{words}"
+        );
+        assert!(
+            !lines[2].contains("above") && lines[3].contains("above the ceiling"),
+            "{words}"
+        );
+        let compute = json!({ "micro_lamports_per_compute_unit": "7" });
+        let words = fee_words(&json!({ "slow": compute }));
+        assert!(words.contains("7 micro-lamports"), "{words}");
+    }
 
     #[test]
     fn a_payment_that_waits_says_for_what() {

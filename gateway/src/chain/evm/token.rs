@@ -164,7 +164,7 @@ fn word(returned: &[u8]) -> Option<&[u8; 32]> {
 }
 
 /// A word as a number; the largest amount if it is more than 128 bits hold.
-fn number(word: &[u8; 32]) -> Amount {
+pub(super) fn number(word: &[u8; 32]) -> Amount {
     match word.split_last_chunk::<16>() {
         Some((high, low)) if high.iter().all(|byte| *byte == 0) => {
             Amount::from_base_units(u128::from_be_bytes(*low))

@@ -6,13 +6,13 @@ use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::claim::Claim;
 use waiaas_shared::memo::Memo;
-use waiaas_shared::request::Transfer;
+use waiaas_shared::request::{Speed, Transfer};
 use waiaas_shared::solana::build::{BatchRequest, Part, batch};
 use waiaas_shared::solana::{MAX_COMPUTE_UNITS, Token};
 use waiaas_shared::transaction::{DecodeError, Known, decode};
 
 use super::super::rpc_error::RpcError;
-use super::super::{Chain, ChainError, Prepared, Validity};
+use super::super::{Chain, ChainError, Offer, Prepared, Validity};
 use super::tokens::{AccountInfo, CREATION_UNITS, Holding, TOKEN_UNITS};
 use super::{BUILD_COMMITMENT, Solana, Told};
 
@@ -43,12 +43,12 @@ impl Chain {
         &self,
         from: Account,
         claim: &Claim,
-        fee_ceiling: Option<Amount>,
+        offer: impl Into<Offer>,
     ) -> Result<Prepared, ChainError> {
-        let ceiling = self.ceiling(fee_ceiling);
+        let offer = self.bounded(offer.into());
         match (self, from) {
             (Self::Solana(solana), Account::Solana(from)) => {
-                solana.prepare_batch(from, claim, ceiling).await
+                solana.prepare_batch(from, claim, offer).await
             }
             _ => Err(ChainError::FamilyMismatch),
         }
@@ -61,11 +61,11 @@ impl Solana {
         &self,
         from: SolanaAddress,
         claim: &Claim,
-        ceiling: Amount,
+        offer: (Amount, Speed),
     ) -> Result<Prepared, ChainError> {
         let parts = self.parts(from, claim).await?;
         let units = units(&parts, claim.memo());
-        let (price, latest) = self.terms(from, units, ceiling).await?;
+        let (price, latest) = self.terms(&locked(from, &parts), units, offer).await?;
         let unsigned = batch(&BatchRequest {
             from,
             parts: &parts,
@@ -185,6 +185,22 @@ const fn solana_address(account: Account) -> Result<SolanaAddress, ChainError> {
         Account::Solana(address) => Ok(address),
         Account::Evm(_) => Err(ChainError::FamilyMismatch),
     }
+}
+
+/// The accounts that all parts write to, each once.
+fn locked(from: SolanaAddress, parts: &[Part]) -> Vec<SolanaAddress> {
+    let mut locked = vec![from];
+    for part in parts {
+        match part {
+            Part::Lamports { to, .. } => locked.push(*to),
+            Part::Tokens { to, token, .. } => {
+                locked.extend([token.account_of(from), token.account_of(*to)]);
+            }
+        }
+    }
+    locked.sort_unstable();
+    locked.dedup();
+    locked
 }
 
 /// What everything together is given.

@@ -1,8 +1,9 @@
 //! Calls of programs: how many compute units one takes, as a node that tries it tells, and what is built. The node's
 //! word sets the limit of units and nothing else: with too few the call fails. Called by the adapter.
 
-use waiaas_shared::address::Account;
+use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::amount::Amount;
+use waiaas_shared::request::Speed;
 use waiaas_shared::solana::build::{CallRequest, call};
 use waiaas_shared::solana::{MAX_COMPUTE_UNITS, ProgramCall};
 use waiaas_shared::transaction::{DecodeError, Known, decode};
@@ -22,7 +23,7 @@ impl Solana {
     pub(super) async fn prepare_call(
         &self,
         told: &ProgramCall,
-        ceiling: Amount,
+        offer: (Amount, Speed),
     ) -> Result<Prepared, ChainError> {
         let build = |blockhash, units, price| {
             let request = CallRequest {
@@ -36,7 +37,14 @@ impl Solana {
         let trial = self.latest_blockhash().await?;
         let trial = build(*trial.value.blockhash.as_bytes(), MAX_COMPUTE_UNITS, 0)?;
         let units = self.tried(&trial).await?.map_or(USUAL_UNITS, padded);
-        let (price, latest) = self.terms(told.from, units, ceiling).await?;
+        let written: Vec<SolanaAddress> = told
+            .accounts
+            .iter()
+            .zip(&told.method.accounts)
+            .filter_map(|(account, writable)| writable.then_some(*account))
+            .chain([told.from])
+            .collect();
+        let (price, latest) = self.terms(&written, units, offer).await?;
         let unsigned = build(*latest.value.blockhash.as_bytes(), units, price)?;
         let known = Known::NOTHING.running(Some(&told.method));
         let from = Account::Solana(told.from);

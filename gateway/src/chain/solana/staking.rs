@@ -3,6 +3,7 @@
 
 use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::amount::Amount;
+use waiaas_shared::request::Speed;
 use waiaas_shared::solana::build::{StakingRequest, staking as build};
 use waiaas_shared::solana::{StakeAccount, Staking};
 use waiaas_shared::transaction::{DecodeError, Known, decode};
@@ -24,7 +25,7 @@ impl Solana {
         from: SolanaAddress,
         account: &StakeAccount,
         staking: Staking,
-        ceiling: Amount,
+        offer: (Amount, Speed),
     ) -> Result<Prepared, ChainError> {
         let (staking, units) = match staking {
             Staking::Delegate { .. } => (staking, STAKE_UNITS),
@@ -43,7 +44,7 @@ impl Solana {
                 (Staking::Withdraw { amount }, WITHDRAW_UNITS)
             }
         };
-        let (price, latest) = self.terms(from, units, ceiling).await?;
+        let (price, latest) = self.terms(&[from, account.address()], units, offer).await?;
         let unsigned = build(&StakingRequest {
             from,
             account,

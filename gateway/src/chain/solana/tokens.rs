@@ -48,6 +48,14 @@ impl Draft {
             Self::Tokens { create: true, .. } => TOKEN_UNITS + CREATION_UNITS,
         }
     }
+
+    /// The accounts that it writes to, which others may want at the same time.
+    pub(super) fn locked(self, from: SolanaAddress, to: SolanaAddress) -> Vec<SolanaAddress> {
+        match self {
+            Self::Lamports => vec![from, to],
+            Self::Tokens { token, .. } => vec![from, token.account_of(from), token.account_of(to)],
+        }
+    }
 }
 
 /// Content of an account that a token program owns.
@@ -87,6 +95,29 @@ impl Solana {
             token,
             create: destination.is_none(),
         })
+    }
+
+    /// What lies in the wallet's associated accounts of a mint, of either program.
+    pub(in super::super) async fn holding(
+        &self,
+        wallet: SolanaAddress,
+        mint: SolanaAddress,
+    ) -> Result<Amount, ChainError> {
+        let accounts = TokenProgram::ALL.map(|program| associated_account(wallet, mint, program));
+        let options = json!({ "encoding": "base64", "commitment": BUILD_COMMITMENT });
+        let told: Told<[Option<AccountInfo>; 2]> = self
+            .rpc
+            .call("getMultipleAccounts", json!([accounts, options]))
+            .await?;
+        let held = told.value.into_iter().flatten().filter(|account| {
+            let programs = TokenProgram::ALL.map(TokenProgram::id);
+            programs.contains(&account.owner)
+        });
+        let held = held.filter_map(|account| account.holding());
+        let held = held.filter(|held| held.mint == mint && held.owner == wallet);
+        Ok(Amount::from_base_units(
+            held.map(|held| u128::from(held.amount)).sum(),
+        ))
     }
 
     /// Every account of both programs that has something in it.

@@ -420,3 +420,35 @@ fn validity_has_one_stored_form() {
         );
     }
 }
+
+/// On a chain that names its own levels, a block is as deep as the node's newest one of that level.
+#[tokio::test]
+async fn an_evm_receipt_counts_when_the_chain_calls_its_block_final() {
+    for (level, newest, counts) in [
+        ("finalized", json!({ "number": "0x62" }), true),
+        ("finalized", json!({ "number": "0x61" }), false),
+        ("safe", json!({ "number": "0x99" }), true),
+        ("safe", Value::Null, false),
+    ] {
+        for status in ["0x1", "0x0"] {
+            let block = newest.clone();
+            let node = evm_node(move |method, params| match method {
+                "eth_getTransactionReceipt" => {
+                    Some(Reply::Result(receipt(evm_hash(), "0x62", status)))
+                }
+                "eth_getBlockByNumber" => {
+                    assert_eq!(params, &json!([level, false]));
+                    Some(Reply::Result(block.clone()))
+                }
+                _ => None,
+            });
+            let more = format!("commitment = \"{level}\"");
+            let chain = chain_of("eip155:31337", &[&node.url()], &more);
+            let id = ChainTransactionId::Evm(evm_hash());
+            let landing = chain.status_of(&id, &Validity::Unlimited).await;
+            let end = landing.expect("a node answers").final_status();
+            assert_eq!(end.is_some(), counts, "{level} {newest} {status}");
+            assert_eq!(node.count("eth_blockNumber"), 0);
+        }
+    }
+}

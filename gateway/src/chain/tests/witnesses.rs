@@ -3,6 +3,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use waiaas_shared::status::Status;
+
 use super::*;
 
 const SIGNED: [u8; 3] = [0x02, 0xc1, 0x80];
@@ -234,4 +236,54 @@ async fn the_nodes_are_asked_in_turn_about_what_is_open() {
     for node in &nodes {
         assert_eq!(node.count("eth_getTransactionReceipt"), 2);
     }
+}
+
+/// Two that contradict each other are asked again; then it is said, of both, until they agree.
+#[tokio::test]
+async fn a_contradiction_is_shown_until_it_ends() {
+    let heals = Arc::new(Mutex::new(false));
+    let liar = {
+        let heals = Arc::clone(&heals);
+        evm_node(move |method, _| {
+            let healed = *heals.lock().expect("no panic under it");
+            let status = if healed { "0x1" } else { "0x0" };
+            (method == "eth_getTransactionReceipt").then(|| {
+                Reply::Result(json!({
+                    "transactionHash": evm_id().to_string(),
+                    "blockNumber": "0x62",
+                    "status": status,
+                    "gasUsed": "0x5208",
+                }))
+            })
+        })
+    };
+    let honest = evm_witness(Says::Succeeded);
+    let lags = evm_witness(Says::Lags);
+    let urls = [liar.url(), honest.url(), lags.url()];
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let chain = chain_of("eip155:31337", &urls, "confirmations = 3");
+    let look = async || {
+        let landing = chain.status_of(&evm_id(), &Validity::Unlimited).await;
+        landing.expect("a node answers")
+    };
+    assert_eq!(look().await, Landing::Pending, "both are asked again");
+    let mut landings = Vec::new();
+    for _ in 0..6 {
+        landings.push(look().await);
+    }
+    assert!(landings.contains(&Landing::Disputed), "{landings:?}");
+    assert!(landings.iter().all(is_open), "{landings:?}");
+    let parties = async || {
+        let health = chain.health().await;
+        let each = health.endpoints.iter().map(|it| it.contradicts);
+        (each.collect::<Vec<_>>(), health.is_contradictory())
+    };
+    assert_eq!(parties().await, (vec![1, 1, 0], true));
+    *heals.lock().expect("no panic under it") = true;
+    let mut landings = Vec::new();
+    for _ in 0..3 {
+        landings.push(look().await);
+    }
+    assert!(landings.iter().any(is_confirmed), "{landings:?}");
+    assert_eq!(parties().await, (vec![0, 0, 0], false));
 }

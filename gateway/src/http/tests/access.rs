@@ -33,7 +33,7 @@ fn routes() -> Vec<(String, Method, bool)> {
     }
     assert_eq!(
         routes.len(),
-        21,
+        23,
         "a route that is not described, or not counted here"
     );
     routes
@@ -42,6 +42,7 @@ fn routes() -> Vec<(String, Method, bool)> {
 /// A path with its parameters filled in.
 fn concrete(path: &str) -> String {
     path.replace("{wallet}", &wallet().to_string())
+        .replace("{network}", &chain_id().to_string())
         .replace("{transaction}", "tx_00000000000000000000000001")
 }
 
@@ -418,6 +419,7 @@ async fn sessions_see_their_own_payments_only() {
     assert_eq!(token["amount_base"], "456");
     assert!(token["asset"].as_str().expect("a name").contains("/token:"));
     assert_eq!(token.get("symbol"), None);
+    assert_eq!(token["registered"], false);
     assert_eq!(held.get("incomplete"), None);
     let foreign = waiaas_shared::ids::WalletId::from_bytes([6; 16]);
     let (status, _) = world

@@ -362,6 +362,25 @@ async fn a_dry_run_judges_and_reserves_nothing() {
         (&json!(true), &json!("INSTANT"))
     );
     assert_eq!(judged["fee_max_base"], "5000");
+    assert!(judged.get("chain_problem").is_none(), "{judged}");
+    // What a node says to the bytes stands beside the judgement and changes nothing about it.
+    let reason = ChainText::new("the token account is frozen");
+    *world.chain.simulation.lock().expect("no panic under it") =
+        Some(ChainError::WouldFail { reason });
+    let (_, judged) = world.call(dry(&world.body())).await;
+    assert_eq!(
+        (&judged["allowed"], &judged["fee_max_base"]),
+        (&json!(true), &json!("5000"))
+    );
+    assert_eq!(judged["chain_problem"]["code"], "would_fail");
+    let told = judged["chain_problem"]["detail"].as_str();
+    assert!(told.is_some_and(|told| told.contains("frozen")), "{judged}");
+    // Bytes that the agent would send itself are not tried.
+    let own = world
+        .body()
+        .replace("\"amount_base\"", "\"submit\":false,\"amount_base\"");
+    let (_, judged) = world.call(dry(&own)).await;
+    assert!(judged.get("chain_problem").is_none(), "{judged}");
     world.chain.down.store(true, Ordering::SeqCst);
     let (_, judged) = world.call(dry(&world.body())).await;
     assert_eq!(judged["allowed"], true);
@@ -426,4 +445,38 @@ async fn a_client_that_leaves_changes_nothing() {
         .get(&format!("/v1/transactions/{id}?wait=30"), bearer())
         .await;
     assert_eq!(shown["status"], "CONFIRMED");
+}
+
+/// Nodes that contradict each other end nothing, and whoever asks about the payment reads it.
+#[tokio::test]
+async fn a_payment_that_the_nodes_contradict_each_other_about_needs_attention() {
+    let world = World::new().await;
+    world.chain.land(Landing::Disputed);
+    let (status, paid) = world.pay("k", &world.body()).await;
+    assert_eq!(status.as_u16(), 201, "{paid}");
+    let target = format!(
+        "/v1/transactions/{}",
+        paid["transaction"].as_str().expect("text")
+    );
+    let mut shown = Value::Null;
+    for _ in 0..500 {
+        shown = world.get(&target, bearer()).await.1;
+        if shown.get("attention").is_some() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    assert_eq!(shown["attention"], "nodes_contradict", "{shown}");
+    assert_eq!(shown["status"], "SUBMITTED");
+    assert!(shown.get("stuck").is_none(), "{shown}");
+    let told = shown["detail"].as_str().expect("words");
+    assert!(told.contains("contradict") && told.ends_with('.'), "{told}");
+    // It ends by what they agree on, and by nothing else.
+    world.chain.land(confirmed());
+    let (_, ended) = world.get(&format!("{target}?wait=30"), bearer()).await;
+    assert_eq!(ended["status"], "CONFIRMED");
+    assert!(
+        ended.get("attention").is_none() && ended.get("detail").is_none(),
+        "{ended}"
+    );
 }

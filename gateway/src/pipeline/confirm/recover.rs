@@ -13,7 +13,7 @@ use waiaas_shared::status::Status;
 
 use super::{RETRY_FIRST, RETRY_LAST, advance};
 use crate::app::App;
-use crate::chain::{ChainText, Validity};
+use crate::chain::{ChainText, Offer, Validity};
 use crate::chain_port::ChainPort;
 use crate::database::Durability;
 use crate::payment::Payment;
@@ -150,7 +150,7 @@ async fn latest_validity(
         program: None,
     };
     match chain
-        .prepare_transfer(from, &any, None, NetworkTerms::default())
+        .prepare_transfer(from, &any, Offer::default(), NetworkTerms::default())
         .await?
         .validity
     {
