@@ -2,6 +2,7 @@
 //! never fails would look like one that holds.
 
 mod documents;
+mod elsewhere;
 mod lives;
 mod waiting;
 
@@ -35,8 +36,10 @@ pub(crate) fn all() -> Result<()> {
     ensure!(failures.is_empty(), "an honest log: {failures:?}");
     let failures = checks.at_the_end(&rig);
     ensure!(failures.is_empty(), "an honest end: {failures:?}");
+    crate::long::checked()?;
     secrets(&rig)?;
     limits(&checks.log.events)?;
+    elsewhere::all(&checks.log.events)?;
     waiting::faults(&checks.log.events, ways)?;
     the_chain(&rig)?;
     signed_bytes(&rig)?;
