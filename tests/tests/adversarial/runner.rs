@@ -228,8 +228,9 @@ fn report(ids: &[&String]) -> ExitCode {
         out,
         "\n-- known limits: what is stated in SECURITY.md and not prevented"
     );
-    for (what, shown) in LIMITS {
-        let _ = writeln!(out, "documented limit: {what}{shown}");
+    for limit in LIMITS {
+        let (what, shown) = (limit.what, limit.shown());
+        let _ = writeln!(out, "documented limit: {what}\n{:<32} {shown}", "");
     }
     let [held, elsewhere, waiting, failed] = counts;
     let complete = told(pending::complete()) && told(pending::elsewhere_exists());

@@ -13,6 +13,7 @@ mod dead_man;
 mod drafted;
 mod held_back;
 mod intent;
+mod interleavings;
 mod kinds;
 mod logins;
 mod machine;

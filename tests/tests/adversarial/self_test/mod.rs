@@ -4,6 +4,7 @@
 mod documents;
 mod elsewhere;
 mod lives;
+mod owners;
 mod waiting;
 
 use anyhow::{Context as _, Result, ensure};
@@ -45,6 +46,7 @@ pub(crate) fn all() -> Result<()> {
     signed_bytes(&rig)?;
     waiting::doctored(&mut rig)?;
     lives::all(&template)?;
+    owners::all(&template)?;
     doctored(&mut rig)
 }
 

@@ -115,7 +115,7 @@ fn suppressed_notices(rig: &mut Rig, template: &Template) -> Result<String> {
     brought.retain(|other| *other != note);
     let mut random = Random(13);
     let mut brought: Vec<Vec<u8>> = brought.into_iter().map(String::into_bytes).collect();
-    for _ in 0..40 {
+    for _ in 0..20 {
         let mut changed = note.clone().into_bytes();
         let place = random.below(changed.len());
         if let Some(byte) = changed.get_mut(place) {
