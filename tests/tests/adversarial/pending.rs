@@ -1,5 +1,6 @@
-//! What is not tried here yet, attack by attack: what is missing and how to fill it in; what only a
-//! simulated clock can show, with the tests that do; and the limits that are stated, not prevented.
+//! What is not tried here yet, attack by attack: what is missing and how to fill it in; what is shown elsewhere
+//! or in greater numbers there, with the tests that do; and the limits that are stated, not prevented, each with
+//! the case that shows it or the reason why none can.
 
 use std::collections::BTreeSet;
 use std::path::Path;

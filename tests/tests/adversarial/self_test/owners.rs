@@ -153,6 +153,7 @@ fn faults<'a>() -> Vec<(&'static str, &'static str, Change<'a>)> {
                 let (at, _, added) = first_change(events)?;
                 events.remove(at);
                 signers(events, |signers| {
+                    signers.retain(|one| *one != added);
                     signers.truncate(1);
                     signers.push(added);
                 })
