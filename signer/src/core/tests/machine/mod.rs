@@ -36,8 +36,12 @@ mod wanted;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Instant;
 
 use self::run::Checked;
@@ -253,23 +257,41 @@ fn sequences_agree_with_the_model_fourth_quarter() {
 #[test]
 #[ignore = "runs the sequences that WAIAAS_SEEDS names: `cargo xtask simulate --sequences`"]
 fn more_sequences() {
+    /// Sequences that one thread takes at a time.
+    const CHUNK: u64 = 1_000;
     let seeds = crate::model::seeds();
     let all = seeds.end - seeds.start;
     let began = Instant::now();
-    let mut counts = BTreeMap::new();
-    let mut from = seeds.start;
-    while from < seeds.end {
-        let to = (from + 10_000).min(seeds.end);
-        for (what, count) in run(from..to) {
-            *counts.entry(what).or_insert(0) += count;
+    let next = AtomicU64::new(seeds.start);
+    let found = Mutex::new((0, 0, BTreeMap::new()));
+    let work = || {
+        loop {
+            let from = next.fetch_add(CHUNK, Ordering::Relaxed);
+            if from >= seeds.end {
+                return;
+            }
+            let to = (from + CHUNK).min(seeds.end);
+            // What failed is printed; the other thousands go on, so that one run finds all there is.
+            let counted = catch_unwind(|| run(from..to));
+            let mut found = found.lock().expect("nobody panics while holding it");
+            let (done, failed, counts) = &mut *found;
+            *done += to - from;
+            *failed += u64::from(counted.is_err());
+            for (what, count) in counted.unwrap_or_default() {
+                *counts.entry(what).or_insert(0) += count;
+            }
+            if *done % (10 * CHUNK) == 0 || *done == all {
+                let seconds = began.elapsed().as_secs();
+                eprintln!("{done} of {all} sequences after {seconds} s, {failed} thousands failed");
+            }
         }
-        from = to;
-        let done = from - seeds.start;
-        let seconds = began.elapsed().as_secs();
-        eprintln!(
-            "{done} of {all} sequences hold, up to seed {}, after {seconds} s",
-            from - 1
-        );
-    }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(work);
+        }
+    });
+    let (_, failed, counts) = found.into_inner().expect("all threads ended");
     eprintln!("{counts:#?}");
+    assert_eq!(failed, 0, "their numbers and steps stand above");
 }

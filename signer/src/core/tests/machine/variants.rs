@@ -80,7 +80,10 @@ impl Book {
             self.expect_cancellation(paid, asked.price * FEE, &mut expect);
             return expect;
         }
-        expect.when(paid.cancels, Code::VariantCancelled);
+        if paid.cancels {
+            expect.when(true, Code::VariantCancelled);
+            return expect;
+        }
         spoilt_bytes(asked.spoilt, &paid.asking, &mut expect);
         self.usable(paid.asking.session, &mut expect);
         let fee = asked.price * FEE;
