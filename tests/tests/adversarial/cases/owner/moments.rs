@@ -23,18 +23,21 @@ const MINUTE: i64 = 60_000;
 fn other_moments(_: &mut Rig, template: &Template) -> Result<String> {
     let template = template.on_test_networks()?;
     let late = Template::aside(template.rig_in_hand()?, past_their_end)?;
-    let mut stepped = 0;
     // Set at once, and crept in steps of which none is noticed by itself.
-    for steps in [
-        &[-20 * MINUTE][..],
-        &[20 * MINUTE],
-        &[-9 * MINUTE, -9 * MINUTE],
-        &[9 * MINUTE, 9 * MINUTE],
-        &[14_400 * MINUTE],
-        &[-14_400 * MINUTE],
-    ] {
-        stepped += Template::aside(template.rig_in_hand()?, |rig| across_steps(rig, steps))?;
-    }
+    let stepped = Template::aside(template.rig_in_hand()?, |rig| {
+        let mut stepped = 0;
+        for steps in [
+            &[-20 * MINUTE][..],
+            &[20 * MINUTE],
+            &[-9 * MINUTE, -9 * MINUTE],
+            &[14_400 * MINUTE],
+            &[-14_400 * MINUTE],
+            &[9 * MINUTE, 9 * MINUTE],
+        ] {
+            stepped += across_steps(rig, steps)?;
+        }
+        Ok(stepped)
+    })?;
     Ok(format!(
         "{late} decisions past their end refused; {stepped} decisions, delays and payments across 6 steps of the wall clock refused until the owner stated the time"
     ))
