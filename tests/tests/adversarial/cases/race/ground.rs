@@ -17,7 +17,7 @@ use crate::rig::Rig;
 use crate::runner::Template;
 
 /// Sessions of one ground, and payments that each opens: 60 in an hour are let, by docs/policy.md.
-const SESSIONS: usize = 12;
+const SESSIONS: usize = 6;
 const OF_SESSION: usize = 56;
 /// Of every window here: 2^90 wei.
 const ROOM: u128 = 1 << 90;

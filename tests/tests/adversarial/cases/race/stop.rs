@@ -39,7 +39,7 @@ pub(super) fn stop_races(rig: &mut Rig, template: &Template) -> Result<String> {
             "{afterwards} signed after the pause was acknowledged"
         );
         before += signed;
-        rig.say(&StatementFacts::ReleasePause {
+        rig.say_at_home(&StatementFacts::ReleasePause {
             wallet: Some(wallet),
         })?;
     }
