@@ -133,7 +133,7 @@ fn suppressed_notices(rig: &mut Rig, template: &Template) -> Result<String> {
     }
     let mut refused = brought.len();
     // Another signer's, nothing at all, and the earlier one once it is old.
-    let foreign = template.of_three_owners()?.rig()?;
+    let foreign = template.on_test_networks()?.rig()?;
     let foreign = foreign.block(foreign.gateway().heartbeat())?;
     ensure!(
         monitor.believes(foreign.as_bytes(), "1h")?.is_none(),
