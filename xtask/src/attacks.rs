@@ -16,7 +16,13 @@ pub(crate) struct Attacks {
     /// Against the programs as they are shipped
     #[arg(long)]
     release: bool,
+    /// So many times as often, up to the whole of docs/attacks.md, with the time that is left
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    long: u64,
 }
+
+/// Read by `tests/tests/adversarial/long.rs`.
+const LONG_VARIABLE: &str = "WAIAAS_ATTACKS_LONG";
 
 pub(crate) fn run(arguments: &Attacks, interrupt: &Interrupt) -> Result<()> {
     let profile = if arguments.release {
@@ -31,6 +37,7 @@ pub(crate) fn run(arguments: &Attacks, interrupt: &Interrupt) -> Result<()> {
         .args(["--test", "adversarial", "--", "--report"])
         .args(&arguments.ids)
         .env(product::FOLDER_VARIABLE, product.folder())
+        .env(LONG_VARIABLE, arguments.long.to_string())
         .current_dir(workspace::root()?)
         .stdin(Stdio::null());
     let status = interrupt.run("cargo", &mut command)?;

@@ -14,6 +14,8 @@
 //! | O9 | what was refused left nothing but counted denials |
 //! | O10 | the signature verifies over the bytes that were judged |
 
+mod decisions;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -23,14 +25,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use waiaas_shared::address::Account;
 use waiaas_shared::event::{Event, EventBody, Spend};
-use waiaas_shared::ids::StatementId;
 use waiaas_shared::intent::{IntentEnd, Wait};
-use waiaas_shared::statement::verify::Envelope;
 
 use crate::bytes::{keccak, trimmed, verified};
 use crate::calculator::{Calculator, account_bytes};
 use crate::chain::Log;
-use crate::rig::{Rig, owner_payload};
+use crate::rig::Rig;
 use waiaas_tests::secrets::Secrets;
 
 /// The slowest honest payment that counts as being served, on a machine that does other work too.
@@ -135,24 +135,17 @@ impl Checks {
         failures
     }
 
-    /// Once for a signer, at its end: the whole log by the verifier in another language, and every
+    /// Once for a signer, at its end: the whole log by the judge in another language, and every
     /// file by the search for secrets.
     pub(crate) fn at_the_end(&self, rig: &Rig) -> Vec<String> {
         let mut failures = Vec::new();
         let export = rig.home.path().join("export.jsonl");
         let verify = || -> Result<()> {
             fs::write(&export, self.log.lines.join("\n") + "\n")?;
-            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference/verify_log.py");
-            let output = Command::new("python3").arg(script).arg(&export).output()?;
-            ensure!(
-                output.status.success(),
-                "{}",
-                String::from_utf8_lossy(&output.stderr)
-            );
-            Ok(())
+            judged_elsewhere(&export, true)
         };
         if let Err(error) = verify() {
-            failures.push(format!("O7, the reference verifier: {error:#}"));
+            failures.push(format!("O2 and O7, in another language: {error:#}"));
         }
         let mut folders = vec![rig.home.path().to_owned()];
         while let Some(folder) = folders.pop() {
@@ -326,40 +319,6 @@ impl Checks {
         Ok(())
     }
 
-    /// The log keeps no signatures: whatever counts there as an owner's decision since the rig began,
-    /// the owner's key must have signed that very text.
-    fn truly_signed(&mut self, rig: &Rig) -> Result<()> {
-        let texts: BTreeMap<_, _> = self
-            .log
-            .events
-            .iter()
-            .filter_map(|event| match &event.body {
-                EventBody::StatementIssued {
-                    statement, text, ..
-                } => Some((*statement, text.as_str())),
-                _ => None,
-            })
-            .collect();
-        let signed = rig.record.owner_signed.borrow();
-        for event in self.log.events.iter().skip(self.decided) {
-            let Some(statement) = decision(&event.body) else {
-                continue;
-            };
-            let text = texts.get(&statement).context("a text")?;
-            let forms = Envelope::ALL.into_iter().filter_map(|envelope| {
-                let payload = owner_payload(text, envelope);
-                payload.ok()
-            });
-            let mut forms = forms.filter(|form| signed.contains(form));
-            ensure!(
-                forms.next().is_some(),
-                "{statement} counts, and the owner never signed it"
-            );
-        }
-        self.decided = self.log.events.len();
-        Ok(())
-    }
-
     fn no_secret(&mut self, rig: &Rig) -> Result<()> {
         let captured = rig.record.captured.get(self.captured..).unwrap_or_default();
         let found = self.secrets.within(captured);
@@ -398,35 +357,22 @@ fn with_nonce(proposed: &[u8], nonce: u64) -> Result<Vec<u8>> {
     Ok([vec![2], prefix(0xc0, payload.len()), payload].concat())
 }
 
-/// The statement that owners signed for an event.
-const fn decision(body: &EventBody) -> Option<StatementId> {
-    match body {
-        EventBody::PolicyAdopted { statement, .. }
-        | EventBody::SessionGranted { statement, .. }
-        | EventBody::Withdrawn { statement, .. }
-        | EventBody::PauseReleased { statement, .. }
-        | EventBody::KillReleased { statement, .. }
-        | EventBody::NonceAttested { statement, .. }
-        | EventBody::TimeStated { statement, .. }
-        | EventBody::WithdrawalEnrolled { statement, .. }
-        | EventBody::IntentApproved { statement, .. }
-        | EventBody::OwnerChangeScheduled { statement, .. }
-        | EventBody::OwnerChangeCancelled { statement, .. }
-        | EventBody::SuspensionLifted { statement, .. }
-        | EventBody::Credited { statement, .. }
-        | EventBody::Retired { statement, .. }
-        | EventBody::WalletClosed { statement, .. }
-        | EventBody::WalletRotated { statement, .. }
-        | EventBody::AgentRegistered { statement, .. }
-        | EventBody::AgentActivated { statement, .. }
-        | EventBody::SessionResumed { statement, .. }
-        | EventBody::IntentsEnded {
-            cause: IntentEnd::Rejected { statement, .. },
-            ..
-        } => Some(*statement),
-        EventBody::OwnerSuspended { statement, .. } => *statement,
-        _ => None,
+/// The judgement of a log in another language, with decoders of its own: the limits, and the chain with its
+/// heads, unless it was changed on purpose.
+pub(crate) fn judged_elsewhere(export: &Path, chained: bool) -> Result<()> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference/judge_log.py");
+    let mut command = Command::new("python3");
+    command.arg("-B").arg(script).arg(export);
+    if !chained {
+        command.arg("--unchained");
     }
+    let output = command.output()?;
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
 }
 
 /// O9: every new event was caused by something that was accepted, or by time; the calculator judges

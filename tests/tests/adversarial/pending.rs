@@ -1,5 +1,6 @@
-//! What is not tried here yet, attack by attack: what is missing and how to fill it in; what only a
-//! simulated clock can show, with the tests that do; and the limits that are stated, not prevented.
+//! What is not tried here yet, attack by attack: what is missing and how to fill it in; what is shown elsewhere
+//! or in greater numbers there, with the tests that do; and the limits that are stated, not prevented, each with
+//! the case that shows it or the reason why none can.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,8 +14,8 @@ use crate::catalogue::SECTIONS;
 /// is still to come.
 pub(crate) const PENDING: &[(&str, &str)] = &[];
 
-/// Attacks, or parts of them, that only a clock in the test's hand can carry out: this program runs the
-/// real process. An attack with a case here has a part that is shown there.
+/// Attacks, or parts of them, that are carried out where one writer, one decoder or a simulated machine stands
+/// alone, and so in far greater numbers. An attack with a case here has a part that is shown there.
 pub(crate) const ELSEWHERE: &[(&str, &[&str])] = &[
     (
         "P29",
@@ -43,6 +44,63 @@ pub(crate) const ELSEWHERE: &[(&str, &[&str])] = &[
             "signer/src/core/clock.rs::invariant_11_a_wall_step_closes_and_moves_no_lower_bound",
         ],
     ),
+    // Every order of decisions, where the one writer decides: 10^5 in one run.
+    (
+        "P10",
+        &[
+            "signer/src/core/tests/interleavings.rs::invariant_14_in_every_order_a_no_and_a_stop_are_final",
+        ],
+    ),
+    (
+        "T15",
+        &[
+            "signer/src/core/tests/interleavings.rs::invariant_14_in_every_order_a_no_and_a_stop_are_final",
+        ],
+    ),
+    (
+        "P20",
+        &[
+            "signer/src/core/tests/interleavings.rs::invariant_10_in_every_order_what_stops_or_tightens_holds_at_once",
+        ],
+    ),
+    (
+        "P28",
+        &[
+            "signer/src/core/tests/interleavings.rs::invariant_10_in_every_order_what_stops_or_tightens_holds_at_once",
+        ],
+    ),
+    // Ends and lost or torn writes by the thousand, from one seed each.
+    (
+        "P35",
+        &[
+            "tests/tests/crash.rs::fifty_kills_minus_nine_lose_and_double_nothing",
+            "signer/src/authority/simulation/mod.rs::simulated_runs_keep_every_invariant_first_half",
+            "signer/src/authority/simulation/mod.rs::simulated_runs_keep_every_invariant_second_half",
+        ],
+    ),
+    (
+        "T08",
+        &["signer/src/core/tests/spend.rs::invariant_06_hoarding_ends_at_the_outstanding_cap"],
+    ),
+    // What no socket need carry: the bytes alone.
+    (
+        "X05",
+        &[
+            "shared/tests/transaction/changes.rs::single_byte_changes_solana",
+            "tests/tests/effects/main.rs::messages_do_what_a_second_calculator_says",
+        ],
+    ),
+    (
+        "E06",
+        &[
+            "shared/tests/transaction/changes.rs::single_byte_changes_evm",
+            "tests/tests/effects/main.rs::evm_transactions_do_what_a_second_calculator_says",
+        ],
+    ),
+    (
+        "E17",
+        &["shared/tests/transaction/signatures.rs::faulty_secp256k1_signatures_never_leave"],
+    ),
     (
         "P06",
         &[
@@ -65,39 +123,94 @@ pub(crate) const ELSEWHERE: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// What SECURITY.md states and nothing here prevents, with the case that shows it.
-pub(crate) const LIMITS: &[(&str, &str)] = &[
-    (
+/// What SECURITY.md states and nothing here prevents.
+#[derive(Debug)]
+pub(crate) struct Limit {
+    pub(crate) what: &'static str,
+    /// The cases that show it, or how far it goes.
+    pub(crate) cases: &'static [&'static str],
+    /// Tests elsewhere that show it.
+    pub(crate) tests: &'static [&'static str],
+    /// Why nothing that runs beside a signer can show it.
+    pub(crate) reason: &'static str,
+}
+
+const fn limit(
+    what: &'static str,
+    cases: &'static [&'static str],
+    tests: &'static [&'static str],
+) -> Limit {
+    Limit {
+        what,
+        cases,
+        tests,
+        reason: "",
+    }
+}
+
+/// All of them. Each has a case, a test or a reason.
+pub(crate) const LIMITS: &[Limit] = &[
+    limit(
         "the whole of an older state restored, where nobody kept a newer head",
-        " (P31 shows what a kept head sees)",
+        &["P31"],
+        &["tests/tests/restored.rs::without_a_kept_head_a_restored_copy_is_believed"],
     ),
-    (
-        "root and the kernel",
-        " (W21 to W23 show what other users cannot do)",
+    limit(
+        "root and the kernel: no other user reads or moves the signer",
+        &["W21", "W22", "W23"],
+        &["signer/tests/sandbox/key_memory.rs::root_reads_the_heap_but_no_secret"],
     ),
-    (
-        "two signatures for one purpose that both land after a halt of the chain; both were charged",
-        "",
+    limit(
+        "two signatures for one purpose that both land after a halt of the chain: both are charged",
+        &["T10"],
+        &[
+            "signer/src/core/tests/replace.rs::invariant_05_a_second_try_is_a_new_payment_that_names_the_first_and_is_charged_again",
+        ],
     ),
-    (
-        "an owner who was never told cannot cancel",
-        " (T13: a signed heartbeat names what waits, and one that is missing or old tells)",
+    limit(
+        "an owner who was never told cannot cancel: a signed heartbeat names what waits, one that is missing or old tells",
+        &["T13"],
+        &[],
     ),
-    (
+    limit(
         "EVM signatures made before a kill stay valid, up to the outstanding cap",
-        " (T16, T08)",
+        &["T16", "T08"],
+        &[],
     ),
-    ("a virtual machine's snapshot that brings memory back", ""),
-    ("old backups keep the old password", ""),
-    (
-        "whoever holds the owner's key is only slowed down",
-        " (P21: what loosens waits)",
+    Limit {
+        what: "a virtual machine's snapshot that brings memory back",
+        cases: &[],
+        tests: &[],
+        reason: "the machine goes on as it was: no program inside it can tell, and no test from inside can do it",
+    },
+    limit(
+        "old backups keep the old password",
+        &[],
+        &["signer/src/vault/tests.rs::a_password_change_re_encrypts"],
     ),
-    (
+    limit(
+        "whoever holds the owner's key is only slowed down: what loosens and who may sign waits",
+        &["P14", "P21"],
+        &[],
+    ),
+    limit(
         "a bearer session is spent by whoever speaks for the gateway, within its policy",
-        " (W11)",
+        &["W11"],
+        &[],
     ),
 ];
+
+impl Limit {
+    /// By what it is shown.
+    pub(crate) fn shown(&self) -> String {
+        let named: Vec<_> = self.cases.iter().chain(self.tests).copied().collect();
+        if named.is_empty() {
+            self.reason.to_owned()
+        } else {
+            named.join(", ")
+        }
+    }
+}
 
 /// Every attack is a case, or pending, or shown elsewhere; nothing is listed that the catalogue does
 /// not know; and there are as many as there should be.
@@ -134,6 +247,17 @@ pub(crate) fn complete() -> Result<()> {
     for id in listed {
         ensure!(distinct.contains(id), "{id} is not in the catalogue");
     }
+    for limit in LIMITS {
+        ensure!(
+            !limit.shown().is_empty(),
+            "neither a case nor a reason for: {}",
+            limit.what
+        );
+        for id in limit.cases {
+            let case = cases::of(id).is_some();
+            ensure!(case, "{id} is no case and shows no limit");
+        }
+    }
     let cases: Vec<_> = cases::ALL
         .iter()
         .copied()
@@ -148,7 +272,9 @@ pub(crate) fn complete() -> Result<()> {
 /// The tests named for what is shown elsewhere exist.
 pub(crate) fn elsewhere_exists() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for test in ELSEWHERE.iter().flat_map(|(_, tests)| *tests) {
+    let elsewhere = ELSEWHERE.iter().flat_map(|(_, tests)| *tests);
+    let limits = LIMITS.iter().flat_map(|limit| limit.tests);
+    for test in elsewhere.chain(limits) {
         let (path, name) = test.split_once("::").unwrap_or((test, ""));
         let source = std::fs::read_to_string(root.join(path))?;
         ensure!(

@@ -14,7 +14,8 @@ use capnp_rpc::rpc_capnp::{call, message, return_};
 use waiaas_client::SpendRequest;
 use waiaas_schema::types_capnp::outcome;
 use waiaas_schema::{common_capnp, gateway_capnp};
-use waiaas_shared::ids::TransactionId;
+use waiaas_shared::ids::{StatementId, TransactionId};
+use waiaas_shared::statement::verify::OwnerSignature;
 
 use crate::stand::{GATEWAY_UID, as_user};
 
@@ -326,6 +327,27 @@ pub(crate) fn release(question: u32, transaction: TransactionId, unsigned: &[u8]
             params.set_unsigned(unsigned);
         },
     )
+}
+
+/// `submitStatement` with these signatures, under whatever names.
+pub(crate) fn submission(
+    question: u32,
+    statement: StatementId,
+    signatures: &[(&str, &OwnerSignature)],
+) -> Vec<u8> {
+    call(question, common_capnp::common::Client::TYPE_ID, 7, |call| {
+        let params = call.init_params().get_content();
+        let mut params =
+            params.init_as::<common_capnp::common::submit_statement_params::Builder<'_>>();
+        params.set_statement(statement.to_string());
+        let mut list = params.init_signatures(u32::try_from(signatures.len()).unwrap_or(0));
+        for (place, (owner, signature)) in (0..).zip(signatures) {
+            let mut one = list.reborrow().get(place);
+            one.set_owner(*owner);
+            one.set_envelope(signature.envelope.as_str());
+            one.set_signature(&signature.signature);
+        }
+    })
 }
 
 /// SplitMix64: the same mutations in every run.

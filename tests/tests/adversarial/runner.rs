@@ -8,7 +8,6 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
-use waiaas_shared::caip::ChainId;
 use waiaas_tests::stage::EVM;
 
 use crate::cases::{self, Case};
@@ -16,7 +15,7 @@ use crate::catalogue::{POSITION, SECTIONS, Section};
 use crate::checks::Checks;
 use crate::pending::{self, ELSEWHERE, LIMITS, PENDING};
 use crate::rig::Rig;
-use crate::stand::{Cast, Home, MAIN, set_up};
+use crate::stand::{Cast, Home, MAIN, SetUp, set_up};
 
 /// What became of one attack.
 #[derive(Debug)]
@@ -32,12 +31,16 @@ pub(crate) struct Template {
     pub(crate) home: Home,
     pub(crate) cast: Cast,
     test_networks: OnceCell<Box<Template>>,
+    three_owners: OnceCell<Box<Template>>,
 }
 
 impl Template {
     /// With one wallet on a main network: what loosens has to wait.
     pub(crate) fn new() -> Result<Self> {
-        Self::on(MAIN)
+        Self::set_up(SetUp {
+            network: MAIN,
+            three_owners: false,
+        })
     }
 
     /// All wallets on test networks: each policy holds, and earlier ones end, at once.
@@ -45,27 +48,52 @@ impl Template {
         if let Some(made) = self.test_networks.get() {
             return Ok(made);
         }
-        let made = Box::new(Self::on(EVM)?);
+        let made = Box::new(Self::set_up(SetUp {
+            network: EVM,
+            three_owners: false,
+        })?);
         Ok(self.test_networks.get_or_init(|| made))
     }
 
-    fn on(network: ChainId) -> Result<Self> {
-        let home = Home::new()?;
+    /// The same with three owners of whom two must sign.
+    pub(crate) fn of_three_owners(&self) -> Result<&Self> {
+        if let Some(made) = self.three_owners.get() {
+            return Ok(made);
+        }
+        let made = Box::new(Self::set_up(SetUp {
+            network: EVM,
+            three_owners: true,
+        })?);
+        Ok(self.three_owners.get_or_init(|| made))
+    }
+
+    fn set_up(how: SetUp) -> Result<Self> {
+        let mut home = Home::new()?;
+        if how.three_owners {
+            home = home.in_hand()?;
+        }
         let signer = home.start()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let cast = tokio::task::LocalSet::new().block_on(&runtime, set_up(&home, network))?;
+        let cast = tokio::task::LocalSet::new().block_on(&runtime, set_up(&home, how))?;
         drop(signer);
         Ok(Self {
             home,
             cast,
             test_networks: OnceCell::new(),
+            three_owners: OnceCell::new(),
         })
     }
 
     pub(crate) fn rig(&self) -> Result<Rig> {
         Rig::start(Home::like(&self.home)?, self.cast.clone())
+    }
+
+    /// The same, with the machine under it in this program's hand.
+    pub(crate) fn rig_in_hand(&self) -> Result<Rig> {
+        let home = Home::like(&self.home)?.in_hand()?;
+        Rig::start(home, self.cast.clone())
     }
 
     /// Does something with a signer of its own, with all checks behind it.
@@ -200,8 +228,9 @@ fn report(ids: &[&String]) -> ExitCode {
         out,
         "\n-- known limits: what is stated in SECURITY.md and not prevented"
     );
-    for (what, shown) in LIMITS {
-        let _ = writeln!(out, "documented limit: {what}{shown}");
+    for limit in LIMITS {
+        let (what, shown) = (limit.what, limit.shown());
+        let _ = writeln!(out, "documented limit: {what}\n{:<32} {shown}", "");
     }
     let [held, elsewhere, waiting, failed] = counts;
     let complete = told(pending::complete()) && told(pending::elsewhere_exists());

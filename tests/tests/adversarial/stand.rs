@@ -22,12 +22,16 @@ use waiaas_shared::policy::document::{
 };
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::session::{Credential, Operation, SessionGrant, SessionLimit};
+use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Millis;
 use waiaas_tests::agent::{Agent, grant, key};
-use waiaas_tests::owner::{Owner, policy, rule};
+use waiaas_tests::owner::{Owner, PASSWORD, policy, rule};
 use waiaas_tests::stage::{EVM, EVM_TO, LIMIT, SOLANA_TO, account, solana};
 use xtask::process::Process;
 use xtask::product::Product;
+
+use crate::hand::Hand;
+use crate::machine::{Clock, Machine};
 
 /// The signer's user.
 pub(crate) const SIGNER_UID: u32 = 64_001;
@@ -75,6 +79,9 @@ pub(crate) struct Cast {
     pub(crate) policy: PolicyDocument,
     /// The 24 words.
     pub(crate) phrase: Vec<u8>,
+    /// The owners, the first one first, and how many must sign.
+    pub(crate) owners: Vec<Hand>,
+    pub(crate) quorum: usize,
 }
 
 /// State and sockets of one signer.
@@ -84,6 +91,7 @@ pub(crate) struct Home {
     /// A copy of the signer that every user may run: the build folder may be closed to others.
     program: PathBuf,
     mounted: bool,
+    machine: Option<Machine>,
 }
 
 impl Drop for Home {
@@ -114,6 +122,7 @@ impl Home {
             folder,
             program,
             mounted: false,
+            machine: None,
         };
         fs::set_permissions(home.path(), fs::Permissions::from_mode(0o711))?;
         for (name, mode) in [("state", 0o700), ("run", 0o755)] {
@@ -158,6 +167,18 @@ impl Home {
         Ok(home)
     }
 
+    /// With the machine under the signer in the test's hand.
+    pub(crate) fn in_hand(mut self) -> Result<Self> {
+        self.machine = Some(Machine::new(self.path())?);
+        Ok(self)
+    }
+
+    pub(crate) fn machine(&self) -> Result<&Machine> {
+        self.machine
+            .as_ref()
+            .context("a machine in the test's hand")
+    }
+
     fn take_state(&self, template: &Self) -> Result<()> {
         for entry in fs::read_dir(template.state())? {
             let entry = entry?;
@@ -197,9 +218,11 @@ impl Home {
     pub(crate) fn start(&self) -> Result<Process> {
         let mut options = File::options();
         let errors = options.create(true).append(true).open(self.errors())?;
+        let machine = self.machine.iter().flat_map(Machine::variables);
         let mut process = Process::spawn(
             "waiaas-signer",
             Command::new(&self.program)
+                .envs(machine)
                 .arg("--config")
                 .arg(self.config())
                 .stdin(Stdio::null())
@@ -224,8 +247,52 @@ pub(crate) fn as_user<T>(uid: u32, action: impl FnOnce() -> T) -> Result<T> {
     Ok(result)
 }
 
-/// Sets a signer up, from nothing: owner, wallets, policy, sessions. `network`: of the fifth wallet.
-pub(crate) async fn set_up(home: &Home, network: ChainId) -> Result<Cast> {
+/// How a signer is set up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SetUp {
+    /// Of the fifth wallet.
+    pub(crate) network: ChainId,
+    /// Whether it has three owners of whom two must sign. The time that this takes passes on the machine in the
+    /// test's hand, which begins as long ago.
+    pub(crate) three_owners: bool,
+}
+
+/// What a change of owners waits, and a little more.
+pub(crate) const OWNERS_WAIT: Duration = Duration::from_secs(72 * 3600 + 60);
+
+/// Two more owners, one of them with the other kind of key; then two of three must sign.
+async fn two_more(home: &Home, owner: &Owner) -> Result<Vec<Hand>> {
+    let mut hands = Vec::new();
+    for hand in [Hand::ed25519(12), Hand::secp256k1(13)?] {
+        let key = hand.public();
+        let admin = &owner.admin;
+        let drafted = admin
+            .draft_statement(&StatementFacts::AddOwner { key })
+            .await?;
+        let rehearsal = hand.signature(&drafted.text)?;
+        let ticket = admin.put_secret(PASSWORD).await?;
+        let id = admin
+            .register_key(
+                &ticket,
+                drafted.statement,
+                &[owner.signature(&drafted.text)?],
+                rehearsal.envelope,
+                &rehearsal.signature,
+            )
+            .await?;
+        hands.push(hand.known_as(id));
+    }
+    home.machine()?.pass(OWNERS_WAIT)?;
+    owner.say(&StatementFacts::SetQuorum { quorum: 2 }).await?;
+    Ok(hands)
+}
+
+/// Sets a signer up, from nothing: owner, wallets, policy, sessions.
+pub(crate) async fn set_up(home: &Home, how: SetUp) -> Result<Cast> {
+    if how.three_owners {
+        let ago = i64::try_from(OWNERS_WAIT.as_millis())? * -2;
+        home.machine()?.shift(Clock::Wall, ago)?;
+    }
     let mut owner = Owner::connect(&home.admin_socket()).await?;
     let phrase = owner.initialize().await?;
     owner
@@ -235,9 +302,15 @@ pub(crate) async fn set_up(home: &Home, network: ChainId) -> Result<Cast> {
     let solana_wallet = owner.wallet(Family::Solana, solana()).await?;
     let other_evm = owner.wallet(Family::Evm, EVM).await?;
     let other_solana = owner.wallet(Family::Solana, solana()).await?;
-    let main = owner.wallet(Family::Evm, network).await?;
+    let main = owner.wallet(Family::Evm, how.network).await?;
     let policy = first_policy();
     owner.adopt(&policy).await?;
+    let id = owner.admin.owners().await?;
+    let id = id.first().context("an owner")?.owner;
+    let mut owners = vec![Hand::ed25519(11).known_as(id)];
+    if how.three_owners {
+        owners.extend(two_more(home, &owner).await?);
+    }
     let signer = owner.admin.status().await?.signer.context("a signer")?;
     let networks = [EVM, solana()];
     let mut agents = Vec::new();
@@ -273,6 +346,13 @@ pub(crate) async fn set_up(home: &Home, network: ChainId) -> Result<Cast> {
         Operation::Call,
     ]);
     let bearer = owner.grant(unbound).await?;
+    let mut quorum = 1;
+    if how.three_owners {
+        // The clocks are where everybody else's are again, and the quorum holds.
+        home.machine()?.pass(OWNERS_WAIT)?;
+        owner.admin.pause(Some(main.wallet)).await?;
+        quorum = 2;
+    }
     let other = agents.pop().context("two agents")?;
     let agent = agents.pop().context("two agents")?;
     Ok(Cast {
@@ -286,6 +366,8 @@ pub(crate) async fn set_up(home: &Home, network: ChainId) -> Result<Cast> {
         bearer,
         policy,
         phrase,
+        owners,
+        quorum,
     })
 }
 

@@ -18,6 +18,7 @@ mod drafted;
 mod former_keys;
 mod held_back;
 mod intent;
+mod interleavings;
 mod kinds;
 mod locked_out;
 mod login_refusals;

@@ -7,7 +7,9 @@ use anyhow::{Context as _, Result, ensure};
 use waiaas_shared::event::EventBody;
 use waiaas_shared::ids::{OwnerId, StatementId};
 use waiaas_shared::intent::IntentEnd;
+use waiaas_shared::owner_change::OwnerChange;
 use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::time::Clocks;
 
 /// A text that was written.
 #[derive(Debug)]
@@ -25,7 +27,14 @@ pub(super) struct Owners {
     issued: BTreeMap<StatementId, Issued>,
     /// Owners, with whether they are suspended.
     keys: BTreeMap<OwnerId, bool>,
+    /// How many of them must sign; one, until they said otherwise.
+    quorum: Option<usize>,
+    /// Changes that wait, and until when, on the waiting clock.
+    changes: BTreeMap<StatementId, (OwnerChange, u64)>,
 }
+
+/// What every change of owners waits: 72 hours.
+const WAITS: u64 = 72 * 3_600_000;
 
 impl Owners {
     /// What a statement says.
@@ -33,9 +42,9 @@ impl Owners {
         self.issued.get(&statement).map(|issued| &issued.facts)
     }
 
-    /// How many owners must sign: nothing here lives long enough to change it.
-    pub(super) const fn quorum(&self) -> usize {
-        1
+    /// How many owners must sign.
+    pub(super) fn quorum(&self) -> usize {
+        self.quorum.unwrap_or(1)
     }
 
     pub(super) fn active(&self, owner: &OwnerId) -> bool {
@@ -54,7 +63,8 @@ impl Owners {
     }
 
     /// Judges the statement behind an event, if there is one.
-    pub(super) fn take(&mut self, body: &EventBody, wall: u64) -> Result<()> {
+    pub(super) fn take(&mut self, body: &EventBody, clocks: Clocks) -> Result<()> {
+        let (wall, run) = (clocks.wall.millis(), clocks.run.millis());
         match body {
             EventBody::StatementIssued {
                 statement,
@@ -83,9 +93,11 @@ impl Owners {
                 owner,
                 statement,
                 signers,
+                changes,
                 ..
             } => {
                 let again = self.keys.insert(*owner, true) == Some(true);
+                self.changes.retain(|change, _| !changes.contains(change));
                 let lift = StatementFacts::LiftSuspension { owner: *owner };
                 // What was signed before it, and could loosen, is void, but for the way out. A key that was
                 // suspended already takes nothing more with it than its own lift.
@@ -111,12 +123,18 @@ impl Owners {
             EventBody::IntentsEnded {
                 cause: IntentEnd::Rejected { statement, signers },
                 ..
-            }
-            | EventBody::OwnerChangeCancelled {
-                statement, signers, ..
             } => self.by_any(*statement, signers, wall),
+            EventBody::OwnerChangeCancelled {
+                change,
+                statement,
+                signers,
+            } => {
+                self.changes.remove(change);
+                self.by_any(*statement, signers, wall)
+            }
             // What was signed and kept back never undoes a later stop.
             EventBody::Killed { .. } => {
+                self.changes.clear();
                 self.void(|_| true);
                 Ok(())
             }
@@ -134,8 +152,30 @@ impl Owners {
                 self.void(|facts| *facts == activates);
                 Ok(())
             }
-            EventBody::OwnerChangeEffective { .. } | EventBody::OwnerChangeVoided { .. } => {
-                anyhow::bail!("72 hours cannot have passed here")
+            EventBody::OwnerChangeScheduled {
+                change,
+                effective,
+                statement,
+                signers,
+            } => {
+                self.by_owners(*statement, signers, wall)?;
+                let effective = effective.millis();
+                ensure!(
+                    effective >= run + WAITS,
+                    "a change of owners within 72 hours"
+                );
+                self.changes.insert(*statement, (change.clone(), effective));
+                Ok(())
+            }
+            EventBody::OwnerChangeEffective { change } => {
+                let waited = self.changes.remove(change);
+                let (change, effective) = waited.context("a change that nobody asked for")?;
+                ensure!(run >= effective, "a change of owners before its time");
+                self.changed(change)
+            }
+            EventBody::OwnerChangeVoided { change, .. } => {
+                let waited = self.changes.remove(change);
+                waited.context("a change that nobody asked for").map(drop)
             }
             EventBody::PolicyAdopted {
                 statement, signers, ..
@@ -159,9 +199,6 @@ impl Owners {
                 statement, signers, ..
             }
             | EventBody::WithdrawalEnrolled {
-                statement, signers, ..
-            }
-            | EventBody::OwnerChangeScheduled {
                 statement, signers, ..
             }
             | EventBody::IntentApproved {
@@ -190,6 +227,23 @@ impl Owners {
             } => self.by_owners(*statement, signers, wall),
             _ => Ok(()),
         }
+    }
+
+    fn changed(&mut self, change: OwnerChange) -> Result<()> {
+        match change {
+            OwnerChange::AddOwner(new) => {
+                let before = self.keys.insert(new.id, false);
+                ensure!(before.is_none(), "an owner who was one already");
+            }
+            OwnerChange::RemoveOwner(known) => {
+                self.keys
+                    .remove(&known.id)
+                    .context("an owner who is none")?;
+            }
+            OwnerChange::SetQuorum { quorum } => self.quorum = Some(usize::try_from(quorum)?),
+            other => anyhow::bail!("a change that is not judged here: {other:?}"),
+        }
+        Ok(())
     }
 
     fn used(&mut self, statement: StatementId, wall: u64) -> Result<()> {

@@ -10,15 +10,18 @@ use waiaas_shared::denial::Code;
 
 use super::waiting::{Open, mature, open as open_one};
 use super::{Case, case};
-use crate::raw::{Random, Wire, payment, release};
+use crate::long::Rounds;
+use crate::raw::{Answer, Random, Wire, payment, release};
 use crate::rig::{Rig, refusal};
 use crate::runner::Template;
 use crate::stand::{DELAYED, Home};
 
 pub(super) const CASES: &[Case] = &[case("P34", full_disk), case("P35", crash_loop)];
 
-/// Ends in one run of the loop; each costs a start and a password.
-const ENDS: u64 = 5;
+/// Ends by kill -9 in the ordinary run and in the longest; each costs a start and a password.
+const ENDS: (u64, u64) = (5, 100_000);
+/// Writes of one command, at most.
+pub(super) const WRITES_LIMIT: i64 = 60;
 /// The small disk.
 const DISK: u64 = 8 * 1024 * 1024;
 
@@ -74,11 +77,13 @@ fn filled(rig: &mut Rig) -> Result<String> {
     ))
 }
 
-fn crash_loop(rig: &mut Rig, _: &Template) -> Result<String> {
+fn crash_loop(rig: &mut Rig, template: &Template) -> Result<String> {
     let mut random = Random(35);
     let (mut charged, mut open): (u64, Vec<SpendRequest>) = (0, Vec::new());
     let (mut matured, mut released, mut left) = (Vec::<Open>::new(), 0, 0);
-    for round in 0..ENDS {
+    let rounds = Rounds::new("P35", ENDS.0, ENDS.1);
+    let ends = rounds.all();
+    for round in rounds {
         let mut wire = Wire::introduced(&rig.home.gateway_socket())?;
         let mut bytes = Vec::new();
         for question in 1..=100 {
@@ -142,7 +147,7 @@ fn crash_loop(rig: &mut Rig, _: &Template) -> Result<String> {
             rig.record.paid += u64::from(one.replay);
             released += 1;
         }
-        if round + 1 < ENDS {
+        if round + 1 < ends {
             for number in 0..6 {
                 let transfer = rig.to_evm(DELAYED + number);
                 matured.push(open_one(rig, &transfer)?);
@@ -151,7 +156,53 @@ fn crash_loop(rig: &mut Rig, _: &Template) -> Result<String> {
         }
     }
     ensure!(charged > 0, "no end came behind a charge");
+    let (writes, kept) = Template::aside(template.rig_in_hand()?, ended_at_each_write)?;
     Ok(format!(
-        "{ENDS} ends among 100 payments each, {left} answers before them: {charged} were charged before the end, none twice; {released} that had waited left once"
+        "an end before each of the {writes} writes and syncs of a payment, {kept} of them behind its charge: made once; {ends} ends among 100 payments each, {left} answers before them: {charged} were charged before the end, none twice; {released} that had waited left once"
     ))
+}
+
+/// Ends the signer before the first write of a payment, before the second, and so on, until one is signed
+/// without an end. Whatever was written down, the payment is asked for again and made once. How many
+/// writes there are, and how often the charge had been kept.
+fn ended_at_each_write(rig: &mut Rig) -> Result<(i64, u64)> {
+    let mut kept = 0;
+    for write in 1..WRITES_LIMIT {
+        let transfer = if write % 2 == 0 {
+            rig.to_evm(7)
+        } else {
+            rig.to_solana(7)
+        };
+        let request = rig.request(&transfer)?;
+        let mut wire = Wire::introduced(&rig.home.gateway_socket())?;
+        rig.home.machine()?.end_at(write)?;
+        ensure!(wire.push(&payment(1, 1, &request), Duration::from_secs(1)));
+        let heard = wire.answers(1, Duration::from_secs(20))?;
+        rig.record.captured.extend(&wire.captured);
+        let left = rig.home.machine()?.writes_left()?;
+        rig.home.machine()?.end_at(0)?;
+        if left == 0 {
+            rig.ended_by_itself()?;
+            rig.resume()?;
+        }
+        let again = rig.agent().sign(request)?;
+        let one = rig.send(&again)?;
+        let once_more = rig.agent().sign(again)?;
+        let other = rig.send(&once_more)?;
+        ensure!(
+            one.raw == other.raw && other.replay,
+            "two forms of one payment"
+        );
+        kept += u64::from(one.replay && left == 0);
+        rig.record.paid += u64::from(one.replay);
+        for (_, answer) in &heard {
+            let same = *answer == Answer::Results(Some(one.raw.clone()));
+            ensure!(same, "an answer of another payment: {answer:?}");
+        }
+        if left > 0 {
+            ensure!(write > 1 && !heard.is_empty(), "no write was counted");
+            return Ok((write - 1, kept));
+        }
+    }
+    anyhow::bail!("a payment of more than {WRITES_LIMIT} writes")
 }

@@ -10,6 +10,7 @@ use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use waiaas_schema::{common_capnp, gateway_capnp, types_capnp};
 
 use super::{Case, case};
+use crate::long::Rounds;
 use crate::raw::{
     Answer, Random, Wire, bare, bootstrap, call, events, finish, frame, payment, status, tally,
 };
@@ -24,6 +25,8 @@ pub(super) const CASES: &[Case] = &[
     case("W08", replays),
 ];
 
+/// Spoilt frames of the longest run, of each kind.
+const MUTATIONS: u64 = 1_000_000;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Memory that refused frames may cost at most, KiB; the reader's own bound is far below.
 const MEMORY_KIB: u64 = 4096;
@@ -91,6 +94,22 @@ fn lying_frames(rig: &mut Rig, _: &Template) -> Result<String> {
         thrown(rig, &bytes, "half a frame")?;
         tried += 1;
     }
+    // Frames of chance: any table, any words.
+    let mut random = Random(1);
+    for round in Rounds::new("W01", 200, MUTATIONS) {
+        let segments = random.below(4);
+        let mut entries = vec![u32::try_from(segments)?];
+        for _ in 0..=segments {
+            let words = [3, 40, 70_000].get(random.below(3)).copied().unwrap_or(3);
+            entries.push(u32::try_from(random.below(words))?);
+        }
+        let mut bytes = table(&entries);
+        for _ in 0..random.below(60) {
+            bytes.extend(random.next().to_le_bytes());
+        }
+        thrown(rig, &bytes, &format!("frame of chance {round}"))?;
+        tried += 1;
+    }
     let cost = resident_kib(rig)?.saturating_sub(before);
     ensure!(cost < MEMORY_KIB, "{cost} KiB for frames that are refused");
     Ok(format!("{tried} frames refused, memory +{cost} KiB"))
@@ -135,7 +154,7 @@ fn pointers(rig: &mut Rig, _: &Template) -> Result<String> {
         }
     }
     let mut random = Random(2026);
-    for round in 0..600 {
+    for round in Rounds::new("W02", 600, MUTATIONS) {
         let mut bytes = honest.clone();
         for _ in 0..=round % 6 {
             let place = random.below(bytes.len());
@@ -170,13 +189,15 @@ fn newer(question: u32, fill: impl FnOnce(capnp::any_pointer::Builder<'_>)) -> V
 }
 
 fn nesting_and_newer_fields(rig: &mut Rig, _: &Template) -> Result<String> {
-    let nested = frame(|body| {
-        let mut inner = body.init_unimplemented();
-        for _ in 0..10_000 {
-            inner = inner.init_unimplemented();
-        }
-    });
-    thrown(rig, &[bootstrap(0), nested].concat(), "deep nesting")?;
+    for depth in [70, 1000, 10_000, 100_000] {
+        let nested = frame(|body| {
+            let mut inner = body.init_unimplemented();
+            for _ in 0..depth {
+                inner = inner.init_unimplemented();
+            }
+        });
+        thrown(rig, &[bootstrap(0), nested].concat(), "deep nesting")?;
+    }
     // Kinds of message that no client of these interfaces sends.
     let kinds: Vec<Vec<u8>> = vec![
         frame(|body| body.init_resolve().set_promise_id(0)),

@@ -10,8 +10,10 @@ use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 use waiaas_tests::agent::key;
 use waiaas_tests::stage::EVM;
 
+use super::disk::WRITES_LIMIT;
 use super::waiting::{approval, open, rejection};
 use super::{Case, case};
+use crate::long::{Rounds, many};
 use crate::raw::{Answer, Random, Wire, kill, payment};
 use crate::rig::{Rig, owner_key, refusal};
 use crate::runner::Template;
@@ -25,8 +27,8 @@ pub(super) const CASES: &[Case] = &[
 
 /// A login in the form that owners' wallets sign for websites.
 const LOGIN: &[u8] = b"example.com wants you to sign in with your Solana account:\n";
-/// Ends at random instants in one run; each costs a start of its own.
-const ENDS: u64 = 8;
+/// Ends at instants of chance, in the ordinary run and in the longest; each costs a start of its own.
+const ENDS: (u64, u64) = (2, 1000);
 
 fn release(epoch: u64, rig: &Rig) -> StatementFacts {
     let cast = &rig.cast;
@@ -224,16 +226,56 @@ fn forged_releases(rig: &mut Rig, _: &Template) -> Result<String> {
 fn ends_while_killing(_: &mut Rig, template: &Template) -> Result<String> {
     let mut random = Random(27);
     let (mut heard, mut unheard_held) = (0, 0);
-    for _ in 0..ENDS {
+    let rounds = Rounds::new("P27", ENDS.0, ENDS.1);
+    let ends = rounds.all();
+    for _ in rounds {
         let (answered, held) =
             Template::aside(template.rig()?, |rig| ended_while_killing(rig, &mut random))?;
         ensure!(held || !answered, "an acknowledged kill is gone");
         heard += u32::from(answered);
         unheard_held += u32::from(held && !answered);
     }
+    let mut writes = 0;
+    // All of them in a long run, every other one else.
+    let step = if many(1, 2) > 1 { 1 } else { 2 };
+    for write in (1..WRITES_LIMIT).step_by(step) {
+        let held = Template::aside(template.rig_in_hand()?, |rig| killed_at_write(rig, write))?;
+        let Some(held) = held else {
+            break;
+        };
+        writes = write;
+        unheard_held += u32::from(held);
+    }
+    ensure!(writes > 3 && writes + 2 < WRITES_LIMIT, "{writes} writes");
     Ok(format!(
-        "{ENDS} ends: {heard} kills were acknowledged and held; of the others {unheard_held} held"
+        "an end before each of up to {writes} writes of a kill, by {step}, and {ends} at instants of chance: {heard} kills were acknowledged and held; of the others {unheard_held} held"
     ))
+}
+
+/// Ends the signer before this write of a kill; whether it held behind that. Nothing if it was acknowledged
+/// before: there are not so many writes.
+fn killed_at_write(rig: &mut Rig, write: i64) -> Result<Option<bool>> {
+    let mut wire = Wire::introduced(&rig.home.gateway_socket())?;
+    rig.home.machine()?.end_at(write)?;
+    ensure!(wire.push(&kill(1), Duration::from_secs(1)));
+    let heard = wire.answers(1, Duration::from_secs(20))?;
+    rig.record.captured.extend(&wire.captured);
+    rig.record.accepted += 1;
+    let ended = rig.home.machine()?.writes_left()? == 0;
+    rig.home.machine()?.end_at(0)?;
+    let acknowledged = heard
+        .iter()
+        .any(|(_, answer)| matches!(answer, Answer::Results(_)));
+    if !ended {
+        ensure!(acknowledged, "{heard:?}");
+        rig.record.kills.push(Instant::now());
+        rig.use_up("killed");
+        return Ok(None);
+    }
+    rig.ended_by_itself()?;
+    let held = after_the_end(rig)?;
+    ensure!(held || !acknowledged, "an acknowledged kill is gone");
+    Ok(Some(held))
 }
 
 /// Whether the kill was acknowledged before the end, and whether it held behind it.
@@ -249,6 +291,11 @@ fn ended_while_killing(rig: &mut Rig, random: &mut Random) -> Result<(bool, bool
         .is_ok_and(|answer| matches!(answer, Answer::Results(_)));
     rig.record.captured.extend(&wire.captured);
     rig.record.accepted += 1;
+    Ok((answered, after_the_end(rig)?))
+}
+
+/// Starts again behind an end in a kill: it holds or never was, and unlocking changes nothing of it.
+fn after_the_end(rig: &mut Rig) -> Result<bool> {
     rig.restart()?;
     let held = rig.status()?.kill == "ACTIVATED";
     rig.unlock()?;
@@ -268,7 +315,7 @@ fn ended_while_killing(rig: &mut Rig, random: &mut Random) -> Result<(bool, bool
         &[Code::Killed, Code::SessionRevoked, Code::Locked],
     )?;
     rig.use_up("killed");
-    Ok((answered, held))
+    Ok(held)
 }
 
 fn the_kills_two_ways(rig: &mut Rig, template: &Template) -> Result<String> {

@@ -8,6 +8,7 @@ mod flood;
 mod frames;
 mod kill;
 mod lives;
+mod logins;
 mod methods;
 mod owner;
 mod policy;
@@ -54,6 +55,8 @@ pub(crate) const ALL: &[&[Case]] = &[
     owner::hiding::CASES,
     owner::text::CASES,
     owner::enrol::CASES,
+    owner::moments::CASES,
+    owner::monitor::CASES,
     policy::document::CASES,
     policy::counter::CASES,
     kill::CASES,

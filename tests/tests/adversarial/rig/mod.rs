@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
 use waiaas_client::{Client, ClientError, GatewayClient, SignedPayment, SignerStatus};
 use waiaas_shared::denial::Code;
-use waiaas_shared::ids::TransactionId;
+use waiaas_shared::ids::{OwnerId, TransactionId};
 use waiaas_tests::agent::Agent;
 use waiaas_tests::owner::Owner;
 use xtask::process::Process;
@@ -56,8 +56,8 @@ pub(crate) struct Record {
     pub(crate) waiting: u64,
     /// Those of all cases, with how long the signer had run when they were asked for.
     pub(crate) opened: BTreeMap<TransactionId, Duration>,
-    /// Everything that the owner's key put its signature to.
-    pub(crate) owner_signed: RefCell<BTreeSet<Vec<u8>>>,
+    /// Everything that owners' keys put their signatures to, and whose.
+    pub(crate) owner_signed: RefCell<BTreeSet<(OwnerId, Vec<u8>)>>,
     /// When kills were acknowledged; and when they were released.
     pub(crate) kills: Vec<Instant>,
     pub(crate) kill_ends: Vec<Instant>,
@@ -156,6 +156,13 @@ impl Rig {
         self.ran + self.started.elapsed()
     }
 
+    /// Lets time pass for the signer, on a machine in this program's hand.
+    pub(crate) fn pass(&mut self, time: Duration) -> Result<()> {
+        self.home.machine()?.pass(time)?;
+        self.ran += time;
+        Ok(())
+    }
+
     /// For how long it had run at an instant since its last start.
     pub(crate) fn ran_at(&self, instant: Instant) -> Duration {
         self.ran + instant.saturating_duration_since(self.started)
@@ -208,6 +215,17 @@ impl Rig {
         self.block(self.gateway().kill())?;
         self.record.kills.push(Instant::now());
         self.record.accepted += 1;
+        Ok(())
+    }
+
+    /// The process ended, or was ended, by itself.
+    pub(crate) fn ended_by_itself(&mut self) -> Result<()> {
+        let end = Instant::now() + Duration::from_secs(10);
+        while !self.ended()? {
+            anyhow::ensure!(Instant::now() < end, "the signer still runs");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self.crash();
         Ok(())
     }
 

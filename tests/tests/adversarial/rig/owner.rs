@@ -12,6 +12,7 @@ use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::{Envelope, OwnerSignature, payload};
 
 use super::Rig;
+use crate::hand::Hand;
 
 impl Rig {
     pub(crate) fn draft(&mut self, facts: &StatementFacts) -> Result<Drafted, ClientError> {
@@ -51,7 +52,9 @@ impl Rig {
     ) -> OwnerSignature {
         use ed25519_dalek::Signer as _;
         if key.to_bytes() == owner_key().to_bytes() {
-            self.record.owner_signed.borrow_mut().insert(bytes.to_vec());
+            let first = self.cast.owners.first().map_or(owner, |hand| hand.id);
+            let mut signed = self.record.owner_signed.borrow_mut();
+            signed.insert((first, bytes.to_vec()));
         }
         OwnerSignature {
             owner,
@@ -61,23 +64,67 @@ impl Rig {
     }
 
     pub(crate) fn owner_id(&self) -> Result<OwnerId> {
-        let owners = self.block(self.owner().admin.owners())?;
-        Ok(owners.first().context("an owner")?.owner)
+        Ok(self.hand(0)?.id)
+    }
+
+    /// One of the owners.
+    pub(crate) fn hand(&self, place: usize) -> Result<Hand> {
+        self.cast.owners.get(place).cloned().context("an owner")
+    }
+
+    /// What an owner signs of a text, in the form of its wallet.
+    pub(crate) fn by(&self, hand: &Hand, text: &str) -> Result<OwnerSignature> {
+        self.by_in(hand, hand.envelope(), text)
+    }
+
+    /// The same in one of its other forms.
+    pub(crate) fn by_in(
+        &self,
+        hand: &Hand,
+        envelope: Envelope,
+        text: &str,
+    ) -> Result<OwnerSignature> {
+        let bytes = payload(text, envelope, &hand.public())?;
+        let mut signed = self.record.owner_signed.borrow_mut();
+        signed.insert((hand.id, bytes));
+        hand.signature_in(envelope, text)
+    }
+
+    /// As many owners as must sign, honestly.
+    pub(crate) fn owners_signatures(&self, text: &str) -> Result<Vec<OwnerSignature>> {
+        let hands = self.cast.owners.iter().take(self.cast.quorum);
+        hands.map(|hand| self.by(hand, text)).collect()
     }
 
     /// The owner signs and the gateway passes on, honestly.
     pub(crate) fn say(&mut self, facts: &StatementFacts) -> Result<Submitted> {
         let drafted = self.draft(facts)?;
-        let signature = self.owner_signature(&drafted.text)?;
-        Ok(self.submit(drafted.statement, &[signature])?)
+        let signatures = self.owners_signatures(&drafted.text)?;
+        Ok(self.submit(drafted.statement, &signatures)?)
     }
 
     /// The owner signs and brings it to the owner's socket, with the password.
     pub(crate) fn say_with_password(&mut self, facts: &StatementFacts) -> Result<Submitted> {
         self.record.accepted += 2;
         let drafted = self.block(self.owner().admin.draft_statement(facts))?;
-        let signatures = [self.owner_signature(&drafted.text)?];
+        let signatures = self.owners_signatures(&drafted.text)?;
         self.block(self.owner().submit(drafted.statement, &signatures))
+    }
+
+    /// The owner signs at the owner's socket, where no quota of texts counts, without the password.
+    pub(crate) fn say_at_home(&mut self, facts: &StatementFacts) -> Result<Submitted> {
+        let drafted = self.draft_at_home(facts)?;
+        let signatures = self.owners_signatures(&drafted.text)?;
+        let admin = &self.owner().admin;
+        let submitted = self.block(admin.submit_statement(drafted.statement, &signatures))?;
+        self.record.accepted += 1;
+        Ok(submitted)
+    }
+
+    pub(crate) fn draft_at_home(&mut self, facts: &StatementFacts) -> Result<Drafted> {
+        let drafted = self.block(self.owner().admin.draft_statement(facts))?;
+        self.record.accepted += 1;
+        Ok(drafted)
     }
 
     /// The document that follows the newest, changed.

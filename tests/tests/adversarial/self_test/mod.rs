@@ -2,7 +2,9 @@
 //! never fails would look like one that holds.
 
 mod documents;
+mod elsewhere;
 mod lives;
+mod owners;
 mod waiting;
 
 use anyhow::{Context as _, Result, ensure};
@@ -35,13 +37,16 @@ pub(crate) fn all() -> Result<()> {
     ensure!(failures.is_empty(), "an honest log: {failures:?}");
     let failures = checks.at_the_end(&rig);
     ensure!(failures.is_empty(), "an honest end: {failures:?}");
+    crate::long::checked()?;
     secrets(&rig)?;
     limits(&checks.log.events)?;
+    elsewhere::all(&checks.log.events)?;
     waiting::faults(&checks.log.events, ways)?;
     the_chain(&rig)?;
     signed_bytes(&rig)?;
     waiting::doctored(&mut rig)?;
     lives::all(&template)?;
+    owners::all(&template)?;
     doctored(&mut rig)
 }
 

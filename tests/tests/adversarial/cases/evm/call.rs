@@ -7,6 +7,7 @@ use super::{
 };
 use crate::bytes::{fields, typed};
 use crate::cases::{Case, case};
+use crate::long::Rounds;
 use crate::raw::Random;
 use crate::rig::Rig;
 use crate::runner::Template;
@@ -91,7 +92,7 @@ fn selectors(rig: &mut Rig, _: &Template) -> Result<String> {
         "selfdestruct(address)",
     ]);
     let mut random = Random(9);
-    for _ in 0..1500 {
+    for _ in Rounds::new("E09", 1500, 100_000) {
         let number = u32::try_from(random.next() >> 32)
             .unwrap_or(0)
             .to_be_bytes();

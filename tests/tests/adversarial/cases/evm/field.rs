@@ -3,10 +3,11 @@
 use anyhow::{Context as _, Result, ensure};
 use waiaas_shared::denial::Code;
 
-use super::{CHAIN, VALUE, deny, honest, legacy, requests, to, with};
+use super::{CHAIN, VALUE, deny, honest, legacy, requests, terms, to, with};
 use crate::bytes::{Rlp, fields, prefix, typed};
 use crate::calculator::account_bytes;
 use crate::cases::{Case, case};
+use crate::long::Rounds;
 use crate::raw::Random;
 use crate::rig::Rig;
 use crate::runner::Template;
@@ -22,7 +23,7 @@ pub(in crate::cases) const CASES: &[Case] = &[
     case("E20", nonces),
 ];
 
-fn chain_ids(rig: &mut Rig, _: &Template) -> Result<String> {
+fn chain_ids(rig: &mut Rig, template: &Template) -> Result<String> {
     let mut payloads = vec![
         ("legacy without a chain".to_owned(), legacy(&[])),
         ("legacy of chain 0".to_owned(), legacy(&[0, 0, 0])),
@@ -49,7 +50,12 @@ fn chain_ids(rig: &mut Rig, _: &Template) -> Result<String> {
             typed(2, with(0, Rlp::Bytes(bytes))),
         ));
     }
-    deny(rig, payloads)
+    let said = deny(rig, payloads)?;
+    let ground = template.on_test_networks()?;
+    let registered = Template::aside(ground.rig()?, terms::registered_legacy)?;
+    Ok(format!(
+        "{said}; {registered} where the form is registered, and that passes"
+    ))
 }
 
 fn type_bytes(rig: &mut Rig, _: &Template) -> Result<String> {
@@ -71,7 +77,7 @@ fn type_bytes(rig: &mut Rig, _: &Template) -> Result<String> {
     deny(rig, payloads)
 }
 
-fn fees(rig: &mut Rig, _: &Template) -> Result<String> {
+fn fees(rig: &mut Rig, template: &Template) -> Result<String> {
     let (tip, fee, gas) = (2, 3, 4);
     let mut payloads = Vec::new();
     for (place, number) in [
@@ -113,7 +119,9 @@ fn fees(rig: &mut Rig, _: &Template) -> Result<String> {
             Code::HourLimit,
         ],
     )?;
-    Ok(said)
+    let ground = template.on_test_networks()?;
+    let of_data = Template::aside(ground.rig()?, terms::data_fees)?;
+    Ok(format!("{said}; {of_data} by the fee for data"))
 }
 
 fn recipients(rig: &mut Rig, _: &Template) -> Result<String> {
@@ -275,29 +283,38 @@ fn access_lists(rig: &mut Rig, _: &Template) -> Result<String> {
 
 fn signatures(rig: &mut Rig, _: &Template) -> Result<String> {
     // Many signatures over many digests: `checks` verifies each one (O10), low s and parity included.
-    let count = 300;
-    let mut list = Vec::new();
-    for number in 0..count {
-        let transfer = rig.to_evm(1 + number);
-        list.push(rig.invented(&transfer)?);
-    }
-    for answer in rig.send_all(&list)? {
-        let raw = answer?.raw;
-        crate::bytes::verified(&raw, &account_bytes(rig.cast.evm.account))?;
-        // The other half of the curve's order, and the other parity, do not verify any more.
-        let mut other = raw.clone();
-        let place = other.len() - 33;
-        if let Some(byte) = other.get_mut(place + 10) {
-            *byte ^= 1;
+    let mut count = 0;
+    for _ in Rounds::new("E17", 3, 300) {
+        let mut list = Vec::new();
+        for number in 0..100 {
+            let transfer = rig.to_evm(1 + number);
+            list.push(rig.invented(&transfer)?);
         }
-        ensure!(
-            crate::bytes::verified(&other, &account_bytes(rig.cast.evm.account)).is_err(),
-            "a changed signature verifies"
-        );
+        for answer in rig.send_all(&list)? {
+            verifies_alone(rig, &answer?.raw)?;
+            count += 1;
+        }
     }
     Ok(format!(
         "{count} signatures: low s, right parity, the wallet's own"
     ))
+}
+
+/// In its one form, and in none beside it.
+fn verifies_alone(rig: &Rig, raw: &[u8]) -> Result<()> {
+    let account = account_bytes(rig.cast.evm.account);
+    crate::bytes::verified(raw, &account)?;
+    // The other half of the curve's order, and the other parity, do not verify any more.
+    let mut other = raw.to_vec();
+    let place = other.len() - 33;
+    if let Some(byte) = other.get_mut(place + 10) {
+        *byte ^= 1;
+    }
+    ensure!(
+        crate::bytes::verified(&other, &account).is_err(),
+        "a changed signature verifies"
+    );
+    Ok(())
 }
 
 fn nonces(rig: &mut Rig, _: &Template) -> Result<String> {

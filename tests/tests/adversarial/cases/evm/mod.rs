@@ -4,6 +4,7 @@
 pub(super) mod call;
 pub(super) mod field;
 mod registered;
+mod terms;
 pub(super) mod typed;
 
 use anyhow::{Context as _, Result};

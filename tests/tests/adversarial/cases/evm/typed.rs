@@ -9,7 +9,7 @@ use waiaas_tests::stage::{EVM, EVM_TO};
 use super::{CHAIN, VALUE, calls_of, deny, honest, to, with, word};
 use crate::bytes::{Rlp, fields, keccak, typed};
 use crate::calculator::account_bytes;
-use crate::cases::{Case, case};
+use crate::cases::{Case, case, logins};
 use crate::rig::Rig;
 use crate::runner::Template;
 
@@ -211,7 +211,7 @@ fn authorisations(rig: &mut Rig, _: &Template) -> Result<String> {
     Ok(format!("{count} bodies refused; {said}"))
 }
 
-fn messages(rig: &mut Rig, _: &Template) -> Result<String> {
+fn messages(rig: &mut Rig, template: &Template) -> Result<String> {
     let transaction = typed(2, honest());
     let digest = keccak(&transaction).to_vec();
     let personal = |message: &[u8]| {
@@ -263,7 +263,7 @@ fn messages(rig: &mut Rig, _: &Template) -> Result<String> {
     let said = deny(rig, payloads)?;
     // The door of logins takes fields: none of them carries a text of the gateway's to a key.
     let text = hex::encode(&digest);
-    let logins: Vec<String> = [
+    let invented: Vec<String> = [
         ("text", json!(text)),
         ("message", json!(text)),
         ("payload", json!(text)),
@@ -283,8 +283,10 @@ fn messages(rig: &mut Rig, _: &Template) -> Result<String> {
     ]
     .map(|(field, value)| rig.login(EVM, field, value))
     .into();
-    let logins = rig.no_login(&logins)?;
+    let refused_logins = rig.no_login(&invented)?;
+    let (refused, signed) =
+        Template::aside(template.on_test_networks()?.rig()?, logins::at_a_site)?;
     Ok(format!(
-        "{count} bodies and {logins} logins refused; {said}"
+        "{count} bodies and {refused_logins} logins refused, and {refused} at a site that policy names, where {signed} are signed; {said}"
     ))
 }

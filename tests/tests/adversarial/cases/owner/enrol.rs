@@ -9,6 +9,7 @@ use waiaas_shared::statement::{OPEN_LIMIT, StatementFacts};
 use waiaas_tests::agent::key;
 use waiaas_tests::stage::{EVM, LIMIT, account};
 
+use super::quorum::a_fourth;
 use super::refuse;
 use crate::cases::waiting::{approval, open};
 use crate::cases::{Case, case};
@@ -18,7 +19,7 @@ use crate::stand::ASKED;
 
 pub(in crate::cases) const CASES: &[Case] = &[case("P14", own_approver), case("P15", too_many)];
 
-fn own_approver(rig: &mut Rig, _: &Template) -> Result<String> {
+fn own_approver(rig: &mut Rig, template: &Template) -> Result<String> {
     let mut tried = 0;
     for number in [66, 11] {
         let own = OwnerKey::Ed25519(SolanaAddress::from_bytes(
@@ -83,8 +84,9 @@ fn own_approver(rig: &mut Rig, _: &Template) -> Result<String> {
         "another owner"
     );
     rig.use_up("a change of owners waits");
+    let of_three = Template::aside(template.of_three_owners()?.rig_in_hand()?, a_fourth)?;
     Ok(format!(
-        "{tried} attempts refused; what owner and password did enrol counts for nothing before its 72 hours"
+        "{tried} attempts refused, and {of_three} where two of three must sign; what owner and password did enrol counts for nothing before its 72 hours"
     ))
 }
 

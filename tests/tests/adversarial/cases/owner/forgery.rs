@@ -7,6 +7,7 @@ use waiaas_shared::statement::verify::{Envelope, OwnerSignature};
 use waiaas_tests::agent::key;
 use waiaas_tests::stage::EVM;
 
+use super::quorum::one_is_not_two;
 use super::{KINDS, REFUSED, drafts, refuse, refuse_all};
 use crate::cases::waiting::{approval, invent, open, open_other, tighten};
 use crate::cases::{Case, case};
@@ -315,7 +316,7 @@ fn every_bit_of(rig: &mut Rig, facts: &StatementFacts) -> Result<usize> {
     Ok(tried)
 }
 
-fn counted_twice(rig: &mut Rig, _: &Template) -> Result<String> {
+fn counted_twice(rig: &mut Rig, template: &Template) -> Result<String> {
     let attest = StatementFacts::AttestNonce {
         wallet: rig.cast.evm.wallet,
         chain: EVM,
@@ -343,8 +344,9 @@ fn counted_twice(rig: &mut Rig, _: &Template) -> Result<String> {
     ensure!(signers.len() == 1, "{} signers", signers.len());
     let tried = quorum_of_two(rig)?;
     rig.use_up("the policy asks two owners");
+    let of_three = Template::aside(template.of_three_owners()?.rig()?, one_is_not_two)?;
     Ok(format!(
-        "16 signatures of one owner counted as one; {tried} ways to be two owners with one key refused"
+        "16 signatures of one owner counted as one; {tried} ways to be two owners with one key refused, and {of_three} where two of three must sign"
     ))
 }
 

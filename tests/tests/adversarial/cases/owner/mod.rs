@@ -3,6 +3,9 @@
 pub(super) mod enrol;
 pub(super) mod forgery;
 pub(super) mod hiding;
+pub(super) mod moments;
+pub(super) mod monitor;
+pub(super) mod quorum;
 pub(super) mod text;
 
 use anyhow::{Context as _, Result, ensure};

@@ -5,6 +5,7 @@ mod batch;
 pub(super) mod message;
 pub(super) mod program;
 mod registered;
+mod stake;
 pub(super) mod token;
 
 use anyhow::{Context as _, Result, ensure};

@@ -10,7 +10,7 @@ use waiaas_tests::stage::solana;
 
 use super::{
     AMOUNT, COMPUTE_BUDGET, DENIED, Draft, MEMO, STAKE, SYSTEM, TOKEN, deny, deny_requests,
-    instruction, thief,
+    instruction, stake, thief,
 };
 use crate::bytes::{compact, lamports, system};
 use crate::cases::{Case, case};
@@ -224,7 +224,7 @@ fn roles(rig: &mut Rig, _: &Template) -> Result<String> {
     deny(rig, drafts)
 }
 
-fn other_programs(rig: &mut Rig, _: &Template) -> Result<String> {
+fn other_programs(rig: &mut Rig, template: &Template) -> Result<String> {
     let mut drafts = Vec::new();
     for program in [
         STAKE,
@@ -271,7 +271,12 @@ fn other_programs(rig: &mut Rig, _: &Template) -> Result<String> {
     for (name, bytes) in templates(rig)? {
         attempts.push(Draft::honest(rig).called(name).bytes(rig, bytes)?);
     }
-    deny_requests(rig, &attempts)
+    let said = deny_requests(rig, &attempts)?;
+    let ground = template.on_test_networks()?;
+    let stakes = Template::aside(ground.rig()?, stake::with_a_validator)?;
+    Ok(format!(
+        "{said}; {stakes} where policy names a validator, and its three templates pass"
+    ))
 }
 
 /// Every instruction of the stake program, with nothing beside: to move a stake, hand it over, or lock it up.

@@ -11,8 +11,11 @@ use waiaas_shared::denial::Code;
 use waiaas_shared::time::Millis;
 
 use super::{Open, approval, invent, open, open_other, rejection, spent, tighten, waits};
+use crate::cases::owner::quorum::removed_owner;
+use crate::cases::race::ground::on_grounds;
 use crate::cases::time::FEE;
 use crate::cases::{Case, case};
+use crate::long::Rounds;
 use crate::raw::Random;
 use crate::rig::{Rig, refusal};
 use crate::runner::Template;
@@ -27,7 +30,7 @@ pub(in crate::cases) const CASES: &[Case] = &[
     case("P19", overrides_clear_nothing),
 ];
 
-/// Rounds of decisions that race; the simulator makes many more.
+/// Decisions that race over all sessions and wallets of the ordinary cast.
 const RACES: usize = 36;
 
 fn ask(rig: &mut Rig, amount: u128) -> Result<Open> {
@@ -71,10 +74,12 @@ fn older_decisions(rig: &mut Rig, template: &Template) -> Result<String> {
     }
     rig.use_up("the policy asks two owners");
     tried += Template::aside(template.rig()?, suspended_owner)?;
+    let of_three = template.of_three_owners()?;
+    tried += Template::aside(of_three.rig_in_hand()?, removed_owner)?;
     // The lifetime of what nobody approved, and the time to release what somebody did.
     tried += Template::aside(template.rig()?, late_decisions)?;
     Ok(format!(
-        "{tried} decisions under older rules, by a suspended owner, or too late release nothing"
+        "{tried} decisions under older rules, by a suspended or removed owner, or too late release nothing"
     ))
 }
 
@@ -150,7 +155,7 @@ fn late_decisions(rig: &mut Rig) -> Result<usize> {
     Ok(3)
 }
 
-fn denied_and_approved(rig: &mut Rig, _: &Template) -> Result<String> {
+fn denied_and_approved(rig: &mut Rig, template: &Template) -> Result<String> {
     // The approval is signed and kept; then the owner says no. And the other way round.
     let mut tried = 0;
     let denied = ask(rig, ASKED)?;
@@ -212,8 +217,25 @@ fn denied_and_approved(rig: &mut Rig, _: &Template) -> Result<String> {
             ended += 1;
         }
     }
+    let rounds = Rounds::new("P10", 64, 100_000);
+    let many = rounds.all();
+    let races = on_grounds(template, rounds, |rig, ground| {
+        if ground.races() % 8 == 7 {
+            tighten(rig, |_| {})?;
+        }
+        let payment = ground.open(rig, ASKED + 1)?;
+        if race(rig, &payment, &mut random)? {
+            paid += 1;
+        } else {
+            ended += 1;
+        }
+        Ok(())
+    })?;
+    rig.use_up("policies were adopted");
+    ensure!(races == many, "{races} of {many} races");
     Ok(format!(
-        "{tried} decisions behind a no refused; of {RACES} races {paid} were paid before the no and {ended} never"
+        "{tried} decisions behind a no refused; of {} races {paid} were paid before the no and {ended} never",
+        paid + ended
     ))
 }
 

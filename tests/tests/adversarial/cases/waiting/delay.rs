@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use waiaas_client::{Paid, SpendRequest};
+use waiaas_client::{ClientError, Paid, SignedPayment, SpendRequest};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::Code;
 use waiaas_shared::policy::evaluate::Tier;
@@ -18,6 +18,9 @@ use waiaas_tests::stage::{EVM, LIMIT};
 use super::{Open, invent, mature, open, open_other, spent, sweep, tighten, waits};
 use crate::cases::time::FEE;
 use crate::cases::{Case, case};
+use crate::long::Rounds;
+use crate::machine::Clock;
+use crate::raw::Random;
 use crate::rig::{Rig, refusal};
 use crate::runner::Template;
 use crate::stand::{DELAY, DELAY_UP_TO, DELAYED};
@@ -195,7 +198,7 @@ fn said(
     Ok(())
 }
 
-fn restarts(rig: &mut Rig, _: &Template) -> Result<String> {
+fn restarts(rig: &mut Rig, template: &Template) -> Result<String> {
     // A loosening that waits, then ends in every way, with time off between: check O3 compares the
     // signer's clocks with this program's.
     let looser = rig.next_policy(|document| {
@@ -256,9 +259,69 @@ fn restarts(rig: &mut Rig, _: &Template) -> Result<String> {
     }
     ensure!(early > 0, "every restart took longer than the delay");
     rig.use_up("a looser policy waits to mature");
+    let more = restarts_at_many_points(template)?;
     Ok(format!(
-        "{rounds} restarts with time off between: no policy matured, {early} early releases refused, none of the time off counted"
+        "{more} restarts at points of chance of a delay, no time off counted; {rounds} restarts with time off between: no policy matured, {early} early releases refused, none of the time off counted"
     ))
+}
+
+/// Restarts at points of chance of a delay, with time off on the clocks of a machine in this program's hand:
+/// what the signer has counted is never more than it ran, and never less than before the restart.
+fn restarts_at_many_points(template: &Template) -> Result<u64> {
+    let rounds = Rounds::new("T03", 4, 1000);
+    let many = rounds.all();
+    let delay = Duration::from_secs(3600 * 24);
+    Template::aside(template.rig_in_hand()?, |rig| {
+        tighten(rig, |document| {
+            document.delay = Millis::from_hours(24);
+        })?;
+        let transfer = rig.to_evm(DELAYED);
+        let waiting = invent(rig, &transfer)?;
+        let asked = rig.record.opened.get(&waiting.transaction).copied();
+        let asked = asked.context("when it was asked for")?;
+        let mut random = Random(3);
+        let mut counted_before = Duration::ZERO;
+        for _ in rounds {
+            // Some of it passes while the signer runs, and some while it is off.
+            rig.pass(Duration::from_millis(random.next() % 20_000))?;
+            let answer = rig.release(waiting.transaction, &waiting.unsigned);
+            let seen = left_of(answer, delay)?;
+            rig.crash();
+            let off = i64::try_from(random.next() % 60_000)?;
+            rig.home.machine()?.shift(Clock::All, off)?;
+            rig.resume()?;
+            let answer = rig.release(waiting.transaction, &waiting.unsigned);
+            let counted = left_of(answer, delay)?;
+            let passed = rig.ran() - asked;
+            ensure!(
+                counted <= passed + Duration::from_millis(2),
+                "{counted:?} counted after {passed:?}"
+            );
+            // What no event tells of a run may be lost, and nothing else.
+            ensure!(
+                counted >= counted_before,
+                "{counted:?} counted after {counted_before:?}"
+            );
+            ensure!(seen <= passed, "{seen:?} counted after {passed:?}");
+            // A payment writes the time of this run down.
+            let small = rig.to_solana(1);
+            let small = rig.invented(&small)?;
+            rig.send(&small)?;
+            let answer = rig.release(waiting.transaction, &waiting.unsigned);
+            counted_before = left_of(answer, delay)?;
+        }
+        rig.use_up("sessions of another day");
+        Ok(())
+    })?;
+    Ok(many)
+}
+
+/// How much of a delay has been counted.
+fn left_of(answer: Result<SignedPayment, ClientError>, delay: Duration) -> Result<Duration> {
+    match super::left(answer)? {
+        Ok(signed) => anyhow::bail!("{} left early", signed.transaction),
+        Err(left) => Ok(delay.saturating_sub(Duration::from_millis(left))),
+    }
 }
 
 fn hoarded(rig: &mut Rig, _: &Template) -> Result<String> {
@@ -274,6 +337,8 @@ fn hoarded(rig: &mut Rig, _: &Template) -> Result<String> {
             }
         }
     })?;
+    // What another case left waiting has its places.
+    let before_them = rig.intents()?.len();
     let mut hoard = Vec::new();
     for number in 0..40 {
         // Each a little different: equal ones are the same payment to nobody.
@@ -296,7 +361,8 @@ fn hoarded(rig: &mut Rig, _: &Template) -> Result<String> {
             }
         }
     }
-    ensure!(hoard.len() == 32, "{} wait", hoard.len());
+    let waiting = hoard.len() + before_them;
+    ensure!(waiting == 32, "{waiting} wait");
     mature();
     let (mut signed, mut refused) = (0, 0);
     for answer in rig.release_all(&hoard)? {
@@ -310,7 +376,7 @@ fn hoarded(rig: &mut Rig, _: &Template) -> Result<String> {
         }
     }
     ensure!(
-        signed == usize::try_from(most)? && signed + refused == 32,
+        signed == usize::try_from(most)? && signed + refused == hoard.len(),
         "{signed} of {most} signed"
     );
     // What matured and was not released in time has ended for good.
@@ -333,7 +399,8 @@ fn hoarded(rig: &mut Rig, _: &Template) -> Result<String> {
     }
     rig.use_up("the hour is used up");
     Ok(format!(
-        "32 of 80 may wait at once; of the 32 matured ones {signed} fitted the hour, {refused} did not; {} released too late had ended",
+        "32 of 80 may wait at once; of {} matured ones {signed} fitted the hour, {refused} did not; {} released too late had ended",
+        hoard.len(),
         late.len()
     ))
 }

@@ -1,0 +1,425 @@
+#!/usr/bin/env python3
+"""Judges an exported log of a WAIaaS signer by its limits, without a line of the product's code.
+
+    waiaas audit export log.jsonl
+    python3 judge_log.py log.jsonl [--unchained]
+
+Every payment that was signed is read from its own bytes, and every policy that bound at that moment from the
+document that the log keeps. Their sums over every window must be within each document: per transaction, hour, day,
+week and month, per wallet, pool, session and altogether, in the asset and in USD; fees and outstanding value too; to
+listed recipients only; in the tier that the amount asks for. Sums are exact, windows are to the millisecond.
+
+Written from docs/events.md, docs/policy.md and the chains' own formats. The log's form, its chain and its heads are
+verify_log.py's to judge, which this runs first; `--unchained` leaves that out, for logs that were changed on purpose.
+Bytes, rules and kinds that it does not know are refused, not passed over. Only the standard library is needed.
+Exit status: 0 within all limits, 1 not, 64 wrong usage.
+"""
+
+import argparse
+import base64
+import json
+import sys
+
+import verify_log
+
+HOUR = 3_600_000
+WINDOWS = ((1, "hour"), (24, "day"), (168, "week"), (720, "month"))
+# Facts of statements that this reads: docs/statements.md.
+ADOPT_POLICY, GRANT_SESSION = 1, 2
+INSTANT, NOTIFY, DELAY, APPROVAL = range(4)
+
+
+class Broken(Exception):
+    """A limit does not hold, or what should be judged cannot be read."""
+
+
+def need(condition, why):
+    if not condition:
+        raise Broken(why)
+
+
+# --- bytes of transactions ------------------------------------------------------------------------------
+
+def rlp(data, place=0):
+    """One item and where it ends."""
+    first = data[place]
+    if first < 0x80:
+        return bytes([first]), place + 1
+    base, is_list = (0x80, False) if first < 0xC0 else (0xC0, True)
+    length, place = first - base, place + 1
+    if length > 55:
+        digits = length - 55
+        length, place = int.from_bytes(data[place:place + digits], "big"), place + digits
+    end = place + length
+    need(end <= len(data), "RLP that is cut off")
+    if not is_list:
+        return data[place:end], end
+    items = []
+    while place < end:
+        item, place = rlp(data, place)
+        items.append(item)
+    need(place == end, "an RLP list of another length")
+    return items, end
+
+
+def read_evm(data):
+    """Value, fee at its worst, recipient, call data and nonce."""
+    typed = data[:1] == b"\x02"
+    fields, end = rlp(data, 1 if typed else 0)
+    need(end == len(data) and isinstance(fields, list) and len(fields) == 9, "nine fields and nothing behind")
+    if typed:
+        _, nonce, _, price, gas, to, value, call, access = fields
+        need(access == [], "an access list")
+    else:
+        nonce, price, gas, to, value, call, _, *rest = fields
+        need(rest == [b"", b""], "a legacy transaction to be signed")
+    number = [int.from_bytes(field, "big") for field in (nonce, price, gas, value)]
+    return {"nonce": number[0], "fee": number[1] * number[2], "value": number[3], "to": to, "call": call}
+
+
+def base58(text):
+    return verify_log.key_bytes(text)
+
+
+SYSTEM = bytes(32)
+BUDGET = base58("ComputeBudget111111111111111111111111111111")
+MEMO = base58("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
+
+
+def read_solana(data):
+    """Transfers of lamports, and the fee at its worst."""
+    at = 1 if data[:1] == b"\x80" else 0
+    need(data[at] == 1, "one signature")
+    at += 3
+
+    def compact():
+        nonlocal at
+        number = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            number |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return number
+
+    def take(count):
+        nonlocal at
+        need(at + count <= len(data), "a message that is cut off")
+        at += count
+        return data[at - count:at]
+
+    keys = [take(32) for _ in range(compact())]
+    take(32)
+    transfers, limit, price, assumed = [], None, 0, 0
+    for _ in range(compact()):
+        program = keys[take(1)[0]]
+        accounts = take(compact())
+        content = take(compact())
+        if program == SYSTEM and content[:4] == b"\x02\0\0\0" and len(content) == 12:
+            need(len(accounts) == 2 and accounts[0] == 0, "from the payer")
+            transfers.append((keys[accounts[1]], int.from_bytes(content[4:], "little")))
+            assumed += 200_000
+        elif program == BUDGET and content[:1] == b"\x02":
+            limit = int.from_bytes(content[1:], "little")
+        elif program == BUDGET and content[:1] == b"\x03":
+            price, assumed = int.from_bytes(content[1:], "little"), assumed + 3_000
+        elif program == MEMO:
+            assumed += 200_000
+        else:
+            raise Broken("an instruction that is not read here")
+    if data[:1] == b"\x80":
+        need(compact() == 0, "lookup tables")
+    need(at == len(data), "bytes behind the message")
+    units = min(assumed, 1_400_000) if limit is None else limit
+    return transfers, 5000 + -(-units * price // 1_000_000)
+
+
+# --- what the log says ------------------------------------------------------------------------------------
+
+def address(account):
+    """Chain and bytes of an account's text."""
+    chain, _, text = account.rpartition(":")
+    return chain, bytes.fromhex(text[2:]) if chain.startswith("eip155:") else base58(text)
+
+
+def native(chain):
+    return f"{chain}/slip44:{60 if chain.startswith('eip155:') else 501}"
+
+
+class Charge:
+    """One payment as it is counted here."""
+
+    def __init__(self, sequence, spend, at, amounts, transfers, fee):
+        self.sequence, self.name = sequence, spend[0]
+        self.session, self.wallet, self.chain = spend[1], spend[2], spend[3]
+        self.at, self.amounts, self.transfers, self.fee = at, amounts, transfers, fee
+        self.tier, self.nonce, self.payments = spend[7], spend.get(9), max(len(transfers), 1)
+
+
+class Judge:
+    """Follows the events of a log."""
+
+    def __init__(self):
+        self.facts, self.documents, self.sessions, self.accounts = {}, [], {}, {}
+        self.charges, self.outstanding, self.attested = [], {}, {}
+        self.judged = 0
+
+    def take(self, sequence, body):
+        (_, run, budget), kind, fields = verify_log.event(body)
+        if kind == "statement_issued":
+            self.facts[fields[0]] = fields[1]
+        elif kind == "policy_adopted":
+            number, content = self.facts[fields[0]]
+            need(number == ADOPT_POLICY, "a policy without its statement")
+            document = verify_log.decode(content[0])
+            need(document[1] == fields[2], "another epoch than the document's")
+            self.documents.append([fields[4], document])
+        elif kind == "owner_suspended":
+            for adopted in self.documents:
+                if adopted[1][1] in fields[1]:
+                    adopted[0] = None
+        elif kind == "session_granted":
+            number, content = self.facts[fields[1]]
+            need(number == GRANT_SESSION, "a session without its grant")
+            self.sessions[fields[0]] = content[0]
+        elif kind == "wallet_created":
+            self.accounts[fields[0]] = fields[2][1][0]
+        elif kind == "wallet_rotated":
+            self.accounts[fields[0]] = fields[2][1][0]
+        elif kind == "nonce_attested":
+            self.outstanding[fields[0], fields[1]] = 0
+            self.attested[fields[0], fields[1]] = fields[2]
+        elif kind == "credited":
+            self.credit(fields[0], fields[4])
+        elif kind == "spend_committed":
+            self.spend(sequence, fields[0], run, budget, None)
+        elif kind == "spend_replaced":
+            self.spend(sequence, fields[0], run, budget, fields[1])
+
+    def binding(self, run):
+        newest = max((place for place, (matures, _) in enumerate(self.documents)
+                      if matures is not None and matures <= run), default=0)
+        return [document for _, document in self.documents[newest:]]
+
+    def credit(self, sequence, amounts):
+        one = next((one for one in self.charges if one.sequence == sequence), None)
+        need(one, "a credit of nothing")
+        for asset, amount in amounts:
+            one.amounts[asset] -= amount
+            need(one.amounts[asset] >= 0, "more credited than charged")
+
+    def read(self, sequence, spend, budget, documents):
+        """What the bytes take, whatever the event says that they do."""
+        chain, unsigned = spend[3], spend[4]
+        if chain.startswith("solana:"):
+            transfers, fee = read_solana(unsigned)
+            amounts = {native(chain): fee + sum(amount for _, amount in transfers)}
+            return Charge(sequence, spend, budget, amounts, transfers, fee)
+        said = read_evm(unsigned)
+        need(said["nonce"] == spend.get(9), "another nonce than recorded")
+        fee = said["fee"] + max((rule(document, native(chain)).get(30, 0) for document in documents), default=0)
+        amounts = {native(chain): fee + said["value"]}
+        if not said["call"]:
+            return Charge(sequence, spend, budget, amounts, [(said["to"], said["value"])], fee)
+        for document in documents:
+            for asset, amount in self.call(document, chain, said).items():
+                need(amounts.setdefault(asset, amount) == amount, "a call that is counted in two ways")
+        return Charge(sequence, spend, budget, amounts, [], fee)
+
+    @staticmethod
+    def call(document, chain, said):
+        """What the arguments of a registered call let leave."""
+        target = next((one for one in document[12]
+                       if address(one[0]) == (chain, said["to"]) and one[1] == said["call"][:4]), None)
+        need(target, "a call that nobody registered")
+        need(said["value"] <= target[3], "the call's value")
+        words = [said["call"][place:place + 32] for place in range(4, len(said["call"]), 32)]
+        arguments = target[4][1]
+        need(len(words) == len(arguments), "as many arguments as there are")
+        spent = {}
+        for word, argument in zip(words, arguments):
+            accepts, arguments_of = argument[0]
+            number = int.from_bytes(word, "big")
+            need(accepts != 1 or word <= arguments_of[0], "an argument above its limit")
+            need(accepts != 2 or word in arguments_of[0], "an argument that is not listed")
+            if argument.get(1) is not None:
+                spent[argument[1]] = spent.get(argument[1], 0) + number
+        return spent
+
+    def spend(self, sequence, spend, run, budget, variant):
+        documents = self.binding(run)
+        need(documents, "signed without a policy")
+        charge = self.read(sequence, spend, budget, documents)
+        need(dict(map(tuple, spend[6])) == charge.amounts, f"charged {spend[6]}, the bytes take {charge.amounts}")
+        own, asset = (charge.wallet, charge.chain), native(charge.chain)
+        cancels, before, moved = False, None, 0
+        if variant is not None:
+            before = next((one for one in self.charges if one.name == variant[0]), None)
+            need(before, "a variant of nothing")
+            need((before.wallet, before.chain, before.nonce) == (*own, charge.nonce), "another nonce")
+            cancels = variant[3]
+            moved = min(before.amounts[asset], charge.amounts[asset])
+            before.amounts[asset] -= moved
+            if cancels:
+                need(charge.transfers == [(self.accounts[charge.wallet], 0)], "a cancellation that pays")
+                charge.transfers, charge.payments = [], 0
+            else:
+                need(charge.transfers == before.transfers, "another payment")
+                before.transfers, before.payments = [], 0
+                before.amounts = {asset: before.amounts[asset]}
+        self.outstanding[own] = self.outstanding.get(own, 0) - moved + charge.amounts[asset]
+        for document in documents:
+            asked = self.document(document, charge, cancels)
+            need(cancels or charge.tier >= asked or asked <= NOTIFY, f"tier {charge.tier} where {asked} is asked for")
+        self.session(charge)
+        self.charges.append(charge)
+        self.judged += 1
+
+    def session(self, charge):
+        grant = self.sessions[charge.session]
+        need(charge.wallet in grant[0], "a wallet that is not the session's")
+        own = [one for one in self.charges if one.session == charge.session]
+        need(sum(one.payments for one in own) + charge.payments <= grant[2], "the session's count")
+        limits = {limit[0]: limit for limit in grant[1]}
+        for asset, amount in charge.amounts.items():
+            need(asset in limits, "an asset that is not the session's")
+            need(amount <= limits[asset][1], "the session's size")
+            total = amount + sum(one.amounts.get(asset, 0) for one in own)
+            need(total <= limits[asset][2], "the session's total")
+
+    def document(self, document, charge, cancels):
+        """Whether a document lets it be, and in which tier at least."""
+        asked, chain = INSTANT, charge.chain
+        wallet = [one for one in self.charges if one.wallet == charge.wallet]
+        for asset, amount in charge.amounts.items():
+            of = rule(document, asset)
+            limits = {0: of[3], 1: of[4], 2: of[5], 3: of[6], 4: of[7], 5: of[8],
+                      6: of[9], 7: of[10], 8: of[14], 9: of[15]}
+            others = [one for one in wallet if asset in one.amounts]
+            asked = max(asked, self.limits(limits, charge, amount, others, value_in(asset), cancels))
+        own = rule(document, native(chain))
+        need(charge.fee <= own.get(11, -1), "the fee's ceiling")
+        if 12 in own:
+            need(self.outstanding[charge.wallet, chain] <= own[12], "outstanding")
+        contacts = {address(one[0]) for one in document[4]}
+        denied = {address(one) for one in document[10]}
+        for to, _ in charge.transfers:
+            need((chain, to) not in denied, "a denied recipient")
+            need(document[8] or (chain, to) in contacts, "an unlisted recipient")
+        for scope in document[13]:
+            asked = max(asked, self.scope(document, scope, charge, cancels))
+        return asked
+
+    def scope(self, document, scope, charge, cancels):
+        kind, arguments = scope[0]
+        pools = {pool[0]: pool[1] for pool in document[11]}
+        bearer = self.sessions[charge.session][4][0] == 1
+        holds, counted = {
+            0: lambda: (True, lambda one: True),
+            1: lambda: (charge.wallet in pools[arguments[0]], lambda one: one.wallet in pools[arguments[0]]),
+            2: lambda: (charge.wallet == arguments[0], lambda one: one.wallet == arguments[0]),
+            3: lambda: (True, lambda one: one.session == charge.session),
+            4: lambda: (charge.session == arguments[0], lambda one: one.session == charge.session),
+            5: lambda: (bearer, lambda one: one.session == charge.session),
+        }[kind]()
+        if not holds:
+            return INSTANT
+        need(not set(scope) & {3, 4, 5, 6, 7}, "a rule of a scope that is not judged here")
+        asked, others = INSTANT, [one for one in self.charges if counted(one)]
+        for entry in scope[1]:
+            if entry[0] in charge.amounts:
+                amount = charge.amounts[entry[0]]
+                own = [one for one in others if entry[0] in one.amounts]
+                asked = max(asked, self.limits(entry[1], charge, amount, own, value_in(entry[0]), cancels))
+        if scope.get(2) is not None:
+            def worth(one):
+                return sum(value_in_usd(document, asset, amount) for asset, amount in one.amounts.items())
+            asked = max(asked, self.limits(scope[2], charge, worth(charge), others, worth, cancels))
+        return asked
+
+    @staticmethod
+    def limits(limits, charge, amount, others, value, cancels):
+        need(amount <= limits.get(0, amount), f"{amount} in one transaction")
+        asked = INSTANT
+        if not cancels:
+            for tier, place in ((NOTIFY, 6), (DELAY, 7), (APPROVAL, 8)):
+                if amount > limits.get(place, amount):
+                    asked = tier
+            need(amount <= limits.get(9, amount), "above every threshold")
+        inside, counts = others, limits.get(5, {})
+        for place, (hours, name) in reversed(list(enumerate(WINDOWS))):
+            inside = [one for one in inside if one.at + hours * HOUR > charge.at]
+            total = amount + sum(map(value, inside))
+            need(total <= limits.get(1 + place, total), f"{total} in one {name}")
+            count = charge.payments + sum(one.payments for one in inside)
+            most = counts.get(place)
+            need(cancels or most is None or count <= most, f"{count} payments in one {name}")
+            # What is within every shorter window's limit altogether is so inside of each.
+            shorter = [limits[at] for at in range(1, 1 + place) if at in limits]
+            if total <= min(shorter, default=total) and not counts:
+                break
+        return asked
+
+
+def rule(document, asset):
+    found = next((one for one in document[3] if one[0] == asset), None)
+    need(found, f"{asset} has no rule")
+    return found
+
+
+def value_in(asset):
+    return lambda one: one.amounts.get(asset, 0)
+
+
+def value_in_usd(document, asset, amount):
+    """Rounded down: never more than the signer may count."""
+    of = rule(document, asset)
+    need(of.get(19) is not None, "an asset without a price under a limit in USD")
+    return amount * of[19] // 10 ** of[2]
+
+
+def judge(lines):
+    """Every event of an export; the judge, and what was wrong."""
+    judged, wrong = Judge(), []
+    for line in lines:
+        value = json.loads(line)
+        if "body" not in value:
+            continue
+        sequence = value["sequence"]
+        try:
+            judged.take(sequence, base64.b64decode(value["body"], validate=True))
+        except Broken as broken:
+            wrong.append(f"event {sequence}: {broken}")
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            wrong.append(f"event {sequence}: cannot be read: {error!r}")
+    return judged, wrong
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Judges an exported log of a WAIaaS signer by its limits.")
+    parser.add_argument("file", help="the export")
+    parser.add_argument("--unchained", action="store_true", help="do not verify the chain and its heads")
+    try:
+        arguments = parser.parse_args()
+    except SystemExit as end:
+        return 64 if end.code else 0
+    try:
+        with open(arguments.file, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        if not arguments.unchained:
+            verify_log.verify(lines)
+    except (OSError, UnicodeDecodeError, verify_log.Refused) as error:
+        print(f"judge_log: NOT VERIFIED: {error}", file=sys.stderr)
+        return 1
+    judged, wrong = judge(lines)
+    for line in wrong:
+        print(f"judge_log: {line}", file=sys.stderr)
+    if wrong:
+        return 1
+    print(f"within all limits: {judged.judged} payments, {len(judged.documents)} policies")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
