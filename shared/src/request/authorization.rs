@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::body::object;
-use super::{Action, BODY_LIMIT_BYTES, Item, TransferRequest};
+use super::{Action, BODY_LIMIT_BYTES, Item, Speed, TransferRequest};
 use crate::amount::Amount;
 use crate::caip::{AssetId, ChainId};
 use crate::denial::Code;
@@ -71,6 +71,7 @@ impl AuthorizationRequest {
                 asset: Some(self.asset),
                 to: self.to.clone(),
                 call: None,
+                program: None,
                 seed: None,
                 amount: self.amount.clone(),
                 amount_base: self.amount_base,
@@ -79,6 +80,8 @@ impl AuthorizationRequest {
             reason: None,
             submit: true,
             replaces: None,
+            speed: Speed::default(),
+            brought: None,
         }
     }
 }
