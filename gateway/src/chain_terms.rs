@@ -116,9 +116,7 @@ impl<C: ChainPort + 'static> Inside<C> {
             let known = Known::of(&asked.to, &asked.mint)
                 .staking(asked.seed())
                 .running(asked.program.as_deref().map(|told| &told.method));
-            return Ok(self
-                .vary(from, known, offer, &prepared)
-                .unwrap_or(prepared));
+            return Ok(self.vary(from, known, offer, &prepared).unwrap_or(prepared));
         }
         let key = (from, offer);
         let terms = match self.known(&key) {

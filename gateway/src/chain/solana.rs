@@ -21,7 +21,6 @@ use serde_json::{Value, json};
 use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::request::{Speed, Transfer};
-use waiaas_shared::solana::LAMPORTS_PER_SIGNATURE;
 use waiaas_shared::solana::build::{
     TokenTransferRequest, TransferRequest, token_transfer, transfer,
 };

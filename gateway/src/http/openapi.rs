@@ -10,7 +10,8 @@ use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::auth::Public;
 use super::{
-    authorizations, health, history, messages, networks, sessions, sign, stop, transactions, wallets,
+    authorizations, health, history, messages, networks, sessions, sign, stop, transactions,
+    wallets,
 };
 
 /// The body of a payment, for its description only: it is read by `waiaas_shared::request`.

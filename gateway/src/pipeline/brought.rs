@@ -80,9 +80,12 @@ pub(super) async fn prepare(
                 mint: None,
                 call: None,
                 stake: None,
+                program: None,
                 ..claim.first().clone()
             };
-            let newest = chain.prepare_transfer(from, &any, None, network).await?;
+            let newest = chain
+                .prepare_transfer(from, &any, None.into(), network)
+                .await?;
             match newest.validity {
                 Validity::Unlimited => Validity::Unlimited,
                 Validity::UntilBlockHeight {

@@ -2,7 +2,7 @@
 //! what ends for good, stands in words.
 
 use super::lines::Lines;
-use super::{StatementView, network, require_network, skipped, wallet_by_key, wallet};
+use super::{StatementView, network, require_network, skipped, wallet, wallet_by_key};
 use crate::address::Account;
 use crate::caip::ChainId;
 use crate::denial::Code;

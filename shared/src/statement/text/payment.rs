@@ -3,9 +3,7 @@
 
 use super::lines::Lines;
 use super::unit::Unit;
-use super::{
-    StatementView, broken, call, network, program, require_network, stake, wallet,
-};
+use super::{StatementView, broken, call, network, program, require_network, stake, wallet};
 use crate::address::Account;
 use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId};

@@ -128,6 +128,7 @@ fn invariant_17_a_nonce_that_an_attestation_skipped_is_withdrawn_with() {
             wallet: world.evm_wallet,
             chain: EVM,
             next,
+            from: None,
         };
         let (_, text) = world.draft(facts.clone(), Origin::Admin).expect("a draft");
         world.say(facts, false).expect("attested");
@@ -313,6 +314,7 @@ fn invariant_17_abandoned_drafts_shut_no_way_out() {
         wallet: world.evm_wallet,
         chain: EVM,
         next: 9,
+        from: None,
     };
     for _ in 0..OPEN_LIMIT {
         world

@@ -112,13 +112,7 @@ impl Time {
     /// An owner stated the time: the wall clock is believed from here on, and nothing falls.
     pub(super) fn stated(&mut self, wall: u64) {
         self.now.wall = self.now.wall.max(wall);
-        // A clock that stands a leap year and more beyond what the owner said is believed no more than before.
-        let far = self.reading.wall > self.now.wall + 366 * DAY;
-        self.expected = if far {
-            self.now.wall
-        } else {
-            self.reading.wall
-        };
+        self.expected = self.reading.wall;
         self.strange = false;
     }
 }
