@@ -321,7 +321,9 @@ fn draft(random: &mut Random) -> Draft {
     let (method, call) = call(random, wallet, &tokens);
     if random.chance(20) {
         let mut told = vec![call];
-        settings(random, &mut told);
+        if version != Version::One || random.chance(5) {
+            settings(random, &mut told);
+        }
         let pool = told
             .iter()
             .flat_map(|one| one.uses.iter().map(|used| used.0));
@@ -335,7 +337,8 @@ fn draft(random: &mut Random) -> Draft {
             pool,
             told,
             unused: Vec::new(),
-            versioned: random.chance(40),
+            version,
+            sponsor,
         };
     }
     let mut payments = Vec::new();

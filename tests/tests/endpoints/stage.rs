@@ -157,7 +157,8 @@ impl Stage {
     pub(crate) fn ask_at(&self, payment: &(Transfer, String), speed: &str) -> Result<Response> {
         let (transfer, key) = payment;
         let mut body = self.agent.transfer_body(transfer);
-        body["speed"] = speed.into();
+        let fields = body.as_object_mut().context("a body of fields")?;
+        fields.insert("speed".to_owned(), speed.into());
         let request = self.agent.post("/v1/transactions?wait=40", key, &body)?;
         self.agent.send(&request)
     }
