@@ -4,6 +4,7 @@
 mod authorization;
 mod body;
 mod brought;
+mod call;
 mod sign_in;
 mod speed;
 mod staking;
@@ -12,21 +13,22 @@ use minicbor::{Decode, Encode};
 use serde::Deserialize;
 
 use self::body::{Body, object};
-use crate::address::{Account, SolanaAddress};
+use crate::address::Account;
 use crate::amount::{Amount, AmountError, Decimals};
 use crate::caip::{AccountId, AssetId, ChainId, Token};
 use crate::claim::Claim;
 use crate::denial::Code;
 use crate::effect::Effect;
-use crate::evm::abi::{Function, Invocation};
+use crate::evm::abi::Invocation;
 use crate::evm::{self, Registered};
 use crate::ids::{SignerId, TransactionId, WalletId};
 use crate::memo::Memo;
-use crate::policy::document::{AssetRule, CallRule, PolicyDocument};
-use crate::solana::{self, ProgramCall, SolanaError, StakeAccount, StakeSeed, Staking};
+use crate::policy::document::{AssetRule, PolicyDocument};
+use crate::solana::{self, ProgramCall, StakeAccount, StakeSeed, Staking};
 
 pub use self::authorization::AuthorizationRequest;
 pub use self::brought::{Brought, RECIPIENT_LIMIT};
+pub use self::call::{CallRequest, ProgramRequest};
 pub use self::sign_in::SignInRequest;
 pub use self::speed::Speed;
 
@@ -156,24 +158,6 @@ pub struct Item {
     pub amount: Option<String>,
     /// In base units.
     pub amount_base: Option<Amount>,
-}
-
-/// A function and the text of each of its arguments.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallRequest {
-    /// As Solidity names it.
-    pub function: Function,
-    /// One text for each parameter.
-    pub arguments: Vec<String>,
-}
-
-/// The data of an instruction, and its accounts in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProgramRequest {
-    /// The data, whole.
-    pub data: Vec<u8>,
-    /// The accounts; which of them sign or are writable is the owner's rule.
-    pub accounts: Vec<SolanaAddress>,
 }
 
 /// A request that says nothing but which signer is meant: `POST /v1/session/renew`.
@@ -494,64 +478,6 @@ impl TransferRequest {
         } else {
             Ok(amount)
         }
-    }
-}
-
-impl CallRequest {
-    /// The call with its arguments read, as the document has its function registered.
-    fn resolve(
-        &self,
-        document: &PolicyDocument,
-        target: AccountId,
-        from: Account,
-    ) -> Result<Invocation, Code> {
-        let Account::Evm(from) = from else {
-            return Err(Code::Unsupported);
-        };
-        let told = Invocation::read(from, self.function.clone(), &self.arguments)
-            .map_err(|_| Code::BodyMalformed)?;
-        let rule = document.call(target, &self.function.selector());
-        let function = rule.and_then(|rule| rule.function(&self.function));
-        let told = Invocation {
-            spends: function.ok_or(Code::CallNotListed)?.spends(),
-            ..told
-        };
-        // What is an amount is one that can be counted.
-        evm::outflows(&told).map_err(|_| Code::AmountInvalid)?;
-        Ok(told)
-    }
-}
-
-impl ProgramRequest {
-    /// The call, as the document has its method registered.
-    fn resolve(
-        &self,
-        asset: AssetId,
-        document: &PolicyDocument,
-        target: AccountId,
-        from: Account,
-    ) -> Result<Transfer, Code> {
-        let Account::Solana(from) = from else {
-            return Err(Code::SolanaOnly);
-        };
-        let rule = document.call(target, &self.data);
-        let method = rule.and_then(CallRule::program_method);
-        let method = method.ok_or(Code::CallNotListed)?;
-        let told = ProgramCall::read(from, &method, &self.accounts, &self.data);
-        let told = told.map_err(|error| match error {
-            SolanaError::InstructionAccounts => Code::CallAccounts,
-            _ => Code::CallData,
-        })?;
-        Ok(Transfer {
-            action: Action::Call,
-            asset,
-            to: target.account(),
-            amount: told.leaving(asset),
-            mint: None,
-            call: None,
-            stake: None,
-            program: Some(Box::new(told)),
-        })
     }
 }
 

@@ -23,6 +23,22 @@ const LONG_FILES: &[(&str, &str)] = &[
         "one sentence and one arm for each kind of statement",
     ),
     (
+        "gateway/src/http/transactions.rs",
+        "the handlers of one resource, each with its description",
+    ),
+    (
+        "shared/src/policy/document.rs",
+        "one document, every field with what it means",
+    ),
+    (
+        "shared/tests/docs.rs",
+        "tests: one reader of all documents, this list in it",
+    ),
+    (
+        "tests/tests/effects/solana.rs",
+        "tests: one generator of messages, down to the byte",
+    ),
+    (
         "signer/src/core/decide_owner.rs",
         "one decision for each word of an owner about owners",
     ),

@@ -1,6 +1,7 @@
 //! Bodies that ask for a call of a program: what is read, and what does not belong to one.
 
 use super::*;
+use crate::address::SolanaAddress;
 use crate::policy::document::tests::full;
 
 const PROGRAM: &str = "7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2";

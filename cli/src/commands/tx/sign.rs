@@ -126,6 +126,8 @@ mod tests {
             &wallet,
             "--network",
             "solana:localnet",
+            "--agent-key",
+            "agent.key",
         ];
         let least = Line::parse_from(line).args;
         let read = TransferRequest::parse(body(&least, signer).to_string().as_bytes()).unwrap();

@@ -16,7 +16,18 @@ fn hex_of(hash: [u8; 32]) -> String {
 }
 
 fn signed_solana() -> Vec<u8> {
-    [&[1_u8][..], &[7; 64], b"message"].concat()
+    [
+        &[1_u8][..],
+        &[7; 64],
+        // A transfer of a lamport, in full.
+        &[1, 0, 1, 3],
+        &[7; 32],
+        &[9; 32],
+        &[0; 32],
+        &[5; 32],
+        &[1, 2, 2, 0, 1, 12, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0],
+    ]
+    .concat()
 }
 
 const SOLANA_ID: ChainTransactionId = ChainTransactionId::Solana([7; 64]);

@@ -101,7 +101,11 @@ pub(super) fn attest_nonce(
         return Err(Code::StatementMalformed);
     }
     let (id, from) = key;
-    require_network(&view.wallet(id).ok_or(Code::WalletUnknown)?, chain)?;
+    let facts = view.wallet(id).ok_or(Code::WalletUnknown)?;
+    require_network(&facts, chain)?;
+    if from.is_some_and(|from| !facts.former.contains(&from)) {
+        return Err(Code::WalletUnknown);
+    }
     let known = view.nonces(id, from, chain);
     let known = known.ok_or(Code::NetworkNotBound)?;
     lines.field("Next nonce", next);

@@ -228,22 +228,30 @@ impl Run {
             _ => None,
         });
         self.raised = raised.collect();
+        // A change of owners that was due comes with what it ends.
+        let mut by_change = false;
         let own: Vec<EventBody> = events
             .iter()
             .filter(|event| {
-                !matches!(
-                    event.body,
-                    EventBody::OwnerChangeEffective { .. }
-                        | EventBody::OwnerChangeVoided { .. }
-                        | EventBody::AgentTerminated { .. }
-                        | EventBody::AlarmRaised { .. }
-                        | EventBody::DenialNoted { .. }
-                        | EventBody::SessionSuspended { .. }
-                        | EventBody::Paused {
-                            origin: Origin::Signer,
-                            ..
-                        }
-                )
+                let ends = matches!(event.body, EventBody::IntentsEnded { .. });
+                by_change = match event.body {
+                    EventBody::OwnerChangeEffective { .. } => true,
+                    _ => by_change && ends,
+                };
+                !(by_change && ends)
+                    && !matches!(
+                        event.body,
+                        EventBody::OwnerChangeEffective { .. }
+                            | EventBody::OwnerChangeVoided { .. }
+                            | EventBody::AgentTerminated { .. }
+                            | EventBody::AlarmRaised { .. }
+                            | EventBody::DenialNoted { .. }
+                            | EventBody::SessionSuspended { .. }
+                            | EventBody::Paused {
+                                origin: Origin::Signer,
+                                ..
+                            }
+                    )
             })
             .map(|event| event.body.clone())
             .collect();

@@ -144,7 +144,9 @@ impl Book {
                     let moved = placed.and_then(|placed| self.paid.get(&placed.by));
                     let moved = moved.is_some_and(|by| by.charge == paid.charge);
                     let left: u128 = self.charges.get(paid.charge).took.values().sum();
-                    let gone = moved || (placed.is_some() && left == 0);
+                    // What stayed charged of it, or what was given back of that already.
+                    let nothing = left == 0 || paid.credited;
+                    let gone = moved || (placed.is_some() && nothing);
                     when(gone && !paid.cancels, Code::PaymentReplaced);
                     let charged = self.charges.get(paid.charge);
                     let fits = paid.sequence == *sequence
