@@ -116,6 +116,7 @@ mod tests {
     fn the_body_is_one_that_is_read() {
         let signer = SignerId::from_bytes([1; 16]);
         let wallet = WalletId::from_bytes([2; 16]).to_string();
+        let session = waiaas_shared::ids::SessionId::from_bytes([3; 16]).to_string();
         let text = transaction();
         let owner = Account::Solana(waiaas_shared::address::SolanaAddress::from_bytes([9; 32]));
         let owner = owner.to_string();
@@ -128,6 +129,8 @@ mod tests {
             "solana:localnet",
             "--agent-key",
             "agent.key",
+            "--session",
+            &session,
         ];
         let least = Line::parse_from(line).args;
         let read = TransferRequest::parse(body(&least, signer).to_string().as_bytes()).unwrap();
