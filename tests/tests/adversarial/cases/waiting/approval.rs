@@ -199,7 +199,7 @@ fn denied_and_approved(rig: &mut Rig, template: &Template) -> Result<String> {
     let mut random = Random(10);
     let (mut paid, mut ended) = (0, 0);
     for round in 0..RACES {
-        if round % 9 == 8 {
+        if round % 6 == 0 {
             // What was drafted for payments that ended keeps its place for an hour; a policy clears it.
             tighten(rig, |_| {})?;
         }
@@ -220,7 +220,7 @@ fn denied_and_approved(rig: &mut Rig, template: &Template) -> Result<String> {
     let rounds = Rounds::new("P10", 64, 100_000);
     let many = rounds.all();
     let races = on_grounds(template, rounds, |rig, ground| {
-        if ground.races() % 8 == 7 {
+        if ground.races() % 6 == 5 {
             tighten(rig, |_| {})?;
         }
         let payment = ground.open(rig, ASKED + 1)?;
