@@ -14,11 +14,15 @@ use crate::denial::Code;
 use crate::evm::{EvmError, NetworkTerms, Registered};
 use crate::policy::document::{AssetRule, PolicyDocument};
 use crate::request::Action;
-use crate::solana::{ProgramMethod, SolanaError, Token, WireTransaction};
+use crate::solana::{self, ProgramMethod, SolanaError, Token, WireTransaction};
 use crate::transaction::{DecodeError, DecodedTransaction, Known, decode};
 
 /// Recipients that a request names, at most.
 pub const RECIPIENT_LIMIT: usize = BATCH_LIMIT;
+
+/// Instructions of a message, at most: eight transfers, an account created for each, a memo, and two settings of
+/// the fee. Each of them may be compared with every contact.
+const INSTRUCTION_LIMIT: usize = 2 * BATCH_LIMIT + 3;
 
 /// What was brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +81,14 @@ impl Brought {
         document: &PolicyDocument,
         terms: NetworkTerms,
     ) -> Result<(DecodedTransaction, Claim), Code> {
+        let called = match network {
+            ChainId::Solana(_) => solana::called(&self.unsigned),
+            ChainId::Evm(_) => Ok(Vec::new()),
+        };
+        let called = called.map_err(|error| code_of(&error.into()))?;
+        if called.len() > INSTRUCTION_LIMIT {
+            return Err(Code::BatchTooLarge);
+        }
         let contacts = document.recipients.iter().map(|contact| contact.account);
         let contacts = contacts.filter(|account| account.chain() == network);
         let mut owners = self.recipients.clone();
@@ -108,6 +120,7 @@ impl Brought {
                     read(Some(&function), None).ok()
                 }
                 // Of methods that begin alike the longest reads it, as it would be asked for.
+                Account::Solana(program) if !called.contains(&program) => None,
                 Account::Solana(_) => {
                     let decoded = read(None, Some(&rule.program_method()?)).ok()?;
                     let claim = Claim::done_by(&decoded)?;

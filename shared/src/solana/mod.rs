@@ -77,6 +77,19 @@ pub(crate) struct Understood {
     pub(crate) role: Role,
 }
 
+/// The programs that a message calls, one for each instruction. Nothing is compared yet: what calls too many, or
+/// nobody's, is refused before it costs anything.
+pub(crate) fn called(unsigned: &[u8]) -> Result<Vec<SolanaAddress>, SolanaError> {
+    let message = message::read(unsigned)?;
+    let keys = message.static_account_keys();
+    let programs = message.instructions().iter().map(|instruction| {
+        let key = keys.get(usize::from(instruction.program_id_index));
+        key.map(|key| SolanaAddress::from_bytes(key.to_bytes()))
+            .ok_or(SolanaError::AccountIndex)
+    });
+    programs.collect()
+}
+
 /// Reads a message that `wallet` signs, alone or, where `known` lets somebody else pay the fee, behind that one.
 /// Quantifies over all instructions: whoever else signs, each of them is one of the wallet's own.
 pub(crate) fn decode(

@@ -222,6 +222,28 @@ fn invariant_02_brought_bytes_are_understood_or_denied() {
 }
 
 /// What the wallet's signature is for is derived: other signers, other orders, a stranger's transfer are denied.
+/// Whatever it names is compared with every contact: what asks for too much is refused before.
+#[test]
+fn invariant_16_a_message_of_many_instructions_costs_the_signer_nothing() {
+    let mut stage = world();
+    let many = |count: u8| {
+        let mut message = lamports(5, shop());
+        // Behind header, three or more accounts and blockhash stands how many instructions there are.
+        let at = 4 + 32 * usize::from(message[3]) + 32;
+        let last = message[message.len() - 17..].to_vec();
+        message[at] += count;
+        (0..count).for_each(|_| message.extend(&last));
+        // And one that nobody understands.
+        let end = message.len() - 9;
+        message[end] = 0x7f;
+        message
+    };
+    let few = refused(bring(&mut stage, "few", &many(3)));
+    assert_eq!(few, [Code::TransactionUndecodable]);
+    let much = refused(bring(&mut stage, "many", &many(18)));
+    assert_eq!(much, [Code::BatchTooLarge]);
+}
+
 #[test]
 fn a_role_that_is_not_understood_is_denied() {
     let mut stage = world();
