@@ -248,6 +248,7 @@ class Case:
                     self.setting(uses, data)
             self.stake([one for one in resolved if one[0] != BUDGET])
         elif self.calls(resolved):
+            need(signers == 1, "a call is the wallet's alone")
             for program, uses, data in resolved:
                 if program == BUDGET:
                     self.setting(uses, data)
