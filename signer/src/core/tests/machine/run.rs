@@ -238,20 +238,20 @@ impl Run {
                     EventBody::OwnerChangeEffective { .. } => true,
                     _ => by_change && ends,
                 };
-                !(by_change && ends)
-                    && !matches!(
-                        event.body,
-                        EventBody::OwnerChangeEffective { .. }
-                            | EventBody::OwnerChangeVoided { .. }
-                            | EventBody::AgentTerminated { .. }
-                            | EventBody::AlarmRaised { .. }
-                            | EventBody::DenialNoted { .. }
-                            | EventBody::SessionSuspended { .. }
-                            | EventBody::Paused {
-                                origin: Origin::Signer,
-                                ..
-                            }
-                    )
+                let by_itself = matches!(
+                    event.body,
+                    EventBody::OwnerChangeEffective { .. }
+                        | EventBody::OwnerChangeVoided { .. }
+                        | EventBody::AgentTerminated { .. }
+                        | EventBody::AlarmRaised { .. }
+                        | EventBody::DenialNoted { .. }
+                        | EventBody::SessionSuspended { .. }
+                        | EventBody::Paused {
+                            origin: Origin::Signer,
+                            ..
+                        }
+                );
+                !(by_itself || by_change && ends)
             })
             .map(|event| event.body.clone())
             .collect();
