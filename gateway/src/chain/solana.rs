@@ -24,7 +24,7 @@ use waiaas_shared::request::{Speed, Transfer};
 use waiaas_shared::solana::build::{
     TokenTransferRequest, TransferRequest, token_transfer, transfer,
 };
-use waiaas_shared::solana::{LAMPORTS_PER_SIGNATURE, WireTransaction};
+use waiaas_shared::solana::{LAMPORTS_PER_SIGNATURE, SolanaError, WireTransaction};
 use waiaas_shared::transaction::{DecodeError, Known, decode};
 
 use self::tokens::Draft;
@@ -100,7 +100,7 @@ impl Solana {
         let locked = draft.locked(from, to);
         let (price, latest) = self.terms(&locked, units, (ceiling, speed)).await?;
         let blockhash = *latest.value.blockhash.as_bytes();
-        let unsigned = match draft {
+        let built = match draft {
             Draft::Lamports => transfer(&TransferRequest {
                 from,
                 to,
@@ -119,9 +119,20 @@ impl Solana {
                 compute_unit_limit: units,
                 micro_lamports_per_compute_unit: price,
             }),
-        }
-        .map_err(DecodeError::from)?;
+        };
         let known = Known::of(&asked.to, &asked.mint);
+        self.prepared(from, built, known, &latest)
+    }
+
+    /// What a built message becomes: read as the signer will read it.
+    fn prepared(
+        &self,
+        from: SolanaAddress,
+        built: Result<Vec<u8>, SolanaError>,
+        known: Known<'_>,
+        latest: &Told<LatestBlockhash>,
+    ) -> Result<Prepared, ChainError> {
+        let unsigned = built.map_err(DecodeError::from)?;
         let decoded = decode(self.config.id, Account::Solana(from), &unsigned, known)?;
         Ok(Prepared {
             fee_max: decoded.fee_max(),

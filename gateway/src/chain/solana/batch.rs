@@ -9,10 +9,10 @@ use waiaas_shared::memo::Memo;
 use waiaas_shared::request::{Speed, Transfer};
 use waiaas_shared::solana::build::{BatchRequest, Part, batch};
 use waiaas_shared::solana::{MAX_COMPUTE_UNITS, Token};
-use waiaas_shared::transaction::{DecodeError, Known, decode};
+use waiaas_shared::transaction::Known;
 
 use super::super::rpc_error::RpcError;
-use super::super::{Chain, ChainError, Offer, Prepared, Validity};
+use super::super::{Chain, ChainError, Offer, Prepared};
 use super::tokens::{AccountInfo, CREATION_UNITS, Holding, TOKEN_UNITS};
 use super::{BUILD_COMMITMENT, Solana, Told};
 
@@ -66,30 +66,20 @@ impl Solana {
         let parts = self.parts(from, claim).await?;
         let units = units(&parts, claim.memo());
         let (price, latest) = self.terms(&locked(from, &parts), units, offer).await?;
-        let unsigned = batch(&BatchRequest {
+        let built = batch(&BatchRequest {
             from,
             parts: &parts,
             memo: claim.memo(),
             blockhash: *latest.value.blockhash.as_bytes(),
             compute_unit_limit: units,
             micro_lamports_per_compute_unit: price,
-        })
-        .map_err(DecodeError::from)?;
+        });
         let known = Known {
             owners: &claim.owners(),
             tokens: &claim.tokens(),
             ..Known::NOTHING
         };
-        let decoded = decode(self.config.id, Account::Solana(from), &unsigned, known)?;
-        Ok(Prepared {
-            fee_max: decoded.fee_max(),
-            data_fee: None,
-            unsigned,
-            validity: Validity::UntilBlockHeight {
-                last_valid: latest.value.last_valid_block_height,
-                fetched_at_slot: latest.context.slot,
-            },
-        })
+        self.prepared(from, built, known, &latest)
     }
 
     /// Each transfer as it is built. Accounts are looked up together, in one question.

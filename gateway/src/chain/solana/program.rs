@@ -1,14 +1,14 @@
 //! Calls of programs: how many compute units one takes, as a node that tries it tells, and what is built. The node's
 //! word sets the limit of units and nothing else: with too few the call fails. Called by the adapter.
 
-use waiaas_shared::address::{Account, SolanaAddress};
+use waiaas_shared::address::SolanaAddress;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::request::Speed;
 use waiaas_shared::solana::build::{CallRequest, call};
 use waiaas_shared::solana::{MAX_COMPUTE_UNITS, ProgramCall};
-use waiaas_shared::transaction::{DecodeError, Known, decode};
+use waiaas_shared::transaction::{DecodeError, Known};
 
-use super::super::{ChainError, Prepared, Validity};
+use super::super::{ChainError, Prepared};
 use super::Solana;
 
 /// What a call is given whose units no node tells: what the chain grants an instruction.
@@ -26,16 +26,16 @@ impl Solana {
         offer: (Amount, Speed),
     ) -> Result<Prepared, ChainError> {
         let build = |blockhash, units, price| {
-            let request = CallRequest {
+            call(&CallRequest {
                 told,
                 blockhash,
                 compute_unit_limit: units,
                 micro_lamports_per_compute_unit: price,
-            };
-            call(&request).map_err(DecodeError::from)
+            })
         };
         let trial = self.latest_blockhash().await?;
-        let trial = build(*trial.value.blockhash.as_bytes(), MAX_COMPUTE_UNITS, 0)?;
+        let trial = build(*trial.value.blockhash.as_bytes(), MAX_COMPUTE_UNITS, 0);
+        let trial = trial.map_err(DecodeError::from)?;
         let units = self.tried(&trial).await?.map_or(USUAL_UNITS, padded);
         let written: Vec<SolanaAddress> = told
             .accounts
@@ -45,19 +45,9 @@ impl Solana {
             .chain([told.from])
             .collect();
         let (price, latest) = self.terms(&written, units, offer).await?;
-        let unsigned = build(*latest.value.blockhash.as_bytes(), units, price)?;
+        let built = build(*latest.value.blockhash.as_bytes(), units, price);
         let known = Known::NOTHING.running(Some(&told.method));
-        let from = Account::Solana(told.from);
-        let decoded = decode(self.config.id, from, &unsigned, known)?;
-        Ok(Prepared {
-            fee_max: decoded.fee_max(),
-            data_fee: None,
-            unsigned,
-            validity: Validity::UntilBlockHeight {
-                last_valid: latest.value.last_valid_block_height,
-                fetched_at_slot: latest.context.slot,
-            },
-        })
+        self.prepared(told.from, built, known, &latest)
     }
 }
 

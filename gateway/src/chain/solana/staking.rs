@@ -1,15 +1,15 @@
 //! Stake accounts: what is built, for how many compute units, and how much lies in one that is taken back. What a
 //! node says of it only makes that come to the wallet, or fail. Called by the adapter.
 
-use waiaas_shared::address::{Account, SolanaAddress};
+use waiaas_shared::address::SolanaAddress;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::request::Speed;
 use waiaas_shared::solana::build::{StakingRequest, staking as build};
 use waiaas_shared::solana::{StakeAccount, Staking};
-use waiaas_shared::transaction::{DecodeError, Known, decode};
+use waiaas_shared::transaction::Known;
 
 use super::super::rpc_error::ChainText;
-use super::super::{ChainError, Prepared, Validity};
+use super::super::{ChainError, Prepared};
 use super::Solana;
 
 /// What a stake is given, the settings included: account, authorities and delegation take some 20,000 units.
@@ -45,25 +45,15 @@ impl Solana {
             }
         };
         let (price, latest) = self.terms(&[from, account.address()], units, offer).await?;
-        let unsigned = build(&StakingRequest {
+        let built = build(&StakingRequest {
             from,
             account,
             staking,
             blockhash: *latest.value.blockhash.as_bytes(),
             compute_unit_limit: units,
             micro_lamports_per_compute_unit: price,
-        })
-        .map_err(DecodeError::from)?;
+        });
         let known = Known::NOTHING.staking(Some(account.seed()));
-        let decoded = decode(self.config.id, Account::Solana(from), &unsigned, known)?;
-        Ok(Prepared {
-            fee_max: decoded.fee_max(),
-            data_fee: None,
-            unsigned,
-            validity: Validity::UntilBlockHeight {
-                last_valid: latest.value.last_valid_block_height,
-                fetched_at_slot: latest.context.slot,
-            },
-        })
+        self.prepared(from, built, known, &latest)
     }
 }
