@@ -205,7 +205,6 @@ fn approvals_of_another_form_are_refused() {
     for (from, to) in [
         ("\"approve\"", "\"transfer\""),
         ("\"approve\"", "\"Approve\""),
-        ("\"approve\"", "\"permit\""),
         ("\"approve\"", "\"increase-allowance\""),
         ("\"approve\"", "null"),
         ("\"approve\"", "1"),
@@ -234,6 +233,39 @@ fn approvals_of_another_form_are_refused() {
         asked("\"amount_base\":\"12500000\"", "\"reason\":\"x\""),
         Err(Code::AmountInvalid)
     );
+}
+
+/// Whoever asks for a permit, or has typed data to be signed, hears what to ask for in its place.
+#[test]
+fn permits_and_typed_data_have_a_code_of_their_own() {
+    let refused = |from: &str, to: &str| {
+        let body = APPROVAL.replacen(from, to, 1);
+        assert_ne!(body, APPROVAL, "{to}");
+        TransferRequest::parse(body.as_bytes()).expect_err(to)
+    };
+    for kind in [
+        "permit",
+        "Permit",
+        "permit2",
+        "permit-single",
+        "PermitWitnessTransferFrom",
+    ] {
+        let code = refused("\"approve\"", &format!("\"{kind}\""));
+        assert_eq!(code, Code::TypedDataUnsupported, "{kind}");
+    }
+    for field in ["primaryType", "primary_type", "types", "typed_data"] {
+        let code = refused("{", &format!("{{\"{field}\":{{}},"));
+        assert_eq!(code, Code::TypedDataUnsupported, "{field}");
+    }
+    assert!(
+        Code::TypedDataUnsupported
+            .message()
+            .contains("exact approval (`approve`)")
+    );
+    // The exact approval is what passes, and any other flaw is any other flaw.
+    assert!(TransferRequest::parse(APPROVAL.as_bytes()).is_ok());
+    assert_eq!(refused("\"approve\"", "\"allow\""), Code::BodyMalformed);
+    assert_eq!(refused("{", "{\"type\":\"permit\","), Code::BodyMalformed);
 }
 
 const CALL: &str = r#"{"type":"call","signer":"signer_00000000000000000000000001","wallet":"wallet_00000000000000000000000001","network":"eip155:31337","contract":"0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB","function":"deposit(uint256,address)","args":["1000","0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"],"value":"7"}"#;

@@ -225,15 +225,19 @@ fn limits_bind_authorizations_and_a_key_gives_one() -> Result<()> {
     ensure!(stage.charged()? == 15 * WHOLE);
     // Nothing of the caller's making is signed.
     for (name, value, code) in [
-        ("nonce", json!("0x00"), "body_malformed"),
-        ("validBefore", json!("99999999999"), "body_malformed"),
-        ("primaryType", json!("Permit"), "body_malformed"),
-        ("types", json!({}), "body_malformed"),
-        ("expires_in", json!(0), "body_malformed"),
+        ("nonce", json!("0x00"), (400, "body_malformed")),
+        ("validBefore", json!("99999999999"), (400, "body_malformed")),
+        (
+            "primaryType",
+            json!("Permit"),
+            (422, "typed_data_unsupported"),
+        ),
+        ("types", json!({}), (422, "typed_data_unsupported")),
+        ("expires_in", json!(0), (400, "body_malformed")),
     ] {
         let mut body = stage.body("0.000001");
         body[name] = value;
-        refused(&stage.ask(&fresh()?, &body)?, 400, code)?;
+        refused(&stage.ask(&fresh()?, &body)?, code.0, code.1)?;
     }
     let mut long = stage.body("0.000001");
     long["expires_in"] = json!(301);

@@ -119,6 +119,7 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::BodyMismatch
         | Code::AmountInvalid
         | Code::ApprovalUnlimited
+        | Code::TypedDataUnsupported
         | Code::MemoMalformed
         | Code::SolanaOnly
         | Code::BatchTooLarge

@@ -112,12 +112,8 @@ mod tests {
         assert_eq!(most.valid_for(), Some(Millis::from_secs(60)));
         // What would be typed data, a nonce or a time of the caller's choice is no field.
         for field in [
-            "types",
             "domain",
-            "primaryType",
-            "primary_type",
             "message",
-            "typed_data",
             "digest",
             "raw",
             "from",
@@ -134,6 +130,11 @@ mod tests {
         ] {
             let broken = and(&format!(r#""{field}":"1""#));
             assert_eq!(broken, Err(Code::BodyMalformed), "{field}");
+        }
+        // And typed data is told what to ask for in its place.
+        for field in ["types", "primaryType", "primary_type", "typed_data"] {
+            let broken = and(&format!(r#""{field}":"1""#));
+            assert_eq!(broken, Err(Code::TypedDataUnsupported), "{field}");
         }
         assert_eq!(
             AuthorizationRequest::parse(&[LEAST.as_bytes(), b" {}"].concat()),

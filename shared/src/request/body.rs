@@ -2,6 +2,7 @@
 //! it needs and nothing else. Reads forms; resolves no name and no unit.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::{Action, Brought, CallRequest, Item, ProgramRequest, Speed};
 use crate::address::{Account, SolanaAddress};
@@ -301,5 +302,33 @@ pub(super) fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Code> 
     if first != Some(&b'{') {
         return Err(Code::BodyMalformed);
     }
-    serde_json::from_slice(body).map_err(|_| Code::BodyMalformed)
+    serde_json::from_slice(body).map_err(|_| {
+        if asks_for_typed_data(body) {
+            Code::TypedDataUnsupported
+        } else {
+            Code::BodyMalformed
+        }
+    })
+}
+
+/// Whether a body that is none asks for a permit, or for typed data of its own to be signed: there is no request for
+/// that, and whoever makes one should hear what to ask for in its place.
+fn asks_for_typed_data(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Asks {
+        #[serde(rename = "type")]
+        kind: Option<serde_json::Value>,
+        #[serde(rename = "primaryType", alias = "primary_type")]
+        primary_type: Option<IgnoredAny>,
+        types: Option<IgnoredAny>,
+        typed_data: Option<IgnoredAny>,
+    }
+    let Ok(asks) = serde_json::from_slice::<Asks>(body) else {
+        return false;
+    };
+    let kind = asks.kind.as_ref().and_then(serde_json::Value::as_str);
+    kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("permit"))
+        || asks.primary_type.is_some()
+        || asks.types.is_some()
+        || asks.typed_data.is_some()
 }

@@ -105,8 +105,8 @@ async fn typed_data_and_other_bodies_never_reach_the_signer() {
             .json(&body)
     };
     for (field, value, refused) in [
-        ("types", json!({}), "body_malformed"),
-        ("primaryType", json!("Permit"), "body_malformed"),
+        ("types", json!({}), "typed_data_unsupported"),
+        ("primaryType", json!("Permit"), "typed_data_unsupported"),
         ("digest", json!("00"), "body_malformed"),
         ("nonce", json!("0x00"), "body_malformed"),
         ("validBefore", json!("1"), "body_malformed"),

@@ -259,7 +259,7 @@ fn invariant_08_what_policy_or_grant_does_not_name_is_not_authorized() {
         (
             "\"700\"",
             "\"700\",\"primaryType\":\"Permit\"",
-            Code::BodyMalformed,
+            Code::TypedDataUnsupported,
         ),
         ("signer_", "signer_0", Code::BodyMalformed),
     ] {

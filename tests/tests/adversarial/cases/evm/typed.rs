@@ -95,6 +95,7 @@ fn no_such_text(rig: &mut Rig, texts: &[String]) -> Result<usize> {
         &[
             Code::BodyMalformed,
             Code::BodyTooLarge,
+            Code::TypedDataUnsupported,
             Code::TransactionUndecodable,
         ],
     )?;
