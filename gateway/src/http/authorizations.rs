@@ -10,15 +10,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use waiaas_client::SignedTransfer;
 use waiaas_shared::authorization::TransferAuthorization;
+use waiaas_shared::denial::Code;
+use waiaas_shared::ids::{SignerId, WalletId};
 use waiaas_shared::request::AuthorizationRequest;
 
 use super::auth::{Session, SignedSession};
 use super::error::{GatewayCode, Problem, ProblemBody};
-use super::messages::{MessageJudged, judged, meant, passed_on};
+use super::messages::{MessageBody, MessageJudged, checked, judged, made, tried};
 use crate::app::App;
-use crate::pipeline::authenticate::AgentRequest;
-use crate::pipeline::validate::idempotency_key;
-use crate::views::KnownSession;
 
 /// The body of an authorization, for its description only: it is read by `waiaas_shared::request`.
 #[derive(Debug, ToSchema)]
@@ -113,21 +112,10 @@ pub(super) async fn authorize_transfer(
     State(app): State<Arc<App>>,
     signed: SignedSession,
 ) -> Result<(StatusCode, Json<AuthorizationView>), Problem> {
-    let SignedSession { session, request } = signed;
-    if request.query != "?" {
-        return Err(GatewayCode::QueryMalformed.into());
-    }
-    idempotency_key(&request.idempotency_key)?;
-    validated(&app, &session, &request)?;
-    app.require_sound_log()?;
-    let asked = passed_on(&session, request);
+    let (_, asked) = checked::<AuthorizationRequest>(&app, signed)?;
     let authorized = app.signer.authorize_transfer(asked).await?;
-    let status = if authorized.replay {
-        StatusCode::OK
-    } else {
-        StatusCode::CREATED
-    };
-    Ok((status, Json(AuthorizationView::of(&authorized)?)))
+    let view = AuthorizationView::of(&authorized)?;
+    Ok((made(authorized.replay), Json(view)))
 }
 
 /// Judge an authorization without signing it; nothing is reserved.
@@ -144,20 +132,18 @@ pub(super) async fn dry_run(
     Session(session): Session,
     request: axum::extract::Request,
 ) -> Result<Json<MessageJudged>, Problem> {
-    if request.uri().query().is_some() {
-        return Err(GatewayCode::QueryMalformed.into());
-    }
-    let request = super::auth::agent_request(request).await?;
-    validated(&app, &session, &request)?;
-    app.require_sound_log()?;
-    let asked = passed_on(&session, request);
+    let asked = tried::<AuthorizationRequest>(&app, &session, request).await?;
     judged(app.signer.decide_authorization(asked).await)
 }
 
-/// Reads the body; whatever passes is judged again by the signer.
-fn validated(app: &App, session: &KnownSession, request: &AgentRequest) -> Result<(), Problem> {
-    let body = AuthorizationRequest::parse(&request.body)?;
-    meant(app, session, body.signer, body.wallet)
+impl MessageBody for AuthorizationRequest {
+    fn read(body: &[u8]) -> Result<Self, Code> {
+        Self::parse(body)
+    }
+
+    fn meant(&self) -> (SignerId, WalletId) {
+        (self.signer, self.wallet)
+    }
 }
 
 impl AuthorizationView {

@@ -103,20 +103,10 @@ pub(super) async fn sign_in(
     State(app): State<Arc<App>>,
     signed: SignedSession,
 ) -> Result<(StatusCode, Json<SignInView>), Problem> {
-    let SignedSession { session, request } = signed;
-    if request.query != "?" {
-        return Err(GatewayCode::QueryMalformed.into());
-    }
-    idempotency_key(&request.idempotency_key)?;
-    let body = validated(&app, &session, &request)?;
-    app.require_sound_log()?;
-    let login = app.signer.sign_in(passed_on(&session, request)).await?;
-    let status = if login.replay {
-        StatusCode::OK
-    } else {
-        StatusCode::CREATED
-    };
-    Ok((status, Json(SignInView::of(&login, body.network))))
+    let (body, asked) = checked::<SignInRequest>(&app, signed)?;
+    let login = app.signer.sign_in(asked).await?;
+    let view = SignInView::of(&login, body.network);
+    Ok((made(login.replay), Json(view)))
 }
 
 /// Judge a login without signing it; nothing is reserved.
@@ -132,13 +122,7 @@ pub(super) async fn dry_run(
     Session(session): Session,
     request: axum::extract::Request,
 ) -> Result<Json<MessageJudged>, Problem> {
-    if request.uri().query().is_some() {
-        return Err(GatewayCode::QueryMalformed.into());
-    }
-    let request = super::auth::agent_request(request).await?;
-    validated(&app, &session, &request)?;
-    app.require_sound_log()?;
-    let asked = passed_on(&session, request);
+    let asked = tried::<SignInRequest>(&app, &session, request).await?;
     judged(app.signer.decide_sign_in(asked).await)
 }
 
@@ -165,35 +149,81 @@ pub(super) fn judged(answer: Result<Tier, SignerError>) -> Result<Json<MessageJu
     }
 }
 
-/// Reads the body; whatever passes is judged again by the signer.
-fn validated(
+/// A body that asks for something to be signed that is no transaction.
+pub(super) trait MessageBody: Sized {
+    /// Reads it.
+    fn read(body: &[u8]) -> Result<Self, Code>;
+    /// Which signer and which wallet are meant.
+    fn meant(&self) -> (SignerId, WalletId);
+}
+
+impl MessageBody for SignInRequest {
+    fn read(body: &[u8]) -> Result<Self, Code> {
+        Self::parse(body)
+    }
+
+    fn meant(&self) -> (SignerId, WalletId) {
+        (self.signer, self.wallet)
+    }
+}
+
+/// A request for the signer as it came, with what its body says; whatever passes is judged again there.
+pub(super) fn checked<T: MessageBody>(
+    app: &App,
+    signed: SignedSession,
+) -> Result<(T, SessionRequest), Problem> {
+    let SignedSession { session, request } = signed;
+    if request.query != "?" {
+        return Err(GatewayCode::QueryMalformed.into());
+    }
+    idempotency_key(&request.idempotency_key)?;
+    let body = read(app, &session, &request)?;
+    Ok((body, passed_on(&session, request)))
+}
+
+/// The same for a judgement without a signature.
+pub(super) async fn tried<T: MessageBody>(
+    app: &App,
+    session: &KnownSession,
+    request: axum::extract::Request,
+) -> Result<SessionRequest, Problem> {
+    if request.uri().query().is_some() {
+        return Err(GatewayCode::QueryMalformed.into());
+    }
+    let request = super::auth::agent_request(request).await?;
+    read::<T>(app, session, &request)?;
+    Ok(passed_on(session, request))
+}
+
+/// Reads a body that means this signer and a wallet of the session, while the log is sound.
+fn read<T: MessageBody>(
     app: &App,
     session: &KnownSession,
     request: &AgentRequest,
-) -> Result<SignInRequest, Problem> {
-    let body = SignInRequest::parse(&request.body)?;
-    meant(app, session, body.signer, body.wallet)?;
-    Ok(body)
-}
-
-/// Whether a request means this signer and a wallet of its session.
-pub(super) fn meant(
-    app: &App,
-    session: &KnownSession,
-    signer: SignerId,
-    wallet: WalletId,
-) -> Result<(), Problem> {
+) -> Result<T, Problem> {
+    let body = T::read(&request.body)?;
+    let (signer, wallet) = body.meant();
     if app.known_signer().is_some_and(|known| known != signer) {
         return Err(Code::SignerMismatch.into());
     }
     if !session.grant.wallets.contains(&wallet) {
         return Err(Code::SessionWallet.into());
     }
-    Ok(())
+    app.require_sound_log()?;
+    Ok(body)
+}
+
+/// 201 for what is signed now, 200 for the earlier one of the same key.
+pub(super) const fn made(replay: bool) -> StatusCode {
+    if replay {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    }
 }
 
 /// The request as it came.
-pub(super) fn passed_on(session: &KnownSession, request: AgentRequest) -> SessionRequest {
+fn passed_on(session: &KnownSession, request: AgentRequest) -> SessionRequest {
     SessionRequest {
         session: session.id,
         method: request.method,
