@@ -16,7 +16,7 @@ use waiaas_shared::transaction::Known;
 use crate::chain::tracker::Pace;
 use crate::chain::{
     Chain, ChainError, ChainTransactionId, Cursors, FeeEstimate, FeeMarket, Health, Incomings,
-    Landing, Offer, Prepared, Seen, Sent, TokenBalance, TokenFacts, Validity, Watched,
+    Landing, Offer, Prepared, Seen, Sent, Sought, TokenBalance, TokenFacts, Wake, Watched,
 };
 
 /// One chain; see the methods of [`Chain`].
@@ -58,11 +58,16 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
     /// [`Chain::send`].
     fn send<'a>(&'a self, raw: &'a [u8]) -> BoxFuture<'a, Result<Sent, ChainError>>;
     /// [`Chain::status_of`].
-    fn status_of<'a>(
+    fn status_of<'a>(&'a self, sought: &'a Sought) -> BoxFuture<'a, Result<Landing, ChainError>>;
+    /// [`Chain::name_of`].
+    fn name_of<'a>(
         &'a self,
-        id: &'a ChainTransactionId,
-        validity: &'a Validity,
-    ) -> BoxFuture<'a, Result<Landing, ChainError>>;
+        sought: &'a Sought,
+    ) -> BoxFuture<'a, Result<Option<ChainTransactionId>, ChainError>>;
+    /// [`Chain::wake`].
+    fn wake(&self, sought: &Sought) -> Wake;
+    /// [`Chain::listen`].
+    fn listen(&self) -> BoxFuture<'_, ()>;
     /// [`Chain::fee_market`].
     fn fee_market(&self, form: Form) -> BoxFuture<'_, Result<Option<FeeMarket>, ChainError>>;
     /// [`Chain::cancellation_gas`].
@@ -149,12 +154,23 @@ impl ChainPort for Chain {
         Box::pin(Self::send(self, raw))
     }
 
-    fn status_of<'a>(
+    fn status_of<'a>(&'a self, sought: &'a Sought) -> BoxFuture<'a, Result<Landing, ChainError>> {
+        Box::pin(Self::status_of(self, sought))
+    }
+
+    fn name_of<'a>(
         &'a self,
-        id: &'a ChainTransactionId,
-        validity: &'a Validity,
-    ) -> BoxFuture<'a, Result<Landing, ChainError>> {
-        Box::pin(Self::status_of(self, id, validity))
+        sought: &'a Sought,
+    ) -> BoxFuture<'a, Result<Option<ChainTransactionId>, ChainError>> {
+        Box::pin(Self::name_of(self, sought))
+    }
+
+    fn wake(&self, sought: &Sought) -> Wake {
+        Self::wake(self, sought)
+    }
+
+    fn listen(&self) -> BoxFuture<'_, ()> {
+        Box::pin(Self::listen(self))
     }
 
     fn fee_market(&self, form: Form) -> BoxFuture<'_, Result<Option<FeeMarket>, ChainError>> {

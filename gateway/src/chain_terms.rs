@@ -24,7 +24,7 @@ use waiaas_shared::transaction::{Known, decode};
 use crate::chain::tracker::Pace;
 use crate::chain::{
     ChainError, ChainTransactionId, Cursors, FeeEstimate, FeeMarket, Health, Landing, Offer,
-    Prepared, Seen, Sent, TokenBalance, TokenFacts, Validity, Watched,
+    Prepared, Seen, Sent, Sought, TokenBalance, TokenFacts, Validity, Wake, Watched,
 };
 use crate::chain_port::ChainPort;
 
@@ -409,12 +409,23 @@ impl<C: ChainPort + 'static> ChainPort for ChainTerms<C> {
         self.inside.chain.send(raw)
     }
 
-    fn status_of<'a>(
+    fn status_of<'a>(&'a self, sought: &'a Sought) -> BoxFuture<'a, Result<Landing, ChainError>> {
+        self.inside.chain.status_of(sought)
+    }
+
+    fn name_of<'a>(
         &'a self,
-        id: &'a ChainTransactionId,
-        validity: &'a Validity,
-    ) -> BoxFuture<'a, Result<Landing, ChainError>> {
-        self.inside.chain.status_of(id, validity)
+        sought: &'a Sought,
+    ) -> BoxFuture<'a, Result<Option<ChainTransactionId>, ChainError>> {
+        self.inside.chain.name_of(sought)
+    }
+
+    fn wake(&self, sought: &Sought) -> Wake {
+        self.inside.chain.wake(sought)
+    }
+
+    fn listen(&self) -> BoxFuture<'_, ()> {
+        self.inside.chain.listen()
     }
 
     fn fee_market(&self, form: Form) -> BoxFuture<'_, Result<Option<FeeMarket>, ChainError>> {

@@ -92,6 +92,9 @@ pub struct Progress {
     pub waiting: Option<Waiting>,
     /// The chain's own name for it, once signed bytes were seen.
     pub chain_transaction: Option<ChainTransactionId>,
+    /// Solana: the wallet's own signature, where somebody else pays the fee: the chain names such a transaction by that
+    /// one's, of which there may be several.
+    pub own_signature: Option<ChainTransactionId>,
     /// Until when the chain accepts it, once known.
     pub validity: Option<Validity>,
     /// Slot or block number.
@@ -217,6 +220,7 @@ impl Payment {
                     expires: intent.expires,
                 }),
                 chain_transaction: None,
+                own_signature: None,
                 validity: None,
                 position: None,
                 fee_paid: None,
@@ -319,6 +323,7 @@ impl Payment {
                 },
                 waiting: None,
                 chain_transaction: None,
+                own_signature: None,
                 validity: None,
                 position: None,
                 fee_paid: None,

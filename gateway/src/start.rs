@@ -208,8 +208,12 @@ async fn serve(config: Config, tls: Option<tokio_rustls::TlsAcceptor>) -> Result
     let scheme = if tls.is_some() { "https" } else { "http" };
     let bound = listener.local_addr()?;
     tokio::spawn(projection::follow(Arc::clone(&app)));
-    for chain in app.chains.values() {
-        tokio::spawn(incoming::watch(Arc::clone(&app), Arc::clone(chain)));
+    for chain in app.chains.values().cloned() {
+        tokio::spawn({
+            let chain = Arc::clone(&chain);
+            async move { chain.listen().await }
+        });
+        tokio::spawn(incoming::watch(Arc::clone(&app), chain));
     }
     tokio::spawn(rotate(Arc::clone(&app)));
     let stop = stop_signal()?;

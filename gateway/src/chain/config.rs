@@ -3,13 +3,16 @@
 //! Unknown keys are refused; a key of the other family is refused.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
-use serde::Deserialize as _;
+use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::network;
+
+use super::url::{RpcUrl, SocketUrl};
 
 /// Most nodes that are asked in turn.
 const MAX_ENDPOINTS: usize = 8;
@@ -22,6 +25,8 @@ pub struct ChainConfig {
     pub id: ChainId,
     /// Its nodes, in the order of preference; one to eight.
     pub rpc: Vec<RpcUrl>,
+    /// Websockets that tell when it is worth looking; at most eight, and none is fine.
+    pub ws: Vec<SocketUrl>,
     /// What counts as confirmed.
     pub depth: Depth,
     /// The most that one transaction may cost in fees, in lamports or wei, whatever a node asks. A
@@ -58,6 +63,35 @@ pub enum Depth {
     Confirmations(u32),
 }
 
+impl Depth {
+    /// The words by which a family's levels are asked for.
+    #[must_use]
+    pub const fn words(family: Family) -> &'static [&'static str] {
+        match family {
+            Family::Solana => &["confirmed", "finalized"],
+            Family::Evm => &["latest", "safe", "finalized"],
+        }
+    }
+
+    /// A level of a chain of this family by its word; none for a word of the other family.
+    #[must_use]
+    pub fn of_word(family: Family, word: &str) -> Option<Self> {
+        match (family, word) {
+            (Family::Solana, "confirmed") => Some(Self::Commitment(Commitment::Confirmed)),
+            // In the newest block, or below it.
+            (Family::Evm, "latest") => Some(Self::Confirmations(1)),
+            (Family::Evm, "safe") => Some(Self::Commitment(Commitment::Safe)),
+            (_, "finalized") => Some(Self::Commitment(Commitment::Finalized)),
+            _ => None,
+        }
+    }
+
+    /// Whether it is reached only where no fork can undo the block.
+    pub(super) const fn is_final(self) -> bool {
+        matches!(self, Self::Commitment(Commitment::Finalized))
+    }
+}
+
 /// The chains' own levels that may count as confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -79,6 +113,9 @@ pub enum ChainConfigError {
     /// A node twice: it would be its own second witness.
     #[error("rpc: each node address once")]
     EndpointTwice,
+    /// Too many websockets, or one twice.
+    #[error("ws: at most eight websocket addresses, each once")]
+    Sockets,
     /// A level of the other family, or two of them.
     #[error(
         "commitment: confirmed or finalized on Solana; on an EVM chain safe or finalized, or confirmations in its place"
@@ -105,6 +142,8 @@ struct RawChainConfig {
     id: ChainId,
     #[serde(deserialize_with = "one_or_more")]
     rpc: Vec<RpcUrl>,
+    #[serde(default, deserialize_with = "one_or_more")]
+    ws: Vec<SocketUrl>,
     commitment: Option<Commitment>,
     confirmations: Option<u32>,
     max_fee: Option<Amount>,
@@ -121,9 +160,11 @@ impl TryFrom<RawChainConfig> for ChainConfig {
         if raw.rpc.is_empty() || raw.rpc.len() > MAX_ENDPOINTS {
             return Err(ChainConfigError::Endpoints);
         }
-        let twice = |(index, url): (usize, &RpcUrl)| raw.rpc.iter().take(index).any(|it| it == url);
-        if raw.rpc.iter().enumerate().any(twice) {
+        if any_twice(&raw.rpc) {
             return Err(ChainConfigError::EndpointTwice);
+        }
+        if raw.ws.len() > MAX_ENDPOINTS || any_twice(&raw.ws) {
+            return Err(ChainConfigError::Sockets);
         }
         let ready = network::of(raw.id);
         let confirmations = ready.and_then(|network| network.confirmations);
@@ -172,6 +213,7 @@ impl TryFrom<RawChainConfig> for ChainConfig {
         Ok(Self {
             id: raw.id,
             rpc: raw.rpc,
+            ws: raw.ws,
             depth,
             max_fee: raw.max_fee.unwrap_or(Amount::from_base_units(max_fee)),
             poll_interval: Duration::from_millis(poll_interval_ms),
@@ -180,6 +222,11 @@ impl TryFrom<RawChainConfig> for ChainConfig {
             incoming_every: Duration::from_secs(incoming_seconds),
         })
     }
+}
+
+fn any_twice<U: PartialEq>(urls: &[U]) -> bool {
+    let mut places = urls.iter().enumerate();
+    places.any(|(place, url)| urls.iter().take(place).any(|earlier| earlier == url))
 }
 
 /// A level of EVM chains, or a number of blocks, or neither.
@@ -198,22 +245,29 @@ fn named<'de, D: Deserializer<'de>>(from: D) -> Result<ChainId, D::Error> {
 }
 
 /// `rpc = "https://..."` or a list of them.
-fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<RpcUrl>, D::Error> {
-    struct OneOrMore;
+fn one_or_more<'de, D, U>(from: D) -> Result<Vec<U>, D::Error>
+where
+    D: Deserializer<'de>,
+    U: Deserialize<'de> + TryFrom<String, Error: fmt::Display>,
+{
+    struct OneOrMore<U>(PhantomData<U>);
 
-    impl<'de> Visitor<'de> for OneOrMore {
-        type Value = Vec<RpcUrl>;
+    impl<'de, U> Visitor<'de> for OneOrMore<U>
+    where
+        U: Deserialize<'de> + TryFrom<String, Error: fmt::Display>,
+    {
+        type Value = Vec<U>;
 
         fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
             formatter.write_str("a node's address, or a list of them")
         }
 
-        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<RpcUrl>, E> {
-            let url = RpcUrl::try_from(text.to_owned()).map_err(E::custom)?;
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<U>, E> {
+            let url = U::try_from(text.to_owned()).map_err(E::custom)?;
             Ok(vec![url])
         }
 
-        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<RpcUrl>, A::Error> {
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<U>, A::Error> {
             let mut urls = Vec::new();
             while let Some(url) = list.next_element()? {
                 urls.push(url);
@@ -222,64 +276,7 @@ fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<RpcUrl>, D::Err
         }
     }
 
-    from.deserialize_any(OneOrMore)
-}
-
-/// The address of a node. It often holds an access key, so only its host is ever shown.
-#[derive(Clone, PartialEq, Eq, serde::Deserialize)]
-#[serde(try_from = "String")]
-pub struct RpcUrl(reqwest::Url);
-
-/// Not an address of a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a node's address begins with http:// or https:// and names a host")]
-pub struct RpcUrlError;
-
-impl RpcUrl {
-    pub(super) fn as_url(&self) -> &reqwest::Url {
-        &self.0
-    }
-
-    /// Whether it goes without TLS.
-    #[must_use]
-    pub fn is_plain(&self) -> bool {
-        self.0.scheme() == "http"
-    }
-}
-
-impl TryFrom<String> for RpcUrl {
-    type Error = RpcUrlError;
-
-    fn try_from(text: String) -> Result<Self, RpcUrlError> {
-        let url = reqwest::Url::parse(&text).map_err(|_| RpcUrlError)?;
-        let known = ["http", "https"].contains(&url.scheme());
-        if known && url.has_host() && url.fragment().is_none() {
-            Ok(Self(url))
-        } else {
-            Err(RpcUrlError)
-        }
-    }
-}
-
-impl fmt::Display for RpcUrl {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "{}://{}",
-            self.0.scheme(),
-            self.0.host_str().unwrap_or_default()
-        )?;
-        match self.0.port() {
-            Some(port) => write!(formatter, ":{port}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl fmt::Debug for RpcUrl {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, formatter)
-    }
+    from.deserialize_any(OneOrMore(PhantomData))
 }
 
 #[cfg(test)]
@@ -355,7 +352,8 @@ mod tests {
     fn an_access_key_is_never_shown() {
         let config = read(
             r#"id = "eip155:1"
-               rpc = ["https://user:secret@node.example:8443/secret?key=secret"]"#,
+               rpc = ["https://user:secret@node.example:8443/secret?key=secret"]
+               ws = "wss://node.example/secret?key=secret""#,
         )
         .expect("valid");
         let shown = format!("{config:?}");
@@ -390,6 +388,19 @@ mod tests {
             (chain("incoming-seconds = 0"), "1 to 3600"),
             (chain("incoming = \"some\""), "unknown variant"),
             (chain("rpc = []"), "duplicate key"),
+            (chain("ws = \"https://h\""), "ws:// or wss://"),
+            (chain("ws = \"wss://user@h\""), "ws:// or wss://"),
+            (
+                chain("ws = [\"wss://h/key\", \"wss://h/key\"]"),
+                "each once",
+            ),
+            (
+                chain(&format!(
+                    "ws = {:?}",
+                    (0..9).map(|n| format!("ws://h/{n}")).collect::<Vec<_>>()
+                )),
+                "at most eight",
+            ),
             ("id = \"eip155:1\"\nrpc = []".into(), "one to eight"),
             (
                 "id = \"eip155:1\"\nrpc = [\"http://h\", \"http://h/\"]".into(),

@@ -19,6 +19,7 @@ use super::config::ChainConfig;
 use super::node_health::NodeHealth;
 use super::rpc::{Node, RpcSetupError};
 use super::rpc_error::{Lie, RpcError};
+use super::socket::Sockets;
 use super::witness::Claims;
 use super::{EndpointHealth, Health};
 
@@ -37,6 +38,8 @@ pub(super) struct Endpoints {
     turn: AtomicUsize,
     /// Ends of transactions that one node alone tells of.
     pub(super) claims: Claims,
+    /// What tells when it is worth asking.
+    pub(super) sockets: Sockets,
 }
 
 impl Endpoints {
@@ -54,6 +57,7 @@ impl Endpoints {
             deadline: config.request_timeout.saturating_mul(2),
             turn: AtomicUsize::new(0),
             claims: Claims::default(),
+            sockets: Sockets::new(config)?,
         })
     }
 
@@ -214,6 +218,7 @@ impl Endpoints {
         });
         Health {
             endpoints: futures::future::join_all(asked).await,
+            sockets: self.sockets.health(),
         }
     }
 

@@ -22,7 +22,7 @@ use super::endpoints::{Endpoint, Endpoints};
 use super::quantity::{Data, Hash, Quantity};
 use super::rpc::RpcSetupError;
 use super::rpc_error::{ChainText, Lie, RpcError};
-use super::{ChainError, ChainTransactionId, Health, Landing, Prepared, Sent, Validity};
+use super::{ChainError, ChainTransactionId, Health, Landing, Prepared, Sent, Sought, Validity};
 
 /// At one transaction a second this takes 34 000 years.
 const MAX_ACCOUNT_NONCE: u128 = 1 << 40;
@@ -212,12 +212,12 @@ impl Evm {
     pub(super) async fn status_at(
         &self,
         node: &Endpoint,
-        id: &ChainTransactionId,
+        sought: &Sought,
     ) -> Result<Landing, RpcError> {
-        let ChainTransactionId::Evm(hash) = id else {
+        let ChainTransactionId::Evm(hash) = &sought.id else {
             return Ok(Landing::Unknown);
         };
-        let params = json!([id.to_string()]);
+        let params = json!([sought.id.to_string()]);
         let receipt = node
             .call_checked(
                 "eth_getTransactionReceipt",
@@ -241,7 +241,7 @@ impl Evm {
         let Some(position) = receipt.block else {
             return Ok(Landing::Pending);
         };
-        if !self.is_deep(node, position).await? {
+        if !self.is_deep(node, position, sought).await? {
             return Ok(Landing::Pending);
         }
         Ok(if receipt.succeeded {
@@ -257,10 +257,15 @@ impl Evm {
         })
     }
 
-    /// Whether a block is as deep as the configuration asks for, as a node knows the chain: so many blocks stand on it,
-    /// itself included, or the chain calls it safe or final.
-    async fn is_deep(&self, node: &Endpoint, position: u64) -> Result<bool, RpcError> {
-        let confirmations = match self.depth {
+    /// Whether a block is as deep as is asked for, as a node knows the chain: so many blocks stand on it, itself
+    /// included, or the chain calls it safe or final.
+    async fn is_deep(
+        &self,
+        node: &Endpoint,
+        position: u64,
+        sought: &Sought,
+    ) -> Result<bool, RpcError> {
+        let confirmations = match sought.depth.unwrap_or(self.depth) {
             Depth::Confirmations(blocks) => u64::from(blocks),
             Depth::Commitment(level) => {
                 let tag = match level {
@@ -284,9 +289,14 @@ impl Evm {
     }
 
     /// A node that has the chain as deep has the transaction there, or there is none.
-    pub(super) async fn denies(&self, node: &Endpoint, claim: &Landing) -> Result<bool, RpcError> {
+    pub(super) async fn denies(
+        &self,
+        node: &Endpoint,
+        claim: &Landing,
+        sought: &Sought,
+    ) -> Result<bool, RpcError> {
         match claim {
-            Landing::Failed { position, .. } => self.is_deep(node, *position).await,
+            Landing::Failed { position, .. } => self.is_deep(node, *position, sought).await,
             _ => Ok(false),
         }
     }

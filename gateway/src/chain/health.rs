@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use super::RpcError;
+use super::{RpcError, SocketHealth};
 
-/// How the nodes of a chain are, in the order of their configuration.
+/// How the nodes and websockets of a chain are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Health {
-    /// Each.
+    /// Each node, in the order of the configuration.
     pub endpoints: Vec<EndpointHealth>,
+    /// Each websocket, in the order of the configuration.
+    pub sockets: Vec<SocketHealth>,
 }
 
 /// How one node is.

@@ -1,5 +1,5 @@
-//! Transfers into watched accounts, as a node tells of blocks that are deep enough. For showing, and never for
-//! judging: no limit, no delay and no payment depends on it. What can be missed is told in docs/api.md. Each look is
+//! Transfers into watched accounts, as a node tells of blocks that are deep enough, and whether a second one tells the
+//! same. For showing, and never for judging: no limit, no delay and no payment depends on it. What can be missed is told in docs/api.md. Each look is
 //! bounded; the caller keeps the cursors and asks again.
 
 use std::collections::BTreeMap;
@@ -37,6 +37,18 @@ pub struct Incoming {
     pub amount: Amount,
     /// Slot or block number.
     pub position: u64,
+    /// How many nodes tell of it. A second one is asked where there is one that does well.
+    pub nodes: u32,
+}
+
+impl Incoming {
+    /// The same with the word of a second node, if that tells of it too.
+    pub(super) fn seconded(mut self, by: &[Self]) -> Self {
+        if by.contains(&self) {
+            self.nodes = self.nodes.saturating_add(1);
+        }
+        self
+    }
 }
 
 /// How far each part of a chain was read: an address' newest signature on Solana, the next block on an EVM chain.

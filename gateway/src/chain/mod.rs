@@ -19,8 +19,12 @@ mod quantity;
 mod revert;
 mod rpc;
 mod rpc_error;
+mod socket;
 mod solana;
+mod sought;
 pub mod tracker;
+mod url;
+mod wake;
 mod witness;
 
 #[cfg(test)]
@@ -36,12 +40,14 @@ use waiaas_shared::evm::{Form, NetworkTerms};
 use waiaas_shared::request::{Speed, Transfer};
 use waiaas_shared::transaction::{DecodeError, Known, decode};
 
-pub use config::{
-    ChainConfig, ChainConfigError, Commitment, Depth, Incomings, RpcUrl, RpcUrlError,
-};
+pub use config::{ChainConfig, ChainConfigError, Commitment, Depth, Incomings};
 pub use name::{ChainTransactionId, ChainTransactionIdError};
 pub use rpc::RpcSetupError;
 pub use rpc_error::{ChainText, Lie, RpcError};
+pub use socket::{SocketFault, SocketHealth};
+pub use sought::Sought;
+pub use url::{RpcUrl, RpcUrlError, SocketUrl, SocketUrlError};
+pub use wake::Wake;
 
 use endpoints::{Endpoint, Endpoints};
 use evm::Evm;
@@ -51,6 +57,7 @@ pub use incoming::{Cursors, Incoming, Seen, Watched};
 pub use landing::{Landing, Sent};
 pub use offer::{FeeEstimate, Offer, UnitPrice};
 use solana::Solana;
+use wake::Topic;
 
 /// Why the chain part of a request cannot be done.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -313,18 +320,46 @@ impl Chain {
     ///
     /// # Errors
     /// [`ChainError`] if no node gave a usable answer: then nothing is known.
-    pub async fn status_of(
-        &self,
-        id: &ChainTransactionId,
-        validity: &Validity,
-    ) -> Result<Landing, ChainError> {
-        match (self, id) {
+    pub async fn status_of(&self, sought: &Sought) -> Result<Landing, ChainError> {
+        match (self, sought.id) {
             (Self::Solana(_), ChainTransactionId::Solana(_))
             | (Self::Evm(_), ChainTransactionId::Evm(_)) => {
-                Ok(witness::landing(self, id, validity).await?)
+                Ok(witness::landing(self, sought).await?)
             }
             _ => Err(ChainError::FamilyMismatch),
         }
+    }
+
+    /// What the chain calls a transaction that carries the sought signature, as a node tells; none if none is found.
+    ///
+    /// # Errors
+    /// [`ChainError`] if no node gave a usable answer.
+    pub async fn name_of(&self, sought: &Sought) -> Result<Option<ChainTransactionId>, ChainError> {
+        match self {
+            Self::Solana(solana) => Ok(solana.name_of(sought).await?),
+            Self::Evm(_) => Ok(Some(sought.id)),
+        }
+    }
+
+    /// A pause between two looks at a transaction, which a websocket's news end.
+    pub fn wake(&self, sought: &Sought) -> Wake {
+        let topic = match (self, sought.id) {
+            (Self::Solana(solana), ChainTransactionId::Solana(name)) if sought.signer.is_none() => {
+                Topic::Signature {
+                    name,
+                    finalized: solana.depth(sought).is_final(),
+                }
+            }
+            (Self::Evm(_), ChainTransactionId::Evm(_)) => Topic::Heads,
+            // Nobody knows what to wait for.
+            _ => return Wake::never(),
+        };
+        self.endpoints().sockets.on(topic)
+    }
+
+    /// Keeps the websockets open, for ever; ends at once where none is configured.
+    pub async fn listen(&self) {
+        self.endpoints().sockets.listen().await;
     }
 
     const fn endpoints(&self) -> &Endpoints {
@@ -335,15 +370,10 @@ impl Chain {
     }
 
     /// What one node knows of a transaction.
-    async fn status_at(
-        &self,
-        node: &Endpoint,
-        id: &ChainTransactionId,
-        validity: &Validity,
-    ) -> Result<Landing, RpcError> {
+    async fn status_at(&self, node: &Endpoint, sought: &Sought) -> Result<Landing, RpcError> {
         match self {
-            Self::Solana(solana) => solana.status_at(node, id, validity).await,
-            Self::Evm(evm) => evm.status_at(node, id).await,
+            Self::Solana(solana) => solana.status_at(node, sought).await,
+            Self::Evm(evm) => evm.status_at(node, sought).await,
         }
     }
 
@@ -353,11 +383,11 @@ impl Chain {
         node: &Endpoint,
         open: &Landing,
         claim: &Landing,
-        validity: &Validity,
+        sought: &Sought,
     ) -> Result<bool, RpcError> {
         match self {
-            Self::Solana(_) => Solana::denies(node, open, validity).await,
-            Self::Evm(evm) => evm.denies(node, claim).await,
+            Self::Solana(_) => Solana::denies(node, open, &sought.validity).await,
+            Self::Evm(evm) => evm.denies(node, claim, sought).await,
         }
     }
 

@@ -14,10 +14,10 @@ use tokio::time::Instant;
 use waiaas_shared::address::SolanaAddress;
 use waiaas_shared::caip::{ChainId, Cluster};
 
-use super::config::RpcUrl;
 use super::quantity::Quantity;
 use super::revert::ErrorData;
 use super::rpc_error::{ChainText, Lie, RpcError};
+use super::url::RpcUrl;
 
 /// Bytes of one answer. The longest honest one is a Solana transaction with its logs.
 const ANSWER_LIMIT: usize = 2 * 1024 * 1024;

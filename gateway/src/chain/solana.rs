@@ -1,9 +1,10 @@
 //! The Solana adapter: methods of the cluster's JSON-RPC API and what their answers prove; `status` for
-//! what became of a transaction, `tokens` for what concerns mints, `batch` for several transfers at once,
+//! what became of a transaction, `countersigned` of one that somebody else names, `tokens` for what concerns mints, `batch` for several transfers at once,
 //! `staking` for stake accounts, `program` for calls of programs, `fees` for what others pay.
 //! Source: Solana's HTTP method reference. Called through [`super::Chain`].
 
 mod batch;
+mod countersigned;
 mod fees;
 mod incoming;
 mod program;
@@ -28,11 +29,11 @@ use waiaas_shared::solana::{LAMPORTS_PER_SIGNATURE, SolanaError, WireTransaction
 use waiaas_shared::transaction::{DecodeError, Known, decode};
 
 use self::tokens::Draft;
-use super::config::{ChainConfig, Commitment, Depth};
+use super::config::{ChainConfig, Depth};
 use super::endpoints::Endpoints;
 use super::rpc::RpcSetupError;
 use super::rpc_error::{ChainText, Lie, RpcError};
-use super::{ChainError, ChainTransactionId, Health, Prepared, Sent, Validity};
+use super::{ChainError, ChainTransactionId, Health, Prepared, Sent, Sought, Validity};
 
 /// What one transfer uses: three built-in instructions of 150 units (limit, price, transfer).
 const TRANSFER_UNITS: u32 = 450;
@@ -50,21 +51,19 @@ const MAX_BLOCKHASH_AGE: u64 = 300;
 pub struct Solana {
     config: ChainConfig,
     rpc: Endpoints,
-    commitment: Commitment,
 }
 
 impl Solana {
     pub(super) fn new(config: ChainConfig) -> Result<Self, RpcSetupError> {
-        let commitment = match config.depth {
-            Depth::Commitment(commitment) => commitment,
-            // Not made by `ChainConfig`'s reader; the strictest level loses nothing but time.
-            Depth::Confirmations(_) => Commitment::Finalized,
-        };
         Ok(Self {
             rpc: Endpoints::new(&config)?,
             config,
-            commitment,
         })
+    }
+
+    /// How deep a transaction has to be.
+    pub(super) fn depth(&self, sought: &Sought) -> Depth {
+        sought.depth.unwrap_or(self.config.depth)
     }
 
     pub(super) const fn config(&self) -> &ChainConfig {

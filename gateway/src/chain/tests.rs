@@ -3,12 +3,14 @@
 
 mod batch;
 mod calls;
+mod countersigned;
 mod endpoints;
 mod incoming;
 mod landing;
 mod networks;
 mod offers;
 mod programs;
+mod seconded;
 mod staking;
 mod tokens;
 mod witnesses;

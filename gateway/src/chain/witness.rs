@@ -15,7 +15,7 @@ use waiaas_shared::status::Status;
 
 use super::endpoints::{Endpoint, Failure};
 use super::rpc_error::RpcError;
-use super::{Chain, ChainTransactionId, Landing, Validity};
+use super::{Chain, ChainTransactionId, Landing, Sought};
 
 /// A success waits no longer for the others' word.
 const SUCCESS_PATIENCE: Duration = Duration::from_secs(1);
@@ -76,16 +76,12 @@ impl Claims {
 ///
 /// # Errors
 /// [`RpcError`] if none gives a usable answer: then nothing is known.
-pub(super) async fn landing(
-    chain: &Chain,
-    id: &ChainTransactionId,
-    validity: &Validity,
-) -> Result<Landing, RpcError> {
+pub(super) async fn landing(chain: &Chain, sought: &Sought) -> Result<Landing, RpcError> {
     let endpoints = chain.endpoints();
     let mut failure = Failure::default();
     for endpoint in endpoints.round()? {
-        match told(chain, endpoint, id, validity).await {
-            Ok(landing) => return together(chain, endpoint, landing, id, validity).await,
+        match told(chain, endpoint, sought).await {
+            Ok(landing) => return together(chain, endpoint, landing, sought).await,
             Err(error) => failure.add(error),
         }
     }
@@ -94,13 +90,8 @@ pub(super) async fn landing(
 
 /// What one node tells. It names its chain once more where its word may end a payment that was not made:
 /// another chain knows nothing of it.
-async fn told(
-    chain: &Chain,
-    endpoint: &Endpoint,
-    id: &ChainTransactionId,
-    validity: &Validity,
-) -> Result<Landing, RpcError> {
-    let landing = chain.status_at(endpoint, id, validity).await?;
+async fn told(chain: &Chain, endpoint: &Endpoint, sought: &Sought) -> Result<Landing, RpcError> {
+    let landing = chain.status_at(endpoint, sought).await?;
     if matches!(landing, Landing::Failed { .. } | Landing::Expired) {
         endpoint.identify_now().await?;
     }
@@ -112,10 +103,9 @@ async fn together(
     chain: &Chain,
     by: &Endpoint,
     claim: Landing,
-    id: &ChainTransactionId,
-    validity: &Validity,
+    sought: &Sought,
 ) -> Result<Landing, RpcError> {
-    let endpoints = chain.endpoints();
+    let (endpoints, id) = (chain.endpoints(), sought.id);
     let Some(end) = claim.final_status() else {
         return Ok(claim);
     };
@@ -127,7 +117,7 @@ async fn together(
         if other.rests() {
             return Opinion::Silent;
         }
-        let asked = opinion(chain, other, &claim, id, validity);
+        let asked = opinion(chain, other, &claim, sought);
         timeout(patience, asked).await.unwrap_or(Opinion::Silent)
     });
     let opinions = futures::future::join_all(others).await;
@@ -135,12 +125,12 @@ async fn together(
         // The only node there is.
         Duration::MAX
     } else {
-        endpoints.claims.told_for(*id, end, Instant::now())
+        endpoints.claims.told_for(id, end, Instant::now())
     };
     let parties = parties(endpoints.others(by), by, &opinions);
     match judge(claim, opinions, alone_for) {
         Verdict::Ends(landing) => {
-            endpoints.claims.settled(*id);
+            endpoints.claims.settled(id);
             Ok(landing)
         }
         Verdict::Waits => Ok(Landing::Pending),
@@ -152,7 +142,7 @@ async fn together(
                 // Each of them is asked once more.
                 return Ok(Landing::Pending);
             }
-            endpoints.claims.disputed(*id, parties, Instant::now());
+            endpoints.claims.disputed(id, parties, Instant::now());
             Ok(Landing::Disputed)
         }
     }
@@ -181,17 +171,11 @@ enum Opinion {
     Ends(Landing),
 }
 
-async fn opinion(
-    chain: &Chain,
-    endpoint: &Endpoint,
-    claim: &Landing,
-    id: &ChainTransactionId,
-    validity: &Validity,
-) -> Opinion {
-    match told(chain, endpoint, id, validity).await {
+async fn opinion(chain: &Chain, endpoint: &Endpoint, claim: &Landing, sought: &Sought) -> Opinion {
+    match told(chain, endpoint, sought).await {
         Err(_) => Opinion::Silent,
         Ok(landing) if landing.final_status().is_some() => Opinion::Ends(landing),
-        Ok(open) => match chain.denies(endpoint, &open, claim, validity).await {
+        Ok(open) => match chain.denies(endpoint, &open, claim, sought).await {
             Ok(true) => Opinion::Denies,
             Ok(false) | Err(_) => Opinion::Silent,
         },

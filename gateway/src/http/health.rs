@@ -17,7 +17,7 @@ use super::auth::Public;
 use super::error::{Problem, ProblemBody};
 use super::json::NODES_CONTRADICT;
 use crate::app::App;
-use crate::chain::{EndpointHealth, RpcError};
+use crate::chain::{EndpointHealth, RpcError, SocketFault, SocketHealth};
 use crate::chain_port::ChainPort;
 use crate::projection::FeedHealth;
 
@@ -116,6 +116,30 @@ struct ChainState {
     attention: Option<&'static str>,
     /// Its nodes, in the order of the configuration.
     endpoints: Vec<EndpointState>,
+    /// Its websockets, in the order of the configuration; absent if none. One that is not open costs time alone:
+    /// nodes are asked all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    websockets: Vec<WebsocketState>,
+}
+
+/// Whether one websocket is open.
+#[derive(Debug, Serialize, ToSchema)]
+struct WebsocketState {
+    /// Whether it is. One that failed is tried again with growing rests, after a minute at most.
+    open: bool,
+    /// Why it is not: `unreachable`, `refused`, `timeout`, `closed`, `too_large`, `malformed` or `flood`; absent before
+    /// it was tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'static str>,
+}
+
+impl From<&SocketHealth> for WebsocketState {
+    fn from(health: &SocketHealth) -> Self {
+        Self {
+            open: matches!(health, Some(Ok(()))),
+            problem: health.and_then(Result::err).map(SocketFault::word),
+        }
+    }
 }
 
 /// Whether one node answers. Which one it is only the configuration and the log of the gateway say.
@@ -203,6 +227,7 @@ async fn chain_state(chain: &dyn ChainPort) -> ChainState {
         head: health.head(),
         attention: health.is_contradictory().then_some(NODES_CONTRADICT),
         endpoints: health.endpoints.iter().map(EndpointState::from).collect(),
+        websockets: health.sockets.iter().map(WebsocketState::from).collect(),
     }
 }
 

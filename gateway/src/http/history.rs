@@ -1,5 +1,5 @@
 //! What moved out of and into a wallet: this session's payments from the projection, and transfers into the wallet
-//! that a node told of. For showing: the latter are nobody's evidence.
+//! that nodes told of. For showing: the latter are nobody's evidence.
 
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ pub(super) struct History {
 pub(super) enum Entry {
     /// A payment of this session.
     Payment(Box<TransactionView>),
-    /// A transfer into the wallet, as a node tells. Not evidence that somebody paid.
+    /// A transfer into the wallet, as nodes tell. Not evidence that somebody paid.
     Incoming(Box<IncomingView>),
 }
 
@@ -87,6 +87,9 @@ pub(super) struct IncomingView {
     amount_base: String,
     /// Slot or block number.
     position: u64,
+    /// How many nodes of the network told of it when it was seen: a second one is asked where one is configured. A
+    /// single node may be wrong, or lie.
+    nodes: u32,
     /// When the gateway saw it first (RFC 3339).
     seen_at: String,
 }
@@ -207,6 +210,7 @@ impl IncomingView {
             from: came.from.map(|from| from.to_string()),
             amount_base: came.amount.to_string(),
             position: came.position,
+            nodes: came.nodes,
             seen_at: rfc3339(kept.seen),
         }
     }

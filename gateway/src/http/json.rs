@@ -80,6 +80,10 @@ pub(super) struct TransactionView {
     submit: bool,
     /// The chain's own name for it.
     chain_transaction: Option<String>,
+    /// The request's `commitment`, once the transaction stands that deep on its chain; `status` is recorded by the
+    /// gateway's own measure and may say less.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commitment: Option<&'static str>,
     /// Slot or block number; once confirmed or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<u64>,
@@ -135,6 +139,13 @@ impl From<&Transfer> for TransferView {
     }
 }
 
+impl TransactionView {
+    /// The same, standing that deep.
+    pub(super) fn standing(self, commitment: Option<&'static str>) -> Self {
+        Self { commitment, ..self }
+    }
+}
+
 impl From<&Payment> for TransactionView {
     fn from(payment: &Payment) -> Self {
         let Payment { facts, progress } = payment;
@@ -180,6 +191,7 @@ impl From<&Payment> for TransactionView {
             expires_at: waiting.map(|waiting| rfc3339(waiting.expires)),
             submit: facts.submit,
             chain_transaction: progress.chain_transaction.map(|name| name.to_string()),
+            commitment: None,
             position: progress.position,
             nonce: facts.nonce,
             replaces: facts.replaces.map(|earlier| earlier.to_string()),

@@ -17,6 +17,7 @@ mod sign;
 mod stop;
 pub mod token;
 mod transactions;
+mod waiting;
 mod wallets;
 
 use std::sync::Arc;

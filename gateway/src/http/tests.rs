@@ -6,6 +6,7 @@ mod batch;
 mod bodies;
 mod brought;
 mod cancel;
+mod commitment;
 mod fees;
 mod guard;
 mod history;

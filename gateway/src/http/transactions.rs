@@ -2,7 +2,6 @@
 //! Another session's payment does not exist here.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -12,7 +11,6 @@ use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::{Code, Denial};
@@ -26,6 +24,7 @@ use super::error::{Broken, GatewayCode, Problem, ProblemBody};
 use super::json::TransactionView;
 use super::openapi::{BroughtBody, TransferBody};
 use super::sessions::{nothing, once};
+use super::waiting::{WaitQuery, Waiting};
 use crate::app::App;
 use crate::chain::Prepared;
 use crate::database::Durability;
@@ -37,19 +36,8 @@ use crate::projection::store;
 use crate::signer_client::SignerError;
 use crate::views::KnownSession;
 
-/// Longest time that an answer is kept back, in seconds.
-const WAIT_LIMIT_SECONDS: u64 = 60;
 const PAGE_DEFAULT: u32 = 50;
 const PAGE_LIMIT: u32 = 100;
-
-/// How to answer.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct CreateQuery {
-    /// Keep the answer back until the payment has ended, at most so many seconds (60).
-    wait: Option<u64>,
-}
 
 /// Which part of the list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -80,14 +68,19 @@ pub(super) struct Made {
 }
 
 impl Made {
-    fn of(payment: &Payment, raw: Option<Vec<u8>>, replay: bool) -> Self {
+    fn of(
+        payment: &Payment,
+        raw: Option<Vec<u8>>,
+        replay: bool,
+        commitment: Option<&'static str>,
+    ) -> Self {
         let wire = raw
             .as_deref()
             .filter(|_| matches!(payment.facts.chain, ChainId::Solana(_)))
             .and_then(|raw| WireTransaction::parse(raw).ok());
         let missing = wire.iter().flat_map(WireTransaction::missing);
         Self {
-            transaction: TransactionView::from(payment),
+            transaction: TransactionView::from(payment).standing(commitment),
             replay,
             signatures_missing: missing.map(|signer| signer.to_string()).collect(),
             signed_transaction: raw.map(|raw| BASE64.encode(raw)),
@@ -131,7 +124,7 @@ pub(super) struct TransactionPage {
 
 /// Make a payment.
 #[utoipa::path(
-    post, path = "/v1/transactions", tag = "transactions", params(CreateQuery,
+    post, path = "/v1/transactions", tag = "transactions", params(WaitQuery,
         ("Idempotency-Key" = String, Header, description = "1 to 128 visible ASCII characters; the same key and body never pay twice")),
     request_body = TransferBody,
     responses(
@@ -143,7 +136,7 @@ pub(super) struct TransactionPage {
 )]
 pub(super) async fn create(
     State(app): State<Arc<App>>,
-    query: Result<Query<CreateQuery>, QueryRejection>,
+    query: Result<Query<WaitQuery>, QueryRejection>,
     asked: PaymentSession,
 ) -> Result<Response, Problem> {
     make(app, query, asked, false).await
@@ -155,7 +148,7 @@ pub(super) async fn create(
 /// it pays the fee and signs alone, or, on Solana, signs second behind somebody else who pays it. They come
 /// back as they are with the signature in its place, and are not sent unless `submit` says so.
 #[utoipa::path(
-    post, path = "/v1/transactions/sign", tag = "transactions", params(CreateQuery,
+    post, path = "/v1/transactions/sign", tag = "transactions", params(WaitQuery,
         ("Idempotency-Key" = String, Header, description = "1 to 128 visible ASCII characters; the same key and body are never charged twice")),
     request_body = BroughtBody,
     responses(
@@ -167,7 +160,7 @@ pub(super) async fn create(
 )]
 pub(super) async fn sign_brought(
     State(app): State<Arc<App>>,
-    query: Result<Query<CreateQuery>, QueryRejection>,
+    query: Result<Query<WaitQuery>, QueryRejection>,
     asked: PaymentSession,
 ) -> Result<Response, Problem> {
     make(app, query, asked, true).await
@@ -175,40 +168,31 @@ pub(super) async fn sign_brought(
 
 async fn make(
     app: Arc<App>,
-    query: Result<Query<CreateQuery>, QueryRejection>,
+    query: Result<Query<WaitQuery>, QueryRejection>,
     PaymentSession { session, request }: PaymentSession,
     brings: bool,
 ) -> Result<Response, Problem> {
-    let wait = query
-        .map_err(|_| GatewayCode::QueryMalformed)?
-        .0
-        .wait
-        .unwrap_or(0);
-    if wait > WAIT_LIMIT_SECONDS {
-        return Err(GatewayCode::QueryMalformed.into());
-    }
-    let deadline = Instant::now() + Duration::from_secs(wait);
+    let waiting = Waiting::read(query)?;
     idempotency_key(&request.idempotency_key)?;
     let body = validate(&request.body, &session, app.known_signer())?;
     // Each route takes its own bodies: what an agent signed for one serves no other.
     if body.brought.is_some() != brings {
         return Err(Code::BodyMalformed.into());
     }
+    let waiting = waiting.on(body.network.family())?;
     let asked = Asked {
         session,
         agent: request,
         body,
     };
     let Paid {
-        mut payment,
+        payment,
         raw,
         replay,
     } = pay(&app, asked).await?;
-    if wait > 0 && payment.facts.submit {
-        payment = confirm::settled(&app, payment, deadline).await?;
-    }
+    let (payment, commitment) = waiting.wait(&app, payment).await?;
     let location = format!("/v1/transactions/{}", payment.facts.id);
-    let made = Made::of(&payment, raw, replay);
+    let made = Made::of(&payment, raw, replay, commitment);
     let status = match (replay, payment.progress.status) {
         (true, _) => StatusCode::OK,
         (false, Status::Queued) => StatusCode::ACCEPTED,
@@ -368,7 +352,7 @@ pub(super) async fn list(
 /// Show one payment of this session.
 #[utoipa::path(
     get, path = "/v1/transactions/{transaction}", tag = "transactions",
-    params(("transaction" = String, Path, description = "The payment's identifier"), CreateQuery),
+    params(("transaction" = String, Path, description = "The payment's identifier"), WaitQuery),
     responses(
         (status = 200, description = "The payment", body = TransactionView),
         (status = "default", description = "Refused", body = ProblemBody, content_type = "application/problem+json")),
@@ -378,23 +362,14 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     Session(session): Session,
     path: Result<Path<String>, PathRejection>,
-    query: Result<Query<CreateQuery>, QueryRejection>,
+    query: Result<Query<WaitQuery>, QueryRejection>,
 ) -> Result<Json<TransactionView>, Problem> {
-    let wait = query
-        .map_err(|_| GatewayCode::QueryMalformed)?
-        .0
-        .wait
-        .unwrap_or(0);
-    if wait > WAIT_LIMIT_SECONDS {
-        return Err(GatewayCode::QueryMalformed.into());
-    }
-    let deadline = Instant::now() + Duration::from_secs(wait);
-    let mut payment = own(&app, &session, path).await?;
-    if wait > 0 && payment.facts.submit {
-        payment = confirm::settled(&app, payment, deadline).await?;
-    }
+    let waiting = Waiting::read(query)?;
+    let payment = own(&app, &session, path).await?;
+    let waiting = waiting.on(payment.facts.chain.family())?;
+    let (payment, commitment) = waiting.wait(&app, payment).await?;
     let payment = confirm::refresh(&app, payment).await?;
-    Ok(Json(TransactionView::from(&payment)))
+    Ok(Json(TransactionView::from(&payment).standing(commitment)))
 }
 
 /// Speed up a payment of this session on an EVM chain: signed once more with a higher fee, on the same
@@ -426,7 +401,7 @@ pub(super) async fn speed_up(
         replay,
     } = vary::speed_up(&app, payment).await?;
     let location = format!("/v1/transactions/{}", payment.facts.id);
-    let made = Made::of(&payment, raw, replay);
+    let made = Made::of(&payment, raw, replay, None);
     Ok((
         StatusCode::CREATED,
         [(header::LOCATION, location)],

@@ -26,6 +26,7 @@ CREATE TABLE incoming(
     sender TEXT,
     amount TEXT NOT NULL,
     position INTEGER NOT NULL,
+    nodes INTEGER NOT NULL,
     -- When the gateway saw it first.
     seen INTEGER NOT NULL,
     UNIQUE (chain, account, name, asset, place)
@@ -95,8 +96,8 @@ fn has_room(connection: &Connection, one: &Incoming) -> rusqlite::Result<bool> {
 fn put(connection: &Connection, one: &Incoming, now: WallTime) -> rusqlite::Result<()> {
     let added = connection
         .prepare_cached(
-            "INSERT OR IGNORE INTO incoming(chain, account, name, place, asset, sender, amount, position, seen)
-             VALUES (:chain, :account, :name, :place, :asset, :sender, :amount, :position, :seen)",
+            "INSERT OR IGNORE INTO incoming(chain, account, name, place, asset, sender, amount, position, nodes, seen)
+             VALUES (:chain, :account, :name, :place, :asset, :sender, :amount, :position, :nodes, :seen)",
         )?
         .execute(named_params! {
             ":chain": one.asset.chain().to_string(),
@@ -107,6 +108,7 @@ fn put(connection: &Connection, one: &Incoming, now: WallTime) -> rusqlite::Resu
             ":sender": one.from.map(|from| from.to_string()),
             ":amount": one.amount.to_string(),
             ":position": one.position.cast_signed(),
+            ":nodes": one.nodes,
             ":seen": now.millis().cast_signed(),
         })?;
     if added > 0 {
@@ -190,6 +192,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Kept> {
             },
             amount: text::<Amount>(row, "amount")?,
             position: number("position")?,
+            nodes: row.get("nodes")?,
         },
         seen: WallTime::from_millis(number("seen")?),
     })
@@ -237,6 +240,7 @@ mod tests {
             from: None,
             amount: Amount::from_base_units(amount),
             position: 7,
+            nodes: 1,
         }
     }
 

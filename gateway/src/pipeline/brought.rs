@@ -14,7 +14,7 @@ use waiaas_shared::solana::WireTransaction;
 use waiaas_shared::transaction::{DecodedTransaction, Known};
 
 use super::evaluate::Evaluated;
-use super::sign::named;
+use super::sign::Names;
 use super::{Asked, Refusal};
 use crate::app::App;
 use crate::chain::{ChainTransactionId, Prepared, Validity};
@@ -106,23 +106,30 @@ pub(super) async fn prepare(
     })
 }
 
-/// Puts the signatures that came with it beside the wallet's. What the chain calls it, if the first is there.
+/// Puts the signatures that came with it beside the wallet's. What the chain calls it, if the first is there; and
+/// the wallet's own, if that is not the first.
 ///
 /// # Errors
 /// [`SignerError::Version`] for an answer that is not this transaction.
 pub(super) fn join(
     brought: &Brought,
+    from: Account,
     signed: &mut SignedPayment,
-) -> Result<Option<ChainTransactionId>, Refusal> {
-    let Some(theirs) = &brought.wire else {
-        return named(signed).map(Some);
+) -> Result<Names, Refusal> {
+    let (Some(theirs), Account::Solana(wallet)) = (&brought.wire, from) else {
+        return Names::of(signed);
     };
     let ours = WireTransaction::parse(&signed.raw).map_err(|_| SignerError::Version)?;
     if ours.message() != brought.unsigned {
         // It had to wait, was built anew, and is signed by the wallet alone.
-        return named(signed).map(Some);
+        return Names::of(signed);
     }
+    let sponsored = ours.name().is_none();
+    let own = ours.signature_of(wallet).filter(|_| sponsored);
     let whole = ours.joined(theirs).ok_or(SignerError::Version)?;
     signed.raw = whole.encode();
-    Ok(whole.name().map(ChainTransactionId::Solana))
+    Ok(Names {
+        name: whole.name().map(ChainTransactionId::Solana),
+        own_signature: own.map(ChainTransactionId::Solana),
+    })
 }

@@ -3,6 +3,7 @@
 //! any point each payment is found again, either there or in the signer's log, and gets its bytes once
 //! more from the signer. The same bytes may be sent any number of times; a life ends on evidence only.
 
+mod commitment;
 mod dispute;
 mod family;
 mod recover;
@@ -14,17 +15,19 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use waiaas_shared::address::Account;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::status::Status;
 
+pub use commitment::reached;
 pub use tracker::Tracker;
 
 use super::sign::SignedPayment;
 use super::{Paid, Refusal, waiting};
 use crate::app::App;
 use crate::chain::tracker::{Step, Watch, next_step};
-use crate::chain::{ChainError, ChainTransactionId, Landing, Validity};
+use crate::chain::{ChainTransactionId, Landing, Sought};
 use crate::chain_port::ChainPort;
 use crate::database::{DatabaseError, Durability};
 use crate::payment::Payment;
@@ -36,6 +39,8 @@ use recover::{again, obtain, validity};
 const GRACE: Duration = Duration::from_secs(3);
 const RETRY_FIRST: Duration = Duration::from_millis(250);
 const RETRY_LAST: Duration = Duration::from_secs(30);
+/// One look at a payment, whatever the nodes do.
+const LOOK_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Lets a signed payment out: to the chain, or to the agent that sends it itself.
 pub(super) async fn release(app: &Arc<App>, signed: SignedPayment) -> Result<Paid, Refusal> {
@@ -138,6 +143,7 @@ async fn advance(
         payment.progress.status = next;
         payment.progress.position = kept.position.or(payment.progress.position);
         payment.progress.fee_paid = kept.fee_paid.or(payment.progress.fee_paid);
+        payment.progress.chain_transaction = kept.name.or(payment.progress.chain_transaction);
         payment.progress.detail = kept.detail;
         payment.progress.updated = now;
         app.tracker.tell(id);
@@ -241,7 +247,8 @@ async fn follow(
         }
     };
     let validity = validity(app, chain, &mut payment).await;
-    let pace = chain.pace();
+    let sought = Sought::named(name, validity);
+    let (pace, mut wake) = (chain.pace(), chain.wake(&sought));
     let started = Instant::now();
     // How old it is counts from when it was charged, also after a restart.
     let age = Duration::from_millis(app.clock.now().since(payment.facts.created).millis());
@@ -253,8 +260,8 @@ async fn follow(
     };
     if just_sent {
         watch.last_sent = Some(age);
-        sleep(pace.look).await;
     }
+    let mut woken = just_sent && wake.rest(pace.look).await;
     let mut signer = app.tracker.signer_changes();
     let mut withheld = RETRY_FIRST;
     let mut stuck = family::Stuck::default();
@@ -263,7 +270,7 @@ async fn follow(
         if family::has_ended(app, &payment).await {
             return ControlFlow::Break(());
         }
-        let landing = look(app, chain, &name, &validity).await;
+        let landing = look(app, chain, &sought).await;
         let now = age.saturating_add(started.elapsed());
         if let Some(open) = landing.as_ref().filter(|it| it.final_status().is_none())
             && !dispute.look(app, &payment, open).await
@@ -272,11 +279,16 @@ async fn follow(
         }
         let pause = match next_step(&pace, &watch, landing.as_ref(), now) {
             Step::Done(status) => {
-                if finish(app, &mut payment, status, landing).await.is_ok() {
+                if finish(app, &mut payment, status, landing, None)
+                    .await
+                    .is_ok()
+                {
                     return ControlFlow::Break(());
                 }
                 RETRY_LAST
             }
+            // The node that is asked may be a moment behind the one that woke.
+            Step::LookAfter(pause) if woken => pause.min(pace.look),
             Step::LookAfter(pause) => pause,
             Step::Resend => {
                 if raw.is_none() {
@@ -299,24 +311,43 @@ async fn follow(
                 }
             }
         };
-        sleep(pause).await;
+        woken = wake.rest(pause).await;
     }
 }
 
-async fn look(
-    app: &App,
-    chain: &dyn ChainPort,
-    name: &ChainTransactionId,
-    validity: &Validity,
-) -> Option<Landing> {
+async fn look(app: &App, chain: &dyn ChainPort, sought: &Sought) -> Option<Landing> {
     let _turn = app.tracker.turn().await?;
-    match chain.status_of(name, validity).await {
-        Ok(landing) => Some(landing),
-        Err(error) => {
-            tracing::debug!(%name, %error, "no node tells");
+    match timeout(LOOK_PATIENCE, chain.status_of(sought)).await {
+        Ok(Ok(landing)) => Some(landing),
+        Ok(Err(error)) => {
+            tracing::debug!(name = %sought.id, %error, "no node tells");
+            None
+        }
+        Err(_) => {
+            tracing::debug!(name = %sought.id, "no node tells in time");
             None
         }
     }
+}
+
+/// Which transaction a payment is on its chain, and by what it is looked for; none while that is not known.
+async fn sought(app: &App, payment: &Payment) -> Result<Option<Sought>, Refusal> {
+    let progress = &payment.progress;
+    let Some(validity) = progress.validity else {
+        return Ok(None);
+    };
+    let Some(own) = progress.own_signature else {
+        let name = progress.chain_transaction;
+        return Ok(name.map(|name| Sought::named(name, validity)));
+    };
+    let wallet = app.views.wallet(&*app.signer, payment.facts.wallet).await?;
+    Ok(match wallet.map(|wallet| wallet.account) {
+        Some(Account::Solana(signer)) => Some(Sought {
+            signer: Some(signer),
+            ..Sought::named(own, validity)
+        }),
+        _ => None,
+    })
 }
 
 async fn finish(
@@ -324,20 +355,22 @@ async fn finish(
     payment: &mut Payment,
     status: Status,
     landing: Option<Landing>,
+    name: Option<ChainTransactionId>,
 ) -> Result<(), DatabaseError> {
     let change = match landing {
         Some(Landing::Confirmed { position, fee }) => Change {
             position: Some(position),
             fee_paid: fee,
-            detail: None,
+            ..Change::default()
         },
         Some(Landing::Failed { position, reason }) => Change {
             position: Some(position),
-            fee_paid: None,
             detail: Some(reason),
+            ..Change::default()
         },
         _ => Change::default(),
     };
+    let change = Change { name, ..change };
     // Whoever finds an unsent payment on the chain records first that it left.
     if payment.progress.status == Status::Executing && status != Status::Expired {
         advance(app, payment, Status::Submitted, Change::default()).await?;
@@ -375,32 +408,34 @@ pub async fn settled(app: &App, payment: Payment, deadline: Instant) -> Result<P
     }
 }
 
-/// Looks once at a payment that the agent sends itself, when somebody asks about it.
+/// Looks once at a payment that the agent, or somebody else, sends, when somebody asks about it.
 ///
 /// # Errors
 /// [`Refusal::Database`].
 pub async fn refresh(app: &App, mut payment: Payment) -> Result<Payment, Refusal> {
-    let progress = &payment.progress;
-    if payment.facts.submit || progress.status.is_final() {
+    if payment.facts.submit || payment.progress.status.is_final() {
         return Ok(payment);
     }
-    let (Some(name), Some(validity)) = (progress.chain_transaction, progress.validity) else {
+    let Some(sought) = sought(app, &payment).await? else {
         return Ok(payment);
     };
     let chain = app.chain(payment.facts.chain)?;
-    let landing = match chain.status_of(&name, &validity).await {
-        Ok(landing) => landing,
-        Err(ChainError::Rpc(error)) => {
-            tracing::debug!(%name, %error, "no node tells");
-            return Ok(payment);
-        }
-        Err(other) => return Err(other.into()),
+    let Some(landing) = look(app, &*chain, &sought).await else {
+        return Ok(payment);
     };
     let age = Duration::from_millis(app.clock.now().since(payment.facts.created).millis());
     if let Some(status) = landing.final_status()
         && chain.pace().believes(&landing, age)
     {
-        finish(app, &mut payment, status, Some(landing)).await?;
+        // For showing: what became of it is known without.
+        let named = timeout(LOOK_PATIENCE, chain.name_of(&sought));
+        let name = match (sought.signer, status) {
+            (Some(_), Status::Confirmed | Status::Failed) => {
+                named.await.ok().and_then(Result::ok).flatten()
+            }
+            _ => None,
+        };
+        finish(app, &mut payment, status, Some(landing), name).await?;
     }
     Ok(payment)
 }

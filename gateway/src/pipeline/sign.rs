@@ -198,14 +198,14 @@ async fn charged(
     signed: waiaas_client::SignedPayment,
 ) -> Result<SignedPayment, Refusal> {
     let mut signed = signed;
-    let name = match &asked.body.brought {
-        Some(brought) => brought::join(brought, &mut signed)?,
-        None => Some(named(&signed)?),
+    let names = match &asked.body.brought {
+        Some(brought) => brought::join(brought, evaluated.from, &mut signed)?,
+        None => Names::of(&signed)?,
     };
     if signed.replay {
         // The bytes are those of the earlier request: so are fee, validity and status.
         let mut payment = recorded(app, signed.transaction, signed.sequence).await?;
-        payment.progress.chain_transaction = name;
+        names.put(&mut payment.progress);
         return Ok(SignedPayment {
             payment,
             raw: signed.raw,
@@ -214,7 +214,7 @@ async fn charged(
     }
     let now = app.clock.now();
     let first = evaluated.claim.first();
-    let payment = Payment {
+    let mut payment = Payment {
         facts: Facts {
             id: signed.transaction,
             sequence: signed.sequence,
@@ -247,7 +247,8 @@ async fn charged(
                 Status::Submitted
             },
             waiting: None,
-            chain_transaction: name,
+            chain_transaction: None,
+            own_signature: None,
             validity: Some(prepared.validity),
             position: None,
             fee_paid: None,
@@ -256,11 +257,36 @@ async fn charged(
             updated: now,
         },
     };
+    names.put(&mut payment.progress);
     Ok(SignedPayment {
         payment,
         raw: signed.raw,
         replay: false,
     })
+}
+
+/// By what signed bytes are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Names {
+    /// What the chain calls them, if that is known.
+    pub(super) name: Option<ChainTransactionId>,
+    /// The wallet's own signature, where somebody else's names them.
+    pub(super) own_signature: Option<ChainTransactionId>,
+}
+
+impl Names {
+    /// What the signer alone has signed.
+    pub(super) fn of(signed: &waiaas_client::SignedPayment) -> Result<Self, Refusal> {
+        Ok(Self {
+            name: Some(named(signed)?),
+            own_signature: None,
+        })
+    }
+
+    const fn put(self, progress: &mut Progress) {
+        progress.chain_transaction = self.name;
+        progress.own_signature = self.own_signature;
+    }
 }
 
 /// What the chain calls it, as the signer tells.

@@ -53,6 +53,7 @@ fn payment(number: u8, chain: &str, replaces: Option<u8>, amount: u128) -> Payme
             status: Status::Submitted,
             waiting: None,
             chain_transaction: None,
+            own_signature: None,
             validity: None,
             position: None,
             fee_paid: None,

@@ -17,7 +17,7 @@ use waiaas_shared::time::WallTime;
 use crate::chain::{ChainText, ChainTransactionId, Validity};
 use crate::payment::{Facts, Payment, Progress, Waiting};
 
-/// Version 8 of the tables.
+/// Version 9 of the tables.
 pub const TABLES: &str = "
 CREATE TABLE cursor(
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -59,6 +59,7 @@ CREATE TABLE payment(
     ready INTEGER,
     expires INTEGER,
     chain_transaction TEXT,
+    own_signature TEXT,
     validity TEXT,
     position INTEGER,
     fee_paid TEXT,
@@ -135,7 +136,7 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
         .prepare_cached(
             "INSERT INTO payment VALUES (:id, :sequence, :listed, :session, :wallet, :chain, :action, :asset, :recipient,
                 :amount, :call, :more, :memo, :stake, :program, :fee_max, :tier, :submit, :nonce, :idempotency, :body, :replaces, :created, :status, :ready,
-                :expires, :chain_transaction, :validity, :position, :fee_paid, :detail, :updated)
+                :expires, :chain_transaction, :own_signature, :validity, :position, :fee_paid, :detail, :updated)
              ON CONFLICT(id) DO UPDATE SET
                 amount = iif(excluded.sequence > sequence, excluded.amount, amount),
                 fee_max = iif(excluded.sequence > sequence, excluded.fee_max, fee_max),
@@ -143,6 +144,7 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
                 sequence = max(excluded.sequence, sequence),
                 nonce = coalesce(excluded.nonce, nonce),
                 chain_transaction = coalesce(chain_transaction, excluded.chain_transaction),
+                own_signature = coalesce(own_signature, excluded.own_signature),
                 validity = coalesce(validity, excluded.validity)",
         )?
         .execute(named_params! {
@@ -173,6 +175,7 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
             ":ready": progress.waiting.and_then(|wait| wait.ready).map(|at| signed(at.millis())),
             ":expires": progress.waiting.map(|wait| signed(wait.expires.millis())),
             ":chain_transaction": progress.chain_transaction.map(|id| id.to_string()),
+            ":own_signature": progress.own_signature.map(|id| id.to_string()),
             ":validity": progress.validity.and_then(|validity| serde_json::to_string(&validity).ok()),
             ":position": progress.position.map(signed),
             ":fee_paid": progress.fee_paid.map(|fee| fee.to_string()),
@@ -256,6 +259,8 @@ pub struct Change {
     pub fee_paid: Option<Amount>,
     /// Why, in plain words.
     pub detail: Option<ChainText>,
+    /// What the chain calls it, where that was not known, or might have been otherwise.
+    pub name: Option<ChainTransactionId>,
 }
 
 /// Moves a payment along an arrow of the one table; says whether it stands at `next` now. Where there
@@ -276,7 +281,8 @@ pub fn advance(
     connection
         .prepare_cached(
             "UPDATE payment SET status = ?2, updated = ?3, position = coalesce(?4, position),
-                fee_paid = coalesce(?5, fee_paid), detail = ?6 WHERE id = ?1",
+                fee_paid = coalesce(?5, fee_paid), detail = ?6,
+                chain_transaction = coalesce(?7, chain_transaction) WHERE id = ?1",
         )?
         .execute(params![
             id.to_string(),
@@ -285,6 +291,7 @@ pub fn advance(
             change.position.map(signed),
             change.fee_paid.map(|fee| fee.to_string()),
             change.detail.as_ref().map(ChainText::as_str),
+            change.name.map(|name| name.to_string()),
         ])?;
     Ok(true)
 }
@@ -442,6 +449,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Payment> {
                 expires: WallTime::from_millis(expires.cast_unsigned()),
             }),
             chain_transaction: text("chain_transaction")?
+                .map(|id| id.parse::<ChainTransactionId>().map_err(malformed))
+                .transpose()?,
+            own_signature: text("own_signature")?
                 .map(|id| id.parse::<ChainTransactionId>().map_err(malformed))
                 .transpose()?,
             validity: validity

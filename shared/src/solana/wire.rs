@@ -87,6 +87,14 @@ impl WireTransaction {
         first.filter(|signature| !is_missing(signature))
     }
 
+    /// One signer's signature; none while it is missing, or where it is none of theirs to sign.
+    #[must_use]
+    pub fn signature_of(&self, signer: SolanaAddress) -> Option<[u8; SIGNATURE_BYTES]> {
+        let place = self.signers().iter().position(|other| *other == signer)?;
+        let signature = self.signatures.get(place).copied();
+        signature.filter(|signature| !is_missing(signature))
+    }
+
     /// Whose signatures are missing.
     #[must_use]
     pub fn missing(&self) -> Vec<SolanaAddress> {

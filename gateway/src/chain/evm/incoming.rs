@@ -56,21 +56,55 @@ impl Evm {
         let whole = self.config.incoming == Incomings::All;
         let most = if whole { WHOLE_BLOCKS } else { LOG_BLOCKS };
         let to = deep.min(from.saturating_add(most - 1));
-        seen.found = self.of_tokens(node, watched, from..=to).await?;
-        if whole {
-            for number in from..=to {
-                match self.of_coin(node, watched, number).await {
-                    Ok(found) => seen.found.extend(found),
-                    // Larger than any answer that is read: its tokens are seen all the same.
-                    Err(RpcError::TooLarge) => seen.gap = true,
-                    Err(error) => return Err(error.into()),
-                }
-            }
+        seen.found = self
+            .moved_in(node, watched, from..=to, &mut seen.gap)
+            .await?;
+        if let (Some(second), false) = (round.get(1), seen.found.is_empty()) {
+            // One that fails, or has not seen that far, says nothing.
+            let told = self.second(second, watched, from..=to).await;
+            let told = told.unwrap_or_default();
+            let found = std::mem::take(&mut seen.found).into_iter();
+            seen.found = found.map(|one| one.seconded(&told)).collect();
         }
         seen.more = to < deep;
         seen.cursors
             .insert(BLOCKS.to_owned(), to.saturating_add(1).to_string());
         Ok(seen)
+    }
+
+    /// What a node tells of these blocks; `gap`, where one is larger than any answer that is read.
+    async fn moved_in(
+        &self,
+        node: &Endpoint,
+        watched: &[Watched],
+        blocks: RangeInclusive<u64>,
+        gap: &mut bool,
+    ) -> Result<Vec<Incoming>, RpcError> {
+        let mut found = self.of_tokens(node, watched, blocks.clone()).await?;
+        if self.config.incoming == Incomings::All {
+            for number in blocks {
+                match self.of_coin(node, watched, number).await {
+                    Ok(coins) => found.extend(coins),
+                    // Its tokens are seen all the same.
+                    Err(RpcError::TooLarge) => *gap = true,
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// What a second node tells of these blocks, if it has them.
+    async fn second(
+        &self,
+        node: &Endpoint,
+        watched: &[Watched],
+        blocks: RangeInclusive<u64>,
+    ) -> Result<Vec<Incoming>, RpcError> {
+        if self.deep(node).await? < *blocks.end() {
+            return Err(RpcError::Behind);
+        }
+        self.moved_in(node, watched, blocks, &mut false).await
     }
 
     /// The newest block that is deep enough.
@@ -166,6 +200,7 @@ impl Evm {
                 from: from.map(Account::Evm),
                 amount: Amount::from_base_units(moved.value.value()),
                 position: number,
+                nodes: 1,
             });
         }
         Ok(found)
@@ -249,6 +284,7 @@ impl Log {
             from: from.map(Account::Evm),
             amount,
             position: narrow(self.block_number)?,
+            nodes: 1,
         }))
     }
 }

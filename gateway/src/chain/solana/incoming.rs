@@ -10,6 +10,7 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, Token};
 
 use super::super::ChainTransactionId;
+use super::super::endpoints::Endpoint;
 use super::super::incoming::{Cursors, Incoming, Seen, Watched};
 use super::super::rpc_error::{Lie, RpcError};
 use super::Solana;
@@ -33,6 +34,12 @@ impl Solana {
         watched: &[Watched],
         cursors: &Cursors,
     ) -> Result<Seen, RpcError> {
+        // One node for all of it, and another one's word on what it tells.
+        let round = self.rpc.round()?;
+        let asked = Asked {
+            node: round.first().ok_or(RpcError::Unreachable)?,
+            second: round.get(1).map(|second| &***second),
+        };
         let mut seen = Seen::default();
         let mut failure = None;
         for one in watched {
@@ -44,7 +51,10 @@ impl Solana {
             for address in std::iter::once(wallet).chain(accounts) {
                 let key = address.to_string();
                 let known = cursors.get(&key).map(String::as_str);
-                if let Err(error) = self.of_address(wallet, address, known, &mut seen).await {
+                if let Err(error) = self
+                    .of_address(asked, wallet, address, known, &mut seen)
+                    .await
+                {
                     failure = Some(error);
                 }
             }
@@ -57,13 +67,14 @@ impl Solana {
 
     async fn of_address(
         &self,
+        asked: Asked<'_>,
         wallet: SolanaAddress,
         address: SolanaAddress,
         known: Option<&str>,
         seen: &mut Seen,
     ) -> Result<(), RpcError> {
         let key = address.to_string();
-        let (mut news, gap) = self.signatures(address, known).await?;
+        let (mut news, gap) = signatures(asked.node, address, known).await?;
         seen.gap |= gap;
         let newest = news.first().map_or(0, |listed| listed.slot);
         news.reverse();
@@ -74,10 +85,8 @@ impl Solana {
         }
         for listed in news.iter().take(AT_ONCE) {
             if listed.err.is_none() {
-                match self.transaction(listed).await {
-                    Ok(told) => seen
-                        .found
-                        .extend(told.incoming(self.config.id, wallet, listed)?),
+                match self.came(asked, wallet, listed).await {
+                    Ok(found) => seen.found.extend(found),
                     Err(RpcError::Rpc {
                         code: OTHER_VERSION,
                         ..
@@ -93,69 +102,94 @@ impl Solana {
         Ok(())
     }
 
-    /// What is new of an address, newest first, and whether there was more than is read.
-    async fn signatures(
+    /// What a listed transaction left in the wallet, and whether the second node tells the same.
+    async fn came(
         &self,
-        address: SolanaAddress,
-        known: Option<&str>,
-    ) -> Result<(Vec<Listed>, bool), RpcError> {
-        let limit = if known.is_none() { FIRST } else { PAGE };
-        let mut listed: Vec<Listed> = Vec::new();
-        for _ in 0..PAGES {
-            let mut options = json!({ "commitment": "finalized", "limit": limit });
-            if let (Some(until), Some(fields)) = (
-                known.filter(|known| !known.is_empty()),
-                options.as_object_mut(),
-            ) {
-                fields.insert("until".to_owned(), until.into());
-            }
-            if let (Some(last), Some(fields)) = (listed.last(), options.as_object_mut()) {
-                fields.insert("before".to_owned(), last.signature.clone().into());
-            }
-            let page: Vec<Listed> = self
-                .rpc
-                .call_checked(
-                    "getSignaturesForAddress",
-                    json!([address, options]),
-                    |page: Vec<Listed>| {
-                        let named = |listed: &Listed| {
-                            let name = listed.signature.parse();
-                            matches!(name, Ok(ChainTransactionId::Solana(_)))
-                        };
-                        let fits = page.len() <= limit && page.iter().all(named);
-                        fits.then_some(page).ok_or(RpcError::Malformed)
-                    },
-                )
-                .await?;
-            let full = page.len() == limit;
-            listed.extend(page);
-            if known.is_none() || !full {
-                return Ok((listed, false));
-            }
-        }
-        Ok((listed, true))
+        asked: Asked<'_>,
+        wallet: SolanaAddress,
+        listed: &Listed,
+    ) -> Result<Vec<Incoming>, RpcError> {
+        let told = async |node| {
+            let told = transaction(node, listed).await?;
+            told.incoming(self.config.id, wallet, listed)
+        };
+        let found = told(asked.node).await?;
+        let (Some(second), false) = (asked.second, found.is_empty()) else {
+            return Ok(found);
+        };
+        // One that fails, or does not have it, says nothing.
+        let word = told(second).await.unwrap_or_default();
+        Ok(found.into_iter().map(|one| one.seconded(&word)).collect())
     }
+}
 
-    async fn transaction(&self, listed: &Listed) -> Result<Told, RpcError> {
-        let options = json!({
-            "commitment": "finalized",
-            "encoding": "json",
-            "maxSupportedTransactionVersion": 0,
-        });
-        self.rpc
+/// Whom to ask.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    node: &'a Endpoint,
+    second: Option<&'a Endpoint>,
+}
+
+/// What is new of an address, newest first, and whether there was more than is read.
+async fn signatures(
+    node: &Endpoint,
+    address: SolanaAddress,
+    known: Option<&str>,
+) -> Result<(Vec<Listed>, bool), RpcError> {
+    let limit = if known.is_none() { FIRST } else { PAGE };
+    let mut listed: Vec<Listed> = Vec::new();
+    for _ in 0..PAGES {
+        let mut options = json!({ "commitment": "finalized", "limit": limit });
+        if let (Some(until), Some(fields)) = (
+            known.filter(|known| !known.is_empty()),
+            options.as_object_mut(),
+        ) {
+            fields.insert("until".to_owned(), until.into());
+        }
+        if let (Some(last), Some(fields)) = (listed.last(), options.as_object_mut()) {
+            fields.insert("before".to_owned(), last.signature.clone().into());
+        }
+        let page: Vec<Listed> = node
             .call_checked(
-                "getTransaction",
-                json!([listed.signature, options]),
-                |told: Option<Told>| {
-                    let told = told.ok_or(RpcError::Behind)?;
-                    if told.transaction.signatures.first() != Some(&listed.signature) {
-                        return Err(RpcError::Lies(Lie::Transaction));
-                    }
-                    Ok(told)
+                "getSignaturesForAddress",
+                json!([address, options]),
+                |page: Vec<Listed>| {
+                    let named = |listed: &Listed| {
+                        let name = listed.signature.parse();
+                        matches!(name, Ok(ChainTransactionId::Solana(_)))
+                    };
+                    let fits = page.len() <= limit && page.iter().all(named);
+                    fits.then_some(page).ok_or(RpcError::Malformed)
                 },
             )
-            .await
+            .await?;
+        let full = page.len() == limit;
+        listed.extend(page);
+        if known.is_none() || !full {
+            return Ok((listed, false));
+        }
     }
+    Ok((listed, true))
+}
+
+async fn transaction(node: &Endpoint, listed: &Listed) -> Result<Told, RpcError> {
+    let options = json!({
+        "commitment": "finalized",
+        "encoding": "json",
+        "maxSupportedTransactionVersion": 0,
+    });
+    node.call_checked(
+        "getTransaction",
+        json!([listed.signature, options]),
+        |told: Option<Told>| {
+            let told = told.ok_or(RpcError::Behind)?;
+            if told.transaction.signatures.first() != Some(&listed.signature) {
+                return Err(RpcError::Lies(Lie::Transaction));
+            }
+            Ok(told)
+        },
+    )
+    .await
 }
 
 #[derive(Deserialize)]
@@ -243,6 +277,7 @@ impl Told {
                     from: from.filter(|from| *from != wallet).map(Account::Solana),
                     amount: Amount::from_base_units(amount),
                     position: self.slot,
+                    nodes: 1,
                 });
             }
         };

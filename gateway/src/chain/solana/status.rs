@@ -4,10 +4,10 @@
 use serde_json::json;
 use waiaas_shared::amount::Amount;
 
-use super::super::config::Commitment;
+use super::super::config::{Commitment, Depth};
 use super::super::endpoints::Endpoint;
 use super::super::rpc_error::{Lie, RpcError};
-use super::super::{ChainTransactionId, Landing, Validity};
+use super::super::{ChainTransactionId, Landing, Sought, Validity};
 use super::{Failure, Solana, Told};
 
 impl Solana {
@@ -17,16 +17,19 @@ impl Solana {
     pub(in crate::chain) async fn status_at(
         &self,
         node: &Endpoint,
-        id: &ChainTransactionId,
-        validity: &Validity,
+        sought: &Sought,
     ) -> Result<Landing, RpcError> {
+        if let Some(signer) = sought.signer {
+            return self.countersigned_at(node, signer, sought).await;
+        }
+        let id = &sought.id;
         if let Some(status) = signature_status(node, id, false, 0).await? {
-            return Ok(self.judge(node, id, status).await);
+            return Ok(self.judge(node, sought, status).await);
         }
         let Validity::UntilBlockHeight {
             last_valid,
             fetched_at_slot,
-        } = *validity
+        } = sought.validity
         else {
             return Ok(Landing::Unknown);
         };
@@ -36,13 +39,13 @@ impl Solana {
         }
         let searched = signature_status(node, id, true, finalized.absolute_slot).await?;
         if let Some(status) = searched {
-            return Ok(self.judge(node, id, status).await);
+            return Ok(self.judge(node, sought, status).await);
         }
-        let first: u64 = node.call("getFirstAvailableBlock", json!([])).await?;
-        if first > fetched_at_slot {
-            return Ok(Landing::Unknown);
+        if reaches_back(node, fetched_at_slot).await? {
+            Ok(Landing::Expired)
+        } else {
+            Ok(Landing::Unknown)
         }
-        Ok(Landing::Expired)
     }
 
     /// A node that does not know a transaction says no more by it than that it has not seen it yet; one
@@ -60,18 +63,8 @@ impl Solana {
         }
     }
 
-    async fn judge(
-        &self,
-        node: &Endpoint,
-        id: &ChainTransactionId,
-        status: SignatureStatus,
-    ) -> Landing {
-        let deep = match status.confirmation_status {
-            ConfirmationStatus::Processed => false,
-            ConfirmationStatus::Confirmed => self.commitment == Commitment::Confirmed,
-            ConfirmationStatus::Finalized => true,
-        };
-        if !deep {
+    async fn judge(&self, node: &Endpoint, sought: &Sought, status: SignatureStatus) -> Landing {
+        if !self.is_deep(status.confirmation_status, sought) {
             return Landing::Pending;
         }
         let position = status.slot;
@@ -79,13 +72,30 @@ impl Solana {
             return Landing::Failed { position, reason };
         }
         // Confirmed either way: what the node says about the fee is for showing.
-        let fee = fee_of(node, id).await.ok().flatten();
+        let fee = fee_of(node, &sought.id).await.ok().flatten();
         Landing::Confirmed { position, fee }
+    }
+
+    /// Whether what a node says of a transaction's block is as deep as is asked for.
+    pub(super) fn is_deep(&self, status: ConfirmationStatus, sought: &Sought) -> bool {
+        match status {
+            ConfirmationStatus::Processed => false,
+            ConfirmationStatus::Confirmed => {
+                self.depth(sought) == Depth::Commitment(Commitment::Confirmed)
+            }
+            ConfirmationStatus::Finalized => true,
+        }
     }
 }
 
+/// Whether a node's history goes back to this slot.
+pub(super) async fn reaches_back(node: &Endpoint, slot: u64) -> Result<bool, RpcError> {
+    let first: u64 = node.call("getFirstAvailableBlock", json!([])).await?;
+    Ok(first <= slot)
+}
+
 /// The newest block that no fork can undo, as a node knows the chain.
-async fn finalized(node: &Endpoint) -> Result<EpochInfo, RpcError> {
+pub(super) async fn finalized(node: &Endpoint) -> Result<EpochInfo, RpcError> {
     let commitment = json!([{ "commitment": "finalized" }]);
     node.call_checked("getEpochInfo", commitment, |told: EpochInfo| {
         // There are never more blocks than slots.
@@ -136,9 +146,9 @@ async fn fee_of(node: &Endpoint, id: &ChainTransactionId) -> Result<Option<Amoun
 
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct EpochInfo {
-    absolute_slot: u64,
-    block_height: u64,
+pub(super) struct EpochInfo {
+    pub(super) absolute_slot: u64,
+    pub(super) block_height: u64,
 }
 
 #[derive(serde::Deserialize)]
@@ -149,9 +159,9 @@ struct SignatureStatus {
     confirmation_status: ConfirmationStatus,
 }
 
-#[derive(serde::Deserialize)]
+#[derive(Clone, Copy, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-enum ConfirmationStatus {
+pub(super) enum ConfirmationStatus {
     Processed,
     Confirmed,
     Finalized,

@@ -14,14 +14,14 @@ fn erc20() -> AssetId {
         .expect("an asset")
 }
 
-fn evm_watched() -> Vec<Watched> {
+pub(super) fn evm_watched() -> Vec<Watched> {
     vec![Watched {
         account: account(ALICE),
         tokens: vec![(erc20(), None)],
     }]
 }
 
-fn at_block(next: u64) -> Cursors {
+pub(super) fn at_block(next: u64) -> Cursors {
     Cursors::from([("blocks".to_owned(), next.to_string())])
 }
 
@@ -29,7 +29,7 @@ fn topic(address: &str) -> String {
     format!("0x{:0>64}", address[2..].to_ascii_lowercase())
 }
 
-fn log(from: &str, to: &str, amount: u64, block: &str) -> Value {
+pub(super) fn log(from: &str, to: &str, amount: u64, block: &str) -> Value {
     json!({
         "address": TOKEN.to_ascii_lowercase(),
         "topics": [TRANSFER, topic(from), topic(to)],
@@ -41,7 +41,7 @@ fn log(from: &str, to: &str, amount: u64, block: &str) -> Value {
     })
 }
 
-fn logs_node(logs: Value) -> MockNode {
+pub(super) fn logs_node(logs: Value) -> MockNode {
     evm_node(move |method, _| (method == "eth_getLogs").then(|| Reply::Result(logs.clone())))
 }
 
@@ -225,7 +225,7 @@ fn carol() -> SolanaAddress {
     CAROL.parse().expect("an address")
 }
 
-fn solana_watched() -> Vec<Watched> {
+pub(super) fn solana_watched() -> Vec<Watched> {
     let asset = format!("{DEVNET}/token:{}", mint().mint);
     vec![Watched {
         account: account(CAROL),
@@ -234,7 +234,7 @@ fn solana_watched() -> Vec<Watched> {
 }
 
 /// Signatures of the wallet's address (newest first, with a slot each), and of its token account.
-fn solana_history(own: Vec<(u8, u64)>, of_token: Vec<(u8, u64)>) -> MockNode {
+pub(super) fn solana_history(own: Vec<(u8, u64)>, of_token: Vec<(u8, u64)>) -> MockNode {
     let token_account = mint().account_of(carol()).to_string();
     solana_node(move |method, params| match method {
         "getSignaturesForAddress" => {

@@ -53,7 +53,9 @@ async fn evm_landing(receipt: Value, pooled: Value) -> Result<Landing, ChainErro
     });
     let chain = chain_of("eip155:31337", &[&node.url()], "confirmations = 3");
     let id = ChainTransactionId::Evm(evm_hash());
-    chain.status_of(&id, &Validity::Unlimited).await
+    chain
+        .status_of(&Sought::named(id, Validity::Unlimited))
+        .await
 }
 
 #[tokio::test]
@@ -170,7 +172,9 @@ async fn a_refused_evm_transaction_may_have_landed() {
             sent.taken,
             Err(RpcError::Rpc { code: -32000, .. })
         ));
-        let landing = chain.status_of(&sent.id, &Validity::Unlimited).await;
+        let landing = chain
+            .status_of(&Sought::named(sent.id, Validity::Unlimited))
+            .await;
         assert!(matches!(landing, Ok(Landing::Confirmed { .. })));
     }
 }
@@ -202,7 +206,8 @@ async fn a_transactions_name_is_not_the_nodes_to_choose() {
         assert_eq!(evm.send(raw).await, Err(ChainError::NotSigned));
     }
     assert_eq!(
-        evm.status_of(&SOLANA_ID, &Validity::Unlimited).await,
+        evm.status_of(&Sought::named(SOLANA_ID, Validity::Unlimited))
+            .await,
         Err(ChainError::FamilyMismatch)
     );
 }
@@ -287,7 +292,7 @@ async fn solana_landing(known: Known, commitment: &str) -> Result<Landing, Chain
         last_valid: 1150,
         fetched_at_slot: 2000,
     };
-    chain.status_of(&SOLANA_ID, &validity).await
+    chain.status_of(&Sought::named(SOLANA_ID, validity)).await
 }
 
 fn status(level: &str, err: Value) -> Value {
@@ -456,7 +461,9 @@ async fn an_evm_receipt_counts_when_the_chain_calls_its_block_final() {
             let more = format!("commitment = \"{level}\"");
             let chain = chain_of("eip155:31337", &[&node.url()], &more);
             let id = ChainTransactionId::Evm(evm_hash());
-            let landing = chain.status_of(&id, &Validity::Unlimited).await;
+            let landing = chain
+                .status_of(&Sought::named(id, Validity::Unlimited))
+                .await;
             let end = landing.expect("a node answers").final_status();
             assert_eq!(end.is_some(), counts, "{level} {newest} {status}");
             assert_eq!(node.count("eth_blockNumber"), 0);

@@ -61,7 +61,9 @@ async fn evm_landings(says: &[Says], looks: usize) -> Vec<Landing> {
     let chain = chain_of("eip155:31337", &urls, "confirmations = 3");
     let mut landings = Vec::new();
     for _ in 0..looks {
-        let landing = chain.status_of(&evm_id(), &Validity::Unlimited).await;
+        let landing = chain
+            .status_of(&Sought::named(evm_id(), Validity::Unlimited))
+            .await;
         landings.push(landing.expect("a node answers"));
     }
     landings
@@ -129,7 +131,9 @@ async fn a_failure_is_not_taken_from_a_node_that_serves_another_chain_by_now() {
         _ => None,
     });
     let chain = chain_of("eip155:31337", &[&node.url()], "");
-    let landing = chain.status_of(&evm_id(), &Validity::Unlimited).await;
+    let landing = chain
+        .status_of(&Sought::named(evm_id(), Validity::Unlimited))
+        .await;
     assert_eq!(landing, Err(RpcError::Lies(Lie::Chain).into()));
 }
 
@@ -169,7 +173,7 @@ async fn solana_landings(knows: &[Knows], looks: usize) -> Vec<Landing> {
     let chain = chain_of(DEVNET, &urls, "");
     let mut landings = Vec::new();
     for _ in 0..looks {
-        let landing = chain.status_of(&SOLANA_ID, &VALIDITY).await;
+        let landing = chain.status_of(&Sought::named(SOLANA_ID, VALIDITY)).await;
         landings.push(landing.expect("a node answers"));
     }
     landings
@@ -213,13 +217,13 @@ async fn expiry_is_not_put_together_from_two_nodes() {
     let honest = solana_witness(knows(Value::Null, 1100));
     let chain = chain_of(DEVNET, &[&height_lies.url(), &honest.url()], "");
     for _ in 0..4 {
-        let landing = chain.status_of(&SOLANA_ID, &VALIDITY).await;
+        let landing = chain.status_of(&Sought::named(SOLANA_ID, VALIDITY)).await;
         assert_eq!(landing, Ok(Landing::Unknown));
     }
     // More blocks than slots is a lie that can be seen.
     let impossible = solana_witness(knows(Value::Null, 2501));
     let chain = chain_of(DEVNET, &[&impossible.url()], "");
-    let landing = chain.status_of(&SOLANA_ID, &VALIDITY).await;
+    let landing = chain.status_of(&Sought::named(SOLANA_ID, VALIDITY)).await;
     assert_eq!(landing, Err(RpcError::Lies(Lie::BlockHeight).into()));
 }
 
@@ -230,7 +234,9 @@ async fn the_nodes_are_asked_in_turn_about_what_is_open() {
     let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
     let chain = chain_of("eip155:31337", &urls, "");
     for _ in 0..6 {
-        let landing = chain.status_of(&evm_id(), &Validity::Unlimited).await;
+        let landing = chain
+            .status_of(&Sought::named(evm_id(), Validity::Unlimited))
+            .await;
         assert_eq!(landing, Ok(Landing::Unknown));
     }
     for node in &nodes {
@@ -263,7 +269,9 @@ async fn a_contradiction_is_shown_until_it_ends() {
     let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
     let chain = chain_of("eip155:31337", &urls, "confirmations = 3");
     let look = async || {
-        let landing = chain.status_of(&evm_id(), &Validity::Unlimited).await;
+        let landing = chain
+            .status_of(&Sought::named(evm_id(), Validity::Unlimited))
+            .await;
         landing.expect("a node answers")
     };
     assert_eq!(look().await, Landing::Pending, "both are asked again");

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::solana::build::{TransferRequest, transfer};
 
+use std::sync::atomic::Ordering;
+
+use crate::chain::{ChainText, ChainTransactionId, Landing};
 use crate::testing::{
     Call, World, bearer, chain_id, code, confirmed, from_account, to_account, wallet,
 };
@@ -198,4 +201,80 @@ async fn a_dry_run_judges_what_is_brought() {
     assert_eq!((status.as_u16(), &judged["allowed"]), (200, &json!(true)));
     assert_eq!(judged["fee_max_base"], "0");
     assert!(world.chain.sent().is_empty());
+}
+
+/// What the agent has of such a payment after asking for it.
+async fn asked(world: &World, made: &Value) -> Value {
+    let id = made["transaction"].as_str().expect("named");
+    world
+        .get(&format!("/v1/transactions/{id}"), bearer())
+        .await
+        .1
+}
+
+/// It is looked for by the wallet's own signature, whatever the sponsor's was: that one may sign again.
+#[tokio::test]
+async fn what_somebody_else_pays_for_ends_by_evidence_of_the_wallets_own_signature() {
+    let message = sponsored();
+    let theirs = sponsor().sign(&message).to_bytes();
+    let later = ChainTransactionId::Solana([0x55; 64]);
+    for first in [[0; 64], theirs] {
+        let world = World::new().await;
+        let brought = body(&world, &wire(&[first, [0; 64]], &message), "");
+        let (_, made) = bring(&world, "k", &brought).await;
+        let own = <[u8; 64]>::try_from(&signed(&made)[65..129]).expect("a signature");
+        world.until(|world| world.app.feed().is_caught_up()).await;
+        // Nobody knows anything: nothing is said.
+        world.chain.land(Landing::Unknown);
+        let open = asked(&world, &made).await;
+        assert_eq!(
+            (&open["status"], open.get("detail")),
+            (&json!("SUBMITTED"), None)
+        );
+        let sought = world
+            .chain
+            .sought
+            .lock()
+            .expect("no panic under it")
+            .clone();
+        assert!(!sought.is_empty());
+        for sought in sought {
+            assert_eq!(sought.id, ChainTransactionId::Solana(own));
+            assert_eq!(sought.signer, Some(solana(from_account())));
+        }
+        // It landed under a name that nobody here has seen.
+        *world.chain.name.lock().expect("no panic under it") = Some(later);
+        world.chain.land(confirmed());
+        let ended = asked(&world, &made).await;
+        assert_eq!(ended["status"], "CONFIRMED");
+        assert_eq!(ended["chain_transaction"], later.to_string());
+        assert_eq!(
+            asked(&world, &made).await["chain_transaction"],
+            later.to_string()
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_else_pays_for_expires_or_fails_on_evidence_only() {
+    let failed = Landing::Failed {
+        position: 9,
+        reason: ChainText::new("no"),
+    };
+    for (landing, status) in [
+        (Landing::Pending, "SUBMITTED"),
+        (Landing::Disputed, "SUBMITTED"),
+        (Landing::Expired, "EXPIRED"),
+        (failed, "FAILED"),
+    ] {
+        let world = World::new().await;
+        let brought = body(&world, &wire(&[[0; 64]; 2], &sponsored()), "");
+        let (_, made) = bring(&world, "k", &brought).await;
+        // No node answers: nothing is known.
+        world.chain.down.store(true, Ordering::SeqCst);
+        assert_eq!(asked(&world, &made).await["status"], "SUBMITTED");
+        world.chain.down.store(false, Ordering::SeqCst);
+        world.chain.land(landing);
+        assert_eq!(asked(&world, &made).await["status"], status);
+    }
 }

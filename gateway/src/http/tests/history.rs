@@ -21,6 +21,7 @@ fn came(number: u8, asset: AssetId, amount: u128) -> Incoming {
         from: Some(to_account()),
         amount: Amount::from_base_units(amount),
         position: 55,
+        nodes: 2,
     }
 }
 

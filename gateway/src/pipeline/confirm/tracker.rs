@@ -14,15 +14,20 @@ const QUESTIONS: usize = 32;
 /// Details of signed bytes that wait for their event.
 const DETAILS: usize = 16_384;
 
-/// Name and validity of signed bytes.
-type Details = (Option<ChainTransactionId>, Option<Validity>);
+/// What only the bytes tell of a payment.
+#[derive(Debug)]
+struct Details {
+    name: Option<ChainTransactionId>,
+    own_signature: Option<ChainTransactionId>,
+    validity: Option<Validity>,
+}
 
 /// Payments under way.
 #[derive(Debug)]
 pub struct Tracker {
     /// Each is attended to by one task.
     active: Mutex<HashSet<TransactionId>>,
-    /// Names and validities of bytes that were handed out, until their event comes by.
+    /// What is known of bytes that were handed out, until their event comes by.
     details: Mutex<HashMap<TransactionId, Details>>,
     changes: broadcast::Sender<TransactionId>,
     signer_changes: watch::Sender<u64>,
@@ -67,21 +72,24 @@ impl Tracker {
         let mut details = self.details.lock().unwrap_or_else(PoisonError::into_inner);
         if details.len() < DETAILS {
             let progress = &payment.progress;
-            details.insert(
-                payment.facts.id,
-                (progress.chain_transaction, progress.validity),
-            );
+            let of_bytes = Details {
+                name: progress.chain_transaction,
+                own_signature: progress.own_signature,
+                validity: progress.validity,
+            };
+            details.insert(payment.facts.id, of_bytes);
         }
     }
 
     /// Fills in what is remembered of a payment's bytes; says whether anything was.
     pub(crate) fn fill_in(&self, payment: &mut Payment) -> bool {
         let mut details = self.details.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((name, validity)) = details.remove(&payment.facts.id) else {
+        let Some(of_bytes) = details.remove(&payment.facts.id) else {
             return false;
         };
-        payment.progress.chain_transaction = name;
-        payment.progress.validity = validity;
+        payment.progress.chain_transaction = of_bytes.name;
+        payment.progress.own_signature = of_bytes.own_signature;
+        payment.progress.validity = of_bytes.validity;
         true
     }
 
