@@ -49,6 +49,10 @@ pub(crate) enum Command {
         /// Wait until it has ended, at most so many seconds (60)
         #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=60))]
         wait: u64,
+        /// Until its transaction stands that deep instead: confirmed or finalized on Solana; latest, safe or finalized
+        /// on an EVM chain
+        #[arg(long, value_name = "COMMITMENT", value_parser = COMMITMENTS)]
+        commitment: Option<String>,
         #[command(flatten)]
         agent: AgentArgs,
     },
@@ -182,8 +186,12 @@ pub(crate) struct SendArgs {
     /// Wait until it is on the chain, at most so many seconds (60)
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=60))]
     wait: u64,
+    /// Until its transaction stands that deep instead: confirmed or finalized on Solana; latest, safe or finalized
+    /// on an EVM chain
+    #[arg(long, value_name = "COMMITMENT", value_parser = COMMITMENTS)]
+    commitment: Option<String>,
     /// Ask what would be decided, and pay nothing
-    #[arg(long, conflicts_with_all = ["wait", "no_submit", "idempotency_key"])]
+    #[arg(long, conflicts_with_all = ["wait", "commitment", "no_submit", "idempotency_key"])]
     dry_run: bool,
     /// Have it signed and not sent; the signed bytes are shown
     #[arg(long)]
@@ -223,15 +231,13 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
         Command::Get {
             transaction,
             wait,
+            commitment,
             agent,
         } => {
             let agent = agent.agent(&app.config.gateway_url)?;
             let token = agent.token().await?;
-            let query = if wait > 0 {
-                format!("?wait={wait}")
-            } else {
-                String::new()
-            };
+            let query = wait_query(wait, commitment.as_deref());
+            let query = query.strip_suffix('?').unwrap_or(&query);
             let found = agent
                 .get(
                     &token,
@@ -305,6 +311,7 @@ async fn send(app: &App, args: SendArgs) -> Result<(), Failure> {
         signer: args.signer,
         idempotency_key: args.idempotency_key.clone(),
         wait: args.wait,
+        commitment: args.commitment.clone(),
         dry_run: args.dry_run,
     };
     let agent = args.agent.agent(&app.config.gateway_url)?;
@@ -317,7 +324,19 @@ struct Sending {
     signer: Option<SignerId>,
     idempotency_key: Option<String>,
     wait: u64,
+    commitment: Option<String>,
     dry_run: bool,
+}
+
+/// The words of all networks by which a commitment is named; which of them a network knows, the gateway says.
+const COMMITMENTS: [&str; 4] = ["latest", "confirmed", "safe", "finalized"];
+
+/// How long an answer is kept back and for what, as a query; `?` alone for neither.
+fn wait_query(wait: u64, commitment: Option<&str>) -> String {
+    let wait = (wait > 0).then(|| format!("wait={wait}"));
+    let commitment = commitment.map(|word| format!("commitment={word}"));
+    let fields: Vec<String> = wait.into_iter().chain(commitment).collect();
+    format!("?{}", fields.join("&"))
 }
 
 async fn send_body(
@@ -349,11 +368,7 @@ async fn send_body(
         Some(key) => key,
         None => random_name()?,
     };
-    let query = if sending.wait > 0 {
-        format!("?wait={}", sending.wait)
-    } else {
-        "?".to_owned()
-    };
+    let query = wait_query(sending.wait, sending.commitment.as_deref());
     let post = Post {
         path: sending.path,
         query: &query,

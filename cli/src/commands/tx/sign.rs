@@ -7,7 +7,7 @@ use waiaas_shared::caip::ChainId;
 use waiaas_shared::ids::{SignerId, WalletId};
 use waiaas_shared::network;
 
-use super::{Sending, send_body};
+use super::{COMMITMENTS, Sending, send_body};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::rest::AgentArgs;
@@ -36,8 +36,12 @@ pub(crate) struct SignArgs {
     /// Wait until it is on the chain, at most so many seconds (60)
     #[arg(long, value_name = "SECONDS", default_value_t = 0, requires = "submit", value_parser = clap::value_parser!(u64).range(0..=60))]
     wait: u64,
+    /// Until its transaction stands that deep instead: confirmed or finalized on Solana; latest, safe or finalized on
+    /// an EVM chain
+    #[arg(long, value_name = "COMMITMENT", requires = "submit", value_parser = COMMITMENTS)]
+    commitment: Option<String>,
     /// Ask what would be decided, and have nothing signed
-    #[arg(long, conflicts_with_all = ["wait", "idempotency_key"])]
+    #[arg(long, conflicts_with_all = ["wait", "commitment", "idempotency_key"])]
     dry_run: bool,
     /// Your name for this: the same one and the same request are never charged twice; without it a random one
     #[arg(long, value_name = "KEY")]
@@ -56,6 +60,7 @@ pub(super) async fn sign(app: &App, args: SignArgs) -> Result<(), Failure> {
         signer: args.signer,
         idempotency_key: args.idempotency_key.clone(),
         wait: args.wait,
+        commitment: args.commitment.clone(),
         dry_run: args.dry_run,
     };
     let agent = args.agent.agent(&app.config.gateway_url)?;

@@ -45,6 +45,7 @@ pub(super) fn payment_words(payment: &Value) -> String {
         "transaction",
         "type",
         "status",
+        "commitment",
         "stuck",
         "attention",
         "wallet",
