@@ -1,6 +1,8 @@
 //! Transactions that an agent brings, on a real Solana chain: a facilitator of x402, made by other code, pays the fee
 //! of a payment and settles it; and a message of version 1.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -79,6 +81,12 @@ impl Stage {
         let target = "/v1/transactions/sign";
         let request = self.agent.post(target, &fresh()?, &body)?;
         self.agent.send(&request)?.json()
+    }
+
+    /// What the gateway shows of a payment.
+    fn shown(&self, payment: &Value, query: &str) -> Result<Value> {
+        let target = format!("/v1/transactions/{}{query}", text(payment, "transaction")?);
+        self.agent.send(&self.agent.get(&target))?.json()
     }
 
     fn facilitator(&self, arguments: &[&str]) -> Result<String> {
@@ -162,7 +170,26 @@ fn a_facilitator_pays_the_fee_of_an_agents_payment() -> Result<()> {
     let asked = BASE64.decode(&brought)?;
     ensure!(raw[..65] == asked[..65] && raw[129..] == asked[129..]);
     ensure!(stage.tokens(SELLER)? == 0);
+    let open = stage.shown(&signed, "")?;
+    ensure!(text(&open, "status")? == "SUBMITTED", "{open}");
+    ensure!(
+        open.get("chain_transaction") == Some(&Value::Null),
+        "{open}"
+    );
     stage.facilitator(&["settle", text(&signed, "signed_transaction")?])?;
+    // It is found on the chain by the wallet's signature, under the facilitator's.
+    let own = bs58::encode(raw.get(65..129).context("two signatures")?).into_string();
+    let ended = stage.shown(&signed, "?wait=30&commitment=confirmed")?;
+    ensure!(text(&ended, "commitment")? == "confirmed", "{ended}");
+    ensure!(text(&ended, "status")? == "CONFIRMED", "{ended}");
+    let name = text(&ended, "chain_transaction")?;
+    ensure!(name != own, "{ended}");
+    let found = stage.chain.rpc().call(
+        "getTransaction",
+        json!([name, { "commitment": "confirmed", "encoding": "json", "maxSupportedTransactionVersion": 0 }]),
+    )?;
+    let signatures = found.pointer("/transaction/signatures");
+    ensure!(signatures == Some(&json!([name, own])), "{found}");
 
     ensure!(stage.tokens(SELLER)? == 2_500_000);
     ensure!(stage.tokens(wallet)? == BEGINNING - 2_500_000);
@@ -186,6 +213,35 @@ fn a_facilitator_pays_the_fee_of_an_agents_payment() -> Result<()> {
     let refused = stage.bring(&brought)?;
     ensure!(text(&refused, "code")? == "brought_recipient", "{refused}");
     ensure!(stage.charged(&asset(token))? == 2_500_000);
+    Ok(())
+}
+
+/// One that its facilitator keeps to itself is open until it never can land, and then it has expired.
+#[test]
+fn what_a_facilitator_does_not_send_expires() -> Result<()> {
+    let stage = Stage::set_up()?;
+    let (token, wallet) = (stage.token.as_str(), stage.wallet.1.as_str());
+    let brought = stage.facilitator(&["build", wallet, token, SELLER, "1", "order 1"])?;
+    let signed = stage.bring(&brought)?;
+    let began = Instant::now();
+    loop {
+        let shown = stage.shown(&signed, "")?;
+        match text(&shown, "status")? {
+            "EXPIRED" => break,
+            "SUBMITTED" => {}
+            _ => anyhow::bail!("{shown}"),
+        }
+        ensure!(began.elapsed() < Duration::from_secs(240), "{shown}");
+        std::thread::sleep(Duration::from_secs(3));
+    }
+    ensure!(
+        began.elapsed() >= Duration::from_secs(60),
+        "{:?}",
+        began.elapsed()
+    );
+    ensure!(stage.tokens(SELLER)? == 0);
+    let settled = stage.facilitator(&["settle", text(&signed, "signed_transaction")?]);
+    ensure!(settled.is_err(), "it landed after it had expired");
     Ok(())
 }
 

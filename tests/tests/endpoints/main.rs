@@ -3,6 +3,7 @@
 
 mod cases;
 mod shown;
+mod sockets;
 mod stage;
 
 use std::time::{Duration, Instant};

@@ -72,9 +72,14 @@ impl Stage {
         home.set_chains(&[])?;
         let path = home.folder().join("gateway.toml");
         let mut config = std::fs::read_to_string(&path)?;
+        let pace = if lines.contains("poll-interval-ms") {
+            ""
+        } else {
+            "poll-interval-ms = 100\n"
+        };
         config.push_str(&format!(
-            "\n[[chain]]\nid = \"{network}\"\nrpc = {rpc}\npoll-interval-ms = 100\n\
-             request-timeout-ms = 700\n{more}{lines}"
+            "\n[[chain]]\nid = \"{network}\"\nrpc = {rpc}\nrequest-timeout-ms = 700\n\
+             {pace}{more}{lines}"
         ));
         std::fs::write(path, config)?;
         let running = home.start_unlocked()?;
