@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
 use crate::incoming;
+use crate::notify::outbox;
 use crate::projection::{speeds, store};
 
 /// Jobs that one commit carries.
@@ -19,7 +20,7 @@ const BATCH: usize = 64;
 /// Jobs that wait at once.
 const WAITING: usize = 4096;
 /// `PRAGMA user_version` of this program's tables.
-const VERSION: u32 = 8;
+const VERSION: u32 = 9;
 
 /// Why a job was not done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -126,7 +127,12 @@ impl Database {
         let transaction = connection.transaction()?;
         match transaction.pragma_query_value(None, "user_version", |row| row.get(0))? {
             0 => {
-                for tables in [store::TABLES, speeds::TABLES, incoming::store::TABLES] {
+                for tables in [
+                    store::TABLES,
+                    speeds::TABLES,
+                    incoming::store::TABLES,
+                    outbox::TABLES,
+                ] {
                     transaction.execute_batch(tables)?;
                 }
                 transaction.pragma_update(None, "user_version", VERSION)?;
@@ -284,8 +290,8 @@ mod tests {
         assert!(matches!(Database::open(&path), Err(OpenError::Sqlite(_))));
         std::fs::remove_file(&path).expect("removed");
         let newer = Connection::open(&path).expect("opens");
-        newer.pragma_update(None, "user_version", 9).expect("set");
+        newer.pragma_update(None, "user_version", 10).expect("set");
         drop(newer);
-        assert!(matches!(Database::open(&path), Err(OpenError::Version(9))));
+        assert!(matches!(Database::open(&path), Err(OpenError::Version(10))));
     }
 }

@@ -56,6 +56,7 @@ use crate::database::Database;
 use crate::http::guard::Guard;
 use crate::http::router;
 use crate::http::token::Tokens;
+use crate::notify::Channels;
 use crate::projection;
 use crate::signer_client::{Answer, NoConnection, SignerError, SignerPort};
 use waiting::Kept;
@@ -1047,6 +1048,7 @@ impl World {
                 vec!["wallet.example.org".to_owned()],
                 vec!["https://console.example.org".to_owned()],
             ),
+            channels: Channels::default(),
             log_key: Some(signer.with(|inside| inside.public())),
         });
         let feed = tokio::spawn(projection::follow(Arc::clone(&app)));

@@ -17,7 +17,7 @@ use waiaas_shared::time::WallTime;
 use crate::chain::{ChainText, ChainTransactionId, Validity};
 use crate::payment::{Facts, Payment, Progress, Waiting};
 
-/// Version 8 of the tables.
+/// Version 9 of the tables.
 pub const TABLES: &str = "
 CREATE TABLE cursor(
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -325,6 +325,21 @@ pub fn by_idempotency(connection: &Connection, key: Digest) -> rusqlite::Result<
         .prepare_cached(payments!("WHERE idempotency = ?1 LIMIT 1"))?
         .query_row([key.as_bytes()], read)
         .optional()
+}
+
+/// How many payments were signed since a time, and how many wait now.
+pub fn signed_and_waiting(
+    connection: &Connection,
+    since: WallTime,
+) -> rusqlite::Result<(u64, u64)> {
+    connection
+        .prepare_cached(
+            "SELECT count(*) FILTER (WHERE created >= ?1 AND status NOT IN ('QUEUED', 'CANCELLED', 'EXPIRED')),
+                count(*) FILTER (WHERE status = 'QUEUED') FROM payment",
+        )?
+        .query_row([signed(since.millis())], |row| {
+            Ok((unsigned(row, 0)?, unsigned(row, 1)?))
+        })
 }
 
 /// A session's payments, newest first, from before an event on: by when they were first told of.
