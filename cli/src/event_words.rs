@@ -15,8 +15,8 @@ use waiaas_shared::request::Action;
 use waiaas_shared::time::WallTime;
 
 use self::effects::{called, done, staked};
-use crate::event_about::About;
 use crate::names::Names;
+use waiaas_shared::event_about::About;
 
 /// The kind's name and one line about the event.
 pub(crate) fn words(body: &EventBody, names: &Names) -> (&'static str, String) {

@@ -15,7 +15,6 @@ use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::{RunTime, WallTime};
 
 use super::*;
-use crate::event_about::about;
 
 const HOSTING: &str = "7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2";
 
@@ -111,16 +110,16 @@ fn filters_follow_a_payment_to_its_end() {
         cause: IntentEnd::Expired,
     };
     let wallet = spend().wallet;
-    assert!(!names.concerns_wallet(&about(&ended), wallet));
+    assert!(!names.concerns_wallet(&ended.about(), wallet));
     names.learn(&EventBody::SpendCommitted(spend()));
-    assert!(names.concerns_wallet(&about(&ended), wallet));
-    assert!(names.concerns_session(&about(&ended), SessionId::from_bytes([2; 16])));
-    assert!(!names.concerns_wallet(&about(&ended), WalletId::from_bytes([9; 16])));
-    let paused = about(&EventBody::Paused {
+    assert!(names.concerns_wallet(&ended.about(), wallet));
+    assert!(names.concerns_session(&ended.about(), SessionId::from_bytes([2; 16])));
+    assert!(!names.concerns_wallet(&ended.about(), WalletId::from_bytes([9; 16])));
+    let paused = EventBody::Paused {
         wallet: Some(wallet),
         origin: Origin::Admin,
-    });
-    assert!(names.concerns_wallet(&paused, wallet));
+    };
+    assert!(names.concerns_wallet(&paused.about(), wallet));
 }
 
 #[test]

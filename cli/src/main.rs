@@ -8,7 +8,7 @@ mod commands;
 mod config;
 mod daemon;
 mod duration;
-mod event_about;
+mod event_kinds;
 mod event_words;
 mod failure;
 mod home;

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::{AccountId, AssetId};
+use waiaas_shared::caip::AssetId;
 use waiaas_shared::event::EventBody;
 use waiaas_shared::ids::{SessionId, StatementId, TransactionId, WalletId};
 use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::names::{account_in_words, amount_in_words};
 use waiaas_shared::statement::StatementFacts;
 
-use crate::event_about::About;
+use waiaas_shared::event_about::About;
 
 /// What was learnt so far.
 #[derive(Debug, Default)]
@@ -54,25 +55,12 @@ impl Names {
 
     /// `0.5 SOL`, or base units of an asset that no policy names.
     pub(crate) fn amount(&self, asset: AssetId, amount: Amount) -> String {
-        let rule = self.policy.as_ref().and_then(|policy| policy.asset(asset));
-        match rule {
-            Some(rule) => format!("{} {}", amount.format_decimal(rule.decimals), rule.symbol),
-            None => format!("{amount} base units of {asset}"),
-        }
+        amount_in_words(self.policy.as_ref(), asset, amount)
     }
 
     /// An account of an asset's chain: the address in full, with its contact's or validator's name before it.
     pub(crate) fn account(&self, asset: AssetId, account: Account) -> String {
-        let known = AccountId::new(asset.chain(), account).ok();
-        let name = known.and_then(|known| {
-            let policy = self.policy.as_ref()?;
-            let contact = policy.recipient(known).map(|contact| &contact.name);
-            contact.or_else(|| policy.validator(known).map(|validator| &validator.name))
-        });
-        match name {
-            Some(name) => format!("@{name} ({account})"),
-            None => account.to_string(),
-        }
+        account_in_words(self.policy.as_ref(), asset, account)
     }
 
     /// Whether what an event names is this wallet's.

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::database::Database;
 use crate::http::guard::Guard;
 use crate::http::token::Tokens;
+use crate::notify::Channels;
 use crate::pipeline::Refusal;
 use crate::pipeline::confirm::Tracker;
 use crate::projection::{self, FeedState};
@@ -43,6 +44,8 @@ pub struct App {
     pub tracker: Tracker,
     /// Which requests are let in at all.
     pub guard: Guard,
+    /// Where owners are told.
+    pub channels: Arc<Channels>,
     /// The pinned public half of the log key.
     pub log_key: Option<[u8; 32]>,
     feed: watch::Sender<FeedState>,
@@ -65,6 +68,8 @@ pub struct Parts {
     pub tokens: Tokens,
     /// Which requests are let in at all.
     pub guard: Guard,
+    /// Where owners are told.
+    pub channels: Channels,
     /// The pinned public half of the log key.
     pub log_key: Option<[u8; 32]>,
 }
@@ -86,6 +91,7 @@ impl App {
             views: Views::default(),
             tracker: Tracker::default(),
             guard: parts.guard,
+            channels: Arc::new(parts.channels),
             log_key: parts.log_key,
             feed: projection::channel(),
             known_signer: RwLock::new(None),

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use waiaas_shared::keys::AgentKey;
 
 use crate::chain::ChainConfig;
+use crate::notify::{ChannelError, NotifyConfig, RawChannel};
 
 /// A file larger than this is no configuration.
 const LIMIT_BYTES: u64 = 1024 * 1024;
@@ -37,6 +38,8 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// The chains.
     pub chains: Vec<ChainConfig>,
+    /// Where owners are told.
+    pub notify: NotifyConfig,
 }
 
 /// Files in PEM form.
@@ -75,6 +78,14 @@ pub enum ConfigError {
         /// What and where.
         error: Box<toml::de::Error>,
     },
+    /// A channel is refused.
+    #[error("{}: {error}", path.display())]
+    Channel {
+        /// Which file.
+        path: PathBuf,
+        /// What and where.
+        error: ChannelError,
+    },
     /// A key's value is refused.
     #[error("{}: {key}: {rule}", path.display())]
     Value {
@@ -103,6 +114,9 @@ struct RawConfig {
     allowed_origins: Vec<String>,
     #[serde(default, rename = "chain")]
     chains: Vec<ChainConfig>,
+    approval_origin: Option<String>,
+    #[serde(default, rename = "channel")]
+    channels: Vec<RawChannel>,
 }
 
 #[derive(Deserialize)]
@@ -176,6 +190,15 @@ impl Config {
         if !ids.is_sorted_by(|one, other| one < other) {
             return Err(refused(path, "chain", "each id once"));
         }
+        if !raw.approval_origin.as_deref().is_none_or(is_origin) {
+            let rule = "an origin such as https://wallet.example.org, without a path";
+            return Err(refused(path, "approval-origin", rule));
+        }
+        let notify = NotifyConfig::check(raw.channels, raw.approval_origin, folder);
+        let notify = notify.map_err(|error| ConfigError::Channel {
+            path: path.to_owned(),
+            error,
+        })?;
         Ok(Self {
             listen,
             signer_socket: folder.join(raw.signer_socket),
@@ -186,6 +209,7 @@ impl Config {
             allowed_hosts: raw.allowed_hosts,
             allowed_origins: raw.allowed_origins,
             chains: raw.chains,
+            notify,
         })
     }
 }

@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
 use crate::incoming;
+use crate::notify::outbox;
 use crate::projection::{speeds, store};
 
 /// Jobs that one commit carries.
@@ -126,7 +127,12 @@ impl Database {
         let transaction = connection.transaction()?;
         match transaction.pragma_query_value(None, "user_version", |row| row.get(0))? {
             0 => {
-                for tables in [store::TABLES, speeds::TABLES, incoming::store::TABLES] {
+                for tables in [
+                    store::TABLES,
+                    speeds::TABLES,
+                    incoming::store::TABLES,
+                    outbox::TABLES,
+                ] {
                     transaction.execute_batch(tables)?;
                 }
                 transaction.pragma_update(None, "user_version", VERSION)?;

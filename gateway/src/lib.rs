@@ -11,6 +11,7 @@ pub mod config;
 pub mod database;
 pub mod http;
 pub mod incoming;
+pub mod notify;
 pub mod payment;
 pub mod pipeline;
 pub mod projection;

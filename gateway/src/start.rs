@@ -26,6 +26,7 @@ use crate::http::guard::Guard;
 use crate::http::token::Tokens;
 use crate::http::{self, openapi, server};
 use crate::incoming;
+use crate::notify::{self, ChannelError, Channels};
 use crate::projection;
 use crate::signer_client::SocketSigner;
 
@@ -42,6 +43,9 @@ struct Arguments {
     /// Check the configuration and end.
     #[arg(long)]
     check_config: bool,
+    /// Send a trial message through a channel and end.
+    #[arg(long, value_name = "NAME", conflicts_with = "check_config")]
+    try_channel: Option<String>,
     /// Print the HTTP description (OpenAPI 3.1) and end.
     #[arg(long, exclusive = true)]
     openapi: bool,
@@ -67,6 +71,15 @@ pub enum StartError {
     /// The log filter is refused.
     #[error("WAIAAS_LOG: not a filter")]
     Filter,
+    /// A channel is refused.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    /// There is no channel of this name.
+    #[error("no channel is named {0}: {1}")]
+    NoChannel(String, String),
+    /// A channel did not take the trial message.
+    #[error("channel {0}: {1}")]
+    Trial(String, notify::SendError),
     /// TLS cannot be set up.
     #[error("tls: {0}")]
     Tls(#[from] server::TlsError),
@@ -104,7 +117,7 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// 64 usage, 70 internal, 77 permission, 78 configuration.
+    /// 64 usage, 69 a service is unavailable, 70 internal, 77 permission, 78 configuration.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -115,7 +128,9 @@ impl StartError {
             {
                 77
             }
-            Self::Config(_) | Self::Tls(_) | Self::Filter => 78,
+            Self::NoChannel(..) => 64,
+            Self::Trial(..) => 69,
+            Self::Config(_) | Self::Tls(_) | Self::Filter | Self::Channel(_) => 78,
             _ => 70,
         }
     }
@@ -157,6 +172,7 @@ fn start(arguments: Arguments) -> Result<(), StartError> {
         .install_default()
         .map_err(|_| StartError::TlsProvider)?;
     let tls = config.tls.as_ref().map(server::acceptor).transpose()?;
+    let channels = Channels::new(config.notify.clone())?;
     if arguments.check_config {
         return Ok(tell("configuration ok")?);
     }
@@ -169,10 +185,33 @@ fn start(arguments: Arguments) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    LocalSet::new().block_on(&runtime, serve(config, tls))
+    match arguments.try_channel {
+        Some(name) => runtime.block_on(try_out(&channels, name)),
+        None => LocalSet::new().block_on(&runtime, serve(config, tls, channels)),
+    }
 }
 
-async fn serve(config: Config, tls: Option<tokio_rustls::TlsAcceptor>) -> Result<(), StartError> {
+/// Sends a trial message and says what came of it.
+async fn try_out(channels: &Channels, name: String) -> Result<(), StartError> {
+    match channels.try_out(&name, Clock::system().now()).await {
+        Some(Ok(())) => Ok(tell(&format!("channel {name} took the trial message"))?),
+        Some(Err(error)) => Err(StartError::Trial(name, error)),
+        None => {
+            let known: Vec<&str> = channels.names().collect();
+            let known = match known.as_slice() {
+                [] => "none is configured".to_owned(),
+                known => format!("configured are {}", known.join(", ")),
+            };
+            Err(StartError::NoChannel(name, known))
+        }
+    }
+}
+
+async fn serve(
+    config: Config,
+    tls: Option<tokio_rustls::TlsAcceptor>,
+    channels: Channels,
+) -> Result<(), StartError> {
     let clock = Clock::system();
     let database = Database::open(&config.database).map_err(|error| StartError::Database {
         path: config.database.clone(),
@@ -198,6 +237,7 @@ async fn serve(config: Config, tls: Option<tokio_rustls::TlsAcceptor>) -> Result
         database,
         tokens,
         guard: Guard::new(config.allowed_hosts, config.allowed_origins),
+        channels,
         log_key: config.log_key,
     });
     if config.log_key.is_none() {
@@ -215,6 +255,7 @@ async fn serve(config: Config, tls: Option<tokio_rustls::TlsAcceptor>) -> Result
         });
         tokio::spawn(incoming::watch(Arc::clone(&app), chain));
     }
+    notify::start(&app);
     tokio::spawn(rotate(Arc::clone(&app)));
     let stop = stop_signal()?;
     tell(&format!("ready {scheme}://{bound}"))?;

@@ -33,6 +33,7 @@ use crate::database::Database;
 use crate::http::guard::Guard;
 use crate::http::router;
 use crate::http::token::Tokens;
+use crate::notify::Channels;
 use crate::projection;
 use crate::signer_client::SignerPort;
 
@@ -172,6 +173,7 @@ impl World {
                 vec!["wallet.example.org".to_owned()],
                 vec!["https://console.example.org".to_owned()],
             ),
+            channels: Channels::default(),
             log_key: Some(signer.with(|inside| inside.public())),
         });
         let feed = tokio::spawn(projection::follow(Arc::clone(&app)));

@@ -14,6 +14,7 @@ pub mod denial;
 pub mod digest;
 pub mod effect;
 pub mod event;
+pub mod event_about;
 pub mod evm;
 pub mod heartbeat;
 pub mod ids;

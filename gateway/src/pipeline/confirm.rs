@@ -30,6 +30,7 @@ use crate::chain::tracker::{Step, Watch, next_step};
 use crate::chain::{ChainTransactionId, Landing, Sought};
 use crate::chain_port::ChainPort;
 use crate::database::{DatabaseError, Durability};
+use crate::notify::Own;
 use crate::payment::Payment;
 use crate::projection::store::{self, Change};
 use recover::{again, obtain, validity};
@@ -137,8 +138,19 @@ async fn advance(
 ) -> Result<(), DatabaseError> {
     let (id, now) = (payment.facts.id, app.clock.now());
     let kept = change.clone();
-    let job =
-        move |connection: &rusqlite::Connection| store::advance(connection, id, next, &change, now);
+    let (channels, wallet) = (Arc::clone(&app.channels), payment.facts.wallet);
+    let job = move |connection: &rusqlite::Connection| {
+        let moved = store::advance(connection, id, next, &change, now)?;
+        if moved && next == Status::Failed {
+            let own = Own::Failed {
+                transaction: id,
+                wallet,
+                why: change.detail.as_ref().map(ToString::to_string),
+            };
+            channels.say(connection, own, now)?;
+        }
+        Ok(moved)
+    };
     if app.database.run(Durability::Process, job).await? {
         payment.progress.status = next;
         payment.progress.position = kept.position.or(payment.progress.position);
@@ -147,6 +159,7 @@ async fn advance(
         payment.progress.detail = kept.detail;
         payment.progress.updated = now;
         app.tracker.tell(id);
+        app.channels.wake();
     }
     Ok(())
 }

@@ -195,15 +195,19 @@ async fn take(
         app.tracker.fill_in(payment);
     }
     if verified != cursor {
+        let channels = Arc::clone(&app.channels);
+        let records = page.events;
         let job = move |connection: &rusqlite::Connection| {
             told.iter()
                 .try_for_each(|told| write_down(connection, told))?;
+            channels.write_down(connection, &records, verified.rebuilt_through)?;
             store::set_cursor(connection, &verified)
         };
         app.database
             .run(Durability::Process, job)
             .await
             .map_err(Stop::Database)?;
+        app.channels.wake();
     }
     // First forget, then tell: whoever waits for this sequence must not read what was before it.
     app.views.forget(&news.stale);

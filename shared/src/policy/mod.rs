@@ -12,6 +12,7 @@ mod flaw;
 pub mod history;
 pub mod items;
 pub mod limits;
+pub mod names;
 pub mod network;
 mod program;
 pub mod replay;

@@ -12,7 +12,7 @@ use waiaas_shared::ids::{SessionId, WalletId};
 use waiaas_shared::time::WallTime;
 
 use crate::app::App;
-use crate::event_about::{KINDS, about};
+use crate::event_kinds::KINDS;
 use crate::event_words::{machine, words};
 use crate::failure::Failure;
 use crate::log_reader::{Heads, Part, Reader};
@@ -127,7 +127,7 @@ impl Choice<'_> {
         };
         self.names.learn(&event.body);
         let args = self.args;
-        let concerned = about(&event.body);
+        let concerned = event.body.about();
         let (kind, text) = words(&event.body, &self.names);
         let of_kind = args.kind.is_empty() || args.kind.iter().any(|kinds| kinds.0.contains(&kind));
         let wanted = record.sequence > args.after

@@ -1,0 +1,202 @@
+//! A message as every channel sends it: title, lines, what a program reads, and a link that decides nothing.
+
+use serde_json::{Map, Value, json};
+use waiaas_shared::event::EventBody;
+use waiaas_shared::ids::TransactionId;
+use waiaas_shared::time::WallTime;
+
+use super::config::{ChannelConfig, Language};
+use super::kind::Kind;
+use super::names::Names;
+use super::notice::{Notice, Own, Told};
+use super::words::{self, Line};
+
+/// Characters of one message's text; what a channel takes at least is 2,000 (Discord).
+const TEXT_LIMIT: usize = 1800;
+/// Characters of one line.
+const LINE_LIMIT: usize = 300;
+
+/// A message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its name: the same each time that it is sent.
+    pub name: String,
+    /// What it tells of.
+    pub kind: Kind,
+    /// When that happened.
+    pub at: WallTime,
+    /// What happened, in a few words.
+    pub title: String,
+    /// The rest, a line each.
+    pub lines: Vec<String>,
+    /// The signing page.
+    pub link: Option<String>,
+    /// The same for programs.
+    pub data: Map<String, Value>,
+}
+
+impl Message {
+    /// Title and lines, without the link.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = self.title.clone();
+        for line in &self.lines {
+            text.push('\n');
+            text.push_str(line);
+        }
+        text
+    }
+}
+
+/// Puts a message together.
+pub(super) fn compose(
+    notice: &Notice,
+    channel: &ChannelConfig,
+    names: &Names,
+    approval_origin: Option<&str>,
+    now: WallTime,
+) -> Message {
+    let kind = notice.kind().unwrap_or(Kind::Trial);
+    let (title, lines) = words::of(notice, names, now, channel.language);
+    let lines = lines
+        .into_iter()
+        .filter(|line| !channel.terse || line.is_harmless())
+        .map(|line| cut(&line.shown(channel.language), LINE_LIMIT));
+    let asks = match &notice.told {
+        Told::Event(_, event) => matches!(event.body, EventBody::IntentOpened(_)),
+        Told::Own(_) => false,
+    };
+    let link = approval_origin.filter(|_| asks);
+    let mut message = Message {
+        name: notice.name.clone(),
+        kind,
+        at: notice.at,
+        title: cut(&title, LINE_LIMIT),
+        lines: Vec::new(),
+        link: link.map(|origin| format!("{origin}/sign")),
+        data: data(notice, channel.terse),
+    };
+    let mut room = TEXT_LIMIT.saturating_sub(message.title.chars().count());
+    for line in lines {
+        let Some(left) = room.checked_sub(line.chars().count().saturating_add(1)) else {
+            message.lines.push(more(channel.language).to_owned());
+            break;
+        };
+        room = left;
+        message.lines.push(line);
+    }
+    message
+}
+
+const fn more(language: Language) -> &'static str {
+    match language {
+        Language::English => "(more: waiaas audit show)",
+        Language::Korean => "(이하 생략: waiaas audit show)",
+    }
+}
+
+/// One line without what moves the cursor or turns the direction of writing, cut to so many characters.
+fn cut(text: &str, limit: usize) -> String {
+    let plain = |character: char| {
+        let turns = matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+        if character.is_control() || turns {
+            '\u{fffd}'
+        } else {
+            character
+        }
+    };
+    let mut cut: String = text.chars().take(limit).map(plain).collect();
+    if text.chars().nth(limit).is_some() {
+        cut.push('…');
+    }
+    cut
+}
+
+/// What a program reads: what the message is about, by identifier; amounts in base units.
+fn data(notice: &Notice, terse: bool) -> Map<String, Value> {
+    let mut data = Map::new();
+    let mut put = |key: &str, value: Value| {
+        data.insert(key.to_owned(), value);
+    };
+    match &notice.told {
+        Told::Event(sequence, event) => {
+            put("sequence", json!(sequence));
+            let about = event.body.about();
+            if let Some(session) = about.session {
+                put("session", json!(session));
+            }
+            if let Some(wallet) = about.wallet {
+                put("wallet", json!(wallet));
+            }
+            if !about.transactions.is_empty() {
+                let all: Vec<&TransactionId> = about.transactions.iter().collect();
+                put("transactions", json!(all));
+            }
+            if !terse {
+                let moves: Vec<Value> = words::moves(event, *sequence)
+                    .iter()
+                    .map(|moved| {
+                        json!({
+                            "action": moved.action.as_str(),
+                            "asset": moved.asset.to_string(),
+                            "amount_base": moved.amount.base_units().to_string(),
+                            "to": moved.to.to_string(),
+                        })
+                    })
+                    .collect();
+                if !moves.is_empty() {
+                    put("moves", json!(moves));
+                }
+            }
+            if let EventBody::IntentOpened(intent) = &event.body {
+                put("tier", json!(intent.tier().as_str()));
+                put("expires", json!(intent.expires.rfc3339()));
+                if let Some(ready) = words::ready(intent, event.clocks.wall) {
+                    put("ready", json!(ready.rfc3339()));
+                }
+            }
+            if let EventBody::DenialsCounted { code, count, .. } = &event.body {
+                put("code", json!(code.as_str()));
+                put("count", json!(count));
+            }
+        }
+        Told::Own(own) => match own {
+            Own::Begins { sequence } => put("sequence", json!(sequence)),
+            Own::Silent { channel, since } => {
+                put("channel", json!(channel));
+                put("since", json!(since.rfc3339()));
+            }
+            Own::Failed {
+                transaction,
+                wallet,
+                ..
+            } => {
+                put("transactions", json!([transaction]));
+                put("wallet", json!(wallet));
+            }
+            Own::Weekly {
+                head,
+                sequence,
+                signed,
+                waiting,
+            } => {
+                put("head", json!(head));
+                put("sequence", json!(sequence));
+                put("signed", json!(signed));
+                put("waiting", json!(waiting));
+            }
+            Own::Trial { channel } => put("channel", json!(channel)),
+        },
+    }
+    data
+}
+
+impl Line {
+    /// As it is shown.
+    fn shown(&self, language: Language) -> String {
+        match self.label.text(language) {
+            "" => self.text.clone(),
+            label => format!("{label}: {}", self.text),
+        }
+    }
+}
