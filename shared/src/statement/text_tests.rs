@@ -84,6 +84,41 @@ fn a_call_of_a_program_reads_in_full() {
     }
 }
 
+/// What the agent may choose could be a program: the policy's own words say so, and the text of each call.
+#[test]
+fn an_account_of_the_agents_choice_reads_as_what_it_may_be() {
+    use crate::policy::document::AccountAccepts;
+    use crate::policy::items::{Style, sections};
+
+    let facts = StatementFacts::ApprovePayment {
+        transaction: transaction_id(12),
+    };
+    let read = |document: &PolicyDocument| {
+        let sections = sections(document, Style::Plain);
+        let words = sections.iter().any(|one| {
+            one.summary
+                .contains("read-only (a program there may be given the wallet's signature)")
+        });
+        let view = TestView::new(Some(document.clone()));
+        let text = compose(&view.header(), &facts, &view).expect("fits");
+        let choice =
+            "read-only, the agent's choice: a program there may be given this wallet's signature";
+        let mut lines = text.as_str().lines().filter(|line| line.ends_with(choice));
+        (
+            words,
+            lines.next().map(|line| line[..15].to_owned()),
+            lines.count(),
+        )
+    };
+    let mut document = program_samples::policy();
+    assert_eq!(read(&document), (false, None, 0));
+    let program = document.calls[0].program.as_mut().expect("of a program");
+    program.accounts[3].accepts = AccountAccepts::Any;
+    assert_eq!(document.check(), Ok(()));
+    let place = Some("Account 4 of 4:".to_owned());
+    assert_eq!(read(&document), (true, place, 0));
+}
+
 /// With a policy that names the validator, and with one that does not; and what is asked of an account that is
 /// there.
 #[test]
@@ -141,6 +176,8 @@ fn the_nonce_of_a_former_key_names_its_address() {
 #[test]
 fn what_a_payment_breaks_reads_in_full() {
     use crate::denial::Violation;
+    use crate::policy::scope::Scope;
+    use crate::policy::windows::Window;
 
     let coin: AssetId = read("eip155:31337/slip44:60");
     let ether = 1_000_000_000_000_000_000;
@@ -149,16 +186,36 @@ fn what_a_payment_breaks_reads_in_full() {
     };
     let dollars = Violation {
         asset: None,
+        scope: Some(Scope::Pool("ops".to_owned())),
+        window: Some(Window::Day),
         ..limit(Code::UsdLimit, 812_500_000, 500_000_000)
     };
     let number = Violation {
         asset: None,
+        scope: Some(Scope::Global),
+        window: Some(Window::Month),
         ..limit(Code::PaymentCount, 31, 30)
+    };
+    let shop = Some(read(
+        "eip155:31337:0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+    ));
+    let recipient = Violation {
+        recipient: shop,
+        window: Some(Window::Week),
+        ..limit(Code::RecipientLimit, ether / 4, ether / 5)
     };
     let broken = vec![
         limit(Code::PerTransactionLimit, ether / 4, ether / 5),
         limit(Code::DayCount, 101, 100),
-        Violation::of(Code::RecipientNotListed),
+        Violation {
+            recipient: shop,
+            ..Violation::of(Code::RecipientNotListed)
+        },
+        recipient,
+        Violation {
+            scope: Some(Scope::Wallet(wallet_id(1))),
+            ..limit(Code::MonthLimit, ether / 4, ether / 5)
+        },
         dollars,
         number,
     ];
@@ -180,7 +237,7 @@ fn what_a_payment_breaks_reads_in_full() {
         .lines()
         .filter(|line| line.starts_with("Breaks your rule "))
         .collect();
-    assert_eq!(shown.len(), 5);
+    assert_eq!(shown.len(), 7);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/statements.md");
     let document = std::fs::read_to_string(file).expect("docs/statements.md");
     assert!(document.contains(&shown.join("\n")), "{shown:#?}");
