@@ -188,6 +188,9 @@ fn change_of(
         StatementFacts::EnrolWithdrawal { account } => {
             OwnerChange::EnrolWithdrawal { account: *account }
         }
+        StatementFacts::RemoveWithdrawal { account } => {
+            OwnerChange::RemoveWithdrawal { account: *account }
+        }
         _ => return Err(Code::StatementMismatch),
     })
 }

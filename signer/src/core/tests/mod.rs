@@ -1,6 +1,7 @@
 //! The core against its invariants, each broken on purpose. A small world: one signer, one owner, a
 //! Solana and an EVM wallet on test networks, a policy, a key-bound and a bearer session.
 
+mod addresses;
 mod agents;
 mod alarm;
 mod alarm_subjects;
@@ -35,6 +36,7 @@ mod removals;
 mod renewal;
 mod replace;
 mod replays;
+mod room;
 mod rotation;
 mod scopes;
 mod snapshot;

@@ -67,6 +67,14 @@ impl Owners {
                 let known = self.withdrawals.contains(account);
                 known.then_some(Code::WithdrawalAddress)
             }
+            Change::AddressGone(account) => {
+                if !self.withdrawals.contains(account) {
+                    return Some(Code::WithdrawalAddress);
+                }
+                let on_it = self.withdrawals.iter();
+                let on_it = on_it.filter(|one| one.chain() == account.chain());
+                (on_it.count() == 1).then_some(Code::WithdrawalLast)
+            }
         }
     }
 
@@ -81,6 +89,9 @@ impl Owners {
             Change::Quorum(quorum) => self.quorum = *quorum,
             Change::Address(account) => {
                 self.withdrawals.insert(*account);
+            }
+            Change::AddressGone(account) => {
+                self.withdrawals.remove(account);
             }
         }
     }
