@@ -212,6 +212,7 @@ const fn advice(code: Code) -> &'static str {
             "set `epoch` in the file to one more than `waiaas policy show` tells, and adopt it again"
         }
         Code::NonceNotAttested => "waiaas wallet attest-nonce",
+        Code::WithdrawalLast => "waiaas owner enrol-withdrawal, then owner remove-withdrawal",
         Code::WithdrawalAddress => {
             "waiaas owner list shows where withdrawals may go; later addresses: waiaas owner enrol-withdrawal"
         }

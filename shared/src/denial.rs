@@ -162,10 +162,13 @@ codes! {
     StatementTooMany = 116, "statement_too_many", Wait, "Too many statements are open.";
     StatementMalformed = 117, "statement_malformed", Stop, "The statement's facts are incomplete, contradictory or too long to show.";
     QuorumMissing = 118, "quorum_missing", AskOwner, "Not enough different owners signed.";
+    WithdrawalLast = 336, "withdrawal_last", AskOwner, "The last address for withdrawals on its network stays: another one is enrolled first.";
     WithdrawalAddress = 119, "withdrawal_address", AskOwner, "Withdrawals go only to addresses that were enrolled beforehand.";
     SessionAboveCeiling = 120, "session_above_ceiling", AskOwner, "The grant exceeds the ceilings of the adopted policy.";
     KillNotActive = 121, "kill_not_active", Stop, "The kill switch is not thrown, or its epoch is another.";
     NonceLower = 122, "nonce_lower", Stop, "An attestation never lowers the next nonce.";
+    NonceRange = 337, "nonce_range", Stop, "No nonce lies above 4294967295.";
+    NonceGaps = 338, "nonce_gaps", AskOwner, "Attestations skipped nonces of this address 64 times: a wallet that is rotated begins afresh.";
     TimeNotClosed = 123, "time_not_closed", Stop, "The stated time is not needed, or lies behind what was already seen.";
     TimeTooFar = 321, "time_too_far", Stop, "The stated time lies more than 366 days beyond the signer's own, or beyond the year 2099.";
     NotPaused = 124, "not_paused", Stop, "Nothing of that name is paused.";
@@ -217,7 +220,7 @@ codes! {
     OwnerSuspended = 184, "owner_suspended", AskOwner, "The signature is by an owner who is suspended.";
     KeysTooMany = 324, "keys_too_many", Stop, "No more keys: a signer has 512 at most, 2,048 times a key on a network, and a wallet 32 former ones.";
     RemovalOfItself = 322, "removal_of_itself", Stop, "A key does not cancel its own removal: another one does.";
-    SuspensionQuorum = 323, "suspension_quorum", AskOwner, "A suspended key does not suspend an owner without whom too few are left to sign: another owner does, or the password.";
+    SuspensionQuorum = 323, "suspension_quorum", AskOwner, "A key that is suspended or about to be removed does not suspend an owner without whom too few stay to sign: another owner does, or the password.";
     OwnerItself = 185, "owner_itself", Stop, "An owner is suspended by another owner, or with the password.";
     NotSuspended = 186, "not_suspended", Stop, "This owner or session is not suspended.";
     GuardianUnknown = 187, "guardian_unknown", Stop, "No such guardian.";

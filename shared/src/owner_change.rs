@@ -13,8 +13,11 @@ use crate::time::{Millis, RunTime};
 
 /// How long every change waits, on the DELAY clock.
 pub const DELAY: Millis = Millis::from_hours(72);
-/// Keys of owners and guardians together, at most.
+/// Keys of owners and guardians together, at most, but for [`REPLACEMENTS_LIMIT`].
 pub const KEYS_LIMIT: usize = 16;
+/// Keys beyond [`KEYS_LIMIT`], at most: who takes the place of a suspended owner finds room beside it. A
+/// recovery finds it in any case.
+pub const REPLACEMENTS_LIMIT: usize = 8;
 /// Changes that wait at once, at most; a recovery always finds room beside them.
 pub const PENDING_LIMIT: usize = 16;
 
@@ -57,6 +60,13 @@ pub enum OwnerChange {
         #[n(1)]
         guardians: Vec<OwnerId>,
     },
+    /// An address for withdrawals leaves.
+    #[n(7)]
+    RemoveWithdrawal {
+        /// Which address on which chain.
+        #[n(0)]
+        account: AccountId,
+    },
 }
 
 /// A key that rehearsed.
@@ -95,7 +105,17 @@ impl OwnerChange {
             Self::RemoveOwner(_)
             | Self::SetQuorum { .. }
             | Self::RemoveGuardian(_)
-            | Self::EnrolWithdrawal { .. } => None,
+            | Self::EnrolWithdrawal { .. }
+            | Self::RemoveWithdrawal { .. } => None,
+        }
+    }
+
+    /// Whether it takes this owner's or guardian's key away.
+    #[must_use]
+    pub fn removes(&self, key: OwnerId) -> bool {
+        match self {
+            Self::RemoveOwner(known) | Self::RemoveGuardian(known) => known.id == key,
+            _ => false,
         }
     }
 
@@ -123,6 +143,9 @@ impl fmt::Display for OwnerChange {
             }
             Self::EnrolWithdrawal { account } => {
                 write!(formatter, "let withdrawals go to {account}")
+            }
+            Self::RemoveWithdrawal { account } => {
+                write!(formatter, "let no more withdrawals go to {account}")
             }
             Self::Recover { key, guardians } => write!(
                 formatter,

@@ -70,6 +70,16 @@ pub(crate) enum Command {
         #[command(flatten)]
         password: PasswordArgs,
     },
+    /// Remove an address for withdrawals, after 72 hours: owners sign, and the password
+    RemoveWithdrawal {
+        /// Which address on which chain
+        #[arg(value_name = "CAIP10")]
+        account: AccountId,
+        #[command(flatten)]
+        signing: SigningArgs,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
     /// Suspend an owner's key at once: another owner signs, or the password alone
     Suspend {
         /// Whose key
@@ -182,6 +192,14 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
             password,
         } => {
             let facts = StatementFacts::EnrolWithdrawal { account };
+            owner_change::change(app, &facts, &signing, password).await
+        }
+        Command::RemoveWithdrawal {
+            account,
+            signing,
+            password,
+        } => {
+            let facts = StatementFacts::RemoveWithdrawal { account };
             owner_change::change(app, &facts, &signing, password).await
         }
         Command::Suspend {

@@ -106,6 +106,7 @@ const fn way(facts: &StatementFacts) -> Way {
         StatementFacts::AdoptPolicy { .. }
         | StatementFacts::ReleaseKill { .. }
         | StatementFacts::EnrolWithdrawal { .. }
+        | StatementFacts::RemoveWithdrawal { .. }
         | StatementFacts::RemoveOwner { .. }
         | StatementFacts::SetQuorum { .. }
         | StatementFacts::LiftSuspension { .. }

@@ -131,6 +131,13 @@ pub enum StatementFacts {
         #[n(0)]
         account: AccountId,
     },
+    /// Removes an address for withdrawals, after 72 hours on the DELAY clock.
+    #[n(43)]
+    RemoveWithdrawal {
+        /// Which address on which chain.
+        #[n(0)]
+        account: AccountId,
+    },
     /// Lets a payment that waits for its owners be signed, once.
     #[n(9)]
     ApprovePayment {
@@ -311,6 +318,7 @@ impl StatementFacts {
             Self::AttestNonce { .. } => "ATTEST NONCE",
             Self::StateTime { .. } => "STATE TIME",
             Self::EnrolWithdrawal { .. } => "ENROL WITHDRAWAL ADDRESS",
+            Self::RemoveWithdrawal { .. } => "REMOVE WITHDRAWAL ADDRESS",
             Self::ApprovePayment { .. } => "APPROVE PAYMENT",
             Self::RejectPayment { .. } => "REJECT PAYMENT",
             Self::AddOwner { .. } => "ADD OWNER",
@@ -371,6 +379,7 @@ impl StatementFacts {
                 | Self::AddGuardian { .. }
                 | Self::RemoveGuardian { .. }
                 | Self::EnrolWithdrawal { .. }
+                | Self::RemoveWithdrawal { .. }
         )
     }
 }

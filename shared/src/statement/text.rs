@@ -261,6 +261,12 @@ fn write(
             network(&mut lines, account.chain());
             lines.field("Takes effect", owners::WAITS);
         }
+        StatementFacts::RemoveWithdrawal { account } => {
+            lines.field("Address", account.account());
+            network(&mut lines, account.chain());
+            lines.field("Takes effect", owners::WAITS);
+            lines.field("Until then", "withdrawals may go to it as before");
+        }
         StatementFacts::ApprovePayment { .. } | StatementFacts::RejectPayment { .. } => {
             payment::write(&mut lines, waiting.ok_or(Code::IntentUnknown)?, view)?;
         }
@@ -323,6 +329,9 @@ const fn purpose(facts: &StatementFacts) -> &'static str {
         }
         StatementFacts::EnrolWithdrawal { .. } => {
             "Signing this lets owners withdraw to the address below, outside all limits and delays."
+        }
+        StatementFacts::RemoveWithdrawal { .. } => {
+            "Signing this lets nobody withdraw to the address below any more."
         }
         StatementFacts::ApprovePayment { .. } => {
             "Signing this makes the payment below, once, within your policy."

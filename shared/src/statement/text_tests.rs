@@ -254,7 +254,7 @@ fn the_document_shows_the_golden_files() {
         .collect();
     headings.sort_unstable();
     headings.dedup();
-    assert_eq!(headings.len(), 29, "a sample of each kind");
+    assert_eq!(headings.len(), 30, "a sample of each kind");
     for heading in headings {
         let shown = samples()
             .iter()

@@ -645,6 +645,10 @@ fn about_owners() -> Vec<(String, EventBody)> {
         scheduled("-guardian", OwnerChange::AddGuardian(new_key())),
         scheduled("-guardian-remove", OwnerChange::RemoveGuardian(known_key())),
         scheduled("-withdrawal", OwnerChange::EnrolWithdrawal { account }),
+        scheduled(
+            "-withdrawal-remove",
+            OwnerChange::RemoveWithdrawal { account },
+        ),
         scheduled("-recovery", recovery),
         (
             "owner-suspended-by-password".to_owned(),
@@ -729,6 +733,12 @@ fn facts() -> Vec<(&'static str, StatementFacts)> {
         (
             "enrol-withdrawal",
             StatementFacts::EnrolWithdrawal {
+                account: evm_recipient,
+            },
+        ),
+        (
+            "remove-withdrawal",
+            StatementFacts::RemoveWithdrawal {
                 account: evm_recipient,
             },
         ),

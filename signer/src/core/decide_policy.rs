@@ -15,6 +15,8 @@ use super::state::{State, Wallet};
 const BINDING_LIMIT: usize = 8;
 /// Bytes of the documents that bind, together: with what stands around them, one answer carries them.
 pub(super) const BINDING_BYTES: usize = 380 * 1024;
+/// Of those, what is left for a document that comes with the password: it finds room where no other does.
+pub(super) const BINDING_RESERVED: usize = 32 * 1024;
 /// Maturity of a document that came with the password.
 const MATURITY_WITH_PASSWORD: Millis = Millis::from_hours(1);
 
@@ -32,7 +34,8 @@ pub(super) fn adopt(
     let on_admin = submission.origin == Origin::Admin;
     let binding = state.binding(now.run);
     let first = state.policy_epoch == 0;
-    if first && !(on_admin && submission.with_password) {
+    let with_password = on_admin && submission.with_password;
+    if first && !with_password {
         return Err(Code::AdminOnly.into());
     }
     if binding.len() >= BINDING_LIMIT && !on_admin {
@@ -48,7 +51,7 @@ pub(super) fn adopt(
         .unwrap_or(MATURITY_DEFAULT);
     let delay = if first || only_test_networks {
         Millis::default()
-    } else if on_admin && submission.with_password {
+    } else if with_password {
         MATURITY_WITH_PASSWORD
     } else {
         longest
@@ -58,7 +61,8 @@ pub(super) fn adopt(
     let beside = binding.iter().filter(|_| matures > now.run);
     let sizes = beside.map(|policy| policy.document.to_bytes().len());
     let total = sizes.fold(bytes.len(), usize::saturating_add);
-    if total > BINDING_BYTES {
+    let reserved = if with_password { 0 } else { BINDING_RESERVED };
+    if total.saturating_add(reserved) > BINDING_BYTES {
         return Err(Code::PoliciesTooLarge.into());
     }
     Ok(EventBody::PolicyAdopted {

@@ -405,7 +405,7 @@ pub(super) fn withdraw(
         .map_err(|_| Code::NonceNotZero)?;
     if matches!(chain, ChainId::Evm(_)) {
         let known = nonces.get(&chain).ok_or(Code::NonceNotAttested)?;
-        let issued = nonce.unwrap_or(known.next);
+        let issued = nonce.map_or_else(|| known.due(), Ok)?;
         if !known.for_withdrawal(issued) {
             return Err(Code::NonceLower.into());
         }

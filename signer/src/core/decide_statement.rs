@@ -168,9 +168,8 @@ pub(super) fn check(state: &State, facts: &StatementFacts, now: Clocks) -> Resul
                 None => &found.nonces,
                 Some(from) => &found.former(*from).ok_or(Code::WalletUnknown)?.nonces,
             };
-            if nonces.get(chain).is_some_and(|nonce| *next < nonce.next) {
-                return Err(Code::NonceLower.into());
-            }
+            let known = nonces.get(chain).cloned().unwrap_or_default();
+            known.may_attest(*next)?;
         }
         // Our own time is an upper bound: the true one may lie before it. Stated, it only ever moves the
         // bound on.
@@ -184,6 +183,7 @@ pub(super) fn check(state: &State, facts: &StatementFacts, now: Clocks) -> Resul
             }
         }
         StatementFacts::EnrolWithdrawal { .. }
+        | StatementFacts::RemoveWithdrawal { .. }
         | StatementFacts::AddOwner { .. }
         | StatementFacts::RemoveOwner { .. }
         | StatementFacts::SetQuorum { .. }
@@ -382,6 +382,7 @@ fn by_quorum(
             }
         }
         StatementFacts::EnrolWithdrawal { .. }
+        | StatementFacts::RemoveWithdrawal { .. }
         | StatementFacts::RemoveOwner { .. }
         | StatementFacts::SetQuorum { .. }
         | StatementFacts::RemoveGuardian { .. } => {

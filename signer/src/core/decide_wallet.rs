@@ -14,6 +14,7 @@ use waiaas_shared::statement::StatementFacts;
 
 use super::command::{Context, DerivedKey, Outcome, Submission, WalletRequest};
 use super::state::{KillPhase, State};
+use super::wallet::NONCE_END;
 use super::{Decision, decide_intent, decide_owner};
 
 /// Keys of all wallets, former ones too: locked memory holds each of them, twice over. A key more than it
@@ -23,15 +24,28 @@ pub(super) const KEYS_LIMIT: usize = 512;
 pub(super) const PLACES_LIMIT: usize = 2_048;
 /// Keys that one wallet had before.
 pub(super) const FORMER_LIMIT: usize = 32;
+/// What is left for rotations where no more wallets are made: a key in danger is replaced all the same.
+pub(super) const ROTATION_KEYS: usize = 64;
+/// The same of [`PLACES_LIMIT`].
+pub(super) const ROTATION_PLACES: usize = 256;
 
-/// Whether there is room for one more key on so many networks.
-fn room(state: &State, networks: usize) -> Result<(), Code> {
+/// Whether there is room for one more key on so many networks, with so many keys and places to spare.
+fn room(state: &State, networks: usize, spare: (usize, usize)) -> Result<(), Code> {
     let keys = state.keys().count();
     let wallets = state.wallets.values();
     let places = wallets.map(|wallet| wallet.keys().count().saturating_mul(wallet.networks.len()));
     let places: usize = places.sum();
-    if keys >= KEYS_LIMIT || places.saturating_add(networks) > PLACES_LIMIT {
+    let places = places.saturating_add(networks).saturating_add(spare.1);
+    if keys.saturating_add(spare.0) >= KEYS_LIMIT || places > PLACES_LIMIT {
         Err(Code::KeysTooMany)
+    } else {
+        Ok(())
+    }
+}
+
+const fn nonce_fits(first: u64) -> Result<(), Code> {
+    if first > NONCE_END {
+        Err(Code::NonceRange)
     } else {
         Ok(())
     }
@@ -66,7 +80,12 @@ pub(super) fn create_wallet(
     {
         return Err(Code::KeyKnown.into());
     }
-    room(state, request.networks.len())?;
+    nonce_fits(request.first_nonce)?;
+    room(
+        state,
+        request.networks.len(),
+        (ROTATION_KEYS, ROTATION_PLACES),
+    )?;
     let wallet = WalletId::derive(&context.entropy, 0);
     let event = EventBody::WalletCreated {
         wallet,
@@ -103,10 +122,11 @@ pub(super) fn check_rotation(
     if known.path.family == Family::Solana && first_nonce != 0 {
         return Err(Code::StatementMalformed.into());
     }
+    nonce_fits(first_nonce)?;
     if known.former.len() >= FORMER_LIMIT {
         return Err(Code::KeysTooMany.into());
     }
-    Ok(room(state, known.networks.len())?)
+    Ok(room(state, known.networks.len(), (0, 0))?)
 }
 
 /// Nothing is signed for it any more but withdrawals: final.

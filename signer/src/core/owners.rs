@@ -10,7 +10,7 @@ use waiaas_shared::denial::Code;
 use waiaas_shared::ids::{OwnerId, StatementId};
 use waiaas_shared::keys::OwnerKey;
 use waiaas_shared::owner_change::{
-    KEYS_LIMIT, KnownKey, NewKey, OwnerChange, PendingChange, Standing,
+    KEYS_LIMIT, KnownKey, NewKey, OwnerChange, PendingChange, REPLACEMENTS_LIMIT, Standing,
 };
 use waiaas_shared::statement::verify::Envelope;
 use waiaas_shared::time::RunTime;
@@ -72,6 +72,29 @@ impl Owners {
             || self.guardians.values().any(|guardian| guardian.key == *key)
     }
 
+    /// Whether the owner's removal waits. Who asked for it could as well have suspended the key: from then
+    /// on it suspends others no further than a suspended key does.
+    pub(super) fn leaving(&self, owner: OwnerId) -> bool {
+        let mut changes = self.pending.iter().map(|pending| &pending.change);
+        changes.any(|change| change.removes(owner))
+    }
+
+    /// Whether those who stay are enough without this owner: to sign now, and by every quorum that waits,
+    /// so that nobody who leaves is needed when the time of the removal comes.
+    pub(super) fn enough_stay_without(&self, owner: OwnerId) -> bool {
+        let stay = self.keys.iter().filter(|(id, known)| {
+            **id != owner && known.standing == Standing::Active && !self.leaving(**id)
+        });
+        let raised = self
+            .pending
+            .iter()
+            .filter_map(|pending| match pending.change {
+                OwnerChange::SetQuorum { quorum } => Some(quorum),
+                _ => None,
+            });
+        stay.count() >= count(raised.fold(self.quorum, u32::max))
+    }
+
     /// The change that this statement asked for, while it waits.
     pub(super) fn waiting(&self, statement: StatementId) -> Option<&PendingChange> {
         self.pending
@@ -99,7 +122,16 @@ impl Owners {
     /// Whether a change fits: asked when it is asked for, of what is expected, and again when it takes
     /// effect.
     pub(super) fn fits(&self, change: &OwnerChange) -> Result<(), Code> {
-        let full = self.keys.len().saturating_add(self.guardians.len()) >= KEYS_LIMIT;
+        let guardians = self.guardians.len();
+        let registered = self.keys.len().saturating_add(guardians);
+        // Who takes the place of a suspended owner finds it: up to a bound such keys do not count.
+        let full = match change {
+            OwnerChange::AddOwner(_) => {
+                self.active().saturating_add(guardians) >= KEYS_LIMIT
+                    || registered >= KEYS_LIMIT.saturating_add(REPLACEMENTS_LIMIT)
+            }
+            _ => registered >= KEYS_LIMIT,
+        };
         match change {
             OwnerChange::AddOwner(new)
             | OwnerChange::AddGuardian(new)
@@ -135,6 +167,16 @@ impl Owners {
                     return Err(Code::WithdrawalAddress);
                 }
             }
+            // The way out stays open on every network on which it is.
+            OwnerChange::RemoveWithdrawal { account } => {
+                if !self.withdrawals.contains(account) {
+                    return Err(Code::WithdrawalAddress);
+                }
+                let mut others = self.withdrawals.iter().filter(|other| *other != account);
+                if !others.any(|other| other.chain() == account.chain()) {
+                    return Err(Code::WithdrawalLast);
+                }
+            }
         }
         Ok(())
     }
@@ -155,6 +197,9 @@ impl Owners {
             }
             OwnerChange::EnrolWithdrawal { account } => {
                 self.withdrawals.insert(*account);
+            }
+            OwnerChange::RemoveWithdrawal { account } => {
+                self.withdrawals.remove(account);
             }
             OwnerChange::Recover { key, .. } => {
                 for owner in self.keys.values_mut() {

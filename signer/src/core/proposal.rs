@@ -92,7 +92,7 @@ pub(super) fn proposed(
         ChainId::Evm(_) => {
             let nonce = wallet.nonces.get(&chain).ok_or(Code::NonceNotAttested)?;
             Ok(transaction
-                .with_nonce(nonce.next)
+                .with_nonce(nonce.due()?)
                 .map_err(|_| Code::TransactionUndecodable)?)
         }
     }
@@ -131,7 +131,7 @@ fn brought(
     }
     if let Some(nonce) = transaction.account_nonce() {
         let issued = wallet.nonces.get(&chain).ok_or(Code::NonceNotAttested)?;
-        if nonce != issued.next {
+        if nonce != issued.due()? {
             return Err(Violation {
                 observed: Some(Amount::from_base_units(nonce.into())),
                 allowed: Some(Amount::from_base_units(issued.next.into())),

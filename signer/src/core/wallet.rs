@@ -202,6 +202,12 @@ impl Wallet {
     }
 }
 
+/// No nonce lies above: no address has ever sent so many, and behind the last number that fits there would be
+/// no next one.
+pub(super) const NONCE_END: u64 = 0xffff_ffff;
+/// Gaps that attestations leave behind, at most, of one key on one chain.
+pub(super) const GAPS_LIMIT: usize = 64;
+
 /// Nonces of one wallet on one EVM chain.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Nonce {
@@ -215,6 +221,32 @@ pub(super) struct Nonce {
 }
 
 impl Nonce {
+    /// The next one to be issued.
+    pub(super) const fn due(&self) -> Result<u64, Code> {
+        if self.next > NONCE_END {
+            Err(Code::NonceRange)
+        } else {
+            Ok(self.next)
+        }
+    }
+
+    /// Whether the owner may attest this one as the next: never a lower one, none beyond the end, and no gap
+    /// more than are remembered. One that is forgotten could not be withdrawn with.
+    pub(super) fn may_attest(&self, next: u64) -> Result<(), Code> {
+        if next < self.next {
+            return Err(Code::NonceLower);
+        }
+        if next > NONCE_END {
+            return Err(Code::NonceRange);
+        }
+        let mut attested = self.clone();
+        attested.attest(next);
+        if attested.gaps.len() > GAPS_LIMIT {
+            return Err(Code::NonceGaps);
+        }
+        Ok(())
+    }
+
     /// The owner attests the next one.
     pub(super) fn attest(&mut self, next: u64) {
         if next > self.next {

@@ -49,7 +49,7 @@ fn new(number: u8) -> NewKey {
     }
 }
 
-/// Changes 1 to 7, one of each kind, that wait.
+/// Changes 1 to 8, one of each kind, that wait.
 pub(in crate::statement) fn pending() -> Vec<(StatementId, OwnerChange)> {
     let known = KnownKey {
         id: owner_id(2),
@@ -70,6 +70,9 @@ pub(in crate::statement) fn pending() -> Vec<(StatementId, OwnerChange)> {
         OwnerChange::Recover {
             key: new(5),
             guardians: vec![guardian().0],
+        },
+        OwnerChange::RemoveWithdrawal {
+            account: read(RECIPIENT_EVM),
         },
     ];
     (1..)

@@ -270,6 +270,7 @@ fn any_facts() -> impl Strategy<Value = StatementFacts> {
         }),
         any_time().prop_map(|wall| StatementFacts::StateTime { wall }),
         any_account_id().prop_map(|account| StatementFacts::EnrolWithdrawal { account }),
+        any_account_id().prop_map(|account| StatementFacts::RemoveWithdrawal { account }),
         about_owners(),
     ]
 }
@@ -285,7 +286,7 @@ fn any_key() -> impl Strategy<Value = OwnerKey> {
 
 fn about_owners() -> impl Strategy<Value = StatementFacts> {
     let owner = || (1_u8..5).prop_map(owner_id);
-    let change = || (1_u8..9).prop_map(change_id);
+    let change = || (1_u8..10).prop_map(change_id);
     let amount = (any_asset(), any_amount()).prop_map(|(asset, amount)| Charge { asset, amount });
     let credit = (
         any::<u64>(),
@@ -694,6 +695,11 @@ fn assert_says(text: &str, facts: &StatementFacts, view: &TestView) {
         StatementFacts::EnrolWithdrawal { account } => {
             assert_eq!(fields.value::<Account>("Address"), account.account());
             assert_network(account.chain());
+        }
+        StatementFacts::RemoveWithdrawal { account } => {
+            assert_eq!(fields.value::<Account>("Address"), account.account());
+            assert_network(account.chain());
+            assert!(fields.0["Takes effect"].starts_with("after 72 hours"));
         }
         StatementFacts::ApprovePayment { transaction }
         | StatementFacts::RejectPayment { transaction } => {

@@ -371,6 +371,11 @@ pub(in crate::statement) fn samples() -> Vec<Sample> {
             StatementFacts::EnrolWithdrawal { account: to_evm },
         ),
         sample(
+            "remove-withdrawal",
+            &first,
+            StatementFacts::RemoveWithdrawal { account: to_evm },
+        ),
+        sample(
             "approve-payment",
             &first,
             StatementFacts::ApprovePayment {

@@ -15,6 +15,9 @@ use super::people::{Hand, account};
 use super::world::{EVM, FEE, RECIPIENT, STRANGER, World, evm_recipient, policy, solana, unsigned};
 use crate::core::command::{Command, DerivedKey, Prior, Recovery, Submission, Withdrawal};
 
+/// A second address for withdrawals.
+const OTHER: &str = "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB";
+
 struct Drafted {
     facts: StatementFacts,
     statement: StatementId,
@@ -25,7 +28,7 @@ struct Drafted {
 fn all_kinds() -> (World, Hand, Hand, Prior, Vec<Drafted>) {
     let mut world = World::empty();
     world.owner = world
-        .enrol(vec![account(RECIPIENT)])
+        .enrol(vec![account(RECIPIENT), account(OTHER)])
         .expect("owner and address");
     world.evm_wallet = world
         .wallet(Family::Evm, [1; 32], vec![EVM])
@@ -115,6 +118,9 @@ fn all_kinds() -> (World, Hand, Hand, Prior, Vec<Drafted>) {
         },
         StatementFacts::EnrolWithdrawal {
             account: account(STRANGER),
+        },
+        StatementFacts::RemoveWithdrawal {
+            account: account(OTHER),
         },
         StatementFacts::AddOwner {
             key: new.owner_key(),
@@ -275,7 +281,7 @@ fn invariant_14_no_kinds_signature_passes_for_any_other_kind() {
             target.facts.heading()
         );
     }
-    assert_eq!(pairs, 25 * 24);
+    assert_eq!(pairs, 26 * 25);
 }
 
 /// What the new key signed for one kind enrols it as nothing else.

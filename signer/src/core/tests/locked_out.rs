@@ -1,24 +1,19 @@
 //! What would lock an owner out, tried on purpose (invariant 17): times and nonces that are stated too far
 //! ahead, stolen keys that void or undo what the others sign, documents and drafts that shut the way out.
 
-use waiaas_shared::address::{Account, EvmAddress};
 use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::{AccountId, ChainId, Family};
 use waiaas_shared::denial::Code;
 use waiaas_shared::event::Origin;
 use waiaas_shared::ids::StatementId;
 use waiaas_shared::owner_change::Standing;
-use waiaas_shared::policy::document::Recipient;
 use waiaas_shared::statement::{
     GuardianStop, OPEN_LIMIT, StatementFacts, TIME_AHEAD, TIME_AHEAD_ALONE, TIME_END,
 };
 use waiaas_shared::time::{Millis, WallTime};
 
-use super::people::{Hand, account, main_network, three_owners, two_owners};
-use super::world::{EVM, FEE, RECIPIENT, World, evm_recipient, policy, unsigned};
-use crate::core::command::{Command, DerivedKey, Outcome, Recovery, Submission, Withdrawal};
-use crate::core::decide_policy::BINDING_BYTES;
-use crate::core::decide_wallet::{FORMER_LIMIT, KEYS_LIMIT, PLACES_LIMIT};
+use super::people::{Hand, account, three_owners, two_owners};
+use super::world::{EVM, FEE, RECIPIENT, World, evm_recipient, unsigned};
+use crate::core::command::{Command, Outcome, Recovery, Submission, Withdrawal};
 
 const PAUSE: Command = Command::Pause {
     wallet: None,
@@ -26,7 +21,7 @@ const PAUSE: Command = Command::Pause {
 };
 
 /// A signer whose only owner enrolled an address for withdrawals.
-fn with_address() -> World {
+pub(super) fn with_address() -> World {
     let mut world = World::new();
     let enrol = StatementFacts::EnrolWithdrawal {
         account: account(RECIPIENT),
@@ -94,7 +89,7 @@ fn invariant_17_a_stated_time_expires_no_later_statement_for_ever() {
     world.withdraw(RECIPIENT, 1).expect("the way out is open");
 }
 
-fn withdraw_with(world: &mut World, nonce: Option<u64>) -> Result<u64, Vec<Code>> {
+pub(super) fn withdraw_with(world: &mut World, nonce: Option<u64>) -> Result<u64, Vec<Code>> {
     let facts = StatementFacts::Withdraw {
         wallet: world.evm_wallet,
         asset: EVM.native_asset(),
@@ -346,118 +341,4 @@ fn invariant_17_abandoned_drafts_shut_no_way_out() {
     let more = StatementFacts::SignOfLife;
     let full = world.draft(more, Origin::Gateway).map(drop);
     assert_eq!(full, Err(vec![Code::StatementTooMany]));
-}
-
-#[test]
-fn invariant_17_keys_are_few_enough_to_unlock() {
-    let mut world = World::new();
-    let bytes = |number: usize| {
-        let mut bytes = [0xc3; 32];
-        bytes[..8].copy_from_slice(&(number as u64).to_be_bytes());
-        bytes
-    };
-    let mut made = 2;
-    while made < KEYS_LIMIT {
-        world
-            .wallet(Family::Evm, bytes(made), vec![EVM])
-            .expect("room");
-        made += 1;
-    }
-    let more = world.wallet(Family::Evm, bytes(made), vec![EVM]);
-    assert_eq!(more, Err(vec![Code::KeysTooMany]));
-    let rotate = StatementFacts::RotateWallet {
-        wallet: world.evm_wallet,
-        first_nonce: 0,
-    };
-    let full = world.draft(rotate, Origin::Admin).map(drop);
-    assert_eq!(full, Err(vec![Code::KeysTooMany]));
-
-    // Few keys on many networks fill an answer too.
-    let mut world = World::new();
-    let networks: Vec<ChainId> = (1..=16).map(|id| ChainId::Evm(500_000 + id)).collect();
-    let mut places = 2;
-    let mut made = 2;
-    while places + networks.len() <= PLACES_LIMIT {
-        world
-            .wallet(Family::Evm, bytes(made), networks.clone())
-            .expect("room");
-        (places, made) = (places + networks.len(), made + 1);
-    }
-    let more = world.wallet(Family::Evm, bytes(made), networks);
-    assert_eq!(more, Err(vec![Code::KeysTooMany]));
-}
-
-#[test]
-fn invariant_17_a_wallet_is_rotated_few_times_enough() {
-    let mut world = World::new();
-    let facts = StatementFacts::RotateWallet {
-        wallet: world.evm_wallet,
-        first_nonce: 0,
-    };
-    for number in 0..FORMER_LIMIT {
-        let (statement, text) = world.draft(facts.clone(), Origin::Admin).expect("room");
-        let submission = Submission {
-            statement,
-            signatures: vec![world.signature(&text)],
-            origin: Origin::Admin,
-            with_password: false,
-        };
-        let mut address = [0xd4; 20];
-        address[0] = u8::try_from(number).expect("few");
-        let key = DerivedKey {
-            path: world.state.next_path(Family::Evm),
-            account: Account::Evm(EvmAddress::from_bytes(address)),
-        };
-        world
-            .run(&Command::Rotate { submission, key })
-            .expect("rotated");
-    }
-    let full = world.draft(facts, Origin::Admin).map(drop);
-    assert_eq!(full, Err(vec![Code::KeysTooMany]));
-}
-
-#[test]
-fn invariant_17_documents_that_bind_fit_one_answer() {
-    let mut world = World::empty();
-    world.owner = world.enrol(vec![]).expect("the first owner");
-    main_network(&mut world);
-    let large = |epoch| {
-        let mut document = policy(epoch);
-        for number in 0..2_500_u64 {
-            let mut address = [0xe5; 20];
-            address[..8].copy_from_slice(&number.to_be_bytes());
-            let address = EvmAddress::from_bytes(address);
-            let to = Account::Evm(address);
-            document.recipients.push(Recipient {
-                account: AccountId::new(EVM, to).expect("an account"),
-                name: format!("recipient-{number}"),
-            });
-        }
-        document.sort();
-        document
-    };
-    let size = large(1).to_bytes().len();
-    let fit = BINDING_BYTES / size;
-    assert!((2..8).contains(&fit), "{size}");
-    world.adopt(&large(1), true).expect("the first");
-    let mut epoch = 2;
-    let refused = loop {
-        match world.adopt(&large(epoch), false) {
-            Ok(_) => epoch += 1,
-            Err(codes) => break codes,
-        }
-    };
-    assert_eq!(refused, [Code::PoliciesTooLarge]);
-    let total: usize = world
-        .state
-        .binding_documents(world.clocks)
-        .iter()
-        .map(Vec::len)
-        .sum();
-    assert!(
-        total <= BINDING_BYTES && total + size > BINDING_BYTES,
-        "{total}"
-    );
-    // A smaller one is adopted: what tightens is never refused for what was there before.
-    world.adopt(&policy(epoch), false).expect("small");
 }

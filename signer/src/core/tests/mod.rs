@@ -1,6 +1,7 @@
 //! The core against its invariants, each broken on purpose. A small world: one signer, one owner, a
 //! Solana and an EVM wallet on test networks, a policy, a key-bound and a bearer session.
 
+mod addresses;
 mod agents;
 mod alarm;
 mod alarm_subjects;
@@ -31,9 +32,11 @@ mod owners;
 mod people;
 mod programs;
 mod recovery;
+mod removals;
 mod renewal;
 mod replace;
 mod replays;
+mod room;
 mod rotation;
 mod scopes;
 mod snapshot;

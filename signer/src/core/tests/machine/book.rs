@@ -225,6 +225,7 @@ pub(super) enum Change {
     Remove { owner: OwnerId },
     Quorum(usize),
     Address(AccountId),
+    AddressGone(AccountId),
 }
 
 impl Session {

@@ -3,7 +3,7 @@
 
 use waiaas_shared::statement::StatementFacts;
 
-use super::book::{Book, Kill, Stage, Standing};
+use super::book::{Book, Change, Kill, Stage, Standing};
 use super::functions::{At, Calls};
 use super::setup::{say, well};
 use super::step::{Again, Door, Forged, Kind, Pay, Say, Size, Spoilt, Step, What};
@@ -158,8 +158,20 @@ fn heal(random: &mut Random, book: &Book) -> Option<Step> {
         return Some(say(What::ReleaseKill { sessions, epoch: 0 }, quorum));
     }
     if book.closed {
-        let beside = i64::try_from(random.below(1000)).expect("small");
+        // Now and then another clock than the machine's, which then is believed or not.
+        let beside = match random.below(8) {
+            0 => -i64::try_from(random.below(2 * HOUR)).expect("small"),
+            1 => -3 * i64::try_from(DAY).expect("small"),
+            _ => i64::try_from(random.below(1000)).expect("small"),
+        };
         return Some(say(What::StateTime { beside }, quorum));
+    }
+    // Where a second address is on its way or there, one of them may leave.
+    let mut coming = book.owners.pending.iter();
+    let coming = coming.any(|one| matches!(one.change, Change::Address(_)));
+    if (coming || book.owners.withdrawals.len() > 2) && random.once_in(4) {
+        let to = some(random, &[0, 1, 2]);
+        return Some(say(What::RemoveAddress { to }, quorum));
     }
     let paused = book.wallets.iter().position(|wallet| wallet.paused);
     if book.frozen || paused.is_some() {
@@ -432,7 +444,10 @@ fn what(random: &mut Random) -> What {
             former: random.once_in(3).then(|| place(random)),
         },
         13 => What::StateTime {
-            beside: some(random, &[-1, 0, 60_000]),
+            beside: some(random, &[-4_200_001, -4_200_000, -1, 0, 60_000]),
+        },
+        14 if random.once_in(3) => What::RemoveAddress {
+            to: some(random, &[0, 1, 2]),
         },
         14 => What::EnrolAddress {
             to: some(random, &[0, 1, 2]),

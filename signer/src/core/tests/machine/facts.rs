@@ -91,10 +91,17 @@ impl Run {
                     from: key.map(|(account, _)| *account),
                 }
             }
+            // The owner looks at a clock: the machine's, unless that lies behind what the signer knows.
             What::StateTime { beside } => StatementFacts::StateTime {
-                wall: WallTime::from_millis(book.now().wall.saturating_add_signed(*beside)),
+                wall: WallTime::from_millis({
+                    let shown = book.time.reading.wall.max(book.now().wall);
+                    shown.saturating_add_signed(*beside)
+                }),
             },
             What::EnrolAddress { to } => StatementFacts::EnrolWithdrawal {
+                account: account(crate::model::people::EVM, *to),
+            },
+            What::RemoveAddress { to } => StatementFacts::RemoveWithdrawal {
                 account: account(crate::model::people::EVM, *to),
             },
             What::Approve { which } => StatementFacts::ApprovePayment {

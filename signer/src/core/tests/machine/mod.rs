@@ -118,6 +118,7 @@ fn is_no_idle_run(counts: &BTreeMap<&'static str, u64>) {
         "ATTEST NONCE",
         "STATE TIME",
         "ENROL WITHDRAWAL ADDRESS",
+        "REMOVE WITHDRAWAL ADDRESS",
         "APPROVE PAYMENT",
         "REJECT PAYMENT",
         "ADD OWNER",

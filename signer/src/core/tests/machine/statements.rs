@@ -94,7 +94,11 @@ impl Book {
                 when(evm && nonces.is_none(), Code::WalletUnknown);
                 when(nonces.is_some_and(|(due, _)| *next < due), Code::NonceLower);
             }
-            StatementFacts::StateTime { .. } => when(!self.closed, Code::TimeNotClosed),
+            StatementFacts::StateTime { wall } => {
+                when(!self.closed, Code::TimeNotClosed);
+                let ahead = wall.millis().saturating_sub(self.now().wall);
+                when(self.closed && ahead > 366 * DAY, Code::TimeTooFar);
+            }
             StatementFacts::ApprovePayment { transaction }
             | StatementFacts::RejectPayment { transaction } => {
                 let approves = matches!(facts, StatementFacts::ApprovePayment { .. });
@@ -204,6 +208,7 @@ impl Book {
             StatementFacts::RemoveOwner { owner } => Change::Remove { owner: *owner },
             StatementFacts::SetQuorum { quorum } => Change::Quorum(*quorum as usize),
             StatementFacts::EnrolWithdrawal { account } => Change::Address(*account),
+            StatementFacts::RemoveWithdrawal { account } => Change::AddressGone(*account),
             _ => return None,
         })
     }
@@ -361,6 +366,7 @@ impl Book {
             }
             StatementFacts::ReleaseKill { .. }
             | StatementFacts::EnrolWithdrawal { .. }
+            | StatementFacts::RemoveWithdrawal { .. }
             | StatementFacts::AddOwner { .. }
             | StatementFacts::RemoveOwner { .. }
             | StatementFacts::SetQuorum { .. }
@@ -372,13 +378,16 @@ impl Book {
                 let few = signed.distinct().len() < usize::from(quorum);
                 expect.when(few, Code::QuorumMissing);
             }
+            StatementFacts::StateTime { wall } => {
+                let ahead = wall.millis().saturating_sub(self.now().wall);
+                expect.when(ahead > 30 * DAY && !locally, Code::AdminOnly);
+            }
             StatementFacts::SuspendOwner { owner } => {
                 expect.when(signed.by.contains(owner), Code::OwnerItself);
                 let owners = &self.owners;
-                let by_active = signed.by.iter().any(|one| owners.may_sign(*one));
-                let too_few = owners.of(true).len() <= owners.quorum;
-                let takes_one = owners.may_sign(*owner);
-                expect.when(takes_one && too_few && !by_active, Code::SuspensionQuorum);
+                let by_one_who_stays = signed.by.iter().any(|one| owners.stays(*one));
+                let too_few = owners.may_sign(*owner) && owners.too_few_without(*owner);
+                expect.when(too_few && !by_one_who_stays, Code::SuspensionQuorum);
             }
             StatementFacts::CancelOwnerChange { change } => {
                 let mut pending = self.owners.pending.iter();

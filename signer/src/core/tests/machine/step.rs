@@ -247,6 +247,9 @@ pub(super) enum What {
     EnrolAddress {
         to: u8,
     },
+    RemoveAddress {
+        to: u8,
+    },
     Approve {
         which: usize,
     },
