@@ -34,7 +34,7 @@ use super::state::{KillPhase, Session, State, Wallet};
 use super::waited::Behind;
 use super::{
     Decision, decide_alarm, decide_intent, decide_owner, decide_session, decide_token,
-    decide_variant, network, proof, proposal,
+    decide_variant, network, proof, proposal, tables,
 };
 
 /// Judges an agent's payment; charges and orders the signature if it passes.
@@ -120,6 +120,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
     if tier > Tier::Notify && transaction.is_sponsored() {
         return Err(Code::BroughtWaits.into());
     }
+    tables::may_pass(tier, &transaction)?;
     let Some((idempotency, proof)) = request_nonce else {
         let fee = transaction.fee_max();
         return Ok(Decision {
@@ -310,6 +311,7 @@ pub(super) fn replay(
         Some(_) => network::terms(state, spend.chain, now),
         None => NetworkTerms::RECORDED,
     };
+    let tables = tables::agreed(state, spend.chain, &spend.unsigned, now)?;
     let known = Known {
         owners: &owners,
         tokens: &tokens,
@@ -319,9 +321,11 @@ pub(super) fn replay(
         network,
         // Whatever was brought was charged with its fee, or without.
         sponsored: !spend.effects.iter().any(Effect::is_fee),
+        tables: &tables,
     };
     let transaction = decode(spend.chain, account, &spend.unsigned, known)
         .map_err(|error| proposal::undecodable(&error))?;
+    tables::does_as_charged(&tables, &transaction, spend)?;
     if let Some(id) = spend.session {
         wallet.may_pay()?;
         let session = decide_session::usable(state, id, now)?;

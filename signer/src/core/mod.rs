@@ -38,6 +38,7 @@ mod reads;
 mod request_nonces;
 pub mod state;
 mod stopped;
+mod tables;
 mod view;
 mod waited;
 mod wallet;
