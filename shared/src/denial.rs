@@ -277,6 +277,10 @@ codes! {
     BroughtNonce = 304, "brought_nonce", Stop, "The transaction has another nonce than the wallet's next one: build it with the one that is allowed.";
     BroughtWaits = 305, "brought_waits", AskOwner, "Policy lets this payment wait, and a transaction that somebody else signs too cannot be built anew: ask for the payment itself.";
     BroughtSubmit = 306, "brought_submit", Stop, "Somebody else's signature is needed too: it comes back signed and cannot be sent from here.";
+    BroughtTable = 346, "brought_table", AskOwner, "The transaction looks addresses up in a table that policy does not have on this network: its owner can pin it.";
+    BroughtTableIndex = 347, "brought_table_index", AskOwner, "The transaction looks an address up beyond what policy has of the table: its owner can pin more of it.";
+    BroughtTableConflict = 348, "brought_table_conflict", Wait, "Two binding policies have other addresses where the transaction looks one up, or it was charged for others: bring one that lists its accounts.";
+    BroughtTableWaits = 349, "brought_table_waits", AskOwner, "Policy lets this payment wait, what waits is built anew with every account listed, and this one would not fit.";
     // Networks.
     DataFeeMissing = 290, "data_fee_missing", AskOwner, "The network takes a fee for data beside gas, and policy does not say how much it may be.";
 }

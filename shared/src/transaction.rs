@@ -15,7 +15,8 @@ use crate::memo::Memo;
 use crate::solana::{self, Outflow, Role, SolanaError};
 
 /// What the decoder may compare bytes with, besides the wallet. It can only make a comparison succeed:
-/// without it the same bytes are refused, with it they never do more.
+/// without it the same bytes are refused, with it they never do more. Lookup tables alone say what bytes mean, which
+/// is why only an owner's document brings them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Known<'a> {
     /// Whom a Solana token account may belong to: its address is derived from each of them, so a claim
@@ -34,6 +35,9 @@ pub struct Known<'a> {
     pub network: NetworkTerms,
     /// Whether somebody else may sign first and pay the fee of a Solana transaction: of one that an agent brought.
     pub sponsored: bool,
+    /// Lookup tables as owners pinned them, each once, for a Solana message that an agent brought. They say which
+    /// account an index is; without them a message that looks one up is refused.
+    pub tables: &'a [solana::LookupTable<'a>],
 }
 
 impl<'a> Known<'a> {
@@ -51,6 +55,7 @@ impl<'a> Known<'a> {
                 data_fee: None,
             },
             sponsored: false,
+            tables: &[],
         }
     }
 
@@ -83,6 +88,12 @@ impl<'a> Known<'a> {
     pub const fn sponsored(self, sponsored: bool) -> Self {
         Self { sponsored, ..self }
     }
+
+    /// The same, and these lookup tables.
+    #[must_use]
+    pub const fn looking_up(self, tables: &'a [solana::LookupTable<'a>]) -> Self {
+        Self { tables, ..self }
+    }
 }
 
 impl Known<'static> {
@@ -98,6 +109,7 @@ impl Known<'static> {
             data_fee: None,
         },
         sponsored: false,
+        tables: &[],
     };
 }
 

@@ -4,8 +4,8 @@
     effects_solana.py < cases > verdicts      one JSON object a line, in both
 
 A case has `chain` (CAIP-2), `wallet`, `unsigned` (hexadecimal) and `known`: `owners`, `tokens` (mint, decimals,
-program), if a stake account is meant, its `seed`, if a program is called, the registered `program`, and whether the fee
-may be `sponsored`. A verdict is {"refused": true}, or `effects` in their order with the fee last, if the wallet pays
+program), if a stake account is meant, its `seed`, if a program is called, the registered `program`, whether the fee
+may be `sponsored`, and `tables` (address, and the addresses in it). A verdict is {"refused": true}, or `effects` in their order with the fee last, if the wallet pays
 it, and `memo`.
 
 Written from the wire format of messages, the interfaces of the programs and docs/transactions.md, sharing nothing
@@ -92,7 +92,7 @@ class Reader:
 
 
 def structure(data):
-    """Version, header, accounts, blockhash, instructions, and of version 1 what its header says of the fee."""
+    """Version, header, accounts, blockhash, instructions, lookups, and of version 1 what its header says of the fee."""
     reader = Reader(data)
     first = data[0] if data else 0
     if first == 0x81:
@@ -110,11 +110,15 @@ def structure(data):
         uses = list(reader.take(reader.compact()))
         return program, uses, bytes(reader.take(reader.compact()))
 
+    def lookup():
+        table = bytes(reader.take(32))
+        writable = list(reader.take(reader.compact()))
+        return table, writable, list(reader.take(reader.compact()))
+
     instructions = reader.array(instruction)
-    if versioned:
-        need(reader.compact() == 0, "lookup tables")
+    lookups = reader.array(lookup) if versioned else []
     need(reader.at == len(data), "bytes behind the message")
-    return versioned, header, accounts, blockhash, instructions, None
+    return versioned, header, accounts, blockhash, instructions, lookups, None
 
 
 def version_one(reader):
@@ -135,7 +139,7 @@ def version_one(reader):
     ]
     bodies = [(program, list(reader.take(uses)), bytes(reader.take(length))) for program, uses, length in heads]
     need(reader.at == len(reader.data), "bytes behind the message")
-    return True, header, accounts, blockhash, bodies, stated
+    return True, header, accounts, blockhash, bodies, [], stated
 
 
 def by_solders(data):
@@ -144,9 +148,9 @@ def by_solders(data):
         message = from_bytes_versioned(data)
     except Exception:  # whatever it calls it
         return None
-    tables = isinstance(message, MessageV0) and message.address_table_lookups
-    if tables or bytes(to_bytes_versioned(message)) != data:
+    if bytes(to_bytes_versioned(message)) != data:
         return None
+    lookups = message.address_table_lookups if isinstance(message, MessageV0) else []
     header = message.header
     return (
         not isinstance(message, Message),
@@ -154,6 +158,7 @@ def by_solders(data):
         [bytes(key) for key in message.account_keys],
         bytes(message.recent_blockhash),
         [(one.program_id_index, list(one.accounts), bytes(one.data)) for one in message.instructions],
+        [(bytes(one.account_key), list(one.writable_indexes), list(one.readonly_indexes)) for one in lookups],
         None,
     )
 
@@ -167,7 +172,7 @@ def read(data):
         if data and 1 <= data[0] <= 0x80 and by_solders(data) is not None:
             raise SystemExit(f"solders reads what this does not: {data.hex()}") from None
         raise
-    if own[5] is not None:
+    if own[6] is not None:
         return own
     other = by_solders(data)
     if other != own:
@@ -202,6 +207,8 @@ class Case:
         self.sponsored = case["known"].get("sponsored", False)
         self.program = case["known"].get("program")
         self.native = f"{self.chain}/slip44:501"
+        tables = case["known"].get("tables", [])
+        self.tables = {one["table"]: [Pubkey.from_string(address) for address in one["addresses"]] for one in tables}
 
     def associated(self, owner, mint, program):
         key = (owner, mint, program)
@@ -211,7 +218,7 @@ class Case:
         return Case.accounts[key]
 
     def verdict(self):
-        _, header, keys, _, instructions, self.stated = read(self.data)
+        _, header, keys, _, instructions, lookups, self.stated = read(self.data)
         signers, read_only_signers, read_only = header
         need(signers == 1 or signers == 2 and self.sponsored, "other signers than the wallet")
         need(read_only_signers < signers, "a payer that is only read")
@@ -223,14 +230,20 @@ class Case:
             need(self.stated.get("units", 0) <= MOST_UNITS, "more units than there are")
         need(read_only <= len(keys) - signers, "more read-only accounts than there are beside the signers")
         need(keys[signers - 1] == bytes(self.wallet), "another signer")
+        written, read_too = self.loaded(lookups)
+        listed = len(keys)
+        keys = keys + written + read_too
         need(len(set(keys)) == len(keys), "an account twice")
 
         def writable(place):
-            return place < (signers - read_only_signers if place < signers else len(keys) - read_only)
+            if place >= listed:
+                return place < listed + len(written)
+            return place < (signers - read_only_signers if place < signers else listed - read_only)
 
         used = {0}
         for program, uses, _ in instructions:
             need(max([program, *uses]) < len(keys), "an account that is not there")
+            need(program < listed, "a program out of a table")
             need(program >= signers and not writable(program), "a program that may be written or signs")
             used.update([program, *uses])
         need(len(used) == len(keys), "an account without use")
@@ -262,6 +275,20 @@ class Case:
         if signers == 1:
             self.effects.append({"kind": "fee", "asset": self.native, "amount": str(fee)})
         return {"effects": self.effects, "memo": self.memo}
+
+    def loaded(self, lookups):
+        """What is loaded: of all tables first what is written, then what is only read."""
+        written, read_too = [], []
+        for place, (table, writable, read_only) in enumerate(lookups):
+            address = str(Pubkey(table))
+            need(address in self.tables, "a table that nobody pinned")
+            need(all(table != other for other, _, _ in lookups[:place]), "a table twice")
+            need(writable or read_only, "a table of which nothing is loaded")
+            content = self.tables[address]
+            need(max([*writable, *read_only]) < len(content), "beyond what is pinned")
+            written += [bytes(content[index]) for index in writable]
+            read_too += [bytes(content[index]) for index in read_only]
+        return written, read_too
 
     def instruction(self, program, uses, data):
         if program == SYSTEM:

@@ -317,7 +317,9 @@ impl Inside {
 
     /// Charges and signs what these bytes do.
     pub(super) fn commit(&mut self, spend: Spend) -> Result<SignedPayment, SignerError> {
-        let known = Known::NOTHING.sponsored(true);
+        let tables = self.documents.last().expect("a policy");
+        let tables = tables.lookup_tables(spend.chain);
+        let known = Known::NOTHING.sponsored(true).looking_up(&tables);
         let decoded =
             decode(spend.chain, from_account(), &spend.unsigned, known).expect("decodable");
         let spend = Spend {

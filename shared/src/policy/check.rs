@@ -10,6 +10,7 @@ use super::evaluate::Tier;
 pub use super::flaw::{Entry, Flaw, PolicyError};
 use super::limits::{Counts, Limits};
 use super::scope::{DAY_MINUTES, EVERY_DAY, Hours, Pool, Scope, ScopeRule};
+use super::table::TABLES_LIMIT;
 use crate::amount::Amount;
 use crate::caip::{ChainId, Token};
 use crate::network;
@@ -62,6 +63,7 @@ impl PolicyDocument {
         }
         self.check_recipients()?;
         self.check_validators()?;
+        self.check_tables()?;
         self.check_pools()?;
         for (place, rule) in self.calls.iter().enumerate() {
             let key = |rule: &CallRule| (rule.target, rule.method.clone());
@@ -142,6 +144,7 @@ impl PolicyDocument {
             (self.pools.len(), RULES_LIMIT),
             (self.calls.len(), RULES_LIMIT),
             (self.validators().count(), RULES_LIMIT),
+            (self.tables().count(), TABLES_LIMIT),
             (self.scopes.len(), RULES_LIMIT),
             (self.alarms.len(), FEW_LIMIT),
             (self.sites().len(), RULES_LIMIT),
@@ -189,6 +192,19 @@ impl PolicyDocument {
                 .and_then(|()| name(&known.name))
                 .and_then(|()| known.check(self));
             at(checked, || Entry::Validator(known.account))?;
+        }
+        Ok(())
+    }
+
+    fn check_tables(&self) -> Result<(), PolicyError> {
+        let list = self.tables.as_deref();
+        let some = require(list.is_none_or(|list| !list.is_empty()), Flaw::Empty);
+        at(some, || Entry::Document)?;
+        let list = list.unwrap_or_default();
+        for (place, table) in list.iter().enumerate() {
+            let follows = follows(list, place, |one, other| one.account < other.account);
+            let checked = follows.and_then(|()| table.check());
+            at(checked, || Entry::Table(table.account))?;
         }
         Ok(())
     }

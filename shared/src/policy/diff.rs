@@ -122,13 +122,14 @@ impl Diff {
         } else {
             format!("{}, ", section.label)
         };
+        let words = match (&before.rank, &after.rank) {
+            (Rank::Row(before), Rank::Row(after)) => row(before, after),
+            _ => format!("{} instead of {}", after.value, before.value),
+        };
         let change = Change {
             place: section.place,
             whole: false,
-            words: format!(
-                "{label}{}: {} instead of {}",
-                after.name, after.value, before.value
-            ),
+            words: format!("{label}{}: {words}", after.name),
         };
         self.push(loosens(&before.rank, &after.rank), change);
     }
@@ -148,6 +149,31 @@ fn unlimited(item: &Item) -> Item {
     }
 }
 
+/// Places of a row whose change is written out; of more only how many there are.
+const ROW_SHOWN: usize = 4;
+
+/// What differs between two rows, by place.
+fn row(before: &[String], after: &[String]) -> String {
+    let longer = before.len().max(after.len());
+    let changed = (0..longer).filter_map(|place| match (before.get(place), after.get(place)) {
+        (Some(before), Some(after)) if before == after => None,
+        (Some(before), Some(after)) => Some(format!("{place} is {after} instead of {before}")),
+        (None, Some(after)) => Some(format!("{place} is {after}, new")),
+        (before, None) => before.map(|before| format!("{place} is no more {before}")),
+    });
+    let changed: Vec<String> = changed.collect();
+    let shown = if changed.len() <= ROW_SHOWN {
+        changed.join(", ")
+    } else {
+        format!("{} changed or new", changed.len())
+    };
+    format!(
+        "{shown}; {} instead of {} in all",
+        after.len(),
+        before.len()
+    )
+}
+
 /// Whether a changed value is not clearly tighter.
 fn loosens(before: &Rank, after: &Rank) -> bool {
     match (before, after) {
@@ -162,6 +188,7 @@ fn loosens(before: &Rank, after: &Rank) -> bool {
             (Some(before), Some(after)) => !after.is_subset(before),
         },
         (Rank::Members(before), Rank::Members(after)) => !before.is_subset(after),
+        (Rank::Row(before), Rank::Row(after)) => !before.starts_with(after),
         _ => true,
     }
 }

@@ -5,13 +5,15 @@ use super::super::alarm::Action;
 use super::super::document::tests::{full, sample};
 use super::super::document::{
     Accepts, AccountAccepts, ArgumentRule, AssetRule, CallProgram, FieldAccepts, Recipient,
-    SignInRule, TokenExtension, UsdPrice,
+    SignInRule, TableRule, TokenExtension, UsdPrice,
 };
 use super::super::evaluate::Tier;
 use super::super::limits::Limits;
 use super::super::scope::{AssetLimits, Scope, ScopeRule};
 use super::*;
+use crate::address::{Account, SolanaAddress};
 use crate::amount::{Amount, Decimals};
+use crate::caip::AccountId;
 use crate::evm::abi::Word;
 use crate::time::Millis;
 
@@ -29,6 +31,14 @@ fn site(document: &mut PolicyDocument) -> &mut SignInRule {
     &mut document.sign_ins.as_mut().expect("sites")[0]
 }
 
+fn address(byte: u8) -> SolanaAddress {
+    SolanaAddress::from_bytes([byte; 32])
+}
+
+fn table(document: &mut PolicyDocument) -> &mut Vec<SolanaAddress> {
+    &mut document.tables.as_mut().expect("tables")[0].addresses
+}
+
 fn program(document: &mut PolicyDocument) -> &mut CallProgram {
     document.calls[0].program.as_mut().expect("a program")
 }
@@ -40,7 +50,7 @@ fn argument(document: &mut PolicyDocument, place: usize) -> &mut ArgumentRule {
 
 /// Asset 0 of the full document is Solana's coin, 1 its mint, 2 the EVM chain's coin; scope 0 is the
 /// global one. Each change lets more pass.
-const LOOSER: [(&str, Change); 80] = [
+const LOOSER: [(&str, Change); 83] = [
     ("later policies wait", |it| {
         it.maturity = Millis::from_hours(23)
     }),
@@ -276,6 +286,27 @@ const LOOSER: [(&str, Change); 80] = [
     ("legacy transactions: may be signed", |it| {
         it.assets[2].transactions = Some(crate::evm::Form::Legacy)
     }),
+    (
+        "new lookup table solana:localnet:YMN9Qj5jPNp7j14VPcML1B6xGgcPWVZUGLFU3Mnyfaf, 1 address",
+        |it| {
+            let chain = it.assets[0].asset.chain();
+            let account = Account::Solana(address(8));
+            it.tables.as_mut().unwrap().push(TableRule {
+                account: AccountId::new(chain, account).expect("an account"),
+                addresses: vec![address(9)],
+            });
+        },
+    ),
+    (
+        "AWWM, addresses by index: 3 is 11111111111111111111111111111111, new; 4 instead of 3 in all",
+        |it| table(it).push(address(0)),
+    ),
+    (
+        "addresses by index: 200 changed or new; 203 instead of 3 in all",
+        |it| {
+            table(it).extend([address(9); 200]);
+        },
+    ),
 ];
 
 /// The full document with room for each change above.
@@ -309,7 +340,10 @@ fn each_change_loosens_one_way_and_tightens_the_other() {
 
 #[test]
 fn names_units_and_hours_never_change_unseen() {
-    let changes: [Change; 8] = [
+    let changes: [Change; 10] = [
+        // Another address, or another order, is another recipient.
+        |it| table(it)[1] = address(9),
+        |it| table(it).swap(0, 2),
         |it| program(it).accounts[1].writable = false,
         |it| program(it).accounts[2].writable = false,
         |it| {

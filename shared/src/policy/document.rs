@@ -12,6 +12,7 @@ use super::limits::{Counts, Cumulative, Limits};
 pub use super::program::{AccountAccepts, AccountRule, CallProgram, FieldAccepts, FieldRule};
 use super::scope::{Pool, Scope, ScopeRule};
 pub use super::sign_in::SignInRule;
+pub use super::table::TableRule;
 pub use super::token::TokenExtension;
 pub use super::validator::Validator;
 use crate::amount::{Amount, Decimals};
@@ -103,6 +104,10 @@ pub struct PolicyDocument {
     /// To whom coins may be delegated; sorted by account, each once, never empty. Nobody if absent.
     #[n(18)]
     pub validators: Option<Vec<Validator>>,
+    /// Lookup tables of Solana networks with their content; sorted by account, each once, never empty. None if
+    /// absent.
+    #[n(20)]
+    pub tables: Option<Vec<TableRule>>,
 }
 
 /// Limits and thresholds of one asset in each wallet, all in its base units.
@@ -264,6 +269,7 @@ impl PolicyDocument {
             dead_man: None,
             sign_ins: None,
             validators: None,
+            tables: None,
         }
     }
 
@@ -382,6 +388,9 @@ impl PolicyDocument {
         self.recipients.sort_by_key(|known| known.account);
         if let Some(validators) = &mut self.validators {
             validators.sort_by_key(|known| known.account);
+        }
+        if let Some(tables) = &mut self.tables {
+            tables.sort_by_key(|table| table.account);
         }
         self.denied.sort_unstable();
         self.pools.sort_by(|one, other| one.name.cmp(&other.name));

@@ -6,6 +6,7 @@ use super::super::program::tests::{deposit as program_deposit, rule as program_r
 use super::super::scope::{AssetLimits, Hours};
 use super::super::windows::Window;
 use super::*;
+use crate::address::{Account, SolanaAddress};
 use crate::caip::ChainId;
 
 fn units(amount: u128) -> Amount {
@@ -53,6 +54,7 @@ pub(crate) fn sample() -> PolicyDocument {
 }
 
 const VOTE: &str = "9QU2QSxhb24FUX3Tu2FpczXjpK3VYrvRudywSZaM29mF";
+const TABLE: &str = "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM";
 /// Makes the last asset the coin of another chain.
 fn coin(document: &mut PolicyDocument, chain: u64, symbol: &str, places: u8) {
     let rule = &mut document.assets[2];
@@ -159,6 +161,14 @@ pub(crate) fn full() -> PolicyDocument {
             .expect("an account"),
         name: "one".to_owned(),
     }]);
+    document.tables = Some(vec![TableRule {
+        account: format!("solana:localnet:{TABLE}")
+            .parse()
+            .expect("an account"),
+        addresses: [1, 2, 3]
+            .map(|byte| SolanaAddress::from_bytes([byte; 32]))
+            .to_vec(),
+    }]);
     let hours = vec![Hours {
         utc_offset: 540,
         days: 0x1f,
@@ -260,10 +270,39 @@ fn a_full_document_round_trips() {
     );
 }
 
+fn solana_account(bytes: [u8; 32]) -> AccountId {
+    let chain = "solana:localnet".parse().expect("a chain");
+    AccountId::new(chain, Account::Solana(SolanaAddress::from_bytes(bytes))).expect("an account")
+}
+
+/// A whole table fits, and as many as a document may have.
+#[test]
+fn sixteen_whole_tables_fit() {
+    let mut document = sample();
+    let whole = |byte: u8| TableRule {
+        account: solana_account([byte; 32]),
+        addresses: vec![SolanaAddress::from_bytes([byte; 32]); 256],
+    };
+    document.tables = Some((0..16).map(whole).collect());
+    assert_eq!(
+        PolicyDocument::from_bytes(&document.to_bytes()),
+        Ok(document.clone())
+    );
+    let of_chain = document.lookup_tables("solana:localnet".parse().expect("a chain"));
+    assert_eq!(of_chain.len(), 16);
+    // The same addresses hold other content on another network.
+    let elsewhere = document.lookup_tables(
+        "solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1"
+            .parse()
+            .expect("a chain"),
+    );
+    assert!(elsewhere.is_empty());
+}
+
 type Change = fn(&mut PolicyDocument);
 
 /// Asset 0 is Solana's coin, 1 its mint, 2 the EVM chain's coin; scope 0 is the global one.
-const FLAWS: [(Flaw, &str, Change); 89] = [
+const FLAWS: [(Flaw, &str, Change); 95] = [
     (Flaw::Version, "the document", |it| it.version = 2),
     (Flaw::Epoch, "the document", |it| it.epoch = 0),
     (Flaw::Wait, "the document", |it| {
@@ -419,6 +458,31 @@ const FLAWS: [(Flaw, &str, Change); 89] = [
     }),
     (Flaw::Unknown, "[[validator]]", |it| {
         it.assets.remove(0);
+    }),
+    (Flaw::Empty, "the document", |it| it.tables = Some(vec![])),
+    (Flaw::TooMany, "the document", |it| {
+        let tables = it.tables.as_mut().unwrap();
+        let more = (0..16).map(|byte| TableRule {
+            account: solana_account([byte; 32]),
+            addresses: tables[0].addresses.clone(),
+        });
+        tables.extend(more.collect::<Vec<_>>());
+        it.sort();
+    }),
+    (Flaw::Order, "[[table]]", |it| {
+        let tables = it.tables.as_mut().unwrap();
+        tables.push(tables[0].clone());
+    }),
+    (Flaw::Table, "[[table]]", |it| {
+        it.tables.as_mut().unwrap()[0].addresses.clear()
+    }),
+    (Flaw::Table, "[[table]]", |it| {
+        let table = &mut it.tables.as_mut().unwrap()[0];
+        table.addresses = vec![SolanaAddress::from_bytes([1; 32]); 257];
+    }),
+    (Flaw::Table, "[[table]]", |it| {
+        let account = "eip155:31337:0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359";
+        it.tables.as_mut().unwrap()[0].account = account.parse().expect("an account");
     }),
     (Flaw::Name, "[[pool]]", |it| {
         it.pools[0].name = "Ops".to_owned()
@@ -650,10 +714,10 @@ fn unknown_fields_and_truncation_refuse_the_whole() {
     for length in 0..bytes.len() {
         assert!(PolicyDocument::from_bytes(&bytes[..length]).is_err());
     }
-    // One more entry of the outer map, which has 19.
+    // One more entry of the outer map, which has 20.
     let mut more = bytes.clone();
-    assert_eq!(more[0], 0xb3);
-    more[0] = 0xb4;
-    more.extend_from_slice(&[0x13, 0x01]);
+    assert_eq!(more[0], 0xb4);
+    more[0] = 0xb5;
+    more.extend_from_slice(&[0x18, 0x1f, 0x01]);
     assert!(PolicyDocument::from_bytes(&more).is_err());
 }

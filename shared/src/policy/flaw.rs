@@ -43,6 +43,8 @@ pub enum Entry {
     Call(AccountId),
     /// `[[validator]]`.
     Validator(AccountId),
+    /// `[[table]]`.
+    Table(AccountId),
     /// `[[scope]]`.
     Scope(Scope),
     /// `[[alarm]]`, by its kind.
@@ -63,6 +65,7 @@ impl fmt::Display for Entry {
             Self::Pool(name) => write!(formatter, "[[pool]] {name}"),
             Self::Call(target) => write!(formatter, "[[call]] {target}"),
             Self::Validator(account) => write!(formatter, "[[validator]] {account}"),
+            Self::Table(account) => write!(formatter, "[[table]] {account}"),
             Self::Scope(scope) => write!(formatter, "[[scope]] {scope}"),
             Self::Alarm(kind) => write!(formatter, "[[alarm]] {kind}"),
             Self::Escalation(code) => write!(formatter, "[[escalation]] {code}"),
@@ -226,6 +229,9 @@ pub enum Flaw {
     /// A validator of a chain that has no vote accounts.
     #[error("a validator is the vote account of a Solana network")]
     Validator,
+    /// A lookup table of a chain that has none, or of no content, or of more than an index reaches.
+    #[error("a lookup table is an account of a Solana network, with 1 to 256 addresses")]
+    Table,
     /// Hours outside of a day, of no day, or too far from UTC.
     #[error("hours need days, from before to, within one day, at most 14 hours from UTC")]
     Hours,

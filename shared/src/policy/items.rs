@@ -15,7 +15,7 @@ pub(super) use self::words::{DAYS, clock, offset};
 use self::words::{Unit, extension_in_words, hours_in_words, micro};
 pub use self::words::{alarm_in_words, duration};
 use super::alarm::Action;
-use super::document::{AssetRule, PolicyDocument};
+use super::document::{AssetRule, PolicyDocument, TableRule};
 use super::evaluate::Tier;
 use super::limits::Limits;
 use super::scope::ScopeRule;
@@ -98,6 +98,8 @@ pub(super) enum Rank {
     Only(Option<BTreeSet<String>>),
     /// One less.
     Members(BTreeSet<String>),
+    /// Any other at its place, or more behind the last; fewer at the end is tighter.
+    Row(Vec<String>),
 }
 
 /// What a limit that is not there says.
@@ -114,6 +116,7 @@ impl Item {
             Rank::Choice => self.value == ANY,
             Rank::Only(list) => list.as_ref().is_none_or(BTreeSet::is_empty),
             Rank::Members(members) => members.is_empty(),
+            Rank::Row(row) => row.is_empty(),
         };
         // That an argument is not bounded is said.
         !silent || self.value == calls::ANYTHING
@@ -165,6 +168,7 @@ pub fn sections(document: &PolicyDocument, style: Style) -> Vec<Section> {
             ..bare(label, Presence::Grant)
         }
     }));
+    sections.extend(document.tables().map(table));
     let scopes = document.scopes.iter();
     sections.extend(scopes.map(|rule| scope(rule, &unit)));
     let alarms = document.alarms.iter();
@@ -307,6 +311,28 @@ fn asset(rule: &AssetRule, style: Style) -> Section {
         ),
         items,
         presence: Presence::Grant,
+    }
+}
+
+/// A lookup table: how much stands in it, and for whoever reads the whole of a document each address at its place.
+fn table(rule: &TableRule) -> Section {
+    let row: Vec<String> = rule.addresses.iter().map(ToString::to_string).collect();
+    let places = row.iter().enumerate();
+    let listed: Vec<String> = places
+        .map(|(place, address)| format!("\n    {place} {address}"))
+        .collect();
+    let label = format!("lookup table {}", rule.account);
+    Section {
+        summary: match row.len() {
+            1 => format!("{label}, 1 address"),
+            more => format!("{label}, {more} addresses"),
+        },
+        items: vec![Item {
+            name: "addresses by index".to_owned(),
+            value: format!("{}{}", row.len(), listed.concat()),
+            rank: Rank::Row(row),
+        }],
+        ..bare(label, Presence::Grant)
     }
 }
 

@@ -19,6 +19,7 @@ pub mod replay;
 mod rule;
 pub mod scope;
 pub mod sign_in;
+mod table;
 mod token;
 #[cfg(feature = "toml")]
 pub mod toml_form;

@@ -70,7 +70,7 @@ impl Brought {
         }
     }
 
-    /// What it does, as this document reads it: by its mints, contacts and functions.
+    /// What it does, as this document reads it: by its mints, contacts, functions and lookup tables.
     ///
     /// # Errors
     /// [`Code::TransactionUndecodable`], or the code of what is missing for it to be understood.
@@ -93,6 +93,7 @@ impl Brought {
         let contacts = contacts.filter(|account| account.chain() == network);
         let mut owners = self.recipients.clone();
         owners.extend(contacts.map(|account| account.account()));
+        let tables = document.lookup_tables(network);
         let assets = document.assets.iter();
         let assets = assets.filter(|rule| rule.asset.chain() == network);
         let tokens: Vec<Token> = assets.filter_map(AssetRule::mint).collect();
@@ -102,7 +103,7 @@ impl Brought {
                 tokens: &tokens,
                 ..Known::NOTHING
             };
-            let known = known.on(terms).sponsored(true);
+            let known = known.on(terms).sponsored(true).looking_up(&tables);
             let known = known.calling(function).running(method);
             decode(network, wallet, &self.unsigned, known)
         };
@@ -157,6 +158,8 @@ fn code_of(error: &DecodeError) -> Code {
         }
         DecodeError::Solana(SolanaError::TokenDestination) => Code::BroughtRecipient,
         DecodeError::Solana(SolanaError::UnknownMint) => Code::AssetNotListed,
+        DecodeError::Solana(SolanaError::LookupTable) => Code::BroughtTable,
+        DecodeError::Solana(SolanaError::LookupIndex) => Code::BroughtTableIndex,
         DecodeError::Evm(EvmError::UnlimitedApproval) => Code::ApprovalUnlimited,
         DecodeError::Evm(EvmError::DataFee) => Code::DataFeeMissing,
         _ => Code::TransactionUndecodable,

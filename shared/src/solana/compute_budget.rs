@@ -25,6 +25,10 @@ const DEFAULT_UNITS_PER_INSTRUCTION: u32 = 200_000;
 const DEFAULT_UNITS_PER_SETTING: u32 = 3_000;
 const MICRO_LAMPORTS_PER_LAMPORT: u128 = 1_000_000;
 
+/// What both settings take in a message, beside the program's address: each its index, no account, the length of
+/// its data, and its data.
+pub(super) const INSTRUCTIONS_BYTES: usize = 3 + 5 + 3 + 9;
+
 const SET_UNIT_LIMIT: u8 = 2;
 const SET_UNIT_PRICE: u8 = 3;
 

@@ -20,9 +20,24 @@ pub enum SolanaError {
     /// Encoding the message again gives other bytes: trailing or long-form data.
     #[error("the bytes are not the canonical encoding of the message")]
     NotCanonical,
-    /// Accounts out of lookup tables, whose content the signer cannot see.
-    #[error("address lookup tables are not accepted")]
+    /// A lookup table whose content no owner pinned, and which the signer cannot see.
+    #[error("an address lookup table is named that the policy does not have")]
     LookupTable,
+    /// An index beyond what an owner pinned of a table.
+    #[error("an address is looked up beyond the content that the policy has of its table")]
+    LookupIndex,
+    /// A lookup table of which nothing is loaded: the chain refuses such a message.
+    #[error("an address lookup table is named and nothing loaded from it")]
+    LookupEmpty,
+    /// A lookup table is named twice.
+    #[error("an address lookup table is named twice")]
+    LookupRepeated,
+    /// An address is loaded that the message lists itself, or that is loaded already.
+    #[error("an address is loaded from a lookup table that the message has already")]
+    LookupDuplicate,
+    /// A program out of a lookup table: the chain takes none from there.
+    #[error("a program is called that the message does not list itself")]
+    LookupProgram,
     /// Not the wallet's signature alone is required, nor, where that may be, one before it for the fee.
     #[error(
         "the wallet must sign alone, or second behind who pays the fee of a transaction that was brought"
@@ -177,6 +192,11 @@ impl SolanaError {
             Self::Malformed => "solana_malformed",
             Self::NotCanonical => "solana_not_canonical",
             Self::LookupTable => "solana_lookup_table",
+            Self::LookupIndex => "solana_lookup_index",
+            Self::LookupEmpty => "solana_lookup_empty",
+            Self::LookupRepeated => "solana_lookup_repeated",
+            Self::LookupDuplicate => "solana_lookup_duplicate",
+            Self::LookupProgram => "solana_lookup_program",
             Self::SignerCount => "solana_signer_count",
             Self::PayerReadOnly => "solana_payer_read_only",
             Self::Header => "solana_header",

@@ -7,8 +7,9 @@ use solana_message::compiled_instruction::CompiledInstruction;
 use solana_message::v1::TransactionConfig;
 use wincode::config::{self, Configuration};
 
-use super::{MAX_COMPUTE_UNITS, SolanaError};
+use super::{Loaded, MAX_COMPUTE_UNITS, SolanaError};
 use crate::address::SolanaAddress;
+use crate::transaction::Known;
 
 /// Bytes of a transaction in the legacy form and in version 0: one packet.
 pub(super) const PACKET_BYTES: usize = 1232;
@@ -53,12 +54,17 @@ impl Role {
 
 /// A message that the wallet signs, alone or behind who pays the fee; every index in range, every account used.
 pub(super) struct Message {
+    /// Those that it lists, then those that it loads.
     accounts: Vec<SolanaAddress>,
     role: Role,
     /// Of the signers, who come first, those from this index on are read-only.
     first_read_only_signer: usize,
-    /// Of the others, those from this index on are read-only.
+    /// Of the others that it lists, those from this index on are read-only.
     first_read_only: usize,
+    /// From this index on accounts are loaded: none of them signs, and none is a program.
+    first_loaded: usize,
+    /// Of those, those from this index on are read-only.
+    first_loaded_read_only: usize,
     instructions: Vec<CompiledInstruction>,
     /// Lamports beside the fee for signatures, of a message that says so in its own header (version 1).
     priority_fee: Option<u64>,
@@ -79,34 +85,33 @@ pub(super) struct Instruction<'message> {
 }
 
 impl Message {
-    /// Reads the bytes and checks everything that does not depend on a program. `sponsored`: somebody else may
-    /// pay the fee.
+    /// Reads the bytes and checks everything that does not depend on a program. Of what is known it takes the
+    /// lookup tables, and whether somebody else may pay the fee.
     pub(super) fn parse(
         wallet: SolanaAddress,
         bytes: &[u8],
-        sponsored: bool,
+        known: Known<'_>,
     ) -> Result<Self, SolanaError> {
         let message = read(bytes)?;
         let header = *message.header();
+        let lookups = message.address_table_lookups().unwrap_or_default();
+        let loaded = Loaded::resolve(lookups, known.tables)?;
         let (keys, instructions, priority_fee) = match message {
             VersionedMessage::Legacy(message) => (message.account_keys, message.instructions, None),
-            VersionedMessage::V0(message) if message.address_table_lookups.is_empty() => {
-                (message.account_keys, message.instructions, None)
-            }
-            VersionedMessage::V0(_) => return Err(SolanaError::LookupTable),
+            VersionedMessage::V0(message) => (message.account_keys, message.instructions, None),
             VersionedMessage::V1(message) => {
                 let fee = priority_fee(&message.config)?;
                 (message.account_keys, message.instructions, Some(fee))
             }
         };
-        let accounts: Vec<SolanaAddress> = keys
+        let mut accounts: Vec<SolanaAddress> = keys
             .iter()
             .map(|key| SolanaAddress::from_bytes(key.to_bytes()))
             .collect();
 
         let role = match header.num_required_signatures {
             1 => Role::Payer,
-            2 if sponsored => Role::Sponsored,
+            2 if known.sponsored => Role::Sponsored,
             _ => return Err(SolanaError::SignerCount),
         };
         if bytes.len() > longest(priority_fee.is_some(), role) {
@@ -125,11 +130,18 @@ impl Message {
         if accounts.get(role.place()) != Some(&wallet) {
             return Err(SolanaError::ForeignPayer);
         }
-        let mut sorted = accounts.clone();
-        sorted.sort_unstable();
-        sorted.dedup();
-        if sorted.len() != accounts.len() {
+        if !distinct(&accounts) {
             return Err(SolanaError::DuplicateAccount);
+        }
+        // As the runtime counts on: what is writable of all tables, then what is only read.
+        let first_loaded = accounts.len();
+        let first_loaded_read_only = first_loaded.saturating_add(loaded.writable.len());
+        if !loaded.is_empty() {
+            accounts.extend(loaded.writable);
+            accounts.extend(loaded.read_only);
+            if !distinct(&accounts) {
+                return Err(SolanaError::LookupDuplicate);
+            }
         }
 
         let message = Self {
@@ -137,6 +149,8 @@ impl Message {
             role,
             first_read_only_signer,
             first_read_only,
+            first_loaded,
+            first_loaded_read_only,
             instructions,
             priority_fee,
         };
@@ -179,8 +193,10 @@ impl Message {
             address: *address,
             writable: if index < self.role.signatures() {
                 index < self.first_read_only_signer
-            } else {
+            } else if index < self.first_loaded {
                 index < self.first_read_only
+            } else {
+                index < self.first_loaded_read_only
             },
         })
     }
@@ -192,8 +208,12 @@ impl Message {
             for index in &instruction.accounts {
                 self.account(*index)?;
             }
+            let program = self.account(instruction.program_id_index)?;
+            if usize::from(instruction.program_id_index) >= self.first_loaded {
+                return Err(SolanaError::LookupProgram);
+            }
             let signs = usize::from(instruction.program_id_index) < self.role.signatures();
-            if signs || self.account(instruction.program_id_index)?.writable {
+            if signs || program.writable {
                 return Err(SolanaError::PrivilegedProgram);
             }
         }
@@ -212,6 +232,14 @@ impl Message {
         }
         Ok(())
     }
+}
+
+/// Whether no account stands twice.
+fn distinct(accounts: &[SolanaAddress]) -> bool {
+    let mut sorted = accounts.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    sorted.len() == accounts.len()
 }
 
 /// What a message of version 1 says of its fee: lamports in all, however many units it uses. A limit of units is

@@ -1,7 +1,7 @@
 //! Solana: messages in, what leaves the wallet out. `message` reads the wire form and its structure, `instruction`
 //! dispatches on the program, one file per program knows that program's instructions, `build` makes
-//! messages. Nothing here knows another chain, asks a node or trusts a lookup table. Called by
-//! `transaction`; `build` by the gateway and the command line.
+//! messages. Nothing here knows another chain, asks a node or takes a lookup table's content from anybody but an
+//! owner (`table`). Called by `transaction`; `build` by the gateway and the command line.
 
 mod associated;
 pub mod build;
@@ -15,6 +15,7 @@ mod program;
 mod reserved;
 mod stake;
 mod system;
+mod table;
 mod token;
 mod wire;
 
@@ -38,6 +39,7 @@ pub use reserved::reserved;
 pub use stake::PROGRAM as STAKE_PROGRAM;
 pub use stake::{SEED_LIMIT, STAKE_RENT, StakeAccount, StakeSeed, StakeSeedError, Staking};
 pub use system::Transfer;
+pub use table::{Loaded, LookupTable, TABLE_LIMIT, fits_listed, loaded};
 pub use token::{Token, TokenProgram};
 pub use wire::WireTransaction;
 
@@ -105,7 +107,7 @@ pub(crate) fn decode(
     unsigned: &[u8],
     known: Known<'_>,
 ) -> Result<Understood, SolanaError> {
-    let message = message::Message::parse(wallet, unsigned, known.sponsored)?;
+    let message = message::Message::parse(wallet, unsigned, known)?;
     let instructions = message.instructions()?;
     let mut budget = compute_budget::Request::stated(message.priority_fee());
     let role = message.role();

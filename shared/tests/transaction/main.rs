@@ -1,7 +1,8 @@
 //! Transactions from outside: `vectors` walks the case files, `changes` tries every small change of a
 //! valid transaction, `properties` holds for all bytes, `signatures` for what is assembled, `tokens` does
 //! all of this for transfers of tokens, `stakes` for templates of the stake program, `programs` and `calls` for
-//! calls of registered methods and functions, `legacy` for legacy transactions, `brought` for what agents bring. `reference`
+//! calls of registered methods and functions, `legacy` for legacy transactions, `brought` for what agents bring,
+//! `tables` for accounts out of lookup tables. `reference`
 //! is a second reader to compare with. No panic, nothing accepted that another reader would read
 //! differently, nothing built that is not read back, nothing assembled with a faulty signature.
 #![expect(
@@ -20,6 +21,7 @@ mod properties;
 mod reference;
 mod signatures;
 mod stakes;
+mod tables;
 mod tokens;
 mod vectors;
 

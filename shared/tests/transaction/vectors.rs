@@ -14,7 +14,7 @@ use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::effect::Effect;
 use waiaas_shared::evm::NetworkTerms;
 use waiaas_shared::solana::{
-    Field, Leaving, ProgramMethod, StakeSeed, Staking, Token, TokenProgram,
+    Field, Leaving, LookupTable, ProgramMethod, StakeSeed, Staking, Token, TokenProgram,
 };
 use waiaas_shared::transaction::{
     DecodedTransaction, Known, Signature, SigningPayload, assemble, decode, signing_payload,
@@ -61,6 +61,16 @@ struct Facts {
     #[serde(default)]
     sponsored: bool,
     program: Option<Method>,
+    #[serde(default)]
+    tables: Vec<Pinned>,
+}
+
+/// A lookup table as its owner pinned it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pinned {
+    table: SolanaAddress,
+    addresses: Vec<SolanaAddress>,
 }
 
 /// A method of a program as its owner registered it.
@@ -208,6 +218,10 @@ fn run(family: &str) -> BTreeSet<String> {
         let seed = vector.known.seed.as_ref();
         let seed: Option<StakeSeed> = seed.map(|seed| seed.parse().unwrap());
         let program = vector.known.program.as_ref().map(Method::method);
+        let tables = vector.known.tables.iter().map(|pinned| LookupTable {
+            address: pinned.table,
+            addresses: &pinned.addresses,
+        });
         let known = Known {
             owners: &vector.known.owners,
             tokens: &tokens.collect::<Vec<_>>(),
@@ -219,6 +233,7 @@ fn run(family: &str) -> BTreeSet<String> {
             seed: seed.as_ref(),
             sponsored: vector.known.sponsored,
             program: program.as_ref(),
+            tables: &tables.collect::<Vec<_>>(),
         };
         let decoded = decode(vector.chain, vector.from, &unsigned, known);
         match &vector.expect {
@@ -357,6 +372,11 @@ fn solana() {
         "solana_header_setting",
         "solana_instruction_accounts",
         "solana_instruction_data",
+        "solana_lookup_duplicate",
+        "solana_lookup_empty",
+        "solana_lookup_index",
+        "solana_lookup_program",
+        "solana_lookup_repeated",
         "solana_lookup_table",
         "solana_malformed",
         "solana_memo_accounts",

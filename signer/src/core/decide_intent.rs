@@ -245,6 +245,7 @@ fn signed(
         program: claim.program(),
         network: network::terms(state, chain, now),
         sponsored: false,
+        tables: &[],
     };
     let transaction = proposal::proposed(wallet, chain, &release.unsigned, known)?;
     if !claim.is_done_by(&transaction) {

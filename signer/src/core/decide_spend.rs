@@ -31,7 +31,7 @@ use super::state::{KillPhase, Session, State};
 use super::waited::Behind;
 use super::{
     Decision, decide_alarm, decide_intent, decide_owner, decide_session, decide_token,
-    decide_variant, network, proof, proposal, recorded, waited,
+    decide_variant, network, proof, proposal, recorded, tables, waited,
 };
 
 /// Judges an agent's payment; charges and orders the signature if it passes.
@@ -117,6 +117,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
     if tier > Tier::Notify && transaction.is_sponsored() {
         return Err(Code::BroughtWaits.into());
     }
+    tables::may_pass(tier, &transaction)?;
     let Some((idempotency, proof)) = request_nonce else {
         let fee = transaction.fee_max();
         return Ok(Decision {

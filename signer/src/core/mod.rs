@@ -39,6 +39,7 @@ mod recorded;
 mod request_nonces;
 pub mod state;
 mod stopped;
+mod tables;
 mod view;
 mod waited;
 mod wallet;

@@ -15,7 +15,7 @@ use waiaas_shared::transaction::{DecodeError, DecodedTransaction, Known, decode}
 
 use super::command::SpendRequest;
 use super::state::{State, Wallet};
-use super::{decide_replace, decide_token, network, reading};
+use super::{decide_replace, decide_token, network, reading, tables};
 
 /// What is asked for, and the bytes that are to do it.
 pub(super) struct Proposed {
@@ -60,6 +60,7 @@ pub(super) fn of_request(
                 program: asked.program(),
                 network: network::terms(state, body.network, now),
                 sponsored: false,
+                tables: &[],
             };
             proposed(wallet, body.network, &request.unsigned, known)?
         }
@@ -117,6 +118,8 @@ fn brought(
         brought.decode(chain, account, document, terms)
     });
     let (transaction, claim) = readings.next().ok_or(Code::PolicyMissing)??;
+    // Which account an index is, all agree.
+    tables::agreed(state, chain, &brought.unsigned, now)?;
     // A contact of the newest document alone is known to it alone; which arguments of a call are amounts, all agree.
     if claim.function().is_some() || claim.program().is_some() {
         for reading in readings {

@@ -1,6 +1,6 @@
 //! The bytes of a committed payment, read once more before they leave again: by the key that signed them, and only
-//! if they still do what their entry says. Reads nothing of what owners registered since: the bytes were judged by
-//! what held then, and what holds now judges the entry's effects. Called for replays.
+//! if they still do what their entry says. Reads nothing of what owners registered since, but for lookup tables: the
+//! bytes were judged by what held then, and what holds now judges the entry's effects. Called for replays.
 
 use waiaas_shared::address::Account;
 use waiaas_shared::caip::ChainId;
@@ -15,7 +15,7 @@ use waiaas_shared::transaction::{DecodedTransaction, Known, decode_recorded};
 
 use super::command::Prior;
 use super::state::{State, Wallet};
-use super::{network, proposal};
+use super::{network, proposal, tables};
 
 /// The key that signed a payment. EVM bytes do not name their sender: what was charged before the
 /// wallet got its present key must not be signed with this one, which would pay a second time.
@@ -47,6 +47,7 @@ pub(super) fn read(
         Some(_) => network::terms(state, spend.chain, now),
         None => NetworkTerms::RECORDED,
     };
+    let tables = tables::agreed(state, spend.chain, &spend.unsigned, now)?;
     let known = Known {
         owners: &owners,
         tokens: &[],
@@ -56,9 +57,11 @@ pub(super) fn read(
         network,
         // Whatever was brought was charged with its fee, or without.
         sponsored: !spend.effects.iter().any(Effect::is_fee),
+        tables: &tables,
     };
     let transaction = decode_recorded(spend.chain, account, &spend.unsigned, known)
         .map_err(|error| proposal::undecodable(&error))?;
+    tables::does_as_charged(&tables, &transaction, spend)?;
     if does(&transaction, spend, network) {
         Ok(transaction)
     } else {

@@ -329,7 +329,11 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "b",
                 "unknown programs, almost-known ones, programs with rights",
             ),
-            attack("X03", "b", "lookup tables of every shape"),
+            attack(
+                "X03",
+                "b",
+                "lookup tables of every shape, and everything but what is pinned of one",
+            ),
             attack(
                 "X04",
                 "b",

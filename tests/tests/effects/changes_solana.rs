@@ -234,6 +234,19 @@ fn facts(random: &mut Random, draft: &mut Draft) {
         return;
     }
     let place = random.below(case.tokens.len());
+    if !case.tables.is_empty() && random.chance(50) {
+        let place = random.below(case.tables.len());
+        let (table, addresses) = &mut case.tables[place];
+        match random.below(4) {
+            0 => addresses.truncate(random.below(4)),
+            1 => addresses.reverse(),
+            2 => *table = SolanaAddress::from_bytes(random.bytes()),
+            _ => {
+                case.tables.remove(place);
+            }
+        }
+        return;
+    }
     match random.below(4) {
         0 => case.tokens[place].decimals ^= 1,
         1 => {
@@ -253,6 +266,10 @@ fn facts(random: &mut Random, draft: &mut Draft) {
 }
 
 pub(crate) fn message(random: &mut Random, message: &mut Message) {
+    if !message.lookups.is_empty() && random.chance(60) {
+        lookups(random, message);
+        return;
+    }
     let keys = message.keys.len();
     match random.below(12) {
         0 => {
@@ -297,5 +314,43 @@ pub(crate) fn message(random: &mut Random, message: &mut Message) {
             }
         }
         _ => message.header[2] = u8::try_from(keys).unwrap(),
+    }
+}
+
+/// What is looked up, otherwise.
+fn lookups(random: &mut Random, message: &mut Message) {
+    let place = random.below(message.lookups.len());
+    let lookup = &mut message.lookups[place];
+    match random.below(9) {
+        // An account more, that is loaded already or is not.
+        0 => {
+            let own = [&lookup.writable[..], &lookup.read_only].concat();
+            let index = random.pick(&own);
+            lookup.writable.push(index);
+        }
+        1 => lookup.read_only.push(random.byte() % 8),
+        2 => lookup.writable.push(random.byte()),
+        // Other rights, or another order.
+        3 => std::mem::swap(&mut lookup.writable, &mut lookup.read_only),
+        4 => {
+            lookup.writable.reverse();
+            lookup.read_only.reverse();
+        }
+        5 => {
+            lookup.writable.clear();
+            if random.chance(70) {
+                lookup.read_only.clear();
+            }
+        }
+        6 => {
+            let again = lookup.clone();
+            message.lookups.push(again);
+        }
+        7 => lookup.table[random.below(32)] ^= 1,
+        // A listed account is loaded too.
+        _ => {
+            let listed = random.pick(&message.keys);
+            lookup.table = listed;
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Generated Solana messages: transfers of lamports and tokens with accounts created for them, memos and
 //! compute settings, and calls of a registered program, in each accepted version, paid for by the wallet or by somebody
-//! else, written by hand down to the byte.
+//! else, some with accounts out of lookup tables, written by hand down to the byte.
 
 use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::amount::Amount;
@@ -14,7 +14,7 @@ use crate::random::{Random, blunt};
 use crate::verdict::Case;
 
 /// Rules that 2,000 of them break.
-pub(crate) const RULES: [&str; 39] = [
+pub(crate) const RULES: [&str; 44] = [
     "solana_account_index",
     "solana_associated_instruction",
     "solana_compute_budget_instruction",
@@ -28,6 +28,11 @@ pub(crate) const RULES: [&str; 39] = [
     "solana_header_setting",
     "solana_instruction_accounts",
     "solana_instruction_data",
+    "solana_lookup_duplicate",
+    "solana_lookup_empty",
+    "solana_lookup_index",
+    "solana_lookup_program",
+    "solana_lookup_repeated",
     "solana_lookup_table",
     "solana_malformed",
     "solana_memo_accounts",
@@ -116,6 +121,14 @@ pub(crate) struct Settings {
     pub(crate) values: Vec<u8>,
 }
 
+/// What is loaded from a table: indices of what is written, and of what is read.
+#[derive(Clone)]
+pub(crate) struct Lookup {
+    pub(crate) table: Key,
+    pub(crate) writable: Vec<u8>,
+    pub(crate) read_only: Vec<u8>,
+}
+
 /// The wire form, whatever it says.
 pub(crate) struct Message {
     pub(crate) version: Vec<u8>,
@@ -125,6 +138,8 @@ pub(crate) struct Message {
     /// Program, accounts, data.
     pub(crate) instructions: Vec<(u8, Vec<u8>, Vec<u8>)>,
     pub(crate) tail: Vec<u8>,
+    /// What version 0 looks up.
+    pub(crate) lookups: Vec<Lookup>,
     /// Of version 1.
     pub(crate) settings: Option<Settings>,
     /// Which of its lengths is written longer than need be.
@@ -163,6 +178,16 @@ impl Message {
             bytes.extend(uses);
             bytes.extend(compact(data.len()));
             bytes.extend(data);
+        }
+        if !self.lookups.is_empty() {
+            bytes.extend(compact(self.lookups.len()));
+        }
+        for lookup in &self.lookups {
+            bytes.extend(lookup.table);
+            for indices in [&lookup.writable, &lookup.read_only] {
+                bytes.extend(compact(indices.len()));
+                bytes.extend(indices);
+            }
         }
         bytes.extend(&self.tail);
         bytes
@@ -233,8 +258,10 @@ impl Draft {
         let read_only_signer = u8::from(!places[signers - 1].1);
         random.shuffle(&mut places[signers..]);
         places[signers..].sort_by_key(|place| !place.1);
+        let (lookups, loaded) = self.looked_up(random, &mut places, signers);
         let index = |key: Key| {
-            let place = places.iter().position(|place| place.0 == key).unwrap();
+            let mut keys = places.iter().map(|place| place.0).chain(loaded.clone());
+            let place = keys.position(|known| known == key).unwrap();
             u8::try_from(place).unwrap()
         };
         let read_only = places[signers..].iter().filter(|place| !place.1).count();
@@ -260,11 +287,74 @@ impl Draft {
                 .collect(),
             keys: places.iter().map(|place| place.0).collect(),
             tail: match self.version {
-                Version::Zero => vec![0],
-                Version::Legacy | Version::One => vec![],
+                Version::Zero if lookups.is_empty() => vec![0],
+                _ => vec![],
             },
+            lookups,
             settings: (self.version == Version::One).then(|| header_settings(random)),
             long: None,
+        }
+    }
+
+    /// Takes accounts out of the list that a table holds, mostly no programs; what is looked up, and the accounts in
+    /// the order in which their indices count on.
+    fn looked_up(
+        &self,
+        random: &mut Random,
+        places: &mut Vec<Use>,
+        signers: usize,
+    ) -> (Vec<Lookup>, Vec<Key>) {
+        let mut lookups = Vec::new();
+        let (mut written, mut read) = (Vec::new(), Vec::new());
+        if self.version != Version::Zero {
+            return (lookups, read);
+        }
+        let programs = random.chance(4);
+        for (table, addresses) in &self.case.tables {
+            let mut lookup = Lookup {
+                table: *table.as_bytes(),
+                writable: vec![],
+                read_only: vec![],
+            };
+            for (place, address) in addresses.iter().enumerate() {
+                let key = *address.as_bytes();
+                let is_program = self.told.iter().any(|told| told.program == key);
+                let listed = places.iter().skip(signers).position(|known| known.0 == key);
+                let Some(listed) = listed.filter(|_| !is_program || programs) else {
+                    continue;
+                };
+                if random.chance(20) {
+                    continue;
+                }
+                let place = u8::try_from(place).unwrap();
+                if places.remove(signers + listed).1 {
+                    lookup.writable.push(place);
+                    written.push(key);
+                } else {
+                    lookup.read_only.push(place);
+                    read.push(key);
+                }
+            }
+            if !lookup.writable.is_empty() || !lookup.read_only.is_empty() {
+                lookups.push(lookup);
+            }
+        }
+        (lookups, [written, read].concat())
+    }
+
+    /// Up to two tables, in which accounts of the message stand among others.
+    fn pin(&mut self, random: &mut Random) {
+        let uses = self.told.iter().flat_map(|told| &told.uses);
+        let uses: Vec<Key> = uses.map(|used| used.0).collect();
+        for _ in 0..1 + random.below(2) {
+            let mut addresses: Vec<Key> =
+                uses.iter().copied().filter(|_| random.chance(60)).collect();
+            addresses.extend((0..random.below(4)).map(|_| random.bytes::<32>()));
+            addresses.extend(self.told.iter().map(|told| told.program).take(1));
+            random.shuffle(&mut addresses);
+            let addresses = addresses.into_iter().map(SolanaAddress::from_bytes);
+            let table = SolanaAddress::from_bytes(random.bytes());
+            self.case.tables.push((table, addresses.collect()));
         }
     }
 }
@@ -272,6 +362,9 @@ impl Draft {
 /// One case: a third as it is, the others changed in what they say, or in their bytes.
 pub(crate) fn case(random: &mut Random) -> Case {
     let mut draft = draft(random);
+    if random.chance(60) {
+        draft.pin(random);
+    }
     let way = random.below(100);
     if (40..85).contains(&way) {
         for _ in 0..1 + random.below(2) {

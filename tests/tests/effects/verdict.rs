@@ -3,11 +3,11 @@
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use waiaas_shared::address::Account;
+use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::effect::Effect;
 use waiaas_shared::evm::{NetworkTerms, Registered};
-use waiaas_shared::solana::{ProgramMethod, Staking, Token};
+use waiaas_shared::solana::{LookupTable, ProgramMethod, Staking, Token};
 use waiaas_shared::transaction::{Known, SigningPayload, decode, signing_payload};
 
 /// What stands in the place of a rule's code.
@@ -26,6 +26,8 @@ pub(crate) struct Case {
     pub(crate) network: NetworkTerms,
     /// Somebody else may pay the fee.
     pub(crate) sponsored: bool,
+    /// Lookup tables with their content.
+    pub(crate) tables: Vec<(SolanaAddress, Vec<SolanaAddress>)>,
     /// The second calculator is told of one byte less.
     pub(crate) misreported: bool,
 }
@@ -45,6 +47,7 @@ impl Case {
                 data_fee: None,
             },
             sponsored: false,
+            tables: Vec::new(),
             misreported: false,
         }
     }
@@ -99,13 +102,18 @@ impl Case {
             "legacy": self.network.legacy,
             "data_fee": self.network.data_fee.map(|fee| fee.to_string()),
         });
+        let tables = self.tables.iter().map(|(table, addresses)| {
+            let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+            json!({ "table": table.to_string(), "addresses": addresses })
+        });
+        let tables: Vec<Value> = tables.collect();
         let bytes = &self.unsigned[..self.unsigned.len() - usize::from(self.misreported)];
         json!({
             "chain": self.chain.to_string(),
             "wallet": self.wallet.to_string(),
             "unsigned": hex::encode(bytes),
             "known": { "owners": texts(&self.owners), "tokens": tokens, "function": function, "program": program,
-                "network": network, "sponsored": self.sponsored },
+                "network": network, "sponsored": self.sponsored, "tables": tables },
         })
         .to_string()
     }
@@ -117,7 +125,13 @@ impl Case {
             tokens: &self.tokens,
             ..Known::NOTHING
         };
+        let tables = self.tables.iter().map(|(address, addresses)| LookupTable {
+            address: *address,
+            addresses,
+        });
+        let tables: Vec<_> = tables.collect();
         let known = known
+            .looking_up(&tables)
             .calling(self.function.as_ref())
             .running(self.program.as_ref())
             .on(self.network)

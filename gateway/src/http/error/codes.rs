@@ -126,6 +126,7 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::Unsupported => StatusCode::UNPROCESSABLE_ENTITY,
         Code::IdempotencyConflict
         | Code::BroughtNonce
+        | Code::BroughtTableConflict
         | Code::IntentClosed
         | Code::IntentNotReady
         | Code::IntentNotApproved

@@ -7,6 +7,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
 use waiaas_shared::address::{Account, SolanaAddress};
+use waiaas_shared::caip::AccountId;
+use waiaas_shared::policy::document::TableRule;
 use waiaas_shared::solana::build::{TransferRequest, transfer};
 
 use std::sync::atomic::Ordering;
@@ -123,6 +125,52 @@ async fn signatures_that_came_with_it_stay() {
     assert_eq!(answer["chain_transaction"], name);
     assert_eq!(signed(&answer)[1..65], theirs);
     assert!(world.chain.sent().is_empty());
+}
+
+/// Five lamports to an account at this place of a table.
+fn looked_up(index: u8) -> Vec<u8> {
+    [
+        &[0x80, 1, 0, 1, 2][..],
+        solana(from_account()).as_bytes(),
+        &[0; 32],
+        &[9; 32],
+        &[1, 1, 2, 0, 2, 12, 2, 0, 0, 0],
+        &5_u64.to_le_bytes(),
+        &[1],
+        &[0x7a; 32],
+        &[1, index, 0],
+    ]
+    .concat()
+}
+
+/// What the policy does not have of a table is refused before the signer is asked; what it has is handed on.
+#[tokio::test]
+async fn what_is_looked_up_is_read_by_the_policy() {
+    let world = World::new().await;
+    let brought = |index| body(&world, &wire(&[[0; 64]], &looked_up(index)), "");
+    let (status, answer) = bring(&world, "a", &brought(0)).await;
+    assert_eq!((status, code(&answer)), (403, "brought_table"));
+    let pinned = TableRule {
+        account: AccountId::new(
+            chain_id(),
+            Account::Solana(SolanaAddress::from_bytes([0x7a; 32])),
+        )
+        .expect("an account"),
+        addresses: vec![solana(to_account())],
+    };
+    let other = World::new().await;
+    other.signer.with(|inside| {
+        let document = inside.documents.last_mut().expect("a policy");
+        document.tables = Some(vec![pinned]);
+    });
+    let brought = |index| body(&other, &wire(&[[0; 64]], &looked_up(index)), "");
+    let (status, answer) = bring(&other, "b", &brought(1)).await;
+    assert_eq!((status, code(&answer)), (403, "brought_table_index"));
+    assert!(other.signer.with(|inside| inside.signed.is_empty()));
+    let (status, answer) = bring(&other, "c", &brought(0)).await;
+    assert_eq!(status, 201, "{answer}");
+    assert_eq!(answer["to"], solana(to_account()).to_string());
+    assert_eq!(signed(&answer)[65..], looked_up(0));
 }
 
 /// One that is false would make a whole transaction of what never lands.

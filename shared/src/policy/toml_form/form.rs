@@ -16,13 +16,14 @@ use self::rules::{AlarmForm, EscalationForm, ScopeForm};
 use self::sites::SignInForm;
 use super::values::{USD, read_amount, read_duration, write_duration};
 use super::{TomlError, ValueError};
+use crate::address::SolanaAddress;
 use crate::amount::{Amount, Decimals};
 use crate::caip::{AccountId, AssetId};
 use crate::evm::Form;
 use crate::ids::WalletId;
 use crate::policy::document::{
     APPROVAL_DEFAULT, Approval, AssetRule, DELAY_DEFAULT, MATURITY_DEFAULT, PolicyDocument,
-    RELEASE_DEFAULT, Recipient, TokenExtension, UsdPrice, Validator,
+    RELEASE_DEFAULT, Recipient, TableRule, TokenExtension, UsdPrice, Validator,
 };
 use crate::policy::evaluate::Tier;
 use crate::policy::scope::Pool;
@@ -83,6 +84,8 @@ pub(super) struct Document {
     call: Vec<CallForm>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     validator: Vec<Contact>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    table: Vec<TableForm>,
     #[serde(default)]
     scope: Vec<ScopeForm>,
     #[serde(default)]
@@ -132,6 +135,13 @@ struct Asset {
 struct Contact {
     name: String,
     account: AccountId,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct TableForm {
+    account: AccountId,
+    addresses: Vec<SolanaAddress>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -202,6 +212,13 @@ impl Document {
                 .map(|known| Contact {
                     name: known.name.clone(),
                     account: known.account,
+                })
+                .collect(),
+            table: document
+                .tables()
+                .map(|table| TableForm {
+                    account: table.account,
+                    addresses: table.addresses.clone(),
                 })
                 .collect(),
             scope: document
@@ -301,6 +318,13 @@ impl Document {
                     name: known.name,
                 });
                 named.collect()
+            }),
+            tables: (!self.table.is_empty()).then(|| {
+                let tables = self.table.into_iter().map(|table| TableRule {
+                    account: table.account,
+                    addresses: table.addresses,
+                });
+                tables.collect()
             }),
             assets,
         })

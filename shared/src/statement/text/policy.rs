@@ -61,6 +61,7 @@ fn whole(
         recipients_open: false,
         calls: Vec::new(),
         validators: None,
+        tables: None,
         escalations: Vec::new(),
         sign_ins: None,
         ..document.clone()
@@ -233,6 +234,12 @@ fn cautions(lines: &mut Lines, document: &PolicyDocument) {
         lines.field(
             "CAUTION",
             "what a called program takes beyond what you count as leaving is in no worst loss",
+        );
+    }
+    if document.tables().next().is_some() {
+        lines.field(
+            "CAUTION",
+            "an address out of a lookup table is read as this document has it, not as the chain does",
         );
     }
     if document.recipients_open {

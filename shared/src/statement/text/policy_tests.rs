@@ -4,7 +4,7 @@ use super::super::samples::*;
 use super::super::*;
 use crate::address::{EvmAddress, SolanaAddress};
 use crate::policy::alarm::{Action, Escalation};
-use crate::policy::document::{CallProgram, CallRule, Recipient};
+use crate::policy::document::{CallProgram, CallRule, Recipient, TableRule};
 use crate::policy::evaluate::Tier;
 use crate::policy::limits::{Cumulative, Limits};
 use crate::policy::scope::{AssetLimits, Scope, ScopeRule};
@@ -112,6 +112,59 @@ fn a_first_document_of_nine_assets_must_be_split() {
         listed.contains("Worst loss 4 of 4: ") && listed.contains("Recipient 8 of 8: "),
         "{listed}"
     );
+}
+
+/// A table is a leave, however much stands in it; that it is read as the document has it is said.
+#[test]
+fn invariant_13_lookup_tables_are_read_with_a_caution() {
+    let chain = read("solana:localnet");
+    let table = |byte: u8, count: u8| TableRule {
+        account: AccountId::new(
+            chain,
+            Account::Solana(SolanaAddress::from_bytes([byte; 32])),
+        )
+        .expect("one family"),
+        addresses: (0..count)
+            .map(|byte| SolanaAddress::from_bytes([byte; 32]))
+            .collect(),
+    };
+    let text = |view: &TestView, document: &PolicyDocument| {
+        let facts = StatementFacts::AdoptPolicy {
+            document: document.to_bytes(),
+        };
+        let text = compose(&view.header(), &facts, view).expect("it fits");
+        text.as_str().to_owned()
+    };
+    let caution = "\nCAUTION: an address out of a lookup table is read as this document has it, not as the chain does\n";
+    let first = PolicyDocument {
+        tables: Some(vec![table(8, 200)]),
+        ..first_policy()
+    };
+    let said = text(&TestView::new(None), &first);
+    let account = SolanaAddress::from_bytes([8; 32]);
+    let entry = format!("lookup table solana:localnet:{account}, 200 addresses");
+    assert!(
+        said.contains(caution) && said.contains(&format!("new {entry}\n")),
+        "{said}"
+    );
+    let plain = text(&TestView::new(None), &first_policy());
+    assert!(!plain.contains("lookup"), "{plain}");
+    // Later: one address more is one loosening, and named; less of it is none.
+    let later = |count| PolicyDocument {
+        epoch: 2,
+        tables: Some(vec![table(8, count)]),
+        ..first_policy()
+    };
+    let view = TestView::new(Some(first));
+    let said = text(&view, &later(201));
+    let added = SolanaAddress::from_bytes([200; 32]);
+    let words = format!("addresses by index: 200 is {added}, new; 201 instead of 200 in all\n");
+    assert!(
+        said.contains("\nLoosenings: 1\n") && said.contains(&words),
+        "{said}"
+    );
+    let said = text(&view, &later(199));
+    assert!(said.contains("\nLoosenings: 0\nTightenings: 1\n"), "{said}");
 }
 
 #[test]

@@ -69,7 +69,8 @@ fn lamports(amount: u64, to: SolanaAddress) -> Vec<u8> {
 }
 
 fn wire(message: &[u8]) -> String {
-    let count = message[0];
+    // In version 0 behind the version.
+    let count = message[usize::from(message[0] == 0x80)];
     let signatures = vec![0; 64 * usize::from(count)];
     BASE64.encode([&[count][..], &signatures, message].concat())
 }
@@ -96,7 +97,7 @@ fn request(
     }
 }
 
-fn bring(
+pub(super) fn bring(
     (world, session): &mut (World, SessionId),
     key: &str,
     message: &[u8],

@@ -44,6 +44,7 @@ mod spend;
 mod stakes;
 mod stop;
 mod suspension;
+mod tables;
 mod token_releases;
 mod tokens;
 mod tokens_solana;

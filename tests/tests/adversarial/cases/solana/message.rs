@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 
-use super::{AMOUNT, Draft, SYSTEM, batch, deny, deny_requests, instruction, thief};
+use super::{AMOUNT, Draft, SYSTEM, batch, deny, deny_requests, instruction, lookups, thief};
 use crate::bytes::{Instruction, compact, lamports};
 use crate::cases::{Case, case};
 use crate::rig::Rig;
@@ -88,7 +88,7 @@ fn programs(rig: &mut Rig, _: &Template) -> Result<String> {
     deny(rig, drafts)
 }
 
-fn lookup_tables(rig: &mut Rig, _: &Template) -> Result<String> {
+fn lookup_tables(rig: &mut Rig, template: &Template) -> Result<String> {
     let table = |writable: &[u8], read_only: &[u8]| {
         [
             &thief(6)[..],
@@ -142,7 +142,11 @@ fn lookup_tables(rig: &mut Rig, _: &Template) -> Result<String> {
     let mut legacy = Draft::honest(rig).called("a list in the legacy form");
     legacy.message.tail = vec![0];
     drafts.push(legacy);
-    deny(rig, drafts)
+    let unknown = deny(rig, drafts)?;
+    let ground = template.on_test_networks()?;
+    let pinned = Template::aside(ground.rig()?, lookups::with_a_table)?;
+    Template::aside(template.rig()?, lookups::while_it_waits)?;
+    Ok(format!("{unknown}; {pinned}, and all while it waits"))
 }
 
 fn first_bytes(rig: &mut Rig, _: &Template) -> Result<String> {

@@ -2,6 +2,7 @@
 //! The gateway speaks for a bearer session here, so that only bytes and rules stand in its way.
 
 mod batch;
+mod lookups;
 pub(super) mod message;
 pub(super) mod program;
 mod registered;
