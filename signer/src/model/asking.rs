@@ -57,6 +57,8 @@ pub(crate) struct Asking {
     /// Locked up for accounts that are created.
     pub(crate) rent: u128,
     pub(crate) submit: bool,
+    /// Somebody else brings it to the chain and pays for that.
+    pub(crate) sponsored: bool,
 }
 
 /// What one account receives of one asset, or may take, and in how many payments.
@@ -88,6 +90,7 @@ impl Asking {
             fee,
             rent: 0,
             submit: true,
+            sponsored: false,
         }
     }
 
@@ -105,7 +108,10 @@ impl Asking {
 
     /// What it takes of each asset, costs included.
     pub(crate) fn sums(&self) -> BTreeMap<AssetId, u128> {
-        let mut sums = BTreeMap::from([(self.native(), self.fee + self.rent)]);
+        let mut sums = BTreeMap::new();
+        if !self.sponsored {
+            sums.insert(self.native(), self.fee + self.rent);
+        }
         for part in &self.parts {
             *sums.entry(part.asset).or_default() += part.amount;
         }

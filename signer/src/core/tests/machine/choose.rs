@@ -45,6 +45,9 @@ pub(super) fn next(random: &mut Random, book: &Book) -> Step {
     {
         return step;
     }
+    if random.once_in(9) {
+        return authorization(random);
+    }
     if ready && random.once_in(4) {
         return Step::Release {
             which: usize::from(random.once_in(3)),
@@ -294,6 +297,36 @@ fn kind(random: &mut Random) -> Kind {
             value: some(random, &[0, 0, 0, 7, 8, 9]),
         }),
     }
+}
+
+fn authorization(random: &mut Random) -> Step {
+    if random.once_in(3) {
+        return Step::AuthorizeAgain {
+            which: some(random, &[0, 0, 0, 1, 2]),
+            how: some(
+                random,
+                &[
+                    Again::Exactly,
+                    Again::SignedAnew,
+                    Again::SignedAnew,
+                    Again::SignedAnew,
+                    Again::OtherBody,
+                    Again::OtherSession,
+                ],
+            ),
+        };
+    }
+    let mut pay = pay(random);
+    (pay.kind, pay.memo) = (Kind::Tokens, None);
+    // Seldom from the wallet of Solana.
+    if pay.wallet % 4 == 2 && !random.once_in(6) {
+        pay.wallet = 0;
+    }
+    let holds = some(
+        random,
+        &[None, None, Some(60), Some(300), Some(301), Some(900)],
+    );
+    Step::Authorize { pay, holds }
 }
 
 fn pay(random: &mut Random) -> Pay {

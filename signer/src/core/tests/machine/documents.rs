@@ -3,11 +3,14 @@
 
 use waiaas_shared::address::EvmAddress;
 use waiaas_shared::amount::{Amount, Decimals};
+use waiaas_shared::authorization::TokenDomain;
 use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::denial::Code;
 use waiaas_shared::ids::{SessionId, WalletId};
 use waiaas_shared::policy::alarm::{Action, Alarm, Condition, Escalation, Remedy};
-use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient, UsdPrice};
+use waiaas_shared::policy::document::{
+    AssetRule, AuthorizationRule, PolicyDocument, Recipient, UsdPrice,
+};
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::policy::limits::{Counts, Cumulative, Limits};
 use waiaas_shared::policy::scope::{AssetLimits, Hours, Pool, Scope, ScopeRule};
@@ -64,6 +67,7 @@ pub(super) fn first(kind: u64, names: &Names) -> PolicyDocument {
             approve_up_to: units(500_000),
             fee_ceiling: native.then_some(units(50_000)),
             outstanding: evm.then_some(units(4_000_000)),
+            authorization: (evm && !native && kind % 8 != 7).then(|| authorization("2", 300)),
             price: Some(UsdPrice(2_500_000)),
             counts: Counts {
                 hour: (kind % 8 == 5).then_some(2),
@@ -182,6 +186,17 @@ fn register(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
     }
 }
 
+/// That the token may be moved by authorization.
+fn authorization(version: &str, seconds: u64) -> AuthorizationRule {
+    AuthorizationRule {
+        domain: TokenDomain {
+            name: "Test Coin".to_owned(),
+            version: version.to_owned(),
+        },
+        valid_for: Millis::from_secs(seconds),
+    }
+}
+
 fn contact(chain: ChainId, which: u8) -> Recipient {
     Recipient {
         account: account(chain, which),
@@ -209,7 +224,15 @@ pub(super) fn next(
 fn change(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
     let place = usize::try_from(random.below(4)).expect("small");
     let asset = place % document.assets.len().max(1);
-    match random.below(29) {
+    match random.below(31) {
+        29 | 30 => {
+            let mut rules = document.assets.iter_mut();
+            if let Some(rule) = rules.find(|rule| rule.asset == token_on(EVM)) {
+                let version = if random.once_in(4) { "1" } else { "2" };
+                let rules = some(random, &[None, Some(60), Some(300), Some(900), Some(900)]);
+                rule.authorization = rules.map(|seconds| authorization(version, seconds));
+            }
+        }
         23..=27 => register(document, names, random),
         28 => {
             let mut rules = document.assets.iter_mut();

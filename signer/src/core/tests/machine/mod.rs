@@ -7,6 +7,7 @@
 
 mod agrees;
 mod alarms;
+mod authorized;
 mod book;
 mod bytes;
 mod choose;
@@ -142,6 +143,8 @@ fn is_no_idle_run(counts: &BTreeMap<&'static str, u64>) {
         "velocity",
         "agent suspended",
         "terminated",
+        "authorized",
+        "authorized again",
         "REGISTER AGENT",
         "ACTIVATE AGENT",
         "CLOSE WALLET",
@@ -224,6 +227,11 @@ fn is_no_idle_run(counts: &BTreeMap<&'static str, u64>) {
         "call_conflict",
         "call_target",
         "rent_ceiling",
+        "authorization_not_listed",
+        "authorization_conflict",
+        "authorization_validity",
+        "authorization_waits",
+        "authorization_expired",
         "session_operation",
         "asset_not_allowed",
         "body_mismatch",

@@ -235,6 +235,7 @@ impl Run {
             fee,
             rent: 0,
             submit: false,
+            sponsored: false,
         };
         Ok((unsigned, asking))
     }

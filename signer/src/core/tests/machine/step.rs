@@ -14,6 +14,16 @@ pub(super) enum Step {
         which: usize,
         how: Again,
     },
+    /// An agent asks for an authorization of a transfer, that holds for so many seconds.
+    Authorize {
+        pay: Pay,
+        holds: Option<u64>,
+    },
+    /// An earlier one once more, the newest first.
+    AuthorizeAgain {
+        which: usize,
+        how: Again,
+    },
     /// The bytes of a payment once more.
     Resend {
         which: usize,

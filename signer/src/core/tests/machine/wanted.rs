@@ -142,6 +142,7 @@ impl Book {
             fee: wanted.fee,
             rent: made * RENT,
             submit: wanted.submit,
+            sponsored: false,
         }
     }
 
