@@ -11,7 +11,7 @@ use waiaas_shared::policy::windows::Window;
 
 pub(crate) use super::asking::Asking;
 use super::charges::{Bounds, Charge, Charges};
-use super::{calls, scopes};
+use super::{calls, programs, scopes};
 
 /// When.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -279,6 +279,7 @@ pub(crate) fn judge(
     costs(document, asking, &mut found);
     receivers(document, asking, charges, without, now, &mut found);
     calls::judge(document, asking, &mut found);
+    programs::judge(document, asking, &mut found);
     scopes::judge(document, asking, charges, without, now, &mut found);
     found
 }

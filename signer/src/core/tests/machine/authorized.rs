@@ -58,6 +58,12 @@ pub(super) struct AskedFor {
 type Terms = (String, String, u64);
 
 impl Authorized {
+    /// Whether the newest one has not ended.
+    pub(super) fn holds(&self, wall: u64) -> bool {
+        let newest = self.all.values().max_by_key(|one| one.sequence);
+        newest.is_some_and(|one| one.said.valid_before * 1000 > wall)
+    }
+
     /// Upper-bound clock at which each ends, the newest ones alone.
     pub(super) fn ends(&self) -> impl Iterator<Item = u64> {
         let newest = self.all.values().rev().take(3);
@@ -318,13 +324,12 @@ impl Run {
             Again::Exactly => {}
             Again::SignedAnew => self.sign_again(sent)?,
             Again::OtherBody => {
-                // As a payment, or a moment shorter.
                 let text = String::from_utf8(sent.request.body.clone());
-                let text = text.map_err(|error| error.to_string())?;
-                let other = text.replacen('}', r#","expires_in":59}"#, 1);
-                if text.contains("expires_in") {
-                    return Ok(());
+                let mut text = text.map_err(|error| error.to_string())?;
+                if let Some(holds) = asked.holds {
+                    text = text.replace(&format!(r#","expires_in":{holds}"#), "");
                 }
+                let other = text.replacen('}', r#","expires_in":59}"#, 1);
                 asked.holds = Some(59);
                 sent.request.body = other.clone().into_bytes();
                 sent.proposed.body = other.into_bytes();

@@ -5,6 +5,7 @@ use waiaas_shared::statement::StatementFacts;
 
 use super::book::{Book, Kill, Stage, Standing};
 use super::functions::{At, Calls};
+use super::programs::Runs;
 use super::setup::{say, well};
 use super::step::{Again, Door, Forged, Kind, Pay, Say, Size, Spoilt, Step, What};
 use super::time::Passing;
@@ -45,8 +46,8 @@ pub(super) fn next(random: &mut Random, book: &Book) -> Step {
     {
         return step;
     }
-    if random.once_in(9) {
-        return authorization(random);
+    if random.once_in(8) {
+        return authorization(random, book);
     }
     if ready && random.once_in(4) {
         return Step::Release {
@@ -285,6 +286,17 @@ fn kind(random: &mut Random) -> Kind {
                 })
                 .collect(),
         },
+        11 | 12 => Kind::Run(Runs {
+            which: some(random, &[0, 0, 0, 0, 1, 1, 2]),
+            elsewhere: random.once_in(12),
+            places: [
+                u8::from(random.once_in(12)),
+                some(random, &[0, 0, 0, 1, 1, 2, 3, 4]),
+                some(random, &[0, 0, 0, 0, 0, 1, 2, 3, 4]),
+            ],
+            more: some(random, &[0, 0, 0, 0, 0, 0, 0, 0, -1, 1]),
+            behind: some(random, &[0, 0, 0, 0, 1, 2, 5]),
+        }),
         _ => Kind::Call(Calls {
             which: some(random, &[0, 0, 0, 1, 1, 2, 2, 3]),
             at: match random.below(16) {
@@ -299,8 +311,9 @@ fn kind(random: &mut Random) -> Kind {
     }
 }
 
-fn authorization(random: &mut Random) -> Step {
-    if random.once_in(3) {
+fn authorization(random: &mut Random, book: &Book) -> Step {
+    let holds = book.authorized.holds(book.now().wall);
+    if random.once_in(if holds { 2 } else { 6 }) {
         return Step::AuthorizeAgain {
             which: some(random, &[0, 0, 0, 1, 2]),
             how: some(
@@ -322,10 +335,12 @@ fn authorization(random: &mut Random) -> Step {
     if pay.wallet % 4 == 2 && !random.once_in(6) {
         pay.wallet = 0;
     }
-    let holds = some(
-        random,
-        &[None, None, Some(60), Some(300), Some(301), Some(900)],
-    );
+    if !random.once_in(4) {
+        pay.wallet = usize::from(random.once_in(3));
+        pay.size = Size::Plain(random.between(1, 60_000));
+    }
+    let holds = [None, None, None, None, None, Some(60), Some(300), Some(301)];
+    let holds = some(random, &holds);
     Step::Authorize { pay, holds }
 }
 
@@ -334,13 +349,13 @@ fn pay(random: &mut Random) -> Pay {
     Pay {
         memo: match kind {
             Kind::Coins if random.once_in(60) => Some(1),
-            Kind::Coins | Kind::Allowance | Kind::Call(_) => None,
+            Kind::Coins | Kind::Allowance | Kind::Call(_) | Kind::Run(_) => None,
             _ => random.once_in(2).then(|| some(random, &[0, 1, 2])),
         },
         creates: some(random, &[0, 0, 1, 2]),
         wallet: match kind {
             // The third one is Solana's.
-            Kind::Batch { .. } if !random.once_in(6) => 2,
+            Kind::Batch { .. } | Kind::Run(_) if !random.once_in(6) => 2,
             _ if random.once_in(2) => 0,
             _ => place(random),
         },

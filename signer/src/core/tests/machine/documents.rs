@@ -17,7 +17,7 @@ use waiaas_shared::policy::scope::{AssetLimits, Hours, Pool, Scope, ScopeRule};
 use waiaas_shared::policy::windows::Window;
 use waiaas_shared::time::Millis;
 
-use super::functions;
+use super::{functions, programs};
 use crate::model::people::{EVM, account, solana, token_on};
 use crate::model::random::Random;
 use crate::model::{DAY, HOUR, MINUTE};
@@ -111,6 +111,10 @@ pub(super) fn first(kind: u64, names: &Names) -> PolicyDocument {
         let rule = functions::rule(&mut random, which, None, true);
         document.calls.push(rule);
     }
+    // One of the methods: of both an owner could not be asked at once.
+    let which = usize::try_from(kind).expect("small");
+    let rule = programs::rule(&mut random, which, true);
+    document.calls.push(rule);
     register(&mut document, names, &mut random);
     if kind % 4 == 3 {
         document.alarms.push(Alarm {
@@ -164,6 +168,23 @@ fn scale(rule: &AssetRule) -> u64 {
         10
     } else {
         1
+    }
+}
+
+/// A method of a program is registered, in one way or another, or is not any more.
+fn register_program(document: &mut PolicyDocument, random: &mut Random) {
+    let listed = |asset: AssetId| document.assets.iter().any(|rule| rule.asset == asset);
+    if !listed(solana().native_asset()) {
+        return;
+    }
+    let which = usize::from(random.once_in(3));
+    let fresh = programs::rule(random, which, listed(token_on(solana())));
+    let mut calls = document.calls.iter();
+    let known = calls.position(|rule| (rule.target, &rule.method) == (fresh.target, &fresh.method));
+    match known {
+        Some(known) if random.once_in(4) => drop(document.calls.remove(known)),
+        Some(known) => document.calls[known] = fresh,
+        None => document.calls.push(fresh),
     }
 }
 
@@ -224,7 +245,8 @@ pub(super) fn next(
 fn change(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
     let place = usize::try_from(random.below(4)).expect("small");
     let asset = place % document.assets.len().max(1);
-    match random.below(31) {
+    match random.below(33) {
+        31 | 32 => register_program(document, random),
         29 | 30 => {
             let mut rules = document.assets.iter_mut();
             if let Some(rule) = rules.find(|rule| rule.asset == token_on(EVM)) {

@@ -21,6 +21,7 @@ mod lives;
 mod observed;
 mod owners;
 mod payments;
+mod programs;
 mod requests;
 mod run;
 mod says;
@@ -140,6 +141,7 @@ fn is_no_idle_run(counts: &BTreeMap<&'static str, u64>) {
         "allowance",
         "call",
         "spends",
+        "program",
         "velocity",
         "agent suspended",
         "terminated",
@@ -226,6 +228,10 @@ fn is_no_idle_run(counts: &BTreeMap<&'static str, u64>) {
         "call_value",
         "call_conflict",
         "call_target",
+        "call_account",
+        "call_own_account",
+        "call_data",
+        "call_accounts",
         "rent_ceiling",
         "authorization_not_listed",
         "authorization_conflict",

@@ -231,6 +231,7 @@ impl Run {
                 amount: more,
             }],
             told: None,
+            ran: None,
             memo: None,
             fee,
             rent: 0,

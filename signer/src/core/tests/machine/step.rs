@@ -2,6 +2,7 @@
 //! list of steps, so that a failing one can be cut down.
 
 use super::functions::Calls;
+use super::programs::Runs;
 use super::time::Passing;
 
 /// One step.
@@ -140,6 +141,7 @@ pub(super) enum Kind {
     /// Leave to take tokens later.
     Allowance,
     Call(Calls),
+    Run(Runs),
 }
 
 /// How much.

@@ -46,7 +46,7 @@ impl Run {
                 wanted.session = asking.session;
             }
             // A call names its contract, of which nothing is tried again.
-            if asking.told.is_none() {
+            if asking.called().is_none() {
                 wanted.what = again(asking);
             }
             if let (false, What::Pays { items, memo, .. }) = (same, &mut wanted.what) {
