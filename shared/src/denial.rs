@@ -215,7 +215,7 @@ codes! {
     OwnerSuspended = 184, "owner_suspended", AskOwner, "The signature is by an owner who is suspended.";
     KeysTooMany = 324, "keys_too_many", Stop, "No more keys: a signer has 512 at most, 2,048 times a key on a network, and a wallet 32 former ones.";
     RemovalOfItself = 322, "removal_of_itself", Stop, "A key does not cancel its own removal: another one does.";
-    SuspensionQuorum = 323, "suspension_quorum", AskOwner, "A suspended key does not suspend an owner without whom too few are left to sign: another owner does, or the password.";
+    SuspensionQuorum = 323, "suspension_quorum", AskOwner, "A key that is suspended or about to be removed does not suspend an owner without whom too few stay to sign: another owner does, or the password.";
     OwnerItself = 185, "owner_itself", Stop, "An owner is suspended by another owner, or with the password.";
     NotSuspended = 186, "not_suspended", Stop, "This owner or session is not suspended.";
     GuardianUnknown = 187, "guardian_unknown", Stop, "No such guardian.";

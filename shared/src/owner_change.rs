@@ -99,6 +99,15 @@ impl OwnerChange {
         }
     }
 
+    /// Whether it takes this owner's or guardian's key away.
+    #[must_use]
+    pub fn removes(&self, key: OwnerId) -> bool {
+        match self {
+            Self::RemoveOwner(known) | Self::RemoveGuardian(known) => known.id == key,
+            _ => false,
+        }
+    }
+
     /// Whether it is a recovery, which no suspended key cancels and no kill voids.
     #[must_use]
     pub const fn is_recovery(&self) -> bool {

@@ -356,18 +356,18 @@ pub(super) fn cancel(
 
 /// Nobody keeps the others from removing a key with that key: a stolen one would stay for ever.
 fn not_itself(state: &State, change: StatementId, signers: &[OwnerId]) -> Result<(), Code> {
-    match state.owners.waiting(change).map(|waits| &waits.change) {
-        Some(OwnerChange::RemoveOwner(key) | OwnerChange::RemoveGuardian(key))
-            if signers.contains(&key.id) =>
-        {
-            Err(Code::RemovalOfItself)
-        }
+    match state.owners.waiting(change) {
+        Some(waits) if removes_any(&waits.change, signers) => Err(Code::RemovalOfItself),
         _ => Ok(()),
     }
 }
 
-/// Suspends an owner whom another owner names, also a suspended one, unless nothing but suspended keys
-/// would take with it the quorum of those who are left.
+fn removes_any(change: &OwnerChange, keys: &[OwnerId]) -> bool {
+    keys.iter().any(|key| change.removes(*key))
+}
+
+/// Suspends an owner whom another owner names, also a suspended one, unless nothing but keys that are
+/// suspended or about to be removed would take with it the quorum of those who stay.
 pub(super) fn suspend(
     state: &State,
     open: &OpenStatement,
@@ -385,9 +385,9 @@ pub(super) fn suspend(
         let known = state.owners.keys.get(id);
         known.is_some_and(|owner| owner.standing == Standing::Active)
     };
-    let left = state.owners.active().saturating_sub(1);
-    let too_few = is_active(&owner) && left < count(state.owners.quorum);
-    if too_few && !signers.iter().any(is_active) {
+    let stays = |id: &OwnerId| is_active(id) && !state.owners.leaving(*id);
+    let too_few = is_active(&owner) && !state.owners.enough_stay_without(owner);
+    if too_few && !signers.iter().any(stays) {
         return Err(Code::SuspensionQuorum.into());
     }
     let statement = Some(submission.statement);
@@ -404,7 +404,8 @@ pub(super) fn suspend_by_password(
     Ok(suspended(state, owner, None, Vec::new(), context.clocks))
 }
 
-/// What goes with a key: everything that it signed and that still waits or still spends.
+/// What goes with a key: everything that it signed and that still waits or still spends, but for the
+/// removal of a key that signs the suspension, which that key does not cancel either.
 fn suspended(
     state: &State,
     owner: OwnerId,
@@ -417,11 +418,9 @@ fn suspended(
     });
     let sessions = granted_by(state, owner);
     let ends = sessions_end(state, &sessions);
-    let changes = state
-        .owners
-        .pending
-        .iter()
-        .filter(|pending| pending.signers.contains(&owner));
+    let changes = state.owners.pending.iter().filter(|pending| {
+        pending.signers.contains(&owner) && !removes_any(&pending.change, &signers)
+    });
     let suspended = EventBody::OwnerSuspended {
         owner,
         policies: policies.map(|policy| policy.document.epoch).collect(),

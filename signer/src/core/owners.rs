@@ -72,6 +72,29 @@ impl Owners {
             || self.guardians.values().any(|guardian| guardian.key == *key)
     }
 
+    /// Whether the owner's removal waits. Who asked for it could as well have suspended the key: from then
+    /// on it suspends others no further than a suspended key does.
+    pub(super) fn leaving(&self, owner: OwnerId) -> bool {
+        let mut changes = self.pending.iter().map(|pending| &pending.change);
+        changes.any(|change| change.removes(owner))
+    }
+
+    /// Whether those who stay are enough without this owner: to sign now, and by every quorum that waits,
+    /// so that nobody who leaves is needed when the time of the removal comes.
+    pub(super) fn enough_stay_without(&self, owner: OwnerId) -> bool {
+        let stay = self.keys.iter().filter(|(id, known)| {
+            **id != owner && known.standing == Standing::Active && !self.leaving(**id)
+        });
+        let raised = self
+            .pending
+            .iter()
+            .filter_map(|pending| match pending.change {
+                OwnerChange::SetQuorum { quorum } => Some(quorum),
+                _ => None,
+            });
+        stay.count() >= count(raised.fold(self.quorum, u32::max))
+    }
+
     /// The change that this statement asked for, while it waits.
     pub(super) fn waiting(&self, statement: StatementId) -> Option<&PendingChange> {
         self.pending

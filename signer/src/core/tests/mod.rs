@@ -31,6 +31,7 @@ mod owners;
 mod people;
 mod programs;
 mod recovery;
+mod removals;
 mod renewal;
 mod replace;
 mod replays;

@@ -17,6 +17,26 @@ impl Owners {
         self.keys.get(&owner).is_some_and(|(_, active)| *active)
     }
 
+    /// Whether an owner's removal waits.
+    pub(super) fn leaves(&self, owner: OwnerId) -> bool {
+        let removal = Change::Remove { owner };
+        self.pending.iter().any(|one| one.change == removal)
+    }
+
+    /// Whether an owner may sign and stays.
+    pub(super) fn stays(&self, owner: OwnerId) -> bool {
+        self.may_sign(owner) && !self.leaves(owner)
+    }
+
+    /// Whether those who stay would be too few without this owner, by any quorum that is or waits.
+    pub(super) fn too_few_without(&self, owner: OwnerId) -> bool {
+        let stay = self.keys.keys().filter(|id| self.stays(**id));
+        let left = stay.filter(|id| **id != owner).count();
+        let mut waiting = self.pending.iter();
+        let raised = waiting.any(|one| matches!(one.change, Change::Quorum(most) if left < most));
+        left < self.quorum || raised
+    }
+
     /// Owners who may sign, and who may not, in the order of their names.
     pub(super) fn of(&self, active: bool) -> Vec<OwnerId> {
         let keys = self.keys.iter();
@@ -134,16 +154,18 @@ impl Book {
         });
     }
 
-    /// A key is suspended: what it signed and what still waits or spends is void.
-    pub(super) fn suspend(&mut self, owner: OwnerId) {
+    /// A key is suspended: what it signed and what still waits or spends is void, but for the removals of
+    /// who says so.
+    pub(super) fn suspend(&mut self, owner: OwnerId, by: &[OwnerId]) {
         let mut again = true;
         if let Some((_, active)) = self.owners.keys.get_mut(&owner) {
             again = !std::mem::take(active);
         }
         self.void_signed_by(owner);
-        self.owners
-            .pending
-            .retain(|one| !one.signers.contains(&owner));
+        self.owners.pending.retain(|one| {
+            let own = matches!(one.change, Change::Remove { owner } if by.contains(&owner));
+            own || !one.signers.contains(&owner)
+        });
         self.drafts.retain(|_, draft| match draft.facts {
             StatementFacts::CancelOwnerChange { .. }
             | StatementFacts::SuspendOwner { .. }

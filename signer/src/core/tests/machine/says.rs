@@ -406,7 +406,7 @@ impl Run {
                 book.drafts.retain(|id, _| !asks.contains(id));
             }
             (StatementFacts::SuspendOwner { owner }, [EventBody::OwnerSuspended { .. }, ..], _) => {
-                self.book.suspend(*owner);
+                self.book.suspend(*owner, &signers);
             }
             (StatementFacts::LiftSuspension { owner }, [EventBody::SuspensionLifted { .. }], _) => {
                 if let Some((_, active)) = self.book.owners.keys.get_mut(owner) {

@@ -375,10 +375,9 @@ impl Book {
             StatementFacts::SuspendOwner { owner } => {
                 expect.when(signed.by.contains(owner), Code::OwnerItself);
                 let owners = &self.owners;
-                let by_active = signed.by.iter().any(|one| owners.may_sign(*one));
-                let too_few = owners.of(true).len() <= owners.quorum;
-                let takes_one = owners.may_sign(*owner);
-                expect.when(takes_one && too_few && !by_active, Code::SuspensionQuorum);
+                let by_one_who_stays = signed.by.iter().any(|one| owners.stays(*one));
+                let too_few = owners.may_sign(*owner) && owners.too_few_without(*owner);
+                expect.when(too_few && !by_one_who_stays, Code::SuspensionQuorum);
             }
             StatementFacts::CancelOwnerChange { change } => {
                 let mut pending = self.owners.pending.iter();

@@ -66,7 +66,7 @@ impl Run {
         let owners: Vec<_> = self.book.owners.keys.keys().copied().collect();
         let owner = owners[owner % owners.len()];
         self.accepted(&Command::SuspendOwner { owner })?;
-        self.book.suspend(owner);
+        self.book.suspend(owner, &[]);
         // The password is a word of its owner.
         self.book.watch.heard = self.book.now().run;
         self.count("suspended");
