@@ -232,7 +232,14 @@ fn encoded(
 
 /// What must come of bytes that are spoilt like this.
 pub(super) fn spoilt_bytes(spoilt: Spoilt, asking: &Asking, expect: &mut Expect) {
-    if asking.ran.is_some() {
+    if let Some(ran) = &asking.ran {
+        // One account has one right wherever it stands, and who pays the fee is written.
+        let differs = |(key, is): &([u8; 32], bool)| {
+            let mut places = ran.places.iter();
+            (*key == ran.from && !is) || places.any(|(other, right)| other == key && right != is)
+        };
+        let uneven = ran.places.iter().any(differs);
+        expect.when(uneven, Code::TransactionUndecodable);
         return match spoilt {
             Spoilt::OtherRecipient | Spoilt::OtherAmount | Spoilt::Hidden => {
                 // Which of the two is the method's form to say.

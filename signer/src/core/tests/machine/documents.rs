@@ -347,8 +347,15 @@ fn change(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
             let listed: Vec<AssetId> = document.assets.iter().map(|rule| rule.asset).collect();
             document.calls.retain(|rule| {
                 let rules = rule.function.iter().flat_map(|it| &it.arguments);
-                let mut spends = rules.filter_map(|rule| rule.spends);
-                listed.contains(&EVM.native_asset()) && spends.all(|one| listed.contains(&one))
+                let spends = rules.filter_map(|rule| rule.spends);
+                let programs = rule.program.iter();
+                let leaves = programs.flat_map(|it| {
+                    let fields = it.fields.iter().filter_map(|rule| rule.spends);
+                    it.outflow.iter().map(|one| one.asset).chain(fields)
+                });
+                let native = rule.target.chain().native_asset();
+                let mut named = spends.chain(leaves).chain([native]);
+                named.all(|one| listed.contains(&one))
             });
         }
         _ => scope(document, names, random),
