@@ -246,12 +246,12 @@ pub(crate) fn denial(list: capnp::Result<Violations<'_>>) -> Result<Option<Denia
         let code = owned(reader.get_code())?;
         let wait = reader.get_retry_after_millis();
         Ok(Violation {
-            code: Code::from_text(&code).ok_or(ClientError::Protocol)?,
             asset: parsed_if_any(reader.get_asset())?,
             observed: parsed_if_any(reader.get_observed())?,
             allowed: parsed_if_any(reader.get_allowed())?,
             retry_after: (wait > 0).then(|| Millis::from_millis(wait)),
             argument: Some(reader.get_argument()).filter(|place| *place > 0),
+            ..Violation::of(Code::from_text(&code).ok_or(ClientError::Protocol)?)
         })
     });
     Ok(Denial::from_violations(violations.collect::<Result<_>>()?))

@@ -115,6 +115,16 @@ pub fn solana(data: &[u8]) -> bool {
         wire.missing().len(),
         1 + usize::from(decoded.is_sponsored())
     );
+    // In one framing, and in no other.
+    let signatures = vec![0; 64 * wire.missing().len()];
+    let count = u8::try_from(wire.missing().len()).expect("few");
+    let framings = [
+        [&[count][..], &signatures, data].concat(),
+        [data, &signatures].concat(),
+    ];
+    for bytes in framings.iter().filter(|bytes| **bytes != wire.encode()) {
+        assert_ne!(WireTransaction::parse(bytes).as_ref(), Ok(&wire));
+    }
     assert_eq!(WireTransaction::parse(&wire.encode()), Ok(wire));
     // What is known makes comparisons succeed, and never changes what bytes do.
     if let Ok(bare) = decode(chain, Account::Solana(WALLET), data, Known::NOTHING) {

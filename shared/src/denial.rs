@@ -7,7 +7,9 @@ use std::fmt;
 use minicbor::{Decode, Encode};
 
 use crate::amount::Amount;
-use crate::caip::AssetId;
+use crate::caip::{AccountId, AssetId};
+use crate::policy::scope::Scope;
+use crate::policy::windows::Window;
 use crate::time::Millis;
 
 /// What the caller can do about a refusal.
@@ -229,6 +231,8 @@ codes! {
     HeadSignature = 199, "head_signature", Stop, "The presented head is not one that this signer's log key signed.";
     // Tokens.
     TokenConflict = 247, "token_conflict", Wait, "Two binding policies register this token with different decimals or token programs: it is paid again once the older one no longer binds.";
+    // What the log has.
+    RecordedDiffers = 326, "recorded_differs", AskOwner, "The bytes in the log do not do what their entry says, as this version reads them: they are not given again.";
     // Several transfers in one transaction, and memos.
     MemoMalformed = 248, "memo_malformed", Stop, "A memo is 1 to 128 printable ASCII characters without `|`, neither begins nor ends with a space, and has no two in a row.";
     SolanaOnly = 249, "solana_only", Stop, "A memo, several transfers in one transaction, staking, and calls of programs are possible on Solana alone.";
@@ -305,6 +309,16 @@ pub struct Violation {
     /// Which argument of a call it is about, from 1 on.
     #[n(5)]
     pub argument: Option<u8>,
+    /// The scope whose rule it is, of a rule about which owners are asked; none: the asset's own, or the
+    /// document's.
+    #[n(6)]
+    pub scope: Option<Scope>,
+    /// The window of such a rule; none: one payment by itself.
+    #[n(7)]
+    pub window: Option<Window>,
+    /// Whom such a rule is about, if it is about one.
+    #[n(8)]
+    pub recipient: Option<AccountId>,
 }
 
 impl Violation {
@@ -318,20 +332,45 @@ impl Violation {
             allowed: None,
             retry_after: None,
             argument: None,
+            scope: None,
+            window: None,
+            recipient: None,
         }
     }
 
     /// A violation of a limit.
     #[must_use]
-    pub const fn limit(code: Code, asset: AssetId, observed: Amount, allowed: Amount) -> Self {
+    pub fn limit(code: Code, asset: AssetId, observed: Amount, allowed: Amount) -> Self {
         Self {
-            code,
             asset: Some(asset),
             observed: Some(observed),
             allowed: Some(allowed),
-            retry_after: None,
-            argument: None,
+            ..Self::of(code)
         }
+    }
+
+    /// As whoever is refused reads it: what to ask for instead, and not whose rule it is.
+    #[must_use]
+    pub fn refused(self) -> Self {
+        Self {
+            scope: None,
+            window: None,
+            recipient: None,
+            ..self
+        }
+    }
+
+    /// Whether owners who read of this one agreed to that one with it: the same rule in the same place, broken
+    /// no further.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let same = Self {
+            observed: self.observed,
+            allowed: self.allowed,
+            retry_after: self.retry_after,
+            ..other.clone()
+        };
+        *self == same && other.observed <= self.observed && other.allowed >= self.allowed
     }
 }
 
@@ -372,6 +411,56 @@ impl From<Violation> for Denial {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::WalletId;
+
+    /// What an owner read is agreed to in its place, and as far as it was read.
+    #[test]
+    fn what_was_read_covers_itself_and_less() {
+        let asset = |text: &str| text.parse().expect("an asset");
+        let account = |text: &str| text.parse().ok();
+        let units = Amount::from_base_units;
+        let coin = asset("eip155:31337/slip44:60");
+        let read = Violation {
+            scope: Some(Scope::Pool("ops".to_owned())),
+            window: Some(Window::Day),
+            recipient: account("eip155:31337:0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"),
+            ..Violation::limit(Code::UsdLimit, coin, units(12), units(10))
+        };
+        let with = |change: &dyn Fn(&mut Violation)| {
+            let mut other = read.clone();
+            change(&mut other);
+            other
+        };
+        assert!(read.covers(&read));
+        assert!(read.covers(&with(&|one| one.observed = Some(units(11)))));
+        assert!(read.covers(&with(&|one| one.allowed = Some(units(11)))));
+        assert!(read.covers(&with(&|one| one.retry_after = Some(Millis::from_secs(1)))));
+        let others: [&dyn Fn(&mut Violation); 12] = [
+            &|one| one.observed = Some(units(13)),
+            &|one| one.allowed = Some(units(9)),
+            &|one| one.code = Code::DayLimit,
+            &|one| one.asset = Some(asset("eip155:1/slip44:60")),
+            &|one| one.asset = None,
+            &|one| one.argument = Some(1),
+            &|one| one.scope = None,
+            &|one| one.scope = Some(Scope::Pool("hub".to_owned())),
+            &|one| one.scope = Some(Scope::Wallet(WalletId::from_bytes([1; 16]))),
+            &|one| one.window = Some(Window::Month),
+            &|one| one.window = None,
+            &|one| one.recipient = None,
+        ];
+        for (place, change) in others.into_iter().enumerate() {
+            assert!(!read.covers(&with(change)), "{place}");
+        }
+        // What says nothing of how far is covered by no more than itself.
+        let bare = Violation::of(Code::RecipientNotListed);
+        assert!(bare.covers(&bare));
+        assert!(!bare.covers(&Violation {
+            observed: Some(units(1)),
+            ..bare.clone()
+        }));
+        assert!(!read.covers(&read.clone().refused()));
+    }
 
     #[test]
     fn codes_are_distinct_and_readable() {

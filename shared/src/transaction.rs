@@ -312,6 +312,26 @@ pub fn decode(
     })
 }
 
+/// Reads bytes out of the signer's own log, which were judged before they were signed: what they say of mints
+/// stands, whatever documents have them registered as since. The caller compares the effects with those that the
+/// log has beside the bytes.
+///
+/// # Errors
+/// [`DecodeError`] for what is understood no more.
+pub fn decode_recorded(
+    chain: ChainId,
+    from: Account,
+    unsigned: &[u8],
+    known: Known<'_>,
+) -> Result<DecodedTransaction, DecodeError> {
+    let tokens = match from {
+        Account::Solana(wallet) => solana::tokens(wallet, unsigned, known),
+        Account::Evm(_) => Vec::new(),
+    };
+    let tokens = &tokens;
+    decode(chain, from, unsigned, Known { tokens, ..known })
+}
+
 /// What leaves a Solana wallet, in the terms of policy: the owner receives, never a token account.
 fn add_effects(
     effects: &mut Vec<Effect>,

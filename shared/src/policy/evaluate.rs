@@ -193,7 +193,7 @@ pub struct Verdict {
     /// What raised the tier, each once.
     #[n(6)]
     pub raised_by: Vec<Reason>,
-    /// Broken rules about which the owner is asked, each once, without when they would pass.
+    /// Broken rules about which the owner is asked, each once in each place, without when they would pass.
     #[n(7)]
     pub asked: Vec<Violation>,
 }
@@ -273,7 +273,7 @@ pub fn evaluate(
     rule::judge(&case, &mut findings);
     let asks = |code| document.action(code) == Some(Action::Ask);
     if findings.violations.iter().any(|broken| !asks(broken.code)) {
-        return Err(findings.violations);
+        return Err(refused(findings.violations));
     }
     let mut asked = std::mem::take(&mut findings.violations);
     for broken in &mut asked {
@@ -320,8 +320,19 @@ pub fn evaluate_fee(
     if findings.violations.is_empty() {
         Ok(())
     } else {
-        Err(findings.violations)
+        Err(refused(findings.violations))
     }
+}
+
+/// Broken rules as whoever is refused reads them, each once.
+fn refused(violations: Vec<Violation>) -> Vec<Violation> {
+    let mut refused: Vec<Violation> = Vec::new();
+    for broken in violations.into_iter().map(Violation::refused) {
+        if !refused.contains(&broken) {
+            refused.push(broken);
+        }
+    }
+    refused
 }
 
 /// What a document's limits leave of an asset.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use minicbor::{Decode, Encode};
 
 use super::evaluate::{Charges, payments, payments_in, payments_to, received};
-use super::windows::Usage;
+use super::windows::{Usage, Window};
 use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId, ChainId};
 use crate::effect::Effect;
@@ -83,6 +83,9 @@ pub struct WalletHistory {
     /// The same of each key that the wallet had before, the oldest first.
     #[n(6)]
     of_former: Vec<BTreeMap<AssetId, Amount>>,
+    /// What was signed as transfer authorizations, by whichever key. They use no nonce of the account.
+    #[n(7)]
+    authorized: BTreeMap<AssetId, Usage>,
 }
 
 /// What one session spent.
@@ -100,18 +103,40 @@ pub struct SessionHistory {
     last: Option<BudgetTime>,
 }
 
+/// As long an authorization counts as outstanding, on the budget clock: four times the longest that one holds
+/// ([`VALID_LONGEST`](crate::authorization::VALID_LONGEST)), so that it is certainly past though the host's clock
+/// was ahead when it was signed.
+const AUTHORIZED: Window = Window::Hour;
+
 /// How often entries that no window sees any more are looked for.
 const SWEEP: Millis = Millis::from_hours(24);
 
 impl WalletHistory {
     /// Counts a payment.
     pub fn charge(&mut self, payment: &Charged<'_>) {
+        self.count(payment);
+        if matches!(payment.chain, ChainId::Evm(_)) {
+            for (asset, amount) in payment.charges {
+                let sum = self.outstanding.entry(*asset).or_default();
+                *sum = sum.checked_add(*amount).unwrap_or(Amount::MAX);
+            }
+        }
+    }
+
+    /// Counts a payment whose signed thing is a transfer authorization: no nonce that is attested ends it, its
+    /// own time does.
+    pub fn authorize(&mut self, payment: &Charged<'_>) {
+        self.count(payment);
+        for (asset, amount) in payment.charges {
+            let usage = self.authorized.entry(*asset).or_default();
+            usage.add(payment.at, *amount);
+        }
+    }
+
+    fn count(&mut self, payment: &Charged<'_>) {
         charge(&mut self.assets, payment);
         let Charged {
-            at,
-            chain,
-            charges,
-            effects,
+            at, chain, effects, ..
         } = *payment;
         let made = payments(effects);
         self.payments.charge_several(at, Amount::ZERO, made);
@@ -126,12 +151,6 @@ impl WalletHistory {
             self.paid.insert(account);
         }
         self.last = Some(at);
-        if matches!(chain, ChainId::Evm(_)) {
-            for (asset, amount) in charges {
-                let sum = self.outstanding.entry(*asset).or_default();
-                *sum = sum.checked_add(*amount).unwrap_or(Amount::MAX);
-            }
-        }
     }
 
     /// An owner credits what a payment at `at` was charged, or a part of it (invariant 5).
@@ -141,12 +160,28 @@ impl WalletHistory {
 
     /// Takes a payment out again: only for judging it once more, on a copy. Its recipients stay paid.
     pub fn uncharge(&mut self, payment: &Charged<'_>) {
+        self.discount(payment);
+        for (asset, amount) in payment.charges {
+            if let Some(sum) = self.outstanding.get_mut(asset) {
+                *sum = sum.remaining_after(*amount);
+            }
+        }
+    }
+
+    /// The same of a transfer authorization.
+    pub fn unauthorize(&mut self, payment: &Charged<'_>) {
+        self.discount(payment);
+        for (asset, amount) in payment.charges {
+            if let Some(usage) = self.authorized.get_mut(asset) {
+                usage.take(payment.at, *amount);
+            }
+        }
+    }
+
+    fn discount(&mut self, payment: &Charged<'_>) {
         uncharge(&mut self.assets, payment);
         let Charged {
-            at,
-            chain,
-            charges,
-            effects,
+            at, chain, effects, ..
         } = *payment;
         let made = payments(effects);
         self.payments.uncharge_several(at, Amount::ZERO, made);
@@ -156,11 +191,6 @@ impl WalletHistory {
             }
         }
         self.last = self.last.filter(|last| *last != at);
-        for (asset, amount) in charges {
-            if let Some(sum) = self.outstanding.get_mut(asset) {
-                *sum = sum.remaining_after(*amount);
-            }
-        }
     }
 
     /// The owner attested the chain's nonce for the present key, or for the former one at a place. What
@@ -215,8 +245,15 @@ impl WalletHistory {
         self.last
     }
 
-    /// What was signed of an asset of an EVM chain since the owner last attested the chain's nonce, by every
-    /// key that the wallet has or had.
+    /// What was signed of an asset as transfer authorizations and is not certainly past.
+    #[must_use]
+    pub fn authorized(&self, asset: AssetId, now: BudgetTime) -> Amount {
+        let usage = self.authorized.get(&asset);
+        usage.map_or(Amount::ZERO, |usage| usage.spent(AUTHORIZED, now))
+    }
+
+    /// What was signed of an asset of an EVM chain as transactions since the owner last attested the chain's
+    /// nonce, by every key that the wallet has or had.
     #[must_use]
     pub fn outstanding(&self, asset: AssetId) -> Amount {
         let sums = std::iter::once(&self.outstanding).chain(&self.of_former);
@@ -301,8 +338,28 @@ impl<'a, H: History> Without<'a, H> {
         session: SessionId,
         payment: &Charged<'_>,
     ) -> Self {
+        Self::with(history, (wallet, session), payment, WalletHistory::uncharge)
+    }
+
+    /// The same of a payment that was signed as a transfer authorization.
+    pub fn authorization(
+        history: &'a H,
+        wallet: WalletId,
+        session: SessionId,
+        payment: &Charged<'_>,
+    ) -> Self {
+        let uncharge = WalletHistory::unauthorize;
+        Self::with(history, (wallet, session), payment, uncharge)
+    }
+
+    fn with(
+        history: &'a H,
+        (wallet, session): (WalletId, SessionId),
+        payment: &Charged<'_>,
+        uncharge: fn(&mut WalletHistory, &Charged<'_>),
+    ) -> Self {
         let mut of_wallet = history.wallet(wallet).cloned().unwrap_or_default();
-        of_wallet.uncharge(payment);
+        uncharge(&mut of_wallet, payment);
         let mut of_session = history.session(session).cloned().unwrap_or_default();
         of_session.uncharge(payment);
         Self {

@@ -1,6 +1,7 @@
 //! What is counted is found again, and nothing is forgotten that a window still sees.
 
 use super::*;
+use crate::authorization::VALID_LONGEST;
 use crate::codec::{from_canonical, to_canonical};
 
 fn asset() -> AssetId {
@@ -273,4 +274,40 @@ fn a_batch_is_counted_one_by_one() {
         counted(&wallet_before, &session_before)[..3]
     );
     assert_eq!(count(Some(session.payments())), Some(1));
+}
+
+/// No nonce ends an authorization, and no key's rotation: an hour of the budget clock does.
+#[test]
+fn invariant_06_an_authorization_is_outstanding_until_its_own_time() {
+    let payment = made(1);
+    let at = |minutes: u64| BudgetTime::default().after(Millis::from_secs(60 * minutes));
+    let mut history = WalletHistory::default();
+    let authorized = Charged {
+        at: at(120),
+        ..payment.at(0)
+    };
+    history.authorize(&authorized);
+    let before = history.clone();
+    assert_eq!(history.outstanding(asset()), Amount::ZERO);
+    history.attested(asset().chain(), None);
+    history.rotated();
+    history.attested(asset().chain(), Some(0));
+    assert_eq!(history.authorized(asset(), at(120)), units(11));
+    assert_eq!(history.authorized(asset(), at(180)), units(11));
+    assert_eq!(history.authorized(asset(), at(181)), Amount::ZERO);
+    // Four times as long as any holds, so that a clock that was ahead frees nothing.
+    assert!(AUTHORIZED.length().millis() >= 4 * VALID_LONGEST.millis());
+    // It is charged like any other payment, and taken out again for its own replay.
+    let spent = |history: &WalletHistory| {
+        let usage = history.asset(asset()).expect("charged");
+        (
+            usage.spent(Window::Day, at(121)),
+            usage.count(Window::Day, at(121)),
+        )
+    };
+    assert_eq!(spent(&before), (units(11), 1));
+    let mut without = before;
+    without.unauthorize(&authorized);
+    assert_eq!(spent(&without), (Amount::ZERO, 0));
+    assert_eq!(without.authorized(asset(), at(121)), Amount::ZERO);
 }

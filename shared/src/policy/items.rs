@@ -9,9 +9,10 @@ mod words;
 
 use std::collections::BTreeSet;
 
+pub(crate) use self::words::window_in_words;
 #[cfg(feature = "toml")]
 pub(super) use self::words::{DAYS, clock, offset};
-use self::words::{Unit, extension_in_words, hours_in_words, micro, window_in_words};
+use self::words::{Unit, extension_in_words, hours_in_words, micro};
 pub use self::words::{alarm_in_words, duration};
 use super::alarm::Action;
 use super::document::{AssetRule, PolicyDocument};

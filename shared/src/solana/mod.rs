@@ -90,6 +90,14 @@ pub(crate) fn called(unsigned: &[u8]) -> Result<Vec<SolanaAddress>, SolanaError>
     programs.collect()
 }
 
+/// The mints that a message moves, by its own word: nothing for a message that `wallet` does not sign. Only of
+/// bytes out of the signer's own log, which were compared with what owners registered before they were signed.
+pub(crate) fn tokens(wallet: SolanaAddress, unsigned: &[u8], known: Known<'_>) -> Vec<Token> {
+    let read = |message: message::Message| Ok(Token::named(&message.instructions()?));
+    let message = message::Message::parse(wallet, unsigned, known.sponsored);
+    message.and_then(read).unwrap_or_default()
+}
+
 /// Reads a message that `wallet` signs, alone or, where `known` lets somebody else pay the fee, behind that one.
 /// Quantifies over all instructions: whoever else signs, each of them is one of the wallet's own.
 pub(crate) fn decode(

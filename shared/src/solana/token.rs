@@ -111,6 +111,28 @@ impl Token {
         associated_account(owner, self.mint, self.program)
     }
 
+    /// The mints that a message moves, each once, as its own transfers have them.
+    pub(super) fn named(instructions: &[Instruction<'_>]) -> Vec<Self> {
+        let mut named: Vec<Self> = Vec::new();
+        for instruction in instructions {
+            let mut programs = TokenProgram::ALL.into_iter();
+            let program = programs.find(|program| program.id() == instruction.program);
+            if let (Some(program), [_, mint, ..], [TRANSFER_CHECKED, .., decimals]) =
+                (program, instruction.accounts.as_slice(), instruction.data)
+            {
+                let token = Self {
+                    mint: mint.address,
+                    decimals: *decimals,
+                    program,
+                };
+                if !named.contains(&token) {
+                    named.push(token);
+                }
+            }
+        }
+        named
+    }
+
     /// What is known of the mint that an instruction names.
     pub(super) fn find<'a>(known: Known<'a>, mint: &AccountUse) -> Result<&'a Self, SolanaError> {
         if mint.writable {

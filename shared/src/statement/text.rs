@@ -316,7 +316,7 @@ const fn purpose(facts: &StatementFacts) -> &'static str {
             "Signing this pays from your wallet at once, outside all limits and delays."
         }
         StatementFacts::AttestNonce { .. } => {
-            "Signing this states the wallet's next nonce, and starts its cap on outstanding value afresh."
+            "Signing this states the wallet's next nonce, and starts its cap on outstanding value afresh, but for authorizations, which end by themselves."
         }
         StatementFacts::StateTime { .. } => {
             "Signing this states what time it is now, and opens signing that a step of the clock has closed."

@@ -141,6 +141,8 @@ fn the_nonce_of_a_former_key_names_its_address() {
 #[test]
 fn what_a_payment_breaks_reads_in_full() {
     use crate::denial::Violation;
+    use crate::policy::scope::Scope;
+    use crate::policy::windows::Window;
 
     let coin: AssetId = read("eip155:31337/slip44:60");
     let ether = 1_000_000_000_000_000_000;
@@ -149,16 +151,36 @@ fn what_a_payment_breaks_reads_in_full() {
     };
     let dollars = Violation {
         asset: None,
+        scope: Some(Scope::Pool("ops".to_owned())),
+        window: Some(Window::Day),
         ..limit(Code::UsdLimit, 812_500_000, 500_000_000)
     };
     let number = Violation {
         asset: None,
+        scope: Some(Scope::Global),
+        window: Some(Window::Month),
         ..limit(Code::PaymentCount, 31, 30)
+    };
+    let shop = Some(read(
+        "eip155:31337:0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+    ));
+    let recipient = Violation {
+        recipient: shop,
+        window: Some(Window::Week),
+        ..limit(Code::RecipientLimit, ether / 4, ether / 5)
     };
     let broken = vec![
         limit(Code::PerTransactionLimit, ether / 4, ether / 5),
         limit(Code::DayCount, 101, 100),
-        Violation::of(Code::RecipientNotListed),
+        Violation {
+            recipient: shop,
+            ..Violation::of(Code::RecipientNotListed)
+        },
+        recipient,
+        Violation {
+            scope: Some(Scope::Wallet(wallet_id(1))),
+            ..limit(Code::MonthLimit, ether / 4, ether / 5)
+        },
         dollars,
         number,
     ];
@@ -180,7 +202,7 @@ fn what_a_payment_breaks_reads_in_full() {
         .lines()
         .filter(|line| line.starts_with("Breaks your rule "))
         .collect();
-    assert_eq!(shown.len(), 5);
+    assert_eq!(shown.len(), 7);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/statements.md");
     let document = std::fs::read_to_string(file).expect("docs/statements.md");
     assert!(document.contains(&shown.join("\n")), "{shown:#?}");

@@ -104,7 +104,7 @@ fn each_envelope_is_its_golden_file() {
 
 /// tests/golden/statements/signatures.txt was made by @solana/kit 8.4.0 (off-chain messages and plain
 /// bytes) and viem 2.56.9 (`personal_sign`) from the texts alone, and checked by solders 0.29.0 and
-/// eth-account 0.14.0; the lines of kinds 9 and above by the latter two, which make the others too.
+/// eth-account 0.14.0; the lines of kinds 6 and from 9 on by the latter two, which make the others too.
 #[test]
 fn signatures_of_other_programs_count() {
     let vectors = include_str!("../../tests/golden/statements/signatures.txt");

@@ -21,7 +21,8 @@ use waiaas_shared::policy::alarm::{
 use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient};
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::policy::limits::Counts;
-use waiaas_shared::policy::scope::Hours;
+use waiaas_shared::policy::scope::{Hours, Scope};
+use waiaas_shared::policy::windows::Window;
 use waiaas_shared::request;
 use waiaas_shared::session::{Credential, SessionGrant, SessionLimit};
 use waiaas_shared::statement::text::{NonceFacts, Quorum, StatementView, WalletFacts, compose};
@@ -245,8 +246,18 @@ fn told() -> waiaas_shared::evm::abi::Invocation {
 /// Rules about which owners are asked.
 fn broken() -> Vec<Violation> {
     let (observed, allowed) = (Amount::from_base_units(9), Amount::from_base_units(7));
+    let asset = intent().asset;
     vec![
-        Violation::limit(Code::HourLimit, intent().asset, observed, allowed),
+        Violation {
+            window: Some(Window::Hour),
+            ..Violation::limit(Code::HourLimit, asset, observed, allowed)
+        },
+        Violation {
+            scope: Some(Scope::Pool("ops".to_owned())),
+            window: Some(Window::Month),
+            recipient: AccountId::new(evm(), evm_account()).ok(),
+            ..Violation::limit(Code::RecipientLimit, asset, observed, allowed)
+        },
         Violation::of(Code::RecipientNotListed),
     ]
 }

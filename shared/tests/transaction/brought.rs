@@ -397,3 +397,32 @@ fn a_transaction_has_a_place_for_each_signature() {
     }
     assert!(WireTransaction::parse(&[&whole[..], &[0; 64]].concat()).is_err());
 }
+
+/// Signatures stand where the message's version puts them: the same transaction is not written in two ways.
+#[test]
+fn invariant_02_a_transaction_has_one_framing() {
+    for message in [
+        solana_bytes(),
+        version_zero_bytes(),
+        version_one(),
+        sponsored(),
+    ] {
+        let own = WireTransaction::unsigned(&message).unwrap().encode();
+        let count = u8::try_from((own.len() - message.len()) / 64).unwrap();
+        let signatures = vec![0; 64 * usize::from(count)];
+        let framings = [
+            [&[count][..], &signatures, &message].concat(),
+            [&message[..], &signatures].concat(),
+        ];
+        assert!(framings.contains(&own));
+        for bytes in framings.iter().filter(|bytes| **bytes != own) {
+            assert!(WireTransaction::parse(bytes).is_err());
+        }
+    }
+    // This one was read before, and written again in the other form.
+    let behind = [&[1][..], &[0; 64], &version_one()].concat();
+    assert_eq!(
+        WireTransaction::parse(&behind),
+        Err(SolanaError::NotCanonical)
+    );
+}

@@ -221,6 +221,7 @@ impl Maker {
         self.decisions += 1;
         let context = Context {
             clocks: self.clocks,
+            steady: self.clocks.wall,
             entropy: *hash(Domain::Identifier, &[&self.decisions.to_be_bytes()]).as_bytes(),
         };
         let (events, outcome) = step(&mut self.state, command, &context);

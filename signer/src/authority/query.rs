@@ -120,8 +120,10 @@ impl<L: Ledger, S: System> Authority<L, S> {
             Vault::Locked(_) => return refused(Code::Locked),
             Vault::Open(..) => {}
         }
+        let clocks = self.observe().ok_or(Code::ClockClosed)?;
         Ok(Context {
-            clocks: self.observe().ok_or(Code::ClockClosed)?,
+            clocks,
+            steady: self.steady(clocks),
             entropy: [0; 32],
         })
     }

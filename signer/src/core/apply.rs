@@ -12,12 +12,12 @@ use waiaas_shared::view::SessionState;
 
 use super::apply_owner;
 use super::apply_payment::{
-    charge, open_intent, remember, remember_authorization, remember_nonce, sign_in, take_nonce,
-    vary,
+    charge, charge_authorization, open_intent, remember, remember_authorization, remember_nonce,
+    sign_in, take_nonce, vary,
 };
 use super::apply_stop::{
-    freeze, set_wallet_paused, void_grants, void_of_agent, void_of_former_key, void_releases,
-    void_times,
+    freeze, set_wallet_paused, void_attestations, void_grants, void_of_agent, void_of_former_key,
+    void_releases, void_times,
 };
 use super::state::{
     Approval, BindingPolicy, Freeze, Kill, KillPhase, OpenStatement, Session, State, Wallet,
@@ -159,7 +159,7 @@ pub fn apply(state: &mut State, event: &Event) {
             spend,
             authorization,
         } => {
-            charge(state, spend, event.clocks.budget);
+            charge_authorization(state, spend, event.clocks.budget);
             remember_authorization(state, spend, authorization, event.clocks.budget);
         }
         EventBody::Withdrawn {
@@ -303,6 +303,7 @@ pub fn apply(state: &mut State, event: &Event) {
             from,
         } => {
             state.statements.remove(statement);
+            void_attestations(state, *wallet, *chain, *from);
             if let Some(wallet) = state.wallets.get_mut(wallet) {
                 wallet.attest_nonce(*chain, *next, *from);
             }

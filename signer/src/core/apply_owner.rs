@@ -49,12 +49,19 @@ pub(super) fn scheduled(
 }
 
 /// A cancellation voids every statement that could ask for such a change again: one that was signed
-/// and kept back never undoes a later cancellation.
+/// and kept back never undoes a later cancellation. A recovery is not such a change unless one was cancelled: who
+/// cancels another one, which a suspended key may, stands in nobody's last way.
 pub(super) fn cancelled(state: &mut State, change: StatementId, statement: StatementId) {
+    let waits = state.owners.waiting(change);
+    let recovery = waits.is_none_or(|waits| waits.change.is_recovery());
     voided(state, change);
-    state
-        .statements
-        .retain(|id, open| *id != statement && !open.facts.changes_owners());
+    state.statements.retain(|id, open| {
+        let again = match open.facts {
+            StatementFacts::RecoverOwners { .. } => recovery,
+            ref facts => facts.changes_owners(),
+        };
+        *id != statement && !again
+    });
 }
 
 /// A change waits no longer.

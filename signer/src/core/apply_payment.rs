@@ -7,9 +7,10 @@ use waiaas_shared::event::{Replaces, RequestNonce, SignedIn, Spend, Variant};
 use waiaas_shared::ids::{SessionId, TransactionId};
 use waiaas_shared::intent::Intent;
 use waiaas_shared::policy::evaluate::{Charges, listed_charges, payments};
-use waiaas_shared::policy::history::Charged;
+use waiaas_shared::policy::history::{Charged, WalletHistory};
 use waiaas_shared::time::BudgetTime;
 
+use super::apply_stop::void_attestations;
 use super::command::{Prior, PriorAuthorization, PriorLogin, Used};
 use super::state::{OpenIntent, State};
 
@@ -46,6 +47,20 @@ pub(super) fn remember_nonce(state: &mut State, session: SessionId, nonce: Optio
 
 /// A payment is charged; its signature is an effect of the event.
 pub(super) fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
+    charge_as(state, spend, at, WalletHistory::charge);
+}
+
+/// The same of a payment whose signed thing is a transfer authorization.
+pub(super) fn charge_authorization(state: &mut State, spend: &Spend, at: BudgetTime) {
+    charge_as(state, spend, at, WalletHistory::authorize);
+}
+
+fn charge_as(
+    state: &mut State,
+    spend: &Spend,
+    at: BudgetTime,
+    charge: fn(&mut WalletHistory, &Charged<'_>),
+) {
     // A payment that waited waits no longer.
     state.intents.remove(&spend.transaction);
     replace(state, spend.replaces, spend.transaction);
@@ -58,7 +73,7 @@ pub(super) fn charge(state: &mut State, spend: &Spend, at: BudgetTime) {
         effects: &spend.effects,
     };
     if let Some(wallet) = state.wallets.get_mut(&spend.wallet) {
-        wallet.history.charge(&charged);
+        charge(&mut wallet.history, &charged);
     }
     if let Some(id) = spend.session {
         if let Some(session) = state.sessions.get_mut(&id) {
@@ -109,10 +124,12 @@ pub(super) fn take_nonce(state: &mut State, spend: &Spend) {
     issue_nonce(state, spend);
 }
 
-/// The nonce in the signed bytes is given.
+/// The nonce in the signed bytes is given. If it is a new one, what owners read beside the one before is void.
 fn issue_nonce(state: &mut State, spend: &Spend) {
-    if let Some(wallet) = state.wallets.get_mut(&spend.wallet) {
-        wallet.issue_nonce(spend);
+    if let Some(wallet) = state.wallets.get_mut(&spend.wallet)
+        && wallet.issue_nonce(spend)
+    {
+        void_attestations(state, spend.wallet, spend.chain, spend.from);
     }
 }
 

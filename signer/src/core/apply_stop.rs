@@ -4,6 +4,8 @@
 //! A void statement keeps its place until it expires: whoever drafts and stops in turn must not write to
 //! the log without end.
 
+use waiaas_shared::address::Account;
+use waiaas_shared::caip::ChainId;
 use waiaas_shared::ids::{AgentId, SessionId, WalletId};
 use waiaas_shared::session::Credential;
 use waiaas_shared::statement::StatementFacts;
@@ -71,6 +73,20 @@ pub(super) fn void_of_former_key(state: &mut State, wallet: WalletId) {
         } => *of == wallet,
         _ => false,
     });
+}
+
+/// A key's next nonce is another one: what owners read of it, and of what an attestation would skip and end, was
+/// written beside the one before (invariants 6 and 13).
+pub(super) fn void_attestations(
+    state: &mut State,
+    wallet: WalletId,
+    chain: ChainId,
+    from: Option<Account>,
+) {
+    void(
+        state,
+        |facts| matches!(facts, StatementFacts::AttestNonce { wallet: of, chain: on, from: by, .. } if (*of, *on, *by) == (wallet, chain, from)),
+    );
 }
 
 /// The time was stated: what was written for the same step opens no later one.

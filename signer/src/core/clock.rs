@@ -90,6 +90,17 @@ impl ClockKeeper {
         self.stepped
     }
 
+    /// The wall clock's lower side: what it shows, yet no more than where it was at the start, or when an owner
+    /// stated the time, plus the boot time since. Neither a step within the ten minutes nor a stated time puts it
+    /// ahead.
+    #[must_use]
+    pub fn steady(&self) -> WallTime {
+        let passed = self.last.boottime.saturating_sub(self.base.boottime);
+        let expected = self.base.wall.saturating_add(passed);
+        let shown = WallTime::from_millis(self.last.wall.min(expected));
+        shown.min(self.clocks.wall)
+    }
+
     /// What the wall clock showed last.
     #[must_use]
     pub const fn seen(&self) -> WallTime {
@@ -190,6 +201,39 @@ mod tests {
             assert_eq!(clocks.budget.millis(), 2001);
             assert_eq!(clocks.wall.millis(), NOW + 1);
         }
+    }
+
+    /// What is granted until a time by somebody else's clock is never granted for longer.
+    #[test]
+    fn invariant_11_nothing_puts_the_lower_side_ahead() {
+        let millis = |keeper: &ClockKeeper| keeper.steady().millis();
+        let mut keeper = keeper();
+        assert_eq!(millis(&keeper), NOW);
+        keeper.observe(reading(NOW + 5000, 5050, 5070));
+        assert_eq!(millis(&keeper), NOW + 5000);
+        // The host's clock is set ahead, within what passes unseen: the upper side takes it, this one does not.
+        let clocks = keeper.observe(reading(NOW + 400_000, 6050, 6070));
+        assert_eq!(clocks.wall.millis(), NOW + 400_000);
+        assert_eq!(millis(&keeper), NOW + 6000);
+        // Back: what it shows.
+        let clocks = keeper.observe(reading(NOW - 400_000, 7050, 7070));
+        assert_eq!(clocks.wall.millis(), NOW + 401_000);
+        assert_eq!(millis(&keeper), NOW - 400_000);
+        // Suspended: the boot time's gain is no step.
+        keeper.observe(reading(NOW + DAY, 7050, 70 + DAY));
+        assert_eq!(millis(&keeper), NOW + DAY);
+        // A wrong statement of the owner's.
+        keeper.observe(reading(NOW + 3 * DAY, 7051, 71 + DAY));
+        assert!(keeper.stepped());
+        keeper.observe(reading(NOW + DAY + 2, 7052, 72 + DAY));
+        keeper.state_time(WallTime::from_millis(NOW + 300 * DAY));
+        let clocks = keeper.observe(reading(NOW + DAY + 1002, 8052, 1072 + DAY));
+        assert_eq!(clocks.wall.millis(), NOW + 300 * DAY + 1000);
+        assert_eq!(millis(&keeper), NOW + DAY + 1002);
+        // A start after it.
+        let later = ClockKeeper::start(clocks, reading(NOW + 299 * DAY + DAY - 1, 9, 9));
+        assert!(!later.stepped());
+        assert_eq!(millis(&later), NOW + 300 * DAY - 1);
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub use variant::{Change, VariantRequest};
 pub struct Context {
     /// The three clocks.
     pub clocks: Clocks,
+    /// From when validity is granted that ends by somebody else's clock: never ahead of what the host's shows
+    /// (`clock::ClockKeeper::steady`).
+    pub steady: WallTime,
     /// 256 fresh random bits, for identifiers.
     pub entropy: [u8; 32],
 }

@@ -19,7 +19,7 @@ use waiaas_shared::policy::evaluate::{Payment, Tier, Verdict, charges, listed_ch
 use waiaas_shared::policy::history::{Charged, History, Without};
 use waiaas_shared::request::AuthorizationRequest;
 use waiaas_shared::session::{Operation, SessionUsage};
-use waiaas_shared::time::{Clocks, Millis};
+use waiaas_shared::time::{Clocks, Millis, WallTime};
 
 use super::command::{
     Context, MessageRequest, Outcome, PriorAuthorization, Sealed, SigningOrder, Used,
@@ -59,7 +59,7 @@ fn judge(state: &State, asked: &MessageRequest, context: &Context) -> Result<Dec
         let used = known.or_else(|| state.uncommitted(&proven.idempotency));
         match used.filter(|used| *used.idempotency() == proven.idempotency) {
             Some(Used::Authorized(prior)) if prior.spend.body == digest => {
-                return again(state, prior, now);
+                return again(state, prior, context);
             }
             Some(_) => return Err(Code::IdempotencyConflict.into()),
             None => {}
@@ -89,7 +89,7 @@ fn judge(state: &State, asked: &MessageRequest, context: &Context) -> Result<Dec
         to,
         value: moved.amount,
         valid_after: VALID_AFTER,
-        valid_before: seconds(now).saturating_add(terms.valid_for.millis() / 1000),
+        valid_before: seconds(context.steady).saturating_add(terms.valid_for.millis() / 1000),
         nonce: *hash(Domain::AuthorizationNonce, &[&context.entropy]).as_bytes(),
     };
     let message = AuthorizationMessage::compose(&authorization)?;
@@ -217,7 +217,8 @@ fn judged(
 
 /// The same authorization once more, if kill, pause, session and policy still allow it now and it still holds.
 /// Judged without its own earlier charge (invariant 19); nothing is appended.
-fn again(state: &State, prior: &PriorAuthorization, now: Clocks) -> Result<Decision, Denial> {
+fn again(state: &State, prior: &PriorAuthorization, context: &Context) -> Result<Decision, Denial> {
+    let now = context.clocks;
     let PriorAuthorization {
         spend,
         authorization,
@@ -235,10 +236,12 @@ fn again(state: &State, prior: &PriorAuthorization, now: Clocks) -> Result<Decis
     if wallet.account != Account::Evm(authorization.from) {
         return Err(Code::WalletClosed.into());
     }
-    let left = authorization.valid_before.saturating_sub(seconds(now));
-    if left == 0 {
+    // Over as soon as it may be; and as long as it may still hold, every document must let one hold now.
+    if authorization.valid_before <= seconds(now.wall) {
         return Err(Code::AuthorizationExpired.into());
     }
+    let left = authorization.valid_before;
+    let left = left.saturating_sub(seconds(context.steady));
     let left = Some(Millis::from_secs(left));
     if terms(state, authorization.asset, left, now)?.domain != authorization.domain {
         return Err(Code::AuthorizationConflict.into());
@@ -280,13 +283,14 @@ fn without_itself(
         effects: &spend.effects,
         submit: true,
     };
-    let history = Without::new(state, spend.wallet, id, &charged);
+    let history = Without::authorization(state, spend.wallet, id, &charged);
     judged(state, session, &usage, &payment, &history, now)
 }
 
-/// Whole seconds of the upper-bound clock: an authorization ends at the latest when it says.
-const fn seconds(now: Clocks) -> u64 {
-    now.wall.millis() / 1000
+/// Whole seconds, as the chain counts them. Of the lower side where one is granted, so that it holds no longer than
+/// policy says; of the upper side where it has ended.
+const fn seconds(time: WallTime) -> u64 {
+    time.millis() / 1000
 }
 
 fn order(

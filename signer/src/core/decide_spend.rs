@@ -2,15 +2,12 @@
 //! session, the agent's own signature, idempotency, nonces. Charge, make durable, sign, in that
 //! order: a spend's event is the charge, its signature is an effect of it.
 
-use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::claim::Claim;
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::digest::{Digest, Domain, hash};
-use waiaas_shared::effect::Effect;
 use waiaas_shared::event::{Charge, EventBody, Origin, Spend};
-use waiaas_shared::evm::{NetworkTerms, Registered};
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::evaluate::{
@@ -20,7 +17,7 @@ use waiaas_shared::policy::history::{Charged, History, Without};
 use waiaas_shared::request::{Action, Transfer, TransferRequest, is_idempotency_key};
 use waiaas_shared::request_signature::{Request, SignedRequest};
 use waiaas_shared::session::{Credential, SessionGrant, SessionUsage};
-use waiaas_shared::solana::{self, ProgramMethod};
+use waiaas_shared::solana;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Clocks;
 use waiaas_shared::transaction::{DecodedTransaction, Known, decode};
@@ -30,11 +27,11 @@ use super::command::{
 };
 use super::decide_intent::Opening;
 use super::proposal::Proposed;
-use super::state::{KillPhase, Session, State, Wallet};
+use super::state::{KillPhase, Session, State};
 use super::waited::Behind;
 use super::{
     Decision, decide_alarm, decide_intent, decide_owner, decide_session, decide_token,
-    decide_variant, network, proof, proposal,
+    decide_variant, network, proof, proposal, recorded, waited,
 };
 
 /// Judges an agent's payment; charges and orders the signature if it passes.
@@ -114,7 +111,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         submit: body.submit,
     };
     let (grant, usage) = (&session.grant, &session.usage);
-    let verdict = judge_all(state, grant, usage, &payment, state, now)?;
+    let mut verdict = judge_all(state, grant, usage, &payment, state, now)?;
     let tier = verdict.tier;
     // What waits is built anew, and nobody else signs that.
     if tier > Tier::Notify && transaction.is_sponsored() {
@@ -128,11 +125,17 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         });
     };
     if tier > Tier::Notify {
+        let fee_ceiling = fee_ceiling(state, body.network, now);
+        let rent_ceiling = decide_token::rent_ceiling(state, &asked, &tokens, body.network, now);
+        if !verdict.asked.is_empty() {
+            let most = (fee_ceiling, rent_ceiling);
+            verdict.asked = waited::told(state, session, &payment, most, verdict.asked, now);
+        }
         let opening = Opening {
             session: request.session,
             wallet: body.wallet,
-            fee_ceiling: fee_ceiling(state, body.network, now),
-            rent_ceiling: decide_token::rent_ceiling(state, &asked, &tokens, body.network, now),
+            fee_ceiling,
+            rent_ceiling,
             claim: asked,
             policy_epoch: newest.document.epoch,
             idempotency,
@@ -303,25 +306,8 @@ pub(super) fn replay(
     } else {
         may_withdraw_again(state, origin)?;
     }
-    let (path, account) = key_of(wallet, prior)?;
-    let (owners, tokens) = decide_token::of_effects(state, &spend.effects, now)?;
-    let function = Registered::of_effects(&spend.effects);
-    let network = match spend.session {
-        Some(_) => network::terms(state, spend.chain, now),
-        None => NetworkTerms::RECORDED,
-    };
-    let known = Known {
-        owners: &owners,
-        tokens: &tokens,
-        function: function.as_ref(),
-        seed: spend.effects.iter().find_map(Effect::seed),
-        program: ProgramMethod::of_effects(&spend.effects),
-        network,
-        // Whatever was brought was charged with its fee, or without.
-        sponsored: !spend.effects.iter().any(Effect::is_fee),
-    };
-    let transaction = decode(spend.chain, account, &spend.unsigned, known)
-        .map_err(|error| proposal::undecodable(&error))?;
+    let (path, account) = recorded::key_of(wallet, prior)?;
+    let transaction = recorded::read(state, account, spend, now)?;
     if let Some(id) = spend.session {
         wallet.may_pay()?;
         let session = decide_session::usable(state, id, now)?;
@@ -364,19 +350,6 @@ fn may_withdraw_again(state: &State, origin: Origin) -> Result<(), Code> {
         Err(Code::Killed)
     } else {
         Ok(())
-    }
-}
-
-/// The key that signed a payment. EVM bytes do not name their sender: what was charged before the
-/// wallet got its present key must not be signed with this one, which would pay a second time.
-pub(super) fn key_of(wallet: &Wallet, prior: &Prior) -> Result<(KeyPath, Account), Code> {
-    match prior.spend.from {
-        Some(account) => {
-            let former = wallet.former(account).ok_or(Code::WalletClosed)?;
-            Ok((former.path, former.account))
-        }
-        None if wallet.rotated.is_some_and(|at| prior.charged_at <= at) => Err(Code::WalletClosed),
-        None => Ok((wallet.path, wallet.account)),
     }
 }
 

@@ -2,7 +2,6 @@
 //! the mint has them registered. No node's word, and no caller's, is among it. And what a payment may lock up as
 //! rent. Called by the decisions that read bytes.
 
-use waiaas_shared::address::Account;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId, Token};
 use waiaas_shared::claim::Claim;
@@ -114,22 +113,4 @@ pub(super) fn rent(effects: &[Effect]) -> Amount {
     rent.fold(Amount::ZERO, |sum, amount| {
         sum.checked_add(amount).unwrap_or(Amount::MAX)
     })
-}
-
-/// Who receives, and which mints move, of a payment that was judged before.
-pub(super) fn of_effects(
-    state: &State,
-    effects: &[Effect],
-    now: Clocks,
-) -> Result<(Vec<Account>, Vec<solana::Token>), Code> {
-    let owners = effects.iter().filter_map(Effect::recipient).collect();
-    let mut tokens: Vec<solana::Token> = Vec::new();
-    for effect in effects {
-        if let Some(token) = registered(state, effect.asset(), now)?
-            && !tokens.contains(&token)
-        {
-            tokens.push(token);
-        }
-    }
-    Ok((owners, tokens))
 }

@@ -29,7 +29,8 @@ use waiaas_shared::transaction::{
 };
 
 use super::command::{Change, Context, Prior, Used, VariantRequest};
-use super::decide_spend::{self, judge_all, key_of, listed, replay, signed};
+use super::decide_spend::{self, judge_all, listed, replay, signed};
+use super::recorded::key_of;
 use super::state::{Session, State, Wallet};
 use super::waited::Behind;
 use super::{Decision, decide_session, network, proposal};

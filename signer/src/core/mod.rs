@@ -35,6 +35,7 @@ mod proof;
 mod proposal;
 mod reading;
 mod reads;
+mod recorded;
 mod request_nonces;
 pub mod state;
 mod stopped;

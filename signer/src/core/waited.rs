@@ -2,15 +2,18 @@
 //! that its bytes are given again (invariants 4, 10 and 19). A document that was adopted meanwhile binds
 //! what left the log and not yet the signer, as it binds what still waits.
 
+use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::{Code, Denial, Violation};
+use waiaas_shared::effect::Effect;
 use waiaas_shared::event::Spend;
 use waiaas_shared::ids::OwnerId;
 use waiaas_shared::owner_change::Standing;
-use waiaas_shared::policy::evaluate::{Tier, Verdict};
+use waiaas_shared::policy::evaluate::{Payment, Tier, Verdict};
 use waiaas_shared::time::{Clocks, RunTime};
 
+use super::decide_spend::judge_all;
 use super::owners::count;
-use super::state::State;
+use super::state::{Session, State};
 
 /// What a payment has behind it.
 #[derive(Debug, Clone, Copy)]
@@ -67,11 +70,10 @@ impl<'a> Behind<'a> {
             Tier::Approval => {
                 let needed = usize::from(verdict.quorum).max(count(state.owners.quorum));
                 let few = standing(state, self.approved).count() < needed;
-                // What asks now and is not what they were asked about: they never read of it.
-                let unread = |broken: &Violation| {
-                    let mut asked = self.asked.iter();
-                    !asked.any(|read| (read.code, read.asset) == (broken.code, broken.asset))
-                };
+                // What asks now and is not what they were asked about, or is broken further: they never read
+                // of it.
+                let unread =
+                    |broken: &Violation| !self.asked.iter().any(|read| read.covers(broken));
                 if few || verdict.asked.iter().any(unread) {
                     return Err(Code::TierRaised.into());
                 }
@@ -79,6 +81,29 @@ impl<'a> Behind<'a> {
             }
         }
     }
+}
+
+/// The broken rules about which owners are asked, as far as a payment may go until its release: with the most that
+/// it may cost then, for its fee is another one by then. Where that would be refused outright, as it is proposed.
+pub(super) fn told(
+    state: &State,
+    session: &Session,
+    payment: &Payment<'_>,
+    (fee, rent): (Amount, Option<Amount>),
+    asked: Vec<Violation>,
+    now: Clocks,
+) -> Vec<Violation> {
+    let asset = payment.chain.native_asset();
+    let paid = payment.effects.iter().filter(|effect| !effect.is_cost());
+    let mut effects: Vec<Effect> = paid.cloned().collect();
+    effects.extend(rent.map(|amount| Effect::Rent { asset, amount }));
+    effects.push(Effect::Fee { asset, max: fee });
+    let worst = Payment {
+        effects: &effects,
+        ..*payment
+    };
+    let (grant, usage) = (&session.grant, &session.usage);
+    judge_all(state, grant, usage, &worst, state, now).map_or(asked, |verdict| verdict.asked)
 }
 
 /// Those who are owners still and not suspended.

@@ -33,9 +33,6 @@ pub(super) struct Wallet {
     /// Keys that it had before; nothing is signed with them but withdrawals.
     #[n(7)]
     pub(super) former: Vec<FormerKey>,
-    /// When it last got a new key: what was charged until then was signed with another one.
-    #[n(8)]
-    pub(super) rotated: Option<BudgetTime>,
     /// Issued nonces that an owner's withdrawal took, until the owner attests the chain's nonce.
     #[n(9)]
     pub(super) withdrawn: BTreeSet<(ChainId, u64)>,
@@ -51,6 +48,9 @@ pub(super) struct FormerKey {
     pub(super) account: Account,
     #[n(2)]
     pub(super) nonces: BTreeMap<ChainId, Nonce>,
+    /// When the wallet got its next key: what was charged until then was signed with this one, or one before.
+    #[n(3)]
+    pub(super) until: BudgetTime,
 }
 
 impl Wallet {
@@ -70,7 +70,6 @@ impl Wallet {
             nonces: first_nonces(first_nonce, path.family, networks),
             closed: false,
             former: Vec::new(),
-            rotated: None,
             withdrawn: BTreeSet::new(),
         }
     }
@@ -91,6 +90,22 @@ impl Wallet {
         self.former.iter().find(|key| key.account == account)
     }
 
+    /// When it last got a new key: what was charged until then was signed with another one.
+    pub(super) fn rotated(&self) -> Option<BudgetTime> {
+        self.former.last().map(|key| key.until)
+    }
+
+    /// The key that it had at a time. In the millisecond of a rotation nobody can tell, and none is named: with
+    /// the wrong one EVM bytes would pay once more, from another address.
+    pub(super) fn key_at(&self, at: BudgetTime) -> Result<(KeyPath, Account), Code> {
+        let mut former = self.former.iter();
+        match former.find(|key| at <= key.until) {
+            Some(key) if at == key.until => Err(Code::WalletClosed),
+            Some(key) => Ok((key.path, key.account)),
+            None => Ok((self.path, self.account)),
+        }
+    }
+
     /// It goes on with another key: what was charged remains, nonces begin afresh.
     pub(super) fn rotate(
         &mut self,
@@ -104,9 +119,9 @@ impl Wallet {
             path: self.path,
             account: self.account,
             nonces: std::mem::replace(&mut self.nonces, fresh),
+            until: at,
         });
         (self.path, self.account) = (path, account);
-        self.rotated = Some(at);
         self.withdrawn.clear();
         self.history.rotated();
     }
@@ -160,8 +175,8 @@ impl Wallet {
             && !self.withdrawn.contains(&(chain, nonce))
     }
 
-    /// The nonce in the signed bytes is given: the next one is higher.
-    pub(super) fn issue_nonce(&mut self, spend: &Spend) {
+    /// The nonce in the signed bytes is given: the next one is higher. Whether it was not given before.
+    pub(super) fn issue_nonce(&mut self, spend: &Spend) -> bool {
         let nonces = match spend.from {
             None => Some(&mut self.nonces),
             Some(account) => {
@@ -171,8 +186,12 @@ impl Wallet {
             }
         };
         let nonce = nonces.and_then(|nonces| nonces.get_mut(&spend.chain));
-        if let (Some(nonce), Some(issued)) = (nonce, spend.nonce) {
-            nonce.next = nonce.next.max(issued.saturating_add(1));
+        match (nonce, spend.nonce) {
+            (Some(nonce), Some(issued)) if issued >= nonce.next => {
+                nonce.next = issued.saturating_add(1);
+                true
+            }
+            _ => false,
         }
     }
 

@@ -20,12 +20,78 @@ fn a_violation_may_ask_instead_if_nothing_else_is_broken() {
     let verdict = evaluate(&document, &request(&stranger), &Nothing, NOW).expect("asks");
     assert_eq!(verdict.tier, Tier::Approval);
     assert_eq!(verdict.raised_by, [Reason::Asked(Code::RecipientNotListed)]);
-    assert_eq!(verdict.asked, [Violation::of(Code::RecipientNotListed)]);
+    // Owners read whom it is about; whoever is refused knows whom it asked to pay.
+    let asked = Violation {
+        recipient: AccountId::new(chain(), to(STRANGER)).ok(),
+        ..Violation::of(Code::RecipientNotListed)
+    };
+    assert_eq!(verdict.asked, [asked]);
     let past = Past::default().paid(0, 1);
     assert_eq!(
         judge(&document, &stranger, &past),
         Err(vec![Code::HourCount, Code::RecipientNotListed])
     );
+}
+
+/// One code stands for a rule of the asset, of any scope, and of any recipient: owners read of each apart, and whoever
+/// is refused is told once.
+#[test]
+fn what_is_asked_names_its_place() {
+    let ask = |code| Escalation {
+        code,
+        action: Action::Ask,
+    };
+    let mut document = limited(
+        Scope::Pool("ops".to_owned()),
+        Limits {
+            hour: some(10),
+            ..Limits::default()
+        },
+    );
+    document.assets[1].hour = units(10);
+    document.assets[1].recipient = Some(Limits {
+        per_transaction: some(10),
+        hour: some(10),
+        ..Limits::default()
+    });
+    document.escalations = vec![ask(Code::HourLimit), ask(Code::RecipientLimit)];
+    let effects = [transfer(20, LISTED)];
+    let asked = |document: &PolicyDocument| {
+        let verdict = evaluate(document, &request(&effects), &Nothing, NOW);
+        verdict.map(|verdict| verdict.asked)
+    };
+    let hour = Violation {
+        window: Some(Window::Hour),
+        ..Violation::limit(Code::HourLimit, native(), units(20), units(10))
+    };
+    let recipient = Violation {
+        recipient: AccountId::new(chain(), to(LISTED)).ok(),
+        ..Violation::limit(Code::RecipientLimit, native(), units(20), units(10))
+    };
+    let expected = [
+        hour.clone(),
+        recipient.clone(),
+        Violation {
+            window: Some(Window::Hour),
+            ..recipient.clone()
+        },
+        Violation {
+            scope: Some(Scope::Pool("ops".to_owned())),
+            ..hour.clone()
+        },
+    ];
+    assert_eq!(asked(&document), Ok(expected.to_vec()));
+    document.escalations = vec![ask(Code::HourLimit)];
+    let refused: Vec<Violation> = [hour, recipient].map(Violation::refused).into();
+    let told = asked(&document).map_err(|broken| {
+        let broken = broken.into_iter();
+        let plain = broken.map(|broken| Violation {
+            retry_after: None,
+            ..broken
+        });
+        plain.collect::<Vec<_>>()
+    });
+    assert_eq!(told, Err(refused));
 }
 
 #[test]

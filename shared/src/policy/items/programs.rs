@@ -34,8 +34,10 @@ pub(super) fn call(
             rank: Rank::Floor(leaving.up_to.base_units()),
         });
     }
+    let mut accounts = program.accounts.iter();
+    let signs = accounts.any(|one| one.accepts == AccountAccepts::Wallet);
     for (number, one) in (1_usize..).zip(&program.accounts) {
-        let item = account(number, one, unit);
+        let item = account(number, one, signs, unit);
         summary.push_str(&format!(", {} {}", item.name, item.value));
         items.push(item);
     }
@@ -61,17 +63,22 @@ pub(super) fn call(
     section(summary, label, items)
 }
 
-fn account(number: usize, rule: &AccountRule, unit: &dyn Fn(AssetId) -> Unit) -> Item {
+fn account(number: usize, rule: &AccountRule, signs: bool, unit: &dyn Fn(AssetId) -> Unit) -> Item {
     let access = if rule.writable {
         "writable"
     } else {
         "read-only"
     };
     let (value, rank) = match &rule.accepts {
-        AccountAccepts::Any => (
-            format!("any but the wallet's and reserved programs, {access}"),
-            Rank::Only(None),
-        ),
+        AccountAccepts::Any => {
+            let what = format!("any but the wallet's and reserved programs, {access}");
+            let value = if signs {
+                format!("{what} (a program there may be given the wallet's signature)")
+            } else {
+                what
+            };
+            (value, Rank::Only(None))
+        }
         AccountAccepts::OneOf(accounts) => {
             let known: BTreeSet<String> = accounts.iter().map(ToString::to_string).collect();
             let listed: Vec<&str> = known.iter().map(String::as_str).collect();

@@ -9,7 +9,7 @@ use crate::policy::scope::Hours;
 use crate::policy::windows::Window;
 use crate::time::Millis;
 
-pub(super) const fn window_in_words(window: Window) -> &'static str {
+pub(crate) const fn window_in_words(window: Window) -> &'static str {
     match window {
         Window::Hour => "hour",
         Window::Day => "24 hours",

@@ -51,8 +51,9 @@ impl Replay {
         self.report.read(event.clocks.wall);
         self.past.time_passes(event.clocks.run);
         match &event.body {
-            EventBody::SpendCommitted(spend) | EventBody::TransferAuthorized { spend, .. } => {
-                self.spend(sequence, spend, event.clocks);
+            EventBody::SpendCommitted(spend) => self.spend(sequence, spend, event.clocks, false),
+            EventBody::TransferAuthorized { spend, .. } => {
+                self.spend(sequence, spend, event.clocks, true);
             }
             EventBody::IntentOpened(intent) => self.opened(sequence, intent, event.clocks),
             EventBody::IntentsEnded {
@@ -79,7 +80,7 @@ impl Replay {
         self.report
     }
 
-    fn spend(&mut self, sequence: u64, spend: &Spend, clocks: Clocks) {
+    fn spend(&mut self, sequence: u64, spend: &Spend, clocks: Clocks, authorized: bool) {
         // A withdrawal is no event of this kind; whatever names no session was charged to nobody.
         let Some(session) = spend.session else { return };
         let payment = Payment {
@@ -88,7 +89,8 @@ impl Replay {
             bearer: self.past.is_bearer(session),
             chain: spend.chain,
             effects: &spend.effects,
-            submit: spend.submit,
+            // An authorization is brought to the chain by whoever has it.
+            submit: spend.submit || authorized,
         };
         let would = judge(&self.proposed, &payment, &self.past, clocks);
         match self.waiting.remove(&spend.transaction) {
@@ -109,16 +111,17 @@ impl Replay {
             }
         }
         let charges = listed_charges(&spend.charges);
-        self.past.charge(
-            spend.wallet,
-            session,
-            &Charged {
-                at: clocks.budget,
-                chain: spend.chain,
-                charges: &charges,
-                effects: &spend.effects,
-            },
-        );
+        let paid = Charged {
+            at: clocks.budget,
+            chain: spend.chain,
+            charges: &charges,
+            effects: &spend.effects,
+        };
+        if authorized {
+            self.past.authorize(spend.wallet, session, &paid);
+        } else {
+            self.past.charge(spend.wallet, session, &paid);
+        }
     }
 
     /// The log holds the effect of a payment that waits and the most that its fee may be, not the fee of

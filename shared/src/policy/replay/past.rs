@@ -97,6 +97,13 @@ impl Past {
         known.history.charge(paid);
     }
 
+    /// A payment that was signed as a transfer authorization.
+    pub(super) fn authorize(&mut self, wallet: WalletId, session: SessionId, paid: &Charged<'_>) {
+        self.wallets.entry(wallet).or_default().authorize(paid);
+        let known = self.sessions.entry(session).or_default();
+        known.history.charge(paid);
+    }
+
     /// An event that moves none of the payments that are judged.
     pub(super) fn fold(&mut self, event: &EventBody, clocks: Clocks) {
         let (now, budget) = (clocks.run, clocks.budget);

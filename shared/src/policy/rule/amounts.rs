@@ -32,6 +32,7 @@ pub(super) fn judge(
             let allowed = limit.remaining_after(before);
             findings.refuse(Violation {
                 retry_after: wait,
+                window: Some(window),
                 ..unit.violation(code(unit, Some(window)), sum, allowed)
             });
         }
@@ -59,7 +60,7 @@ const fn code(unit: Unit, window: Option<Window>) -> Code {
         (Unit::Asset(_), Some(Window::Day)) => Code::DayLimit,
         (Unit::Asset(_), Some(Window::Week)) => Code::WeekLimit,
         (Unit::Asset(_), Some(Window::Month)) => Code::MonthLimit,
-        (Unit::Recipient(_), _) => Code::RecipientLimit,
+        (Unit::Recipient(..), _) => Code::RecipientLimit,
         (Unit::Usd, _) => Code::UsdLimit,
     }
 }

@@ -47,10 +47,11 @@ fn outstanding(
     cap: Amount,
     findings: &mut Findings,
 ) {
-    let before = case
-        .wallet
-        .map(|wallet| wallet.outstanding(rule.asset))
-        .unwrap_or_default();
+    let before = case.wallet.map_or(Amount::ZERO, |wallet| {
+        let signed = wallet.outstanding(rule.asset);
+        let authorized = wallet.authorized(rule.asset, case.now.budget);
+        signed.checked_add(authorized).unwrap_or(Amount::MAX)
+    });
     let total = before.checked_add(sum);
     if total.is_none_or(|total| total > cap) {
         findings.refuse(Violation::limit(

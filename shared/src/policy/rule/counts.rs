@@ -29,6 +29,7 @@ pub(super) fn judge(
             let allowed = Amount::from_base_units(most.into());
             findings.refuse(Violation {
                 retry_after: wait,
+                window: Some(window),
                 ..unit.violation(code(unit, window), observed, allowed)
             });
         }
@@ -41,7 +42,7 @@ const fn code(unit: Unit, window: Window) -> Code {
         (Unit::Asset(_), Window::Day) => Code::DayCount,
         (Unit::Asset(_), Window::Week) => Code::WeekCount,
         (Unit::Asset(_), Window::Month) => Code::MonthCount,
-        (Unit::Recipient(_), _) => Code::RecipientCount,
+        (Unit::Recipient(..), _) => Code::RecipientCount,
         (Unit::Usd, _) => Code::PaymentCount,
     }
 }

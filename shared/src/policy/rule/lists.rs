@@ -29,16 +29,21 @@ pub(super) fn judge(rule: &ScopeRule, case: &Case<'_>, findings: &mut Findings) 
         for (_, account) in case.received.keys() {
             let contact = case.document.recipient(*account);
             if contact.is_none_or(|contact| names.binary_search(&contact.name).is_err()) {
-                findings.refuse(Violation::of(Code::RecipientNotAllowed));
+                findings.refuse(Violation {
+                    recipient: Some(*account),
+                    ..Violation::of(Code::RecipientNotAllowed)
+                });
             }
         }
         // Whoever restricts recipients restricts what is called, and to whom coins are delegated.
         for target in case.payment.effects.iter().filter_map(Effect::called) {
-            let contact = AccountId::new(case.payment.chain, target)
-                .ok()
-                .and_then(|account| case.document.recipient(account));
+            let account = AccountId::new(case.payment.chain, target).ok();
+            let contact = account.and_then(|account| case.document.recipient(account));
             if contact.is_none_or(|contact| names.binary_search(&contact.name).is_err()) {
-                findings.refuse(Violation::of(Code::RecipientNotAllowed));
+                findings.refuse(Violation {
+                    recipient: account,
+                    ..Violation::of(Code::RecipientNotAllowed)
+                });
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What limits are counted in: the usage of one wallet, of several, or of many assets in USD.
 
 use crate::amount::{Amount, Decimals};
-use crate::caip::AssetId;
+use crate::caip::{AccountId, AssetId};
 use crate::denial::{Code, Violation};
 use crate::policy::document::UsdPrice;
 use crate::policy::windows::{Usage, Window};
@@ -68,29 +68,25 @@ impl<'a> Measure<'a> {
 pub(super) enum Unit {
     /// Base units of an asset.
     Asset(AssetId),
-    /// Base units of an asset, paid to one recipient.
-    Recipient(AssetId),
+    /// Base units of an asset, paid to this one recipient.
+    Recipient(AssetId, AccountId),
     /// Millionths of a US dollar.
     Usd,
 }
 
 impl Unit {
-    pub(super) const fn violation(
-        self,
-        code: Code,
-        observed: Amount,
-        allowed: Amount,
-    ) -> Violation {
+    pub(super) fn violation(self, code: Code, observed: Amount, allowed: Amount) -> Violation {
+        let (asset, recipient) = match self {
+            Self::Asset(asset) => (Some(asset), None),
+            Self::Recipient(asset, recipient) => (Some(asset), Some(recipient)),
+            Self::Usd => (None, None),
+        };
         Violation {
-            code,
-            asset: match self {
-                Self::Asset(asset) | Self::Recipient(asset) => Some(asset),
-                Self::Usd => None,
-            },
+            asset,
             observed: Some(observed),
             allowed: Some(allowed),
-            retry_after: None,
-            argument: None,
+            recipient,
+            ..Violation::of(code)
         }
     }
 }

@@ -22,6 +22,7 @@ use super::document::PolicyDocument;
 use super::evaluate::{Charges, Left, Now, Payment, Reason, Tier, payments_in};
 use super::history::{History, WalletHistory};
 use super::limits::Limits;
+use super::scope::Scope;
 use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId};
 use crate::denial::{Code, Violation};
@@ -47,6 +48,8 @@ pub(super) struct Findings {
     pub(super) delay: Millis,
     pub(super) first_payment: bool,
     pub(super) raised_by: Vec<Reason>,
+    /// The scope whose rules are judged now.
+    pub(super) scope: Option<Scope>,
 }
 
 impl Default for Findings {
@@ -57,6 +60,7 @@ impl Default for Findings {
             delay: Millis::default(),
             first_payment: false,
             raised_by: Vec::new(),
+            scope: None,
         }
     }
 }
@@ -64,6 +68,10 @@ impl Default for Findings {
 impl Findings {
     /// A rule is broken.
     pub(super) fn refuse(&mut self, violation: Violation) {
+        let violation = Violation {
+            scope: self.scope.clone(),
+            ..violation
+        };
         if !self.violations.contains(&violation) {
             self.violations.push(violation);
         }

@@ -27,7 +27,10 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
             findings.refuse(Violation::of(Code::RecipientDenied));
         }
         if !case.document.recipients_open && case.document.recipient(*account).is_none() {
-            findings.refuse(Violation::of(Code::RecipientNotListed));
+            findings.refuse(Violation {
+                recipient: Some(*account),
+                ..Violation::of(Code::RecipientNotListed)
+            });
         }
         if !case.wallet.is_some_and(|wallet| wallet.has_paid(*account)) {
             findings.first_payment = true;
@@ -45,7 +48,7 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
                 limits,
                 (*sum, payments_to((*asset, *account), case.payment.effects)),
                 &measure,
-                Unit::Recipient(*asset),
+                Unit::Recipient(*asset, *account),
                 case,
                 findings,
             );

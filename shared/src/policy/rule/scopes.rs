@@ -102,9 +102,11 @@ pub(super) fn limits_of<'a>(
 pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
     for rule in &case.document.scopes {
         if let Some(subject) = Subject::of(&rule.scope, case) {
+            findings.scope = Some(rule.scope.clone());
             judge_one(rule, &subject, case, findings);
         }
     }
+    findings.scope = None;
 }
 
 /// The limits on amounts of every scope that holds, for a transaction that costs its fee alone.

@@ -10,7 +10,7 @@ use crate::ids::{AgentId, WalletId};
 use crate::statement::StatementFacts;
 
 /// What attesting the nonce of an earlier key does.
-pub(super) const OF_FORMER_KEY: &str = "Signing this states the next nonce of an address that the wallet had before, and takes what that key signed out of the wallet's outstanding value.";
+pub(super) const OF_FORMER_KEY: &str = "Signing this states the next nonce of an address that the wallet had before, and takes the transactions that key signed out of the wallet's outstanding value.";
 
 /// Writes the fields of such a statement; any other kind is refused.
 pub(super) fn write(

@@ -7,6 +7,7 @@ use crate::amount::{Amount, Decimals};
 use crate::denial::{Code, Violation};
 use crate::intent::Intent;
 use crate::policy::document::PolicyDocument;
+use crate::policy::items::window_in_words;
 use crate::request::Action;
 
 /// Limits in USD count millionths of it.
@@ -47,6 +48,7 @@ pub(super) fn write(
 
 fn words(broken: &Violation, policy: Option<&PolicyDocument>) -> Result<String, Code> {
     let (rule, counts) = rule(broken.code).ok_or(Code::StatementMalformed)?;
+    let rule = placed(rule, counts, broken);
     let value = |amount: Amount| match counts {
         Counts::Units => broken
             .asset
@@ -56,7 +58,7 @@ fn words(broken: &Violation, policy: Option<&PolicyDocument>) -> Result<String, 
         Counts::Nothing => None,
     };
     let values = match (counts, broken.observed, broken.allowed) {
-        (Counts::Nothing, None, None) => return Ok(rule.to_owned()),
+        (Counts::Nothing, None, None) => return Ok(rule),
         (_, Some(observed), Some(allowed)) => value(observed).zip(value(allowed)),
         _ => None,
     };
@@ -72,6 +74,35 @@ fn words(broken: &Violation, policy: Option<&PolicyDocument>) -> Result<String, 
             None => words,
         },
     )
+}
+
+/// A rule with all that tells it from another one of its kind: whom it is about, its window, its scope.
+fn placed(rule: &str, counts: Counts, broken: &Violation) -> String {
+    let mut words = rule.to_owned();
+    if let Some(recipient) = broken.recipient {
+        let says = if matches!(counts, Counts::Nothing) {
+            ": "
+        } else {
+            ", "
+        };
+        words.push_str(&format!("{says}{}", recipient.account()));
+    }
+    // Of all others the rule says it.
+    let of_any_window = matches!(
+        broken.code,
+        Code::RecipientLimit | Code::RecipientCount | Code::UsdLimit | Code::PaymentCount
+    );
+    match broken.window {
+        Some(window) if of_any_window => {
+            words.push_str(&format!(", in any {}", window_in_words(window)));
+        }
+        None if of_any_window => words.push_str(", in one transaction"),
+        _ => {}
+    }
+    if let Some(scope) = &broken.scope {
+        words.push_str(&format!(" (scope {scope})"));
+    }
+    words
 }
 
 /// A rule about which owners may be asked, as they would say it.

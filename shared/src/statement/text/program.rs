@@ -8,8 +8,12 @@ use crate::address::SolanaAddress;
 use crate::caip::{AccountId, ChainId};
 use crate::denial::Code;
 use crate::intent::Intent;
-use crate::policy::document::PolicyDocument;
+use crate::policy::document::{AccountAccepts, PolicyDocument};
 use crate::solana::{FieldKind, ProgramCall};
+
+/// Of an account that the policy leaves to the agent, where the wallet signs.
+const NAMED_BY_AGENT: &str =
+    ", the agent's choice: a program there may be given this wallet's signature";
 
 pub(super) fn write(
     lines: &mut Lines,
@@ -66,12 +70,19 @@ pub(super) fn write(
         let behind = hex::encode(told.tail());
         lines.field("Behind the arguments", format_args!("0x{behind}"));
     }
-    let accounts: Vec<String> = told
-        .uses()
-        .map(|(account, writable)| {
+    let places = rule.and_then(|rule| rule.program.as_ref());
+    let places = places.filter(|_| known && told.signs());
+    let is_any = |place: usize| {
+        let place = places.and_then(|program| program.accounts.get(place));
+        place.is_some_and(|place| place.accepts == AccountAccepts::Any)
+    };
+    let accounts: Vec<String> = (0..)
+        .zip(told.uses())
+        .map(|(place, (account, writable))| {
             let access = if writable { "writable" } else { "read-only" };
             let whose = whose(account, told, chain, policy);
-            format!("{account}, {whose}{access}")
+            let note = if is_any(place) { NAMED_BY_AGENT } else { "" };
+            format!("{account}, {whose}{access}{note}")
         })
         .collect();
     if accounts.is_empty() {

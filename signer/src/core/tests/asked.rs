@@ -1,14 +1,20 @@
 //! Rules that ask instead of refusing: owners read which one is broken, and agree to that one alone.
 
+use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::Code;
 use waiaas_shared::event::Origin;
+use waiaas_shared::evm::UnsignedTransaction;
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::policy::alarm::{Action, Escalation};
-use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::document::{PolicyDocument, UsdPrice};
+use waiaas_shared::policy::limits::Limits;
+use waiaas_shared::policy::scope::{AssetLimits, Scope, ScopeRule};
 use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::time::Millis;
 
 use super::intent::{ASKING, asking, release, waiting_policy};
-use super::world::{FEE, World};
+use super::world::{EVM, FEE, RECIPIENT, World, evm_recipient};
+use crate::core::command::{Command, Release};
 
 /// The waiting policy, of which these rules ask.
 fn asks(epoch: u64, codes: &[Code]) -> PolicyDocument {
@@ -64,7 +70,8 @@ fn invariant_13_an_owner_reads_which_rule_a_payment_breaks() {
         read.contains("once, although it breaks the rules of your policy that are named below."),
         "{read}"
     );
-    let line = "\nBreaks your rule 1 of 1: the most in any hour: this takes 0.000300001 COIN (300001 base units of eip155:31337/slip44:60), allowed now 0.0003 COIN (300000 base units of eip155:31337/slip44:60)\n";
+    // With the most that its fee may be at the release: 50,000 instead of 21,000.
+    let line = "\nBreaks your rule 1 of 1: the most in any hour: this takes 0.000329001 COIN (329001 base units of eip155:31337/slip44:60), allowed now 0.0003 COIN (300000 base units of eip155:31337/slip44:60)\n";
     assert!(read.contains(line), "{read}");
     // Rejecting it shows the same.
     let facts = StatementFacts::RejectPayment {
@@ -82,14 +89,166 @@ fn invariant_12_an_approval_agrees_to_the_rules_that_were_read_alone() {
     let beyond = asking(&mut world, "beyond", ASKING + 1);
     approve(&mut world, within);
     approve(&mut world, beyond);
-    spend(&mut world, &["h"]);
+    // The hour's limit was read, and it allows as much as then.
+    release(&mut world, beyond, ASKING + 1).expect("agreed to");
     // Its text said "within your policy", and it no longer is.
     assert_eq!(
         release(&mut world, within, ASKING).map(drop),
         Err(vec![Code::TierRaised])
     );
-    // The hour's limit was read; the hour's number of payments is kept.
-    release(&mut world, beyond, ASKING + 1).expect("agreed to");
+}
+
+/// What was read is agreed to as far as it was read: with less that is allowed the same rule is broken further.
+#[test]
+fn invariant_12_a_rule_that_is_broken_further_was_not_agreed_to() {
+    let mut world = world(&[Code::HourLimit, Code::HourCount]);
+    spend(&mut world, &["a", "b", "c", "d", "e", "f", "g"]);
+    let beyond = asking(&mut world, "beyond", ASKING + 1);
+    let other = asking(&mut world, "other", ASKING + 2);
+    approve(&mut world, beyond);
+    approve(&mut world, other);
+    world.bearer_pay("h", 1).expect("INSTANT");
+    for (waits, amount) in [(beyond, ASKING + 1), (other, ASKING + 2)] {
+        assert_eq!(
+            release(&mut world, waits, amount).map(drop),
+            Err(vec![Code::TierRaised])
+        );
+    }
+    // As soon as the hour allows as much again, what was read is the worst of it.
+    let mut world = self::world(&[Code::HourLimit, Code::HourCount]);
+    world.bearer_pay("first", 1).expect("INSTANT");
+    world.pass(Millis::from_secs(20 * 60));
+    spend(&mut world, &["a", "b", "c", "d", "e", "f", "g"]);
+    let beyond = asking(&mut world, "beyond", ASKING + 1);
+    approve(&mut world, beyond);
+    world.pass(Millis::from_secs(41 * 60));
+    release(&mut world, beyond, ASKING + 1).expect("more is allowed than was read");
+}
+
+/// The fee is another one at the release: owners read of the most that it may be.
+#[test]
+fn a_dearer_release_is_what_was_read() {
+    let mut world = world(&[Code::HourLimit, Code::HourCount]);
+    spend(&mut world, &["a", "b", "c", "d", "e", "f", "g"]);
+    let beyond = asking(&mut world, "beyond", ASKING + 1);
+    approve(&mut world, beyond);
+    let unsigned = |price| UnsignedTransaction {
+        chain_id: 31_337,
+        nonce: 0,
+        max_priority_fee_per_gas: 1,
+        max_fee_per_gas: price,
+        gas_limit: 21_000,
+        to: evm_recipient(RECIPIENT),
+        value: ASKING + 1,
+        data: Vec::new(),
+    };
+    let mut released = |price| {
+        let release = Release {
+            transaction: beyond,
+            unsigned: unsigned(price).encode(),
+            prior: None,
+        };
+        world.run(&Command::Release(release)).map(drop)
+    };
+    // 50,000 is the ceiling, and 21,000 gas are paid for.
+    assert_eq!(released(3), Err(vec![Code::FeeCeiling]));
+    released(2).expect("dearer than when it was asked for, within what was read");
+}
+
+/// One code stands for the rule of the asset, of a pool, of everything: each is read by itself.
+#[test]
+fn invariant_12_the_same_rule_of_another_scope_was_not_agreed_to() {
+    let document = |epoch, of_asset: u128, of_all: u128| {
+        let mut document = asks(epoch, &[Code::DayLimit, Code::UsdLimit]);
+        let native = EVM.native_asset();
+        for rule in &mut document.assets {
+            rule.counts.hour = None;
+            if rule.asset == native {
+                rule.day = Amount::from_base_units(of_asset);
+                rule.hour = rule.day;
+                rule.week = Amount::from_base_units(2_000_000);
+                rule.month = rule.week;
+            }
+        }
+        let mut all = ScopeRule::new(Scope::Global);
+        all.limits = vec![AssetLimits {
+            asset: native,
+            limits: Limits {
+                day: Some(Amount::from_base_units(of_all)),
+                ..Limits::default()
+            },
+        }];
+        document.scopes = vec![all];
+        document.escalations.push(Escalation {
+            code: Code::HourLimit,
+            action: Action::Ask,
+        });
+        document.sort();
+        document
+    };
+    let mut world = World::new();
+    world
+        .adopt(&document(2, 500_000, 1_000_000), true)
+        .expect("a policy");
+    spend(&mut world, &["a", "b", "c"]);
+    let beyond = asking(&mut world, "beyond", ASKING);
+    let read = text(&mut world, beyond);
+    assert!(
+        read.contains("the most in any 24 hours: this takes"),
+        "{read}"
+    );
+    assert!(!read.contains("(scope"), "{read}");
+    approve(&mut world, beyond);
+    // Of this one nothing was read, though its code was.
+    world
+        .adopt(&document(3, 500_000, 500_000), true)
+        .expect("a limit over everything");
+    assert_eq!(
+        release(&mut world, beyond, ASKING).map(drop),
+        Err(vec![Code::TierRaised])
+    );
+    world
+        .adopt(&document(4, 500_000, 1_000_000), true)
+        .expect("as before");
+    release(&mut world, beyond, ASKING).expect("what was read is all that is broken");
+}
+
+/// What is worth too much in USD in a day is not worth too much in a month, under one code.
+#[test]
+fn invariant_12_the_same_rule_of_another_window_was_not_agreed_to() {
+    let document = |epoch, day: u128, month: u128| {
+        let mut document = asks(epoch, &[Code::UsdLimit]);
+        for rule in &mut document.assets {
+            // One base unit is one millionth of a dollar.
+            rule.price = Some(UsdPrice(1_000_000_000));
+            rule.counts.hour = None;
+        }
+        let mut all = ScopeRule::new(Scope::Global);
+        all.usd = Some(Limits {
+            day: Some(Amount::from_base_units(day)),
+            month: Some(Amount::from_base_units(month)),
+            ..Limits::default()
+        });
+        document.scopes = vec![all];
+        document.sort();
+        document
+    };
+    let mut world = World::new();
+    world
+        .adopt(&document(2, 250_000, 1_000_000), true)
+        .expect("a policy");
+    let beyond = asking(&mut world, "beyond", ASKING);
+    let read = text(&mut world, beyond);
+    let line = "the most in USD, by your ceiling prices, in any 24 hours (scope global): this takes 0.329 USD, allowed now 0.25 USD\n";
+    assert!(read.contains(line), "{read}");
+    approve(&mut world, beyond);
+    world
+        .adopt(&document(3, 250_000, 250_000), true)
+        .expect("a limit of a month");
+    assert_eq!(
+        release(&mut world, beyond, ASKING).map(drop),
+        Err(vec![Code::TierRaised])
+    );
 }
 
 #[test]
@@ -107,6 +266,6 @@ fn invariant_12_a_second_broken_rule_was_not_agreed_to() {
         release(&mut world, beyond, ASKING + 1).map(drop),
         Err(vec![Code::TierRaised])
     );
-    world.pass(waiaas_shared::time::Millis::from_secs(61 * 60));
+    world.pass(Millis::from_secs(61 * 60));
     assert_eq!(world.spends().len(), 11);
 }

@@ -341,6 +341,90 @@ fn invariant_09_an_authorization_counts_as_the_transfer_that_it_is() {
     );
 }
 
+/// It uses no nonce of the account, so no nonce that is attested says that it cannot land: of the outstanding cap it
+/// leaves no room before it has certainly ended, by a clock that nobody moves.
+#[test]
+fn invariant_06_no_attested_nonce_ends_an_authorization() {
+    let mut document = with(2, Some(rule()));
+    for entry in &mut document.assets {
+        if entry.asset == token() {
+            entry.outstanding = Some(units(4_500));
+        }
+    }
+    let mut world = world_under(&document);
+    let attest = |world: &mut World, next| {
+        let facts = StatementFacts::AttestNonce {
+            wallet: world.evm_wallet,
+            chain: EVM,
+            next,
+            from: None,
+        };
+        world.say(facts, false).expect("attested");
+    };
+    authorize(&mut world, "a", 4_000).expect("below the cap");
+    let capped = |world: &mut World, key: &str| {
+        let beyond = authorize(world, key, 501).map(drop);
+        assert_eq!(beyond, Err(vec![Code::OutstandingCap]), "{key}");
+    };
+    capped(&mut world, "b");
+    attest(&mut world, 0);
+    capped(&mut world, "c");
+    attest(&mut world, 7);
+    capped(&mut world, "d");
+    // Nor a wallet's next key, nor a wall clock that is far ahead.
+    super::rotation::rotate(&mut world, 7).expect("rotated");
+    attest(&mut world, 3);
+    capped(&mut world, "e");
+    world.steady = Some(world.clocks.wall);
+    world.clocks.wall = world.clocks.wall.after(Millis::from_hours(24 * 3));
+    world.bearer = granted(&mut world, Some(b"later"), operations());
+    capped(&mut world, "f");
+    // What is certain is what the signer lived through: an hour, in which any authorization has ended.
+    world.pass(Millis::from_secs(59 * 60));
+    world.bearer = granted(&mut world, Some(b"last"), operations());
+    capped(&mut world, "g");
+    world.pass(Millis::from_secs(2 * 60));
+    authorize(&mut world, "h", 4_000).expect("room again");
+    capped(&mut world, "i");
+}
+
+/// The upper side of the wall clock ends things early: what is granted for minutes is granted from the lower side, or
+/// a wrong time statement would make it hold for a year.
+#[test]
+fn invariant_11_a_clock_that_is_ahead_makes_no_authorization_last() {
+    let mut world = world();
+    let before = world.clocks.wall;
+    let ahead = before.after(Millis::from_hours(24 * 300));
+    (world.clocks.wall, world.steady) = (ahead, Some(before));
+    world.bearer = granted(&mut world, Some(b"ahead"), operations());
+    let order = authorize(&mut world, "a", 700).expect("signed");
+    let until = order.authorization().fields().valid_before;
+    assert_eq!(until, before.millis() / 1000 + 300);
+    // By the upper side it is over: its bytes are not given again.
+    assert_eq!(
+        authorize(&mut world, "a", 700).map(drop),
+        Err(vec![Code::AuthorizationExpired])
+    );
+    // A document that lets less binds what may still hold, however near its end the upper side puts it.
+    let mut world = self::world();
+    authorize(&mut world, "b", 700).expect("for 300 seconds");
+    let shorter = AuthorizationRule {
+        valid_for: Millis::from_secs(60),
+        ..rule()
+    };
+    world
+        .adopt(&with(3, Some(shorter)), true)
+        .expect("a policy");
+    world.steady = Some(world.clocks.wall.after(Millis::from_secs(10)));
+    world.clocks.wall = world.clocks.wall.after(Millis::from_secs(250));
+    assert_eq!(
+        authorize(&mut world, "b", 700).map(drop),
+        Err(vec![Code::AuthorizationValidity])
+    );
+    world.steady = Some(world.clocks.wall);
+    authorize(&mut world, "b", 700).expect("50 seconds are left");
+}
+
 /// NOTIFY is signed at once; what has to wait is refused by a name of its own, and nothing of it is kept.
 #[test]
 fn an_authorization_never_waits() {

@@ -67,6 +67,7 @@ fn the_refusal_names_the_next_nonce() {
     let request = evm_request(&world, "a", &bytes);
     let context = crate::core::command::Context {
         clocks: world.clocks,
+        steady: world.clocks.wall,
         entropy: [1; 32],
     };
     let mut state = world.state;

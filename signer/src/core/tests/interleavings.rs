@@ -58,6 +58,7 @@ fn orders(
             entropy[1] = 0xee;
             let context = Context {
                 clocks: world.clocks,
+                steady: world.clocks.wall,
                 entropy,
             };
             let (events, outcome) = step(&mut next.state, &command, &context);

@@ -392,3 +392,29 @@ fn invariant_17_a_removed_owner_takes_along_what_the_key_signed() {
     world.pass(Millis::from_hours(200));
     assert_eq!(world.state.binding_documents(world.clocks).len(), 2);
 }
+
+/// Who cancels another change, which a suspended key may, takes nobody's recovery away; who cancels a recovery takes
+/// every text of one with it.
+#[test]
+fn invariant_17_only_a_cancelled_recovery_voids_the_texts_of_recoveries() {
+    let (mut world, [one, two]) = two_owners();
+    let recover = |seed| StatementFacts::RecoverOwners {
+        key: Hand::new(seed).owner_key(),
+    };
+    let quorum = StatementFacts::SetQuorum { quorum: 1 };
+    let (text, _) = world.draft(recover(7), Origin::Admin).expect("a text");
+    let change = match world.say_as(quorum.clone(), &[&one, &two], true) {
+        Ok(_) => world.state.owner_views(world.clocks)[0].pending[0].statement,
+        other => panic!("{other:?}"),
+    };
+    let (again, _) = world.draft(quorum, Origin::Admin).expect("a text");
+    let cancel = StatementFacts::CancelOwnerChange { change };
+    world.say_as(cancel, &[&one], false).expect("cancelled");
+    assert!(world.state.statements.contains_key(&text));
+    assert!(!world.state.statements.contains_key(&again));
+    let mut new = Hand::new(8);
+    let change = world.recover(&mut new, &[]).expect("begun");
+    let cancel = StatementFacts::CancelOwnerChange { change };
+    world.say_as(cancel, &[&one], false).expect("cancelled");
+    assert!(!world.state.statements.contains_key(&text));
+}

@@ -46,7 +46,7 @@ fn close(world: &mut World) -> Result<Outcome, Vec<Code>> {
     world.say(StatementFacts::CloseWallet { wallet }, false)
 }
 
-fn withdraw(
+pub(super) fn withdraw(
     world: &mut World,
     from: Option<Account>,
     nonce: Option<u64>,

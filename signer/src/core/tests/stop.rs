@@ -259,6 +259,7 @@ fn nothing_passes_before_the_log_begins() {
     let mut state = crate::core::State::default();
     let context = crate::core::Context {
         clocks: crate::core::clock::zero(),
+        steady: crate::core::clock::zero().wall,
         entropy: [0; 32],
     };
     for command in [

@@ -14,6 +14,7 @@ use waiaas_shared::solana::build::{
 };
 use waiaas_shared::solana::{Token, TokenProgram};
 use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::time::Millis;
 
 use super::world::{World, policy, solana};
 use crate::core::command::{Command, Outcome, SpendRequest};
@@ -435,4 +436,38 @@ fn invariant_19_a_token_payment_is_replayed_without_a_second_charge() {
     };
     assert_eq!(replayed.transaction().bytes(), order.transaction().bytes());
     assert_eq!(stage.0.spends().len(), 1);
+}
+
+/// Documents that register the token otherwise, or not at all, change nothing of what was signed: the payment is
+/// judged by them, its bytes are read as they are.
+#[test]
+fn invariant_19_a_replay_asks_no_document_how_its_token_is_registered() {
+    for change in [
+        (|rule: &mut AssetRule| rule.program = Some(TokenProgram::Token2022)) as fn(&mut AssetRule),
+        |rule| rule.decimals = Decimals::new(9).expect("in range"),
+    ] {
+        let mut stage = on_main_network();
+        let Ok(Outcome::Sign(order)) = pay(&mut stage, "one", 70_000, spl(70_000, true)) else {
+            panic!("signed")
+        };
+        let mut other = token_policy(2);
+        change(rule(&mut other, asset()));
+        stage.0.adopt(&other, true).expect("a second policy");
+        assert_eq!(
+            refused(pay(&mut stage, "two", 70_000, spl(70_000, false))),
+            [Code::TokenConflict]
+        );
+        let again = pay(&mut stage, "one", 70_000, spl(70_000, false));
+        let Ok(Outcome::Sign(replayed)) = again else {
+            panic!("{again:?}")
+        };
+        assert_eq!(replayed.transaction().bytes(), order.transaction().bytes());
+        // What no document lists any more is not paid, by those who judge it.
+        stage.0.pass(Millis::from_hours(25));
+        let mut without = token_policy(3);
+        without.assets.retain(|rule| rule.asset != asset());
+        stage.0.adopt(&without, true).expect("a third policy");
+        let again = pay(&mut stage, "one", 70_000, spl(70_000, false));
+        assert!(refused(again).contains(&Code::AssetNotListed));
+    }
 }

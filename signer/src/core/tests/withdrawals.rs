@@ -5,9 +5,9 @@ use waiaas_shared::address::{Account, EvmAddress};
 use waiaas_shared::amount::Decimals;
 use waiaas_shared::caip::{AccountId, AssetId, Token as AssetToken};
 use waiaas_shared::denial::Code;
-use waiaas_shared::event::Origin;
+use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::evm::build;
-use waiaas_shared::policy::document::AssetRule;
+use waiaas_shared::policy::document::{AssetRule, PolicyDocument};
 use waiaas_shared::solana::build::{TokenTransferRequest, token_transfer};
 use waiaas_shared::solana::{Token, TokenProgram};
 use waiaas_shared::statement::StatementFacts;
@@ -16,7 +16,7 @@ use waiaas_shared::time::Millis;
 use super::tokens::{call, units};
 use super::tokens_solana::{RENT, asset, shop, token, wallet};
 use super::world::{EVM, RECIPIENT, STRANGER, World, solana};
-use crate::core::command::{Command, Withdrawal};
+use crate::core::command::{Command, Outcome, Withdrawal};
 
 /// An address to withdraw to, and everything paused.
 fn enrolled(world: &mut World, account: AccountId) {
@@ -182,4 +182,73 @@ fn invariant_17_a_token_that_is_registered_twice_is_withdrawn() {
         }
         assert_eq!(passed, 2, "as either document has it, and not otherwise");
     }
+}
+
+/// What was signed is given to its owner again, however the token is registered since, and if it is no more.
+#[test]
+fn invariant_17_a_token_withdrawal_is_given_again_whatever_is_registered() {
+    let (mut world, _) = super::tokens_solana::on_main_network();
+    let to = Account::Solana(shop());
+    enrolled(
+        &mut world,
+        AccountId::new(solana(), to).expect("an account"),
+    );
+    let request = TokenTransferRequest {
+        from: wallet(),
+        to: shop(),
+        token: token(TokenProgram::Token),
+        amount: 5_000_000,
+        create: true,
+        blockhash: [9; 32],
+        compute_unit_limit: 200_000,
+        micro_lamports_per_compute_unit: 0,
+    };
+    let facts = StatementFacts::Withdraw {
+        wallet: world.solana_wallet,
+        asset: asset(),
+        to,
+        amount: units(5_000_000),
+        fee_ceiling: units(5_000 + RENT),
+        nonce: None,
+        from: None,
+    };
+    let unsigned = token_transfer(&request).expect("built");
+    withdraw(&mut world, facts, unsigned.clone()).expect("withdrawn");
+    let Some(EventBody::Withdrawn { spend, .. }) = world.events.last() else {
+        panic!("{:?}", world.events.last());
+    };
+    let entry = super::rotation::prior(&world, spend.clone());
+    let mut again = |document: Option<PolicyDocument>| {
+        if let Some(document) = document {
+            world.adopt(&document, true).expect("a policy");
+        }
+        match world.run(&Command::Resend(entry.clone(), Origin::Admin)) {
+            Ok(Outcome::Sign(order)) => order.transaction().bytes().to_vec(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let registered = |epoch, change: fn(&mut AssetRule)| {
+        let mut document = super::tokens_solana::token_policy(epoch);
+        let rule = document
+            .assets
+            .iter_mut()
+            .find(|rule| rule.asset == asset());
+        change(rule.expect("the token"));
+        Some(document)
+    };
+    let mut without = super::tokens_solana::token_policy(4);
+    without.assets.retain(|rule| rule.asset != asset());
+    for document in [
+        None,
+        registered(2, |rule| rule.program = Some(TokenProgram::Token2022)),
+        registered(3, |rule| {
+            rule.decimals = Decimals::new(9).expect("in range")
+        }),
+        Some(without),
+    ] {
+        assert_eq!(again(document), unsigned);
+    }
+    world.pass(Millis::from_hours(25));
+    let resend = Command::Resend(entry, Origin::Admin);
+    world.run(&resend).expect("nothing registers it any more");
 }

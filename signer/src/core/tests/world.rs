@@ -45,6 +45,8 @@ pub(super) fn evm_recipient(text: &str) -> EvmAddress {
 pub(super) struct World {
     pub(super) state: State,
     pub(super) clocks: Clocks,
+    /// The wall clock's lower side, where it is another than the upper one.
+    pub(super) steady: Option<WallTime>,
     pub(super) events: Vec<EventBody>,
     times: Vec<BudgetTime>,
     pub(super) owner: OwnerId,
@@ -75,6 +77,7 @@ impl World {
                 run: RunTime::from_millis(0),
                 budget: BudgetTime::from_millis(0),
             },
+            steady: None,
             events: Vec::new(),
             times: Vec::new(),
             owner: OwnerId::from_bytes([0; 16]),
@@ -120,6 +123,7 @@ impl World {
         entropy[..8].copy_from_slice(&self.entropy.to_be_bytes());
         let context = Context {
             clocks: self.clocks,
+            steady: self.steady.unwrap_or(self.clocks.wall),
             entropy,
         };
         let mut folded = self.state.clone();

@@ -171,8 +171,13 @@ impl Book {
         self.usable(asking.session, expect);
         let own = self.wallet(asking.wallet).account;
         expect.when(own != Account::Evm(one.said.from), Code::WalletClosed);
-        let left = one.said.valid_before.saturating_sub(self.now().wall / 1000);
-        expect.when(left == 0, Code::AuthorizationExpired);
+        // It is over by the clock that may be ahead, and holds by the one that is not.
+        let ends = one.said.valid_before;
+        expect.when(
+            ends <= self.now().wall / 1000,
+            Code::AuthorizationExpired,
+        );
+        let left = ends.saturating_sub(self.time.steady() / 1000);
         let terms = self.terms(one.said.asset, Some(left), expect);
         let domain = (&one.said.domain.name, &one.said.domain.version);
         let otherwise = terms.is_some_and(|terms| (&terms.0, &terms.1) != domain);
@@ -457,7 +462,8 @@ impl Run {
         let domain = (said.domain.name.clone(), said.domain.version.clone());
         same("domain", domain, (name, version))?;
         let life = (said.valid_after, said.valid_before);
-        same("life", life, (0, now.wall / 1000 + holds))?;
+        let ends = self.book.time.steady() / 1000 + holds;
+        same("life", life, (0, ends))?;
         let mut all = self.book.authorized.all.values();
         if all.any(|one| one.said.nonce == said.nonce) {
             return Err("one random number, two authorizations".to_owned());

@@ -54,6 +54,17 @@ impl Book {
             wallet.withdrawn.clear();
         }
         self.charges.attested(id, chain, key);
+        self.void_attestations(id, from);
+    }
+
+    /// The next nonce of one of a wallet's keys is another one: what was written beside the one before is void.
+    pub(super) fn void_attestations(&mut self, id: WalletId, key: Option<Account>) {
+        for draft in self.drafts.values_mut() {
+            draft.void |= matches!(
+                draft.facts,
+                StatementFacts::AttestNonce { wallet, from, .. } if (wallet, from) == (id, key)
+            );
+        }
     }
 
     pub(super) fn rotate(&mut self, id: WalletId, account: Account, first_nonce: u64) {

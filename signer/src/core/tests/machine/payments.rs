@@ -46,8 +46,6 @@ struct Behind<'a> {
     approved: &'a [OwnerId],
     /// Broken rules of which the owners read.
     told: &'a BTreeSet<Code>,
-    /// It takes of one asset only: a code says which rule.
-    asset_alone: bool,
 }
 
 impl Book {
@@ -313,6 +311,18 @@ impl Book {
         expect.maybe_when(wallet.rotated == Some(at), Code::WalletClosed);
     }
 
+    /// What all binding documents say of a payment that costs the most that it may at its release.
+    pub(super) fn judged_at_most(&self, asking: &Asking) -> Said {
+        let session = self.session(asking.session);
+        let asking = Asking {
+            bearer: session.is_some_and(Session::bearer),
+            fee: self.fee_ceiling(asking),
+            rent: self.rent_ceiling(asking),
+            ..asking.clone()
+        };
+        judge_all(self.binding(), &asking, &self.charges, None, self.now())
+    }
+
     /// Whether a payment that was signed went through what is asked of it now.
     pub(super) fn went_through(&self, paid: &Paid, said: &Said, expect: &mut Expect) {
         let nobody = Vec::new();
@@ -325,7 +335,6 @@ impl Book {
             since,
             approved,
             told: &paid.told,
-            asset_alone: paid.asking.sums().len() == 1,
         };
         self.suffices(&behind, said, expect);
     }
@@ -337,7 +346,6 @@ impl Book {
             since: None,
             approved: &[],
             told: &BTreeSet::new(),
-            asset_alone: true,
         };
         self.suffices(&behind, said, expect);
     }
@@ -352,11 +360,11 @@ impl Book {
         let few = owners.count() < usize::from(said.quorum).max(self.owners.quorum);
         let (least, most) = said.tier;
         let raised = |tier: Tier| tier > highest || (tier == Tier::Approval && few);
-        // Owners agreed to the broken rules that they read of, and to no other.
+        // Owners agreed to the broken rules that they read of, in their place and as far as they read it, and to
+        // no other.
         let read = |code: &Code| behind.told.contains(code);
         let unread = !said.asked.iter().all(read);
-        let other = || said.asked.union(&said.maybe_asked);
-        let maybe_unread = !other().all(read) || (!behind.asset_alone && other().next().is_some());
+        let maybe_unread = said.asked.union(&said.maybe_asked).next().is_some();
         expect.late_when(
             raised(least) || unread,
             raised(most) || maybe_unread,
@@ -409,7 +417,6 @@ impl Book {
             since: Some(wait.opened),
             approved: &signers,
             told: &wait.told_codes(),
-            asset_alone: fresh.sums().len() == 1,
         };
         self.suffices(&behind, &said, &mut expect);
         expect

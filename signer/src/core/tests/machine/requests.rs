@@ -345,6 +345,7 @@ impl Run {
         same("a replay", order.sealed().replay_of, None)?;
         if let Some((next, _)) = &mut self.book.wallet_mut(asking.wallet).nonces {
             *next += 1;
+            self.book.void_attestations(asking.wallet, None);
         }
         let signed = &mut self.book.alarms.signed;
         *signed.entry(asking.wallet).or_default() += u64::from(asking.made());
@@ -435,7 +436,14 @@ impl Run {
         };
         // Each rule that is certainly broken is told, and none that is kept.
         let told = wait.told_codes();
-        let possible = said.asked.union(&said.maybe_asked).copied().collect();
+        let most = self.book.judged_at_most(asking);
+        let sets = [
+            &said.asked,
+            &said.maybe_asked,
+            &most.asked,
+            &most.maybe_asked,
+        ];
+        let possible = sets.into_iter().flatten().copied().collect();
         if !told.is_superset(&said.asked) || !told.is_subset(&possible) {
             return Err(format!("it tells of {told:?}, expected {said:?}"));
         }

@@ -174,6 +174,7 @@ impl Run {
         self.book.time.look();
         Context {
             clocks,
+            steady: self.keeper.steady(),
             entropy: *hash(Domain::Journal, &[&self.entropy.to_be_bytes()]).as_bytes(),
         }
     }

@@ -344,6 +344,9 @@ impl Run {
                     if reused && from.is_none() {
                         wallet.withdrawn.insert(issued);
                     }
+                    if !reused {
+                        self.book.void_attestations(asking.wallet, *from);
+                    }
                 }
             }
             (
