@@ -73,11 +73,17 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
         } => {
             let seconds = unix_time.map(|seconds| seconds.saturating_mul(1000));
             let wall = seconds.map_or_else(now, WallTime::from_millis);
-            let sequence = state_time(app, &signing, wall, password).await?;
-            let words = format!("The time is stated as {wall}: signing is open again.");
+            let (sequence, open) = state_time(app, &signing, wall, password).await?;
+            let words = if open {
+                format!("The time is stated as {wall}: signing is open again.")
+            } else {
+                format!(
+                    "The time is stated as {wall}. The signer's clock shows over 70 minutes more: signing stays closed. Set that clock right, or state a later time, and run this again."
+                )
+            };
             app.output.data(
                 words,
-                &json!({ "stated_unix_millis": wall.millis(), "sequence": sequence }),
+                &json!({ "stated_unix_millis": wall.millis(), "open": open, "sequence": sequence }),
             )
         }
     }
@@ -114,13 +120,14 @@ async fn release_kill(
     app.output.data(words, &data)
 }
 
-/// Months ahead it takes the password too, and the signer says so.
+/// Months ahead it takes the password too, and the signer says so. Second: whether the signer's own clock
+/// agrees, so that signing is open.
 async fn state_time(
     app: &App,
     signing: &SigningArgs,
     wall: WallTime,
     password: PasswordArgs,
-) -> Result<u64, Failure> {
+) -> Result<(u64, bool), Failure> {
     let signer = Signer::connect(app).await?;
     let facts = StatementFacts::StateTime { wall };
     let signed = signing.sign(&app.output, &signer, &facts).await?;
@@ -138,7 +145,10 @@ async fn state_time(
         }
         alone => alone,
     };
-    Ok(submitted.map_err(failed("not released"))?.sequence)
+    let sequence = submitted.map_err(failed("not released"))?.sequence;
+    let status = signer.client.status().await;
+    let status = status.map_err(failed("the time is stated; no status"))?;
+    Ok((sequence, !status.clock_closed))
 }
 
 fn asks_for_password(denial: &Denial) -> bool {

@@ -106,6 +106,14 @@ impl Lanes {
         Ok(())
     }
 
+    /// Takes what stops, without waiting.
+    #[must_use]
+    pub fn take_urgent(&self) -> Vec<Ask> {
+        let queues = self.shared.queues.lock();
+        let mut queues = queues.unwrap_or_else(PoisonError::into_inner);
+        queues.urgent.drain(..).collect()
+    }
+
     /// Waits until something arrives, at most until `deadline`, and takes it.
     #[must_use]
     pub fn take(&self, deadline: Instant) -> Taken {

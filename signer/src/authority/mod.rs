@@ -144,7 +144,8 @@ impl<L: Ledger, S: System> Authority<L, S> {
         }
     }
 
-    /// One turn of the loop: what stops, then reads, then one batch of commands.
+    /// One turn of the loop: what stops, then reads, then one batch of commands. What stops and comes
+    /// meanwhile waits for one read, however many are asked for.
     ///
     /// # Errors
     /// [`Fatal`] ends the process.
@@ -157,11 +158,11 @@ impl<L: Ledger, S: System> Authority<L, S> {
             .as_ref()
             .map_or(deadline, |_| deadline.min(Instant::now()));
         let taken = self.lanes.take(deadline);
-        if !taken.urgent.is_empty() {
-            self.commands(taken.urgent)?;
-        }
+        self.stop(taken.urgent)?;
         for ask in taken.reads {
             self.answer(ask);
+            let urgent = self.lanes.take_urgent();
+            self.stop(urgent)?;
         }
         self.commands(taken.commands)?;
         self.end_expired()?;
@@ -170,6 +171,14 @@ impl<L: Ledger, S: System> Authority<L, S> {
         self.take_snapshot()?;
         self.audit_further();
         Ok(())
+    }
+
+    /// What stops, in a commit of its own.
+    fn stop(&mut self, urgent: Vec<ask::Ask>) -> Result<(), Fatal> {
+        if urgent.is_empty() {
+            return Ok(());
+        }
+        self.commands(urgent)
     }
 
     /// How long until counts of refusals are due; `None` if there is nothing that could be written now

@@ -1,12 +1,18 @@
 //! Two-sided time (invariant 11): from readings of three system clocks to the three clocks that
 //! events carry. Pure; the daemon and the simulator feed it readings.
 
+use waiaas_shared::statement::LIFETIME;
 use waiaas_shared::time::{BudgetTime, Clocks, Millis, RunTime, WallTime};
 
 /// A wall-clock step up to here needs no explanation while running.
 pub const STEP_WHILE_RUNNING: Millis = Millis::from_secs(10 * 60);
 /// Time off up to here needs no explanation across a start.
 pub const STEP_ACROSS_START: Millis = Millis::from_hours(30 * 24);
+
+/// The wall clock may lie so far ahead of the time that an owner stated: the statement was written up to its
+/// lifetime ago, and two clocks differ by a step that needs no explanation.
+pub const AHEAD_OF_STATED: Millis =
+    Millis::from_millis(LIFETIME.millis() + STEP_WHILE_RUNNING.millis());
 
 /// One reading of the system's clocks, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,12 +125,14 @@ impl ClockKeeper {
         self.time_off = Millis::default();
     }
 
-    /// An owner stated the time: the wall clock is trusted again from its present reading on. The
-    /// statement moves the upper bound only, and never back.
+    /// An owner stated the time: the wall clock is trusted again from its present reading on, if it agrees.
+    /// One that lies far ahead of what the owner said is believed no more than before: else whoever sets the
+    /// clock while an owner states the time would move the bound without end, and it is never taken back. One
+    /// that lies behind moves nothing. The statement moves the upper bound only, and never back.
     pub fn state_time(&mut self, stated: WallTime) {
         self.clocks.wall = self.clocks.wall.max(stated);
         self.base = self.last;
-        self.stepped = false;
+        self.stepped = self.last.wall > stated.after(AHEAD_OF_STATED).millis();
     }
 
     /// The clocks as last observed.
@@ -280,6 +288,94 @@ mod tests {
         assert!(ClockKeeper::start(clocks, reading(NOW - DAY, 9, 9)).stepped());
         assert!(!ClockKeeper::start(clocks, reading(NOW + 29 * DAY, 9, 9)).stepped());
         assert!(!ClockKeeper::start(zero(), reading(NOW, 9, 9)).stepped());
+    }
+
+    /// Somebody set the clock far ahead, and an owner says what time it is: the bound goes where the owner says,
+    /// and signing stays closed until the clock agrees.
+    #[test]
+    fn invariant_11_a_time_statement_believes_no_clock_far_ahead_of_it() {
+        let margin = AHEAD_OF_STATED.millis();
+        for (ahead, believed) in [
+            (0, true),
+            (margin, true),
+            (margin + 1, false),
+            (31 * DAY, false),
+            (4000 * DAY, false),
+            (u64::MAX - NOW - DAY - 9, false),
+        ] {
+            let mut keeper = keeper();
+            keeper.observe(reading(NOW + 2 * DAY, 50, 70));
+            assert!(keeper.stepped());
+            let stated = NOW + DAY;
+            keeper.observe(reading(stated + ahead, 51, 71));
+            keeper.state_time(WallTime::from_millis(stated));
+            assert_eq!(keeper.stepped(), !believed, "{ahead}");
+            let clocks = keeper.observe(reading(stated + ahead + 9, 60, 80));
+            assert_eq!(keeper.stepped(), !believed, "{ahead}");
+            let bound = stated + if believed { ahead + 9 } else { 9 };
+            assert_eq!(clocks.wall.millis(), bound, "{ahead}");
+            // The lower bounds heard nothing of it.
+            assert_eq!((clocks.run.millis(), clocks.budget.millis()), (1010, 2010));
+            // Set right, and stated once more: open, and nothing was moved for ever.
+            keeper.observe(reading(stated + 20, 71, 91));
+            keeper.state_time(WallTime::from_millis(stated + 20));
+            assert!(!keeper.stepped());
+            let clocks = keeper.observe(reading(stated + 21, 72, 92));
+            assert_eq!(clocks.wall.millis(), bound.max(stated + 9) + 12);
+        }
+    }
+
+    /// However often the clock is set and the time stated, the bound lies ahead of the latest statement by the
+    /// margin and one step at most, plus what has run since.
+    #[test]
+    fn invariant_11_no_sequence_of_steps_and_statements_runs_ahead_of_the_owner() {
+        let steps: [i64; 8] = [
+            0,
+            600_000,
+            -600_000,
+            4_200_000,
+            4_200_001,
+            -4_200_000,
+            86_400_000,
+            -86_400_000,
+        ];
+        // Each sequence of four settings of the clock, with a statement of the true time behind each.
+        for sequence in 0..steps.len().pow(4) {
+            let mut keeper = keeper();
+            let (mut wall, mut passed) = (NOW, 0);
+            let mut places = sequence;
+            for _ in 0..4 {
+                let step = steps[places % steps.len()];
+                places /= steps.len();
+                passed += 1000;
+                wall = (wall + 1000).saturating_add_signed(step);
+                let clocks = keeper.observe(reading(wall, 50 + passed, 70 + passed));
+                let most = NOW + passed + AHEAD_OF_STATED.millis() + STEP_WHILE_RUNNING.millis();
+                assert!(clocks.wall.millis() <= most, "sequence {sequence}");
+                assert!(clocks.wall.millis() >= NOW + passed, "an upper bound");
+                assert_eq!(clocks.run.millis(), 1000 + passed);
+                assert_eq!(clocks.budget.millis(), 2000 + passed);
+                keeper.state_time(WallTime::from_millis(NOW + passed));
+            }
+        }
+    }
+
+    /// A year off and more: the clock is right, and the owner tells the time in steps until it agrees.
+    #[test]
+    fn invariant_11_a_right_clock_is_believed_once_the_steps_reach_it() {
+        let clocks = keeper().clocks();
+        let right = NOW + 1000 * DAY;
+        let mut later = ClockKeeper::start(clocks, reading(right, 9, 9));
+        for stated in [NOW + 366 * DAY, NOW + 732 * DAY] {
+            later.state_time(WallTime::from_millis(stated));
+            assert!(later.stepped());
+            let bound = later.observe(reading(right, 9, 9)).wall.millis();
+            assert_eq!(bound, stated);
+        }
+        later.state_time(WallTime::from_millis(right - 30 * 60_000));
+        assert!(!later.stepped());
+        let bound = later.observe(reading(right, 9, 9)).wall.millis();
+        assert_eq!(bound, right);
     }
 
     #[test]

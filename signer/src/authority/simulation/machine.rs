@@ -15,6 +15,7 @@ use crate::model::random::Random;
 use crate::vault::{Entropy, EntropyError};
 
 const TEN_MINUTES: u64 = 600_000;
+const SEVENTY_MINUTES: u64 = 4_200_000;
 const THIRTY_DAYS: u64 = 30 * 86_400_000;
 
 /// What the clocks do.
@@ -122,10 +123,15 @@ impl Machine {
         });
     }
 
-    /// The owner stated the time: the wall clock is trusted from here on.
-    pub(crate) fn time_stated(&mut self) {
-        self.strange_start = false;
+    /// The owner stated the time: the wall clock is trusted from here on, unless it lies far ahead of it.
+    pub(crate) fn time_stated(&mut self, stated: u64) {
+        self.strange_start = self.reading.wall > stated + SEVENTY_MINUTES;
         self.expected_from = Some(self.reading);
+    }
+
+    /// Somebody sets a clock right that lies ahead of `known`.
+    pub(crate) fn set_right(&mut self, known: u64) {
+        self.reading.wall = self.reading.wall.min(known);
     }
 
     /// Whether the wall clock shows now what nobody explains.

@@ -345,8 +345,8 @@ impl World {
         };
         for stored in page.events {
             let event: Event = from_canonical(&stored.body).expect("canonical");
-            if matches!(event.body, EventBody::TimeStated { .. }) {
-                self.machine.borrow_mut().time_stated();
+            if let EventBody::TimeStated { wall, .. } = event.body {
+                self.machine.borrow_mut().time_stated(wall.millis());
             }
             apply(&mut self.folded, &event);
             self.folded.committed();

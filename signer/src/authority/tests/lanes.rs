@@ -1,7 +1,11 @@
 //! The loop: what stops goes first, one commit carries a batch, reads see only what is durable,
 //! floods stay small.
 
-use std::time::Duration;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context as TaskContext, Wake, Waker};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use waiaas_shared::denial::Code;
@@ -140,6 +144,67 @@ fn full_lanes_refuse_and_stopping_still_finds_room() {
         .lanes
         .push(Ask::Kill(Origin::Gateway, reply))
         .expect("room to stop");
+}
+
+/// Told when an answer is there, in the middle of the authority's turn.
+struct Told(Box<dyn Fn() + Send + Sync>);
+
+impl Wake for Told {
+    fn wake(self: Arc<Self>) {
+        (self.0)();
+    }
+}
+
+/// Calls `told` as soon as the answer is given.
+fn when_answered<T>(answer: &mut oneshot::Receiver<T>, told: impl Fn() + Send + Sync + 'static) {
+    let waker = Waker::from(Arc::new(Told(Box::new(told))));
+    let early = Pin::new(answer).poll(&mut TaskContext::from_waker(&waker));
+    assert!(early.is_pending());
+}
+
+/// However many reads are asked for, a stop that comes in the middle of them waits for none but the one that
+/// is being answered.
+#[test]
+fn invariant_16_a_kill_in_the_middle_of_the_reads_waits_for_one_of_them() {
+    const READS: usize = 1024;
+    for at in [1, 2, 500, READS] {
+        let mut world = World::new(1, false);
+        let answered = Arc::new(AtomicUsize::new(0));
+        let killed_after = Arc::new(AtomicUsize::new(usize::MAX));
+        let mut kept = Vec::new();
+        let (reply, mut kill) = oneshot::channel();
+        let (count, after) = (Arc::clone(&answered), Arc::clone(&killed_after));
+        when_answered(&mut kill, move || {
+            after.store(count.load(Ordering::SeqCst), Ordering::SeqCst);
+        });
+        let kill_ask = Arc::new(Mutex::new(Some(Ask::Kill(Origin::Gateway, reply))));
+        for _ in 0..READS {
+            let (reply, mut read) = oneshot::channel();
+            let (count, lanes) = (Arc::clone(&answered), world.lanes.clone());
+            let kill_ask = Arc::clone(&kill_ask);
+            when_answered(&mut read, move || {
+                if count.fetch_add(1, Ordering::SeqCst) + 1 == at {
+                    let ask = kill_ask.lock().expect("one thread").take();
+                    lanes.push(ask.expect("once")).expect("room to stop");
+                }
+            });
+            world.lanes.push(Ask::Status(reply)).expect("room");
+            kept.push(read);
+        }
+        let signer = world.signer.as_mut().expect("alive");
+        signer.turn(Instant::now()).expect("a turn");
+        assert_eq!(answered.load(Ordering::SeqCst), READS, "all are answered");
+        assert_eq!(killed_after.load(Ordering::SeqCst), at);
+        // What is read from then on says so.
+        let statuses = kept.into_iter().map(|mut read| {
+            let status = read.try_recv().expect("answered").expect("a status");
+            status.kill == "ACTIVATED"
+        });
+        let killed: Vec<bool> = statuses.collect();
+        let expected: Vec<bool> = (0..READS).map(|place| place >= at).collect();
+        assert_eq!(killed, expected);
+        assert!(kill.try_recv().expect("answered").is_ok());
+    }
 }
 
 fn counted(world: &World) -> Vec<(Option<SessionId>, Code, u32)> {

@@ -31,6 +31,9 @@ impl Script {
             }
         } else if status.clock_closed {
             let wall = self.stateable();
+            if self.random.once_in(2) {
+                self.world.machine.borrow_mut().set_right(wall.millis());
+            }
             self.owner_says(StatementFacts::StateTime { wall }, None);
         } else if status.frozen {
             self.owner_says(StatementFacts::ReleasePause { wallet: None }, None);

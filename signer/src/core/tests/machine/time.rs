@@ -114,10 +114,11 @@ impl Time {
         std::mem::take(&mut self.off)
     }
 
-    /// An owner stated the time: the wall clock is believed from here on, and nothing falls.
+    /// An owner stated the time: the wall clock is believed from here on unless it lies far ahead, and nothing
+    /// falls.
     pub(super) fn stated(&mut self, wall: u64) {
         self.now.wall = self.now.wall.max(wall);
         self.expected = self.reading.wall;
-        self.strange = false;
+        self.strange = self.reading.wall > wall + 70 * MINUTE;
     }
 }
