@@ -91,8 +91,6 @@ class Judge:
         elif kind == "nonce_attested":
             self.outstanding[fields[0], fields[1]] = 0
             self.attested[fields[0], fields[1]] = fields[2]
-            for one in self.charges:
-                one.outstands = one.outstands and (one.wallet, one.chain) != (fields[0], fields[1])
         elif kind == "credited":
             self.credit(fields[0], fields[4])
         elif kind == "spend_committed":
@@ -281,8 +279,8 @@ class Judge:
             need(document[8] or listed, "an unlisted recipient")
             if chain.startswith("eip155:"):
                 unused = [one for one in wallet if one.chain == chain and (
-                    one.outstands or (one.nonce is not None and
-                                      one.nonce >= self.attested.get((charge.wallet, chain), 0)))]
+                    (one.outstands and one.at + HOUR > charge.at) or
+                    (one.nonce is not None and one.nonce >= self.attested.get((charge.wallet, chain), 0)))]
                 total = charge.amounts[asset] + sum(one.amounts.get(asset, 0) for one in unused)
                 need(total <= rule(document, asset).get(12, -1), "outstanding tokens")
         for scope in document[13]:

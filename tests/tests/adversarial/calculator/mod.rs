@@ -57,7 +57,7 @@ struct Charged {
     told: Option<Told>,
     fee: u128,
     nonce: Option<u64>,
-    /// It is an authorization of which nobody said since that it is used.
+    /// It is an authorization, which no nonce ends.
     outstands: bool,
     tier: Tier,
     /// Whether it is a payment, and not the fee of a cancelled nonce or what stays of one that moved.

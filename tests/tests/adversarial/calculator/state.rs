@@ -66,9 +66,6 @@ impl Calculator {
             } => {
                 self.outstanding.remove(&(*wallet, *chain));
                 self.attested.insert((*wallet, *chain), *next);
-                for one in &mut self.charged {
-                    one.outstands &= (one.wallet, one.chain) != (*wallet, *chain);
-                }
                 let before = self.nonces.insert((*wallet, *chain), *next);
                 if before.is_some_and(|before| *next < before) {
                     self.fail("O5", "an attestation lowered a nonce");

@@ -173,10 +173,7 @@ impl Book {
         expect.when(own != Account::Evm(one.said.from), Code::WalletClosed);
         // It is over by the clock that may be ahead, and holds by the one that is not.
         let ends = one.said.valid_before;
-        expect.when(
-            ends <= self.now().wall / 1000,
-            Code::AuthorizationExpired,
-        );
+        expect.when(ends <= self.now().wall / 1000, Code::AuthorizationExpired);
         let left = ends.saturating_sub(self.time.steady() / 1000);
         let terms = self.terms(one.said.asset, Some(left), expect);
         let domain = (&one.said.domain.name, &one.said.domain.version);
