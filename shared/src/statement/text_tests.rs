@@ -84,6 +84,41 @@ fn a_call_of_a_program_reads_in_full() {
     }
 }
 
+/// What the agent may choose could be a program: the policy's own words say so, and the text of each call.
+#[test]
+fn an_account_of_the_agents_choice_reads_as_what_it_may_be() {
+    use crate::policy::document::AccountAccepts;
+    use crate::policy::items::{Style, sections};
+
+    let facts = StatementFacts::ApprovePayment {
+        transaction: transaction_id(12),
+    };
+    let read = |document: &PolicyDocument| {
+        let sections = sections(document, Style::Plain);
+        let words = sections.iter().any(|one| {
+            one.summary
+                .contains("read-only (a program there may be given the wallet's signature)")
+        });
+        let view = TestView::new(Some(document.clone()));
+        let text = compose(&view.header(), &facts, &view).expect("fits");
+        let choice =
+            "read-only, the agent's choice: a program there may be given this wallet's signature";
+        let mut lines = text.as_str().lines().filter(|line| line.ends_with(choice));
+        (
+            words,
+            lines.next().map(|line| line[..15].to_owned()),
+            lines.count(),
+        )
+    };
+    let mut document = program_samples::policy();
+    assert_eq!(read(&document), (false, None, 0));
+    let program = document.calls[0].program.as_mut().expect("of a program");
+    program.accounts[3].accepts = AccountAccepts::Any;
+    assert_eq!(document.check(), Ok(()));
+    let place = Some("Account 4 of 4:".to_owned());
+    assert_eq!(read(&document), (true, place, 0));
+}
+
 /// With a policy that names the validator, and with one that does not; and what is asked of an account that is
 /// there.
 #[test]
