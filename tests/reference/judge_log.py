@@ -4,13 +4,14 @@
     waiaas audit export log.jsonl
     python3 judge_log.py log.jsonl [--unchained]
 
-Every payment that was signed is read from its own bytes, and every policy that bound at that moment from the
-document that the log keeps. Their sums over every window must be within each document: per transaction, hour, day,
-week and month, per wallet, pool, session and altogether, in the asset and in USD; fees and outstanding value too; to
+Every payment that was signed is read from its own bytes (a transfer by authorization, whose bytes are hashes, from
+its fields), and every policy that bound at that moment from the document that the log keeps. Their sums over every
+window must be within each document: per transaction, hour, day, week and month, per wallet, pool, session and altogether, in the asset and in USD; fees and outstanding value too; to
 listed recipients only; in the tier that the amount asks for. Sums are exact, windows are to the millisecond.
 
 Written from docs/events.md, docs/policy.md and the chains' own formats. The log's form, its chain and its heads are
 verify_log.py's to judge, which this runs first; `--unchained` leaves that out, for logs that were changed on purpose.
+Transactions are read in read_bytes.py.
 Bytes, rules and kinds that it does not know are refused, not passed over. Only the standard library is needed.
 Exit status: 0 within all limits, 1 not, 64 wrong usage.
 """
@@ -21,118 +22,16 @@ import json
 import sys
 
 import verify_log
+from read_bytes import (SYSTEM, TOKENS, TOKENS_2022, Broken, base58, need, read_evm, read_solana, token_account)
 
 HOUR = 3_600_000
 WINDOWS = ((1, "hour"), (24, "day"), (168, "week"), (720, "month"))
 # Facts of statements that this reads: docs/statements.md.
 ADOPT_POLICY, GRANT_SESSION = 1, 2
 INSTANT, NOTIFY, DELAY, APPROVAL = range(4)
-
-
-class Broken(Exception):
-    """A limit does not hold, or what should be judged cannot be read."""
-
-
-def need(condition, why):
-    if not condition:
-        raise Broken(why)
-
-
-# --- bytes of transactions ------------------------------------------------------------------------------
-
-def rlp(data, place=0):
-    """One item and where it ends."""
-    first = data[place]
-    if first < 0x80:
-        return bytes([first]), place + 1
-    base, is_list = (0x80, False) if first < 0xC0 else (0xC0, True)
-    length, place = first - base, place + 1
-    if length > 55:
-        digits = length - 55
-        length, place = int.from_bytes(data[place:place + digits], "big"), place + digits
-    end = place + length
-    need(end <= len(data), "RLP that is cut off")
-    if not is_list:
-        return data[place:end], end
-    items = []
-    while place < end:
-        item, place = rlp(data, place)
-        items.append(item)
-    need(place == end, "an RLP list of another length")
-    return items, end
-
-
-def read_evm(data):
-    """Value, fee at its worst, recipient, call data and nonce."""
-    typed = data[:1] == b"\x02"
-    fields, end = rlp(data, 1 if typed else 0)
-    need(end == len(data) and isinstance(fields, list) and len(fields) == 9, "nine fields and nothing behind")
-    if typed:
-        _, nonce, _, price, gas, to, value, call, access = fields
-        need(access == [], "an access list")
-    else:
-        nonce, price, gas, to, value, call, _, *rest = fields
-        need(rest == [b"", b""], "a legacy transaction to be signed")
-    number = [int.from_bytes(field, "big") for field in (nonce, price, gas, value)]
-    return {"nonce": number[0], "fee": number[1] * number[2], "value": number[3], "to": to, "call": call}
-
-
-def base58(text):
-    return verify_log.key_bytes(text)
-
-
-SYSTEM = bytes(32)
-BUDGET = base58("ComputeBudget111111111111111111111111111111")
-MEMO = base58("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
-
-
-def read_solana(data):
-    """Transfers of lamports, and the fee at its worst."""
-    at = 1 if data[:1] == b"\x80" else 0
-    need(data[at] == 1, "one signature")
-    at += 3
-
-    def compact():
-        nonlocal at
-        number = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            number |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return number
-
-    def take(count):
-        nonlocal at
-        need(at + count <= len(data), "a message that is cut off")
-        at += count
-        return data[at - count:at]
-
-    keys = [take(32) for _ in range(compact())]
-    take(32)
-    transfers, limit, price, assumed = [], None, 0, 0
-    for _ in range(compact()):
-        program = keys[take(1)[0]]
-        accounts = take(compact())
-        content = take(compact())
-        if program == SYSTEM and content[:4] == b"\x02\0\0\0" and len(content) == 12:
-            need(len(accounts) == 2 and accounts[0] == 0, "from the payer")
-            transfers.append((keys[accounts[1]], int.from_bytes(content[4:], "little")))
-            assumed += 200_000
-        elif program == BUDGET and content[:1] == b"\x02":
-            limit = int.from_bytes(content[1:], "little")
-        elif program == BUDGET and content[:1] == b"\x03":
-            price, assumed = int.from_bytes(content[1:], "little"), assumed + 3_000
-        elif program == MEMO:
-            assumed += 200_000
-        else:
-            raise Broken("an instruction that is not read here")
-    if data[:1] == b"\x80":
-        need(compact() == 0, "lookup tables")
-    need(at == len(data), "bytes behind the message")
-    units = min(assumed, 1_400_000) if limit is None else limit
-    return transfers, 5000 + -(-units * price // 1_000_000)
+# Types of a program's fields, by how many bytes they take.
+FIELDS = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "u128": 16, "bool": 1, "address": 32}
+FIELDS |= {f"bytes{length}": length for length in range(1, 33)}
 
 
 # --- what the log says ------------------------------------------------------------------------------------
@@ -150,11 +49,13 @@ def native(chain):
 class Charge:
     """One payment as it is counted here."""
 
-    def __init__(self, sequence, spend, at, amounts, transfers, fee):
+    def __init__(self, sequence, spend, at, amounts, transfers, fee, moved=()):
         self.sequence, self.name = sequence, spend[0]
         self.session, self.wallet, self.chain = spend[1], spend[2], spend[3]
         self.at, self.amounts, self.transfers, self.fee = at, amounts, transfers, fee
-        self.tier, self.nonce, self.payments = spend[7], spend.get(9), max(len(transfers), 1)
+        # Tokens: of which, to which account in the chain's bytes.
+        self.moved, self.outstands = list(moved), False
+        self.tier, self.nonce, self.payments = spend[7], spend.get(9), max(len(transfers) + len(self.moved), 1)
 
 
 class Judge:
@@ -196,6 +97,8 @@ class Judge:
             self.spend(sequence, fields[0], run, budget, None)
         elif kind == "spend_replaced":
             self.spend(sequence, fields[0], run, budget, fields[1])
+        elif kind == "transfer_authorized":
+            self.authorized(sequence, fields[0], fields[1], run, budget)
 
     def binding(self, run):
         newest = max((place for place, (matures, _) in enumerate(self.documents)
@@ -213,9 +116,22 @@ class Judge:
         """What the bytes take, whatever the event says that they do."""
         chain, unsigned = spend[3], spend[4]
         if chain.startswith("solana:"):
-            transfers, fee = read_solana(unsigned)
-            amounts = {native(chain): fee + sum(amount for _, amount in transfers)}
-            return Charge(sequence, spend, budget, amounts, transfers, fee)
+            read = read_solana(unsigned, self.accounts[spend[2]])
+            amounts, moved = {}, []
+            if read.transfers or not read.sponsored:
+                amounts[native(chain)] = read.fee + sum(amount for _, amount in read.transfers)
+            for mint, to, amount, places in read.moved:
+                asset = next((one[0] for document in documents for one in document[3]
+                              if one[0].startswith(f"{chain}/token:") and base58(one[0].split(":")[-1]) == mint), None)
+                need(asset and all(rule(document, asset)[2] == places for document in documents), "another token")
+                amounts[asset] = amounts.get(asset, 0) + amount
+                moved.append((asset, to))
+            if read.call:
+                ways = [self.program(document, chain, spend[2], read.call) for document in documents]
+                need(all(way == ways[0] for way in ways), "a call that is counted in two ways")
+                for asset, amount in ways[0].items():
+                    amounts[asset] = amounts.get(asset, 0) + amount
+            return Charge(sequence, spend, budget, amounts, read.transfers, read.fee, moved)
         said = read_evm(unsigned)
         need(said["nonce"] == spend.get(9), "another nonce than recorded")
         fee = said["fee"] + max((rule(document, native(chain)).get(30, 0) for document in documents), default=0)
@@ -247,6 +163,53 @@ class Judge:
                 spent[argument[1]] = spent.get(argument[1], 0) + number
         return spent
 
+    def program(self, document, chain, wallet, told):
+        """What leaves with a call of a program, by the owner's word."""
+        program, accounts, data = told
+        fits = [one for one in document[12]
+                if address(one[0]) == (chain, program) and data.startswith(one[1]) and one.get(5) is not None]
+        need(fits, "a call that nobody registered")
+        method = max(fits, key=lambda one: len(one[1]))
+        places, fields, tail, outflow = (method[5][at] for at in range(4))
+        rest, leaves = data[len(method[1]):], {}
+        for one in outflow:
+            leaves[one[0]] = leaves.get(one[0], 0) + one[1]
+        for field in fields:
+            length = FIELDS[field[0]]
+            need(len(rest) >= length, "as many fields as there are")
+            value, rest = rest[:length], rest[length:]
+            number, (accepts, of) = int.from_bytes(value, "little"), field[1]
+            need(accepts != 1 or number <= of[0], "a field above its limit")
+            need(accepts != 2 or value in of[0], "a field that is not listed")
+            need(accepts != 3 or value == self.accounts[wallet], "a field for somebody else")
+            if field.get(2) is not None:
+                leaves[field[2]] = leaves.get(field[2], 0) + number
+        need(len(rest) <= tail, "bytes behind the fields")
+        need([writable for _, writable in accounts] == [place[1] for place in places], "other places or rights")
+        own = self.accounts[wallet]
+        mints = [(base58(one[0].split(":")[-1]), one.get(21)) for one in document[3]
+                 if one[0].startswith(f"{chain}/token:")]
+        mine = [own] + [token_account(own, mint, TOKENS_2022 if of in (1, [1, []]) else TOKENS) for mint, of in mints]
+        for (key, _), place in zip(accounts, places):
+            accepts, of = place[0]
+            listed = accepts == 1 and key in [raw(one) for one in of[0]]
+            need({0: key not in mine and key not in (SYSTEM, TOKENS, TOKENS_2022), 1: listed and key not in mine,
+                  2: key == own, 3: key in mine[1:]}[accepts], "an account that may not stand there")
+        return leaves
+
+    def authorized(self, sequence, spend, said, run, budget):
+        documents = self.binding(run)
+        need(documents, "signed without a policy")
+        asset, to, value = said[0], raw(said[3]), said[4]
+        need(raw(said[2]) == self.accounts[spend[2]], "another payer")
+        for document in documents:
+            of = rule(document, asset).get(32)
+            need(of is not None and of[0] == said[1], "a token that may not be authorized, or not so")
+        charge = Charge(sequence, spend, budget, {asset: value}, [], 0, [(asset, to)])
+        need(dict(map(tuple, spend[6])) == charge.amounts, f"charged {spend[6]}, it pays {charge.amounts}")
+        charge.outstands = True
+        self.held_to(documents, charge, False)
+
     def spend(self, sequence, spend, run, budget, variant):
         documents = self.binding(run)
         need(documents, "signed without a policy")
@@ -268,7 +231,10 @@ class Judge:
                 need(charge.transfers == before.transfers, "another payment")
                 before.transfers, before.payments = [], 0
                 before.amounts = {asset: before.amounts[asset]}
-        self.outstanding[own] = self.outstanding.get(own, 0) - moved + charge.amounts[asset]
+        self.outstanding[own] = self.outstanding.get(own, 0) - moved + charge.amounts.get(asset, 0)
+        self.held_to(documents, charge, cancels)
+
+    def held_to(self, documents, charge, cancels):
         for document in documents:
             asked = self.document(document, charge, cancels)
             need(cancels or charge.tier >= asked or asked <= NOTIFY, f"tier {charge.tier} where {asked} is asked for")
@@ -301,12 +267,22 @@ class Judge:
         own = rule(document, native(chain))
         need(charge.fee <= own.get(11, -1), "the fee's ceiling")
         if 12 in own:
-            need(self.outstanding[charge.wallet, chain] <= own[12], "outstanding")
+            need(self.outstanding.get((charge.wallet, chain), 0) <= own[12], "outstanding")
         contacts = {address(one[0]) for one in document[4]}
         denied = {address(one) for one in document[10]}
         for to, _ in charge.transfers:
             need((chain, to) not in denied, "a denied recipient")
             need(document[8] or (chain, to) in contacts, "an unlisted recipient")
+        for asset, to in charge.moved:
+            need(not any(receives(one, chain, asset, to) for one in denied), "a denied recipient")
+            listed = any(receives(one, chain, asset, to) for one in contacts)
+            need(document[8] or listed, "an unlisted recipient")
+            if chain.startswith("eip155:"):
+                unused = [one for one in wallet if one.chain == chain and (
+                    (one.outstands and one.at + HOUR > charge.at) or
+                    (one.nonce is not None and one.nonce >= self.attested.get((charge.wallet, chain), 0)))]
+                total = charge.amounts[asset] + sum(one.amounts.get(asset, 0) for one in unused)
+                need(total <= rule(document, asset).get(12, -1), "outstanding tokens")
         for scope in document[13]:
             asked = max(asked, self.scope(document, scope, charge, cancels))
         return asked
@@ -366,6 +342,21 @@ def rule(document, asset):
     found = next((one for one in document[3] if one[0] == asset), None)
     need(found, f"{asset} has no rule")
     return found
+
+
+def raw(value):
+    """The bytes of an address."""
+    if isinstance(value, bytes):
+        return value
+    return bytes.fromhex(value[2:]) if value.startswith("0x") else base58(value)
+
+
+def receives(contact, chain, asset, to):
+    """Whether tokens at this account of a chain are that contact's."""
+    of, owner = contact
+    if of != chain or chain.startswith("eip155:"):
+        return contact == (chain, to)
+    return to == token_account(owner, base58(asset.split(":")[-1]), TOKENS)
 
 
 def value_in(asset):

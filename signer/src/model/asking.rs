@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use waiaas_shared::address::EvmAddress;
 use waiaas_shared::caip::{AccountId, AssetId, ChainId};
 use waiaas_shared::ids::{SessionId, WalletId};
+use waiaas_shared::solana::FieldKind;
 
 /// What one part of a request does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +43,28 @@ pub(crate) struct Told {
     pub(crate) spends: Vec<Option<AssetId>>,
 }
 
+/// A program of Solana that is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ran {
+    /// Who calls.
+    pub(crate) from: [u8; 32],
+    /// Each account with whether it may be written.
+    pub(crate) places: Vec<([u8; 32], bool)>,
+    pub(crate) data: Vec<u8>,
+    /// How owners registered the method, if they did.
+    pub(crate) shape: Option<Shape>,
+}
+
+/// A method of a program as it is registered, without what it accepts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) method: Vec<u8>,
+    pub(crate) rights: Vec<bool>,
+    pub(crate) fields: Vec<(FieldKind, Option<AssetId>)>,
+    pub(crate) tail: u16,
+    pub(crate) outflow: Vec<(AssetId, u128)>,
+}
+
 /// A request that is to be judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asking {
@@ -52,11 +75,14 @@ pub(crate) struct Asking {
     /// In order; of a call first what it carries of the chain's own coin.
     pub(crate) parts: Vec<Part>,
     pub(crate) told: Option<Told>,
+    pub(crate) ran: Option<Ran>,
     pub(crate) memo: Option<String>,
     pub(crate) fee: u128,
     /// Locked up for accounts that are created.
     pub(crate) rent: u128,
     pub(crate) submit: bool,
+    /// Somebody else brings it to the chain and pays for that.
+    pub(crate) sponsored: bool,
 }
 
 /// What one account receives of one asset, or may take, and in how many payments.
@@ -84,10 +110,12 @@ impl Asking {
             chain,
             parts: vec![part],
             told: None,
+            ran: None,
             memo: None,
             fee,
             rent: 0,
             submit: true,
+            sponsored: false,
         }
     }
 
@@ -105,7 +133,10 @@ impl Asking {
 
     /// What it takes of each asset, costs included.
     pub(crate) fn sums(&self) -> BTreeMap<AssetId, u128> {
-        let mut sums = BTreeMap::from([(self.native(), self.fee + self.rent)]);
+        let mut sums = BTreeMap::new();
+        if !self.sponsored {
+            sums.insert(self.native(), self.fee + self.rent);
+        }
         for part in &self.parts {
             *sums.entry(part.asset).or_default() += part.amount;
         }
@@ -145,16 +176,24 @@ impl Asking {
         received
     }
 
-    /// The contract that is called.
+    /// The contract or program that is called.
     pub(crate) fn called(&self) -> Option<AccountId> {
-        self.told.as_ref()?;
+        if self.told.is_none() && self.ran.is_none() {
+            return None;
+        }
         self.parts.first().map(|part| part.to)
     }
 
     /// Whether both do the same, whatever it costs to send.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        (self.wallet, &self.parts, &self.told, &self.memo)
-            == (other.wallet, &other.parts, &other.told, &other.memo)
+        (self.wallet, &self.parts, &self.told, &self.ran, &self.memo)
+            == (
+                other.wallet,
+                &other.parts,
+                &other.told,
+                &other.ran,
+                &other.memo,
+            )
     }
 }
 

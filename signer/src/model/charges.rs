@@ -66,6 +66,8 @@ pub(crate) struct Charge {
     pub(crate) credited: BTreeSet<AssetId>,
     /// Whether it is a payment: the fee of a cancelled nonce is none.
     pub(crate) counted: bool,
+    /// It was signed as an authorization, which no nonce ends.
+    pub(crate) authorization: bool,
 }
 
 /// All charges, the oldest first.
@@ -85,7 +87,7 @@ impl Charges {
     pub(crate) fn add(&mut self, charge: Charge) -> usize {
         for (asset, amount) in &charge.took {
             self.touched.push((charge.wallet, *asset, charge.at));
-            if matches!(asset.chain(), ChainId::Evm(_)) {
+            if matches!(asset.chain(), ChainId::Evm(_)) && !charge.authorization {
                 let key = self.key(charge.wallet);
                 let sum = self.outstanding.entry((charge.wallet, key, *asset));
                 *sum.or_default() += amount;
@@ -307,6 +309,7 @@ impl Charge {
             times: asking.times(),
             credited: BTreeSet::new(),
             counted: true,
+            authorization: asking.sponsored,
         }
     }
 

@@ -42,6 +42,12 @@ pub(crate) enum Done {
         value: u128,
         data: Vec<u8>,
     },
+    /// Solana: a program that nobody here reads is called, with these accounts and rights.
+    Ran {
+        program: Vec<u8>,
+        places: Vec<(Vec<u8>, bool)>,
+        data: Vec<u8>,
+    },
 }
 
 /// What a token account costs that is made, lamports.
@@ -96,6 +102,14 @@ pub(crate) fn wanted(asking: &Asking) -> Vec<Done> {
             to: bytes(&first.to.account()),
             value: first.amount,
             data: [begins, told.words.as_flattened()].concat(),
+        }];
+    }
+    if let (Some(ran), Some(first)) = (&asking.ran, asking.parts.first()) {
+        let places = ran.places.iter();
+        return vec![Done::Ran {
+            program: bytes(&first.to.account()),
+            places: places.map(|(key, is)| (key.to_vec(), *is)).collect(),
+            data: ran.data.clone(),
         }];
     }
     let parts = asking.parts.iter().map(|part| {
@@ -276,6 +290,9 @@ fn solana(wallet: &[u8], message: &[u8]) -> Option<Decoded> {
         let (data, behind) = short(behind)?;
         rest = behind;
         let program = account(*program)?;
+        let read_only = usize::from(*message.get(2)?);
+        let writable = |index: &u8| *index == 0 || usize::from(*index) + read_only < accounts;
+        let rights: Vec<bool> = used.iter().map(writable).collect();
         let used: Vec<&[u8]> = used
             .iter()
             .map(|index| account(*index))
@@ -311,6 +328,14 @@ fn solana(wallet: &[u8], message: &[u8]) -> Option<Decoded> {
                 _ => return None,
             },
             (Some(3), []) if memo.is_none() => memo = Some(String::from_utf8(data.to_vec()).ok()?),
+            (None, _) if program != [0; 32] && done.is_empty() => {
+                let places = used.iter().map(|key| key.to_vec()).zip(rights);
+                done.push(Done::Ran {
+                    program: program.to_vec(),
+                    places: places.collect(),
+                    data: data.to_vec(),
+                });
+            }
             _ => return None,
         }
     }

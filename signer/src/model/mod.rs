@@ -13,6 +13,7 @@ pub(crate) mod charges;
 pub(crate) mod decoder;
 pub(crate) mod people;
 pub(crate) mod policy;
+pub(crate) mod programs;
 pub(crate) mod random;
 pub(crate) mod scopes;
 

@@ -8,11 +8,12 @@ use waiaas_shared::ids::SessionId;
 use waiaas_shared::keys::{AgentKey, OwnerKey};
 use waiaas_shared::request_signature::{self, Parameters};
 use waiaas_shared::session::Credential;
-use waiaas_shared::solana::{self, TokenProgram, build};
+use waiaas_shared::solana::{self, ProgramCall, ProgramMethod, TokenProgram, build};
 use waiaas_shared::statement::verify::{Envelope, payload};
 
 use super::asking::Asking;
 use super::decoder::{self, Done, RENT};
+use super::programs;
 use crate::core::command::SpendRequest;
 
 pub(crate) const EVM: ChainId = ChainId::Evm(31_337);
@@ -199,6 +200,32 @@ pub(crate) fn proposed(from: &Account, asking: &Asking, terms: Terms, tip: u128)
         }
         (ChainId::Solana(_), Account::Solana(from)) => {
             let micro_lamports = STEP * (terms.price - 1);
+            if let (Some(ran), Some(first)) = (&asking.ran, asking.parts.first()) {
+                let told = ProgramCall {
+                    from: *from,
+                    method: ProgramMethod {
+                        program: SolanaAddress::from_bytes(programs::key(first.to)),
+                        begins: Vec::new(),
+                        fields: Vec::new(),
+                        tail: u16::MAX,
+                        accounts: ran.places.iter().map(|(_, is)| *is).collect(),
+                        outflow: Vec::new(),
+                    },
+                    accounts: ran
+                        .places
+                        .iter()
+                        .map(|(key, _)| SolanaAddress::from_bytes(*key))
+                        .collect(),
+                    data: ran.data.clone(),
+                };
+                return build::call(&build::CallRequest {
+                    told: &told,
+                    blockhash: blockhash(terms.salt),
+                    compute_unit_limit: 450,
+                    micro_lamports_per_compute_unit: micro_lamports,
+                })
+                .unwrap_or_default();
+            }
             if let ([part], None) = (asking.parts.as_slice(), &asking.memo)
                 && part.asset == asking.native()
             {

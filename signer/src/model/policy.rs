@@ -11,7 +11,7 @@ use waiaas_shared::policy::windows::Window;
 
 pub(crate) use super::asking::Asking;
 use super::charges::{Bounds, Charge, Charges};
-use super::{calls, scopes};
+use super::{calls, programs, scopes};
 
 /// When.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -267,11 +267,18 @@ pub(crate) fn judge(
         if let Some(cap) = rule.outstanding {
             let before = charges.outstanding(asking.wallet, asset);
             // Its own earlier charge is part of the sum, unless an attestation came between.
-            let own = without.map_or(0, |place| charges.get(place).of(asset));
-            let sum = Bounds {
+            let own = without.map(|place| charges.get(place));
+            let own = own.filter(|own| !own.authorization);
+            let own = own.map_or(0, |own| own.of(asset));
+            // What was authorized is certainly over an hour after it was signed.
+            let authorized = |charge: &Charge| of_wallet(charge) && charge.authorization;
+            let lasts = charges.sum(0, now.budget, without, &authorized, &|charge| {
+                charge.of(asset)
+            });
+            let sum = lasts.plus(Bounds {
                 least: before.saturating_sub(own),
                 most: before,
-            };
+            });
             let with = sum.plus(Bounds::exactly(total));
             found.limit(Code::OutstandingCap, with, cap.base_units());
         }
@@ -279,6 +286,7 @@ pub(crate) fn judge(
     costs(document, asking, &mut found);
     receivers(document, asking, charges, without, now, &mut found);
     calls::judge(document, asking, &mut found);
+    programs::judge(document, asking, &mut found);
     scopes::judge(document, asking, charges, without, now, &mut found);
     found
 }

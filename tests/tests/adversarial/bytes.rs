@@ -1,9 +1,14 @@
-//! Transactions written by hand, legal or not, field by field; and the second reading of signed ones.
-//! Shares no code with the product's builders and decoders.
+//! Transactions written by hand, legal or not, field by field; and what the second reading finds in signed
+//! ones. Shares no code with the product's builders and decoders.
+
+mod read;
+mod solana;
+pub(crate) mod typed_data;
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result, bail, ensure};
+pub(crate) use self::read::{name_of, read_evm, recovers, verified};
+pub(crate) use self::solana::{TOKEN, associated, read_solana};
 
 /// An instruction as its bytes name things: by index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,10 +159,36 @@ pub(crate) struct Outflow {
     pub(crate) transfers: Vec<(Vec<u8>, u128)>,
     /// What is written to the chain's log.
     pub(crate) memo: Option<Vec<u8>>,
+    /// Tokens that leave.
+    pub(crate) moved: Vec<Moved>,
     /// The contract that is called.
     pub(crate) told: Option<Told>,
+    /// The program of Solana that is called, and nobody here knows.
+    pub(crate) program: Option<ProgramTold>,
+    /// What leaves with that call of the chain's coin, by the owner's word.
+    pub(crate) carried: u128,
     pub(crate) fee: u128,
     pub(crate) nonce: Option<u64>,
+    /// Somebody else brings it to the chain, and pays for that.
+    pub(crate) sponsored: bool,
+}
+
+/// Tokens that leave: of which mint or contract, to which account in the chain's bytes, base units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Moved {
+    pub(crate) token: Vec<u8>,
+    pub(crate) to: Vec<u8>,
+    pub(crate) amount: u128,
+    /// Places, as the bytes say them.
+    pub(crate) decimals: Option<u8>,
+}
+
+/// A program that is called: each account with whether it is writable, and what it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ProgramTold {
+    pub(crate) program: [u8; 32],
+    pub(crate) accounts: Vec<([u8; 32], bool)>,
+    pub(crate) data: Vec<u8>,
 }
 
 /// A contract that is called, with how many wei, and what it is told.
@@ -175,12 +206,18 @@ impl Outflow {
         self.transfers
             .iter()
             .map(|(_, amount)| *amount)
-            .fold(self.fee.saturating_add(carried), u128::saturating_add)
+            .chain([carried, self.carried])
+            .fold(self.fee, u128::saturating_add)
+    }
+
+    /// Whether it takes of the chain's own coin, be it for its fee alone.
+    pub(crate) fn takes_coins(&self) -> bool {
+        !self.sponsored || !self.transfers.is_empty()
     }
 
     /// As how many payments it counts.
     pub(crate) fn payments(&self) -> usize {
-        self.transfers.len().max(1)
+        (self.transfers.len() + self.moved.len()).max(1)
     }
 
     /// What each recipient gets, and in how many payments.
@@ -193,207 +230,4 @@ impl Outflow {
         }
         received
     }
-}
-
-struct Cursor<'a>(&'a [u8]);
-
-impl<'a> Cursor<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count).context("cut off")?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    fn byte(&mut self) -> Result<u8> {
-        self.take(1)?.first().copied().context("cut off")
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        Ok(self.take(N)?.try_into()?)
-    }
-
-    fn compact(&mut self) -> Result<usize> {
-        let mut length = 0;
-        for place in 0..3 {
-            let byte = self.byte()?;
-            length |= usize::from(byte & 0x7f) << (7 * place);
-            if byte & 0x80 == 0 {
-                return Ok(length);
-            }
-        }
-        bail!("a length of more than three bytes")
-    }
-
-    fn rlp(&mut self) -> Result<Vec<u8>> {
-        let first = self.byte()?;
-        let length = match first {
-            0..=0x7f => return Ok(vec![first]),
-            0x80..=0xb7 => usize::from(first - 0x80),
-            0xb8..=0xbf => self.long(first - 0xb7)?,
-            0xc0..=0xf7 => usize::from(first - 0xc0),
-            0xf8..=0xff => self.long(first - 0xf7)?,
-        };
-        Ok(self.take(length)?.to_vec())
-    }
-
-    fn long(&mut self, digits: u8) -> Result<usize> {
-        let digits = self.take(usize::from(digits))?;
-        Ok(digits
-            .iter()
-            .fold(0, |length, digit| length << 8 | usize::from(*digit)))
-    }
-
-    fn number(&mut self) -> Result<u128> {
-        let digits = self.rlp()?;
-        ensure!(digits.len() <= 16, "a number of more than 128 bits");
-        Ok(digits
-            .iter()
-            .fold(0, |number, digit| number << 8 | u128::from(*digit)))
-    }
-}
-
-/// What an unsigned Solana message does; only what this reading knows, else an error.
-pub(crate) fn read_solana(message: &[u8]) -> Result<Outflow> {
-    const SYSTEM: [u8; 32] = [0; 32];
-    const COMPUTE_BUDGET: [u8; 32] = [
-        3, 6, 70, 111, 229, 33, 23, 50, 255, 236, 173, 186, 114, 195, 155, 231, 188, 140, 229, 187,
-        197, 247, 18, 107, 44, 67, 155, 58, 64, 0, 0, 0,
-    ];
-    let memos = bs58::decode("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr").into_vec()?;
-    let mut cursor = Cursor(message);
-    let tables = message.first() == Some(&0x80);
-    if tables {
-        cursor.byte()?;
-    }
-    let header: [u8; 3] = cursor.array()?;
-    ensure!(header.first() == Some(&1), "one signature");
-    let mut keys = Vec::new();
-    for _ in 0..cursor.compact()? {
-        keys.push(cursor.array::<32>()?);
-    }
-    cursor.take(32)?;
-    let (mut transfers, mut limit, mut price, mut units) = (Vec::new(), None, 0_u64, 0_u64);
-    let mut memo = None;
-    for _ in 0..cursor.compact()? {
-        let program = keys.get(usize::from(cursor.byte()?)).context("a program")?;
-        let count = cursor.compact()?;
-        let accounts = cursor.take(count)?;
-        let count = cursor.compact()?;
-        let data = cursor.take(count)?;
-        match (*program, data) {
-            (SYSTEM, [2, 0, 0, 0, amount @ ..]) => {
-                let [from, to] = accounts else {
-                    bail!("two accounts")
-                };
-                ensure!(*from == 0, "from the payer");
-                let to = keys.get(usize::from(*to)).context("a recipient")?;
-                transfers.push((to.to_vec(), u64::from_le_bytes(amount.try_into()?).into()));
-                units += 200_000;
-            }
-            (COMPUTE_BUDGET, [2, most @ ..]) => {
-                limit = Some(u32::from_le_bytes(most.try_into()?).into());
-            }
-            (COMPUTE_BUDGET, [3, micro @ ..]) => {
-                price = u64::from_le_bytes(micro.try_into()?);
-                units += 3_000;
-            }
-            (program, text) if program.as_slice() == memos => {
-                ensure!(accounts.is_empty() && memo.is_none(), "one memo of nobody");
-                memo = Some(text.to_vec());
-                units += 200_000;
-            }
-            _ => bail!("an instruction that the second reading does not know"),
-        }
-    }
-    if tables {
-        ensure!(cursor.compact()? == 0, "no lookup table");
-    }
-    ensure!(cursor.0.is_empty(), "bytes behind");
-    let units: u128 = limit.unwrap_or_else(|| u128::from(units).min(1_400_000));
-    Ok(Outflow {
-        transfers,
-        memo,
-        told: None,
-        fee: 5000 + (units * u128::from(price)).div_ceil(1_000_000),
-        nonce: None,
-    })
-}
-
-/// What an unsigned fee-market transaction does.
-pub(crate) fn read_evm(transaction: &[u8]) -> Result<Outflow> {
-    let mut cursor = Cursor(transaction);
-    ensure!(cursor.byte()? == 2, "of type 2");
-    let list = cursor.rlp()?;
-    ensure!(cursor.0.is_empty(), "bytes behind");
-    let mut list = Cursor(&list);
-    list.number()?;
-    let nonce = u64::try_from(list.number()?)?;
-    list.number()?;
-    let (fee, gas) = (list.number()?, list.number()?);
-    let to = list.rlp()?;
-    let value = list.number()?;
-    let data = list.rlp()?;
-    ensure!(list.rlp()?.is_empty() && list.0.is_empty());
-    let (transfers, told) = if data.is_empty() {
-        (vec![(to, value)], None)
-    } else {
-        (Vec::new(), Some(Told { to, value, data }))
-    };
-    Ok(Outflow {
-        transfers,
-        memo: None,
-        told,
-        fee: fee.checked_mul(gas).context("fee")?,
-        nonce: Some(nonce),
-    })
-}
-
-/// The unsigned bytes inside of signed ones, after the signature over them was verified by the
-/// curves' own libraries.
-pub(crate) fn verified(raw: &[u8], account: &[u8]) -> Result<Vec<u8>> {
-    if account.len() == 32 {
-        let mut cursor = Cursor(raw);
-        ensure!(cursor.byte()? == 1, "one signature");
-        let signature = ed25519_dalek::Signature::from_bytes(&cursor.array()?);
-        let key = ed25519_dalek::VerifyingKey::from_bytes(account.try_into()?)?;
-        key.verify_strict(cursor.0, &signature)?;
-        return Ok(cursor.0.to_vec());
-    }
-    let mut cursor = Cursor(raw);
-    ensure!(cursor.byte()? == 2, "of type 2");
-    let list = cursor.rlp()?;
-    let mut rest = Cursor(&list);
-    for _ in 0..9 {
-        rest.rlp()?;
-    }
-    let unsigned_fields = list
-        .get(..list.len() - rest.0.len())
-        .context("nine fields")?;
-    let unsigned = [
-        vec![2],
-        prefix(0xc0, unsigned_fields.len()),
-        unsigned_fields.to_vec(),
-    ]
-    .concat();
-    let parity = rest.number()?;
-    let mut scalars = [0; 64];
-    for half in scalars.chunks_mut(32) {
-        let digits = rest.rlp()?;
-        ensure!(digits.len() <= 32 && digits.first() != Some(&0), "a scalar");
-        let start = 32 - digits.len();
-        half.iter_mut()
-            .skip(start)
-            .zip(digits)
-            .for_each(|(to, from)| *to = from);
-    }
-    ensure!(rest.0.is_empty() && parity <= 1, "bytes behind");
-    let signature = k256::ecdsa::Signature::from_slice(&scalars)?;
-    ensure!(signature.normalize_s() == signature, "a low s");
-    let recovery = k256::ecdsa::RecoveryId::new(parity == 1, false);
-    let key =
-        k256::ecdsa::VerifyingKey::recover_from_prehash(&keccak(&unsigned), &signature, recovery)?;
-    let point = key.to_sec1_point(false);
-    let hash = keccak(point.as_bytes().get(1..).context("a point")?);
-    ensure!(hash.get(12..) == Some(account), "signed by another key");
-    Ok(unsigned)
 }

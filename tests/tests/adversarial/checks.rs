@@ -14,6 +14,7 @@
 //! | O9 | what was refused left nothing but counted denials |
 //! | O10 | the signature verifies over the bytes that were judged |
 
+mod authorized;
 mod decisions;
 
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ use waiaas_shared::address::Account;
 use waiaas_shared::event::{Event, EventBody, Spend};
 use waiaas_shared::intent::{IntentEnd, Wait};
 
-use crate::bytes::{keccak, trimmed, verified};
+use crate::bytes::{name_of, trimmed, verified};
 use crate::calculator::{Calculator, account_bytes};
 use crate::chain::Log;
 use crate::rig::Rig;
@@ -48,6 +49,7 @@ pub(crate) struct Checks {
     /// Transactions and the bytes with which each left.
     left: BTreeMap<String, Vec<u8>>,
     read: usize,
+    authorized: usize,
     captured: usize,
     /// Releases and events that the checks have gone over, and events before the rig's first case.
     waited: usize,
@@ -70,6 +72,7 @@ impl Checks {
             secrets: Secrets::of(&rig.cast.phrase)?,
             left: BTreeMap::new(),
             read: 0,
+            authorized: 0,
             captured: 0,
             waited: 0,
             decided: 0,
@@ -115,6 +118,7 @@ impl Checks {
             Err(error) => check("O7", Err(error)),
         }
         check("O10", self.same_bytes(rig));
+        check("O10", self.authorized(rig));
         check("O6", stopped(rig));
         check("O3", self.clocks_keep_time(rig));
         check("O3", self.waited(rig));
@@ -245,13 +249,7 @@ impl Checks {
                 release.signed.replay || unsigned == proposed,
                 "{name}: other bytes than were proposed"
             );
-            let hash = match account {
-                Account::Evm(_) => format!("0x{}", hex::encode(keccak(&release.signed.raw))),
-                Account::Solana(_) => {
-                    let signature = release.signed.raw.get(1..65).context("a signature")?;
-                    bs58::encode(signature).into_string()
-                }
-            };
+            let hash = name_of(&release.signed.raw, &account_bytes(*account))?;
             ensure!(
                 hash == release.signed.chain_transaction,
                 "{name}: another name"
@@ -382,7 +380,9 @@ fn clean(rig: &Rig, new: &[Event]) -> Result<()> {
     let (mut paid, mut waiting, mut others) = (0, 0, 0);
     for event in new {
         match &event.body {
-            EventBody::SpendCommitted(_) | EventBody::SpendReplaced { .. } => paid += 1,
+            EventBody::SpendCommitted(_)
+            | EventBody::SpendReplaced { .. }
+            | EventBody::TransferAuthorized { .. } => paid += 1,
             EventBody::IntentOpened(_) => waiting += 1,
             EventBody::DenialsCounted { .. }
             | EventBody::SnapshotTaken { .. }
@@ -428,6 +428,10 @@ fn stopped(rig: &Rig) -> Result<()> {
             let inside =
                 release.requested > *kill && end.is_none_or(|end| release.requested < *end);
             ensure!(!inside, "{} left after a kill", release.signed.transaction);
+        }
+        for one in &rig.record.authorized {
+            let inside = one.requested > *kill && end.is_none_or(|end| one.requested < *end);
+            ensure!(!inside, "{} left after a kill", one.signed.transaction);
         }
     }
     Ok(())

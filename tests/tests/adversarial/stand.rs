@@ -1,6 +1,8 @@
 //! Where a signer of these tests lives: a home whose signer, gateway and owner are three users, as the
 //! claim demands, copied from one that was set up once. Needs root, to become the other users.
 
+mod policy;
+
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
@@ -11,25 +13,23 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 use waiaas_client::NewWallet;
-use waiaas_shared::address::{Account, EvmAddress};
-use waiaas_shared::amount::{Amount, Decimals};
-use waiaas_shared::caip::{AccountId, AssetId, ChainId, Family, Token};
+use waiaas_shared::amount::Amount;
+use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::digest::{Domain, hash};
-use waiaas_shared::evm::abi::Word;
 use waiaas_shared::ids::SessionId;
-use waiaas_shared::policy::document::{
-    Accepts, ArgumentRule, AssetRule, CallFunction, CallRule, PolicyDocument,
-};
-use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::session::{Credential, Operation, SessionGrant, SessionLimit};
 use waiaas_shared::statement::StatementFacts;
-use waiaas_shared::time::Millis;
 use waiaas_tests::agent::{Agent, grant, key};
-use waiaas_tests::owner::{Owner, PASSWORD, policy, rule};
+use waiaas_tests::owner::{Owner, PASSWORD};
 use waiaas_tests::stage::{EVM, EVM_TO, LIMIT, SOLANA_TO, account, solana};
 use xtask::process::Process;
 use xtask::product::Product;
 
+pub(crate) use self::policy::{
+    AUTHORIZED_FOR, CHEAP, CONTRACT, DEPOSIT, FUNCTION, LEAVES, MINT, MIXED, MOST, PROGRAM, SHORT,
+    TOKEN_NAME, VALUE_UP_TO, VAULT, first_policy, mint, token,
+};
 use crate::hand::Hand;
 use crate::machine::{Clock, Machine};
 
@@ -344,6 +344,7 @@ pub(crate) async fn set_up(home: &Home, how: SetUp) -> Result<Cast> {
         Operation::NativeTransfer,
         Operation::TokenTransfer,
         Operation::Call,
+        Operation::TransferAuthorization,
     ]);
     let bearer = owner.grant(unbound).await?;
     let mut quorum = 1;
@@ -369,106 +370,4 @@ pub(crate) async fn set_up(home: &Home, how: SetUp) -> Result<Cast> {
         owners,
         quorum,
     })
-}
-
-/// A token of the local EVM chain that policy and the bearer session name.
-pub(crate) fn token() -> AssetId {
-    let contract = EvmAddress::from_bytes([0xaa; 20]);
-    AssetId::new(EVM, Token::Erc20(contract)).expect("a token")
-}
-
-fn token_rule() -> AssetRule {
-    let units = Amount::from_base_units;
-    AssetRule {
-        fee_ceiling: None,
-        sign_only: false,
-        outstanding: Some(units(WINDOW)),
-        asset: token(),
-        ..rule(EVM, LIMIT, WINDOW)
-    }
-}
-
-/// A contract of which the policy has one function: so much of the token, for the wallet itself, and a choice
-/// of two.
-pub(crate) const CONTRACT: [u8; 20] = [0xcc; 20];
-/// As Solidity names it.
-pub(crate) const FUNCTION: &str = "order(uint256,address,bytes4)";
-/// Most of the token in one call, and of the chain's coin.
-pub(crate) const MOST: u128 = 1_000;
-pub(crate) const VALUE_UP_TO: u128 = 7;
-
-fn call_rule() -> CallRule {
-    let contract = Account::Evm(EvmAddress::from_bytes(CONTRACT));
-    let target = AccountId::new(EVM, contract).expect("one family");
-    let of = |accepts| ArgumentRule {
-        accepts,
-        spends: None,
-    };
-    let choice = |text: &[u8; 4]| {
-        let mut word = [0; 32];
-        word[..4].copy_from_slice(text);
-        Word::from_bytes(word)
-    };
-    let amount = ArgumentRule {
-        spends: Some(token()),
-        ..of(Accepts::Max(Word::from_number(MOST)))
-    };
-    let function = CallFunction {
-        signature: FUNCTION.parse().expect("a function"),
-        arguments: vec![
-            amount,
-            of(Accepts::Wallet),
-            of(Accepts::OneOf(vec![choice(b"left"), choice(b"upon")])),
-        ],
-    };
-    CallRule {
-        value_up_to: Amount::from_base_units(VALUE_UP_TO),
-        ..CallRule::of_function(target, function, Tier::Instant)
-    }
-}
-
-/// A mint that the policy has, of SPL Token: its owner's keys are nobody's.
-pub(crate) const MINT: &str = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v";
-
-/// The token of that mint.
-pub(crate) fn mint() -> AssetId {
-    let mint = Token::Mint(MINT.parse().expect("a mint"));
-    AssetId::new(solana(), mint).expect("one family")
-}
-
-/// The policy of the beginning: both local chains with one recipient on each, in all four tiers, a token on
-/// each, and a function of a contract.
-pub(crate) fn first_policy() -> PolicyDocument {
-    let units = Amount::from_base_units;
-    let of_solana = AssetRule {
-        rent_ceiling: Some(units(3_000_000)),
-        ..tiers(solana())
-    };
-    let token = AssetRule {
-        asset: mint(),
-        symbol: "USDC".to_owned(),
-        decimals: Decimals::new(6).expect("in range"),
-        fee_ceiling: None,
-        ..tiers(solana())
-    };
-    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    PolicyDocument {
-        delay: Millis::from_millis(millis(DELAY)),
-        calls: vec![call_rule()],
-        ..policy(
-            vec![tiers(EVM), of_solana, token_rule(), token],
-            &[account(EVM, EVM_TO), account(solana(), SOLANA_TO)],
-        )
-    }
-}
-
-fn tiers(chain: ChainId) -> AssetRule {
-    let units = Amount::from_base_units;
-    AssetRule {
-        instant_up_to: units(INSTANT_UP_TO),
-        notify_up_to: units(NOTIFY_UP_TO),
-        delay_up_to: units(DELAY_UP_TO),
-        fee_ceiling: Some(units(FEE_CEILING)),
-        ..rule(chain, LIMIT, WINDOW)
-    }
 }

@@ -33,7 +33,10 @@ impl Calculator {
         );
         ensure!(
             outflow.transfers == [(account_bytes(to), amount.base_units())]
-                && outflow.memo.is_none(),
+                && outflow.memo.is_none()
+                && outflow.moved.is_empty()
+                && outflow.program.is_none()
+                && !outflow.sponsored,
             "another effect"
         );
         ensure!(outflow.fee <= fee_ceiling.base_units(), "a higher fee");

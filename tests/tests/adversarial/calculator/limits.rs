@@ -18,7 +18,7 @@ use waiaas_shared::policy::scope::{Scope, ScopeRule};
 use waiaas_shared::policy::windows::Window;
 use waiaas_shared::session::{Credential, SessionGrant};
 
-use super::{Charged, HOUR, account_bytes, calls};
+use super::{Charged, HOUR, account_bytes, calls, programs, tokens};
 use crate::bytes::Outflow;
 
 const WINDOWS: [(Window, u64); 4] = [
@@ -88,10 +88,9 @@ pub(super) fn demand(case: &Case<'_>) -> Result<Demand> {
         "a rule that is not judged here"
     );
     let outflow = case.outflow;
-    ensure!(
-        outflow.told.is_some() == outflow.transfers.is_empty(),
-        "a payment or a call"
-    );
+    let calls = outflow.told.is_some() || outflow.program.is_some();
+    let pays = !outflow.transfers.is_empty() || !outflow.moved.is_empty();
+    ensure!(calls != pays, "a payment or a call");
     let rule = document.asset(native).context("a rule")?;
     let mut asks = Demand {
         tier: Tier::Instant,
@@ -107,13 +106,15 @@ pub(super) fn demand(case: &Case<'_>) -> Result<Demand> {
             (taken, payments_in(case, asset)),
             &mut asks,
         )?;
-        if asset != native {
+        if asset != native && matches!(asset.chain(), ChainId::Evm(_)) {
             token_outstanding(case, rule, taken)?;
         }
     }
     costs(case, rule)?;
     recipients(case, rule, &mut asks)?;
+    tokens::recipients(case, &mut asks)?;
     calls::judge(case, &mut asks)?;
+    programs::judge(case, &mut asks)?;
     for rule in &document.scopes {
         scope(case, rule, &mut asks)?;
     }
@@ -149,24 +150,22 @@ pub(super) fn fee_within(case: &Case<'_>) -> Result<()> {
 
 /// What is taken of each asset.
 fn assets(case: &Case<'_>) -> Vec<(AssetId, u128)> {
-    let native = (case.spend.chain.native_asset(), case.outflow.total());
-    let tokens = case.tokens.iter().map(|(asset, amount)| (*asset, *amount));
-    [native].into_iter().chain(tokens).collect()
+    let taken = case.outflow.taken(case.spend.chain, case.tokens);
+    taken.into_iter().collect()
 }
 
-/// As how many payments it counts in an asset: all of them are of the chain's coin here.
+/// As how many payments it counts in an asset.
 fn payments_in(case: &Case<'_>, asset: AssetId) -> usize {
-    if asset == case.spend.chain.native_asset() {
-        case.outflow.payments()
-    } else {
-        1
-    }
+    tokens::times(case.spend.chain, case.outflow, asset)
 }
 
-/// Of a token what was signed with nonces that the owner has not said are used.
+/// Of a token what was signed with nonces, or may be used, that the owner has not said are used.
 fn token_outstanding(case: &Case<'_>, rule: &AssetRule, taken: u128) -> Result<()> {
     let own = case.charged.iter().filter(|one| {
-        one.wallet == case.spend.wallet && one.nonce >= case.attested && one.nonce.is_some()
+        let unused = one.nonce >= case.attested && one.nonce.is_some();
+        // An authorization uses no nonce: it has certainly ended after an hour that the signer lived through.
+        let outstands = one.outstands && one.at + HOUR > case.now;
+        one.wallet == case.spend.wallet && (unused || outstands)
     });
     let before: u128 = own.map(|one| one.of(rule.asset)).sum();
     let cap = rule.outstanding.context("a cap")?;
@@ -222,7 +221,7 @@ impl<'a> Sums<'a> {
         let native = asset == asset.chain().native_asset();
         let of = move |one: &&Charged| {
             let named = if native {
-                one.chain == asset.chain()
+                one.native && one.chain == asset.chain()
             } else {
                 one.tokens.contains_key(&asset)
             };
@@ -309,6 +308,10 @@ fn costs(case: &Case<'_>, rule: &AssetRule) -> Result<()> {
         case.outflow.fee <= ceiling.base_units(),
         "the fee's ceiling"
     );
+    // What somebody else pays for takes no nonce and is nobody's here to send.
+    if case.outflow.sponsored {
+        return Ok(());
+    }
     if let Some(cap) = rule.outstanding {
         ensure!(case.outstanding <= cap.base_units(), "outstanding");
     }
@@ -369,7 +372,7 @@ fn pool<'a>(document: &'a PolicyDocument, name: &str) -> &'a [WalletId] {
     named.map_or(&[], |pool| &pool.wallets)
 }
 
-fn holds(case: &Case<'_>, scope: &Scope) -> bool {
+pub(super) fn holds(case: &Case<'_>, scope: &Scope) -> bool {
     match scope {
         Scope::Global | Scope::EverySession => true,
         Scope::Pool(name) => pool(case.document, name).contains(&case.spend.wallet),

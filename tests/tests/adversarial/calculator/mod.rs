@@ -4,11 +4,14 @@
 //! what it lets through must always pass here.
 
 mod aside;
+pub(crate) mod authorized;
 mod calls;
 mod limits;
 mod lives;
 mod owners;
+mod programs;
 mod state;
+mod tokens;
 mod variants;
 mod waiting;
 
@@ -31,7 +34,7 @@ use self::limits::{Case, Demand, demand};
 use self::lives::Lives;
 use self::owners::Owners;
 use self::waiting::Waits;
-use crate::bytes::{Outflow, Told, read_evm, read_solana};
+use crate::bytes::{Moved, Outflow, Told, read_evm, read_solana};
 
 const HOUR: u64 = 3_600_000;
 
@@ -44,14 +47,18 @@ struct Charged {
     chain: ChainId,
     session: SessionId,
     at: u64,
-    /// Of the chain's own coin.
+    /// Of the chain's own coin, and whether it took of that at all.
     amount: u128,
+    native: bool,
     /// Of tokens, as every document that bound says of the call's arguments.
     tokens: BTreeMap<AssetId, u128>,
     transfers: Vec<(Vec<u8>, u128)>,
+    moved: Vec<Moved>,
     told: Option<Told>,
     fee: u128,
     nonce: Option<u64>,
+    /// It is an authorization, which no nonce ends.
+    outstands: bool,
     tier: Tier,
     /// Whether it is a payment, and not the fee of a cancelled nonce or what stays of one that moved.
     counted: bool,
@@ -72,7 +79,7 @@ impl Charged {
     /// As how many payments it counts.
     fn payments(&self) -> usize {
         if self.counted {
-            self.transfers.len().max(1)
+            (self.transfers.len() + self.moved.len()).max(1)
         } else {
             0
         }
@@ -106,6 +113,8 @@ pub(crate) struct Calculator {
     outstanding: BTreeMap<(WalletId, ChainId), u128>,
     charged: Vec<Charged>,
     credited: BTreeSet<u64>,
+    /// Random numbers of authorizations.
+    authorized: BTreeSet<[u8; 32]>,
     /// Idempotency keys of which a payment came: one each, waiting or not.
     asked: BTreeMap<Digest, TransactionId>,
     /// Between a kill and its release; between a pause of everything and its end; between a clock's
@@ -122,7 +131,7 @@ pub(crate) struct Calculator {
 /// The worst case of unsigned bytes.
 pub(crate) fn outflow(account: Account, unsigned: &[u8]) -> Result<Outflow> {
     match account {
-        Account::Solana(_) => read_solana(unsigned),
+        Account::Solana(own) => read_solana(own.as_bytes(), unsigned),
         Account::Evm(_) => read_evm(unsigned),
     }
 }
@@ -136,18 +145,27 @@ pub(crate) fn account_bytes(account: Account) -> Vec<u8> {
 }
 
 /// What an event says was charged is what the bytes take.
-fn charged(spend: &Spend, total: u128, tokens: &BTreeMap<AssetId, u128>) -> Result<()> {
+fn charged(spend: &Spend, taken: &BTreeMap<AssetId, u128>) -> Result<()> {
     let charges = spend.charges.iter();
     let charged: BTreeMap<_, _> = charges
         .map(|charge| (charge.asset, charge.amount.base_units()))
         .collect();
-    let mut taken = tokens.clone();
-    taken.insert(spend.chain.native_asset(), total);
     ensure!(
-        charged == taken && charged.len() == spend.charges.len(),
+        charged == *taken && charged.len() == spend.charges.len(),
         "charged {charged:?} for {taken:?}"
     );
     Ok(())
+}
+
+impl Outflow {
+    /// Base units of everything that it takes.
+    fn taken(&self, chain: ChainId, tokens: &BTreeMap<AssetId, u128>) -> BTreeMap<AssetId, u128> {
+        let mut taken = tokens.clone();
+        if self.takes_coins() {
+            taken.insert(chain.native_asset(), self.total());
+        }
+        taken
+    }
 }
 
 impl Calculator {
@@ -213,6 +231,13 @@ impl Calculator {
                 let result = self.spend(spend, event.clocks);
                 self.must("O2", result);
             }
+            EventBody::TransferAuthorized {
+                spend,
+                authorization,
+            } => {
+                let result = self.authorized(spend, authorization, event.clocks);
+                self.must("O2", result);
+            }
             EventBody::SpendReplaced { spend, variant } => {
                 let result = self.varied(spend, variant, event.clocks);
                 self.must("O2", result);
@@ -273,20 +298,26 @@ impl Calculator {
             .clone();
         let (account, networks) = self.wallets.get(&spend.wallet).context("a wallet")?.clone();
         ensure!(networks.contains(&spend.chain), "a network of the wallet");
-        let outflow = outflow(account, &spend.unsigned)?;
+        let mut outflow = outflow(account, &spend.unsigned)?;
+        let documents: Vec<_> = self.binding(run).collect();
+        let tokens = tokens::counted(&documents, spend.chain, &mut outflow)?;
+        let taken = outflow.taken(spend.chain, &tokens);
         let total = outflow.total();
-        let documents = self.binding(run);
-        let tokens = calls::agreed(documents, spend.chain, &outflow)?;
-        charged(spend, total, &tokens)?;
+        charged(spend, &taken)?;
+        ensure!(
+            !(outflow.sponsored && spend.submit),
+            "sent without its payer"
+        );
         let memo = spend.memo.as_ref().map(|memo| memo.as_str().as_bytes());
         ensure!(
             memo == outflow.memo.as_deref(),
             "another memo than recorded"
         );
         self.next_nonce(spend, outflow.nonce)?;
-        self.session_has(session, &grant, spend.chain, total, &tokens)?;
+        self.session_has(session, &grant, &taken)?;
         self.session_counts(session, &grant, outflow.payments())?;
         calls::may_call(&grant, &outflow)?;
+        programs::may_call(&grant, &outflow)?;
         let key = (spend.wallet, spend.chain);
         let outstanding = self.outstanding.get(&key).copied().unwrap_or(0) + total;
         let mut asks = Demand::default();
@@ -308,11 +339,7 @@ impl Calculator {
             bound += 1;
         }
         ensure!(bound > 0, "no policy bound");
-        let again = self
-            .charged
-            .iter()
-            .any(|one| one.transaction == spend.transaction);
-        ensure!(!again, "signed twice (O4)");
+        ensure!(!self.known(spend.transaction), "signed twice (O4)");
         let asked = self.asked.insert(spend.idempotency, spend.transaction);
         ensure!(
             asked.is_none_or(|asked| asked == spend.transaction),
@@ -342,7 +369,10 @@ impl Calculator {
             session,
             at: budget,
             amount: total,
+            native: outflow.takes_coins(),
+            outstands: false,
             tokens,
+            moved: outflow.moved,
             told: outflow.told,
             fee: outflow.fee,
             nonce: outflow.nonce,
@@ -373,26 +403,28 @@ impl Calculator {
         &self,
         session: SessionId,
         grant: &SessionGrant,
-        chain: ChainId,
-        total: u128,
-        tokens: &BTreeMap<AssetId, u128>,
+        taken: &BTreeMap<AssetId, u128>,
     ) -> Result<()> {
-        let native = (chain.native_asset(), total);
-        let tokens = tokens.iter().map(|(asset, amount)| (*asset, *amount));
-        for (asset, total) in tokens.chain([native]) {
-            let limit = grant.limit(asset).context("the session's asset")?;
+        for (asset, total) in taken {
+            let limit = grant.limit(*asset).context("the session's asset")?;
             let own = self.charged.iter().filter(|one| one.session == session);
-            let so_far: u128 = own.map(|one| one.of(asset)).sum();
+            let so_far: u128 = own.map(|one| one.of(*asset)).sum();
             ensure!(
-                total <= limit.per_transaction.base_units(),
+                *total <= limit.per_transaction.base_units(),
                 "the session's size"
             );
             ensure!(
-                so_far.saturating_add(total) <= limit.total.base_units(),
+                so_far.saturating_add(*total) <= limit.total.base_units(),
                 "the session's total"
             );
         }
         Ok(())
+    }
+
+    /// Whether anything was signed under this name.
+    fn known(&self, transaction: TransactionId) -> bool {
+        let mut charged = self.charged.iter();
+        charged.any(|one| one.transaction == transaction)
     }
 
     fn next_nonce(&mut self, spend: &Spend, nonce: Option<u64>) -> Result<()> {

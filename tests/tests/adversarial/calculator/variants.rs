@@ -50,7 +50,7 @@ impl Calculator {
         ensure!(outflow.nonce == spend.nonce, "another nonce than recorded");
         let total = outflow.total();
         let tokens = calls::agreed(self.binding(run), spend.chain, &outflow)?;
-        charged(spend, total, &tokens)?;
+        charged(spend, &outflow.taken(spend.chain, &tokens))?;
         let mut others = self.charged.clone();
         let moved = before.amount.min(total);
         if let Some(one) = others.get_mut(place) {
@@ -160,7 +160,7 @@ impl Calculator {
             asks.tier <= spend.tier.max(Tier::Notify),
             "a tier that was not agreed (O3)"
         );
-        self.session_has(session, grant, spend.chain, outflow.total(), tokens)?;
+        self.session_has(session, grant, &outflow.taken(spend.chain, tokens))?;
         if !cancels {
             self.session_counts(session, grant, outflow.payments())?;
             calls::may_call(grant, outflow)?;

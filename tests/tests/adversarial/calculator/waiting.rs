@@ -252,6 +252,9 @@ impl Wait {
         ensure!(
             outflow.transfers == transfers
                 && outflow.told == told
+                && outflow.moved.is_empty()
+                && outflow.program.is_none()
+                && !outflow.sponsored
                 && outflow.memo.as_deref() == memo
                 && spend.wallet == intent.wallet,
             "another effect than waited (O3)"

@@ -88,6 +88,13 @@ pub(crate) fn lived(rig: &mut Rig) -> Result<()> {
     lives::lived(rig)
 }
 
+/// An authorization, payments that are brought in every role, and a call of a program, all honest.
+pub(crate) fn one_of_each(rig: &mut Rig) -> Result<()> {
+    let body = rig.authorization(700, &[])?;
+    rig.authorize(&rig.asks_to_authorize(&body, "one-of-each"))?;
+    solana::one_of_each(rig)
+}
+
 /// Makes a recorded Solana payment a large one: the second calculator must see that.
 pub(crate) fn large_transfer(spend: &mut waiaas_shared::event::Spend) -> Result<u128> {
     solana::enlarge(&mut spend.unsigned)

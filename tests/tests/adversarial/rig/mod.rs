@@ -1,6 +1,7 @@
 //! A running signer with an owner beside it and a hostile gateway in front, and the record of
 //! everything that the gateway got out of it. Cases work through this; `checks` reads the record.
 
+mod authorizations;
 mod lives;
 mod logins;
 mod owner;
@@ -15,13 +16,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
-use waiaas_client::{Client, ClientError, GatewayClient, SignedPayment, SignerStatus};
+use waiaas_client::{
+    Client, ClientError, GatewayClient, SignedPayment, SignedTransfer, SignerStatus,
+};
 use waiaas_shared::denial::Code;
 use waiaas_shared::ids::{OwnerId, TransactionId};
 use waiaas_tests::agent::Agent;
 use waiaas_tests::owner::Owner;
 use xtask::process::Process;
 
+pub(crate) use self::authorizations::AUTHORIZATION;
 pub(crate) use self::lives::RENEWAL;
 pub(crate) use self::owner::{owner_key, owner_payload};
 use crate::stand::{Cast, GATEWAY_UID, Home, as_user};
@@ -39,11 +43,20 @@ pub(crate) struct Release {
     pub(crate) answered: Duration,
 }
 
+/// An authorization that left.
+#[derive(Debug, Clone)]
+pub(crate) struct Authorized {
+    pub(crate) signed: SignedTransfer,
+    pub(crate) requested: Instant,
+}
+
 /// What the gateway got, and what it was entitled to change.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     /// Every signature that left, replays included.
     pub(crate) releases: Vec<Release>,
+    /// Every authorization of a transfer that left, replays included.
+    pub(crate) authorized: Vec<Authorized>,
     /// Signed bytes that a case read out of frames by hand.
     pub(crate) raws: Vec<Vec<u8>>,
     /// Payments asked for whose answer was lost: each may stand in the log or not.

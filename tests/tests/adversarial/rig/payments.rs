@@ -113,7 +113,7 @@ impl Rig {
         }
     }
 
-    fn lost(&mut self, error: &ClientError) {
+    pub(super) fn lost(&mut self, error: &ClientError) {
         self.record.unanswered += 1;
         self.record.captured.extend(error.to_string().bytes());
     }

@@ -70,6 +70,65 @@ fn assets(document: &mut PolicyDocument, change: impl Fn(&mut [&mut Amount])) {
     }
 }
 
+/// Authorizations that the judge must refuse, beside an honest log with one, with payments that were brought and
+/// calls of programs.
+pub(super) fn authorized(events: &[Event]) -> Result<()> {
+    let honest = said(events)?;
+    ensure!(honest.is_empty(), "an honest log: {honest}");
+    let changes: [(&str, &str, Change); 4] = [
+        ("a smaller charge of one", "it pays", |events| {
+            let mut bodies = events.iter_mut().map(|event| &mut event.body);
+            let spend = bodies.find_map(|body| match body {
+                EventBody::TransferAuthorized { spend, .. } => Some(spend),
+                _ => None,
+            });
+            let charge = spend.and_then(|spend| spend.charges.first_mut());
+            charge.context("a charge")?.amount = Amount::from_base_units(1);
+            Ok(())
+        }),
+        ("a token without leave", "may not be authorized", |events| {
+            document(events, |document| {
+                for rule in &mut document.assets {
+                    rule.authorization = None;
+                }
+            })
+        }),
+        (
+            "tokens that are outstanding",
+            "outstanding tokens",
+            |events| {
+                document(events, |document| {
+                    for rule in &mut document.assets {
+                        if rule.authorization.is_some() {
+                            rule.outstanding = Some(Amount::from_base_units(1));
+                        }
+                    }
+                })
+            },
+        ),
+        ("what a call lets leave", "the bytes take", |events| {
+            document(events, |document| {
+                for rule in document
+                    .calls
+                    .iter_mut()
+                    .filter_map(|rule| rule.program.as_mut())
+                {
+                    for one in &mut rule.outflow {
+                        one.up_to = Amount::from_base_units(one.up_to.base_units() + 1);
+                    }
+                }
+            })
+        }),
+    ];
+    for (what, word, change) in changes {
+        let mut events = events.to_vec();
+        change(&mut events)?;
+        let said = said(&events)?;
+        ensure!(said.contains(word), "the judge overlooks {what}: {said}");
+    }
+    Ok(())
+}
+
 /// An honest log is within its limits; each of these is not.
 pub(super) fn all(events: &[Event]) -> Result<()> {
     let honest = said(events)?;

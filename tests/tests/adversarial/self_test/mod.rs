@@ -1,6 +1,7 @@
 //! The checks, checked: each is given something wrong and must see it. Without this a check that
 //! never fails would look like one that holds.
 
+mod authorized;
 mod documents;
 mod elsewhere;
 mod lives;
@@ -45,6 +46,7 @@ pub(crate) fn all() -> Result<()> {
     the_chain(&rig)?;
     signed_bytes(&rig)?;
     waiting::doctored(&mut rig)?;
+    authorized::all(&template)?;
     lives::all(&template)?;
     owners::all(&template)?;
     doctored(&mut rig)

@@ -14,6 +14,7 @@ use waiaas_shared::session::{Credential, SessionGrant};
 use waiaas_shared::statement::StatementFacts;
 
 use super::alarms::Alarms;
+use super::authorized::Authorized;
 use super::time::Time;
 use super::variants::Placed;
 use super::watch::Watch;
@@ -38,6 +39,7 @@ pub(super) struct Book {
     pub(super) waits: BTreeMap<TransactionId, Wait>,
     pub(super) charges: Charges,
     pub(super) paid: BTreeMap<TransactionId, Paid>,
+    pub(super) authorized: Authorized,
     /// What an idempotency key was used for.
     pub(super) keys: BTreeMap<(Holder, String), (Vec<u8>, TransactionId)>,
     /// Until when a request's nonce is remembered at least.
@@ -315,6 +317,8 @@ impl Book {
             found.extend(ready.map(|ready| ready + wait.release_within));
             found.push(now.run + wait.expires.saturating_sub(now.wall));
         }
+        let ends = self.authorized.ends();
+        found.extend(ends.map(|end| now.run + end.saturating_sub(now.wall)));
         found.extend(self.adopted.iter().filter_map(|one| one.matures));
         found.extend(self.owners.pending.iter().map(|one| one.effective));
         let silence = self

@@ -17,7 +17,7 @@ pub(super) fn spoilt_as(spoilt: Spoilt, asking: &Asking) -> Spoilt {
     let coins = asking.told.is_none() && asking.asset() == asking.native();
     match spoilt {
         Spoilt::NonceOne | Spoilt::OtherNetwork if !evm => Spoilt::TrailingByte,
-        Spoilt::OtherMemo if evm => Spoilt::TrailingByte,
+        Spoilt::OtherMemo if evm || asking.ran.is_some() => Spoilt::TrailingByte,
         Spoilt::Dirty if !evm || coins => Spoilt::TrailingByte,
         _ => spoilt,
     }
@@ -43,6 +43,29 @@ fn instead(asking: &Asking, spoilt: Spoilt) -> Asking {
     let mut other = asking.clone();
     let chain = asking.chain;
     let evm = matches!(chain, ChainId::Evm(_));
+    if let Some(ran) = &mut other.ran {
+        match spoilt {
+            Spoilt::OtherRecipient => {
+                // Behind the wallet stand others; alone it is another program's call.
+                match ran.places.last_mut() {
+                    Some((key, _)) => key[31] ^= 1,
+                    None => ran.data.push(1),
+                }
+            }
+            Spoilt::OtherAmount => {
+                if let Some(last) = ran.data.last_mut() {
+                    *last ^= 1;
+                }
+            }
+            Spoilt::Hidden => {
+                if let Some((_, writable)) = ran.places.last_mut() {
+                    *writable ^= true;
+                }
+            }
+            _ => {}
+        }
+        return other;
+    }
     match spoilt {
         Spoilt::OtherRecipient => {
             if let Some(part) = other.parts.last_mut() {
@@ -209,6 +232,24 @@ fn encoded(
 
 /// What must come of bytes that are spoilt like this.
 pub(super) fn spoilt_bytes(spoilt: Spoilt, asking: &Asking, expect: &mut Expect) {
+    if let Some(ran) = &asking.ran {
+        // One account has one right wherever it stands, and who pays the fee is written.
+        let differs = |(key, is): &([u8; 32], bool)| {
+            let mut places = ran.places.iter();
+            (*key == ran.from && !is) || places.any(|(other, right)| other == key && right != is)
+        };
+        let uneven = ran.places.iter().any(differs);
+        expect.when(uneven, Code::TransactionUndecodable);
+        return match spoilt {
+            Spoilt::OtherRecipient | Spoilt::OtherAmount | Spoilt::Hidden => {
+                // Which of the two is the method's form to say.
+                expect.when(true, Code::BodyMismatch);
+                expect.when(true, Code::TransactionUndecodable);
+            }
+            Spoilt::TrailingByte => expect.when(true, Code::TransactionUndecodable),
+            _ => {}
+        };
+    }
     let evm = matches!(asking.chain, ChainId::Evm(_));
     let coins = asking.told.is_none() && asking.asset() == asking.native();
     let code = match spoilt {

@@ -5,6 +5,7 @@ use waiaas_shared::statement::StatementFacts;
 
 use super::book::{Book, Change, Kill, Stage, Standing};
 use super::functions::{At, Calls};
+use super::programs::Runs;
 use super::setup::{say, well};
 use super::step::{Again, Door, Forged, Kind, Pay, Say, Size, Spoilt, Step, What};
 use super::time::Passing;
@@ -44,6 +45,9 @@ pub(super) fn next(random: &mut Random, book: &Book) -> Step {
         && let Some(step) = lives(random, book)
     {
         return step;
+    }
+    if random.once_in(8) {
+        return authorization(random, book);
     }
     if ready && random.once_in(4) {
         return Step::Release {
@@ -294,6 +298,17 @@ fn kind(random: &mut Random) -> Kind {
                 })
                 .collect(),
         },
+        11 | 12 => Kind::Run(Runs {
+            which: some(random, &[0, 0, 0, 0, 1, 1, 2]),
+            elsewhere: random.once_in(12),
+            places: [
+                u8::from(random.once_in(12)),
+                some(random, &[0, 0, 0, 1, 1, 2, 3, 4]),
+                some(random, &[0, 0, 0, 0, 0, 1, 2, 3, 4]),
+            ],
+            more: some(random, &[0, 0, 0, 0, 0, 0, 0, 0, -1, 1]),
+            behind: some(random, &[0, 0, 0, 0, 1, 2, 5]),
+        }),
         _ => Kind::Call(Calls {
             which: some(random, &[0, 0, 0, 1, 1, 2, 2, 3]),
             at: match random.below(16) {
@@ -308,18 +323,51 @@ fn kind(random: &mut Random) -> Kind {
     }
 }
 
+fn authorization(random: &mut Random, book: &Book) -> Step {
+    let holds = book.authorized.holds(book.now().wall);
+    if random.once_in(if holds { 2 } else { 6 }) {
+        return Step::AuthorizeAgain {
+            which: some(random, &[0, 0, 0, 1, 2]),
+            how: some(
+                random,
+                &[
+                    Again::Exactly,
+                    Again::SignedAnew,
+                    Again::SignedAnew,
+                    Again::SignedAnew,
+                    Again::OtherBody,
+                    Again::OtherSession,
+                ],
+            ),
+        };
+    }
+    let mut pay = pay(random);
+    (pay.kind, pay.memo) = (Kind::Tokens, None);
+    // Seldom from the wallet of Solana.
+    if pay.wallet % 4 == 2 && !random.once_in(6) {
+        pay.wallet = 0;
+    }
+    if !random.once_in(4) {
+        pay.wallet = usize::from(random.once_in(3));
+        pay.size = Size::Plain(random.between(1, 60_000));
+    }
+    let holds = [None, None, None, None, None, Some(60), Some(300), Some(301)];
+    let holds = some(random, &holds);
+    Step::Authorize { pay, holds }
+}
+
 fn pay(random: &mut Random) -> Pay {
     let kind = kind(random);
     Pay {
         memo: match kind {
             Kind::Coins if random.once_in(60) => Some(1),
-            Kind::Coins | Kind::Allowance | Kind::Call(_) => None,
+            Kind::Coins | Kind::Allowance | Kind::Call(_) | Kind::Run(_) => None,
             _ => random.once_in(2).then(|| some(random, &[0, 1, 2])),
         },
         creates: some(random, &[0, 0, 1, 2]),
         wallet: match kind {
             // The third one is Solana's.
-            Kind::Batch { .. } if !random.once_in(6) => 2,
+            Kind::Batch { .. } | Kind::Run(_) if !random.once_in(6) => 2,
             _ if random.once_in(2) => 0,
             _ => place(random),
         },

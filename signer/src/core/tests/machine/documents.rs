@@ -3,18 +3,21 @@
 
 use waiaas_shared::address::EvmAddress;
 use waiaas_shared::amount::{Amount, Decimals};
+use waiaas_shared::authorization::TokenDomain;
 use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::denial::Code;
 use waiaas_shared::ids::{SessionId, WalletId};
 use waiaas_shared::policy::alarm::{Action, Alarm, Condition, Escalation, Remedy};
-use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient, UsdPrice};
+use waiaas_shared::policy::document::{
+    AssetRule, AuthorizationRule, PolicyDocument, Recipient, UsdPrice,
+};
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::policy::limits::{Counts, Cumulative, Limits};
 use waiaas_shared::policy::scope::{AssetLimits, Hours, Pool, Scope, ScopeRule};
 use waiaas_shared::policy::windows::Window;
 use waiaas_shared::time::Millis;
 
-use super::functions;
+use super::{functions, programs};
 use crate::model::people::{EVM, account, solana, token_on};
 use crate::model::random::Random;
 use crate::model::{DAY, HOUR, MINUTE};
@@ -64,6 +67,7 @@ pub(super) fn first(kind: u64, names: &Names) -> PolicyDocument {
             approve_up_to: units(500_000),
             fee_ceiling: native.then_some(units(50_000)),
             outstanding: evm.then_some(units(4_000_000)),
+            authorization: (evm && !native && kind % 8 != 7).then(|| authorization("2", 300)),
             price: Some(UsdPrice(2_500_000)),
             counts: Counts {
                 hour: (kind % 8 == 5).then_some(2),
@@ -107,6 +111,10 @@ pub(super) fn first(kind: u64, names: &Names) -> PolicyDocument {
         let rule = functions::rule(&mut random, which, None, true);
         document.calls.push(rule);
     }
+    // One of the methods: of both an owner could not be asked at once.
+    let which = usize::try_from(kind).expect("small");
+    let rule = programs::rule(&mut random, which, true);
+    document.calls.push(rule);
     register(&mut document, names, &mut random);
     if kind % 4 == 3 {
         document.alarms.push(Alarm {
@@ -163,6 +171,23 @@ fn scale(rule: &AssetRule) -> u64 {
     }
 }
 
+/// A method of a program is registered, in one way or another, or is not any more.
+fn register_program(document: &mut PolicyDocument, random: &mut Random) {
+    let listed = |asset: AssetId| document.assets.iter().any(|rule| rule.asset == asset);
+    if !listed(solana().native_asset()) {
+        return;
+    }
+    let which = usize::from(random.once_in(3));
+    let fresh = programs::rule(random, which, listed(token_on(solana())));
+    let mut calls = document.calls.iter();
+    let known = calls.position(|rule| (rule.target, &rule.method) == (fresh.target, &fresh.method));
+    match known {
+        Some(known) if random.once_in(4) => drop(document.calls.remove(known)),
+        Some(known) => document.calls[known] = fresh,
+        None => document.calls.push(fresh),
+    }
+}
+
 /// A function is registered, in one way or another, or is not any more.
 fn register(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
     let listed = |asset: AssetId| document.assets.iter().any(|rule| rule.asset == asset);
@@ -179,6 +204,17 @@ fn register(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
         Some(known) if random.once_in(3) => drop(document.calls.remove(known)),
         Some(known) => document.calls[known] = fresh,
         None => document.calls.push(fresh),
+    }
+}
+
+/// That the token may be moved by authorization.
+fn authorization(version: &str, seconds: u64) -> AuthorizationRule {
+    AuthorizationRule {
+        domain: TokenDomain {
+            name: "Test Coin".to_owned(),
+            version: version.to_owned(),
+        },
+        valid_for: Millis::from_secs(seconds),
     }
 }
 
@@ -209,7 +245,16 @@ pub(super) fn next(
 fn change(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
     let place = usize::try_from(random.below(4)).expect("small");
     let asset = place % document.assets.len().max(1);
-    match random.below(29) {
+    match random.below(33) {
+        31 | 32 => register_program(document, random),
+        29 | 30 => {
+            let mut rules = document.assets.iter_mut();
+            if let Some(rule) = rules.find(|rule| rule.asset == token_on(EVM)) {
+                let version = if random.once_in(4) { "1" } else { "2" };
+                let rules = some(random, &[None, Some(60), Some(300), Some(900), Some(900)]);
+                rule.authorization = rules.map(|seconds| authorization(version, seconds));
+            }
+        }
         23..=27 => register(document, names, random),
         28 => {
             let mut rules = document.assets.iter_mut();
@@ -302,8 +347,15 @@ fn change(document: &mut PolicyDocument, names: &Names, random: &mut Random) {
             let listed: Vec<AssetId> = document.assets.iter().map(|rule| rule.asset).collect();
             document.calls.retain(|rule| {
                 let rules = rule.function.iter().flat_map(|it| &it.arguments);
-                let mut spends = rules.filter_map(|rule| rule.spends);
-                listed.contains(&EVM.native_asset()) && spends.all(|one| listed.contains(&one))
+                let spends = rules.filter_map(|rule| rule.spends);
+                let programs = rule.program.iter();
+                let leaves = programs.flat_map(|it| {
+                    let fields = it.fields.iter().filter_map(|rule| rule.spends);
+                    it.outflow.iter().map(|one| one.asset).chain(fields)
+                });
+                let native = rule.target.chain().native_asset();
+                let mut named = spends.chain(leaves).chain([native]);
+                named.all(|one| listed.contains(&one))
             });
         }
         _ => scope(document, names, random),

@@ -244,6 +244,7 @@ impl Run {
             Operation::TokenTransfer,
             Operation::TokenApproval,
             Operation::Call,
+            Operation::TransferAuthorization,
         ];
         let operations = match random.below(5) {
             0 => None,

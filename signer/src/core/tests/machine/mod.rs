@@ -7,6 +7,7 @@
 
 mod agrees;
 mod alarms;
+mod authorized;
 mod book;
 mod bytes;
 mod choose;
@@ -20,6 +21,7 @@ mod lives;
 mod observed;
 mod owners;
 mod payments;
+mod programs;
 mod requests;
 mod run;
 mod says;
@@ -140,9 +142,12 @@ fn is_no_idle_run(counts: &BTreeMap<&'static str, u64>) {
         "allowance",
         "call",
         "spends",
+        "program",
         "velocity",
         "agent suspended",
         "terminated",
+        "authorized",
+        "authorized again",
         "REGISTER AGENT",
         "ACTIVATE AGENT",
         "CLOSE WALLET",
@@ -224,7 +229,16 @@ fn is_no_idle_run(counts: &BTreeMap<&'static str, u64>) {
         "call_value",
         "call_conflict",
         "call_target",
+        "call_account",
+        "call_own_account",
+        "call_data",
+        "call_accounts",
         "rent_ceiling",
+        "authorization_not_listed",
+        "authorization_conflict",
+        "authorization_validity",
+        "authorization_waits",
+        "authorization_expired",
         "session_operation",
         "asset_not_allowed",
         "body_mismatch",

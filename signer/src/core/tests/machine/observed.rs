@@ -16,7 +16,8 @@ impl Run {
     /// What kinds of payment were signed.
     pub(super) fn count_kind(&mut self, asking: &Asking) {
         let kinds = [
-            ("batch", asking.parts.len() > 1 && asking.told.is_none()),
+            ("batch", asking.parts.len() > 1 && asking.called().is_none()),
+            ("program", asking.ran.is_some()),
             ("memo", asking.memo.is_some()),
             ("rent", asking.rent > 0),
             (
@@ -55,7 +56,11 @@ pub(super) fn waits_for(intent: &Intent, asking: &Asking) -> Checked {
     let more = more.map(|one| (one.asset, bytes(&one.to), one.amount.base_units()));
     let of_intent: Vec<_> = [first].into_iter().chain(more).collect();
     // What arguments of a call let leave follows from the call.
-    let most = if asking.told.is_some() { 1 } else { usize::MAX };
+    let most = if asking.called().is_some() {
+        1
+    } else {
+        usize::MAX
+    };
     let parts = asking.parts.iter().take(most);
     let parts = parts.map(|part| (part.asset, bytes(&part.to.account()), part.amount));
     same("parts", of_intent, parts.collect())?;
@@ -71,6 +76,15 @@ pub(super) fn waits_for(intent: &Intent, asking: &Asking) -> Checked {
         Some(does),
         asking.parts.first().map(|part| part.does),
     )?;
+    let ran = intent.program.as_ref().map(|told| {
+        let accounts = told.accounts.iter().map(|one| *one.as_bytes());
+        (accounts.collect::<Vec<_>>(), told.data.clone())
+    });
+    let wanted = asking.ran.as_ref().map(|ran| {
+        let accounts = ran.places.iter().map(|(key, _)| *key);
+        (accounts.collect::<Vec<_>>(), ran.data.clone())
+    });
+    same("program", ran, wanted)?;
     let told = intent.call.as_ref().map(|call| Told {
         from: call.from,
         function: call.function.to_string(),

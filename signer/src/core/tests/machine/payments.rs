@@ -339,6 +339,17 @@ impl Book {
         self.suffices(&behind, said, expect);
     }
 
+    /// The same of what was signed at once.
+    pub(super) fn suffices_at_once(&self, tier: Tier, said: &Said, expect: &mut Expect) {
+        let behind = Behind {
+            highest: tier.max(Tier::Notify),
+            since: None,
+            approved: &[],
+            told: &BTreeSet::new(),
+        };
+        self.suffices(&behind, said, expect);
+    }
+
     /// Whether a payment went through what is asked of it now.
     fn suffices(&self, behind: &Behind<'_>, said: &Said, expect: &mut Expect) {
         let Behind { highest, since, .. } = *behind;

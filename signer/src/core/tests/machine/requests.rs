@@ -188,7 +188,7 @@ impl Run {
         self.ask(sent)
     }
 
-    fn sign_again(&mut self, sent: &mut Sent) -> Checked {
+    pub(super) fn sign_again(&mut self, sent: &mut Sent) -> Checked {
         let session = self.book.session(sent.request.session);
         if session.is_some_and(|session| !session.bearer()) {
             sent.wanted.session = sent.request.session;
@@ -292,7 +292,7 @@ impl Run {
         }
     }
 
-    fn remember_request(&mut self, request: &Request, transaction: TransactionId) {
+    pub(super) fn remember_request(&mut self, request: &Request, transaction: TransactionId) {
         let holder = self.book.holder(request.session);
         let key = (holder, request.key.clone());
         self.book
@@ -484,7 +484,7 @@ pub(super) const fn origin(admin: bool) -> Origin {
     }
 }
 
-fn within(tier: Tier, said: &Said) -> Checked {
+pub(super) fn within(tier: Tier, said: &Said) -> Checked {
     if said.tier.0 <= tier && tier <= said.tier.1 {
         Ok(())
     } else {

@@ -12,6 +12,7 @@ use waiaas_shared::policy::alarm::{Subject, Trigger};
 use waiaas_shared::statement::verify::OwnerSignature;
 use waiaas_shared::time::{Millis, WallTime};
 
+use super::authorized::AskedFor;
 use super::book::Book;
 use super::documents::Names;
 use super::expect::Expect;
@@ -21,7 +22,9 @@ use super::time::Passing;
 use super::wanted::Wanted;
 use crate::core::apply::apply;
 use crate::core::clock::ClockKeeper;
-use crate::core::command::{Command, Context, Outcome, Prior, SpendRequest, UnlockFacts, Used};
+use crate::core::command::{
+    Command, Context, Outcome, Prior, PriorAuthorization, SpendRequest, UnlockFacts, Used,
+};
 use crate::core::state::State;
 use crate::core::step;
 use crate::model::policy::Moment;
@@ -60,6 +63,7 @@ pub(super) struct Run {
     pub(super) events: Vec<Event>,
     entropy: u64,
     pub(super) sent: Vec<Sent>,
+    pub(super) authorizations: Vec<AskedFor>,
     pub(super) held: Vec<Held>,
     /// What was asked to take the place of payments.
     pub(super) asked: Vec<super::variants::Asked>,
@@ -90,6 +94,7 @@ impl Run {
             events: Vec::new(),
             entropy: 0,
             sent: Vec::new(),
+            authorizations: Vec::new(),
             held: Vec::new(),
             asked: Vec::new(),
             batch: false,
@@ -110,6 +115,8 @@ impl Run {
         match step {
             Step::Pay(pay) => self.pay(pay)?,
             Step::Again { which, how } => self.again(*which, *how)?,
+            Step::Authorize { pay, holds } => self.authorize(pay, *holds)?,
+            Step::AuthorizeAgain { which, how } => self.authorize_again(*which, *how)?,
             Step::Resend { which } => self.resend(*which)?,
             Step::Release {
                 which,
@@ -325,6 +332,20 @@ impl Run {
                     let used = Used::Paid(Box::new(prior.clone()));
                     self.index.insert(spend.idempotency, used);
                     self.payments.insert(spend.transaction, prior);
+                }
+                EventBody::TransferAuthorized {
+                    spend,
+                    authorization,
+                } => {
+                    self.state.place(&spend.idempotency, sequence);
+                    let prior = PriorAuthorization {
+                        sequence,
+                        charged_at: event.clocks.budget,
+                        spend: spend.clone(),
+                        authorization: authorization.clone(),
+                    };
+                    let used = Used::Authorized(Box::new(prior));
+                    self.index.insert(spend.idempotency, used);
                 }
                 EventBody::IntentOpened(intent) => {
                     let used = Used::Waited(Box::new(intent.clone()));

@@ -231,10 +231,12 @@ impl Run {
                 amount: more,
             }],
             told: None,
+            ran: None,
             memo: None,
             fee,
             rent: 0,
             submit: false,
+            sponsored: false,
         };
         Ok((unsigned, asking))
     }

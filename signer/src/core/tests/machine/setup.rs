@@ -58,6 +58,7 @@ fn make(kind: u64) -> Checked<Run> {
         waits: BTreeMap::new(),
         charges: Charges::default(),
         paid: BTreeMap::new(),
+        authorized: Default::default(),
         keys: BTreeMap::new(),
         request_nonces: BTreeMap::new(),
         owners: Owners {

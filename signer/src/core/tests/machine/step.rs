@@ -2,6 +2,7 @@
 //! list of steps, so that a failing one can be cut down.
 
 use super::functions::Calls;
+use super::programs::Runs;
 use super::time::Passing;
 
 /// One step.
@@ -11,6 +12,16 @@ pub(super) enum Step {
     Pay(Pay),
     /// An earlier request once more.
     Again {
+        which: usize,
+        how: Again,
+    },
+    /// An agent asks for an authorization of a transfer, that holds for so many seconds.
+    Authorize {
+        pay: Pay,
+        holds: Option<u64>,
+    },
+    /// An earlier one once more, the newest first.
+    AuthorizeAgain {
         which: usize,
         how: Again,
     },
@@ -130,6 +141,7 @@ pub(super) enum Kind {
     /// Leave to take tokens later.
     Allowance,
     Call(Calls),
+    Run(Runs),
 }
 
 /// How much.

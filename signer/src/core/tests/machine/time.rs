@@ -86,6 +86,11 @@ impl Time {
         }
     }
 
+    /// What the wall clock shows at least, whatever somebody set it to: what lasts is granted from there.
+    pub(super) fn steady(&self) -> u64 {
+        self.reading.wall.min(self.expected).min(self.now.wall)
+    }
+
     /// The process is gone for a while and comes back to a log that ended at `last`: nothing between
     /// is lived through, and only the wall clock knows of it.
     pub(super) fn restart(&mut self, last: Moment, off: u64) {

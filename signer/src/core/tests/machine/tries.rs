@@ -39,6 +39,16 @@ impl Run {
         wanted.replaces = Some(name);
         if let Some(paid) = self.book.paid.get(&name) {
             let asking = &paid.asking;
+            // A call is of its own chain: by another wallet it names nothing of its own.
+            let on_solana = matches!(asking.chain, ChainId::Solana(_));
+            let elsewhere = match wanted.what {
+                What::Calls(_) => on_solana,
+                What::Runs(_) => !on_solana,
+                _ => false,
+            };
+            if elsewhere && asking.called().is_some() {
+                return;
+            }
             let mut wallets = self.book.wallets.iter();
             let place = wallets.position(|wallet| wallet.id == asking.wallet);
             wanted.wallet = place.unwrap_or(wanted.wallet);
@@ -46,7 +56,7 @@ impl Run {
                 wanted.session = asking.session;
             }
             // A call names its contract, of which nothing is tried again.
-            if asking.told.is_none() {
+            if asking.called().is_none() {
                 wanted.what = again(asking);
             }
             if let (false, What::Pays { items, memo, .. }) = (same, &mut wanted.what) {

@@ -129,6 +129,7 @@ impl Book {
         let asking = Asking {
             parts: Vec::new(),
             told: None,
+            ran: None,
             fee,
             bearer: session.bearer(),
             ..paid.asking.clone()

@@ -8,6 +8,7 @@ use waiaas_shared::policy::document::{Accepts, PolicyDocument};
 
 use super::book::{Book, Session};
 use super::functions::{self, Call};
+use super::programs;
 use super::step::{Kind, Pay, Size};
 use crate::model::asking::{Does, Part};
 use crate::model::calls::{kinds, rule_of};
@@ -15,6 +16,7 @@ use crate::model::charges::Charge;
 use crate::model::decoder::RENT;
 use crate::model::people::{account, recipient, token_on};
 use crate::model::policy::{Asking, Numbers};
+use crate::model::programs::{misfit, rule_of as programs_of, shape};
 
 /// What an agent wants, before a contact's name is looked up.
 #[derive(Debug, Clone)]
@@ -41,6 +43,7 @@ pub(super) enum What {
     },
     LetsTake(Item),
     Calls(Call),
+    Runs(programs::Call),
 }
 
 /// One payment.
@@ -73,7 +76,7 @@ impl What {
         match self {
             Self::Pays { items, .. } => items,
             Self::LetsTake(item) => std::slice::from_ref(item),
-            Self::Calls(_) => &[],
+            Self::Calls(_) | Self::Runs(_) => &[],
         }
     }
 
@@ -83,6 +86,7 @@ impl What {
             Self::Pays { items, .. } => &mut items[0].amount,
             Self::LetsTake(item) => &mut item.amount,
             Self::Calls(call) => &mut call.amount,
+            Self::Runs(call) => &mut call.amount,
         }
     }
 }
@@ -91,7 +95,7 @@ impl What {
 pub(super) fn token_owners(parts: &[Part]) -> Vec<AccountId> {
     let mut owners = Vec::new();
     for part in parts {
-        let token = part.asset != part.asset.chain().native_asset();
+        let token = part.asset != part.asset.chain().native_asset() && part.does != Does::Carries;
         if token && !owners.contains(&part.to) {
             owners.push(part.to);
         }
@@ -104,7 +108,7 @@ impl Book {
     pub(super) fn asked(&self, wanted: &Wanted) -> Asking {
         let wallet = &self.wallets[wanted.wallet];
         let chain = wallet.chain;
-        let (mut told, mut memo): (_, Option<String>) = (None, None);
+        let (mut told, mut ran, mut memo): (_, _, Option<String>) = (None, None, None);
         let parts: Vec<Part> = match &wanted.what {
             What::Pays {
                 items, memo: of, ..
@@ -127,6 +131,11 @@ impl Book {
                 told = Some(said);
                 parts
             }
+            What::Runs(call) => {
+                let (said, parts) = call.ran(wallet, self.sound());
+                ran = Some(said);
+                parts
+            }
         };
         let solana = matches!(chain, ChainId::Solana(_));
         let made = token_owners(&parts).len().min(wanted.creates);
@@ -138,10 +147,12 @@ impl Book {
             chain,
             parts,
             told,
+            ran,
             memo,
             fee: wanted.fee,
             rent: made * RENT,
             submit: wanted.submit,
+            sponsored: false,
         }
     }
 
@@ -174,6 +185,16 @@ impl Book {
                     What::LetsTake(_) if solana => return Err(Code::Unsupported),
                     What::Pays { .. } if item.amount == 0 => return Err(Code::AmountInvalid),
                     _ => {}
+                }
+            }
+            if let (Some(ran), Some(program)) = (&asked.ran, asked.called()) {
+                let rule = programs_of(document, program, &ran.data);
+                let rule = rule.ok_or(Code::CallNotListed)?;
+                if let Some(code) = misfit(rule, &ran.data, ran.places.len()) {
+                    return Err(code);
+                }
+                if ran.shape.as_ref() != Some(&shape(rule)) {
+                    return Err(Code::CallConflict);
                 }
             }
             if let (Some(told), Some(contract)) = (&asked.told, asked.called()) {
@@ -323,6 +344,7 @@ impl Book {
                 memo,
             },
             Kind::Allowance if evm || pay.to == 3 => What::LetsTake(item(true)),
+            Kind::Run(runs) if !evm => What::Runs(programs::Call::of(*runs)),
             Kind::Call(calls) if evm => What::Calls(Call::of(self, &self.wallets[wallet], *calls)),
             // A batch is Solana's: on another chain it is seldom asked for.
             Kind::Batch { more, first } if !evm || pay.to == 3 => {
@@ -338,11 +360,13 @@ impl Book {
                     memo,
                 }
             }
-            Kind::Tokens | Kind::Allowance | Kind::Call(_) | Kind::Batch { .. } => What::Pays {
-                items: vec![item(true)],
-                several: false,
-                memo: memo.filter(|_| !evm),
-            },
+            Kind::Tokens | Kind::Allowance | Kind::Call(_) | Kind::Run(_) | Kind::Batch { .. } => {
+                What::Pays {
+                    items: vec![item(true)],
+                    several: false,
+                    memo: memo.filter(|_| !evm),
+                }
+            }
         }
     }
 }
@@ -373,6 +397,7 @@ impl Wanted {
             What::LetsTake(one) => {
                 format!(r#""type":"approve",{}"#, item(one, "spender", chain))
             }
+            What::Runs(_) => programs::fields(&book.asked(self)),
             What::Calls(call) => {
                 let asked = book.asked(self);
                 let told = asked.told.as_ref().expect("a call");

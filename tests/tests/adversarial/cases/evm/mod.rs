@@ -1,6 +1,7 @@
 //! EVM transactions and typed data that must never be signed, whatever the decoder can read: how they
 //! are made. The gateway speaks for a bearer session here, so that only bytes and rules stand in its way.
 
+mod authorized;
 pub(super) mod call;
 pub(super) mod field;
 mod registered;

@@ -6,7 +6,7 @@ use waiaas_client::SpendRequest;
 use waiaas_shared::denial::Code;
 use waiaas_tests::stage::{EVM, EVM_TO};
 
-use super::{CHAIN, VALUE, calls_of, deny, honest, to, with, word};
+use super::{CHAIN, VALUE, authorized, calls_of, deny, honest, to, with, word};
 use crate::bytes::{Rlp, fields, keccak, typed};
 use crate::calculator::account_bytes;
 use crate::cases::{Case, case, logins};
@@ -170,7 +170,7 @@ fn typed_data(rig: &mut Rig, _: &Template) -> Result<String> {
     Ok(format!("{count} bodies refused; {said}"))
 }
 
-fn authorisations(rig: &mut Rig, _: &Template) -> Result<String> {
+fn authorisations(rig: &mut Rig, template: &Template) -> Result<String> {
     let mut payloads = calls_of(&[
         "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)",
         "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)",
@@ -209,7 +209,8 @@ fn authorisations(rig: &mut Rig, _: &Template) -> Result<String> {
     ));
     let count = no_such_body(rig, &bodies)?;
     let said = deny(rig, payloads)?;
-    Ok(format!("{count} bodies refused; {said}"))
+    let by_policy = authorized::by_policy(template)?;
+    Ok(format!("{count} bodies refused; {said}; {by_policy}"))
 }
 
 fn messages(rig: &mut Rig, template: &Template) -> Result<String> {

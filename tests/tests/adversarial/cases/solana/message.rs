@@ -2,7 +2,9 @@
 
 use anyhow::{Context as _, Result};
 
-use super::{AMOUNT, Draft, SYSTEM, batch, deny, deny_requests, instruction, lookups, thief};
+use super::{
+    AMOUNT, Draft, SYSTEM, batch, called, deny, deny_requests, instruction, lookups, thief,
+};
 use crate::bytes::{Instruction, compact, lamports};
 use crate::cases::{Case, case};
 use crate::rig::Rig;
@@ -46,7 +48,7 @@ fn many_transfers(rig: &mut Rig, _: &Template) -> Result<String> {
     Ok(format!("{one}; {several}"))
 }
 
-fn programs(rig: &mut Rig, _: &Template) -> Result<String> {
+fn programs(rig: &mut Rig, template: &Template) -> Result<String> {
     let mut drafts = Vec::new();
     // Each byte of the System program's name off by one, in the place of it.
     for place in 0..32 {
@@ -85,7 +87,9 @@ fn programs(rig: &mut Rig, _: &Template) -> Result<String> {
     let mut writable = Draft::honest(rig).called("a writable program");
     writable.message.header = [1, 0, 0];
     drafts.push(writable);
-    deny(rig, drafts)
+    let said = deny(rig, drafts)?;
+    let called = called::registered(rig, template)?;
+    Ok(format!("{said}; {called}"))
 }
 
 fn lookup_tables(rig: &mut Rig, template: &Template) -> Result<String> {

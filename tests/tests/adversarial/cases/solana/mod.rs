@@ -2,6 +2,8 @@
 //! The gateway speaks for a bearer session here, so that only bytes and rules stand in its way.
 
 mod batch;
+mod brought;
+mod called;
 mod lookups;
 pub(super) mod message;
 pub(super) mod program;
@@ -186,6 +188,12 @@ fn deny_requests(rig: &mut Rig, attempts: &[(String, SpendRequest)]) -> Result<S
 
 // ---- for cases elsewhere ----
 
+/// Payments that are brought in every role, and a call of a program.
+pub(super) fn one_of_each(rig: &mut Rig) -> Result<()> {
+    brought::honest_ones(rig)?;
+    called::honest_ones(rig)
+}
+
 /// Where an advance of a durable nonce may stand among the instructions.
 pub(super) fn nonce_places() -> [usize; 3] {
     [0, 1, 2]
@@ -292,7 +300,9 @@ pub(super) fn enlarge(message: &mut [u8]) -> Result<u128> {
         .get_mut(place + 4..place + 12)
         .context("an amount")?;
     amount.copy_from_slice(&large.to_le_bytes());
-    Ok(crate::bytes::read_solana(message)?.total() + u128::from(u64::MAX))
+    let payer = message.get(4..36).context("a payer")?;
+    let taken = crate::bytes::read_solana(payer, message)?.total();
+    Ok(taken + u128::from(u64::MAX))
 }
 
 /// The same message with this amount in every transfer of [`AMOUNT`].

@@ -9,8 +9,8 @@ use waiaas_shared::solana::{StakeAccount, Staking, build};
 use waiaas_tests::stage::solana;
 
 use super::{
-    AMOUNT, COMPUTE_BUDGET, DENIED, Draft, MEMO, STAKE, SYSTEM, TOKEN, deny, deny_requests,
-    instruction, stake, thief,
+    AMOUNT, COMPUTE_BUDGET, DENIED, Draft, MEMO, STAKE, SYSTEM, TOKEN, brought, deny,
+    deny_requests, instruction, stake, thief,
 };
 use crate::bytes::{compact, lamports, system};
 use crate::cases::{Case, case};
@@ -221,7 +221,9 @@ fn roles(rig: &mut Rig, _: &Template) -> Result<String> {
     let mut unsigned = Draft::honest(rig).called("no signer");
     unsigned.message.header = [0, 0, 1];
     drafts.push(unsigned);
-    deny(rig, drafts)
+    let said = deny(rig, drafts)?;
+    let brought = brought::roles(rig)?;
+    Ok(format!("{said}; {brought}"))
 }
 
 fn other_programs(rig: &mut Rig, template: &Template) -> Result<String> {

@@ -136,9 +136,10 @@ fn swapped(rig: &mut Rig, _: &Template) -> Result<String> {
         let code = refusal(answer).with_context(|| what.clone())?;
         ensure!(OTHER_BYTES.contains(&code), "{what}: {code}");
     }
-    let honest = read_solana(&on_solana.unsigned)?;
+    let own = account_bytes(rig.cast.solana.account);
+    let honest = read_solana(&own, &on_solana.unsigned)?;
     let mut attempts = bits(&on_solana.unsigned, |bytes| {
-        read_solana(bytes).is_ok_and(|one| {
+        read_solana(&own, bytes).is_ok_and(|one| {
             let payer = bytes.get(..37) == on_solana.unsigned.get(..37);
             payer && same(one, &honest)
         })
