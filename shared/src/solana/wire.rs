@@ -61,7 +61,13 @@ impl WireTransaction {
         if !rest.is_empty() || signatures.len() != usize::from(header.num_required_signatures) {
             return Err(SolanaError::SignerCount);
         }
-        Ok(Self::of(signatures.to_vec(), message.to_vec()))
+        let read = Self::of(signatures.to_vec(), message.to_vec());
+        // INVARIANT 2: one transaction has one framing; a message of version 1 stands nowhere but in its own.
+        if read.encode() == bytes {
+            Ok(read)
+        } else {
+            Err(SolanaError::NotCanonical)
+        }
     }
 
     /// A message with no signature.
