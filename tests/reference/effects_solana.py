@@ -444,4 +444,5 @@ def main():
         print(json.dumps(verdict))
 
 
-main()
+if __name__ == "__main__":
+    main()
