@@ -82,7 +82,12 @@ fn the_published_wallets_of_other_programs_open() {
         }
         let password = hex::decode(text("password").trim_start_matches("0x")).unwrap();
         let key = keystore.unwrap().open(&password).unwrap();
-        assert_eq!(key.address().to_string(), text("address"), "{}", text("name"));
+        assert_eq!(
+            key.address().to_string(),
+            text("address"),
+            "{}",
+            text("name")
+        );
         opened += 1;
     }
     assert_eq!((opened, refused), (7, 2));

@@ -231,12 +231,7 @@ impl Stage {
         (0..connections).map(|_| one()).collect()
     }
 
-    fn measure(
-        &self,
-        ceilings: &Ceilings,
-        progress: &Progress,
-        effort: Effort,
-    ) -> Result<Value> {
+    fn measure(&self, ceilings: &Ceilings, progress: &Progress, effort: Effort) -> Result<Value> {
         let url = self.home.url();
         let hello = || {
             Ok(Request {
