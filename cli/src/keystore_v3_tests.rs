@@ -57,6 +57,42 @@ fn the_published_vectors_open() {
     }
 }
 
+/// Wallet files of several programs, as ethers.js publishes them: each opens to its address. The two of the
+/// crowdsale of 2014 are another format.
+#[test]
+fn the_published_wallets_of_other_programs_open() {
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../shared/tests/vectors/ethers/wallets.json.gz"
+    );
+    let output = std::process::Command::new("gzip")
+        .args(["--decompress", "--stdout", file])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("gzip is a part of every Debian");
+    let wallets: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (mut opened, mut refused) = (0, 0);
+    for wallet in wallets.as_array().unwrap() {
+        let text = |name: &str| wallet[name].as_str().unwrap();
+        let keystore = Keystore::parse(text("content"));
+        if text("type") == "crowdsale" {
+            assert_eq!(keystore.unwrap_err(), KeystoreError::Form);
+            refused += 1;
+            continue;
+        }
+        let password = hex::decode(text("password").trim_start_matches("0x")).unwrap();
+        let key = keystore.unwrap().open(&password).unwrap();
+        assert_eq!(
+            key.address().to_string(),
+            text("address"),
+            "{}",
+            text("name")
+        );
+        opened += 1;
+    }
+    assert_eq!((opened, refused), (7, 2));
+}
+
 #[test]
 fn the_address_is_the_keys_own() {
     let (keystore, password) = sound();

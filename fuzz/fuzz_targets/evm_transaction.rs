@@ -1,6 +1,6 @@
-//! `cargo fuzz run evm_transaction`
+//! `cargo xtask fuzz evm_transaction`
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    waiaas_fuzz::run("evm_transaction", data);
+    waiaas_fuzz::chains::evm(data);
 });

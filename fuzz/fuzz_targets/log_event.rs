@@ -1,6 +1,6 @@
-//! `cargo fuzz run log_event`
+//! `cargo xtask fuzz log_event`
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    waiaas_fuzz::run("log_event", data);
+    waiaas_fuzz::documents::event(data);
 });

@@ -1,6 +1,6 @@
-//! `cargo fuzz run policy_canonical`
+//! `cargo xtask fuzz policy_canonical`
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    waiaas_fuzz::run("policy_canonical", data);
+    waiaas_fuzz::documents::policy_canonical(data);
 });

@@ -1,6 +1,6 @@
-//! `cargo fuzz run policy_toml`
+//! `cargo xtask fuzz policy_toml`
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    waiaas_fuzz::run("policy_toml", data);
+    waiaas_fuzz::documents::policy_toml(data);
 });

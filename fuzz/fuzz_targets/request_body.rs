@@ -1,6 +1,6 @@
-//! `cargo fuzz run request_body`
+//! `cargo xtask fuzz request_body`
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    waiaas_fuzz::run("request_body", data);
+    waiaas_fuzz::texts::request_body(data);
 });

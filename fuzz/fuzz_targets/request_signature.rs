@@ -1,6 +1,6 @@
-//! `cargo fuzz run request_signature`
+//! `cargo xtask fuzz request_signature`
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    waiaas_fuzz::run("request_signature", data);
+    waiaas_fuzz::texts::request_signature(data);
 });

@@ -1,6 +1,6 @@
-//! `cargo fuzz run signed_head`
+//! `cargo xtask fuzz signed_head`
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    waiaas_fuzz::run("signed_head", data);
+    waiaas_fuzz::texts::signed_head(data);
 });

@@ -1,6 +1,6 @@
-//! `cargo fuzz run solana_message`
+//! `cargo xtask fuzz solana_message`
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    waiaas_fuzz::run("solana_message", data);
+    waiaas_fuzz::chains::solana(data);
 });

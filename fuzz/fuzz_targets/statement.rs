@@ -1,6 +1,6 @@
-//! `cargo fuzz run statement`
+//! `cargo xtask fuzz statement`
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    waiaas_fuzz::run("statement", data);
+    waiaas_fuzz::documents::statement(data);
 });

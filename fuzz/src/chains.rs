@@ -1,4 +1,5 @@
-//! Unsigned transactions of both chains, before one wallet that knows two tokens and one function.
+//! Unsigned transactions of both chains, before one wallet that knows two tokens, a function, a method of a program
+//! and a stake account; and transactions with their signatures.
 
 use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
 use waiaas_shared::amount::Amount;
@@ -6,11 +7,14 @@ use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::claim::Claim;
 use waiaas_shared::effect::Effect;
 use waiaas_shared::evm::abi::{Invocation, Word};
-use waiaas_shared::evm::{self, Registered};
+use waiaas_shared::evm::{self, Form, NetworkTerms, Registered};
 use waiaas_shared::policy::evaluate::charges;
-use waiaas_shared::solana::build::{BatchRequest, CallRequest, Part, batch, call};
+use waiaas_shared::solana::build::{
+    BatchRequest, CallRequest, Part, StakingRequest, batch, call, staking as staking_message,
+};
 use waiaas_shared::solana::{
-    Field, Leaving, LookupTable, ProgramCall, ProgramMethod, Token, TokenProgram, WireTransaction,
+    Field, Leaving, LookupTable, ProgramCall, ProgramMethod, StakeAccount, StakeSeed, Staking,
+    Token, TokenProgram, WireTransaction,
 };
 use waiaas_shared::transaction::{
     DecodedTransaction, Known, SigningPayload, decode, signing_payload,
@@ -82,9 +86,11 @@ pub fn solana(data: &[u8]) -> bool {
     let chain: ChainId = "solana:localnet".parse().expect("a chain");
     let owners = recipients().map(Account::Solana);
     let method = method();
+    let seed = seed();
     let known = Known {
         owners: &owners,
         tokens: &tokens(),
+        seed: Some(&seed),
         sponsored: true,
         program: Some(&method),
         tables: &[LookupTable {
@@ -146,6 +152,72 @@ pub fn solana(data: &[u8]) -> bool {
         assert_eq!(bare.effects(), decoded.effects());
     }
     true
+}
+
+/// A transaction of Solana with places for its signatures.
+pub fn wire(data: &[u8]) -> bool {
+    let Ok(wire) = WireTransaction::parse(data) else {
+        return false;
+    };
+    assert_eq!(wire.encode(), data, "another framing was read");
+    assert!(wire.missing().len() <= 127);
+    // With itself it is itself, and without its signatures it is its message.
+    assert_eq!(wire.clone().joined(&wire).as_ref(), Some(&wire));
+    let bare = WireTransaction::unsigned(wire.message()).expect("a message");
+    assert_eq!(bare.message(), wire.message());
+    let _ = wire.holds(WALLET);
+    true
+}
+
+/// Each message with empty places, and with others in them.
+pub fn wire_seeds() -> Vec<Vec<u8>> {
+    let messages = solana_seeds();
+    let bare = messages.iter().map(|message| {
+        let wire = WireTransaction::unsigned(message).expect("a message");
+        wire.encode()
+    });
+    let bare: Vec<_> = bare.collect();
+    let filled = bare.iter().zip(&messages).map(|(bytes, message)| {
+        let mut bytes = bytes.clone();
+        // In front behind their count, or behind a message of version 1.
+        let places = if message.first() == Some(&0x81) {
+            bytes.split_at_mut(message.len()).1
+        } else {
+            let end = bytes.len() - message.len();
+            bytes.get_mut(1..end).expect("places")
+        };
+        places.fill(7);
+        bytes
+    });
+    filled.chain(bare.clone()).collect()
+}
+
+fn seed() -> StakeSeed {
+    "june-1".parse().expect("a seed")
+}
+
+/// Every template of the stake program.
+fn stakes() -> Vec<Vec<u8>> {
+    let [validator, ..] = recipients();
+    let account = StakeAccount::of(WALLET, seed());
+    let amount = Amount::from_base_units(5_000_000);
+    let all = [
+        Staking::Delegate { validator, amount },
+        Staking::Deactivate,
+        Staking::Withdraw { amount },
+    ];
+    let message = |staking| {
+        let built = staking_message(&StakingRequest {
+            from: WALLET,
+            account: &account,
+            staking,
+            blockhash: [0xb2; 32],
+            compute_unit_limit: 300_000,
+            micro_lamports_per_compute_unit: 100_000,
+        });
+        built.expect("a sound stake")
+    };
+    all.map(message).to_vec()
 }
 
 /// A method of a program: two bytes, an amount, a bool, up to four bytes more, on the wallet and two accounts.
@@ -290,6 +362,7 @@ pub fn solana_seeds() -> Vec<Vec<u8>> {
         );
     }
     seeds.extend(calls());
+    seeds.extend(stakes());
     seeds
 }
 
@@ -309,7 +382,11 @@ pub fn evm(data: &[u8]) -> bool {
     let known = registered();
     let chain = ChainId::Evm(EVM_CHAIN);
     let read = |bytes: &[u8], known| decode(chain, Account::Evm(EVM_WALLET), bytes, known);
-    let known = Known::NOTHING.calling(Some(&known));
+    let terms = NetworkTerms {
+        legacy: true,
+        data_fee: None,
+    };
+    let known = Known::NOTHING.calling(Some(&known)).on(terms);
     let Ok(decoded) = read(data, known) else {
         return false;
     };
@@ -336,7 +413,7 @@ pub fn evm(data: &[u8]) -> bool {
     true
 }
 
-/// The chain's coin, each method of a token, and the registered function.
+/// The chain's coin, each method of a token, and the registered function, in both forms.
 pub fn evm_seeds() -> Vec<Vec<u8>> {
     let chain = ChainId::Evm(EVM_CHAIN);
     let terms = evm::build::Terms {
@@ -378,10 +455,17 @@ pub fn evm_seeds() -> Vec<Vec<u8>> {
             amount: amount(5_000_000),
         },
     ];
+    let legacy = evm::build::Terms {
+        max_priority_fee_per_gas: terms.max_fee_per_gas,
+        ..terms
+    };
     let all = effects.iter().chain(call.first());
-    all.map(|effect| {
-        let message = evm::build::message(EVM_WALLET, effect).expect("a message");
-        evm::build::transaction(&terms, message, Some(&known)).expect("a sound transaction")
+    all.flat_map(|effect| {
+        [(Form::Eip1559, &terms), (Form::Legacy, &legacy)].map(|(form, terms)| {
+            let message = evm::build::message(EVM_WALLET, effect).expect("a message");
+            evm::build::transaction_as(form, terms, message, Some(&known))
+                .expect("a sound transaction")
+        })
     })
     .collect()
 }

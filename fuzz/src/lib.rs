@@ -1,11 +1,12 @@
 //! Fuzz targets: for each decoder of bytes from outside one function that reads them and holds the decoder to its
 //! promises: no panic; what is accepted is written again as the identical bytes; what it does is described whole.
 //! `fuzz_targets/` hands each to libFuzzer; `tests/tests/fuzz.rs` includes this file and runs them on every test
-//! run, with the stable toolchain. Uses nothing but `waiaas_shared` and the standard library.
+//! run. Uses nothing but `waiaas_shared` and the standard library; `wire` the crates that frames are read with.
 
-mod chains;
-mod documents;
-mod texts;
+pub mod chains;
+pub mod documents;
+pub mod texts;
+pub mod wire;
 
 /// A decoder under test.
 #[derive(Clone, Copy)]
@@ -21,11 +22,17 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 13] = [
     Target {
         name: "solana_message",
         run: chains::solana,
         seeds: chains::solana_seeds,
+        cost: 1,
+    },
+    Target {
+        name: "wire_transaction",
+        run: chains::wire,
+        seeds: chains::wire_seeds,
         cost: 1,
     },
     Target {
@@ -65,6 +72,12 @@ pub const TARGETS: [Target; 9] = [
         cost: 1,
     },
     Target {
+        name: "heartbeat",
+        run: texts::heartbeat,
+        seeds: texts::heartbeat_seeds,
+        cost: 1,
+    },
+    Target {
         name: "request_signature",
         run: texts::request_signature,
         seeds: texts::request_signature_seeds,
@@ -76,13 +89,16 @@ pub const TARGETS: [Target; 9] = [
         seeds: texts::request_body_seeds,
         cost: 2,
     },
+    Target {
+        name: "frame_table",
+        run: wire::frame_table,
+        seeds: wire::frame_table_seeds,
+        cost: 1,
+    },
+    Target {
+        name: "frames",
+        run: wire::frames,
+        seeds: wire::frames_seeds,
+        cost: 2,
+    },
 ];
-
-/// Runs the target of this name.
-///
-/// # Panics
-/// Where a promise is broken, or no target has the name.
-pub fn run(name: &str, data: &[u8]) -> bool {
-    let target = TARGETS.iter().find(|target| target.name == name);
-    (target.expect("a target's name").run)(data)
-}

@@ -1,6 +1,7 @@
-//! Texts: heads of the log, header fields of a signed request, bodies of requests.
+//! Texts: heads of the log, heartbeats, header fields of a signed request, bodies of requests.
 
 use waiaas_shared::evm::NetworkTerms;
+use waiaas_shared::heartbeat::SignedHeartbeat;
 use waiaas_shared::ids::{SessionId, SignerId};
 use waiaas_shared::keys::AgentKey;
 use waiaas_shared::log::{Head, SignedHead, genesis};
@@ -37,6 +38,35 @@ pub fn signed_head_seeds() -> Vec<Vec<u8>> {
             head.to_string().into_bytes()
         })
         .to_vec()
+}
+
+/// A heartbeat with its signature.
+pub fn heartbeat(data: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return false;
+    };
+    let Ok(heartbeat) = text.parse::<SignedHeartbeat>() else {
+        return false;
+    };
+    assert_eq!(heartbeat.to_string(), text, "another form was read");
+    // Nobody signed it.
+    assert!(heartbeat.verify(&[7; 32]).is_err());
+    true
+}
+
+/// The sound ones of the documentation.
+pub fn heartbeat_seeds() -> Vec<Vec<u8>> {
+    [
+        include_str!("../../docs/vectors/heartbeat/sound.json"),
+        include_str!("../../docs/vectors/heartbeat/sound-bare.json"),
+        include_str!("../../docs/vectors/heartbeat/sound-batch.json"),
+    ]
+    .map(|file| {
+        let (_, note) = file.split_once("\"note\": \"").expect("a note");
+        let (note, _) = note.split_once('"').expect("its end");
+        note.replace("\\n", "\n").into_bytes()
+    })
+    .to_vec()
 }
 
 /// Both header fields, a line feed between them.

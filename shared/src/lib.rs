@@ -25,6 +25,8 @@ pub mod memo;
 pub mod network;
 pub mod owner_change;
 pub mod policy;
+#[cfg(test)]
+pub(crate) mod published;
 pub mod request;
 pub mod request_signature;
 pub mod session;

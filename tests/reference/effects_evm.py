@@ -231,4 +231,5 @@ def main():
         print(json.dumps(verdict))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -471,4 +471,5 @@ def main():
         print(json.dumps(verdict))
 
 
-main()
+if __name__ == "__main__":
+    main()

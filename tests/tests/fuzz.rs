@@ -11,7 +11,6 @@
 #[path = "effects/random.rs"]
 mod random;
 #[expect(
-    dead_code,
     unreachable_pub,
     reason = "the library of fuzz/ as libFuzzer's targets see it"
 )]
@@ -88,12 +87,16 @@ macro_rules! fuzzed {
 
 fuzzed! {
     solana_message
+    wire_transaction
     evm_transaction
     policy_toml
     policy_canonical
     statement
     log_event
     signed_head
+    heartbeat
     request_signature
     request_body
+    frame_table
+    frames
 }

@@ -6,6 +6,7 @@ mod bench;
 mod dev;
 mod effects;
 mod fetch_tools;
+mod fuzz;
 mod simulate;
 mod test;
 mod tour;
@@ -35,6 +36,8 @@ enum Command {
     Attacks(attacks::Attacks),
     /// Many generated transactions before two independent calculators of effects
     Effects(effects::Effects),
+    /// The fuzz targets under libFuzzer and AddressSanitizer
+    Fuzz(fuzz::Fuzz),
     /// Run many seeds of the signer's simulator
     Simulate(simulate::Simulate),
     /// Install and build what the other commands run, ahead of time
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Test => test::run(&interrupt),
         Command::Attacks(arguments) => attacks::run(arguments, &interrupt),
         Command::Effects(arguments) => effects::run(arguments, &interrupt),
+        Command::Fuzz(arguments) => fuzz::run(arguments, &interrupt),
         Command::Simulate(arguments) => simulate::run(arguments, &interrupt),
         Command::FetchTools(arguments) => fetch_tools::run(arguments, &interrupt),
     };

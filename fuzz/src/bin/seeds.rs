@@ -1,4 +1,4 @@
-//! Writes each target's seeds to `corpus/<target>/`, where `cargo fuzz run <target>` begins.
+//! Writes each target's seeds to `corpus/<target>/`, where `cargo xtask fuzz <target>` begins.
 
 use std::fs;
 use std::path::Path;

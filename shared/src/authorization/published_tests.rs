@@ -1,13 +1,13 @@
-//! All 130 structures that ethers.js publishes with their digests, hashed with the functions that hash an
-//! authorization. What reads their types stands here and nowhere else: the product knows one type and reads none.
+//! All 130 structures that ethers.js publishes with their digests, and those that hardware wallets sign, hashed with
+//! the functions that hash an authorization. What reads their types stands here and nowhere else: the product knows one type and reads none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::evm::keccak256;
 use crate::evm::typed_data::{Word, address, bytes, hash_struct, number, signed_bytes};
+use crate::evm::{keccak256, recover};
 
 const FILE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -174,4 +174,50 @@ fn every_published_structure_has_its_digest() {
             case["name"]
         );
     }
+}
+
+/// Signatures of hardware wallets: both hashes are theirs, and so the signer is. One of theirs hashes lists as
+/// nobody does since version 4, and is another hash here.
+#[test]
+fn hardware_wallets_sign_the_same_digests() {
+    let Some(file) = crate::published::published("trezor-ethereum/sign_typed_data.json") else {
+        return;
+    };
+    let (mut alike, mut older) = (0, 0);
+    for case in file["tests"].as_array().unwrap() {
+        let (name, given) = (&case["name"], &case["parameters"]);
+        let data = &given["data"];
+        let types = types(&data["types"]);
+        let hash = |name: &str| given[name].as_str().map(|_| word(&given[name]));
+        let domain = structure("EIP712Domain", &data["domain"], &types);
+        assert_eq!(Some(domain), hash("domain_separator_hash"), "{name}");
+        let primary = text(&data["primaryType"]);
+        // Whoever signs a domain alone signs nothing behind it.
+        let structure =
+            (primary != "EIP712Domain").then(|| structure(primary, &data["message"], &types));
+        if given["metamask_v4_compat"] == false {
+            assert_ne!(structure, hash("message_hash"), "{name}");
+            older += 1;
+            continue;
+        }
+        assert_eq!(structure, hash("message_hash"), "{name}");
+        let payload = match structure {
+            Some(structure) => signed_bytes(domain, structure),
+            None => [&[0x19, 0x01][..], &domain].concat(),
+        };
+        let signature = raw(&case["result"]["sig"]);
+        let (r_and_s, v) = signature.split_first_chunk::<64>().unwrap();
+        let signer = recover(&keccak256(&payload), r_and_s, v == [28]).unwrap();
+        assert_eq!(
+            signer.to_string(),
+            text(&case["result"]["address"]),
+            "{name}"
+        );
+        alike += 1;
+    }
+    assert_eq!((alike, older), (9, 1));
+}
+
+fn word(value: &Value) -> Word {
+    raw(value).try_into().unwrap()
 }

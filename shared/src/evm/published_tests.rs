@@ -13,8 +13,8 @@ const FILE: &str = concat!(
     "/tests/vectors/ethers/transactions.json.gz"
 );
 
-/// The forms that are not read, with the reason. A form that is read one day moves from here into a test of its own,
-/// like `fee_market_transactions_are_written_and_signed_alike`.
+/// The forms that are not read where nothing is registered, with the reason. Of them, EIP-155 is read where an owner
+/// registered it: `legacy_transactions_are_written_and_signed_alike`.
 const REFUSED: [(&str, &str, EvmError); 4] = [
     ("unsignedLegacy", "signedLegacy", EvmError::Legacy),
     ("unsignedEip155", "signedEip155", EvmError::Legacy),
@@ -135,3 +135,68 @@ fn every_other_form_is_refused_for_what_it_is() {
     }
     assert_eq!(refused, 2 * (2 * 3200 + 2 * 1664));
 }
+
+/// EIP-155 where it is registered; what has no chain id is refused there as well.
+#[test]
+fn legacy_transactions_are_written_and_signed_alike() {
+    let registered = NetworkTerms {
+        legacy: true,
+        data_fee: None,
+    };
+    let read_as = |form: &Value| Transaction::parse(&bytes(form), None, registered);
+    let (mut alike, mut read, mut creations, mut unprotected) = (0, 0, 0, 0);
+    for case in published() {
+        let name = case["name"].as_str().unwrap();
+        assert!(read_as(&case["signedLegacy"]).is_err(), "{name}");
+        unprotected += usize::from(read_as(&case["unsignedLegacy"]) == Err(EvmError::Unprotected));
+        // Some are of no chain.
+        if case["unsignedEip155"].as_str() == Some("") {
+            continue;
+        }
+        let parsed = read_as(&case["unsignedEip155"]);
+        let fields = &case["transaction"];
+        let Some(to) = fields["to"].as_str() else {
+            assert_eq!(parsed, Err(EvmError::ContractCreation), "{name}");
+            creations += 1;
+            continue;
+        };
+        let price = number(&fields["gasPrice"]);
+        let plain = UnsignedTransaction {
+            chain_id: small(&fields["chainId"]),
+            nonce: small(&fields["nonce"]),
+            max_priority_fee_per_gas: price,
+            max_fee_per_gas: price,
+            gas_limit: small(&fields["gasLimit"]),
+            to: to.parse().unwrap(),
+            value: number(&fields["value"]),
+            data: bytes(&fields["data"]),
+        };
+        let transaction = Transaction::new(plain, Form::Legacy).unwrap();
+        let unsigned = transaction.encode();
+        assert_eq!(unsigned, bytes(&case["unsignedEip155"]), "{name}");
+        if transaction.fields.data.is_empty() {
+            assert_eq!(parsed.as_ref(), Ok(&transaction), "{name}");
+            read += 1;
+        } else {
+            assert!(parsed.is_err(), "{name}: nobody registered what it calls");
+        }
+        let key = k256::ecdsa::SigningKey::from_slice(&bytes(&case["privateKey"])).unwrap();
+        let (signature, recovery) = key.sign_prehash_recoverable(&keccak256(&unsigned));
+        let signed = assemble(
+            address_of(key.verifying_key()),
+            &transaction,
+            &signature.to_bytes().into(),
+            recovery.is_y_odd(),
+        );
+        assert_eq!(signed.as_ref(), Ok(&bytes(&case["signedEip155"])), "{name}");
+        assert!(read_as(&case["signedEip155"]).is_err(), "{name}");
+        alike += 1;
+    }
+    assert_eq!((alike, creations), (896, 768));
+    assert_eq!((read, unprotected), (LEGACY_READ, UNPROTECTED));
+}
+
+/// Of those with a recipient and a chain, without call data; and of all, in the form from before EIP-155 with a
+/// recipient.
+const LEGACY_READ: usize = 384;
+const UNPROTECTED: usize = 1664;

@@ -262,5 +262,8 @@ const _: () = assert!(
 );
 
 #[cfg(test)]
+#[path = "verify_published.rs"]
+mod published;
+#[cfg(test)]
 #[path = "verify_tests.rs"]
 mod tests;

@@ -269,6 +269,7 @@ fn kind(random: &mut Random, draft: &mut Draft) {
     };
     let (chain, nonce, fee, gas) = (chain.clone(), nonce.clone(), fee.clone(), gas.clone());
     let (to, value, data, access) = (to.clone(), value.clone(), data.clone(), access.clone());
+    draft.legacy = false;
     let legacy = vec![
         nonce.clone(),
         fee.clone(),

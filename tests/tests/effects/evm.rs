@@ -12,7 +12,7 @@ use crate::changes_evm;
 use crate::random::{Random, blunt};
 use crate::verdict::Case;
 
-/// Rules that 2,000 of them break.
+/// Rules that 4,000 of them break.
 pub(crate) const RULES: [&str; 29] = [
     "evm_access_list",
     "evm_blob",
@@ -100,6 +100,8 @@ pub(crate) struct Draft {
     pub(crate) kind: Option<u8>,
     /// Chain, nonce, tip, fee, gas, recipient, value, data, access list.
     pub(crate) fields: Vec<Item>,
+    /// These nine are written as a transaction from before there were types, with its chain id (EIP-155).
+    pub(crate) legacy: bool,
     /// The length of the list as it is written, if otherwise than it should be.
     pub(crate) long: bool,
     pub(crate) tail: Vec<u8>,
@@ -114,7 +116,15 @@ impl Draft {
     }
 
     fn encode(&self) -> Vec<u8> {
-        let payload: Vec<u8> = self.fields.iter().flat_map(Item::encode).collect();
+        let (kind, fields) = match self.fields.as_slice() {
+            [chain, nonce, _, fee, gas, to, value, data, _] if self.legacy => {
+                let none = Item::Bytes(vec![]);
+                let fields = [nonce, fee, gas, to, value, data, chain, &none, &none];
+                (None, fields.map(Clone::clone).to_vec())
+            }
+            fields => (self.kind, fields.to_vec()),
+        };
+        let payload: Vec<u8> = fields.iter().flat_map(Item::encode).collect();
         let before = if self.long {
             // Its length in two bytes, whatever it is.
             let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
@@ -122,7 +132,7 @@ impl Draft {
         } else {
             prefix(0xc0, payload.len())
         };
-        let kind = self.kind.map_or(vec![], |kind| vec![kind]);
+        let kind = kind.map_or(vec![], |kind| vec![kind]);
         [kind, before, payload, self.tail.clone()].concat()
     }
 }
@@ -198,6 +208,8 @@ fn draft(random: &mut Random) -> Draft {
         random.pick(&[0, 0, 1, 127, 128, 255, 256, 1 << 32, (1 << 64) - 2])
     };
     Draft {
+        // Mostly where the form is registered.
+        legacy: random.chance(if case.network.legacy { 50 } else { 4 }),
         case,
         wallet,
         kind: Some(2),
@@ -254,7 +266,7 @@ fn token(random: &mut Random, wallet: [u8; 20], other: [u8; 20]) -> Vec<u8> {
 }
 
 /// A registered function, and a call of it.
-fn call(random: &mut Random, chain: ChainId) -> (Registered, Vec<u8>) {
+pub(crate) fn call(random: &mut Random, chain: ChainId) -> (Registered, Vec<u8>) {
     const KINDS: [&str; 14] = [
         "uint8", "uint96", "uint128", "uint256", "uint256", "int8", "int128", "int256", "address",
         "address", "bool", "bytes1", "bytes4", "bytes32",

@@ -1,18 +1,24 @@
 //! A second, independent calculator of effects, `tests/reference/effects_*.py`, and ours: generated transactions,
 //! legal and changed, must be refused by both or do the same for both, to the last effect. `solana` and `evm` make
-//! them, `changes_*` break them, `verdict` says what the product makes of one, this file runs both and compares.
-//! The same seed gives the same transactions on every machine.
+//! them, `changes_*`, `stakes` and `extensions` break them, `brought` puts either into what an agent brings,
+//! `authorizations` makes fields of EIP-3009, `verdict` says what the product makes of one, this file runs both and
+//! compares. The same seed gives the same transactions on every machine.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "generators of tests may be blunt"
 )]
 
+mod authorizations;
+mod brought;
 mod changes_evm;
 mod changes_solana;
 mod evm;
+mod extensions;
+mod programs;
 mod random;
 mod solana;
+mod stakes;
 mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +28,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
+use waiaas_shared::caip::ChainId;
 use waiaas_tests::foreign::said;
 use xtask::tools;
 
@@ -29,7 +36,7 @@ use self::random::Random;
 use self::verdict::{ACCEPTED, Case};
 
 /// Transactions of one chain in the ordinary run.
-const CASES: u64 = 2_000;
+const CASES: u64 = 4_000;
 /// Disagreements that are shown.
 const SHOWN: usize = 5;
 
@@ -53,8 +60,59 @@ const EVM: Family = Family {
     rules: &evm::RULES,
 };
 
-/// Both sides' verdicts on so many transactions; how often each rule refused one, and how many passed.
-fn compare(family: &Family, seed: u64, count: u64) -> Result<BTreeMap<&'static str, u64>> {
+const BROUGHT: Family = Family {
+    script: "effects_brought.py",
+    make: brought::case,
+    rules: &brought::RULES,
+};
+
+const AUTHORIZATIONS: Family = Family {
+    script: "effects_authorizations.py",
+    make: authorizations::case,
+    rules: &authorizations::RULES,
+};
+
+/// How often each rule refused one, and what passed, by what it did.
+#[derive(Debug, Default)]
+struct Seen {
+    codes: BTreeMap<&'static str, u64>,
+    passed: BTreeMap<String, u64>,
+}
+
+/// What a transaction did, in a few words: its effects' kinds, each once, and how it is written.
+fn kinds(case: &Case, verdict: &Value) -> String {
+    let effects = verdict["effects"].as_array().into_iter().flatten();
+    let kind = |effect: &Value| {
+        let act = effect["act"].as_str().or(effect["kind"].as_str());
+        let asset = effect["asset"].as_str().unwrap_or_default();
+        let standard = asset
+            .rsplit('/')
+            .next()
+            .and_then(|name| name.split(':').next());
+        format!(
+            "{} {}",
+            act.unwrap_or_default(),
+            standard.unwrap_or_default()
+        )
+    };
+    let kinds: BTreeSet<String> = effects.map(kind).collect();
+    let form = match (case.chain, case.unsigned.first()) {
+        (_, None) => "fields",
+        (ChainId::Evm(_), Some(2)) => "EIP-1559",
+        (ChainId::Evm(_), _) => "EIP-155",
+        (ChainId::Solana(_), Some(0x80)) => "version 0",
+        (ChainId::Solana(_), Some(0x81)) => "version 1",
+        (ChainId::Solana(_), _) => "legacy",
+    };
+    let kinds: Vec<String> = kinds
+        .into_iter()
+        .filter(|kind| !kind.starts_with("fee"))
+        .collect();
+    format!("{form}: {}", kinds.join(", "))
+}
+
+/// Both sides' verdicts on so many transactions.
+fn compare(family: &Family, seed: u64, count: u64) -> Result<Seen> {
     let folder = tempfile::tempdir()?;
     let (given, answered) = (folder.path().join("cases"), folder.path().join("verdicts"));
     let make = |number: u64| (family.make)(&mut Random::new(seed.wrapping_add(number)));
@@ -75,7 +133,7 @@ fn compare(family: &Family, seed: u64, count: u64) -> Result<BTreeMap<&'static s
     ensure!(output.status.success(), "{}", said(&output));
 
     let mut answers = BufReader::new(File::open(&answered)?).lines();
-    let (mut codes, mut different) = (BTreeMap::new(), Vec::new());
+    let (mut seen, mut different) = (Seen::default(), Vec::new());
     for number in 0..count {
         let case = make(number);
         let (ours, code) = case.verdict()?;
@@ -87,7 +145,10 @@ fn compare(family: &Family, seed: u64, count: u64) -> Result<BTreeMap<&'static s
                 case.line()
             ));
         }
-        *codes.entry(code).or_insert(0) += 1;
+        *seen.codes.entry(code).or_default() += 1;
+        if code == ACCEPTED {
+            *seen.passed.entry(kinds(&case, &ours)).or_default() += 1;
+        }
     }
     ensure!(answers.next().is_none(), "more verdicts than transactions");
     if !different.is_empty() {
@@ -98,11 +159,11 @@ fn compare(family: &Family, seed: u64, count: u64) -> Result<BTreeMap<&'static s
             shown.join("\n")
         );
     }
-    Ok(codes)
+    Ok(seen)
 }
 
 fn ordinary(family: &Family) -> Result<()> {
-    let codes = compare(family, 0, CASES)?;
+    let Seen { codes, .. } = compare(family, 0, CASES)?;
     // Agreement on nothing but refusals, or on one refusal, would say little.
     let accepted = codes.get(ACCEPTED).copied().unwrap_or_default();
     ensure!(
@@ -130,6 +191,16 @@ fn evm_transactions_do_what_a_second_calculator_says() -> Result<()> {
     ordinary(&EVM)
 }
 
+#[test]
+fn what_is_brought_does_what_a_second_calculator_says() -> Result<()> {
+    ordinary(&BROUGHT)
+}
+
+#[test]
+fn authorizations_do_what_a_second_calculator_says() -> Result<()> {
+    ordinary(&AUTHORIZATIONS)
+}
+
 /// A comparison that could not fail would prove nothing: here the second calculator is told a byte less.
 #[test]
 fn a_difference_is_seen() -> Result<()> {
@@ -155,11 +226,21 @@ fn more_cases() -> Result<()> {
     let range = std::env::var("WAIAAS_EFFECTS").context("WAIAAS_EFFECTS")?;
     let (seed, count) = range.split_once('-').context("seed-count")?;
     let (seed, count) = (seed.parse()?, count.parse()?);
-    for (name, family) in [("solana", SOLANA), ("evm", EVM)] {
-        let codes = compare(&family, seed, count)?;
+    let families = [
+        ("solana", SOLANA),
+        ("evm", EVM),
+        ("brought", BROUGHT),
+        ("authorizations", AUTHORIZATIONS),
+    ];
+    for (name, family) in families {
+        let Seen { codes, passed } = compare(&family, seed, count)?;
         let mut table = format!("{name}: {count} transactions from seed {seed}, no difference\n");
         for (code, times) in codes {
             table.push_str(&format!("{times:>9}  {code}\n"));
+        }
+        table.push_str("of those accepted:\n");
+        for (kinds, times) in passed {
+            table.push_str(&format!("{times:>9}  {kinds}\n"));
         }
         std::io::stderr().write_all(table.as_bytes())?;
     }

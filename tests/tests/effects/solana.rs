@@ -1,20 +1,17 @@
 //! Generated Solana messages: transfers of lamports and tokens with accounts created for them, memos and
-//! compute settings, and calls of a registered program, in each accepted version, paid for by the wallet or by somebody
-//! else, some with accounts out of lookup tables, written by hand down to the byte.
+//! compute settings, calls of a registered program, and templates of stakes (`stakes`), in each accepted version,
+//! paid for by the wallet or by somebody else, some with accounts out of lookup tables, written by hand down to the byte.
 
 use waiaas_shared::address::{Account, SolanaAddress};
-use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::{AssetId, ChainId};
-use waiaas_shared::solana::{
-    Field, FieldKind, Leaving, ProgramMethod, Token, TokenProgram, associated_account,
-};
+use waiaas_shared::caip::ChainId;
+use waiaas_shared::solana::{Token, TokenProgram, associated_account};
 
-use crate::changes_solana;
 use crate::random::{Random, blunt};
 use crate::verdict::Case;
+use crate::{changes_solana, extensions, programs, stakes};
 
-/// Rules that 2,000 of them break.
-pub(crate) const RULES: [&str; 44] = [
+/// Rules that 4,000 of them break.
+pub(crate) const RULES: [&str; 51] = [
     "solana_account_index",
     "solana_associated_instruction",
     "solana_compute_budget_instruction",
@@ -50,6 +47,13 @@ pub(crate) const RULES: [&str; 44] = [
     "solana_repeated_memo",
     "solana_signer_count",
     "solana_source_read_only",
+    "solana_stake_account",
+    "solana_stake_accounts",
+    "solana_stake_amount",
+    "solana_stake_authority",
+    "solana_stake_instruction",
+    "solana_stake_seed",
+    "solana_stake_sequence",
     "solana_system_instruction",
     "solana_token_decimals",
     "solana_token_destination",
@@ -65,7 +69,7 @@ pub(crate) type Key = [u8; 32];
 
 pub(crate) const SYSTEM: Key = [0; 32];
 
-fn key(text: &str) -> Key {
+pub(crate) fn key(text: &str) -> Key {
     *text.parse::<SolanaAddress>().unwrap().as_bytes()
 }
 
@@ -219,7 +223,10 @@ impl Message {
 
 /// A fee and a limit, mostly; now and then something that is refused.
 fn header_settings(random: &mut Random) -> Settings {
-    let mask = random.pick(&[0, 3, 4, 7, 7, 7, 7, 7, 7, 7, 1, 15, 23, 32]);
+    // With and without the limit for loaded accounts (8).
+    let mask = random.pick(&[
+        0, 3, 4, 7, 7, 7, 7, 12, 15, 15, 15, 15, 11, 8, 1, 9, 23, 31, 32,
+    ]);
     let fee = random.pick(&[0, 1, 5000, 1 << 40, u64::MAX - 5000, u64::MAX]);
     let units = random.pick(&[0, 450, 40_000, 1_399_999, 1_400_000, 1_400_000, 1_400_001]);
     let mut values = Vec::new();
@@ -368,7 +375,13 @@ pub(crate) fn case(random: &mut Random) -> Case {
     let way = random.below(100);
     if (40..85).contains(&way) {
         for _ in 0..1 + random.below(2) {
-            changes_solana::draft(random, &mut draft);
+            if stakes::is_one(&draft) && random.chance(60) {
+                stakes::change(random, &mut draft);
+            } else if random.chance(7) {
+                extensions::change(random, &mut draft);
+            } else {
+                changes_solana::draft(random, &mut draft);
+            }
         }
     }
     let mut message = draft.compile(random);
@@ -411,7 +424,10 @@ fn draft(random: &mut Random) -> Draft {
         sponsored: sponsor.is_some() != random.chance(10),
         ..Case::of(chain, account(wallet))
     };
-    let (method, call) = call(random, wallet, &tokens);
+    if random.chance(20) {
+        return stakes::staked(random, wallet, version, sponsor, case);
+    }
+    let (method, call) = programs::call(random, wallet, &tokens);
     if random.chance(20) {
         let mut told = vec![call];
         if version != Version::One || random.chance(5) {
@@ -474,68 +490,7 @@ fn draft(random: &mut Random) -> Draft {
     }
 }
 
-/// A method that somebody registered, and a call of it.
-fn call(random: &mut Random, wallet: Key, tokens: &[Token]) -> (ProgramMethod, Told) {
-    let chain: ChainId = "solana:localnet".parse().unwrap();
-    let mint = random.pick(tokens).mint;
-    let token: AssetId = format!("{chain}/token:{mint}").parse().unwrap();
-    let assets = [chain.native_asset(), token];
-    let kinds = [
-        "u8", "u16", "u32", "u64", "u128", "bool", "address", "bytes5",
-    ];
-    let fields: Vec<Field> = (0..random.below(4))
-        .map(|_| {
-            let kind: FieldKind = random.pick(&kinds).parse().unwrap();
-            let counts = kind.largest().is_some_and(|most| most <= u64::MAX.into());
-            let spends = (counts && random.chance(50)).then(|| random.pick(&assets));
-            Field { kind, spends }
-        })
-        .collect();
-    let begins: Key = random.bytes();
-    let begins = begins[..1 + random.below(8)].to_vec();
-    let tail = u16::from(random.byte() % 6);
-    let mut data = begins.clone();
-    for field in &fields {
-        match field.kind {
-            FieldKind::Bool => data.push(random.byte() % 2),
-            kind => {
-                let value: Key = random.bytes();
-                data.extend(&value[..kind.length()]);
-            }
-        }
-    }
-    data.extend((0..random.below(usize::from(tail) + 1)).map(|_| 7));
-    let mut uses: Vec<Use> = (0..random.below(5))
-        .map(|_| Use(random.bytes(), random.chance(50)))
-        .collect();
-    if random.chance(60) {
-        uses.insert(random.below(uses.len() + 1), Use(wallet, true));
-    }
-    let outflow = assets.iter().filter(|_| random.chance(50));
-    let outflow: Vec<Leaving> = outflow
-        .map(|asset| Leaving {
-            asset: *asset,
-            up_to: Amount::from_base_units(5_000),
-        })
-        .collect();
-    let program: Key = random.bytes();
-    let method = ProgramMethod {
-        program: SolanaAddress::from_bytes(program),
-        begins,
-        fields,
-        tail,
-        accounts: uses.iter().map(|used| used.1).collect(),
-        outflow,
-    };
-    let told = Told {
-        program,
-        uses,
-        data,
-    };
-    (method, told)
-}
-
-fn settings(random: &mut Random, told: &mut Vec<Told>) {
+pub(crate) fn settings(random: &mut Random, told: &mut Vec<Told>) {
     let units = random.pick(&[0, 450, 40_000, 1_399_999, 1_400_000]);
     let price = random.pick(&[0, 1, 100_000, 999_999, 1 << 32, 1 << 40]);
     let limit = [&[2][..], &u32::to_le_bytes(units)].concat();

@@ -4,11 +4,17 @@
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use waiaas_shared::address::{Account, SolanaAddress};
+use waiaas_shared::authorization::TransferAuthorization;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::effect::Effect;
 use waiaas_shared::evm::{NetworkTerms, Registered};
-use waiaas_shared::solana::{LookupTable, ProgramMethod, Staking, Token};
-use waiaas_shared::transaction::{Known, SigningPayload, decode, signing_payload};
+use waiaas_shared::solana::{LookupTable, ProgramMethod, StakeSeed, Staking, Token};
+use waiaas_shared::transaction::{
+    DecodedTransaction, Known, SigningPayload, decode, signing_payload,
+};
+
+use crate::authorizations;
+use crate::brought::Brought;
 
 /// What stands in the place of a rule's code.
 pub(crate) const ACCEPTED: &str = "accepted";
@@ -24,10 +30,16 @@ pub(crate) struct Case {
     pub(crate) function: Option<Registered>,
     pub(crate) program: Option<ProgramMethod>,
     pub(crate) network: NetworkTerms,
+    /// Of the stake account that is meant.
+    pub(crate) seed: Option<StakeSeed>,
     /// Somebody else may pay the fee.
     pub(crate) sponsored: bool,
     /// Lookup tables with their content.
     pub(crate) tables: Vec<(SolanaAddress, Vec<SolanaAddress>)>,
+    /// The whole of what an agent brings, in place of the unsigned bytes alone.
+    pub(crate) brought: Option<Brought>,
+    /// Fields, in place of any bytes.
+    pub(crate) authorization: Option<TransferAuthorization>,
     /// The second calculator is told of one byte less.
     pub(crate) misreported: bool,
 }
@@ -46,8 +58,11 @@ impl Case {
                 legacy: false,
                 data_fee: None,
             },
+            seed: None,
             sponsored: false,
             tables: Vec::new(),
+            brought: None,
+            authorization: None,
             misreported: false,
         }
     }
@@ -68,17 +83,7 @@ impl Case {
                 })
             })
             .collect();
-        let function = self.function.as_ref().map(|known| {
-            json!({
-                "contract": known.contract.to_string(),
-                "signature": known.function.to_string(),
-                "spends": known
-                    .spends
-                    .iter()
-                    .map(|asset| asset.map(|asset| asset.to_string()))
-                    .collect::<Vec<_>>(),
-            })
-        });
+        let function = self.function.as_ref().map(registered);
         let program = self.program.as_ref().map(|known| {
             let fields = known.fields.iter().map(|field| {
                 json!({
@@ -107,19 +112,28 @@ impl Case {
             json!({ "table": table.to_string(), "addresses": addresses })
         });
         let tables: Vec<Value> = tables.collect();
+        let seed = self.seed.as_ref().map(ToString::to_string);
         let bytes = &self.unsigned[..self.unsigned.len() - usize::from(self.misreported)];
         json!({
             "chain": self.chain.to_string(),
             "wallet": self.wallet.to_string(),
             "unsigned": hex::encode(bytes),
             "known": { "owners": texts(&self.owners), "tokens": tokens, "function": function, "program": program,
-                "network": network, "sponsored": self.sponsored, "tables": tables },
+                "seed": seed, "network": network, "sponsored": self.sponsored, "tables": tables },
+            "brought": self.brought.as_ref().map(Brought::line),
+            "authorization": self.authorization.as_ref().map(authorizations::line),
         })
         .to_string()
     }
 
     /// The product's verdict, and the rule that refused.
     pub(crate) fn verdict(&self) -> Result<(Value, &'static str)> {
+        if let Some(fields) = &self.authorization {
+            return authorizations::verdict(fields);
+        }
+        if let Some(brought) = &self.brought {
+            return brought.verdict(self);
+        }
         let known = Known {
             owners: &self.owners,
             tokens: &self.tokens,
@@ -134,30 +148,45 @@ impl Case {
             .looking_up(&tables)
             .calling(self.function.as_ref())
             .running(self.program.as_ref())
+            .staking(self.seed.as_ref())
             .on(self.network)
             .sponsored(self.sponsored);
         let decoded = match decode(self.chain, self.wallet, &self.unsigned, known) {
             Ok(decoded) => decoded,
             Err(error) => return Ok((json!({ "refused": true }), error.code())),
         };
-        // INVARIANT 2.
-        ensure!(decoded.bytes() == self.unsigned, "other bytes are kept");
-        let effects: Vec<Value> = decoded.effects().iter().map(shown).collect();
-        let memo = decoded.memo().map(ToString::to_string);
-        let verdict = match signing_payload(&decoded) {
-            SigningPayload::Ed25519Message(message) => {
-                ensure!(message == self.unsigned, "other bytes are signed");
-                json!({ "effects": effects, "memo": memo })
-            }
-            SigningPayload::Secp256k1Prehash(digest) => {
-                json!({ "effects": effects, "digest": hex::encode(digest) })
-            }
-        };
-        Ok((verdict, ACCEPTED))
+        Ok((accepted(&decoded, &self.unsigned)?, ACCEPTED))
     }
 }
 
-fn shown(effect: &Effect) -> Value {
+/// What was read of these bytes.
+pub(crate) fn accepted(decoded: &DecodedTransaction, unsigned: &[u8]) -> Result<Value> {
+    // INVARIANT 2.
+    ensure!(decoded.bytes() == unsigned, "other bytes are kept");
+    let effects: Vec<Value> = decoded.effects().iter().map(shown).collect();
+    let memo = decoded.memo().map(ToString::to_string);
+    Ok(match signing_payload(decoded) {
+        SigningPayload::Ed25519Message(message) => {
+            ensure!(message == unsigned, "other bytes are signed");
+            json!({ "effects": effects, "memo": memo })
+        }
+        SigningPayload::Secp256k1Prehash(digest) => {
+            json!({ "effects": effects, "digest": hex::encode(digest) })
+        }
+    })
+}
+
+/// A function as the second calculator reads it.
+pub(crate) fn registered(known: &Registered) -> Value {
+    let spends = known.spends.iter();
+    json!({
+        "contract": known.contract.to_string(),
+        "signature": known.function.to_string(),
+        "spends": spends.map(|asset| asset.map(|asset| asset.to_string())).collect::<Vec<_>>(),
+    })
+}
+
+pub(crate) fn shown(effect: &Effect) -> Value {
     let asset = effect.asset().to_string();
     let amount = effect.amount().base_units().to_string();
     match effect {

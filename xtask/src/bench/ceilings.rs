@@ -13,6 +13,7 @@ use waiaas_shared::ids::SessionId;
 use waiaas_shared::keys::AgentKey;
 use waiaas_shared::request_signature::{self, Parameters, SignedRequest};
 
+use super::effort::Effort;
 use super::load::{Latencies, percentile};
 
 /// Repetitions of what takes microseconds.
@@ -35,7 +36,8 @@ pub(super) struct Ceilings {
     pub(super) request_verification: Duration,
 }
 
-pub(super) fn measure(folder: &Path) -> Result<Ceilings> {
+pub(super) fn measure(folder: &Path, effort: Effort) -> Result<Ceilings> {
+    let rounds = effort.requests(ROUNDS);
     let key = SigningKey::from_bytes(&[3; 32]);
     let message = [7; MESSAGE_BYTES];
     let signature = key.sign(&message);
@@ -45,22 +47,22 @@ pub(super) fn measure(folder: &Path) -> Result<Ceilings> {
     let (recoverable, _) = secret.sign_prehash_recoverable(&prehash);
     let point = *secret.verifying_key();
     Ok(Ceilings {
-        synced_append: synced_append(folder)?,
-        ed25519_sign: median(ROUNDS, || key.sign(&message)),
-        ed25519_verify: median(ROUNDS, || public.verify_strict(&message, &signature)),
-        secp256k1_sign: median(ROUNDS, || secret.sign_prehash_recoverable(&prehash)),
-        secp256k1_verify: median(ROUNDS, || point.verify_prehash(&prehash, &recoverable)),
-        request_verification: request_verification()?,
+        synced_append: synced_append(folder, effort.requests(SYNCS))?,
+        ed25519_sign: median(rounds, || key.sign(&message)),
+        ed25519_verify: median(rounds, || public.verify_strict(&message, &signature)),
+        secp256k1_sign: median(rounds, || secret.sign_prehash_recoverable(&prehash)),
+        secp256k1_verify: median(rounds, || point.verify_prehash(&prehash, &recoverable)),
+        request_verification: request_verification(rounds)?,
     })
 }
 
 /// A record appended to a file and synced: what the disk takes for one commit.
-fn synced_append(folder: &Path) -> Result<Duration> {
+fn synced_append(folder: &Path, syncs: usize) -> Result<Duration> {
     let path = folder.join("append");
     let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
     let record = [0x5a; APPEND_BYTES];
-    let mut times = Vec::with_capacity(SYNCS);
-    for _ in 0..SYNCS {
+    let mut times = Vec::with_capacity(syncs);
+    for _ in 0..syncs {
         let from = Instant::now();
         file.write_all(&record)?;
         file.sync_data()?;
@@ -71,7 +73,7 @@ fn synced_append(folder: &Path) -> Result<Duration> {
 }
 
 /// The check of an agent's HTTP Message Signature, parsing included.
-fn request_verification() -> Result<Duration> {
+fn request_verification(rounds: usize) -> Result<Duration> {
     let key = SigningKey::from_bytes(&[4; 32]);
     let body = [b'x'; 300];
     let request = request_signature::Request {
@@ -92,7 +94,7 @@ fn request_verification() -> Result<Duration> {
     };
     let agent = AgentKey::from_bytes(key.verifying_key().to_bytes());
     request_signature::verify(&signed, &agent).context("an own signature")?;
-    Ok(median(ROUNDS, || {
+    Ok(median(rounds, || {
         request_signature::verify(&signed, &agent).is_ok()
     }))
 }

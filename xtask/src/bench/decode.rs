@@ -16,6 +16,7 @@ use waiaas_shared::evm;
 use waiaas_shared::solana::{self, Token, TokenProgram, derive_associated_account};
 use waiaas_shared::transaction::{Known, decode, signing_payload};
 
+use super::effort::Effort;
 use super::load::micros;
 use super::usage;
 
@@ -41,7 +42,8 @@ struct Case<'a> {
     target: f64,
 }
 
-pub(super) fn measure() -> Result<Value> {
+pub(super) fn measure(effort: Effort) -> Result<Value> {
+    let (many, fewer) = (effort.rounds(ROUNDS), effort.rounds(FEWER));
     let local: ChainId = "solana:localnet".parse()?;
     let token = Token {
         mint: SolanaAddress::from_bytes([0xc1; 32]),
@@ -79,15 +81,15 @@ pub(super) fn measure() -> Result<Value> {
             of_solana(solana_spl(token, true)?, known),
         ),
     ];
-    let verification = verification()?;
+    let verification = verification(fewer)?;
     let mut figures = serde_json::Map::new();
     for (name, case) in &cases {
-        let read = each(ROUNDS, || {
+        let read = each(many, || {
             decode(case.chain, case.wallet, black_box(&case.bytes), case.known)
         })?;
         let decoded = decode(case.chain, case.wallet, &case.bytes, case.known)?;
         ensure!(decoded.effects().len() >= 2, "{name} does nothing");
-        let hash = each(ROUNDS, || Ok::<_, anyhow::Error>(hash(black_box(case))))?;
+        let hash = each(many, || Ok::<_, anyhow::Error>(hash(black_box(case))))?;
         figures.insert(
             (*name).to_owned(),
             json!({
@@ -99,7 +101,7 @@ pub(super) fn measure() -> Result<Value> {
     }
     let mut owner = [0xa1; 32];
     let mut count = 0_u32;
-    let derivation = each(FEWER, || {
+    let derivation = each(fewer, || {
         // Another owner each time; how many tries an address takes differs.
         count += 1;
         owner[..4].copy_from_slice(&count.to_le_bytes());
@@ -109,7 +111,7 @@ pub(super) fn measure() -> Result<Value> {
     // EVM: what is signed is a hash of what was read.
     let case = &cases.first().context("a case")?.1;
     let decoded = decode(case.chain, case.wallet, &case.bytes, case.known)?;
-    let payload = each(ROUNDS, || {
+    let payload = each(many, || {
         Ok::<_, anyhow::Error>(matches!(
             signing_payload(black_box(&decoded)),
             waiaas_shared::transaction::SigningPayload::Secp256k1Prehash(_)
@@ -150,12 +152,12 @@ fn each<T, E: Into<anyhow::Error>>(
         .context("at least one")
 }
 
-fn verification() -> Result<Duration> {
+fn verification(rounds: u32) -> Result<Duration> {
     let key = SigningKey::from_bytes(&[3; 32]);
     let message = [7; 200];
     let signature = key.sign(&message);
     let public = key.verifying_key();
-    each(FEWER, || {
+    each(rounds, || {
         public.verify_strict(black_box(&message), &signature)
     })
 }

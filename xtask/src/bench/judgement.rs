@@ -17,6 +17,8 @@ use waiaas_shared::policy::limits::Limits;
 use waiaas_shared::policy::scope::{AssetLimits, Scope, ScopeRule};
 use waiaas_shared::time::{BudgetTime, Millis, WallTime};
 
+use super::effort::Effort;
+
 pub(super) const CHAIN: ChainId = ChainId::Evm(31_337);
 const ROUNDS: u32 = 100_000;
 
@@ -100,7 +102,8 @@ pub(super) fn document(paid: AssetId) -> PolicyDocument {
 }
 
 /// The mean of one judgement.
-pub(super) fn measure() -> Result<Duration> {
+pub(super) fn measure(effort: Effort) -> Result<Duration> {
+    let rounds = effort.rounds(ROUNDS);
     let paid = token(50).context("a token")?;
     let effects = [
         Effect::Transfer {
@@ -143,12 +146,12 @@ pub(super) fn measure() -> Result<Duration> {
     };
     let begun = super::usage::own()?;
     let mut passed = 0;
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let verdict = evaluate(black_box(&document), black_box(&payment), &past, now);
         passed += u32::from(verdict.is_ok());
     }
     let spent = super::usage::own()?.saturating_sub(begun);
-    let each = spent.checked_div(ROUNDS).unwrap_or_default();
-    ensure!(passed == ROUNDS, "{passed} of {ROUNDS} judgements passed");
+    let each = spent.checked_div(rounds).unwrap_or_default();
+    ensure!(passed == rounds, "{passed} of {rounds} judgements passed");
     Ok(each)
 }

@@ -1,11 +1,14 @@
 //! `cargo xtask bench`: the product's speed beside its ceilings, both from one run on one machine, as a table and as
-//! JSON. Figures are meant as ratios; nothing here asserts an absolute time.
+//! JSON. Figures are meant as ratios; nothing here asserts an absolute time. `--check` runs each benchmark for a moment
+//! and holds it to its line in docs/performance.md; that those which need no chain pass is a test.
 
 mod ceilings;
 mod decode;
+mod effort;
 mod judgement;
 mod load;
 mod policy;
+mod shown;
 mod traffic;
 mod usage;
 
@@ -27,6 +30,7 @@ use xtask::tools::{packages, surfnet};
 use xtask::workspace;
 
 use self::ceilings::Ceilings;
+use self::effort::Effort;
 use self::load::{Latencies, Measured, count, micros, percentile};
 
 const STEPS: usize = 5;
@@ -52,24 +56,37 @@ pub(crate) struct Bench {
     /// Only what reading a transaction costs; needs no chain
     #[arg(long, conflicts_with = "policy")]
     decode: bool,
+    /// Run each for a moment, as built for tests: whether it works and is listed, not how fast it is
+    #[arg(long, conflicts_with_all = ["json", "command"])]
+    check: bool,
     /// With --policy: the `waiaas` whose replay is measured as well
     #[arg(long, value_name = "FILE", requires = "policy")]
     command: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Bench, interrupt: &Interrupt) -> Result<()> {
-    if cfg!(debug_assertions) {
+    let effort = if arguments.check {
+        Effort::Check
+    } else {
+        Effort::Full
+    };
+    if cfg!(debug_assertions) && effort == Effort::Full {
         return as_shipped(interrupt);
     }
     if arguments.policy || arguments.decode {
         let mut progress = Progress::new(1);
         let figures = if arguments.decode {
             progress.step("decoders");
-            json!({ "decode": decode::measure()? })
+            json!({ "decode": decode::measure(effort)? })
         } else {
             progress.step("policy");
-            json!({ "policy": policy::measure(arguments.command.as_deref())? })
+            json!({ "policy": policy::measure(arguments.command.as_deref(), effort)? })
         };
+        if effort == Effort::Check {
+            effort::listed(&figures)?;
+            progress.done();
+            return Ok(());
+        }
         progress.note(serde_json::to_string_pretty(&figures)?);
         if let Some(file) = &arguments.json {
             std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
@@ -86,18 +103,22 @@ pub(crate) fn run(arguments: &Bench, interrupt: &Interrupt) -> Result<()> {
     }
     progress.done();
 
-    progress.step("the programs, as shipped");
-    let product = Product::build(Profile::Release, interrupt)?;
+    progress.step("the programs");
+    let profile = match effort {
+        Effort::Full => Profile::Release,
+        Effort::Check => Profile::TESTS,
+    };
+    let product = Product::build(profile, interrupt)?;
     progress.done();
 
     progress.step("ceilings");
     let folder = std::env::temp_dir().join(format!("waiaas-bench-{}", std::process::id()));
     let stage = Stage::set_up(&product, &folder);
     let figures = stage.and_then(|stage| {
-        let ceilings = ceilings::measure(&folder)?;
+        let ceilings = ceilings::measure(&folder, effort)?;
         progress.done();
         progress.step("the product");
-        let figures = stage.measure(&ceilings, &progress)?;
+        let figures = stage.measure(&ceilings, &progress, effort)?;
         progress.done();
         Ok(figures)
     });
@@ -106,7 +127,12 @@ pub(crate) fn run(arguments: &Bench, interrupt: &Interrupt) -> Result<()> {
     removed?;
 
     progress.step("figures");
-    progress.note(table(&figures)?);
+    if effort == Effort::Check {
+        effort::listed(&figures)?;
+        progress.done();
+        return Ok(());
+    }
+    progress.note(shown::table(&figures)?);
     if let Some(file) = &arguments.json {
         std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
     }
@@ -194,18 +220,19 @@ impl Stage {
     fn requests(
         &self,
         connections: usize,
+        effort: Effort,
         make: impl Fn() -> Result<Request>,
     ) -> Result<Vec<Vec<Request>>> {
-        let all = if connections == 1 {
+        let all = effort.requests(if connections == 1 {
             REQUESTS_ALONE
         } else {
             REQUESTS
-        };
-        let one = || (0..all / connections).map(|_| make()).collect();
+        });
+        let one = || (0..(all / connections).max(1)).map(|_| make()).collect();
         (0..connections).map(|_| one()).collect()
     }
 
-    fn measure(&self, ceilings: &Ceilings, progress: &Progress) -> Result<Value> {
+    fn measure(&self, ceilings: &Ceilings, progress: &Progress, effort: Effort) -> Result<Value> {
         let url = self.home.url();
         let hello = || {
             Ok(Request {
@@ -219,7 +246,7 @@ impl Stage {
             "warm-up",
             &url,
             vec![
-                (0..WARM_UP)
+                (0..effort.requests(WARM_UP))
                     .map(|_| self.sign_only())
                     .collect::<Result<_>>()?,
             ],
@@ -234,20 +261,20 @@ impl Stage {
             measured.push(load::run(
                 "hello (GET /health)",
                 &url,
-                self.requests(connections, hello)?,
+                self.requests(connections, effort, hello)?,
             )?);
             let status = || Ok(self.agent.get("/v1/session"));
             measured.push(load::run(
                 "status (GET /v1/session)",
                 &url,
-                self.requests(connections, status)?,
+                self.requests(connections, effort, status)?,
             )?);
             measured.push(load::run(
                 "dry run",
                 &url,
-                self.requests(connections, || self.dry_run())?,
+                self.requests(connections, effort, || self.dry_run())?,
             )?);
-            let lists = self.requests(connections, || self.sign_only())?;
+            let lists = self.requests(connections, effort, || self.sign_only())?;
             let heads = self.heads()?;
             let before = (
                 usage::cpu(self.running.signer.id())?,
@@ -309,8 +336,8 @@ impl Stage {
                 "signer": micros(self.running.signer_start) / 1000.0,
                 "gateway": micros(self.running.gateway_start) / 1000.0,
             },
-            "decode": decode::measure()?,
-            "policy": policy::measure(Some(self.home.command(&[]).get_program().as_ref()))?,
+            "decode": decode::measure(effort)?,
+            "policy": policy::measure(Some(self.home.command(&[]).get_program().as_ref()), effort)?,
             "ratios": {
                 "sign_only_p50_to_sum_of_parts": { "value": alone.p50_us / parts, "target_at_most": 2.0 },
                 "syncs_per_signature_at_64": { "value": syncs_per_signature, "target_at_most": 0.125 },
@@ -372,67 +399,6 @@ fn find<'a>(measured: &'a [Measured], name: &str, connections: usize) -> Result<
         .with_context(|| format!("{name} at {connections} was not measured"))
 }
 
-/// The same for people.
-fn table(figures: &Value) -> Result<String> {
-    let mut text = String::from("\n");
-    let hello: BTreeMap<u64, f64> = rows(figures)?
-        .filter(|row| {
-            row.get("name")
-                .and_then(Value::as_str)
-                .is_some_and(|name| name.starts_with("hello"))
-        })
-        .filter_map(|row| {
-            Some((
-                row.get("connections")?.as_u64()?,
-                row.get("p50_us")?.as_f64()?,
-            ))
-        })
-        .collect();
-    text.push_str(&format!(
-        "{:<26} {:>5} {:>10} {:>10} {:>10} {:>9}\n",
-        "", "conns", "p50 us", "p99 us", "per s", "x hello"
-    ));
-    for row in rows(figures)? {
-        let number = |name: &str| row.get(name).and_then(Value::as_f64).unwrap_or_default();
-        let connections = row
-            .get("connections")
-            .and_then(Value::as_u64)
-            .unwrap_or_default();
-        let base = hello.get(&connections).copied().unwrap_or(f64::NAN);
-        text.push_str(&format!(
-            "{:<26} {:>5} {:>10.0} {:>10.0} {:>10.0} {:>9.2}\n",
-            row.get("name").and_then(Value::as_str).unwrap_or_default(),
-            connections,
-            number("p50_us"),
-            number("p99_us"),
-            number("per_second"),
-            number("p50_us") / base,
-        ));
-    }
-    for part in [
-        "ceilings_us",
-        "cpu_per_request",
-        "memory_kib",
-        "start_ms",
-        "ratios",
-        "decode",
-        "policy",
-    ] {
-        let shown = serde_json::to_string_pretty(figures.get(part).context(part)?)?;
-        text.push_str(&format!("{part}: {shown}\n"));
-    }
-    Ok(text)
-}
-
-fn rows(figures: &Value) -> Result<impl Iterator<Item = &Value>> {
-    let rows = figures
-        .get("measured")
-        .and_then(Value::as_array)
-        .context("measurements")?;
-    ensure!(!rows.is_empty(), "nothing was measured");
-    Ok(rows.iter())
-}
-
 fn open_policy() -> String {
     format!(
         "version = 1
@@ -456,4 +422,27 @@ name = \"shop\"
 account = \"{SOLANA}:{TO}\"
 "
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What needs no chain: each for a moment, and each with its line in the documentation.
+    #[test]
+    fn benchmarks_run_and_are_listed() -> Result<()> {
+        let folder = std::env::temp_dir().join(format!("waiaas-check-{}", std::process::id()));
+        std::fs::create_dir_all(&folder)?;
+        let measured = ceilings::measure(&folder, Effort::Check);
+        std::fs::remove_dir_all(&folder)?;
+        measured?;
+        let figures = json!({
+            "decode": decode::measure(Effort::Check)?,
+            "policy": policy::measure(None, Effort::Check)?,
+        });
+        effort::listed(&figures)?;
+        let unlisted = json!({ "decode": { "of_nobody": 1.0 } });
+        assert!(effort::listed(&unlisted).is_err());
+        Ok(())
+    }
 }

@@ -23,22 +23,23 @@ use waiaas_shared::policy::replay::{Replay, Report};
 use waiaas_shared::policy::toml_form;
 use waiaas_shared::time::Millis;
 
+use super::effort::Effort;
 use super::judgement;
 use super::load::{count, micros};
 use super::traffic::{Traffic, generate};
 use super::usage;
 
-const PAYMENTS: u64 = 100_000;
+const PAYMENTS: u32 = 100_000;
 const VERIFICATIONS: u32 = 3000;
 /// Thresholds of the document that bound: most payments pass at once, one in twenty waits or asks.
 const THRESHOLDS: [u128; 4] = [200_000, 400_000, 450_000, 500_000];
 
 /// Both, and the replay by the command itself if there is one.
-pub(super) fn measure(command: Option<&Path>) -> Result<Value> {
-    let judgement = judgement::measure()?;
-    let verification = verification()?;
+pub(super) fn measure(command: Option<&Path>, effort: Effort) -> Result<Value> {
+    let judgement = judgement::measure(effort)?;
+    let verification = verification(effort.rounds(VERIFICATIONS))?;
     let bound = bound()?;
-    let traffic = generate(&bound, PAYMENTS)?;
+    let traffic = generate(&bound, effort.rounds(PAYMENTS).into())?;
     // What reading the log costs alone.
     let begun = usage::own()?;
     for bytes in &traffic.events {
@@ -48,8 +49,13 @@ pub(super) fn measure(command: Option<&Path>) -> Result<Value> {
     let (begun, wall) = (usage::own()?, Instant::now());
     let report = replay(&tighter(&bound), &traffic)?;
     let (replaying, wall) = (usage::own()?.saturating_sub(begun), wall.elapsed());
+    // A few payments exceed no limit, and are only told of.
+    let differing = match effort {
+        Effort::Full => report.counts.held_up(),
+        Effort::Check => report.counts.all() - report.counts.same,
+    };
     ensure!(
-        report.counts.all() == traffic.payments && report.counts.held_up() > 0,
+        report.counts.all() == traffic.payments && differing > 0,
         "a tighter document holds payments up: {:?}",
         report.counts
     );
@@ -181,17 +187,17 @@ fn tighter(bound: &PolicyDocument) -> PolicyDocument {
 }
 
 /// A yardstick: one signature, verified.
-fn verification() -> Result<Duration> {
+fn verification(rounds: u32) -> Result<Duration> {
     let key = SigningKey::from_bytes(&[3; 32]);
     let message = [7; 200];
     let signature = key.sign(&message);
     let public = key.verifying_key();
     let begun = usage::own()?;
-    for _ in 0..VERIFICATIONS {
+    for _ in 0..rounds {
         public.verify_strict(&message, &signature)?;
     }
     usage::own()?
         .saturating_sub(begun)
-        .checked_div(VERIFICATIONS)
+        .checked_div(rounds)
         .context("at least one")
 }

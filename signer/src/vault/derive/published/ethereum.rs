@@ -34,7 +34,7 @@ const LEGACY_FILES: [(&str, usize); 3] = [
 ];
 
 /// A string of RLP.
-fn string(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn string(bytes: &[u8]) -> Vec<u8> {
     match bytes {
         [byte] if *byte < 0x80 => vec![*byte],
         _ => [prefix(0x80, bytes.len()), bytes.to_vec()].concat(),
@@ -53,7 +53,7 @@ fn prefix(base: u8, length: usize) -> Vec<u8> {
     .concat()
 }
 
-fn list(fields: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn list(fields: &[Vec<u8>]) -> Vec<u8> {
     let payload = fields.concat();
     [prefix(0xc0, payload.len()), payload].concat()
 }
@@ -64,7 +64,7 @@ fn trimmed(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// A number, as the files write them: `0x`-text, or JSON's own.
-fn number(value: &Value) -> Vec<u8> {
+pub(super) fn number(value: &Value) -> Vec<u8> {
     let number = match value.as_u64() {
         Some(number) => u128::from(number),
         None => u128::from_str_radix(value.as_str().unwrap().trim_start_matches("0x"), 16).unwrap(),

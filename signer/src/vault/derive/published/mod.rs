@@ -1,9 +1,12 @@
-//! Published vectors against this derivation and these signatures: SLIP-10 here, the transactions that hardware
-//! wallets sign in `ethereum` and `solana`. Their licences (CC-BY-SA, LGPL) do not allow a copy in this project, so
-//! they are read from the folder that `WAIAAS_VECTORS` names, or from `shared/vectors` beside the checkout. Where
-//! there is none, each test says so on standard error and runs the project's own vectors of the same kind alone.
+//! Published vectors against this derivation and these signatures: SLIP-10 here; of hardware wallets, accounts in
+//! `accounts`, transactions in `ethereum` and `solana`, messages in `messages`. Their licences (CC-BY-SA, LGPL) do not
+//! allow a copy in this project, so they are read from the folder that `WAIAAS_VECTORS` names, or from
+//! `shared/vectors` beside the checkout. Where there is none, each test says so on standard error and runs the
+//! project's own vectors of the same kind alone.
 
+mod accounts;
 mod ethereum;
+mod messages;
 mod solana;
 
 use std::io::Write as _;
