@@ -8,7 +8,7 @@ use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::event::{Event, EventBody, Origin};
 use waiaas_shared::log::{Head, SignedHead, link};
 use waiaas_shared::statement::StatementFacts;
-use waiaas_shared::time::{Clocks, WallTime};
+use waiaas_shared::time::Clocks;
 
 use super::answers::send;
 use super::ask::{Ask, Drafted, Renewed, Reply, refused};
@@ -288,12 +288,6 @@ impl<L: Ledger, S: System> Authority<L, S> {
     pub(super) fn observe(&mut self) -> Option<Clocks> {
         let reading = self.system.clocks()?;
         self.clock.as_mut().map(|clock| clock.observe(reading))
-    }
-
-    /// The lower side of the wall clock whose upper side stands in `clocks`.
-    pub(super) fn steady(&self, clocks: Clocks) -> WallTime {
-        let steady = self.clock.as_ref().map(ClockKeeper::steady);
-        steady.unwrap_or(clocks.wall)
     }
 
     /// One decision: events are staged, the outcome waits for their commit.

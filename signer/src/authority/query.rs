@@ -10,12 +10,13 @@ use waiaas_shared::heartbeat::SignedHeartbeat;
 use waiaas_shared::ids::{SessionId, TransactionId};
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::request::TransferRequest;
-use waiaas_shared::time::Clocks;
+use waiaas_shared::time::{Clocks, WallTime};
 
 use super::ask::{Ask, EventsAnswer, Status, Verdict, refused};
 use super::locked::refuse;
 use super::system::System;
 use super::{Authority, Vault};
+use crate::core::clock::ClockKeeper;
 use crate::core::command::{
     Command, Context, MessageRequest, Outcome, Prior, PriorAuthorization, PriorLogin,
     SessionRequest, SpendRequest, Used,
@@ -110,6 +111,12 @@ impl<L: Ledger, S: System> Authority<L, S> {
         let mut causes: BTreeSet<Freeze> = self.state.frozen_by().collect();
         causes.extend(self.journal.paused().then_some(Freeze::Asked));
         causes.into_iter().collect()
+    }
+
+    /// The lower side of the wall clock whose upper side stands in `clocks`.
+    pub(super) fn steady(&self, clocks: Clocks) -> WallTime {
+        let steady = self.clock.as_ref().map(ClockKeeper::steady);
+        steady.unwrap_or(clocks.wall)
     }
 
     /// Clocks of a dry run. It gives no identifier: nothing is made from its entropy.
