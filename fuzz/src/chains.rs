@@ -10,13 +10,14 @@ use waiaas_shared::evm::{self, Registered};
 use waiaas_shared::policy::evaluate::charges;
 use waiaas_shared::solana::build::{BatchRequest, CallRequest, Part, batch, call};
 use waiaas_shared::solana::{
-    Field, Leaving, ProgramCall, ProgramMethod, Token, TokenProgram, WireTransaction,
+    Field, Leaving, LookupTable, ProgramCall, ProgramMethod, Token, TokenProgram, WireTransaction,
 };
 use waiaas_shared::transaction::{
     DecodedTransaction, Known, SigningPayload, decode, signing_payload,
 };
 
 const WALLET: SolanaAddress = SolanaAddress::from_bytes([7; 32]);
+const TABLE: SolanaAddress = SolanaAddress::from_bytes([0x7a; 32]);
 const EVM_CHAIN: u64 = 31_337;
 const EVM_WALLET: EvmAddress = EvmAddress::from_bytes([7; 20]);
 const VAULT: EvmAddress = EvmAddress::from_bytes([0xd4; 20]);
@@ -66,6 +67,16 @@ fn recipients() -> [SolanaAddress; 3] {
     [0xa1, 0xa2, 0xa3].map(|byte| SolanaAddress::from_bytes([byte; 32]))
 }
 
+/// What an owner pinned of the one table: recipients, the wallet, programs.
+fn pinned() -> Vec<SolanaAddress> {
+    let [one, two, three] = recipients();
+    let [token, _] = tokens();
+    let mut addresses = vec![one, two, three, WALLET, SolanaAddress::from_bytes([0; 32])];
+    addresses.extend([one, two].map(|owner| token.account_of(owner)));
+    addresses.extend([token.mint, token.program.id()]);
+    addresses
+}
+
 /// A Solana message.
 pub fn solana(data: &[u8]) -> bool {
     let chain: ChainId = "solana:localnet".parse().expect("a chain");
@@ -76,6 +87,10 @@ pub fn solana(data: &[u8]) -> bool {
         tokens: &tokens(),
         sponsored: true,
         program: Some(&method),
+        tables: &[LookupTable {
+            address: TABLE,
+            addresses: &pinned(),
+        }],
         ..Known::NOTHING
     };
     let Ok(decoded) = decode(chain, Account::Solana(WALLET), data, known) else {
@@ -241,6 +256,28 @@ pub fn solana_seeds() -> Vec<Vec<u8>> {
         ]
         .concat(),
     );
+    // Lamports, and a call, to accounts that are looked up.
+    let data = [&[0xf2, 0x23][..], &700_u64.to_le_bytes(), &[1]].concat();
+    for (program, called, read) in [
+        ([0; 32], [&[2, 0, 2, 12][..], &lamports].concat(), &[0][..]),
+        ([0xd1; 32], [&[3, 0, 2, 3, 11][..], &data].concat(), &[1, 1]),
+    ] {
+        seeds.push(
+            [
+                &[0x80, 1, 0, 1, 2][..],
+                wallet,
+                &program,
+                &[0xb2; 32],
+                &[1, 1],
+                &called,
+                &[1],
+                TABLE.as_bytes(),
+                &[1, 0],
+                read,
+            ]
+            .concat(),
+        );
+    }
     seeds.extend(calls());
     seeds
 }

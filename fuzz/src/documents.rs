@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use waiaas_shared::address::SolanaAddress;
 use waiaas_shared::codec::{from_canonical, to_canonical};
 use waiaas_shared::event::{Event, EventBody};
-use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::document::{PolicyDocument, TableRule};
 use waiaas_shared::policy::toml_form;
 use waiaas_shared::statement::StatementFacts;
 
@@ -34,9 +35,23 @@ pub fn policy_toml(data: &[u8]) -> bool {
     true
 }
 
-/// The examples of the documentation.
+/// The examples of the documentation, and a lookup table.
 pub fn policy_toml_seeds() -> Vec<Vec<u8>> {
-    EXAMPLES.map(|text| text.as_bytes().to_vec()).to_vec()
+    let mut seeds = EXAMPLES.map(|text| text.as_bytes().to_vec()).to_vec();
+    seeds.push(toml_form::write(&with_a_table()).into_bytes());
+    seeds
+}
+
+fn with_a_table() -> PolicyDocument {
+    let address = |byte| SolanaAddress::from_bytes([byte; 32]);
+    let account = format!("solana:localnet:{}", address(0x7a));
+    PolicyDocument {
+        tables: Some(vec![TableRule {
+            account: account.parse().expect("an account"),
+            addresses: [1, 2, 3].map(address).to_vec(),
+        }]),
+        ..PolicyDocument::closed(1)
+    }
 }
 
 /// A policy as owners sign it.
@@ -57,6 +72,7 @@ pub fn policy_canonical_seeds() -> Vec<Vec<u8>> {
     let documents = EXAMPLES.map(|text| toml_form::parse(text).expect("a sound policy"));
     let mut seeds: Vec<_> = documents.iter().map(PolicyDocument::to_bytes).collect();
     seeds.push(PolicyDocument::closed(1).to_bytes());
+    seeds.push(with_a_table().to_bytes());
     seeds
 }
 
