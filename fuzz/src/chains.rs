@@ -340,11 +340,10 @@ pub fn solana_seeds() -> Vec<Vec<u8>> {
     );
     // Lamports, and a call, to accounts that are looked up.
     let data = [&[0xf2, 0x23][..], &700_u64.to_le_bytes(), &[1]].concat();
-    for (program, called) in [
-        ([0; 32], [&[2, 0, 2, 12][..], &lamports].concat()),
-        ([0xd1; 32], [&[3, 0, 2, 3, 11][..], &data].concat()),
+    for (program, called, read) in [
+        ([0; 32], [&[2, 0, 2, 12][..], &lamports].concat(), &[0][..]),
+        ([0xd1; 32], [&[3, 0, 2, 3, 11][..], &data].concat(), &[1, 1]),
     ] {
-        let read: &[u8] = if called[0] == 3 { &[1, 1] } else { &[0] };
         seeds.push(
             [
                 &[0x80, 1, 0, 1, 2][..],

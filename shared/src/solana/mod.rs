@@ -96,7 +96,7 @@ pub(crate) fn called(unsigned: &[u8]) -> Result<Vec<SolanaAddress>, SolanaError>
 /// bytes out of the signer's own log, which were compared with what owners registered before they were signed.
 pub(crate) fn tokens(wallet: SolanaAddress, unsigned: &[u8], known: Known<'_>) -> Vec<Token> {
     let read = |message: message::Message| Ok(Token::named(&message.instructions()?));
-    let message = message::Message::parse(wallet, unsigned, known.sponsored);
+    let message = message::Message::parse(wallet, unsigned, known);
     message.and_then(read).unwrap_or_default()
 }
 

@@ -207,7 +207,10 @@ async fn what_a_service_answers_decides_what_comes_next() {
         let (_, headers, body) = only(&received);
         assert_eq!(headers.get("webhook-id").expect("its name"), "evt_7");
         assert_eq!(body.get("type"), Some(&json!("payment.waiting")));
-        assert_eq!(body.get("timestamp"), Some(&json!("2023-11-14T22:13:20.000Z")));
+        assert_eq!(
+            body.get("timestamp"),
+            Some(&json!("2023-11-14T22:13:20.000Z"))
+        );
         assert_eq!(body.pointer("/data/sequence"), Some(&json!(7)));
     }
     let nobody = "webhook = { url = \"http://127.0.0.1:9/s3cret\", secret-file = \"secret\" }";
