@@ -2,7 +2,9 @@
 //! log with one thing wrong and must see it.
 
 use anyhow::{Context as _, Result, ensure};
+use waiaas_client::SignedTransfer;
 use waiaas_shared::amount::Amount;
+use waiaas_shared::authorization::TransferAuthorization;
 use waiaas_shared::event::{Event, EventBody, Spend};
 
 use super::judged;
@@ -11,9 +13,8 @@ use crate::cases;
 use crate::checks::Checks;
 use crate::runner::Template;
 
-use waiaas_shared::authorization::TransferAuthorization;
-
 type Change = fn(&mut Spend, &mut TransferAuthorization) -> Result<()>;
+type Altered = fn(&mut SignedTransfer);
 
 /// The last authorization, changed, with its bytes as the fields then say.
 fn changed(events: &mut [Event], change: Change) -> Result<()> {
@@ -162,7 +163,7 @@ pub(super) fn all(template: &Template) -> Result<()> {
 fn released(rig: &mut crate::rig::Rig) -> Result<()> {
     let honest = rig.record.authorized.last().cloned();
     let honest = honest.context("an authorization")?;
-    let changes: [(&str, fn(&mut waiaas_client::SignedTransfer)); 4] = [
+    let changes: [(&str, Altered); 4] = [
         ("a changed signature", |one| one.signature[5] ^= 1),
         ("another v", |one| one.signature[64] ^= 7),
         ("another event", |one| one.sequence -= 1),

@@ -80,6 +80,11 @@ const fn is_asked(code: Code) -> bool {
             | Code::CallArgumentLimit
             | Code::CallArgumentValue
             | Code::CallArgumentWallet
+            | Code::CallAccount
+            | Code::CallOwnAccount
+            | Code::AuthorizationNotListed
+            | Code::AuthorizationValidity
+            | Code::AuthorizationWaits
             | Code::UsdPriceMissing
             | Code::OutsideHours
             | Code::CoolDown
