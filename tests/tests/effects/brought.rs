@@ -6,12 +6,12 @@ use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
-use waiaas_shared::address::Account;
+use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::amount::Decimals;
 use waiaas_shared::caip::{AccountId, AssetId, ChainId};
 use waiaas_shared::evm::Registered;
 use waiaas_shared::policy::call::{Accepts, ArgumentRule, CallFunction, CallRule};
-use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient};
+use waiaas_shared::policy::document::{AssetRule, PolicyDocument, Recipient, TableRule};
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::request::TransferRequest;
 
@@ -185,6 +185,15 @@ impl Brought {
             let rule = CallRule::of_function(target, function, Tier::Instant);
             document.calls.push(rule);
         }
+        let table =
+            |(address, addresses): &(SolanaAddress, Vec<SolanaAddress>)| -> Result<TableRule> {
+                Ok(TableRule {
+                    account: AccountId::new(case.chain, Account::Solana(*address))?,
+                    addresses: addresses.clone(),
+                })
+            };
+        let tables = case.tables.iter().map(table).collect::<Result<Vec<_>>>()?;
+        document.tables = (!tables.is_empty()).then_some(tables);
         Ok(document)
     }
 }
