@@ -446,7 +446,7 @@ impl Run {
         (name, version, holds): Terms,
     ) -> Checked {
         let now = self.book.now();
-        let part = asking.parts.first().ok_or("a payment")?.clone();
+        let part = *asking.parts.first().ok_or("a payment")?;
         let own = self.book.wallet(asking.wallet).account;
         same("payer", Account::Evm(said.from), own)?;
         same(
