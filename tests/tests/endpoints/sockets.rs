@@ -64,7 +64,6 @@ fn woken(chain: Chain, socket: &str) -> Result<Stage> {
     for _ in 0..2 {
         let (took, said) = pay(&mut stage)?;
         ensure!(took < SELDOM * 3 / 4, "{took:?}: {said}\n{}", stage.log());
-        println!("confirmed after {took:?}, looked at every {SELDOM:?}");
     }
     stage.arrived_once(shop_before)?;
     until_open(&stage, &[false, true, false])?;
