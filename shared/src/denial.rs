@@ -234,10 +234,10 @@ codes! {
     HeadSignature = 199, "head_signature", Stop, "The presented head is not one that this signer's log key signed.";
     // Tokens.
     TokenConflict = 247, "token_conflict", Wait, "Two binding policies register this token with different decimals or token programs: it is paid again once the older one no longer binds.";
-    // What is signed for nobody.
-    TypedDataUnsupported = 356, "typed_data_unsupported", Stop, "Permits, Permit2 and typed data of a caller's own are not signed: ask for an exact approval (`approve`), which the owner confirms, or for a transfer authorization.";
     // What the log has.
     RecordedDiffers = 326, "recorded_differs", AskOwner, "The bytes in the log do not do what their entry says, as this version reads them: they are not given again.";
+    // What is signed for nobody.
+    TypedDataUnsupported = 356, "typed_data_unsupported", Stop, "Permits, Permit2 and typed data of a caller's own are not signed: ask for an exact approval (`approve`), which the owner confirms, or for a transfer authorization.";
     // Several transfers in one transaction, and memos.
     MemoMalformed = 248, "memo_malformed", Stop, "A memo is 1 to 128 printable ASCII characters without `|`, neither begins nor ends with a space, and has no two in a row.";
     SolanaOnly = 249, "solana_only", Stop, "A memo, several transfers in one transaction, staking, and calls of programs are possible on Solana alone.";
