@@ -43,6 +43,14 @@ const LONG_FILES: &[(&str, &str)] = &[
         "one decision for each word of an owner about owners",
     ),
     (
+        "tests/tests/adversarial/cases/solana/brought.rs",
+        "tests: one attack, everything that may be brought in one table",
+    ),
+    (
+        "signer/src/core/tests/machine/authorized.rs",
+        "tests: the model's own reading of one operation, from its policy to its charge",
+    ),
+    (
         "shared/src/policy/replay/tests.rs",
         "tests: one story each, over one log",
     ),

@@ -8,9 +8,8 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use waiaas_shared::time::{Millis, WallTime};
 
-use super::kind::Kind;
 use super::names::Names;
-use super::notice::{Notice, Own};
+use super::notice::Own;
 use super::outbox::{self, Outcome, ToCome};
 use super::sink::SendError;
 use super::{Channel, message};
@@ -57,6 +56,11 @@ impl Health {
     }
 }
 
+/// Time for one message, everything included.
+pub(super) const SEND_TIMEOUT: Duration = Duration::from_secs(40);
+/// Messages that a channel which stands in looks through for one that nobody else tells.
+const LOOKED_THROUGH: u32 = 500;
+
 /// What came of one look.
 enum Step {
     /// Something was told or ended: there may be more.
@@ -89,7 +93,7 @@ pub(super) async fn serve(app: Arc<App>, channel: Arc<Channel>) {
                 if !told_silent && channel.health.is_away_for(SILENT_AFTER, app.clock.now()) {
                     told_silent = tell_silent(&app, &channel).await.is_ok();
                 }
-                sleep(asked.unwrap_or(pause)).await;
+                sleep(asked.unwrap_or(pause).clamp(PAUSE_FIRST, PAUSE_LAST)).await;
                 pause = pause.saturating_mul(2).min(PAUSE_LAST);
             }
             Err(error) => {
@@ -107,35 +111,39 @@ async fn step(app: &Arc<App>, channel: &Arc<Channel>) -> Result<Step, DatabaseEr
         .config
         .quiet
         .is_some_and(|quiet| quiet.contains(now));
-    let may = move |notice: &Notice| !quiet || notice.kind().is_some_and(Kind::is_urgent);
-    let of = Arc::clone(channel);
-    let next = app
-        .database
-        .run(Durability::Process, move |connection| {
-            outbox::next(connection, &of.config.name, may)
-        })
-        .await?;
-    let Some(ToCome { id, notice }) = next else {
-        return Ok(Step::Idle);
+    let mut passed = 0;
+    let (id, notice) = loop {
+        let of = Arc::clone(channel);
+        let next = app
+            .database
+            .run(Durability::Process, move |connection| {
+                outbox::next(connection, &of.config.name, quiet, passed)
+            })
+            .await?;
+        let Some(ToCome { id, notice }) = next else {
+            return Ok(Step::Idle);
+        };
+        let Some(notice) = notice else {
+            let name = channel.config.name.as_str();
+            tracing::error!(
+                channel = name,
+                notice = id,
+                "what is kept of it cannot be read"
+            );
+            return end(app, channel, id, Outcome::Refused).await;
+        };
+        match others(app, channel, id, now).await? {
+            Others::Took => return end(app, channel, id, Outcome::NotNeeded).await,
+            Others::DoNot => break (id, notice),
+            Others::May if passed < LOOKED_THROUGH => passed += 1,
+            Others::May => return Ok(Step::Idle),
+        }
     };
-    let Some(notice) = notice else {
-        tracing::error!(
-            channel = channel.config.name,
-            notice = id,
-            "what is kept of it cannot be read"
-        );
-        return end(app, channel, id, Outcome::Refused).await;
-    };
-    match others(app, channel, id, now).await? {
-        Others::Took => return end(app, channel, id, Outcome::NotNeeded).await,
-        Others::May => return Ok(Step::Idle),
-        Others::DoNot => {}
-    }
     let names = Names::known(app).await;
     let origin = app.channels.approval_origin.as_deref();
     let message = message::compose(&notice, &channel.config, &names, origin, now);
     let name = channel.config.name.as_str();
-    match channel.sink.send(&message).await {
+    match channel.sink.send(&message, SEND_TIMEOUT).await {
         Ok(()) => {
             tracing::debug!(channel = name, notice = notice.name, "told");
             channel.health.took();

@@ -9,9 +9,9 @@ use super::config::{ChannelConfig, Language};
 use super::kind::Kind;
 use super::names::Names;
 use super::notice::{Notice, Own, Told};
-use super::words::{self, Line};
+use super::words::{self, Label, Line};
 
-/// Characters of one message's text; what a channel takes at least is 2,000 (Discord).
+/// Characters of one message's lines; the least that a channel takes is 2,000 (Discord).
 const TEXT_LIMIT: usize = 1800;
 /// Characters of one line.
 const LINE_LIMIT: usize = 300;
@@ -60,38 +60,51 @@ pub(super) fn compose(
     let (title, lines) = words::of(notice, names, now, channel.language);
     let lines = lines
         .into_iter()
-        .filter(|line| !channel.terse || line.is_harmless())
-        .map(|line| cut(&line.shown(channel.language), LINE_LIMIT));
+        .filter(|line| !channel.terse || line.is_harmless());
+    let lines = fitted(lines.collect(), channel.language);
     let asks = match &notice.told {
         Told::Event(_, event) => matches!(event.body, EventBody::IntentOpened(_)),
         Told::Own(_) => false,
     };
     let link = approval_origin.filter(|_| asks);
-    let mut message = Message {
+    Message {
         name: notice.name.clone(),
         kind,
         at: notice.at,
         title: cut(&title, LINE_LIMIT),
-        lines: Vec::new(),
+        lines,
         link: link.map(|origin| format!("{origin}/sign")),
         data: data(notice, channel.terse),
+    }
+}
+
+/// The lines as they are shown. Where they are too many or too long, what is done is told in part, and who asks, how
+/// long still and how to stop it in any case.
+fn fitted(mut lines: Vec<Line>, language: Language) -> Vec<String> {
+    let shown = |line: &Line| cut(&line.shown(language), LINE_LIMIT);
+    let length = |lines: &[Line]| -> usize {
+        let each = lines.iter().map(|line| shown(line).chars().count() + 1);
+        each.sum()
     };
-    let mut room = TEXT_LIMIT.saturating_sub(message.title.chars().count());
-    for line in lines {
-        let Some(left) = room.checked_sub(line.chars().count().saturating_add(1)) else {
-            message.lines.push(more(channel.language).to_owned());
+    let mut left_out = false;
+    while length(&lines) > TEXT_LIMIT {
+        let Some(last) = lines.iter().rposition(|line| line.label == Label::Does) else {
             break;
         };
-        room = left;
-        message.lines.push(line);
+        lines.remove(last);
+        left_out = true;
     }
-    message
+    let mut lines: Vec<String> = lines.iter().map(shown).collect();
+    if left_out {
+        lines.insert(0, more(language).to_owned());
+    }
+    lines
 }
 
 const fn more(language: Language) -> &'static str {
     match language {
-        Language::English => "(more: waiaas audit show)",
-        Language::Korean => "(이하 생략: waiaas audit show)",
+        Language::English => "(more than can be told here: waiaas payment list, waiaas audit show)",
+        Language::Korean => "(일부 생략: waiaas payment list, waiaas audit show)",
     }
 }
 

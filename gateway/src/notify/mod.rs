@@ -130,7 +130,7 @@ impl Channels {
         let notice = Notice::own(own, now);
         let names = names::Names::default();
         let message = message::compose(&notice, &channel.config, &names, None, now);
-        Some(channel.sink.send(&message).await)
+        Some(channel.sink.send(&message, deliver::SEND_TIMEOUT).await)
     }
 }
 

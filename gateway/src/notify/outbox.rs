@@ -5,7 +5,6 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use waiaas_client::EventRecord;
 use waiaas_shared::codec::from_canonical;
 use waiaas_shared::event::{Event, EventBody};
-use waiaas_shared::ids::TransactionId;
 use waiaas_shared::time::{Millis, WallTime};
 
 use super::config::ChannelConfig;
@@ -21,28 +20,38 @@ CREATE TABLE notice(
     sequence INTEGER,
     -- Canonical bytes of the event, or the gateway's own words as JSON.
     body BLOB NOT NULL,
-    -- The payment that waits, of a notice that one does.
+    -- The payment or change of owners that waits, of a notice that one does.
     waits TEXT
 ) STRICT;
 CREATE INDEX notice_by_waiting ON notice(waits) WHERE waits IS NOT NULL;
+CREATE INDEX notice_by_time ON notice(at);
 CREATE TABLE delivery(
     channel TEXT NOT NULL,
     notice INTEGER NOT NULL REFERENCES notice(id) ON DELETE CASCADE,
-    -- How often the channel refused this very message, and since when.
+    urgent INTEGER NOT NULL,
+    -- How often the channel refused this very message, and since when; often: it goes behind the others.
     refused INTEGER NOT NULL DEFAULT 0,
     refused_since INTEGER,
+    behind INTEGER NOT NULL DEFAULT 0,
     -- When it ended, and how; not yet: it is still to be told.
     ended INTEGER,
     outcome TEXT,
     PRIMARY KEY (channel, notice)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX delivery_to_come ON delivery(channel, notice) WHERE ended IS NULL;
+CREATE INDEX delivery_to_come ON delivery(channel, behind, urgent DESC, notice) WHERE ended IS NULL;
+CREATE INDEX delivery_by_notice ON delivery(notice);
+CREATE TABLE said(
+    what TEXT PRIMARY KEY,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Notices kept for one channel that takes none; the oldest are dropped then.
 const KEPT: u32 = 20_000;
 /// How long what was told is kept for looking up.
 const REMEMBERED: Millis = Millis::from_millis(30 * 24 * 3600 * 1000);
+/// Notices that are forgotten in one go.
+const TIDIED_AT_ONCE: u32 = 200;
 
 /// How the telling of a notice in a channel ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,8 +92,13 @@ pub fn put<'a>(
     let Some(kind) = notice.kind() else {
         return Ok(());
     };
+    let wanting: Vec<&ChannelConfig> = channels
+        .filter(|channel| channel.choice.wants(kind))
+        .collect();
+    if wanting.is_empty() {
+        return Ok(());
+    }
     let (sequence, body) = notice.kept();
-    let waits = waiting(notice).map(|transaction| transaction.to_string());
     let new = connection
         .prepare_cached(
             "INSERT OR IGNORE INTO notice(name, at, sequence, body, waits) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -94,22 +108,23 @@ pub fn put<'a>(
             signed(notice.at.millis()),
             sequence.map(signed),
             body,
-            waits
+            waiting(notice)
         ])?;
     if new == 0 {
         return Ok(());
     }
     let id = connection.last_insert_rowid();
-    let mut insert =
-        connection.prepare_cached("INSERT INTO delivery(channel, notice) VALUES (?1, ?2)")?;
-    for channel in channels.filter(|channel| channel.choice.wants(kind)) {
-        insert.execute(params![channel.name, id])?;
+    let mut insert = connection
+        .prepare_cached("INSERT INTO delivery(channel, notice, urgent) VALUES (?1, ?2, ?3)")?;
+    for channel in wanting {
+        insert.execute(params![channel.name, id, kind.is_urgent()])?;
         bound(connection, &channel.name)?;
     }
     Ok(())
 }
 
-/// Reads an event again that was told of before gateway.db was lost: only what waits still is to be told.
+/// Reads an event again that was told of before gateway.db was lost: only what waits still is to be told. Until all
+/// such events are read, nobody is told of one ([`next`]): its end may be among them.
 pub(super) fn catch_up<'a>(
     connection: &Connection,
     record: &EventRecord,
@@ -118,42 +133,52 @@ pub(super) fn catch_up<'a>(
     let Ok(event) = from_canonical::<Event>(&record.body) else {
         return Ok(());
     };
-    let over: Vec<TransactionId> = match &event.body {
-        EventBody::IntentOpened(_) => match Notice::of_event(record) {
-            Some(notice) => return put(connection, &notice, channels),
-            None => return Ok(()),
-        },
-        EventBody::SpendCommitted(spend) | EventBody::TransferAuthorized { spend, .. } => {
-            vec![spend.transaction]
+    let over: Vec<String> = match &event.body {
+        EventBody::IntentOpened(_) | EventBody::OwnerChangeScheduled { .. } => {
+            return match Notice::of_event(record) {
+                Some(notice) => put(connection, &notice, channels),
+                None => Ok(()),
+            };
         }
-        EventBody::IntentsEnded { transactions, .. } => transactions.clone(),
+        EventBody::IntentApproved { transaction, .. } => vec![transaction.to_string()],
+        EventBody::SpendCommitted(spend) => vec![spend.transaction.to_string()],
+        EventBody::IntentsEnded { transactions, .. } => {
+            transactions.iter().map(ToString::to_string).collect()
+        }
+        EventBody::OwnerChangeCancelled { change, .. }
+        | EventBody::OwnerChangeEffective { change }
+        | EventBody::OwnerChangeVoided { change, .. } => vec![change.to_string()],
+        EventBody::OwnerSuspended { changes, .. } => {
+            changes.iter().map(ToString::to_string).collect()
+        }
         _ => return Ok(()),
     };
     let mut delete = connection.prepare_cached("DELETE FROM notice WHERE waits = ?1")?;
-    for transaction in over {
-        delete.execute([transaction.to_string()])?;
+    for what in over {
+        delete.execute([what])?;
     }
     Ok(())
 }
 
-/// The oldest notice that a channel is still to be told and may be told now; what it refused often comes last.
+/// What a channel is still to be told: urgent things first, then in the order in which they happened; what it refused
+/// often comes last. So many of them are passed over; of a quiet channel only the urgent ones count.
 pub(super) fn next(
     connection: &Connection,
     channel: &str,
-    may: impl Fn(&Notice) -> bool,
+    quiet: bool,
+    passed: u32,
 ) -> rusqlite::Result<Option<ToCome>> {
-    let mut rows = connection.prepare_cached(
-        "SELECT notice.id, notice.name, notice.at, notice.sequence, notice.body
-         FROM delivery JOIN notice ON notice.id = delivery.notice
-         WHERE delivery.channel = ?1 AND delivery.ended IS NULL ORDER BY delivery.refused >= 3, delivery.notice",
-    )?;
-    for found in rows.query_map([channel], to_come)? {
-        let found = found?;
-        if found.notice.as_ref().is_none_or(&may) {
-            return Ok(Some(found));
-        }
-    }
-    Ok(None)
+    connection
+        .prepare_cached(
+            "SELECT notice.id, notice.name, notice.at, notice.sequence, notice.body
+             FROM delivery JOIN notice ON notice.id = delivery.notice
+             WHERE delivery.channel = ?1 AND delivery.ended IS NULL AND delivery.urgent >= ?2
+                AND (notice.waits IS NULL OR NOT EXISTS
+                    (SELECT 1 FROM cursor WHERE cursor.sequence < cursor.rebuilt_through))
+             ORDER BY delivery.behind, delivery.urgent DESC, delivery.notice LIMIT 1 OFFSET ?3",
+        )?
+        .query_row(params![channel, quiet, passed], to_come)
+        .optional()
 }
 
 fn to_come(row: &Row<'_>) -> rusqlite::Result<ToCome> {
@@ -213,14 +238,19 @@ pub(super) fn end(
             signed(now.millis()),
             outcome.as_str()
         ])?;
+    Ok(())
+}
+
+/// Forgets what was told long ago everywhere, a part of it; answers whether there may be more.
+pub(super) fn tidy(connection: &Connection, now: WallTime) -> rusqlite::Result<bool> {
     let long_ago = now.millis().saturating_sub(REMEMBERED.millis());
-    connection
+    let gone = connection
         .prepare_cached(
             "DELETE FROM notice WHERE id IN (SELECT id FROM notice WHERE at < ?1 AND NOT EXISTS
-                (SELECT 1 FROM delivery WHERE delivery.notice = notice.id AND ended IS NULL) LIMIT 64)",
+                (SELECT 1 FROM delivery WHERE delivery.notice = notice.id AND ended IS NULL) LIMIT ?2)",
         )?
-        .execute([signed(long_ago)])?;
-    Ok(())
+        .execute(params![signed(long_ago), TIDIED_AT_ONCE])?;
+    Ok(u32::try_from(gone).is_ok_and(|gone| gone >= TIDIED_AT_ONCE))
 }
 
 /// Counts that a channel refused a notice. Answers whether it is the notice's fault: it was refused often, and the
@@ -233,7 +263,8 @@ pub(super) fn refused(
 ) -> rusqlite::Result<bool> {
     connection
         .prepare_cached(
-            "UPDATE delivery SET refused = refused + 1, refused_since = coalesce(refused_since, ?3)
+            "UPDATE delivery SET refused = refused + 1, refused_since = coalesce(refused_since, ?3),
+                behind = refused + 1 >= 3
              WHERE channel = ?1 AND notice = ?2",
         )?
         .execute(params![channel, notice, signed(now.millis())])?;
@@ -272,12 +303,21 @@ pub fn to_be_told(connection: &Connection, channel: &str) -> rusqlite::Result<u6
         .map(i64::cast_unsigned)
 }
 
-/// When the newest of the gateway's own words about something was written down.
-pub(super) fn last(connection: &Connection, about: &str) -> rusqlite::Result<Option<WallTime>> {
+/// When the gateway last said this by itself.
+pub(super) fn said(connection: &Connection, what: &str) -> rusqlite::Result<Option<WallTime>> {
     connection
-        .prepare_cached("SELECT max(at) FROM notice WHERE sequence IS NULL AND name GLOB ?1")?
-        .query_row([format!("gw_{about}*")], |row| row.get::<_, Option<i64>>(0))
+        .prepare_cached("SELECT at FROM said WHERE what = ?1")?
+        .query_row([what], |row| row.get::<_, i64>(0))
+        .optional()
         .map(|at| at.map(|at| WallTime::from_millis(at.cast_unsigned())))
+}
+
+/// Notes that the gateway said this by itself.
+pub(super) fn note_said(connection: &Connection, what: &str, at: WallTime) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO said VALUES (?1, ?2)")?
+        .execute(params![what, signed(at.millis())])?;
+    Ok(())
 }
 
 /// Drops the oldest of what a channel would not take, above the bound.
@@ -292,14 +332,15 @@ fn bound(connection: &Connection, channel: &str) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The payment that waits.
-fn waiting(notice: &Notice) -> Option<TransactionId> {
-    match &notice.told {
-        super::Told::Event(_, event) => match &event.body {
-            EventBody::IntentOpened(intent) => Some(intent.transaction),
-            _ => None,
-        },
-        super::Told::Own(_) => None,
+/// The payment or change of owners that waits.
+fn waiting(notice: &Notice) -> Option<String> {
+    let super::Told::Event(_, event) = &notice.told else {
+        return None;
+    };
+    match &event.body {
+        EventBody::IntentOpened(intent) => Some(intent.transaction.to_string()),
+        EventBody::OwnerChangeScheduled { statement, .. } => Some(statement.to_string()),
+        _ => None,
     }
 }
 

@@ -2,7 +2,7 @@
 //! stand in, and a gateway.db that is lost.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use waiaas_client::EventRecord;
 use waiaas_shared::codec::{from_canonical, to_canonical};
 use waiaas_shared::digest::Digest;
 use waiaas_shared::event::{Event, EventBody, Origin};
+use waiaas_shared::ids::StatementId;
 use waiaas_shared::intent::IntentEnd;
 use waiaas_shared::time::{Clocks, WallTime};
 
@@ -26,7 +27,7 @@ use crate::clock::Clock;
 use crate::database::Database;
 use crate::http::guard::Guard;
 use crate::http::token::Tokens;
-use crate::projection;
+use crate::projection::{self, store};
 use crate::signer_client::SignerPort;
 use crate::testing::World;
 
@@ -176,13 +177,15 @@ fn record(sequence: u64, event: Event) -> EventRecord {
 
 fn tables() -> Connection {
     let connection = Connection::open_in_memory().expect("opens");
-    connection.execute_batch(outbox::TABLES).expect("made");
+    for tables in [store::TABLES, outbox::TABLES] {
+        connection.execute_batch(tables).expect("made");
+    }
     connection
 }
 
 fn to_come(connection: &Connection, channel: &str) -> Vec<String> {
     let mut names = Vec::new();
-    while let Some(next) = outbox::next(connection, channel, |_| true).expect("read") {
+    while let Some(next) = outbox::next(connection, channel, false, 0).expect("read") {
         names.push(next.notice.expect("readable").name);
         let now = WallTime::from_millis(1);
         outbox::end(
@@ -227,6 +230,99 @@ fn what_still_waits_is_told_again_after_gateway_db_was_lost() {
     assert_eq!(to_come(&connection, "all"), ["evt_3", "evt_5"]);
 }
 
+/// Of what was told before gateway.db was lost nobody hears until all of it is read: its end may come.
+#[test]
+fn nothing_is_told_in_the_middle_of_the_catch_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = hook("all", "http://127.0.0.1:9/", "");
+    let (channels, connection) = (channels(folder.path(), &text), tables());
+    let follow = |sequence| {
+        let cursor = store::Cursor {
+            signer: waiaas_shared::ids::SignerId::from_bytes([1; 16]),
+            sequence,
+            hash: Digest::from_bytes([0; 32]),
+            rebuilt_through: 9,
+        };
+        store::set_cursor(&connection, &cursor).expect("moved");
+    };
+    let names = || to_come(&connection, "all");
+    let (one, other) = (opened(1), opened(2));
+    channels
+        .write_down(&connection, &[one.clone(), other], 9)
+        .expect("written");
+    follow(2);
+    assert!(names().is_empty());
+    channels
+        .write_down(&connection, &[ended(3, &one)], 9)
+        .expect("written");
+    follow(9);
+    assert_eq!(names(), ["evt_2"]);
+}
+
+/// A change of owners that waits is told again, too, and one that is over is not.
+#[test]
+fn a_change_of_owners_that_waits_is_told_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = hook("all", "http://127.0.0.1:9/", "");
+    let (channels, connection) = (channels(folder.path(), &text), tables());
+    let scheduled = |number: u8, sequence| {
+        let body = EventBody::OwnerChangeScheduled {
+            change: waiaas_shared::owner_change::OwnerChange::SetQuorum { quorum: 2 },
+            effective: waiaas_shared::time::RunTime::from_millis(9),
+            statement: StatementId::from_bytes([number; 16]),
+            signers: Vec::new(),
+        };
+        let clocks = Clocks::default();
+        record(sequence, Event { clocks, body })
+    };
+    let cancelled = EventBody::OwnerChangeCancelled {
+        change: StatementId::from_bytes([1; 16]),
+        statement: StatementId::from_bytes([7; 16]),
+        signers: Vec::new(),
+    };
+    let clocks = Clocks::default();
+    let cancelled = record(
+        3,
+        Event {
+            clocks,
+            body: cancelled,
+        },
+    );
+    channels
+        .write_down(
+            &connection,
+            &[scheduled(1, 1), scheduled(2, 2), cancelled],
+            9,
+        )
+        .expect("written");
+    assert_eq!(to_come(&connection, "all"), ["evt_2"]);
+}
+
+#[test]
+fn what_is_urgent_is_told_first_and_what_was_told_long_ago_is_forgotten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = hook("all", "http://127.0.0.1:9/", "")
+        + &hook("kills", "http://127.0.0.1:9/", "events = [\"kill.*\"]");
+    let (channels, connection) = (channels(folder.path(), &text), tables());
+    let events = [stated(1, 5), stated(2, 5), locked(3)];
+    channels
+        .write_down(&connection, &events, 0)
+        .expect("written");
+    let count = || {
+        connection
+            .query_row("SELECT count(*) FROM notice", [], |row| {
+                row.get::<_, i64>(0)
+            })
+            .expect("counted")
+    };
+    let later = WallTime::from_millis(40 * 24 * 3600 * 1000);
+    assert!(!outbox::tidy(&connection, later).expect("tidied"));
+    assert_eq!(count(), 3, "they are still to be told");
+    assert_eq!(to_come(&connection, "all"), ["evt_3", "evt_1", "evt_2"]);
+    assert!(!outbox::tidy(&connection, later).expect("tidied"));
+    assert_eq!(count(), 0);
+}
+
 #[test]
 fn quiet_hours_hold_back_what_can_wait_and_nothing_else() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -235,8 +331,7 @@ fn quiet_hours_hold_back_what_can_wait_and_nothing_else() {
     channels
         .write_down(&connection, &[stated(1, 0), locked(2)], 0)
         .expect("written");
-    let urgent = |notice: &Notice| notice.kind().is_some_and(Kind::is_urgent);
-    let next = outbox::next(&connection, "all", urgent).expect("read");
+    let next = outbox::next(&connection, "all", true, 0).expect("read");
     let next = next.expect("the lock").notice.expect("readable");
     assert_eq!(next.name, "evt_2");
 }
@@ -252,7 +347,7 @@ fn a_refused_message_stops_no_other() {
         .expect("written");
     let now = |millis| WallTime::from_millis(millis);
     let next = || {
-        outbox::next(&connection, "all", |_| true)
+        outbox::next(&connection, "all", false, 0)
             .expect("read")
             .expect("there")
             .id
@@ -287,7 +382,7 @@ async fn nothing_is_lost_while_a_channel_is_away() {
     let events = [locked(1001), opened(1002), locked(1003)];
     let written = Arc::clone(&app.channels);
     app.database
-        .run(crate::database::Durability::Process, move |connection| {
+        .run(Durability::Process, move |connection| {
             written.write_down(connection, &events, 0)
         })
         .await
@@ -309,11 +404,50 @@ async fn nothing_is_lost_while_a_channel_is_away() {
     feed.abort();
 }
 
+/// A channel that stands in tells what nobody else is meant to tell at once, and the rest when the other is away.
+#[tokio::test]
+async fn a_channel_that_stands_in_waits_for_the_other_and_not_for_ever() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (phone, at_phone) = Receiver::start().await;
+    let (mail, at_mail) = Receiver::start().await;
+    phone.answers(503);
+    let text = hook("phone", &at_phone, "events = [\"payment.*\"]")
+        + &hook("mail", &at_mail, "stands-in-for = [\"phone\"]");
+    let now = Arc::new(AtomicU64::new(1_800_000_000_000));
+    let reading = Arc::clone(&now);
+    let clock = Clock::from_fn(move || WallTime::from_millis(reading.load(Ordering::SeqCst)));
+    let app = app_at(channels(folder.path(), &text), clock).await;
+    start(&app);
+    let events = [opened(1001), locked(1002)];
+    let written = Arc::clone(&app.channels);
+    app.database
+        .run(Durability::Process, move |connection| {
+            written.write_down(connection, &events, 0)
+        })
+        .await
+        .expect("written");
+    app.channels.wake();
+    assert_eq!(
+        mail.has(1).await,
+        ["evt_1002"],
+        "the phone does not want it"
+    );
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(mail.took().len(), 1, "the phone has just failed");
+    now.fetch_add(3 * 60 * 1000, Ordering::SeqCst);
+    app.channels.wake();
+    assert_eq!(mail.has(2).await, ["evt_1002", "evt_1001"]);
+    assert!(phone.took().is_empty());
+}
+
 /// A gateway over a scripted signer, with these channels.
 async fn app(channels: Channels) -> Arc<App> {
+    app_at(channels, Clock::system()).await
+}
+
+async fn app_at(channels: Channels, clock: Clock) -> Arc<App> {
     let world = World::new().await;
     let database = Database::in_memory().expect("opens");
-    let clock = Clock::system();
     let tokens = Tokens::load(&database, clock.now()).await.expect("loads");
     App::new(Parts {
         signer: Arc::clone(&world.signer) as Arc<dyn SignerPort>,

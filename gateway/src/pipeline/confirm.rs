@@ -139,9 +139,11 @@ async fn advance(
     let (id, now) = (payment.facts.id, app.clock.now());
     let kept = change.clone();
     let (channels, wallet) = (Arc::clone(&app.channels), payment.facts.wallet);
+    // What was read again after gateway.db was lost was told of before.
+    let always_known = app.has_always_known(payment.facts.sequence);
     let job = move |connection: &rusqlite::Connection| {
         let moved = store::advance(connection, id, next, &change, now)?;
-        if moved && next == Status::Failed {
+        if moved && next == Status::Failed && always_known {
             let own = Own::Failed {
                 transaction: id,
                 wallet,

@@ -334,21 +334,6 @@ pub fn by_idempotency(connection: &Connection, key: Digest) -> rusqlite::Result<
         .optional()
 }
 
-/// How many payments were signed since a time, and how many wait now.
-pub fn signed_and_waiting(
-    connection: &Connection,
-    since: WallTime,
-) -> rusqlite::Result<(u64, u64)> {
-    connection
-        .prepare_cached(
-            "SELECT count(*) FILTER (WHERE created >= ?1 AND status NOT IN ('QUEUED', 'CANCELLED', 'EXPIRED')),
-                count(*) FILTER (WHERE status = 'QUEUED') FROM payment",
-        )?
-        .query_row([signed(since.millis())], |row| {
-            Ok((unsigned(row, 0)?, unsigned(row, 1)?))
-        })
-}
-
 /// A session's payments, newest first, from before an event on: by when they were first told of.
 pub fn of_session(
     connection: &Connection,

@@ -91,15 +91,16 @@ impl Form {
             None => text,
         };
         match self {
-            // Without a parse mode Telegram shows text as it is.
+            // Telegram makes links of what looks like one, but for a block of code. Offsets count UTF-16.
             Self::Telegram { chat } => json!({
                 "chat_id": chat,
+                "entities": [{ "type": "pre", "offset": 0, "length": text.encode_utf16().count() }],
                 "text": linked(text),
                 "link_preview_options": { "is_disabled": true },
                 "disable_notification": !message.kind.is_urgent(),
             }),
             Self::Discord => json!({
-                "content": linked(markdown_free(&text)),
+                "content": linked(markdown_free(&text, DISCORD_LIMIT)),
                 "allowed_mentions": { "parse": [] },
                 // Links are not unfolded.
                 "flags": 4,
@@ -117,11 +118,21 @@ impl Form {
     }
 }
 
-/// Discord's Markdown with everything in it that formats made text.
-fn markdown_free(text: &str) -> String {
+/// Characters of a message that Discord takes, less those of a link.
+const DISCORD_LIMIT: usize = 1700;
+
+/// Discord's Markdown with everything in it that formats made text, at most so long.
+fn markdown_free(text: &str, limit: usize) -> String {
     let mut escaped = String::with_capacity(text.len());
+    let mut length = 0_usize;
     for character in text.chars() {
-        if "\\*_~`|>#[]()<@:-".contains(character) {
+        let special = "\\*_~`|>#[]()<@:-".contains(character);
+        length = length.saturating_add(if special { 2 } else { 1 });
+        if length > limit {
+            escaped.push('…');
+            break;
+        }
+        if special {
             escaped.push('\\');
         }
         escaped.push(character);

@@ -57,17 +57,21 @@ impl Sink {
         })
     }
 
-    /// Sends once.
+    /// Sends once, within this time: a mail server may say nothing for ever.
     ///
     /// # Errors
     /// [`SendError`].
-    pub async fn send(&self, message: &Message) -> Result<(), SendError> {
-        match self {
-            Self::Webhook(hook) => hook.send(message).await,
-            Self::Chat(chat) => chat.send(message).await,
-            Self::Ntfy(topic) => topic.send(message).await,
-            Self::Email(mail) => mail.send(message).await,
-        }
+    pub async fn send(&self, message: &Message, limit: Duration) -> Result<(), SendError> {
+        let sent = async {
+            match self {
+                Self::Webhook(hook) => hook.send(message).await,
+                Self::Chat(chat) => chat.send(message).await,
+                Self::Ntfy(topic) => topic.send(message).await,
+                Self::Email(mail) => mail.send(message).await,
+            }
+        };
+        let sent = tokio::time::timeout(limit, sent).await;
+        sent.unwrap_or_else(|_| Err(SendError::Away("no answer in time".to_owned())))
     }
 }
 

@@ -13,14 +13,21 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// Bytes that are read of an answer that says no.
 const ANSWER_LIMIT: usize = 4096;
+/// A shorter part of an address is no secret.
+const SECRET_PART: usize = 8;
 /// The longest wait that a service is granted.
 const WAIT_LIMIT: Duration = Duration::from_secs(3600);
 
 /// A client and where it posts to.
-#[derive(Debug)]
 pub(super) struct Post {
     client: reqwest::Client,
     url: Url,
+}
+
+impl std::fmt::Debug for Post {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Post").finish_non_exhaustive()
+    }
 }
 
 impl Post {
@@ -81,6 +88,9 @@ impl Post {
                 break;
             }
         }
+        if names(&self.url, &body) {
+            body.clear();
+        }
         Err(refusal(status, wait, &body))
     }
 }
@@ -98,6 +108,15 @@ fn refusal(status: StatusCode, wait: Option<Duration>, body: &[u8]) -> SendError
         | StatusCode::UNPROCESSABLE_ENTITY => SendError::Refused(told),
         _ => SendError::Away(told),
     }
+}
+
+/// Whether an answer repeats a part of the address that may be a secret.
+fn names(url: &Url, body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    let segments = url.path_segments().into_iter().flatten();
+    let values = url.query_pairs().map(|(_, value)| value.into_owned());
+    let mut parts = segments.map(str::to_owned).chain(values);
+    parts.any(|part| part.len() >= SECRET_PART && text.contains(&part))
 }
 
 /// The beginning of an answer, as far as it is printable.
@@ -130,6 +149,19 @@ fn unreachable(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_that_repeats_the_address_is_not_told_on() {
+        let url = Url::parse("https://x.example/hooks/T0/s3cretS3cret?key=0123456789")
+            .expect("an address");
+        for body in [
+            "Cannot POST /hooks/T0/s3cretS3cret",
+            "{\"q\":\"0123456789\"}",
+        ] {
+            assert!(names(&url, body.as_bytes()), "{body}");
+        }
+        assert!(!names(&url, b"chat not found in hooks"));
+    }
 
     #[test]
     fn only_what_is_about_the_message_counts_against_it() {

@@ -63,6 +63,8 @@ fn sink(folder: &Path, service: &str) -> Result<Sink, String> {
     Sink::new(channel).map_err(|error| error.to_string())
 }
 
+const LIMIT: Duration = Duration::from_secs(30);
+
 /// Text that would format, mention or break out of each service's form.
 const LOUD: &str = "<!channel> @everyone *bold* [x](http://evil) `code` \"}";
 
@@ -95,7 +97,10 @@ async fn telegram_gets_plain_text() {
         folder.path(),
         &format!("telegram = {{ token-file = \"token\", chat = \"@me\", server = \"{server}/\" }}"),
     );
-    sink.expect("set up").send(&message()).await.expect("taken");
+    sink.expect("set up")
+        .send(&message(), LIMIT)
+        .await
+        .expect("taken");
     let (uri, _, body) = only(&received);
     assert_eq!(uri.path(), "/bot123:abc-DEF/sendMessage");
     let text = body.get("text").and_then(Value::as_str).expect("text");
@@ -105,6 +110,13 @@ async fn telegram_gets_plain_text() {
     );
     assert_eq!(body.get("chat_id"), Some(&json!("@me")));
     assert_eq!(body.get("parse_mode"), None, "nothing formats");
+    let block =
+        json!([{ "type": "pre", "offset": 0, "length": message().text().encode_utf16().count() }]);
+    assert_eq!(
+        body.get("entities"),
+        Some(&block),
+        "nothing in it is a link"
+    );
 }
 
 #[tokio::test]
@@ -113,7 +125,7 @@ async fn discord_and_slack_mention_nobody() {
     let (server, received) = receiver(StatusCode::NO_CONTENT).await;
     secret(folder.path(), "url", &format!("{server}/hook/secret"));
     let discord = sink(folder.path(), "discord = { url-file = \"url\" }").expect("set up");
-    discord.send(&message()).await.expect("taken");
+    discord.send(&message(), LIMIT).await.expect("taken");
     let (uri, _, body) = only(&received);
     assert_eq!(uri.path(), "/hook/secret");
     assert_eq!(body.pointer("/allowed_mentions/parse"), Some(&json!([])));
@@ -128,7 +140,7 @@ async fn discord_and_slack_mention_nobody() {
     assert!(content.contains("\\[x\\]\\(http\\://evil\\)"), "{content}");
 
     let slack = sink(folder.path(), "slack = { url-file = \"url\" }").expect("set up");
-    slack.send(&message()).await.expect("taken");
+    slack.send(&message(), LIMIT).await.expect("taken");
     let (_, _, body) = only(&received);
     assert_eq!(
         body.get("text"),
@@ -151,7 +163,7 @@ async fn ntfy_gets_a_token_and_no_action() {
     );
     topic
         .expect("set up")
-        .send(&message())
+        .send(&message(), LIMIT)
         .await
         .expect("taken");
     let (_, headers, body) = only(&received);
@@ -203,7 +215,11 @@ async fn what_a_service_answers_decides_what_comes_next() {
         let hook =
             format!("webhook = {{ url = \"{server}/in?key=s3cret\", secret-file = \"secret\" }}");
         let hook = sink(folder.path(), &hook).expect("set up");
-        assert_eq!(hook.send(&message()).await, Err(expected), "{status}");
+        assert_eq!(
+            hook.send(&message(), LIMIT).await,
+            Err(expected),
+            "{status}"
+        );
         let (_, headers, body) = only(&received);
         assert_eq!(headers.get("webhook-id").expect("its name"), "evt_7");
         assert_eq!(body.get("type"), Some(&json!("payment.waiting")));
@@ -215,12 +231,35 @@ async fn what_a_service_answers_decides_what_comes_next() {
     }
     let nobody = "webhook = { url = \"http://127.0.0.1:9/s3cret\", secret-file = \"secret\" }";
     let nobody = sink(folder.path(), nobody).expect("set up");
-    let away = nobody.send(&message()).await.expect_err("nobody listens");
+    let away = nobody
+        .send(&message(), LIMIT)
+        .await
+        .expect_err("nobody listens");
     assert_eq!(
         away,
         SendError::Away("no connection".to_owned()),
         "without the address"
     );
+}
+
+/// A server that accepts and says nothing is away, like any other that does not answer.
+#[tokio::test]
+async fn a_mail_server_that_says_nothing_holds_nobody_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let silent = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.expect("a client");
+        std::future::pending::<()>().await;
+        drop(stream);
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let mail = format!(
+        "email = {{ server = \"127.0.0.1:{port}\", tls = \"none\", from = \"a@example.org\", to = [\"b@example.org\"] }}"
+    );
+    let mail = sink(folder.path(), &mail).expect("set up");
+    let sent = mail.send(&message(), Duration::from_millis(300)).await;
+    assert_eq!(sent, Err(SendError::Away("no answer in time".to_owned())));
+    silent.abort();
 }
 
 #[tokio::test]
@@ -261,7 +300,7 @@ async fn a_letter_reaches_a_mail_server() {
         "email = {{ server = \"127.0.0.1:{port}\", tls = \"none\", from = \"wallet@example.org\", to = [\"a@example.org\", \"b@example.org\"] }}"
     );
     let mail = sink(folder.path(), &mail).expect("set up");
-    mail.send(&message()).await.expect("taken");
+    mail.send(&message(), LIMIT).await.expect("taken");
     let heard = server.await.expect("ended").join("\n");
     for part in [
         "RCPT TO:<a@example.org>",

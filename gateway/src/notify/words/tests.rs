@@ -1,3 +1,5 @@
+//! Every kind of event and of the gateway's own words, in both languages.
+
 use std::fs;
 use std::path::Path;
 
@@ -47,7 +49,7 @@ fn owns() -> [Own; 5] {
             why: Some("out of gas".to_owned()),
         },
         Own::Weekly {
-            head: "waiaas/log/v1 x\n7\nabc\n".to_owned(),
+            head: "a head\n7\nabc\n".to_owned(),
             sequence: 7,
             signed: 3,
             waiting: 1,
