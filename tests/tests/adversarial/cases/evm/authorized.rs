@@ -28,6 +28,7 @@ fn address(bytes: [u8; 20]) -> String {
 /// Bodies with one thing changed, and what must come of each.
 fn bodies(rig: &Rig) -> Vec<(&'static str, Value, &'static [Code])> {
     const MALFORMED: &[Code] = &[Code::BodyMalformed];
+    const TYPED: &[Code] = &[Code::TypedDataUnsupported];
     const RECIPIENT: &[Code] = &[Code::AuthorizationRecipient];
     const AMOUNT_INVALID: &[Code] = &[Code::AmountInvalid, Code::BodyMalformed];
     const UNLISTED: &[Code] = &[Code::AuthorizationNotListed, Code::AssetNotListed];
@@ -58,9 +59,9 @@ fn bodies(rig: &Rig) -> Vec<(&'static str, Value, &'static [Code])> {
         ("verifyingContract", json!(thief), MALFORMED),
         ("from", json!(own), MALFORMED),
         ("payee", json!(thief), MALFORMED),
-        ("primaryType", json!("ReceiveWithAuthorization"), MALFORMED),
-        ("primary_type", json!("CancelAuthorization"), MALFORMED),
-        ("types", json!({}), MALFORMED),
+        ("primaryType", json!("ReceiveWithAuthorization"), TYPED),
+        ("primary_type", json!("CancelAuthorization"), TYPED),
+        ("types", json!({}), TYPED),
         ("message", json!({"to": thief}), MALFORMED),
         ("digest", json!("00".repeat(32)), MALFORMED),
         ("payload", json!("1901"), MALFORMED),

@@ -21,8 +21,9 @@ use crate::stand::MINT;
 /// The route.
 const PATH: &str = "/v1/transactions/sign";
 
-const REFUSED: [Code; 9] = [
+const REFUSED: [Code; 10] = [
     Code::TransactionUndecodable,
+    Code::BroughtTable,
     Code::BroughtRole,
     Code::BroughtRecipient,
     Code::BroughtMalformed,
