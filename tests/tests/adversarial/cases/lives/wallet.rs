@@ -43,7 +43,7 @@ fn moved_keys(_: &mut Rig, template: &Template) -> Result<String> {
     let tried = Template::aside(template.rig()?, |rig| {
         let (evm, solana) = (rig.cast.other_evm, rig.cast.other_solana);
         let mut tried = 0;
-        for (wallet, first_nonce) in [(evm, 0), (evm, 1 << 40), (solana, 0)] {
+        for (wallet, first_nonce) in [(evm, 0), (evm, 1 << 30), (solana, 0)] {
             let facts = StatementFacts::RotateWallet {
                 wallet: wallet.wallet,
                 first_nonce,

@@ -199,9 +199,9 @@ fn denied_and_approved(rig: &mut Rig, template: &Template) -> Result<String> {
     let mut random = Random(10);
     let (mut paid, mut ended) = (0, 0);
     for round in 0..RACES {
-        if round % 6 == 0 {
+        if round % 4 == 0 {
             // What was drafted for payments that ended keeps its place for an hour; a policy clears it.
-            tighten(rig, |_| {})?;
+            tighten(rig, |_| {}).with_context(|| format!("policy before round {round}"))?;
         }
         let payment = match round % 3 {
             0 => ask(rig, ASKED + 1)?,
@@ -211,7 +211,7 @@ fn denied_and_approved(rig: &mut Rig, template: &Template) -> Result<String> {
             }
             _ => open_other(rig, ASKED + 1)?,
         };
-        if race(rig, &payment, &mut random)? {
+        if race(rig, &payment, &mut random).with_context(|| format!("round {round}"))? {
             paid += 1;
         } else {
             ended += 1;
@@ -220,11 +220,12 @@ fn denied_and_approved(rig: &mut Rig, template: &Template) -> Result<String> {
     let rounds = Rounds::new("P10", 64, 100_000);
     let many = rounds.all();
     let races = on_grounds(template, rounds, |rig, ground| {
-        if ground.races() % 6 == 5 {
-            tighten(rig, |_| {})?;
+        let number = ground.races();
+        if number % 4 == 3 {
+            tighten(rig, |_| {}).with_context(|| format!("policy at {number}"))?;
         }
         let payment = ground.open(rig, ASKED + 1)?;
-        if race(rig, &payment, &mut random)? {
+        if race(rig, &payment, &mut random).with_context(|| format!("race {number}"))? {
             paid += 1;
         } else {
             ended += 1;
