@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
-use waiaas_shared::address::Account;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::status::Status;
@@ -344,22 +343,15 @@ async fn look(app: &App, chain: &dyn ChainPort, sought: &Sought) -> Option<Landi
 }
 
 /// Which transaction a payment is on its chain, and by what it is looked for; none while that is not known.
-async fn sought(app: &App, payment: &Payment) -> Result<Option<Sought>, Refusal> {
+fn sought(payment: &Payment) -> Option<Sought> {
     let progress = &payment.progress;
-    let Some(validity) = progress.validity else {
-        return Ok(None);
-    };
+    let validity = progress.validity?;
     let Some(own) = progress.own_signature else {
-        let name = progress.chain_transaction;
-        return Ok(name.map(|name| Sought::named(name, validity)));
+        return Some(Sought::named(progress.chain_transaction?, validity));
     };
-    let wallet = app.views.wallet(&*app.signer, payment.facts.wallet).await?;
-    Ok(match wallet.map(|wallet| wallet.account) {
-        Some(Account::Solana(signer)) => Some(Sought {
-            signer: Some(signer),
-            ..Sought::named(own, validity)
-        }),
-        _ => None,
+    Some(Sought {
+        signer: Some(own.signer),
+        ..Sought::named(own.id, validity)
     })
 }
 
@@ -429,7 +421,7 @@ pub async fn refresh(app: &App, mut payment: Payment) -> Result<Payment, Refusal
     if payment.facts.submit || payment.progress.status.is_final() {
         return Ok(payment);
     }
-    let Some(sought) = sought(app, &payment).await? else {
+    let Some(sought) = sought(&payment) else {
         return Ok(payment);
     };
     let chain = app.chain(payment.facts.chain)?;

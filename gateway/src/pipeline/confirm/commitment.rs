@@ -37,7 +37,7 @@ pub async fn reached(
         if matches!(status, Status::Expired | Status::Cancelled) {
             return Ok((payment, false));
         }
-        if let Some(sought) = sought(app, &payment).await? {
+        if let Some(sought) = sought(&payment) {
             let sought = sought.at(depth);
             // Rung while the nodes are asked: not lost.
             wake.get_or_insert_with(|| chain.wake(&sought));
