@@ -46,6 +46,8 @@ pub(crate) struct FakeChain {
     pub(crate) offers: Mutex<Vec<Offer>>,
     /// Seconds between two sendings; at once if zero.
     pub(crate) resend: AtomicU64,
+    /// Looks at a depth of the asker's own are never answered.
+    pub(crate) hangs: AtomicBool,
 }
 
 impl FakeChain {
@@ -172,6 +174,9 @@ impl ChainPort for FakeChain {
 
     fn status_of<'a>(&'a self, sought: &'a Sought) -> BoxFuture<'a, Result<Landing, ChainError>> {
         self.sought.lock().expect("no panic under it").push(*sought);
+        if sought.depth.is_some() && self.hangs.load(Ordering::SeqCst) {
+            return Box::pin(std::future::pending());
+        }
         let name = sought.id.to_string();
         let known = sought.signer.is_some()
             || self
