@@ -26,7 +26,7 @@ use super::sign::SignedPayment;
 use super::{Paid, Refusal, waiting};
 use crate::app::App;
 use crate::chain::tracker::{Step, Watch, next_step};
-use crate::chain::{ChainTransactionId, Landing, Sought};
+use crate::chain::{ChainTransactionId, Landing, Pauses, Sought};
 use crate::chain_port::ChainPort;
 use crate::database::{DatabaseError, Durability};
 use crate::notify::Own;
@@ -260,7 +260,7 @@ async fn follow(
     };
     let validity = validity(app, chain, &mut payment).await;
     let sought = Sought::named(name, validity);
-    let (pace, mut wake) = (chain.pace(), chain.wake(&sought));
+    let (pace, mut pauses) = (chain.pace(), Pauses::new(chain.wake(&sought)));
     let started = Instant::now();
     // How old it is counts from when it was charged, also after a restart.
     let age = Duration::from_millis(app.clock.now().since(payment.facts.created).millis());
@@ -273,7 +273,9 @@ async fn follow(
     if just_sent {
         watch.last_sent = Some(age);
     }
-    let mut woken = just_sent && wake.rest(pace.look).await;
+    if just_sent {
+        pauses.rest(pace.look, pace.look).await;
+    }
     let mut signer = app.tracker.signer_changes();
     let mut withheld = RETRY_FIRST;
     let mut stuck = family::Stuck::default();
@@ -299,8 +301,6 @@ async fn follow(
                 }
                 RETRY_LAST
             }
-            // The node that is asked may be a moment behind the one that woke.
-            Step::LookAfter(pause) if woken => pause.min(pace.look),
             Step::LookAfter(pause) => pause,
             Step::Resend => {
                 if raw.is_none() {
@@ -323,7 +323,7 @@ async fn follow(
                 }
             }
         };
-        woken = wake.rest(pause).await;
+        pauses.rest(pause, pace.look).await;
     }
 }
 
