@@ -1,7 +1,7 @@
 //! One payment as the gateway knows it: the facts that the signer committed and where it stands. Made
 //! from the signer's log (the projection) or, a moment earlier, from the signer's answer (the pipeline).
 
-use waiaas_shared::address::Account;
+use waiaas_shared::address::{Account, SolanaAddress};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::claim::Claim;
@@ -94,7 +94,7 @@ pub struct Progress {
     pub chain_transaction: Option<ChainTransactionId>,
     /// Solana: the wallet's own signature, where somebody else pays the fee: the chain names such a transaction by that
     /// one's, of which there may be several.
-    pub own_signature: Option<ChainTransactionId>,
+    pub own_signature: Option<OwnSignature>,
     /// Until when the chain accepts it, once known.
     pub validity: Option<Validity>,
     /// Slot or block number.
@@ -107,6 +107,15 @@ pub struct Progress {
     pub replaced_by: Option<TransactionId>,
     /// When the status last changed.
     pub updated: WallTime,
+}
+
+/// The wallet's signature of a transaction that another account's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnSignature {
+    /// The signature.
+    pub id: ChainTransactionId,
+    /// The account that made it: after a rotation the wallet has another.
+    pub signer: SolanaAddress,
 }
 
 /// Until when a payment waits.

@@ -47,7 +47,7 @@ pub use rpc_error::{ChainText, Lie, RpcError};
 pub use socket::{SocketFault, SocketHealth};
 pub use sought::Sought;
 pub use url::{RpcUrl, RpcUrlError, SocketUrl, SocketUrlError};
-pub use wake::Wake;
+pub use wake::{Pauses, Wake};
 
 use endpoints::{Endpoint, Endpoints};
 use evm::Evm;

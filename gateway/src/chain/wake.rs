@@ -114,14 +114,78 @@ impl Wake {
     /// Rests for this time, or until it is worth looking; says whether it was woken. However loud a socket is, a
     /// quarter of the pause is always kept: a lie costs at most four times as many questions.
     pub async fn rest(&mut self, pause: Duration) -> bool {
+        self.rest_keeping(pause, pause / 4).await
+    }
+
+    /// A bell that never stops.
+    #[cfg(test)]
+    pub(crate) fn ringing() -> Self {
+        let wakes = Arc::new(Wakes::default());
+        let wake = wakes.on(Topic::Heads);
+        tokio::spawn(async move {
+            while !wakes.wanted().is_empty() {
+                wakes.ring_all();
+                sleep(Duration::from_millis(1)).await;
+            }
+        });
+        wake
+    }
+
+    async fn rest_keeping(&mut self, pause: Duration, kept: Duration) -> bool {
         let Some(bell) = &mut self.0 else {
             sleep(pause).await;
             return false;
         };
-        sleep(pause / 4).await;
+        sleep(kept).await;
         // The sender lives as long as this bell keeps its topic.
-        let rung = timeout(pause - pause / 4, bell.rung.changed()).await;
+        let rung = timeout(pause - kept, bell.rung.changed()).await;
         matches!(rung, Ok(Ok(())))
+    }
+}
+
+/// The pauses between the looks at one transaction. A ring is worth two looks, the second a moment later: the node that
+/// is asked may be behind the one that woke. The pause behind these is kept to its half, so that both together stay
+/// within what [`Wake::rest`] promises, and a ring meanwhile waits until then.
+#[derive(Debug)]
+pub struct Pauses {
+    wake: Wake,
+    next: Next,
+}
+
+/// What the next pause is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// The schedule's, with nothing behind it.
+    Scheduled,
+    /// The moment between the two looks.
+    Moment,
+    /// The schedule's, after two looks.
+    AfterTwo,
+}
+
+impl Pauses {
+    /// Pauses that this bell shortens.
+    #[must_use]
+    pub const fn new(wake: Wake) -> Self {
+        Self {
+            wake,
+            next: Next::Scheduled,
+        }
+    }
+
+    /// Rests for a pause of the schedule, or less.
+    pub async fn rest(&mut self, pause: Duration, moment: Duration) {
+        let kept = match self.next {
+            Next::Scheduled => pause / 4,
+            Next::AfterTwo => pause / 2,
+            Next::Moment => {
+                self.next = Next::AfterTwo;
+                sleep(pause.min(moment)).await;
+                return;
+            }
+        };
+        let woken = self.wake.rest_keeping(pause, kept).await;
+        self.next = if woken { Next::Moment } else { Next::Scheduled };
     }
 }
 
@@ -158,6 +222,65 @@ mod tests {
         let mut never = Wake::never();
         assert!(!never.rest(PAUSE).await);
         assert_eq!(started.elapsed(), PAUSE);
+    }
+
+    /// How many looks there are in an hour of these pauses; between two, the bell is rung if it is asked for.
+    async fn looks(pauses: &mut Pauses, pause: Duration, moment: Duration, ring: bool) -> u32 {
+        let (started, mut looks) = (Instant::now(), 0);
+        while started.elapsed() < Duration::from_secs(3600) {
+            if ring && let Wake(Some(bell)) = &pauses.wake {
+                bell.wakes.ring(bell.topic);
+            }
+            pauses.rest(pause, moment).await;
+            looks += 1;
+        }
+        looks
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bell_that_always_rings_costs_four_times_as_many_looks_at_most() {
+        let moment = Duration::from_millis(500);
+        for pause in [
+            Duration::from_secs(60),
+            Duration::from_secs(2),
+            moment,
+            moment / 2,
+        ] {
+            let wakes = Arc::new(Wakes::default());
+            let mut pauses = Pauses::new(wakes.on(Topic::Heads));
+            let quiet = looks(&mut pauses, pause, moment, false).await;
+            // Timers go by whole milliseconds.
+            let scheduled = 3_600_000 / pause.as_millis();
+            assert!(
+                (scheduled * 99 / 100..=scheduled).contains(&u128::from(quiet)),
+                "{pause:?}: {quiet}"
+            );
+            let loud = looks(&mut pauses, pause, moment, true).await;
+            assert!(loud > quiet, "{pause:?}: {loud}");
+            assert!(loud <= 4 * quiet + 1, "{pause:?}: {loud} for {quiet}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_ring_is_worth_two_looks_and_none_is_lost() {
+        let wakes = Arc::new(Wakes::default());
+        let mut pauses = Pauses::new(wakes.on(SIGNATURE));
+        let moment = PAUSE / 8;
+        wakes.ring(SIGNATURE);
+        let mut rest = async |ring: bool| {
+            let started = Instant::now();
+            if ring {
+                wakes.ring(SIGNATURE);
+            }
+            pauses.rest(PAUSE, moment).await;
+            started.elapsed()
+        };
+        assert_eq!(rest(false).await, PAUSE / 4);
+        assert_eq!(rest(true).await, moment);
+        assert_eq!(rest(false).await, PAUSE / 2);
+        assert_eq!(rest(false).await, moment);
+        assert_eq!(rest(false).await, PAUSE);
+        assert_eq!(rest(true).await, PAUSE / 4);
     }
 
     #[tokio::test]

@@ -106,6 +106,9 @@ async fn together(
     sought: &Sought,
 ) -> Result<Landing, RpcError> {
     let (endpoints, id) = (chain.endpoints(), sought.id);
+    // At a depth of the asker's own: nothing is concluded from it, so no patience begins or ends with it, and no
+    // contradiction is shown.
+    let aside = sought.depth.is_some();
     let Some(end) = claim.final_status() else {
         return Ok(claim);
     };
@@ -124,16 +127,21 @@ async fn together(
     let alone_for = if opinions.is_empty() {
         // The only node there is.
         Duration::MAX
+    } else if aside {
+        Duration::ZERO
     } else {
         endpoints.claims.told_for(id, end, Instant::now())
     };
     let parties = parties(endpoints.others(by), by, &opinions);
     match judge(claim, opinions, alone_for) {
         Verdict::Ends(landing) => {
-            endpoints.claims.settled(id);
+            if !aside {
+                endpoints.claims.settled(id);
+            }
             Ok(landing)
         }
         Verdict::Waits => Ok(Landing::Pending),
+        Verdict::Contradiction if aside => Ok(Landing::Pending),
         Verdict::Contradiction => {
             if alone_for.is_zero() {
                 let node = by.shown();

@@ -10,6 +10,7 @@ mod commitment;
 mod fees;
 mod guard;
 mod history;
+mod looks;
 mod messages;
 mod payments;
 mod replaces;

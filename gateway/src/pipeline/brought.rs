@@ -18,6 +18,7 @@ use super::sign::Names;
 use super::{Asked, Refusal};
 use crate::app::App;
 use crate::chain::{ChainTransactionId, Prepared, Validity};
+use crate::payment::OwnSignature;
 use crate::signer_client::SignerError;
 
 /// Blocks by which a brought blockhash may be newer than the newest that a node of ours tells.
@@ -130,6 +131,9 @@ pub(super) fn join(
     signed.raw = whole.encode();
     Ok(Names {
         name: whole.name().map(ChainTransactionId::Solana),
-        own_signature: own.map(ChainTransactionId::Solana),
+        own_signature: own.map(|own| OwnSignature {
+            id: ChainTransactionId::Solana(own),
+            signer: wallet,
+        }),
     })
 }

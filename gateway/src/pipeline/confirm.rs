@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
-use waiaas_shared::address::Account;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::status::Status;
@@ -27,7 +26,7 @@ use super::sign::SignedPayment;
 use super::{Paid, Refusal, waiting};
 use crate::app::App;
 use crate::chain::tracker::{Step, Watch, next_step};
-use crate::chain::{ChainTransactionId, Landing, Sought};
+use crate::chain::{ChainTransactionId, Landing, Pauses, Sought};
 use crate::chain_port::ChainPort;
 use crate::database::{DatabaseError, Durability};
 use crate::notify::Own;
@@ -263,7 +262,7 @@ async fn follow(
     };
     let validity = validity(app, chain, &mut payment).await;
     let sought = Sought::named(name, validity);
-    let (pace, mut wake) = (chain.pace(), chain.wake(&sought));
+    let (pace, mut pauses) = (chain.pace(), Pauses::new(chain.wake(&sought)));
     let started = Instant::now();
     // How old it is counts from when it was charged, also after a restart.
     let age = Duration::from_millis(app.clock.now().since(payment.facts.created).millis());
@@ -276,7 +275,9 @@ async fn follow(
     if just_sent {
         watch.last_sent = Some(age);
     }
-    let mut woken = just_sent && wake.rest(pace.look).await;
+    if just_sent {
+        pauses.rest(pace.look, pace.look).await;
+    }
     let mut signer = app.tracker.signer_changes();
     let mut withheld = RETRY_FIRST;
     let mut stuck = family::Stuck::default();
@@ -302,8 +303,6 @@ async fn follow(
                 }
                 RETRY_LAST
             }
-            // The node that is asked may be a moment behind the one that woke.
-            Step::LookAfter(pause) if woken => pause.min(pace.look),
             Step::LookAfter(pause) => pause,
             Step::Resend => {
                 if raw.is_none() {
@@ -326,7 +325,7 @@ async fn follow(
                 }
             }
         };
-        woken = wake.rest(pause).await;
+        pauses.rest(pause, pace.look).await;
     }
 }
 
@@ -346,22 +345,15 @@ async fn look(app: &App, chain: &dyn ChainPort, sought: &Sought) -> Option<Landi
 }
 
 /// Which transaction a payment is on its chain, and by what it is looked for; none while that is not known.
-async fn sought(app: &App, payment: &Payment) -> Result<Option<Sought>, Refusal> {
+fn sought(payment: &Payment) -> Option<Sought> {
     let progress = &payment.progress;
-    let Some(validity) = progress.validity else {
-        return Ok(None);
-    };
+    let validity = progress.validity?;
     let Some(own) = progress.own_signature else {
-        let name = progress.chain_transaction;
-        return Ok(name.map(|name| Sought::named(name, validity)));
+        return Some(Sought::named(progress.chain_transaction?, validity));
     };
-    let wallet = app.views.wallet(&*app.signer, payment.facts.wallet).await?;
-    Ok(match wallet.map(|wallet| wallet.account) {
-        Some(Account::Solana(signer)) => Some(Sought {
-            signer: Some(signer),
-            ..Sought::named(own, validity)
-        }),
-        _ => None,
+    Some(Sought {
+        signer: Some(own.signer),
+        ..Sought::named(own.id, validity)
     })
 }
 
@@ -431,7 +423,7 @@ pub async fn refresh(app: &App, mut payment: Payment) -> Result<Payment, Refusal
     if payment.facts.submit || payment.progress.status.is_final() {
         return Ok(payment);
     }
-    let Some(sought) = sought(app, &payment).await? else {
+    let Some(sought) = sought(&payment) else {
         return Ok(payment);
     };
     let chain = app.chain(payment.facts.chain)?;

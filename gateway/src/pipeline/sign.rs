@@ -24,7 +24,7 @@ use super::{Asked, Refusal, body_digest, brought, find, idempotency, recorded, w
 use crate::app::App;
 use crate::chain::{ChainError, ChainTransactionId, Offer, Prepared};
 use crate::database::Durability;
-use crate::payment::{Facts, Payment, Progress};
+use crate::payment::{Facts, OwnSignature, Payment, Progress};
 use crate::projection::speeds;
 use crate::signer_client::SignerError;
 
@@ -271,7 +271,7 @@ pub(super) struct Names {
     /// What the chain calls them, if that is known.
     pub(super) name: Option<ChainTransactionId>,
     /// The wallet's own signature, where somebody else's names them.
-    pub(super) own_signature: Option<ChainTransactionId>,
+    pub(super) own_signature: Option<OwnSignature>,
 }
 
 impl Names {

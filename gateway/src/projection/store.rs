@@ -1,7 +1,7 @@
 //! The tables of `gateway.db` and every statement on payments and the cursor. Functions of a
 //! connection, called inside jobs of `database`; no state and no decision but the table of arrows.
 
-use rusqlite::types::Type;
+use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::ChainId;
@@ -15,7 +15,7 @@ use waiaas_shared::status::Status;
 use waiaas_shared::time::WallTime;
 
 use crate::chain::{ChainText, ChainTransactionId, Validity};
-use crate::payment::{Facts, Payment, Progress, Waiting};
+use crate::payment::{Facts, OwnSignature, Payment, Progress, Waiting};
 
 /// Version 9 of the tables.
 pub const TABLES: &str = "
@@ -60,6 +60,7 @@ CREATE TABLE payment(
     expires INTEGER,
     chain_transaction TEXT,
     own_signature TEXT,
+    own_signer TEXT,
     validity TEXT,
     position INTEGER,
     fee_paid TEXT,
@@ -136,7 +137,7 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
         .prepare_cached(
             "INSERT INTO payment VALUES (:id, :sequence, :listed, :session, :wallet, :chain, :action, :asset, :recipient,
                 :amount, :call, :more, :memo, :stake, :program, :fee_max, :tier, :submit, :nonce, :idempotency, :body, :replaces, :created, :status, :ready,
-                :expires, :chain_transaction, :own_signature, :validity, :position, :fee_paid, :detail, :updated)
+                :expires, :chain_transaction, :own_signature, :own_signer, :validity, :position, :fee_paid, :detail, :updated)
              ON CONFLICT(id) DO UPDATE SET
                 amount = iif(excluded.sequence > sequence, excluded.amount, amount),
                 fee_max = iif(excluded.sequence > sequence, excluded.fee_max, fee_max),
@@ -145,6 +146,7 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
                 nonce = coalesce(excluded.nonce, nonce),
                 chain_transaction = coalesce(chain_transaction, excluded.chain_transaction),
                 own_signature = coalesce(own_signature, excluded.own_signature),
+                own_signer = coalesce(own_signer, excluded.own_signer),
                 validity = coalesce(validity, excluded.validity)",
         )?
         .execute(named_params! {
@@ -175,7 +177,8 @@ pub fn put(connection: &Connection, payment: &Payment) -> rusqlite::Result<()> {
             ":ready": progress.waiting.and_then(|wait| wait.ready).map(|at| signed(at.millis())),
             ":expires": progress.waiting.map(|wait| signed(wait.expires.millis())),
             ":chain_transaction": progress.chain_transaction.map(|id| id.to_string()),
-            ":own_signature": progress.own_signature.map(|id| id.to_string()),
+            ":own_signature": progress.own_signature.map(|own| own.id.to_string()),
+            ":own_signer": progress.own_signature.map(|own| own.signer.to_string()),
             ":validity": progress.validity.and_then(|validity| serde_json::to_string(&validity).ok()),
             ":position": progress.position.map(signed),
             ":fee_paid": progress.fee_paid.map(|fee| fee.to_string()),
@@ -451,9 +454,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Payment> {
             chain_transaction: text("chain_transaction")?
                 .map(|id| id.parse::<ChainTransactionId>().map_err(malformed))
                 .transpose()?,
-            own_signature: text("own_signature")?
-                .map(|id| id.parse::<ChainTransactionId>().map_err(malformed))
-                .transpose()?,
+            own_signature: own_signature(row)?,
             validity: validity
                 .map(|json| serde_json::from_str::<Validity>(&json).map_err(malformed))
                 .transpose()?,
@@ -468,6 +469,16 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Payment> {
             updated: WallTime::from_millis(unsigned(row, "updated")?),
         },
     })
+}
+
+fn own_signature(row: &Row<'_>) -> rusqlite::Result<Option<OwnSignature>> {
+    if row.get_ref("own_signature")? == ValueRef::Null {
+        return Ok(None);
+    }
+    Ok(Some(OwnSignature {
+        id: parsed(row, "own_signature")?,
+        signer: parsed(row, "own_signer")?,
+    }))
 }
 
 fn malformed<E: std::error::Error + Send + Sync + 'static>(error: E) -> rusqlite::Error {

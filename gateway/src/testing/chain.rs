@@ -46,6 +46,12 @@ pub(crate) struct FakeChain {
     pub(crate) offers: Mutex<Vec<Offer>>,
     /// Seconds between two sendings; at once if zero.
     pub(crate) resend: AtomicU64,
+    /// Milliseconds between two looks at what is old; as quick as at what is new if zero.
+    pub(crate) look_slowest: AtomicU64,
+    /// Its websocket always rings.
+    pub(crate) loud: AtomicBool,
+    /// Looks at a depth of the asker's own are never answered.
+    pub(crate) hangs: AtomicBool,
 }
 
 impl FakeChain {
@@ -93,9 +99,10 @@ impl ChainPort for FakeChain {
     fn pace(&self) -> Pace {
         let quick = Duration::from_millis(1);
         let resend = Duration::from_secs(self.resend.load(Ordering::SeqCst)).max(quick);
+        let slowest = Duration::from_millis(self.look_slowest.load(Ordering::SeqCst));
         Pace {
             look: quick,
-            look_slowest: quick,
+            look_slowest: slowest.max(quick),
             resend,
             resend_slowest: resend,
             soonest_expiry: Duration::ZERO,
@@ -172,6 +179,9 @@ impl ChainPort for FakeChain {
 
     fn status_of<'a>(&'a self, sought: &'a Sought) -> BoxFuture<'a, Result<Landing, ChainError>> {
         self.sought.lock().expect("no panic under it").push(*sought);
+        if sought.depth.is_some() && self.hangs.load(Ordering::SeqCst) {
+            return Box::pin(std::future::pending());
+        }
         let name = sought.id.to_string();
         let known = sought.signer.is_some()
             || self
@@ -199,7 +209,11 @@ impl ChainPort for FakeChain {
     }
 
     fn wake(&self, _: &Sought) -> Wake {
-        Wake::never()
+        if self.loud.load(Ordering::SeqCst) {
+            Wake::ringing()
+        } else {
+            Wake::never()
+        }
     }
 
     fn listen(&self) -> BoxFuture<'_, ()> {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use ed25519_dalek::{Signer as _, SigningKey};
 use tokio::sync::Notify;
 use waiaas_client::{EventRecord, Paid, SessionRequest, SignedPayment, SpendRequest};
+use waiaas_shared::address::Account;
 use waiaas_shared::codec::to_canonical;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::digest::{Digest, Domain, hash};
@@ -88,6 +89,8 @@ pub(crate) struct Inside {
     /// Milliseconds of the DELAY clock.
     pub(crate) run: u64,
     pub(crate) kept: Vec<Kept>,
+    /// The account that the wallet was moved to.
+    pub(crate) rotated: Option<Account>,
 }
 
 #[derive(Debug)]
@@ -124,6 +127,7 @@ impl FakeSigner {
                 waits: Waits::default(),
                 run: 0,
                 kept: Vec::new(),
+                rotated: None,
             }),
             news: Arc::new(Notify::new()),
         };

@@ -20,7 +20,7 @@ use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::request::TransferRequest;
 use waiaas_shared::transaction::{EvmFees, Known, decode};
-use waiaas_shared::view::{SessionState, SessionView, WalletView};
+use waiaas_shared::view::{FormerKey, SessionState, SessionView, WalletView};
 
 use super::signer::{FakeSigner, Inside, Mood};
 use super::{account, chain_id, from_account, wallet};
@@ -96,7 +96,7 @@ impl SignerPort for FakeSigner {
     }
 
     fn wallets(&self) -> Answer<Vec<WalletView>> {
-        self.answer("wallets", |_| {
+        self.answer("wallets", |inside| {
             let view = |id, account| WalletView {
                 wallet: id,
                 path: KeyPath {
@@ -111,10 +111,15 @@ impl SignerPort for FakeSigner {
                 former: Vec::new(),
             };
             let foreign = WalletId::from_bytes([6; 16]);
-            Ok(vec![
-                view(wallet(), from_account()),
-                view(foreign, account(13)),
-            ])
+            let mut own = view(wallet(), inside.rotated.unwrap_or(from_account()));
+            if inside.rotated.is_some() {
+                own.former.push(FormerKey {
+                    path: own.path,
+                    account: from_account(),
+                    nonces: Vec::new(),
+                });
+            }
+            Ok(vec![own, view(foreign, account(13))])
         })
     }
 

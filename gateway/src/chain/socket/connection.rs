@@ -1,5 +1,5 @@
 //! One connection to a node's websocket: opened with bounds of time and size, subscribed to what is waited for, and
-//! read until it fails. Everything that arrives is hostile: messages are small and few or the connection ends.
+//! read until it fails. Everything that arrives is hostile: bytes and messages are few or the connection ends.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -19,6 +19,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::super::url::SocketUrl;
 use super::super::wake::{Topic, Wakes};
+use super::counted::{Counted, Received};
 use super::wire::{self, Name, Told};
 use super::{SocketFault, Times};
 
@@ -43,10 +44,10 @@ pub(super) async fn open(
     url: &SocketUrl,
     tls: Option<Arc<ClientConfig>>,
     times: Times,
-) -> Result<Stream, SocketFault> {
+) -> Result<(Stream, Received), SocketFault> {
     let open = async {
         let connected = TcpStream::connect((url.host(), url.port())).await;
-        let tcp = connected.map_err(|_| SocketFault::Unreachable)?;
+        let (tcp, received) = Counted::new(connected.map_err(|_| SocketFault::Unreachable)?);
         let transport: Box<dyn Transport> = match tls {
             None => Box::new(tcp),
             Some(tls) => {
@@ -64,7 +65,7 @@ pub(super) async fn open(
             .max_frame_size(Some(MESSAGE_LIMIT));
         let shaken = client_async_with_config(url.as_str(), transport, Some(limits)).await;
         shaken
-            .map(|(stream, _)| stream)
+            .map(|(stream, _)| (stream, received))
             .map_err(|error| match error {
                 Error::Io(_) | Error::Protocol(ProtocolError::HandshakeIncomplete) => {
                     SocketFault::Closed
@@ -79,7 +80,7 @@ pub(super) async fn open(
 
 /// Asks for what is waited for, and rings when it comes, until the connection fails.
 pub(super) async fn listen(
-    stream: Stream,
+    (stream, received): (Stream, Received),
     wakes: &Wakes,
     times: Times,
 ) -> Result<Infallible, SocketFault> {
@@ -102,12 +103,13 @@ pub(super) async fn listen(
                     return Err(SocketFault::Silent);
                 }
                 messages = 0;
+                received.begin_anew();
                 connection.send(Message::Ping(Vec::new().into())).await?;
             }
             message = connection.stream.next() => {
                 heard = Instant::now();
                 messages = messages.saturating_add(1);
-                if messages > MOST_MESSAGES {
+                if messages > MOST_MESSAGES || received.is_too_much() {
                     return Err(SocketFault::Flood);
                 }
                 match message.ok_or(SocketFault::Closed)?.map_err(|error| fault(&error))? {

@@ -2,6 +2,7 @@
 //! `wake`). Called by `endpoints`.
 
 mod connection;
+mod counted;
 mod wire;
 
 #[cfg(test)]
@@ -32,7 +33,7 @@ struct Times {
     /// The rest after a first failure; each further one doubles it, up to the longest.
     rest: Duration,
     rest_longest: Duration,
-    /// What lasted so long begins its rests anew.
+    /// What lasted so long, and did not flood, begins its rests anew.
     steady: Duration,
 }
 
@@ -66,8 +67,8 @@ pub enum SocketFault {
     /// A message is none.
     #[error("a message is malformed")]
     Malformed,
-    /// More messages than any chain has news.
-    #[error("it sends too many messages")]
+    /// More than any chain has news.
+    #[error("it sends too much")]
     Flood,
 }
 
@@ -159,7 +160,7 @@ impl Socket {
         loop {
             let began = Instant::now();
             let Err(fault) = self.once(wakes, times).await;
-            if began.elapsed() >= times.steady {
+            if began.elapsed() >= times.steady && fault != SocketFault::Flood {
                 rest = times.rest;
             }
             let (chain, socket) = (self.chain, &self.url);

@@ -107,17 +107,24 @@ impl Listened {
 }
 
 fn listened(id: &str, url: &str) -> Listened {
+    listened_to(sockets(id, url))
+}
+
+fn sockets(id: &str, url: &str) -> Arc<Sockets> {
     let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let config = format!("id = \"{id}\"\nrpc = \"http://127.0.0.1:1\"\nws = \"{url}\"");
     let config: ChainConfig = toml::from_str(&config).expect("valid");
-    let sockets = Arc::new(Sockets::new(&config).expect("set up"));
-    listened_to(sockets)
+    Arc::new(Sockets::new(&config).expect("set up"))
 }
 
 fn listened_to(sockets: Arc<Sockets>) -> Listened {
+    listened_in(sockets, QUICK)
+}
+
+fn listened_in(sockets: Arc<Sockets>, times: Times) -> Listened {
     let task = tokio::spawn({
         let sockets = Arc::clone(&sockets);
-        async move { sockets.listen_in(QUICK).await }
+        async move { sockets.listen_in(times).await }
     });
     Listened { sockets, task }
 }

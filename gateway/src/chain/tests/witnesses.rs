@@ -295,3 +295,65 @@ async fn a_contradiction_is_shown_until_it_ends() {
     assert!(landings.iter().any(is_confirmed), "{landings:?}");
     assert_eq!(parties().await, (vec![0, 0, 0], false));
 }
+
+/// Whoever asks at a depth of their own looks aside: the patience and the contradictions of the record stay what they
+/// are.
+#[tokio::test]
+async fn a_look_at_another_depth_leaves_no_trace() {
+    // It has the block of the transaction, and none behind it.
+    let shallow = evm_node(|method, _| match method {
+        "eth_getTransactionReceipt" => Some(Reply::Result(json!({
+            "transactionHash": evm_id().to_string(),
+            "blockNumber": "0x62",
+            "status": "0x1",
+            "gasUsed": "0x5208",
+            "effectiveGasPrice": "0x2",
+        }))),
+        "eth_blockNumber" => Some(Reply::Result(json!("0x62"))),
+        _ => None,
+    });
+    let (failed, succeeded) = (evm_witness(Says::Failed), evm_witness(Says::Succeeded));
+    let recorded = Sought::named(evm_id(), Validity::Unlimited);
+    let aside = recorded.at(Depth::Confirmations(1));
+    let contradicts = async |chain: &Chain| {
+        let health = chain.health().await;
+        let each = health.endpoints.iter().map(|it| it.contradicts);
+        each.collect::<Vec<_>>()
+    };
+
+    // A contradiction that is only seen aside is an open end, and begins nothing.
+    let urls = [failed.url(), succeeded.url()];
+    let chain = chain_of(
+        "eip155:31337",
+        &urls.each_ref().map(String::as_str),
+        "confirmations = 3",
+    );
+    for _ in 0..4 {
+        assert_eq!(chain.status_of(&aside).await, Ok(Landing::Pending));
+    }
+    assert_eq!(contradicts(&chain).await, [0, 0]);
+    // Each of the two is asked again, as if nobody had looked.
+    for _ in 0..2 {
+        assert_eq!(chain.status_of(&recorded).await, Ok(Landing::Pending));
+    }
+    assert_eq!(chain.status_of(&recorded).await, Ok(Landing::Disputed));
+
+    // What is agreed aside ends no contradiction of the record.
+    let urls = [failed.url(), succeeded.url(), shallow.url()];
+    let chain = chain_of(
+        "eip155:31337",
+        &urls.each_ref().map(String::as_str),
+        "confirmations = 3",
+    );
+    for _ in 0..6 {
+        let landing = chain.status_of(&recorded).await.expect("a node answers");
+        assert!(is_open(&landing), "{landing:?}");
+    }
+    let before = contradicts(&chain).await;
+    assert_eq!(before[..2], [1, 1]);
+    for _ in 0..3 {
+        let landing = chain.status_of(&aside).await.expect("a node answers");
+        assert!(is_confirmed(&landing), "{landing:?}");
+    }
+    assert_eq!(contradicts(&chain).await, before);
+}

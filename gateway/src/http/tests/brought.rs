@@ -17,6 +17,7 @@ use crate::chain::{ChainText, ChainTransactionId, Landing};
 use crate::testing::{
     Call, World, bearer, chain_id, code, confirmed, from_account, to_account, wallet,
 };
+use crate::views::Stale;
 
 const SIGN: &str = "/v1/transactions/sign";
 
@@ -300,6 +301,29 @@ async fn what_somebody_else_pays_for_ends_by_evidence_of_the_wallets_own_signatu
             asked(&world, &made).await["chain_transaction"],
             later.to_string()
         );
+    }
+}
+
+/// The wallet has another account by then.
+#[tokio::test]
+async fn what_was_signed_before_a_rotation_is_looked_for_by_the_account_that_signed() {
+    let world = World::new().await;
+    let brought = body(&world, &wire(&[[0; 64]; 2], &sponsored()), "");
+    let (_, made) = bring(&world, "k", &brought).await;
+    world.until(|world| world.app.feed().is_caught_up()).await;
+    world
+        .signer
+        .with(|inside| inside.rotated = Some(to_account()));
+    world.app.views.forget(&Stale::everything());
+    let wallets = world.app.views.wallet(&*world.app.signer, wallet()).await;
+    let now = wallets.expect("told").expect("there");
+    assert_eq!(now.account, to_account());
+    world.chain.land(confirmed());
+    assert_eq!(asked(&world, &made).await["status"], "CONFIRMED");
+    let sought = world.chain.sought.lock().expect("no panic under it");
+    assert!(!sought.is_empty());
+    for sought in &*sought {
+        assert_eq!(sought.signer, Some(solana(from_account())));
     }
 }
 

@@ -2,6 +2,7 @@
 //! taken.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -111,4 +112,29 @@ async fn what_has_ended_without_landing_is_not_waited_for() {
     });
     let (_, answer) = paid(&world, "?wait=30&commitment=finalized").await;
     assert_eq!(answer["commitment"], "finalized");
+}
+
+/// No node answers: whoever waits is not kept longer than asked for, and whoever does not wait hardly at all.
+#[tokio::test]
+async fn a_look_lasts_no_longer_than_the_wait() {
+    let world = World::new().await;
+    world.chain.land(confirmed());
+    let (_, made) = paid(&world, "?wait=30").await;
+    assert_eq!(made["status"], "CONFIRMED");
+    let id = made["transaction"].as_str().expect("named");
+    world.chain.hangs.store(true, Ordering::SeqCst);
+    for (query, longest) in [
+        ("wait=2&commitment=finalized", 4),
+        ("commitment=finalized", 10),
+    ] {
+        let began = Instant::now();
+        let target = format!("/v1/transactions/{id}?{query}");
+        let (status, answer) = world.get(&target, bearer()).await;
+        assert_eq!(
+            (status.as_u16(), &answer["status"], answer.get("commitment")),
+            (200, &json!("CONFIRMED"), None)
+        );
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(longest), "{query}: {took:?}");
+    }
 }

@@ -29,6 +29,14 @@ pub async fn reached(
     let chain = app.chain(payment.facts.chain)?;
     let pace = chain.pace();
     let started = Instant::now();
+    // Who does not wait asks for one look.
+    let until = if deadline <= started {
+        started + AT_ONCE
+    } else {
+        deadline
+    };
+    // No pause lasts beyond this: the last look has the time behind it.
+    let last = deadline - (deadline.saturating_duration_since(started) / 8).min(LAST);
     let mut changes = app.tracker.changes();
     let mut wake: Option<Wake> = None;
     loop {
@@ -37,11 +45,12 @@ pub async fn reached(
         if matches!(status, Status::Expired | Status::Cancelled) {
             return Ok((payment, false));
         }
-        if let Some(sought) = sought(app, &payment).await? {
+        if let Some(sought) = sought(&payment) {
             let sought = sought.at(depth);
             // Rung while the nodes are asked: not lost.
             wake.get_or_insert_with(|| chain.wake(&sought));
-            let landing = look(app, &*chain, &sought).await;
+            let looked = timeout_at(until, look(app, &*chain, &sought)).await;
+            let landing = looked.unwrap_or_default();
             if let Some(Landing::Confirmed { .. } | Landing::Failed { .. }) = landing {
                 return Ok((find(app, id).await?.unwrap_or(payment), true));
             }
@@ -57,11 +66,18 @@ pub async fn reached(
                 () = changed(&mut changes, id) => {}
             }
         };
-        // Over: it is looked at once more.
-        let _ = timeout_at(deadline, news).await;
+        let before = Instant::now() < last;
+        let over = timeout_at(if before { last } else { deadline }, news).await;
+        if over.is_err() && !before {
+            return Ok((find(app, id).await?.unwrap_or(payment), false));
+        }
     }
 }
 
+/// The one look of who does not wait.
+const AT_ONCE: Duration = Duration::from_secs(5);
+/// What the last look has for itself of the time that somebody waits, at most.
+const LAST: Duration = Duration::from_secs(2);
 /// Somebody waits: no pause is longer.
 const SLOWEST: Duration = Duration::from_secs(5);
 

@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, broadcast, watch};
 use waiaas_shared::ids::TransactionId;
 
 use crate::chain::{ChainTransactionId, Validity};
-use crate::payment::Payment;
+use crate::payment::{OwnSignature, Payment};
 
 /// Questions to nodes under way at once, for payments that nobody waits for at this moment.
 const QUESTIONS: usize = 32;
@@ -18,7 +18,7 @@ const DETAILS: usize = 16_384;
 #[derive(Debug)]
 struct Details {
     name: Option<ChainTransactionId>,
-    own_signature: Option<ChainTransactionId>,
+    own_signature: Option<OwnSignature>,
     validity: Option<Validity>,
 }
 

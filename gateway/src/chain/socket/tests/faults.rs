@@ -120,6 +120,63 @@ async fn whatever_a_socket_does_ends_in_a_fault_and_another_try() {
     }
 }
 
+/// Frames without content that are parts of one message: it never ends, and is never too large.
+#[tokio::test]
+async fn empty_frames_without_end_are_a_flood() {
+    let node = Node::start(|_, stream| async move {
+        let mut stream = accept_async(stream).await.expect("shakes hands");
+        let raw = stream.get_mut();
+        // The length, zero, in its longest form.
+        let continued = [0x00, 127, 0, 0, 0, 0, 0, 0, 0, 0];
+        let _ = raw.write_all(&[0x01, 0x00]).await;
+        while raw.write_all(&continued.repeat(1000)).await.is_ok() {}
+    })
+    .await;
+    let patient = Times {
+        ping: Duration::from_secs(60),
+        silence: Duration::from_secs(60),
+        ..QUICK
+    };
+    let listened = listened_in(sockets(EVM, &node.url), patient);
+    let mut ended = None;
+    for _ in 0..6 {
+        let until = listened.until(|health| matches!(health, Some(Err(_))));
+        if let Ok(health) = tokio::time::timeout(Duration::from_secs(4), until).await {
+            ended = health;
+            break;
+        }
+    }
+    assert_eq!(ended, Some(Err(SocketFault::Flood)));
+}
+
+/// However long it lasted: whoever floods is left alone longer each time.
+#[tokio::test]
+async fn a_flood_is_no_steady_connection() {
+    let (connected, mut connections) = mpsc::unbounded_channel();
+    let node = Node::start(move |_, stream| {
+        connected.send(Instant::now()).expect("the test listens");
+        misbehave("floods with pings", stream)
+    })
+    .await;
+    let times = Times {
+        rest: Duration::from_millis(100),
+        rest_longest: Duration::from_secs(60),
+        steady: Duration::ZERO,
+        // The flood ends it, and nothing else.
+        ping: Duration::from_secs(60),
+        silence: Duration::from_secs(60),
+        ..QUICK
+    };
+    let _listened = listened_in(sockets(EVM, &node.url), times);
+    let mut earlier = connections.recv().await.expect("it connects");
+    for rest in [100, 200, 400, 800] {
+        let now = connections.recv().await.expect("it connects");
+        let apart = now - earlier;
+        assert!(apart >= Duration::from_millis(rest), "{rest}: {apart:?}");
+        earlier = now;
+    }
+}
+
 #[tokio::test]
 async fn one_that_closes_at_once_is_left_alone_longer_each_time() {
     let node = Node::start(|_, stream| async move { drop(stream) }).await;
