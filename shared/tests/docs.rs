@@ -43,6 +43,10 @@ const LONG_FILES: &[(&str, &str)] = &[
         "one decision for each word of an owner about owners",
     ),
     (
+        "gateway/src/projection/store.rs",
+        "one table with every statement on it",
+    ),
+    (
         "tests/tests/adversarial/cases/solana/brought.rs",
         "tests: one attack, everything that may be brought in one table",
     ),
