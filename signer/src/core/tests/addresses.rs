@@ -109,7 +109,7 @@ fn invariant_17_no_bytes_are_given_again_for_an_address_that_left() {
         prior(&world, spend.clone())
     });
     let again = |world: &mut World| {
-        let resend = |entry: &Box<Prior>| Command::Resend(entry.clone(), Origin::Admin);
+        let resend = |entry: &Prior| Command::Resend(Box::new(entry.clone()), Origin::Admin);
         let [one, two] = [0, 1].map(|place| world.run(&resend(&entries[place])).map(drop));
         (one, two)
     };
