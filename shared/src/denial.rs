@@ -381,6 +381,30 @@ impl Violation {
         };
         *self == same && other.observed <= self.observed && other.allowed >= self.allowed
     }
+
+    /// The same of what was charged under these very rules: what other payments took of a window since was judged
+    /// with this one in it, and breaks nothing further. Its own part of the window is compared.
+    #[must_use]
+    pub fn covers_charged(&self, other: &Self) -> bool {
+        let Some(_) = self.window else {
+            return self.covers(other);
+        };
+        // A count is that of all payments; the payment's own part of it never changes.
+        let observed = match self.code {
+            Code::HourCount
+            | Code::DayCount
+            | Code::WeekCount
+            | Code::MonthCount
+            | Code::RecipientCount
+            | Code::PaymentCount => self.observed,
+            _ => other.observed,
+        };
+        self.covers(&Self {
+            observed,
+            allowed: self.allowed,
+            ..other.clone()
+        })
+    }
 }
 
 /// A refusal: every rule that was broken, never none.
@@ -469,6 +493,30 @@ mod tests {
             ..bare.clone()
         }));
         assert!(!read.covers(&read.clone().refused()));
+    }
+
+    /// What others took of a window since breaks it no further; more of its own does, and so does another place.
+    #[test]
+    fn what_was_charged_is_compared_by_its_own_part() {
+        let units = Amount::from_base_units;
+        let coin: AssetId = "eip155:31337/slip44:60".parse().expect("an asset");
+        let of = |code, window, observed, allowed| Violation {
+            window,
+            ..Violation::limit(code, coin, units(observed), units(allowed))
+        };
+        let day = Some(Window::Day);
+        let limit = |observed, allowed| of(Code::DayLimit, day, observed, allowed);
+        assert!(limit(12, 10).covers_charged(&limit(12, 0)));
+        assert!(!limit(12, 10).covers_charged(&limit(13, 10)));
+        assert!(!limit(12, 10).covers_charged(&of(Code::WeekLimit, day, 12, 10)));
+        assert!(!limit(12, 10).covers_charged(&of(Code::DayLimit, Some(Window::Week), 12, 10)));
+        assert!(!limit(12, 10).covers_charged(&of(Code::DayLimit, None, 12, 10)));
+        let count = |observed| of(Code::DayCount, day, observed, 3);
+        assert!(count(4).covers_charged(&count(9)));
+        // Without a window nobody else's payment counts.
+        let single = |observed, allowed| of(Code::PerTransactionLimit, None, observed, allowed);
+        assert!(single(12, 10).covers_charged(&single(12, 10)));
+        assert!(!single(12, 10).covers_charged(&single(12, 9)));
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct ClockKeeper {
     last: Reading,
     /// Where the wall clock is expected to be: this reading's wall plus boot time since.
     base: Reading,
+    /// The same for the lower side: no more than what an owner stated.
+    lower: Reading,
     stepped: bool,
     time_off: Millis,
 }
@@ -59,6 +61,7 @@ impl ClockKeeper {
             },
             last: reading,
             base: Reading { wall, ..reading },
+            lower: Reading { wall, ..reading },
             stepped,
             time_off: Millis::from_millis(if stepped || fresh { 0 } else { off }),
         }
@@ -97,12 +100,12 @@ impl ClockKeeper {
     }
 
     /// The wall clock's lower side: what it shows, yet no more than where it was at the start, or when an owner
-    /// stated the time, plus the boot time since. Neither a step within the ten minutes nor a stated time puts it
-    /// ahead.
+    /// stated the time and what was stated then, plus the boot time since. Neither a step within the ten minutes nor
+    /// a stated time puts it ahead, nor a clock that is believed although it lies ahead of what was stated.
     #[must_use]
     pub fn steady(&self) -> WallTime {
-        let passed = self.last.boottime.saturating_sub(self.base.boottime);
-        let expected = self.base.wall.saturating_add(passed);
+        let passed = self.last.boottime.saturating_sub(self.lower.boottime);
+        let expected = self.lower.wall.saturating_add(passed);
         let shown = WallTime::from_millis(self.last.wall.min(expected));
         shown.min(self.clocks.wall)
     }
@@ -132,6 +135,10 @@ impl ClockKeeper {
     pub fn state_time(&mut self, stated: WallTime) {
         self.clocks.wall = self.clocks.wall.max(stated);
         self.base = self.last;
+        self.lower = Reading {
+            wall: self.last.wall.min(stated.millis()),
+            ..self.last
+        };
         self.stepped = self.last.wall > stated.after(AHEAD_OF_STATED).millis();
     }
 
@@ -242,6 +249,26 @@ mod tests {
         let later = ClockKeeper::start(clocks, reading(NOW + 299 * DAY + DAY - 1, 9, 9));
         assert!(!later.stepped());
         assert_eq!(millis(&later), NOW + 300 * DAY - 1);
+    }
+
+    /// Somebody holds the clock ahead by as much as is believed, while an owner states the right time.
+    #[test]
+    fn invariant_11_the_lower_side_keeps_to_what_an_owner_stated() {
+        let ahead = AHEAD_OF_STATED.millis();
+        let mut keeper = keeper();
+        keeper.observe(reading(NOW + ahead, 51, 71));
+        assert!(keeper.stepped());
+        keeper.state_time(WallTime::from_millis(NOW));
+        assert!(!keeper.stepped());
+        assert_eq!(keeper.steady().millis(), NOW);
+        keeper.observe(reading(NOW + ahead + 5000, 5051, 5071));
+        assert_eq!(keeper.steady().millis(), NOW + 5000);
+        // The clock lies behind what was stated: what it shows.
+        keeper.observe(reading(NOW + DAY, 5052, 5072));
+        keeper.state_time(WallTime::from_millis(NOW + 2 * DAY));
+        assert_eq!(keeper.steady().millis(), NOW + DAY);
+        keeper.observe(reading(NOW + DAY + 1000, 6052, 6072));
+        assert_eq!(keeper.steady().millis(), NOW + DAY + 1000);
     }
 
     #[test]

@@ -27,7 +27,7 @@ use super::command::{
 use super::decide_spend::{is_bearer, judge_all, listed};
 use super::state::{Session, State};
 use super::waited::Behind;
-use super::{Decision, decide_alarm, decide_session, proof, reading};
+use super::{Decision, decide_alarm, decide_session, proof, reading, waited};
 
 /// Judges an authorization; charges it and orders its signature if it passes.
 pub(super) fn authorize(state: &State, asked: &MessageRequest, context: &Context) -> Decision {
@@ -236,13 +236,14 @@ fn again(state: &State, prior: &PriorAuthorization, context: &Context) -> Result
     if wallet.account != Account::Evm(authorization.from) {
         return Err(Code::WalletClosed.into());
     }
-    // Over as soon as it may be; and as long as it may still hold, every document must let one hold now.
+    // Over as soon as it may be; and as long as it may still hold, every document must let one hold now. Those that
+    // let it hold when it was signed are not asked anew: a clock that was set back a little makes it no longer.
     if authorization.valid_before <= seconds(now.wall) {
         return Err(Code::AuthorizationExpired.into());
     }
     let left = authorization.valid_before;
     let left = left.saturating_sub(seconds(context.steady));
-    let left = Some(Millis::from_secs(left));
+    let left = waited::adopted_since(state, spend, now).then_some(Millis::from_secs(left));
     if terms(state, authorization.asset, left, now)?.domain != authorization.domain {
         return Err(Code::AuthorizationConflict.into());
     }

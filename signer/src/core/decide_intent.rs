@@ -58,7 +58,7 @@ pub(super) fn open(
     context: &Context,
 ) -> Result<Decision, Denial> {
     let now = context.clocks;
-    room(state, &opening, verdict, now)?;
+    let outlived = room(state, &opening, verdict, now)?;
     let (wait, expires) = match verdict.tier {
         Tier::Approval => {
             let wait = Wait::Approval {
@@ -118,27 +118,43 @@ pub(super) fn open(
         now,
         approved_until: None,
     };
+    // With its approval: nobody pays twice what was agreed to once.
+    let origin = Origin::Gateway;
+    let mut events = some_ended(outlived, IntentEnd::Cancelled { origin });
+    events.push(EventBody::IntentOpened(intent));
     Ok(Decision {
-        events: vec![EventBody::IntentOpened(intent)],
+        events,
         outcome: Ok(Outcome::Waiting(Box::new(view))),
     })
 }
 
-/// Whether one more may wait.
-fn room(state: &State, opening: &Opening, verdict: &Verdict, now: Clocks) -> Result<(), Denial> {
-    let waiting = || {
-        let open = state.intents.values().map(|open| &open.intent);
-        open.filter(|intent| intent.expires > now.wall)
+/// Whether one more may wait; and which equal ones end for it, whose approval suffices no more.
+fn room(
+    state: &State,
+    opening: &Opening,
+    verdict: &Verdict,
+    now: Clocks,
+) -> Result<Vec<TransactionId>, Denial> {
+    let unexpired = || {
+        let open = state.intents.values();
+        open.filter(|open| open.intent.expires > now.wall)
     };
+    let waiting = || unexpired().map(|open| &open.intent);
     let of_session = |intent: &&Intent| intent.session == opening.session;
     let equal = |intent: &Intent| {
         intent.wallet == opening.wallet
             && intent.claim().is_same(&opening.claim)
             && intent.tier() == Tier::Approval
     };
-    // An owner is asked once for the same thing.
-    if verdict.tier == Tier::Approval && waiting().filter(of_session).any(equal) {
-        return Err(Code::IntentDuplicate.into());
+    // An owner is asked once for the same thing, and anew if what was agreed to is not enough any more.
+    let mut outlived = Vec::new();
+    if verdict.tier == Tier::Approval {
+        for open in unexpired().filter(|open| of_session(&&open.intent) && equal(&open.intent)) {
+            if !waited::outlived(state, open, verdict, now) {
+                return Err(Code::IntentDuplicate.into());
+            }
+            outlived.push(open.intent.transaction);
+        }
     }
     let in_wallet = waiting().filter(|intent| intent.wallet == opening.wallet);
     let opened = state
@@ -153,7 +169,7 @@ fn room(state: &State, opening: &Opening, verdict: &Verdict, now: Clocks) -> Res
     {
         return Err(Code::IntentTooMany.into());
     }
-    Ok(())
+    Ok(outlived)
 }
 
 /// The same request again while its payment waits.
@@ -278,12 +294,7 @@ fn signed(
     let (grant, usage) = (&session.grant, &session.usage);
     let verdict = decide_spend::judge_all(state, grant, usage, &payment, state, now)?;
     // A document adopted meanwhile may demand a longer wait, or more owners.
-    let behind = Behind {
-        tier: intent.tier(),
-        since: Some(intent.opened),
-        approved: &approved,
-        asked: intent.asked.as_deref().unwrap_or_default(),
-    };
+    let behind = Behind::waiting(intent, &approved);
     behind.suffices(state, &verdict, now)?;
     let newest = state.binding(now.run).last().ok_or(Code::PolicyMissing)?;
     let spend = Spend {

@@ -305,7 +305,7 @@ pub(super) fn replay(
             return Err(Code::WalletPaused.into());
         }
     } else {
-        may_withdraw_again(state, origin)?;
+        recorded::may_withdraw_again(state, spend, origin, now)?;
     }
     let (path, account) = recorded::key_of(wallet, prior)?;
     let transaction = recorded::read(state, account, spend, now)?;
@@ -340,18 +340,6 @@ pub(super) fn replay(
         Some(prior.sequence),
         EventBody::SpendCommitted,
     ))
-}
-
-/// The bytes of a withdrawal are its owner's alone, who may have kept them from being sent, and are given
-/// again wherever a withdrawal is signed: also while everything is paused (invariant 17).
-fn may_withdraw_again(state: &State, origin: Origin) -> Result<(), Code> {
-    if origin != Origin::Admin {
-        Err(Code::AdminOnly)
-    } else if state.kill.phase == KillPhase::Activated {
-        Err(Code::Killed)
-    } else {
-        Ok(())
-    }
 }
 
 /// The owner's way out (invariant 17): outside limits and delays, also frozen and recovering, only to

@@ -14,7 +14,7 @@ use waiaas_shared::time::Clocks;
 use waiaas_shared::transaction::{DecodeError, DecodedTransaction, Known, decode};
 
 use super::command::SpendRequest;
-use super::state::{State, Wallet};
+use super::state::{BindingPolicy, State, Wallet};
 use super::{decide_replace, decide_token, network, reading, tables};
 
 /// What is asked for, and the bytes that are to do it.
@@ -111,19 +111,18 @@ fn brought(
 ) -> Result<(DecodedTransaction, Claim), Denial> {
     let (chain, account) = (body.network, wallet.account);
     let terms = network::terms(state, chain, now);
+    let binding = state.binding(now.run);
+    let read = |policy: &BindingPolicy| brought.decode(chain, account, &policy.document, terms);
     // A void document names nothing.
-    let sound = state.binding(now.run).iter().filter(|one| !one.is_void());
-    let mut readings = sound.rev().map(|policy| {
-        let document = &policy.document;
-        brought.decode(chain, account, document, terms)
-    });
-    let (transaction, claim) = readings.next().ok_or(Code::PolicyMissing)??;
+    let newest = binding.iter().rfind(|one| !one.is_void());
+    let (transaction, claim) = read(newest.ok_or(Code::PolicyMissing)?)?;
     // Which account an index is, all agree.
     tables::agreed(state, chain, &brought.unsigned, now)?;
-    // A contact of the newest document alone is known to it alone; which arguments of a call are amounts, all agree.
+    // A contact of the newest document alone is known to it alone; which arguments of a call are amounts, all agree,
+    // void ones too: voiding loosens nothing.
     if claim.function().is_some() || claim.program().is_some() {
-        for reading in readings {
-            let (_, other) = reading?;
+        for policy in binding.iter().rev() {
+            let (_, other) = read(policy)?;
             if other.function() != claim.function() || other.program() != claim.program() {
                 return Err(Code::CallConflict.into());
             }

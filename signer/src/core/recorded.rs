@@ -6,7 +6,7 @@ use waiaas_shared::address::Account;
 use waiaas_shared::caip::ChainId;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::effect::Effect;
-use waiaas_shared::event::Spend;
+use waiaas_shared::event::{Origin, Spend};
 use waiaas_shared::evm::{NetworkTerms, Registered};
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::solana::ProgramMethod;
@@ -14,8 +14,8 @@ use waiaas_shared::time::Clocks;
 use waiaas_shared::transaction::{DecodedTransaction, Known, decode_recorded};
 
 use super::command::Prior;
-use super::state::{State, Wallet};
-use super::{network, proposal, tables};
+use super::state::{KillPhase, State, Wallet};
+use super::{decide_owner, network, proposal, tables};
 
 /// The key that signed a payment. EVM bytes do not name their sender: what was charged before the
 /// wallet got its present key must not be signed with this one, which would pay a second time.
@@ -32,6 +32,25 @@ pub(super) fn key_of(wallet: &Wallet, prior: &Prior) -> Result<(KeyPath, Account
         }
         None => Ok((wallet.path, wallet.account)),
     }
+}
+
+/// The bytes of a withdrawal are its owner's alone, who may have kept them from being sent, and are given
+/// again wherever a withdrawal is signed: also while everything is paused, and to an address that is open still
+/// (invariant 17).
+pub(super) fn may_withdraw_again(
+    state: &State,
+    spend: &Spend,
+    origin: Origin,
+    now: Clocks,
+) -> Result<(), Denial> {
+    if origin != Origin::Admin {
+        return Err(Code::AdminOnly.into());
+    }
+    if state.kill.phase == KillPhase::Activated {
+        return Err(Code::Killed.into());
+    }
+    let mut recipients = spend.effects.iter().filter_map(Effect::recipient);
+    recipients.try_for_each(|to| decide_owner::withdrawal_open(state, spend.chain, to, now))
 }
 
 /// The bytes, as they are read today.

@@ -10,10 +10,11 @@ use waiaas_shared::solana::{self, LookupTable, SolanaError};
 use waiaas_shared::time::Clocks;
 use waiaas_shared::transaction::DecodedTransaction;
 
-use super::state::State;
+use super::state::{BindingPolicy, State};
 
-/// The tables by which a message is read: none if it looks nothing up, else those of the newest document, if every
-/// other one loads the same accounts for it.
+/// The tables by which a message is read: none if it looks nothing up, else those of the newest sound document, if
+/// every other one that binds loads the same accounts for it. A void one names nothing, and what it corrected or took
+/// away stays so: else a stolen key would bring a false reading back by suspending whoever signed against it.
 pub(super) fn agreed<'a>(
     state: &'a State,
     chain: ChainId,
@@ -27,16 +28,16 @@ pub(super) fn agreed<'a>(
     if solana::loaded(unsigned, &[]) != Err(SolanaError::LookupTable) {
         return Ok(Vec::new());
     }
-    // A void document names nothing.
-    let sound = state.binding(now.run).iter().filter(|one| !one.is_void());
-    let mut readings = sound.rev().map(|policy| {
+    let binding = state.binding(now.run);
+    let read = |policy: &'a BindingPolicy| {
         let tables = policy.document.lookup_tables(chain);
         let loaded = solana::loaded(unsigned, &tables).map_err(code_of)?;
         Ok::<_, Code>((tables, loaded))
-    });
-    let (tables, loaded) = readings.next().ok_or(Code::PolicyMissing)??;
-    for reading in readings {
-        let (_, other) = reading?;
+    };
+    let newest = binding.iter().rfind(|one| !one.is_void());
+    let (tables, loaded) = read(newest.ok_or(Code::PolicyMissing)?)?;
+    for policy in binding.iter().rev() {
+        let (_, other) = read(policy)?;
         if other != loaded {
             return Err(Code::BroughtTableConflict);
         }

@@ -7,13 +7,14 @@ use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::effect::Effect;
 use waiaas_shared::event::Spend;
 use waiaas_shared::ids::OwnerId;
+use waiaas_shared::intent::Intent;
 use waiaas_shared::owner_change::Standing;
 use waiaas_shared::policy::evaluate::{Payment, Tier, Verdict};
 use waiaas_shared::time::{Clocks, RunTime};
 
 use super::decide_spend::judge_all;
 use super::owners::count;
-use super::state::{Session, State};
+use super::state::{OpenIntent, Session, State};
 
 /// What a payment has behind it.
 #[derive(Debug, Clone, Copy)]
@@ -26,9 +27,22 @@ pub(super) struct Behind<'a> {
     pub(super) approved: &'a [OwnerId],
     /// The broken rules that they read of.
     pub(super) asked: &'a [Violation],
+    /// Charged, and judged as a whole then: by its entry's policies.
+    charged: Option<&'a Spend>,
 }
 
 impl<'a> Behind<'a> {
+    /// What a payment that waits has behind it, with those of its signers who stand.
+    pub(super) fn waiting(intent: &'a Intent, approved: &'a [OwnerId]) -> Self {
+        Self {
+            tier: intent.tier(),
+            since: Some(intent.opened),
+            approved,
+            asked: intent.asked.as_deref().unwrap_or_default(),
+            charged: None,
+        }
+    }
+
     /// What a committed payment went through.
     pub(super) fn of(spend: &'a Spend) -> Self {
         let waited = spend.waited.as_ref();
@@ -39,6 +53,7 @@ impl<'a> Behind<'a> {
             asked: waited
                 .and_then(|waited| waited.asked.as_deref())
                 .unwrap_or_default(),
+            charged: Some(spend),
         }
     }
 
@@ -71,9 +86,17 @@ impl<'a> Behind<'a> {
                 let needed = usize::from(verdict.quorum).max(count(state.owners.quorum));
                 let few = standing(state, self.approved).count() < needed;
                 // What asks now and is not what they were asked about, or is broken further: they never read
-                // of it.
+                // of it. What was charged under the same documents is not broken further by what was charged since,
+                // or its nonce would block all others.
+                let same = self
+                    .charged
+                    .is_some_and(|spend| !adopted_since(state, spend, now));
+                let covers = |read: &Violation, broken: &Violation| match same {
+                    true => read.covers_charged(broken),
+                    false => read.covers(broken),
+                };
                 let unread =
-                    |broken: &Violation| !self.asked.iter().any(|read| read.covers(broken));
+                    |broken: &Violation| !self.asked.iter().any(|read| covers(read, broken));
                 if few || verdict.asked.iter().any(unread) {
                     return Err(Code::TierRaised.into());
                 }
@@ -104,6 +127,23 @@ pub(super) fn told(
     };
     let (grant, usage) = (&session.grant, &session.usage);
     judge_all(state, grant, usage, &worst, state, now).map_or(asked, |verdict| verdict.asked)
+}
+
+/// Whether a document binds that was adopted after the payment was charged, or none does.
+pub(super) fn adopted_since(state: &State, spend: &Spend, now: Clocks) -> bool {
+    let newest = state.binding(now.run).last();
+    newest.is_none_or(|policy| policy.document.epoch > spend.policy_epoch)
+}
+
+/// Whether a waiting payment was approved, and not as much as an equal one is judged to need now: nothing but time
+/// could release it.
+pub(super) fn outlived(state: &State, open: &OpenIntent, verdict: &Verdict, now: Clocks) -> bool {
+    let Some(approval) = &open.approval else {
+        return false;
+    };
+    let approved: Vec<OwnerId> = standing(state, &approval.signers).collect();
+    let behind = Behind::waiting(&open.intent, &approved);
+    behind.suffices(state, verdict, now).is_err()
 }
 
 /// Those who are owners still and not suspended.

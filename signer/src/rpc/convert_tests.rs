@@ -153,6 +153,9 @@ fn names_have_a_closed_list() {
 
 #[test]
 fn lists_are_bounded() {
+    // No quorum is larger than what one submission carries.
+    let keys = u32::try_from(waiaas_shared::owner_change::KEYS_LIMIT);
+    assert!(keys.is_ok_and(|keys| keys <= SIGNATURES_LIMIT));
     let mut message = Builder::new_default();
     let list = message
         .init_root::<waiaas_schema::admin_capnp::admin::withdraw_params::Builder<'_>>()

@@ -8,8 +8,9 @@ use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Millis;
 
 use super::people::{Hand, account, three_owners};
+use super::rotation::prior;
 use super::world::{FEE, RECIPIENT, STRANGER, World, evm_recipient, unsigned};
-use crate::core::command::{Command, Withdrawal};
+use crate::core::command::{Command, Prior, Withdrawal};
 
 fn enrol(to: &str) -> StatementFacts {
     StatementFacts::EnrolWithdrawal {
@@ -93,6 +94,35 @@ fn invariant_17_an_address_leaves_by_quorum_password_and_72_hours() {
     world.say_as(cancel, &[&three], false).expect("cancelled");
     world.pass(Millis::from_hours(72));
     world.withdraw_as(STRANGER, 1, &both).expect("it stayed");
+}
+
+/// The bytes of before are the address's as well: whoever reaches the owner's socket gets none of them any more.
+#[test]
+fn invariant_17_no_bytes_are_given_again_for_an_address_that_left() {
+    let (mut world, [one, two, _]) = with_two_addresses();
+    let both = [&one, &two];
+    let entries = [STRANGER, RECIPIENT].map(|to| {
+        world.withdraw_as(to, 1, &both).expect("withdrawn");
+        let Some(EventBody::Withdrawn { spend, .. }) = world.events.last() else {
+            panic!("{:?}", world.events.last());
+        };
+        prior(&world, spend.clone())
+    });
+    let again = |world: &mut World| {
+        let resend = |entry: &Prior| Command::Resend(Box::new(entry.clone()), Origin::Admin);
+        let [one, two] = [0, 1].map(|place| world.run(&resend(&entries[place])).map(drop));
+        (one, two)
+    };
+    assert_eq!(again(&mut world), (Ok(()), Ok(())));
+    world.say_as(remove(STRANGER), &both, true).expect("asked");
+    world.pass(Millis::from_secs(72 * 3600 - 1));
+    assert_eq!(again(&mut world), (Ok(()), Ok(())));
+    world.pass(Millis::from_secs(1));
+    let left = Err(vec![Code::WithdrawalAddress]);
+    assert_eq!(again(&mut world), (left, Ok(())));
+    world.say_as(enrol(STRANGER), &both, true).expect("asked");
+    world.pass(Millis::from_hours(72));
+    assert_eq!(again(&mut world), (Ok(()), Ok(())));
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::Code;
-use waiaas_shared::event::Origin;
+use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::evm::UnsignedTransaction;
 use waiaas_shared::ids::TransactionId;
+use waiaas_shared::intent::IntentEnd;
 use waiaas_shared::policy::alarm::{Action, Escalation};
 use waiaas_shared::policy::document::{PolicyDocument, UsdPrice};
 use waiaas_shared::policy::limits::Limits;
@@ -13,6 +14,7 @@ use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Millis;
 
 use super::intent::{ASKING, asking, release, waiting_policy};
+use super::replays::{again, prior};
 use super::world::{EVM, FEE, RECIPIENT, World, evm_recipient};
 use crate::core::command::{Command, Release};
 
@@ -268,4 +270,67 @@ fn invariant_12_a_second_broken_rule_was_not_agreed_to() {
     );
     world.pass(Millis::from_secs(61 * 60));
     assert_eq!(world.spends().len(), 11);
+}
+
+/// What was signed was charged: a second payment that the owner agreed to takes nothing of the first one's approval,
+/// or the first one's nonce would block all others.
+#[test]
+fn invariant_19_a_later_charge_holds_back_nothing_that_was_approved() {
+    let codes = [Code::HourLimit, Code::HourCount];
+    let mut world = world(&codes);
+    spend(&mut world, &["a", "b", "c", "d", "e", "f", "g"]);
+    for key in ["h", "i", "j", "k"] {
+        world.bearer_pay(key, 1).expect("INSTANT");
+    }
+    // Beyond the hour's limit, and the twelfth and the thirteenth of eleven.
+    let entries = [ASKING, ASKING + 1].map(|amount| {
+        let transaction = asking(&mut world, &format!("{amount}"), amount);
+        approve(&mut world, transaction);
+        release(&mut world, transaction, amount).expect("agreed to");
+        let entry = prior(&world);
+        world.commit();
+        entry
+    });
+    for entry in &entries {
+        assert_eq!(again(&mut world, entry), Ok(entry.spend.unsigned.clone()));
+    }
+    // Of a document that was adopted since nobody read: what is broken further by it was not agreed to.
+    world.adopt(&asks(3, &codes), true).expect("a policy");
+    let raised = Err(vec![Code::TierRaised]);
+    assert_eq!(again(&mut world, &entries[0]), raised);
+    world.pass(Millis::from_secs(61 * 60));
+    let [first, _] = entries;
+    assert_eq!(again(&mut world, &first), Ok(first.spend.unsigned.clone()));
+}
+
+/// An approval that does not suffice any more shuts nothing: the agent asks anew, and what was agreed to is over.
+#[test]
+fn invariant_12_what_an_approval_no_longer_covers_is_asked_anew() {
+    let mut world = world(&[Code::HourLimit, Code::HourCount]);
+    spend(&mut world, &["a", "b", "c", "d", "e", "f", "g"]);
+    let first = asking(&mut world, "first", ASKING + 1);
+    let duplicate = Err(vec![Code::IntentDuplicate]);
+    let asked = |world: &mut World, key: &str| world.bearer_pay(key, ASKING + 1).map(drop);
+    assert_eq!(asked(&mut world, "again"), duplicate);
+    approve(&mut world, first);
+    assert_eq!(asked(&mut world, "again"), duplicate);
+    world.bearer_pay("h", 1).expect("INSTANT");
+    let raised = release(&mut world, first, ASKING + 1).map(drop);
+    assert_eq!(raised, Err(vec![Code::TierRaised]));
+    let second = asking(&mut world, "again", ASKING + 1);
+    assert!(world.events.contains(&EventBody::IntentsEnded {
+        transactions: vec![first],
+        cause: IntentEnd::Cancelled {
+            origin: Origin::Gateway
+        },
+    }));
+    // The approval went with the payment that it was for, also when the hour leaves enough again.
+    world.pass(Millis::from_secs(61 * 60));
+    let over = release(&mut world, first, ASKING + 1).map(drop);
+    assert_eq!(over, Err(vec![Code::IntentUnknown]));
+    let open = release(&mut world, second, ASKING + 1).map(drop);
+    assert_eq!(open, Err(vec![Code::IntentNotApproved]));
+    approve(&mut world, second);
+    release(&mut world, second, ASKING + 1).expect("agreed to");
+    assert_eq!(world.spends().len(), 9);
 }

@@ -425,6 +425,25 @@ fn invariant_11_a_clock_that_is_ahead_makes_no_authorization_last() {
     authorize(&mut world, "b", 700).expect("50 seconds are left");
 }
 
+/// By a clock that was set back a little more is left than was granted. Under the documents that granted it the same
+/// authorization is given again; a later one counts what is left.
+#[test]
+fn invariant_19_a_small_step_back_holds_no_authorization_back() {
+    let mut world = world();
+    let first = authorize(&mut world, "a", 700).expect("for 300 seconds");
+    let back = world.clocks.wall.millis() - 600_000;
+    world.steady = Some(waiaas_shared::time::WallTime::from_millis(back));
+    let again = authorize(&mut world, "a", 700).expect("the same");
+    assert_eq!(again.authorization(), first.authorization());
+    world
+        .adopt(&with(3, Some(rule())), true)
+        .expect("a later policy");
+    assert_eq!(
+        authorize(&mut world, "a", 700).map(drop),
+        Err(vec![Code::AuthorizationValidity])
+    );
+}
+
 /// NOTIFY is signed at once; what has to wait is refused by a name of its own, and nothing of it is kept.
 #[test]
 fn an_authorization_never_waits() {

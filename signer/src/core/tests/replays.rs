@@ -16,7 +16,7 @@ use crate::core::command::{Command, Outcome, Prior, Release};
 const DELAYED: u128 = 150_000 - FEE;
 
 /// The entry of the newest payment, as the ledger finds it.
-fn prior(world: &World) -> Box<Prior> {
+pub(super) fn prior(world: &World) -> Box<Prior> {
     let newest = world.events.iter().rev().find_map(|body| match body {
         EventBody::SpendCommitted(spend) => Some(spend.clone()),
         _ => None,
@@ -30,7 +30,7 @@ fn prior(world: &World) -> Box<Prior> {
 }
 
 /// Asked for by its name, and as a release that was asked for before: both must answer the same.
-fn again(world: &mut World, entry: &Prior) -> Result<Vec<u8>, Vec<Code>> {
+pub(super) fn again(world: &mut World, entry: &Prior) -> Result<Vec<u8>, Vec<Code>> {
     let events = world.events.len();
     let bytes = |outcome: Result<Outcome, Vec<Code>>| match outcome? {
         Outcome::Sign(order) => Ok(order.transaction().bytes().to_vec()),

@@ -6,8 +6,10 @@ use waiaas_shared::caip::{AccountId, ChainId, Family};
 use waiaas_shared::denial::Code;
 use waiaas_shared::event::Origin;
 use waiaas_shared::ids::{OwnerId, WalletId};
+use waiaas_shared::owner_change::{NewKey, OwnerChange};
 use waiaas_shared::policy::document::Recipient;
 use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::statement::verify::Envelope;
 use waiaas_shared::time::Millis;
 
 use super::locked_out::{with_address, withdraw_with};
@@ -253,4 +255,25 @@ fn invariant_17_documents_that_bind_fit_one_answer() {
     assert_eq!(refused, [Code::PoliciesTooLarge]);
     let total_with_password = binding(&world);
     assert!((total + 1..=BINDING_BYTES).contains(&total_with_password));
+}
+
+/// Owners come back beside those who took their places, and one submission carries no more signatures than this.
+#[test]
+fn invariant_17_no_quorum_needs_more_signatures_than_a_submission_carries() {
+    let most = waiaas_shared::owner_change::KEYS_LIMIT;
+    let (world, _) = super::people::two_owners();
+    let mut owners = world.state.owners.clone();
+    for seed in 100..108 + u8::try_from(most).expect("few") {
+        let hand = super::people::Hand::new(seed);
+        owners.make(&OwnerChange::AddOwner(NewKey {
+            id: hand.id,
+            key: hand.owner_key(),
+            envelope: Envelope::Ed25519Plain,
+        }));
+    }
+    assert!(owners.active() > most);
+    let most = u32::try_from(most).expect("few");
+    let set = |quorum| owners.fits(&OwnerChange::SetQuorum { quorum });
+    assert_eq!(set(most), Ok(()));
+    assert_eq!(set(most + 1), Err(Code::QuorumRange));
 }

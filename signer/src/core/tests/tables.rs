@@ -17,6 +17,7 @@ use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Millis;
 
 use super::brought::{bring, order};
+use super::people::Hand;
 use super::tokens_solana::{
     address, on_main_network, refused, rule, shop, token_policy, units, wallet, world_with,
 };
@@ -240,6 +241,40 @@ fn invariant_10_content_is_read_as_every_binding_document_has_it() {
         refused(bring(&mut stage, "i", &to_shop())),
         [Code::BroughtTable]
     );
+}
+
+/// Whoever holds one key suspends the owner who corrected a false table, or took it away: what the false one says
+/// stays unread until a later document has matured.
+#[test]
+fn invariant_17_a_suspension_brings_no_false_table_back() {
+    let corrected = |epoch| with(epoch, &[shop(), address(0x70)]);
+    for (document, code) in [
+        (corrected(3), Code::BroughtTableConflict),
+        (token_policy(3), Code::BroughtTable),
+    ] {
+        let mut stage = on_main_network();
+        adopt(&mut stage, &policy(2));
+        let one = Hand::first(&stage.0);
+        let two = stage.0.add_owner(2, &[&one]);
+        order(bring(&mut stage, "a", &to_shop()));
+        stage.0.adopt_as(&document, &[&two]).expect("a policy");
+        let refused_again = |stage: &mut (World, SessionId), key: &str| {
+            let outcome = bring(stage, key, &to_shop());
+            assert_eq!(refused(outcome), [code], "{key}");
+        };
+        refused_again(&mut stage, "b");
+        let suspend = StatementFacts::SuspendOwner { owner: two.id };
+        let suspended = stage.0.say_as(suspend, &[&one], false);
+        suspended.expect("suspended");
+        refused_again(&mut stage, "c");
+        stage.0.pass(Millis::from_hours(100));
+        refused_again(&mut stage, "d");
+        // Nor are bytes of before given again by what they were read as.
+        refused_again(&mut stage, "a");
+        adopt(&mut stage, &corrected(4));
+        stage.0.pass(Millis::from_hours(24));
+        order(bring(&mut stage, "e", &message(AMOUNT, table(), &[0])));
+    }
 }
 
 /// What waits is kept as its effect, and what is brought to release it looks nothing up.

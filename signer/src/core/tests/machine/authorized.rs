@@ -43,6 +43,8 @@ struct One {
     charge: usize,
     tier: Tier,
     sequence: u64,
+    /// Of the newest document when it was signed.
+    epoch: u64,
     payload: Vec<u8>,
     said: TransferAuthorization,
 }
@@ -175,7 +177,9 @@ impl Book {
         let ends = one.said.valid_before;
         expect.when(ends <= self.now().wall / 1000, Code::AuthorizationExpired);
         let left = ends.saturating_sub(self.time.steady() / 1000);
-        let terms = self.terms(one.said.asset, Some(left), expect);
+        // Documents that let it hold are not asked again for how long.
+        let later = self.newest().is_some_and(|newest| newest.epoch > one.epoch);
+        let terms = self.terms(one.said.asset, later.then_some(left), expect);
         let domain = (&one.said.domain.name, &one.said.domain.version);
         let otherwise = terms.is_some_and(|terms| (&terms.0, &terms.1) != domain);
         expect.when(otherwise, Code::AuthorizationConflict);
@@ -491,6 +495,7 @@ impl Run {
             charge,
             tier: spend.tier,
             sequence: self.sequence(),
+            epoch,
             payload: spend.unsigned.clone(),
             said: said.clone(),
         };

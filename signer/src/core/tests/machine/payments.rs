@@ -257,8 +257,10 @@ impl Book {
         let (least, most) = said.tier;
         let asked = waiting().filter(of_session).any(same);
         let duplicate = asked && most == Tier::Approval;
+        // One that was approved ends for the new one if that is not enough any more.
+        let approved = self.approved_equals(session.id, asking);
         expect.late_when(
-            asked && least == Tier::Approval,
+            asked && approved.is_empty() && least == Tier::Approval,
             duplicate,
             Code::IntentDuplicate,
         );
@@ -272,6 +274,15 @@ impl Book {
         let certain = least > Tier::Notify && (mine || wallets || opened(1));
         let possible = most > Tier::Notify && (mine || wallets || opened(MINUTE));
         expect.late_when(certain, possible, Code::IntentTooMany);
+    }
+
+    /// Equal payments of the session that were approved and not released.
+    pub(super) fn approved_equals(&self, id: SessionId, asking: &Asking) -> Vec<TransactionId> {
+        let waits = self.waits.iter().filter(|(_, wait)| {
+            let open = wait.expires > self.now().wall && wait.approval.is_some();
+            open && wait.asking.session == id && wait.asking.is_same(asking)
+        });
+        waits.map(|(transaction, _)| *transaction).collect()
     }
 
     /// The bytes of a signed payment once more.

@@ -2,7 +2,7 @@
 
 use waiaas_shared::event::{EventBody, Origin, Spend, Waited};
 use waiaas_shared::ids::{SessionId, TransactionId};
-use waiaas_shared::intent::Intent;
+use waiaas_shared::intent::{Intent, IntentEnd};
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::request_signature::{self, Parameters};
 use waiaas_shared::time::RunTime;
@@ -280,10 +280,23 @@ impl Run {
                 };
                 self.signed(&order, spend, asking, went)
             }
-            (Some(Outcome::Waiting(_)), [EventBody::IntentOpened(intent)]) => {
+            (Some(Outcome::Waiting(_)), [ended @ .., EventBody::IntentOpened(intent)]) => {
                 let said = said.ok_or("opened twice")?;
                 within(intent.tier(), &said)?;
                 let asking = request.asking.clone().map_err(|code| format!("{code:?}"))?;
+                let mut before = self.book.approved_equals(asking.session, &asking);
+                before.retain(|_| intent.tier() == Tier::Approval);
+                let cause = IntentEnd::Cancelled {
+                    origin: Origin::Gateway,
+                };
+                let ends = (!before.is_empty()).then(|| EventBody::IntentsEnded {
+                    transactions: before.clone(),
+                    cause,
+                });
+                same("ended", ended.to_vec(), Vec::from_iter(ends))?;
+                for transaction in before {
+                    self.book.waits.remove(&transaction);
+                }
                 self.alarmed(&asking, &[Doing::Waiting], None)?;
                 self.remember_request(&request, intent.transaction);
                 self.opened(intent, &asking, &said, request.replaces)

@@ -8,6 +8,7 @@ use waiaas_shared::denial::Code;
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::{Event, EventBody, Origin};
 use waiaas_shared::ids::{OwnerId, SignerId, StatementId, TransactionId};
+use waiaas_shared::intent::IntentEnd;
 use waiaas_shared::policy::alarm::{Subject, Trigger};
 use waiaas_shared::statement::verify::OwnerSignature;
 use waiaas_shared::time::{Millis, WallTime};
@@ -241,7 +242,8 @@ impl Run {
         let own: Vec<EventBody> = events
             .iter()
             .filter(|event| {
-                let ends = matches!(event.body, EventBody::IntentsEnded { .. });
+                let ends = matches!(&event.body, EventBody::IntentsEnded { cause, .. }
+                    if !matches!(cause, IntentEnd::Cancelled { .. }));
                 by_change = match event.body {
                     EventBody::OwnerChangeEffective { .. } => true,
                     _ => by_change && ends,

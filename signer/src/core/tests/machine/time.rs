@@ -20,6 +20,8 @@ pub(super) struct Time {
     pub(super) now: Moment,
     /// Where the wall clock is expected to stand.
     expected: u64,
+    /// The same, and no later than what an owner stated.
+    lower: u64,
     /// It stands elsewhere.
     pub(super) strange: bool,
     /// Passed since the last look.
@@ -44,6 +46,7 @@ impl Time {
             },
             now,
             expected: wall,
+            lower: wall,
             strange: false,
             ran: 0,
             slept: 0,
@@ -80,6 +83,7 @@ impl Time {
         self.now.budget += ran + slept;
         self.now.wall += ran + slept;
         self.expected += ran + slept;
+        self.lower += ran + slept;
         self.strange |= self.reading.wall.abs_diff(self.expected) > 10 * MINUTE;
         if !self.strange {
             self.now.wall = self.now.wall.max(self.reading.wall);
@@ -88,7 +92,7 @@ impl Time {
 
     /// What the wall clock shows at least, whatever somebody set it to: what lasts is granted from there.
     pub(super) fn steady(&self) -> u64 {
-        self.reading.wall.min(self.expected).min(self.now.wall)
+        self.reading.wall.min(self.lower).min(self.now.wall)
     }
 
     /// The process is gone for a while and comes back to a log that ended at `last`: nothing between
@@ -104,6 +108,7 @@ impl Time {
             self.now.wall = wall.max(last.wall);
         }
         self.expected = self.now.wall;
+        self.lower = self.now.wall;
         self.off = self.now.wall - last.wall;
         (self.ran, self.slept) = (0, 0);
     }
@@ -119,6 +124,7 @@ impl Time {
     pub(super) fn stated(&mut self, wall: u64) {
         self.now.wall = self.now.wall.max(wall);
         self.expected = self.reading.wall;
+        self.lower = self.reading.wall.min(wall);
         self.strange = self.reading.wall > wall + 70 * MINUTE;
     }
 }
