@@ -55,6 +55,10 @@ const LONG_FILES: &[(&str, &str)] = &[
         "tests: one attack, everything that may be brought in one table",
     ),
     (
+        "signer/src/core/tests/machine/requests.rs",
+        "tests: what the model asks for, and what it foresees of each",
+    ),
+    (
         "signer/src/core/tests/machine/authorized.rs",
         "tests: the model's own reading of one operation, from its policy to its charge",
     ),
