@@ -18,6 +18,10 @@ use super::{Failure, Solana};
 /// Names of one answer, the most that nodes give, and how many answers are asked for.
 const PAGE: usize = 1000;
 const PAGES: usize = 4;
+/// Slots by which the search may stay behind the newest block that a node told of, and blocks by which a blockhash has
+/// to be too old for that: a block's height grows by one at most in each slot. Some nodes tell of a slot that they have
+/// not confirmed yet.
+const LAG: u64 = 32;
 /// Transactions read at one look, the oldest first.
 const READ: usize = 200;
 
@@ -73,10 +77,11 @@ impl Solana {
         else {
             return Ok(Landing::Unknown);
         };
-        // Asked first: what is searched afterwards goes as far.
+        // Asked first: what is searched afterwards goes far enough.
         let newest = finalized(node).await?;
-        let over = newest.block_height > last_valid;
-        match search(node, signer, sought, newest.absolute_slot).await? {
+        let over = newest.block_height > last_valid.saturating_add(LAG);
+        let seen = newest.absolute_slot.saturating_sub(LAG);
+        match search(node, signer, sought, seen).await? {
             Found::It(listed) if !self.is_deep(listed.confirmation_status, sought) => {
                 Ok(Landing::Pending)
             }

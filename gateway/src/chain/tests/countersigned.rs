@@ -40,7 +40,7 @@ fn nothing() -> Knows {
         listed: vec![(other(3), 2300), (other(2), 2001), (other(1), 1999)],
         level: "finalized",
         err: Value::Null,
-        finalized_height: 1151,
+        finalized_height: 1183,
         first_block: 2000,
         block_height: 0,
         gives: true,
@@ -70,7 +70,7 @@ fn node_that(knows: Knows) -> MockNode {
             "getSignaturesForAddress" => {
                 assert_eq!(params[0], CAROL);
                 // A node that lags behind refuses, by the API's own rule.
-                assert_eq!(params[1]["minContextSlot"], 2500);
+                assert_eq!(params[1]["minContextSlot"], 2500 - 32);
                 let before = params[1]["before"].as_str();
                 let older = names
                     .iter()
@@ -168,7 +168,7 @@ async fn it_has_expired_only_where_everything_was_read() {
     assert_eq!(landing(nothing(), "confirmed").await, Ok(Landing::Expired));
     let unknown = Ok(Landing::Unknown);
     let young = Knows {
-        finalized_height: 1150,
+        finalized_height: 1182,
         ..nothing()
     };
     assert_eq!(landing(young, "confirmed").await, unknown);
@@ -213,7 +213,7 @@ async fn it_has_expired_only_where_everything_was_read() {
 async fn another_transaction_under_its_name_is_none() {
     let node = solana_node(|method, _| match method {
         "getEpochInfo" => Some(Reply::Result(
-            json!({ "absoluteSlot": 2500, "blockHeight": 1151 }),
+            json!({ "absoluteSlot": 2500, "blockHeight": 1183 }),
         )),
         "getSignaturesForAddress" => Some(Reply::Result(json!([{
             "signature": name(other(1)), "slot": 2100, "err": null, "confirmationStatus": "finalized",

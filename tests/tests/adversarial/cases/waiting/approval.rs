@@ -31,7 +31,7 @@ pub(in crate::cases) const CASES: &[Case] = &[
 ];
 
 /// Decisions that race over all sessions and wallets of the ordinary cast.
-const RACES: usize = 36;
+const RACES: usize = 30;
 
 fn ask(rig: &mut Rig, amount: u128) -> Result<Open> {
     let transfer = rig.to_evm(amount);
@@ -199,7 +199,7 @@ fn denied_and_approved(rig: &mut Rig, template: &Template) -> Result<String> {
     let mut random = Random(10);
     let (mut paid, mut ended) = (0, 0);
     for round in 0..RACES {
-        if round % 4 == 0 {
+        if round % 5 == 0 {
             // What was drafted for payments that ended keeps its place for an hour; a policy clears it.
             tighten(rig, |_| {}).with_context(|| format!("policy before round {round}"))?;
         }
@@ -221,7 +221,7 @@ fn denied_and_approved(rig: &mut Rig, template: &Template) -> Result<String> {
     let many = rounds.all();
     let races = on_grounds(template, rounds, |rig, ground| {
         let number = ground.races();
-        if number % 4 == 3 {
+        if number % 5 == 4 {
             tighten(rig, |_| {}).with_context(|| format!("policy at {number}"))?;
         }
         let payment = ground.open(rig, ASKED + 1)?;
