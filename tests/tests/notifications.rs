@@ -217,7 +217,7 @@ impl Stage {
         let (wallet, address) = home.wallet("evm", EVM)?;
         chain.fund(&address, 100_000_000_000_000_000_000)?;
         home.adopt(&policy(), &owner)?;
-        let limit = format!("{EVM}/slip44:60=5/100");
+        let limit = format!("{EVM}/slip44:60=1/100");
         let agent = home.agent(&owner, &[&wallet], &[&limit], false)?;
         Ok(Self {
             _folder: folder,
