@@ -78,6 +78,34 @@ fn invariant_17_erc20_tokens_are_withdrawn_too() {
     brought(900_000, RECIPIENT, usdc).expect("to the unit");
 }
 
+/// A transfer of the token to the shop, as a gateway builds it.
+fn built(token: Token, amount: u64, create: bool) -> Vec<u8> {
+    let request = TokenTransferRequest {
+        from: wallet(),
+        to: shop(),
+        token,
+        amount,
+        create,
+        blockhash: [9; 32],
+        compute_unit_limit: 200_000,
+        micro_lamports_per_compute_unit: 0,
+    };
+    token_transfer(&request).expect("built")
+}
+
+/// What an owner signs: five of the token to the shop.
+fn to_the_shop(world: &World, fee_ceiling: u128) -> StatementFacts {
+    StatementFacts::Withdraw {
+        wallet: world.solana_wallet,
+        asset: asset(),
+        to: Account::Solana(shop()),
+        amount: units(5_000_000),
+        fee_ceiling: units(fee_ceiling),
+        nonce: None,
+        from: None,
+    }
+}
+
 /// Rent and fee keep to the ceiling that was signed.
 #[test]
 fn invariant_17_solana_tokens_are_withdrawn_too() {
@@ -87,32 +115,11 @@ fn invariant_17_solana_tokens_are_withdrawn_too() {
         &mut world,
         AccountId::new(solana(), to).expect("an account"),
     );
-    let built = |program, amount, create| {
-        let request = TokenTransferRequest {
-            from: wallet(),
-            to: shop(),
-            token: token(program),
-            amount,
-            create,
-            blockhash: [9; 32],
-            compute_unit_limit: 200_000,
-            micro_lamports_per_compute_unit: 0,
-        };
-        token_transfer(&request).expect("built")
-    };
     let mut brought = |unsigned: Vec<u8>, fee_ceiling: u128| {
-        let facts = StatementFacts::Withdraw {
-            wallet: world.solana_wallet,
-            asset: asset(),
-            to,
-            amount: units(5_000_000),
-            fee_ceiling: units(fee_ceiling),
-            nonce: None,
-            from: None,
-        };
+        let facts = to_the_shop(&world, fee_ceiling);
         withdraw(&mut world, facts, unsigned)
     };
-    let (spl, newer) = (TokenProgram::Token, TokenProgram::Token2022);
+    let (spl, newer) = (token(TokenProgram::Token), token(TokenProgram::Token2022));
     let mismatch = Code::StatementMismatch;
     for (unsigned, ceiling, code) in [
         (built(spl, 5_000_001, false), 5_000, mismatch),
@@ -155,27 +162,8 @@ fn invariant_17_a_token_that_is_registered_twice_is_withdrawn() {
         };
         let mut passed = 0;
         for token in [read, newer, more] {
-            let request = TokenTransferRequest {
-                from: wallet(),
-                to: shop(),
-                token,
-                amount: 5_000_000,
-                create: false,
-                blockhash: [9; 32],
-                compute_unit_limit: 200_000,
-                micro_lamports_per_compute_unit: 0,
-            };
-            let facts = StatementFacts::Withdraw {
-                wallet: world.solana_wallet,
-                asset: asset(),
-                to,
-                amount: units(5_000_000),
-                fee_ceiling: units(5_000),
-                nonce: None,
-                from: None,
-            };
-            let unsigned = token_transfer(&request).expect("built");
-            match withdraw(&mut world, facts, unsigned) {
+            let facts = to_the_shop(&world, 5_000);
+            match withdraw(&mut world, facts, built(token, 5_000_000, false)) {
                 Ok(()) => passed += 1,
                 Err(codes) => assert_eq!(codes, [Code::TransactionUndecodable]),
             }
@@ -193,26 +181,8 @@ fn invariant_17_a_token_withdrawal_is_given_again_whatever_is_registered() {
         &mut world,
         AccountId::new(solana(), to).expect("an account"),
     );
-    let request = TokenTransferRequest {
-        from: wallet(),
-        to: shop(),
-        token: token(TokenProgram::Token),
-        amount: 5_000_000,
-        create: true,
-        blockhash: [9; 32],
-        compute_unit_limit: 200_000,
-        micro_lamports_per_compute_unit: 0,
-    };
-    let facts = StatementFacts::Withdraw {
-        wallet: world.solana_wallet,
-        asset: asset(),
-        to,
-        amount: units(5_000_000),
-        fee_ceiling: units(5_000 + RENT),
-        nonce: None,
-        from: None,
-    };
-    let unsigned = token_transfer(&request).expect("built");
+    let facts = to_the_shop(&world, 5_000 + RENT);
+    let unsigned = built(token(TokenProgram::Token), 5_000_000, true);
     withdraw(&mut world, facts, unsigned.clone()).expect("withdrawn");
     let Some(EventBody::Withdrawn { spend, .. }) = world.events.last() else {
         panic!("{:?}", world.events.last());
