@@ -70,7 +70,9 @@ def uses(table, payer):
 
 def create(url, secret, *addresses):
     payer = Keypair.from_base58_string(secret)
-    slot = rpc(url, "getSlot", {"commitment": "finalized"}) - 1
+    # The slot of a new table is one that has ended; a chain that has just begun has none yet.
+    while (slot := rpc(url, "getSlot", {"commitment": "finalized"}) - 1) < 0:
+        time.sleep(0.05)
     seeds = [bytes(payer.pubkey()), slot.to_bytes(8, "little")]
     table, bump = Pubkey.find_program_address(seeds, PROGRAM)
     data = bytes(4) + slot.to_bytes(8, "little") + bytes([bump])
