@@ -261,7 +261,12 @@ fn an_ed25519_owner_signs_by_file_by_paste_and_on_the_page() -> Result<()> {
     ensure!(stage.paused()?);
 
     let numbers: Value = serde_json::from_str(pair)?;
-    stage.sign_on_the_page(&json!({ "pair": numbers }))
+    stage.sign_on_the_page(&json!({ "pair": numbers }))?;
+    // As wallets do that sign no bare text, and as hardware wallets do, in one line.
+    for mode in ["version 1", "version 0"] {
+        stage.sign_on_the_page(&json!({ "pair": numbers, "mode": mode }))?;
+    }
+    Ok(())
 }
 
 /// Keystores of eth-account, with either key derivation; the same key in a wallet elsewhere, and in a browser.
