@@ -76,7 +76,7 @@ pub(super) fn all(events: &[Event]) -> Result<()> {
         },
         ..Limits::default()
     };
-    let sums = |above: u128| Cumulative {
+    let sums = move |above: u128| Cumulative {
         window: Window::Hour,
         above: units(above),
         tier: Tier::Approval,
