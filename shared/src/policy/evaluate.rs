@@ -164,8 +164,18 @@ pub struct Payment<'a> {
 pub struct Now {
     /// For windows and waits between payments.
     pub budget: BudgetTime,
-    /// For the hours of a day.
+    /// For the hours of a day: the wall clock's upper side.
     pub wall: WallTime,
+    /// And its lower side: the hours are those of both, for the upper one never comes back from a clock that was
+    /// ahead.
+    pub steady: WallTime,
+}
+
+impl Now {
+    /// Both sides of the wall clock.
+    pub(super) const fn sides(&self) -> [WallTime; 2] {
+        [self.steady, self.wall]
+    }
 }
 
 /// How a payment is released.

@@ -15,7 +15,7 @@ use waiaas_shared::policy::alarm::judge::{self, Paying, Seen};
 use waiaas_shared::policy::alarm::{
     Action, Alarm, Condition, Escalation, Remedy, Subject, Trigger, by_agent,
 };
-use waiaas_shared::policy::evaluate::{Now, listed_charges, payments};
+use waiaas_shared::policy::evaluate::{listed_charges, payments};
 use waiaas_shared::policy::history::WalletHistory;
 use waiaas_shared::request_signature::SignedRequest;
 use waiaas_shared::time::{Clocks, Millis, RunTime};
@@ -113,16 +113,16 @@ fn alarms(state: &State, now: Clocks) -> BTreeSet<&Alarm> {
 }
 
 /// Adds what goes off for the payment that a decision is about to sign or to let wait. If it stops
-/// anything, the payment is refused and nothing of it is kept: nothing charged, no nonce given.
-pub(super) fn heed(state: &State, decision: &mut Decision, now: Clocks) {
+/// anything, the payment is refused and nothing of it is kept: nothing charged, no nonce given, nothing ended for it.
+pub(super) fn heed(state: &State, decision: &mut Decision, context: &Context) {
     let mut raised = Raised::new(state);
     for event in &decision.events {
         match event {
             EventBody::SpendCommitted(spend) | EventBody::TransferAuthorized { spend, .. } => {
-                pays(&mut raised, spend, now);
+                pays(&mut raised, spend, context);
             }
             EventBody::IntentOpened(intent) => {
-                waits(&mut raised, intent.wallet, intent.session, now);
+                waits(&mut raised, intent.wallet, intent.session, context.clocks);
             }
             _ => {}
         }
@@ -152,16 +152,12 @@ fn subject(alarm: &Alarm, wallet: WalletId, session: Option<SessionId>) -> Subje
     }
 }
 
-fn pays(raised: &mut Raised<'_>, spend: &Spend, now: Clocks) {
+fn pays(raised: &mut Raised<'_>, spend: &Spend, context: &Context) {
     let state = raised.state;
     let charges = listed_charges(&spend.charges);
     let unused = WalletHistory::default();
     let history = state.wallets.get(&spend.wallet).map(|known| &known.history);
-    let now_of_rules = Now {
-        budget: now.budget,
-        wall: now.wall,
-    };
-    for alarm in alarms(state, now) {
+    for alarm in alarms(state, context.clocks) {
         let paying = Paying {
             history: history.unwrap_or(&unused),
             charges: &charges,
@@ -172,7 +168,7 @@ fn pays(raised: &mut Raised<'_>, spend: &Spend, now: Clocks) {
         let trigger = Trigger::Alarm(alarm.clone());
         let subject = subject(alarm, spend.wallet, spend.session);
         let mark = state.watch.mark(&trigger, subject);
-        let seen = judge::on_payment(&alarm.condition, &paying, mark, now_of_rules);
+        let seen = judge::on_payment(&alarm.condition, &paying, mark, context.rules());
         if let Some(seen) = seen {
             raised.raise(trigger, subject, spend.session, seen);
         }

@@ -292,7 +292,7 @@ fn signed(
         submit: intent.submit,
     };
     let (grant, usage) = (&session.grant, &session.usage);
-    let verdict = decide_spend::judge_all(state, grant, usage, &payment, state, now)?;
+    let verdict = decide_spend::judge_all(state, grant, usage, &payment, state, context)?;
     // A document adopted meanwhile may demand a longer wait, or more owners.
     let behind = Behind::waiting(intent, &approved);
     behind.suffices(state, &verdict, now)?;

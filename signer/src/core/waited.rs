@@ -12,6 +12,7 @@ use waiaas_shared::owner_change::Standing;
 use waiaas_shared::policy::evaluate::{Payment, Tier, Verdict};
 use waiaas_shared::time::{Clocks, RunTime};
 
+use super::command::Context;
 use super::decide_spend::judge_all;
 use super::owners::count;
 use super::state::{OpenIntent, Session, State};
@@ -114,7 +115,7 @@ pub(super) fn told(
     payment: &Payment<'_>,
     (fee, rent): (Amount, Option<Amount>),
     asked: Vec<Violation>,
-    now: Clocks,
+    context: &Context,
 ) -> Vec<Violation> {
     let asset = payment.chain.native_asset();
     let paid = payment.effects.iter().filter(|effect| !effect.is_cost());
@@ -126,7 +127,7 @@ pub(super) fn told(
         ..*payment
     };
     let (grant, usage) = (&session.grant, &session.usage);
-    judge_all(state, grant, usage, &worst, state, now).map_or(asked, |verdict| verdict.asked)
+    judge_all(state, grant, usage, &worst, state, context).map_or(asked, |verdict| verdict.asked)
 }
 
 /// Whether a document binds that was adopted after the payment was charged, or none does.

@@ -260,6 +260,8 @@ pub(super) const fn clock(entry: &Entry) -> Clock {
         wall: clocks.wall.millis(),
         run: clocks.run.millis(),
         budget: clocks.budget.millis(),
+        // No event has it: what the upper side alone forbids is forbidden.
+        steady: clocks.wall.millis(),
     }
 }
 

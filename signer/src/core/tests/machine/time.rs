@@ -37,6 +37,7 @@ impl Time {
             wall,
             run: 0,
             budget: 0,
+            steady: wall,
         };
         Self {
             reading: Reading {
@@ -88,6 +89,7 @@ impl Time {
         if !self.strange {
             self.now.wall = self.now.wall.max(self.reading.wall);
         }
+        self.now.steady = self.steady();
     }
 
     /// What the wall clock shows at least, whatever somebody set it to: what lasts is granted from there.
@@ -109,6 +111,7 @@ impl Time {
         }
         self.expected = self.now.wall;
         self.lower = self.now.wall;
+        self.now.steady = self.steady();
         self.off = self.now.wall - last.wall;
         (self.ran, self.slept) = (0, 0);
     }
@@ -126,5 +129,6 @@ impl Time {
         self.expected = self.reading.wall;
         self.lower = self.reading.wall.min(wall);
         self.strange = self.reading.wall > wall + 70 * MINUTE;
+        self.now.steady = self.steady();
     }
 }
