@@ -65,8 +65,9 @@ fn judge(state: &State, asked: &MessageRequest, context: &Context) -> Result<Dec
         uri: body.uri,
         nonce: body.nonce,
         statement: body.statement,
-        issued: now.wall,
-        expires: now.wall.after(allowed.valid_for),
+        // Of the lower side: sites end it by their own clock.
+        issued: context.steady,
+        expires: context.steady.after(allowed.valid_for),
         request_id: body.request_id,
         resources: body.resources,
     };
