@@ -447,7 +447,7 @@ pub fn apply(state: &mut State, event: &Event) {
 fn forget_expired(state: &mut State) {
     let now = state.clocks;
     state.statements.retain(|_, open| open.expires > now.wall);
-    state.request_nonces.forget(now.wall);
+    state.request_nonces.forget(now.run);
     let matured = state
         .policies
         .iter()

@@ -254,7 +254,7 @@ fn refused(
     context: &Context,
 ) -> Vec<EventBody> {
     let now = context.clocks;
-    if !is_the_agents(state, request, now) {
+    if !is_the_agents(state, request, context) {
         return Vec::new();
     }
     let session = request.session;
@@ -306,8 +306,8 @@ fn refused(
 /// Whether the session's agent made this request, as far as anybody can prove it, and made it anew: not a
 /// dry run, not a payment that it asked for before, and not a request that was let through already. Of a
 /// bearer session's request nobody can: whoever speaks for the gateway may make one, for that session.
-fn is_the_agents(state: &State, request: &Asked<'_>, now: Clocks) -> bool {
-    let Ok(session) = decide_session::usable(state, request.session, now) else {
+fn is_the_agents(state: &State, request: &Asked<'_>, context: &Context) -> bool {
+    let Ok(session) = decide_session::usable(state, request.session, context.clocks) else {
         return false;
     };
     let key = request.signed.request.idempotency_key;
@@ -321,7 +321,7 @@ fn is_the_agents(state: &State, request: &Asked<'_>, now: Clocks) -> bool {
     }
     let (id, signed) = (request.session, &request.signed);
     request.routes.iter().any(|route| {
-        let proof = proof::authenticate(session, id, signed, *route, now);
+        let proof = proof::authenticate(session, id, signed, *route, context);
         proof.is_ok_and(|proof| proof::first_use(state, id, proof.as_ref()).is_ok())
     })
 }

@@ -46,7 +46,7 @@ fn judge(state: &State, asked: &MessageRequest, context: &Context) -> Result<Dec
     let request = &asked.request;
     let body = AuthorizationRequest::parse(&request.body)?;
     let (session, digest, proven) =
-        match begin(state, asked, body.signer, proof::AUTHORIZATION, now)? {
+        match begin(state, asked, body.signer, proof::AUTHORIZATION, context)? {
             Begun::New {
                 session,
                 body,

@@ -37,7 +37,8 @@ fn judge(state: &State, asked: &MessageRequest, context: &Context) -> Result<Dec
     let now = context.clocks;
     let request = &asked.request;
     let body = SignInRequest::parse(&request.body)?;
-    let (session, digest, proven) = match begin(state, asked, body.signer, proof::SIGN_IN, now)? {
+    let (session, digest, proven) = match begin(state, asked, body.signer, proof::SIGN_IN, context)?
+    {
         Begun::New {
             session,
             body,

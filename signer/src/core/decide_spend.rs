@@ -61,7 +61,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         }
         let signed = signed_request(request);
         let route = proof::of_payment(&body);
-        let proof = proof::authenticate(session, request.session, &signed, route, now)?;
+        let proof = proof::authenticate(session, request.session, &signed, route, context)?;
         let idempotency = state.idempotency(request.session, &request.idempotency_key);
         let idempotency = idempotency.ok_or(Code::SessionUnknown)?;
         // A payment that already used the key: the same body gives the same bytes again, another

@@ -34,7 +34,7 @@ pub use super::stopped::{Freeze, Kill, KillPhase};
 
 /// How a snapshot encodes the state: the version after every change of these types, or of what one of
 /// their fields means. `core/tests/snapshot.rs` shows when that is. No bytes are read of another version.
-pub const STATE_VERSION: u32 = 5;
+pub const STATE_VERSION: u32 = 6;
 
 /// Everything that the log says.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]

@@ -42,8 +42,8 @@ pub(super) struct Book {
     pub(super) authorized: Authorized,
     /// What an idempotency key was used for.
     pub(super) keys: BTreeMap<(Holder, String), (Vec<u8>, TransactionId)>,
-    /// Until when a request's nonce is remembered at least.
-    pub(super) request_nonces: BTreeMap<(SessionId, String), u64>,
+    /// Nonces of requests that were used: when their signature was made by its own word, and the run clock then.
+    pub(super) request_nonces: BTreeMap<(SessionId, String), Vec<(u64, u64)>>,
     pub(super) owners: Owners,
     pub(super) agents: BTreeMap<AgentId, Stage>,
     pub(super) watch: Watch,

@@ -22,6 +22,7 @@ mod observed;
 mod owners;
 mod payments;
 mod programs;
+mod proven;
 mod requests;
 mod run;
 mod says;

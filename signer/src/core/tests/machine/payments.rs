@@ -80,34 +80,6 @@ impl Book {
         expect.when(self.frozen, Code::Frozen);
     }
 
-    /// What the agent's signature over its request must prove. `again`: of what was asked for before.
-    pub(super) fn proven(
-        &self,
-        session: &Session,
-        signed: Option<&(String, u64)>,
-        spoilt: Spoilt,
-        again: bool,
-        expect: &mut Expect,
-    ) {
-        if session.bearer() {
-            return;
-        }
-        let Some((nonce, created)) = signed else {
-            return expect.when(true, Code::RequestSignatureMissing);
-        };
-        let bad = matches!(spoilt, Spoilt::OtherSignature | Spoilt::OtherPath);
-        expect.when(bad, Code::RequestSignatureInvalid);
-        let apart = self.now().wall.abs_diff(created * 1000);
-        expect.when(apart > 2 * MINUTE, Code::RequestTimeSkew);
-        let nonce = (session.id, nonce.clone());
-        if let (Some(until), false) = (self.request_nonces.get(&nonce), again) {
-            // Once its signature could not be accepted any more, it may be forgotten.
-            let kept = *until >= self.now().wall;
-            expect.when(kept, Code::RequestNonceReused);
-            expect.maybe_when(!kept, Code::RequestNonceReused);
-        }
-    }
-
     /// Documents and session over one payment.
     pub(super) fn judged(
         &self,
