@@ -173,7 +173,7 @@ impl<'a> Case<'a> {
             &history,
             self.context,
         )?;
-        Behind::of(spend).suffices(self.state, &verdict, self.context.clocks)?;
+        Behind::varied(spend).suffices(self.state, &verdict, self.context.clocks)?;
         Ok(spend.tier.max(verdict.tier))
     }
 

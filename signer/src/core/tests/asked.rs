@@ -334,3 +334,23 @@ fn invariant_12_what_an_approval_no_longer_covers_is_asked_anew() {
     release(&mut world, second, ASKING + 1).expect("agreed to");
     assert_eq!(world.spends().len(), 9);
 }
+
+/// The same of what nobody had to be asked about: what owners agreed to beyond the hour since is none of its business.
+#[test]
+fn invariant_04_what_was_agreed_to_beyond_a_limit_holds_back_nothing_before_it() {
+    let codes = [Code::HourLimit, Code::HourCount];
+    let mut world = world(&codes);
+    spend(&mut world, &["a"]);
+    let first = prior(&world);
+    spend(&mut world, &["b", "c", "d", "e", "f", "g"]);
+    for key in ["h", "i", "j", "k"] {
+        world.bearer_pay(key, 1).expect("INSTANT");
+    }
+    let beyond = asking(&mut world, "beyond", ASKING);
+    approve(&mut world, beyond);
+    release(&mut world, beyond, ASKING).expect("agreed to");
+    world.commit();
+    assert_eq!(again(&mut world, &first), Ok(first.spend.unsigned.clone()));
+    world.adopt(&asks(3, &codes), true).expect("a policy");
+    assert_eq!(again(&mut world, &first), Err(vec![Code::TierRaised]));
+}

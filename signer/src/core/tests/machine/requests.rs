@@ -387,6 +387,7 @@ impl Run {
             bytes: spend.unsigned.clone(),
             tier: spend.tier,
             sequence: self.sequence(),
+            epoch: spend.policy_epoch,
             credited: false,
             replaces: went.replaces,
             waited: went.waited,
