@@ -309,10 +309,11 @@ pub fn apply(state: &mut State, event: &Event) {
             }
         }
         EventBody::TimeStated {
-            wall: _,
+            wall,
             statement,
             signers: _,
         } => {
+            state.stated = state.stated.max(*wall);
             state.statements.remove(statement);
             void_times(state);
             state.clock_closed = false;

@@ -29,6 +29,8 @@ pub(super) struct Time {
     slept: u64,
     /// What an owner may vouch for.
     off: u64,
+    /// The latest time that an owner stated: it is known for good.
+    stated: u64,
 }
 
 impl Time {
@@ -52,6 +54,7 @@ impl Time {
             ran: 0,
             slept: 0,
             off: 0,
+            stated: 0,
         }
     }
 
@@ -98,8 +101,10 @@ impl Time {
     }
 
     /// The process is gone for a while and comes back to a log that ended at `last`: nothing between
-    /// is lived through, and only the wall clock knows of it.
-    pub(super) fn restart(&mut self, last: Moment, off: u64) {
+    /// is lived through, and only the wall clock knows of it; and what an owner stated, which is in the log, whatever
+    /// followed.
+    pub(super) fn restart(&mut self, mut last: Moment, off: u64) {
+        last.wall = last.wall.max(self.stated);
         self.reading.wall += off;
         self.reading.monotonic = 3_000;
         self.reading.boottime = 3_000;
@@ -125,6 +130,7 @@ impl Time {
     /// An owner stated the time: the wall clock is believed from here on unless it lies far ahead, and nothing
     /// falls.
     pub(super) fn stated(&mut self, wall: u64) {
+        self.stated = self.stated.max(wall);
         self.now.wall = self.now.wall.max(wall);
         self.expected = self.reading.wall;
         self.lower = self.reading.wall.min(wall);
