@@ -9,7 +9,7 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::{EventBody, Origin, Spend};
-use waiaas_shared::ids::{SessionId, WalletId};
+use waiaas_shared::ids::{SessionId, TransactionId, WalletId};
 use waiaas_shared::owner_change::Standing;
 use waiaas_shared::policy::alarm::judge::{self, Paying, Seen};
 use waiaas_shared::policy::alarm::{
@@ -122,21 +122,16 @@ pub(super) fn heed(state: &State, decision: &mut Decision, context: &Context) {
                 pays(&mut raised, spend, context);
             }
             EventBody::IntentOpened(intent) => {
-                waits(&mut raised, intent.wallet, intent.session, context.clocks);
+                let ended = ended_by(&decision.events);
+                let of = (intent.wallet, intent.session);
+                waits(&mut raised, of, &ended, context.clocks);
             }
             _ => {}
         }
     }
     if let Some(code) = raised.refusal() {
         decision.outcome = Err(code.into());
-        decision.events.retain(|event| {
-            !matches!(
-                event,
-                EventBody::SpendCommitted(_)
-                    | EventBody::TransferAuthorized { .. }
-                    | EventBody::IntentOpened(_)
-            )
-        });
+        decision.events.clear();
     }
     // The payment's own event stays last: its number is what an answer names.
     raised.events.append(&mut decision.events);
@@ -175,9 +170,27 @@ fn pays(raised: &mut Raised<'_>, spend: &Spend, context: &Context) {
     }
 }
 
-fn waits(raised: &mut Raised<'_>, wallet: WalletId, session: SessionId, now: Clocks) {
+/// What waits no longer with these events.
+fn ended_by(events: &[EventBody]) -> Vec<TransactionId> {
+    let ended = events.iter().filter_map(|event| match event {
+        EventBody::IntentsEnded { transactions, .. } => Some(transactions),
+        _ => None,
+    });
+    ended.flatten().copied().collect()
+}
+
+fn waits(
+    raised: &mut Raised<'_>,
+    (wallet, session): (WalletId, SessionId),
+    ended: &[TransactionId],
+    now: Clocks,
+) {
     let state = raised.state;
-    let waiting = decide_intent::waiting_of(state, wallet, now).saturating_add(1);
+    let beside = decide_intent::waiting(state, now)
+        .filter(|intent| intent.wallet == wallet && !ended.contains(&intent.transaction));
+    let waiting = u64::try_from(beside.count())
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
     for alarm in alarms(state, now) {
         if !matches!(alarm.condition, Condition::OpenPayments { .. }) {
             continue;
