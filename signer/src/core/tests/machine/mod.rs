@@ -31,6 +31,7 @@ mod shrink;
 mod statements;
 mod step;
 mod stops;
+mod tallies;
 mod time;
 mod tries;
 mod variants;
