@@ -224,6 +224,8 @@ fn judge(
     let now = Now {
         budget: clocks.budget,
         wall: clocks.wall,
+        // The log does not tell the lower side.
+        steady: clocks.wall,
     };
     evaluate(document, payment, past, now)
 }
