@@ -9,6 +9,9 @@ use crate::sign_in::SignIn;
 
 const SITE: &str = "app.example.org";
 
+/// The first rule that is broken, and logins by what is different.
+type Expected = (Option<Code>, [u64; 5]);
+
 fn minutes(count: u64) -> Millis {
     Millis::from_secs(count * 60)
 }
@@ -99,7 +102,7 @@ fn the_document_that_bound_decides_logins_the_same() {
 #[test]
 fn a_changed_site_tells_what_it_changes() {
     let refused = |code| (Some(code), [0, 3, 0, 0, 0]);
-    let judged: [(PolicyDocument, (Option<Code>, [u64; 5])); 9] = [
+    let judged: [(PolicyDocument, Expected); 9] = [
         (open_to_all(), refused(Code::SignInNotListed)),
         (
             at_site(|rule| rule.domain = "other.example.org".to_owned()),
