@@ -72,7 +72,7 @@ fn open() -> PolicyDocument {
 
 thread_local! {
     static OPEN: PolicyDocument = open();
-    static CLOSED: PolicyDocument = PolicyDocument::closed(1);
+    static CLOSED: PolicyDocument = const { PolicyDocument::closed(1) };
 }
 
 /// A whole transaction with places for its signatures, as it is brought.

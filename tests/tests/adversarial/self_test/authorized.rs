@@ -192,13 +192,11 @@ fn of_tokens(events: &[Event]) -> Result<()> {
         (
             "a session without leave",
             "without token-approval",
-            super::elsewhere::without_leave,
+            |events| super::elsewhere::without_leave(events),
         ),
-        (
-            "a mint of the other program",
-            "another program",
-            super::elsewhere::of_spl_token,
-        ),
+        ("a mint of the other program", "another program", |events| {
+            super::elsewhere::of_spl_token(events)
+        }),
     ];
     for (what, word, change) in changes {
         let seen = judged(events, change)?;

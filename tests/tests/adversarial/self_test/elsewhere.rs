@@ -76,7 +76,7 @@ fn assets(document: &mut PolicyDocument, change: impl Fn(&mut [&mut Amount])) {
 }
 
 /// No session's owner named approvals.
-pub(super) fn without_leave(events: &mut Vec<Event>) -> Result<()> {
+pub(super) fn without_leave(events: &mut [Event]) -> Result<()> {
     let mut changed = 0;
     for event in events {
         if let EventBody::StatementIssued {
@@ -94,7 +94,7 @@ pub(super) fn without_leave(events: &mut Vec<Event>) -> Result<()> {
 }
 
 /// What keeps a part of each transfer is registered as a mint of SPL Token.
-pub(super) fn of_spl_token(events: &mut Vec<Event>) -> Result<()> {
+pub(super) fn of_spl_token(events: &mut [Event]) -> Result<()> {
     document(events, |document| {
         for rule in &mut document.assets {
             rule.extensions.clear();
@@ -122,13 +122,11 @@ pub(super) fn authorized(events: &[Event]) -> Result<()> {
         (
             "a session without leave",
             "is not the session's",
-            without_leave,
+            |events| without_leave(events),
         ),
-        (
-            "a mint of the other program",
-            "another program",
-            of_spl_token,
-        ),
+        ("a mint of the other program", "another program", |events| {
+            of_spl_token(events)
+        }),
         ("a smaller charge of one", "it pays", |events| {
             let mut bodies = events.iter_mut().map(|event| &mut event.body);
             let spend = bodies.find_map(|body| match body {
