@@ -16,7 +16,7 @@ use waiaas_shared::intent::IntentView;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::time::{Millis, WallTime};
 
-use crate::{ClientError, Result};
+use super::{ClientError, Result};
 
 /// What state the signer is in.
 #[derive(Debug, Clone, PartialEq, Eq)]

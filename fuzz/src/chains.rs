@@ -20,14 +20,14 @@ use waiaas_shared::transaction::{
     DecodedTransaction, Known, SigningPayload, decode, signing_payload,
 };
 
-const WALLET: SolanaAddress = SolanaAddress::from_bytes([7; 32]);
-const TABLE: SolanaAddress = SolanaAddress::from_bytes([0x7a; 32]);
+pub(crate) const WALLET: SolanaAddress = SolanaAddress::from_bytes([7; 32]);
+pub(crate) const TABLE: SolanaAddress = SolanaAddress::from_bytes([0x7a; 32]);
 const EVM_CHAIN: u64 = 31_337;
 const EVM_WALLET: EvmAddress = EvmAddress::from_bytes([7; 20]);
 const VAULT: EvmAddress = EvmAddress::from_bytes([0xd4; 20]);
 
 /// What holds of everything that was accepted.
-fn whole(decoded: &DecodedTransaction, data: &[u8]) {
+pub(crate) fn whole(decoded: &DecodedTransaction, data: &[u8]) {
     assert_eq!(decoded.bytes(), data, "other bytes are kept");
     let effects = if decoded.is_sponsored() {
         // Somebody else pays the fee.
@@ -56,7 +56,7 @@ fn whole(decoded: &DecodedTransaction, data: &[u8]) {
     let _ = charges(decoded.effects());
 }
 
-fn tokens() -> [Token; 2] {
+pub(crate) fn tokens() -> [Token; 2] {
     TokenProgram::ALL.map(|program| Token {
         mint: SolanaAddress::from_bytes(match program {
             TokenProgram::Token => [0xc1; 32],
@@ -67,12 +67,12 @@ fn tokens() -> [Token; 2] {
     })
 }
 
-fn recipients() -> [SolanaAddress; 3] {
+pub(crate) fn recipients() -> [SolanaAddress; 3] {
     [0xa1, 0xa2, 0xa3].map(|byte| SolanaAddress::from_bytes([byte; 32]))
 }
 
 /// What an owner pinned of the one table: recipients, the wallet, programs.
-fn pinned() -> Vec<SolanaAddress> {
+pub(crate) fn pinned() -> Vec<SolanaAddress> {
     let [one, two, three] = recipients();
     let [token, _] = tokens();
     let mut addresses = vec![one, two, three, WALLET, SolanaAddress::from_bytes([0; 32])];
@@ -197,7 +197,7 @@ fn seed() -> StakeSeed {
 }
 
 /// Every template of the stake program.
-fn stakes() -> Vec<Vec<u8>> {
+pub(crate) fn stakes() -> Vec<Vec<u8>> {
     let [validator, ..] = recipients();
     let account = StakeAccount::of(WALLET, seed());
     let amount = Amount::from_base_units(5_000_000);
@@ -221,7 +221,7 @@ fn stakes() -> Vec<Vec<u8>> {
 }
 
 /// A method of a program: two bytes, an amount, a bool, up to four bytes more, on the wallet and two accounts.
-fn method() -> ProgramMethod {
+pub(crate) fn method() -> ProgramMethod {
     let field = |kind: &str, spends| Field {
         kind: kind.parse().expect("a type"),
         spends,

@@ -123,7 +123,7 @@ pub fn event_seeds() -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn unhex(digits: &str) -> Vec<u8> {
+pub(crate) fn unhex(digits: &str) -> Vec<u8> {
     let pairs = digits.as_bytes().chunks(2);
     pairs
         .map(|pair| {

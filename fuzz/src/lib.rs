@@ -1,10 +1,15 @@
 //! Fuzz targets: for each decoder of bytes from outside one function that reads them and holds the decoder to its
 //! promises: no panic; what is accepted is written again as the identical bytes; what it does is described whole.
 //! `fuzz_targets/` hands each to libFuzzer; `tests/tests/fuzz.rs` includes this file and runs them on every test
-//! run. Uses nothing but `waiaas_shared` and the standard library; `wire` the crates that frames are read with.
+//! run. Uses nothing but `waiaas_shared` and the standard library; `wire` and `answers` the crates that frames are read
+//! with; `wire`, `answers` and `keystore` files of the signer and the client, by their paths.
 
+pub mod answers;
+pub mod bodies;
+pub mod brought;
 pub mod chains;
 pub mod documents;
+pub mod keystore;
 pub mod texts;
 pub mod wire;
 
@@ -22,7 +27,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 19] = [
     Target {
         name: "solana_message",
         run: chains::solana,
@@ -34,6 +39,12 @@ pub const TARGETS: [Target; 13] = [
         run: chains::wire,
         seeds: chains::wire_seeds,
         cost: 1,
+    },
+    Target {
+        name: "brought_transaction",
+        run: brought::brought,
+        seeds: brought::brought_seeds,
+        cost: 2,
     },
     Target {
         name: "evm_transaction",
@@ -90,6 +101,24 @@ pub const TARGETS: [Target; 13] = [
         cost: 2,
     },
     Target {
+        name: "sign_in_body",
+        run: bodies::sign_in_body,
+        seeds: bodies::sign_in_body_seeds,
+        cost: 1,
+    },
+    Target {
+        name: "authorization_body",
+        run: bodies::authorization_body,
+        seeds: bodies::authorization_body_seeds,
+        cost: 4,
+    },
+    Target {
+        name: "abi_call",
+        run: bodies::abi_call,
+        seeds: bodies::abi_call_seeds,
+        cost: 2,
+    },
+    Target {
         name: "frame_table",
         run: wire::frame_table,
         seeds: wire::frame_table_seeds,
@@ -100,5 +129,17 @@ pub const TARGETS: [Target; 13] = [
         run: wire::frames,
         seeds: wire::frames_seeds,
         cost: 2,
+    },
+    Target {
+        name: "answers",
+        run: answers::answers,
+        seeds: answers::answers_seeds,
+        cost: 2,
+    },
+    Target {
+        name: "keystore",
+        run: keystore::keystore,
+        seeds: keystore::keystore_seeds,
+        cost: 1,
     },
 ];

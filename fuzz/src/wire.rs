@@ -106,8 +106,16 @@ pub fn frames(data: &[u8]) -> bool {
     passed
 }
 
+/// The first frame of a stream that is whole and within its limits, and what stands behind it.
+pub(crate) fn own_frame(stream: &[u8]) -> Option<(&[u8], &[u8])> {
+    match frame::length(stream) {
+        Ok(Some(length)) => stream.split_at_checked(length),
+        _ => None,
+    }
+}
+
 /// One frame, which is itself again when its segments are written; the padding of its table is nobody's.
-fn message_of(own: &[u8]) -> Option<Reader<OwnedSegments>> {
+pub(crate) fn message_of(own: &[u8]) -> Option<Reader<OwnedSegments>> {
     let mut left = own;
     let message = read_message(&mut left, reader_options()).ok()?;
     assert!(

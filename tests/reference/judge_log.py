@@ -57,12 +57,14 @@ def native(chain):
 class Charge:
     """One payment as it is counted here."""
 
-    def __init__(self, sequence, spend, at, amounts, transfers, fee, moved=()):
+    def __init__(self, sequence, spend, at, amounts, transfers, fee, moved=(), later=False, rent=0):
         self.sequence, self.name = sequence, spend[0]
         self.session, self.wallet, self.chain = spend[1], spend[2], spend[3]
         self.at, self.amounts, self.transfers, self.fee = at, amounts, transfers, fee
         # Tokens: of which, to whom in the chain's bytes (who owns the account), how much.
         self.moved, self.outstands, self.fresh = list(moved), False, True
+        # Whether they are only taken later, by whom is named; lamports for accounts.
+        self.later, self.rent = later, rent
         self.tier, self.nonce, self.payments = spend[7], spend.get(9), max(len(transfers) + len(self.moved), 1)
         # What each recipient gets of each asset, and in how many payments.
         self.received = {}
@@ -170,12 +172,14 @@ class Judge:
             read, *others = (read_solana(unsigned, self.accounts[spend[2]], one) for one in tables)
             need(all(other == read for other in others), "bytes that documents read in two ways")
             amounts, moved = {}, []
-            if read.transfers or not read.sponsored:
-                amounts[native(chain)] = read.fee + sum(amount for _, amount in read.transfers)
-            for mint, to, amount, places in read.moved:
+            if read.transfers or read.rent or not read.sponsored:
+                amounts[native(chain)] = read.fee + read.rent + sum(amount for _, amount in read.transfers)
+            for mint, to, amount, places, kept_by in read.moved:
                 asset = next((one[0] for document in documents for one in document[3]
                               if one[0].startswith(f"{chain}/token:") and base58(one[0].split(":")[-1]) == mint), None)
                 need(asset and all(rule(document, asset)[2] == places for document in documents), "another token")
+                need(all(program_of(rule(document, asset)) == kept_by for document in documents),
+                     "another program than the mint is registered with")
                 amounts[asset] = amounts.get(asset, 0) + amount
                 moved.append((asset, owner_of(to, mint, documents, chain, spend), amount))
             if read.call:
@@ -183,13 +187,19 @@ class Judge:
                 need(all(way == ways[0] for way in ways), "a call that is counted in two ways")
                 for asset, amount in ways[0].items():
                     amounts[asset] = amounts.get(asset, 0) + amount
-            return Charge(sequence, spend, budget, amounts, read.transfers, read.fee, moved)
+            return Charge(sequence, spend, budget, amounts, read.transfers, read.fee, moved, rent=read.rent)
         said = read_evm(unsigned)
         need(said["nonce"] == spend.get(9), "another nonce than recorded")
         fee = said["fee"] + max((rule(document, native(chain)).get(30, 0) for document in documents), default=0)
         amounts = {native(chain): fee + said["value"]}
         if not said["call"]:
             return Charge(sequence, spend, budget, amounts, [(said["to"], said["value"])], fee)
+        if said["token"]:
+            whom, amount, later = said["token"]
+            asset = next((one[0] for document in documents for one in document[3]
+                          if one[0].startswith(f"{chain}/erc20:") and raw(one[0].split(":")[-1]) == said["to"]), None)
+            need(asset, "a token that no policy names")
+            return Charge(sequence, spend, budget, amounts | {asset: amount}, [], fee, [(asset, whom, amount)], later)
         for document in documents:
             for asset, amount in self.call(document, chain, said).items():
                 need(amounts.setdefault(asset, amount) == amount, "a call that is counted in two ways")
@@ -239,9 +249,9 @@ class Judge:
         need(len(rest) <= tail, "bytes behind the fields")
         need([writable for _, writable in accounts] == [place[1] for place in places], "other places or rights")
         own = self.accounts[wallet]
-        mints = [(base58(one[0].split(":")[-1]), one.get(21)) for one in document[3]
+        mints = [(base58(one[0].split(":")[-1]), program_of(one)) for one in document[3]
                  if one[0].startswith(f"{chain}/token:")]
-        mine = [own] + [token_account(own, mint, TOKENS_2022 if of in (1, [1, []]) else TOKENS) for mint, of in mints]
+        mine = [own] + [token_account(own, mint, of) for mint, of in mints]
         for (key, _), place in zip(accounts, places):
             accepts, of = place[0]
             listed = accepts == 1 and key in [raw(one) for one in of[0]]
@@ -305,6 +315,8 @@ class Judge:
         need(charge.wallet in grant[0], "a wallet that is not the session's")
         own = [one for one in self.charges if one.session == charge.session]
         need(sum(one.payments for one in own) + charge.payments <= grant[2], "the session's count")
+        named, needed = grant.get(6), 2 if charge.later else 1
+        need(not charge.moved or (needed in named if named else not charge.later), "an operation that is not the session's")
         limits = {limit[0]: limit for limit in grant[1]}
         for asset, amount in charge.amounts.items():
             need(asset in limits, "an asset that is not the session's")
@@ -324,6 +336,7 @@ class Judge:
             asked = max(asked, self.limits(limits, charge, amount, others, value_in(asset), cancels))
         own = rule(document, native(chain))
         need(charge.fee <= own.get(11, -1), "the fee's ceiling")
+        need(charge.rent <= own.get(18, 0), "the ceiling of rent")
         if 12 in own:
             need(self.outstanding.get((charge.wallet, chain), 0) <= own[12], "outstanding")
         contacts = {address(one[0]) for one in document[4]}
@@ -343,7 +356,8 @@ class Judge:
         asked = max(asked, self.recipients(document, charge, wallet))
         for scope in document[13]:
             asked = max(asked, self.scope(document, scope, charge, cancels))
-        return asked
+        # Leave for somebody to take money later is the owner's to give.
+        return APPROVAL if charge.later else asked
 
     def first(self, tier, charge):
         """The tier of a payment if it is the wallet's first to one of its recipients."""
@@ -432,6 +446,12 @@ def owner_of(account, mint, documents, chain, spend):
         if account in (token_account(owner, mint, TOKENS), token_account(owner, mint, TOKENS_2022)):
             return owner
     raise Broken("tokens for an account of nobody who is known")
+
+
+def program_of(of):
+    """Which token program keeps a mint, by what a document says of it: that it has extensions, or which."""
+    said = of.get(21)
+    return TOKENS_2022 if said in (1, [1, []]) or (said is None and of.get(20)) else TOKENS
 
 
 def value_in(asset):

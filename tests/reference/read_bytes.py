@@ -53,7 +53,25 @@ def read_evm(data):
         nonce, price, gas, to, value, call, _, *rest = fields
         need(rest == [b"", b""], "a legacy transaction to be signed")
     number = [int.from_bytes(field, "big") for field in (nonce, price, gas, value)]
-    return {"nonce": number[0], "fee": number[1] * number[2], "value": number[3], "to": to, "call": call}
+    said = {"nonce": number[0], "fee": number[1] * number[2], "value": number[3], "to": to, "call": call}
+    return said | {"token": of_token(said)}
+
+
+def of_token(said):
+    """ERC-20's transfer and approve: to whom, base units, and whether they are taken later; nothing else's."""
+    later = OF_TOKENS.get(said["call"][:4])
+    if later is None:
+        return None
+    need(len(said["call"]) == 68 and said["value"] == 0, "a call of a token in another form")
+    need(not any(said["call"][4:16]) and not any(said["call"][36:52]), "a dirty word, or more than can be counted")
+    whom, amount = said["call"][16:36], int.from_bytes(said["call"][36:], "big")
+    need(whom != said["to"], "a token for its own contract")
+    need(not later or amount not in (2 ** 96 - 1, 2 ** 128 - 1), "leave without end")
+    return whom, amount, later
+
+
+# transfer(address,uint256) and approve(address,uint256).
+OF_TOKENS = {bytes.fromhex("a9059cbb"): False, bytes.fromhex("095ea7b3"): True}
 
 
 def base58(text):
@@ -66,6 +84,8 @@ MEMO = base58("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
 TOKENS = base58("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
 TOKENS_2022 = base58("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
 ASSOCIATED = base58("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
+# Lamports for an account of 165 bytes, and of the 191 that a mint of Token-2022 may ask for.
+RENT = {TOKENS: 2_039_280, TOKENS_2022: 2_220_240}
 
 
 @functools.cache
@@ -86,9 +106,9 @@ class Read:
         return vars(self) == vars(other)
 
     def __init__(self):
-        # Lamports, and tokens with their mint and places; the one call of a program that is not known here.
+        # Lamports, and tokens with their mint, places and program; the one call of a program that is not known here.
         self.transfers, self.moved, self.call = [], [], None
-        self.fee, self.sponsored = 0, False
+        self.fee, self.rent, self.sponsored = 0, 0, False
 
 
 class Cursor:
@@ -177,11 +197,16 @@ def read_solana(data, wallet, tables):
         if program == SYSTEM and content[:4] == b"\x02\0\0\0" and len(content) == 12:
             need(len(accounts) == 2 and accounts[0] == own, "from the wallet")
             read.transfers.append((keys[accounts[1]], int.from_bytes(content[4:], "little")))
-        elif program == TOKENS and content[:1] == b"\x0c" and len(content) == 10:
+        elif program in RENT and content[:1] == b"\x0c" and len(content) == 10:
             need(len(accounts) == 4 and accounts[3] == own, "by the wallet")
             mint = keys[accounts[1]]
-            need(keys[accounts[0]] == token_account(wallet, mint, TOKENS), "out of the wallet's account")
-            read.moved.append((mint, keys[accounts[2]], int.from_bytes(content[1:9], "little"), content[9]))
+            need(keys[accounts[0]] == token_account(wallet, mint, program), "out of the wallet's account")
+            read.moved.append((mint, keys[accounts[2]], int.from_bytes(content[1:9], "little"), content[9], program))
+        elif program == ASSOCIATED and content == b"\x01":
+            need(len(accounts) == 6 and accounts[0] == own and keys[accounts[4]] == SYSTEM, "paid by the wallet")
+            account, owner, mint, _, of = (keys[index] for index in accounts[1:])
+            need(of in RENT and account == token_account(owner, mint, of), "another account than the owner's")
+            read.rent += RENT[of]
         elif program == MEMO:
             pass
         else:

@@ -88,6 +88,7 @@ macro_rules! fuzzed {
 fuzzed! {
     solana_message
     wire_transaction
+    brought_transaction
     evm_transaction
     policy_toml
     policy_canonical
@@ -97,6 +98,11 @@ fuzzed! {
     heartbeat
     request_signature
     request_body
+    sign_in_body
+    authorization_body
+    abi_call
     frame_table
     frames
+    answers
+    keystore
 }

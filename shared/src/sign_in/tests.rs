@@ -273,37 +273,187 @@ fn published_flaws_are_refused() {
     assert!(refused >= 15, "{refused}");
 }
 
-/// Signatures that others made over such messages, as far as they end and begin at once.
+/// What of a signed message is not ours to say, and what of it is: each published case, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ours {
+    /// Our text, to the letter, and its signature leaves.
+    Whole,
+    /// Our text but for its end, or for a beginning that no text of ours has: the signature is no signature of ours.
+    OtherLines,
+    /// It ended before it was issued, or on a day that does not exist: no such text is written.
+    Refused,
+    /// It was issued on a day that does not exist, and nobody signed it so.
+    NoDay,
+    /// Our text, and a signature of somebody else's or of nobody's.
+    WrongSignature,
+    /// Our text and signature; which domain, nonce or time a site takes is the site's to say.
+    OfTheSite,
+}
+
+const POSITIVE: [(&str, Ours); 4] = [
+    ("example message", Ours::Whole),
+    ("expired message", Ours::Refused),
+    ("not yet valid", Ours::OtherLines),
+    ("recovery byte starting at 0", Ours::OtherLines),
+];
+const NEGATIVE: [(&str, Ours); 10] = [
+    ("custom nonce", Ours::OfTheSite),
+    ("custom time", Ours::OfTheSite),
+    ("domain binding", Ours::OfTheSite),
+    ("expired message", Ours::Refused),
+    ("invalid expirationTime", Ours::Refused),
+    ("invalid issuedAt", Ours::NoDay),
+    ("invalid notBefore", Ours::OtherLines),
+    ("malformed signature", Ours::WrongSignature),
+    ("not yet valid", Ours::OtherLines),
+    ("wrong signature", Ours::WrongSignature),
+];
+
+/// Bytes of a signature, and what they are as one: 65 bytes with 0, 1, 27 or 28 at the end.
+fn signature(case: &Value) -> Option<Signature> {
+    let text = case["signature"].as_str()?.strip_prefix("0x")?;
+    let bytes = hex::decode(text).ok()?;
+    let (v, r_and_s) = bytes.split_last()?;
+    Some(Signature::Secp256k1 {
+        r_and_s: r_and_s.try_into().ok()?,
+        y_is_odd: match v {
+            0 | 27 => false,
+            1 | 28 => true,
+            _ => return None,
+        },
+    })
+}
+
+/// The text that was signed, out of ours: times as they were written, without an end where there was none, and the
+/// line that no text of ours has.
+fn theirs(case: &Value, ours: &str, fields: &SignIn) -> String {
+    let line = |name: &str, field: &str| {
+        let value = case[field].as_str();
+        value.map_or_else(String::new, |value| format!("\n{name}: {value}"))
+    };
+    let times = format!(
+        "\nIssued At: {}\nExpiration Time: {}",
+        fields.issued.rfc3339(),
+        fields.expires.rfc3339()
+    );
+    let said = [
+        line("Issued At", "issuedAt"),
+        line("Expiration Time", "expirationTime"),
+        line("Not Before", "notBefore"),
+    ];
+    assert!(ours.contains(&times), "{ours}");
+    ours.replace(&times, &said.concat())
+}
+
+/// Every signed message of both files: the signature is over the text that the template writes, times aside; and
+/// what of it we would sign ourselves.
 #[test]
 fn published_signatures_fit_and_others_do_not() {
-    let signature = |case: &Value| {
-        let text = case["signature"].as_str()?.strip_prefix("0x")?;
-        let bytes = hex::decode(text).ok()?;
-        let (v, r_and_s) = bytes.split_last()?;
-        Some(Signature::Secp256k1 {
-            r_and_s: r_and_s.try_into().ok()?,
-            y_is_odd: matches!(v, 1 | 28),
-        })
-    };
-    let whole =
-        |case: &Value| case.get("expirationTime").is_some() && case.get("notBefore").is_none();
-    let mut fitted = 0;
-    for (name, case) in vectors("verification_positive") {
-        let Some(fields) = fields(&case).filter(|_| whole(&case)) else {
-            continue;
-        };
-        let message = SignInMessage::compose(&fields).expect(&name);
-        let signed = message.assemble(&signature(&case).expect("65 bytes"));
-        assert!(signed.is_ok(), "{name}: {signed:?}");
-        fitted += 1;
+    let files = [
+        ("verification_positive", &POSITIVE[..]),
+        ("verification_negative", &NEGATIVE),
+    ];
+    for (file, expected) in files {
+        let cases = vectors(file);
+        assert_eq!(cases.len(), expected.len(), "{file}");
+        for (name, ours) in expected {
+            let found = cases.iter().find(|(known, _)| known == name);
+            let (_, case) = found.unwrap_or_else(|| panic!("{file}: {name}"));
+            signed_message(&format!("{file}: {name}"), case, *ours);
+        }
     }
-    assert!(fitted >= 1, "{fitted}");
-    let wrong = vectors("verification_negative");
-    for name in ["wrong signature", "malformed signature"] {
-        let (_, case) = wrong.iter().find(|(known, _)| known == name).expect(name);
-        let message = SignInMessage::compose(&fields(case).expect(name)).expect(name);
-        let signed = signature(case).map(|signature| message.assemble(&signature));
-        assert!(!matches!(signed, Some(Ok(_))), "{name}");
+}
+
+fn signed_message(name: &str, case: &Value, ours: Ours) {
+    let told = fields(case);
+    // An hour from now in the place of times that are none of ours.
+    let mut plain = case.clone();
+    for field in ["issuedAt", "expirationTime"] {
+        if case[field]
+            .as_str()
+            .is_some_and(|text| instant(text).is_none())
+        {
+            plain[field] = Value::Null;
+        }
+    }
+    plain["issuedAt"] = match plain["issuedAt"].as_str() {
+        Some(text) => text.into(),
+        None => issued().rfc3339().into(),
+    };
+    if plain["expirationTime"].is_null() {
+        let known = plain.as_object_mut().expect("an object");
+        known.remove("expirationTime");
+    }
+    let plain = fields(&plain).expect(name);
+    let message = SignInMessage::compose(&plain).expect(name);
+    let signature = signature(case);
+    // The template's text and no other was signed, by the account, unless the case is about just that.
+    let text = theirs(case, message.text(), &plain);
+    let recovered = match &signature {
+        Some(Signature::Secp256k1 { r_and_s, y_is_odd }) => {
+            let prehash = crate::evm::keccak256(&crate::statement::verify::personal(&text));
+            let signer = crate::evm::recover(&prehash, r_and_s, *y_is_odd).ok();
+            signer.map(Account::Evm)
+        }
+        _ => None,
+    };
+    let by_account = recovered == Some(plain.account);
+    let signed = !matches!(ours, Ours::WrongSignature | Ours::NoDay);
+    assert_eq!(by_account, signed, "{name}: {text}");
+    let assembled = signature.map(|signature| message.clone().assemble(&signature));
+    let leaves = matches!(assembled, Some(Ok(_)));
+    match ours {
+        Ours::Whole | Ours::OfTheSite => {
+            assert_eq!(message.text(), text, "{name}");
+            assert!(leaves, "{name}");
+        }
+        Ours::OtherLines => {
+            assert_ne!(message.text(), text, "{name}");
+            assert!(!leaves, "{name}");
+        }
+        Ours::Refused | Ours::NoDay => {
+            assert!(told.is_none(), "{name}: a time that we could write");
+            // A time that exists, in our form: over before it was issued.
+            let end = case["expirationTime"].as_str().unwrap_or_default();
+            if let Some(expires) = instant(&end.replace('Z', ".000Z")) {
+                let ended = SignIn {
+                    expires,
+                    ..plain.clone()
+                };
+                let composed = SignInMessage::compose(&ended);
+                assert_eq!(composed, Err(Code::SignInMalformed), "{name}");
+            }
+            assert!(!leaves, "{name}");
+        }
+        Ours::WrongSignature => assert!(!leaves, "{name}"),
+    }
+    if ours == Ours::OfTheSite {
+        of_the_site(name, case, &plain, &text);
+    }
+}
+
+/// What the site compares stands in the text, once, and is another than what the case demands.
+fn of_the_site(name: &str, case: &Value, plain: &SignIn, text: &str) {
+    let demanded = |field: &str| case[field].as_str().map(str::to_owned);
+    if let Some(nonce) = demanded("matchNonce") {
+        assert_ne!(plain.nonce, nonce, "{name}");
+        assert_eq!(
+            text.matches(&format!("\nNonce: {}\n", plain.nonce)).count(),
+            1
+        );
+    } else if let Some(time) = demanded("time") {
+        let end = plain.expires.rfc3339();
+        assert!(end.as_str() < time.as_str(), "{name}");
+        assert_eq!(
+            text.matches(&format!("\nExpiration Time: {end}")).count(),
+            1
+        );
+    } else {
+        // An agent signs in where policy names the domain, and at no other.
+        let domain = demanded("domainBinding").expect(name);
+        assert_ne!(plain.domain, domain, "{name}");
+        assert!(text.starts_with(&format!("{} wants you", plain.domain)));
+        assert!(!text.contains(&domain), "{name}");
     }
 }
 

@@ -17,6 +17,8 @@ const HARDENED: u32 = 1 << 31;
 const KEY_BYTES: usize = 32;
 /// Key and chain code.
 const NODE_BYTES: usize = 64;
+/// How long a seed may be, in bytes (BIP-32).
+const SEED_BYTES: std::ops::RangeInclusive<usize> = 16..=64;
 
 /// Why a key was not derived.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +26,9 @@ pub enum DerivationError {
     /// The index of the path is 2^31 or more.
     #[error("a key index is below 2147483648")]
     Index,
+    /// A seed of another length than BIP-32 gives it: 128 to 512 bits.
+    #[error("a seed has 16 to 64 bytes")]
+    Seed,
     /// BIP-32 has no key at this index (one chance in 2^127): another index must be used.
     #[error("there is no key at this index")]
     NoKey,
@@ -83,6 +88,9 @@ fn walk(
     steps: &[u32],
     arena: &SecretArena,
 ) -> Result<LockedBytes, DerivationError> {
+    if !seed.expose(|seed| SEED_BYTES.contains(&seed.len())) {
+        return Err(DerivationError::Seed);
+    }
     let label: &[u8] = match curve {
         Curve::Ed25519 => b"ed25519 seed",
         Curve::Secp256k1 => b"Bitcoin seed",

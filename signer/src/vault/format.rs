@@ -4,7 +4,7 @@
 use waiaas_shared::digest::Digest;
 use waiaas_shared::ids::SignerId;
 
-use super::kdf::{KEK_BYTES, KdfLimit, KdfParams, KdfRequest, SALT_BYTES};
+use super::cost::{KEK_BYTES, KdfLimit, KdfParams, KdfRequest, SALT_BYTES};
 
 /// First bytes of every keystore.
 pub(super) const MAGIC: [u8; 8] = *b"WAIAASKS";

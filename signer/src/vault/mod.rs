@@ -6,6 +6,7 @@
 //! into a key, [`Keystore::unlock`] gives [`Unlocked`], dropping that wipes everything.
 #![forbid(unsafe_code)]
 
+mod cost;
 mod derive;
 mod entropy;
 mod file;

@@ -8,7 +8,7 @@ pub(crate) mod typed_data;
 use std::collections::BTreeMap;
 
 pub(crate) use self::read::{name_of, read_evm, recovers, verified};
-pub(crate) use self::solana::{TOKEN, Tables, associated, read_solana};
+pub(crate) use self::solana::{TOKEN, TOKEN_2022, Tables, associated, read_solana};
 
 /// An instruction as its bytes name things: by index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,13 +167,16 @@ pub(crate) struct Outflow {
     pub(crate) program: Option<ProgramTold>,
     /// What leaves with that call of the chain's coin, by the owner's word.
     pub(crate) carried: u128,
+    /// Locked up for accounts that are created.
+    pub(crate) rent: u128,
     pub(crate) fee: u128,
     pub(crate) nonce: Option<u64>,
     /// Somebody else brings it to the chain, and pays for that.
     pub(crate) sponsored: bool,
 }
 
-/// Tokens that leave: of which mint or contract, to which account in the chain's bytes, base units.
+/// Tokens that leave, or may be taken: of which mint or contract, to which account in the chain's bytes, base
+/// units. A part that the mint keeps is not taken off: what leaves is what the bytes say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Moved {
     pub(crate) token: Vec<u8>,
@@ -181,6 +184,10 @@ pub(crate) struct Moved {
     pub(crate) amount: u128,
     /// Places, as the bytes say them.
     pub(crate) decimals: Option<u8>,
+    /// Which program of Solana keeps them.
+    pub(crate) program: Option<&'static str>,
+    /// They do not move now: who is named may take them, whenever it likes.
+    pub(crate) later: bool,
 }
 
 /// A program that is called: each account with whether it is writable, and what it is told.
@@ -206,13 +213,13 @@ impl Outflow {
         self.transfers
             .iter()
             .map(|(_, amount)| *amount)
-            .chain([carried, self.carried])
+            .chain([carried, self.carried, self.rent])
             .fold(self.fee, u128::saturating_add)
     }
 
     /// Whether it takes of the chain's own coin, be it for its fee alone.
     pub(crate) fn takes_coins(&self) -> bool {
-        !self.sponsored || !self.transfers.is_empty()
+        !self.sponsored || !self.transfers.is_empty() || self.rent > 0
     }
 
     /// As how many payments it counts.

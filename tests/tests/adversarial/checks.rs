@@ -245,8 +245,8 @@ impl Checks {
                 "{name}: signed over other bytes"
             );
             let proposed = match spend.nonce {
-                None => release.proposed.clone(),
-                Some(nonce) => with_nonce(&release.proposed, nonce)?,
+                Some(nonce) if !release.brought => with_nonce(&release.proposed, nonce)?,
+                _ => release.proposed.clone(),
             };
             // A replay answers with the bytes of the first request, whatever came with the second.
             ensure!(

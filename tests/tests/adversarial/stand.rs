@@ -27,8 +27,8 @@ use xtask::process::Process;
 use xtask::product::Product;
 
 pub(crate) use self::policy::{
-    AUTHORIZED_FOR, CHEAP, CONTRACT, DEPOSIT, FUNCTION, LEAVES, MINT, MIXED, MOST, PROGRAM, SHORT,
-    TOKEN_NAME, VALUE_UP_TO, VAULT, first_policy, mint, token,
+    AUTHORIZED_FOR, CHEAP, CONTRACT, DEPOSIT, FEE_MINT, FUNCTION, LEAVES, MINT, MIXED, MOST,
+    PROGRAM, SHORT, TOKEN_NAME, VALUE_UP_TO, VAULT, fee_mint, first_policy, mint, token,
 };
 use crate::hand::Hand;
 use crate::machine::{Clock, Machine};
@@ -329,20 +329,17 @@ pub(crate) async fn set_up(home: &Home, how: SetUp) -> Result<Cast> {
         credential: Credential::Bearer(hash(Domain::SessionSecret, &[b"bearer secret"])),
         ..grant(&key(22), &[evm, solana_wallet], &networks, LIMIT, u128::MAX)
     };
-    unbound.limits.push(SessionLimit {
-        asset: token(),
+    let tokens = [token(), mint(), fee_mint()];
+    unbound.limits.extend(tokens.map(|asset| SessionLimit {
+        asset,
         per_transaction: Amount::from_base_units(LIMIT),
         total: Amount::MAX,
-    });
-    unbound.limits.push(SessionLimit {
-        asset: mint(),
-        per_transaction: Amount::from_base_units(LIMIT),
-        total: Amount::MAX,
-    });
+    }));
     unbound.limits.sort_by_key(|limit| limit.asset);
     unbound.operations = Some(vec![
         Operation::NativeTransfer,
         Operation::TokenTransfer,
+        Operation::TokenApproval,
         Operation::Call,
         Operation::TransferAuthorization,
     ]);

@@ -63,6 +63,86 @@ fn published_bip32_vectors() {
     assert_eq!(nodes, 13);
 }
 
+/// The flaws of the same file, as far as anything here could take them. Nodes are neither read nor written as
+/// extended keys (`xprv`, `xpub`) and paths are not read as text, so of those only the private key that is none can
+/// be tried.
+#[test]
+fn published_bip32_flaws_are_refused() {
+    let arena = arena();
+    let vectors: serde_json::Value = serde_json::from_str(BIP32).unwrap();
+    let invalid = vectors["invalid"].as_object().unwrap();
+    let counts: Vec<_> = invalid
+        .iter()
+        .map(|(kind, cases)| (kind.as_str(), cases.as_array().unwrap().len()))
+        .collect();
+    assert_eq!(
+        counts,
+        [
+            ("derive", 4),
+            ("deriveHardened", 4),
+            ("derivePath", 7),
+            ("fromBase58", 13),
+            ("fromSeed", 2)
+        ]
+    );
+    // Seeds too short and too long, on both curves.
+    for case in invalid["fromSeed"].as_array().unwrap() {
+        let seed = locked(&arena, &bytes(&case["seed"]));
+        for family in [Family::Solana, Family::Evm] {
+            let derived = derive_key(&seed, KeyPath { family, index: 0 }, &arena);
+            assert!(matches!(derived, Err(DerivationError::Seed)), "{case}");
+        }
+    }
+    // Indexes: one that a path can hold is refused, the others are no value of its type.
+    let seed = locked(&arena, &[5; 64]);
+    let mut refused = 0;
+    let indexes = ["deriveHardened", "derive"].map(|kind| invalid[kind].as_array().unwrap());
+    for case in indexes.into_iter().flatten() {
+        let index = case["index"].as_u64().map(u32::try_from);
+        let Some(Ok(index)) = index else {
+            assert!(index.is_none() || case["index"].as_u64() > Some(u32::MAX.into()));
+            continue;
+        };
+        for family in [Family::Solana, Family::Evm] {
+            let derived = derive_key(&seed, KeyPath { family, index }, &arena);
+            assert!(matches!(derived, Err(DerivationError::Index)), "{case}");
+            refused += 1;
+        }
+    }
+    assert_eq!(refused, 2);
+    // A private key of 33 bytes, of which the first is not zero, is a number beyond the group's.
+    let cases = invalid["fromBase58"].as_array().unwrap().iter();
+    let mut no_keys = 0;
+    for case in cases.filter(|case| case["exception"] == "Invalid private key") {
+        let decoded = base58(case["string"].as_str().unwrap());
+        // Version, depth, parent and index; chain code; the key; a checksum.
+        let key = &decoded[45..78];
+        assert_ne!(key.first(), Some(&0), "{case}");
+        assert!(!is_scalar(key), "{case}");
+        assert_eq!(compressed_point(key), None);
+        no_keys += 1;
+    }
+    assert_eq!(no_keys, 1);
+}
+
+/// The bytes of a text in base58, with its checksum.
+fn base58(text: &str) -> Vec<u8> {
+    const DIGITS: &str = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+    let mut bytes: Vec<u8> = Vec::new();
+    for digit in text.chars() {
+        let mut carry = DIGITS.find(digit).unwrap();
+        for byte in bytes.iter_mut().rev() {
+            carry += 58 * usize::from(*byte);
+            *byte = u8::try_from(carry & 0xff).unwrap();
+            carry >>= 8;
+        }
+        if carry > 0 {
+            bytes.insert(0, u8::try_from(carry).unwrap());
+        }
+    }
+    bytes
+}
+
 #[test]
 fn an_index_is_never_hardened_twice() {
     let arena = arena();

@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::{Outflow, Told, keccak, prefix, solana};
+use super::{Moved, Outflow, Told, keccak, prefix, solana};
 
 /// Bytes that are read from their beginning.
 pub(super) struct Cursor<'a>(pub(super) &'a [u8]);
@@ -78,22 +78,60 @@ pub(crate) fn read_evm(transaction: &[u8]) -> Result<Outflow> {
     let value = list.number()?;
     let data = list.rlp()?;
     ensure!(list.rlp()?.is_empty() && list.0.is_empty());
+    let moved = of_token(&to, value, &data)?;
     let (transfers, told) = if data.is_empty() {
         (vec![(to, value)], None)
+    } else if moved.is_some() {
+        (Vec::new(), None)
     } else {
         (Vec::new(), Some(Told { to, value, data }))
     };
     Ok(Outflow {
         transfers,
         memo: None,
-        moved: Vec::new(),
+        moved: moved.into_iter().collect(),
         told,
         program: None,
         carried: 0,
+        rent: 0,
         fee: fee.checked_mul(gas).context("fee")?,
         nonce: Some(nonce),
         sponsored: false,
     })
+}
+
+/// ERC-20's `transfer` and `approve`, whose selectors are read as these whatever a contract means by them.
+fn of_token(token: &[u8], value: u128, data: &[u8]) -> Result<Option<Moved>> {
+    let (later, words) = match data {
+        [0xa9, 0x05, 0x9c, 0xbb, words @ ..] => (false, words),
+        [0x09, 0x5e, 0xa7, 0xb3, words @ ..] => (true, words),
+        _ => return Ok(None),
+    };
+    let ([whom, amount], []) = words.as_chunks::<32>() else {
+        bail!("two arguments, and nothing behind");
+    };
+    let (front, whom) = whom.split_at(12);
+    let (high, amount) = amount.split_at(16);
+    ensure!(value == 0, "coins with a token");
+    ensure!(
+        front == [0; 12] && high == [0; 16],
+        "a dirty word, or more than can be counted"
+    );
+    ensure!(whom != token, "a token for its own contract");
+    let amount = u128::from_be_bytes(amount.try_into()?);
+    // What some tokens read as without end.
+    ensure!(
+        !later || ![u128::MAX, u128::MAX >> 32].contains(&amount),
+        "leave without end"
+    );
+    Ok(Some(Moved {
+        token: token.to_vec(),
+        to: whom.to_vec(),
+        amount,
+        decimals: None,
+        program: None,
+        later,
+    }))
 }
 
 /// The unsigned bytes inside of signed ones, after the signature over them was verified by the

@@ -17,6 +17,8 @@ pub(crate) type Tables = BTreeMap<Key, Vec<Key>>;
 const SYSTEM: Key = [0; 32];
 /// SPL Token.
 pub(crate) const TOKEN: &str = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA";
+/// Token-2022.
+pub(crate) const TOKEN_2022: &str = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb";
 const ASSOCIATED: &str = "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL";
 const COMPUTE_BUDGET: &str = "ComputeBudget111111111111111111111111111111";
 const MEMO: &str = "MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr";
@@ -208,7 +210,7 @@ pub(crate) fn read_solana(wallet: &[u8], message: &[u8], tables: &Tables) -> Res
     let own = u8::from(sponsored);
     ensure!(parts.key(own)? == *wallet, "another wallet's");
     let budget = key(COMPUTE_BUDGET)?;
-    let (tokens, memos) = (key(TOKEN)?, key(MEMO)?);
+    let (creates, memos) = (key(ASSOCIATED)?, key(MEMO)?);
     let (mut limit, mut price, mut units) = (None, 0_u64, 0_u64);
     let mut read = Outflow {
         transfers: Vec::new(),
@@ -217,6 +219,7 @@ pub(crate) fn read_solana(wallet: &[u8], message: &[u8], tables: &Tables) -> Res
         told: None,
         program: None,
         carried: 0,
+        rent: 0,
         fee: 0,
         nonce: None,
         sponsored,
@@ -247,8 +250,14 @@ pub(crate) fn read_solana(wallet: &[u8], message: &[u8], tables: &Tables) -> Res
                 read.memo = Some(text.to_vec());
                 units += 200_000;
             }
-            (program, [12, rest @ ..]) if program == tokens => {
-                read.moved.push(moved(&parts, own, accounts, rest)?);
+            (program, [12, rest @ ..]) if kept_by(program)?.is_some() => {
+                let kept_by = kept_by(program)?.context("a token program")?;
+                read.moved
+                    .push(moved(&parts, own, kept_by, accounts, rest)?);
+                units += 200_000;
+            }
+            (program, [1]) if program == creates => {
+                read.rent += created(&parts, own, accounts)?;
                 units += 200_000;
             }
             (program, data) => {
@@ -264,7 +273,8 @@ pub(crate) fn read_solana(wallet: &[u8], message: &[u8], tables: &Tables) -> Res
             }
         }
     }
-    let nothing = read.transfers.is_empty() && read.moved.is_empty() && read.memo.is_none();
+    let nothing =
+        read.transfers.is_empty() && read.moved.is_empty() && read.memo.is_none() && read.rent == 0;
     ensure!(
         read.program.is_none() || (nothing && !sponsored),
         "an instruction that the second reading does not know"
@@ -278,8 +288,44 @@ pub(crate) fn read_solana(wallet: &[u8], message: &[u8], tables: &Tables) -> Res
     Ok(read)
 }
 
+/// Which of the two token programs it is.
+fn kept_by(program: Key) -> Result<Option<&'static str>> {
+    for known in [TOKEN, TOKEN_2022] {
+        if key(known)? == program {
+            return Ok(Some(known));
+        }
+    }
+    Ok(None)
+}
+
+/// An account for somebody's tokens, at the wallet's cost: lamports, by its size at the chain's rate for each byte.
+fn created(parts: &Parts, own: u8, accounts: &[u8]) -> Result<u128> {
+    let [payer, account, owner, mint, system, program] = accounts else {
+        bail!("six accounts")
+    };
+    let program = kept_by(parts.key(*program)?)?.context("a token program")?;
+    let (owner, mint) = (parts.key(*owner)?, parts.key(*mint)?);
+    ensure!(
+        *payer == own && parts.key(*system)? == SYSTEM,
+        "paid by the wallet"
+    );
+    ensure!(
+        parts.key(*account)? == associated(&owner, &mint, program)?,
+        "another account than the owner's"
+    );
+    // 165 bytes; and with what a mint of Token-2022 may add, 191. 128 more for every account.
+    let bytes = if program == TOKEN { 165 } else { 191 };
+    Ok((128 + bytes) * 3_480 * 2)
+}
+
 /// A checked transfer out of the wallet's own account for a token.
-fn moved(parts: &Parts, own: u8, accounts: &[u8], rest: &[u8]) -> Result<Moved> {
+fn moved(
+    parts: &Parts,
+    own: u8,
+    program: &'static str,
+    accounts: &[u8],
+    rest: &[u8],
+) -> Result<Moved> {
     let [source, mint, to, authority] = accounts else {
         bail!("four accounts")
     };
@@ -288,7 +334,7 @@ fn moved(parts: &Parts, own: u8, accounts: &[u8], rest: &[u8]) -> Result<Moved> 
         bail!("places, and nothing behind")
     };
     let mint = parts.key(*mint)?;
-    let theirs = associated(&parts.key(own)?, &mint, TOKEN)?;
+    let theirs = associated(&parts.key(own)?, &mint, program)?;
     ensure!(
         *authority == own && parts.key(*source)? == theirs,
         "out of the wallet's own account"
@@ -298,5 +344,7 @@ fn moved(parts: &Parts, own: u8, accounts: &[u8], rest: &[u8]) -> Result<Moved> 
         to: parts.key(*to)?.to_vec(),
         amount: u64::from_le_bytes(amount.try_into()?).into(),
         decimals: Some(*decimals),
+        program: Some(program),
+        later: false,
     })
 }

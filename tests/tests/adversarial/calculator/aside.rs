@@ -36,6 +36,7 @@ impl Calculator {
                 && outflow.memo.is_none()
                 && outflow.moved.is_empty()
                 && outflow.program.is_none()
+                && outflow.rent == 0
                 && !outflow.sponsored,
             "another effect"
         );

@@ -312,6 +312,11 @@ fn costs(case: &Case<'_>, rule: &AssetRule) -> Result<()> {
     if case.outflow.sponsored {
         return Ok(());
     }
+    let rent = rule.rent_ceiling.unwrap_or_default();
+    ensure!(
+        case.outflow.rent <= rent.base_units(),
+        "the ceiling of rent"
+    );
     if let Some(cap) = rule.outstanding {
         ensure!(case.outstanding <= cap.base_units(), "outstanding");
     }
@@ -335,7 +340,14 @@ fn recipients(case: &Case<'_>, rule: &AssetRule, asks: &mut Demand) -> Result<()
                 && one.chain == spend.chain
                 && one.transfers.iter().any(|(paid, _)| paid == to)
         };
-        if !case.charged.iter().any(|one| paid(&one)) {
+        // On an EVM chain whoever was sent tokens is known as well.
+        let sent = |one: &Charged| {
+            one.wallet == spend.wallet
+                && one.chain == spend.chain
+                && one.moved.iter().any(|moved| moved.to == to)
+        };
+        let mut earlier = case.charged.iter();
+        if !earlier.any(|one| paid(&one) || sent(one)) {
             let scopes = document.scopes.iter();
             let of_scopes = scopes
                 .filter(|rule| holds(case, &rule.scope))

@@ -340,6 +340,7 @@ impl Calculator {
         self.next_nonce(spend, outflow.nonce)?;
         self.session_has(session, &grant, &taken)?;
         self.session_counts(session, &grant, outflow.payments())?;
+        tokens::may_move(&grant, &outflow)?;
         calls::may_call(&grant, &outflow)?;
         programs::may_call(&grant, &outflow)?;
         let key = (spend.wallet, spend.chain);

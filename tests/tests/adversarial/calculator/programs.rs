@@ -15,9 +15,9 @@ use waiaas_shared::solana::FieldKind;
 
 use super::account_bytes;
 use super::limits::{Case, Demand};
-use crate::bytes::{Outflow, ProgramTold, TOKEN, associated};
+use super::tokens::program_of;
+use crate::bytes::{Outflow, ProgramTold, TOKEN, TOKEN_2022, associated};
 
-const TOKEN_2022: &str = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb";
 /// Some of the programs that no caller may put where it chooses.
 const NEVER: [&str; 4] = [
     "11111111111111111111111111111111",
@@ -163,7 +163,8 @@ pub(super) fn judge(case: &Case<'_>, asks: &mut Demand) -> Result<()> {
                 let Token::Mint(mint) = asset.token() else {
                     bail!("a mint")
                 };
-                let theirs = associated(&wallet, mint.as_bytes(), TOKEN)?;
+                let rule = case.document.asset(*asset).context("a rule of the token")?;
+                let theirs = associated(&wallet, mint.as_bytes(), program_of(rule))?;
                 ensure!(theirs == *key, "not the wallet's account for the token");
             }
             AccountAccepts::OneOf(listed) => {
@@ -198,9 +199,7 @@ fn own(case: &Case<'_>, wallet: &[u8]) -> Result<Vec<[u8; 32]>> {
     let mut own = vec![*address.as_bytes()];
     for rule in &case.document.assets {
         if let Token::Mint(mint) = rule.asset.token() {
-            // A mint is of one program, and every one here of SPL Token.
-            ensure!(rule.program.is_none(), "a token of another program");
-            own.push(associated(wallet, mint.as_bytes(), TOKEN)?);
+            own.push(associated(wallet, mint.as_bytes(), program_of(rule))?);
         }
     }
     Ok(own)

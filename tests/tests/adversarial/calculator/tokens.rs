@@ -6,11 +6,14 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, ensure};
 use waiaas_shared::address::{Account, EvmAddress, SolanaAddress};
 use waiaas_shared::caip::{AccountId, AssetId, ChainId, Token};
-use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::document::{AssetRule, PolicyDocument};
+use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::session::{Operation, SessionGrant};
+use waiaas_shared::solana::TokenProgram;
 
 use super::limits::{Case, Demand, holds};
 use super::{account_bytes, calls, programs};
-use crate::bytes::{Moved, Outflow, TOKEN, associated};
+use crate::bytes::{Moved, Outflow, TOKEN, TOKEN_2022, associated};
 
 /// Base units of each token that leave, by every document that binds alike; what leaves of the coin by an
 /// owner's word is noted in the outflow.
@@ -34,7 +37,7 @@ pub(super) fn counted(
     Ok(tokens)
 }
 
-fn asset(chain: ChainId, moved: &Moved) -> Result<AssetId> {
+pub(super) fn asset(chain: ChainId, moved: &Moved) -> Result<AssetId> {
     let token = moved.token.as_slice();
     let token = match chain {
         ChainId::Evm(_) => Token::Erc20(EvmAddress::from_bytes(token.try_into()?)),
@@ -43,14 +46,43 @@ fn asset(chain: ChainId, moved: &Moved) -> Result<AssetId> {
     Ok(AssetId::new(chain, token)?)
 }
 
-/// Whether what is moved is this account's from then on.
-fn receives(account: Account, moved: &Moved) -> bool {
+/// Whether what is moved is this account's from then on, or may be taken by it.
+pub(super) fn receives(account: Account, moved: &Moved) -> bool {
     match account {
         Account::Evm(address) => moved.to == address.as_bytes(),
-        Account::Solana(owner) => {
-            associated(owner.as_bytes(), &moved.token, TOKEN).is_ok_and(|theirs| moved.to == theirs)
-        }
+        Account::Solana(owner) => moved.program.is_some_and(|program| {
+            let theirs = associated(owner.as_bytes(), &moved.token, program);
+            theirs.is_ok_and(|theirs| moved.to == theirs)
+        }),
     }
+}
+
+/// Which program keeps a mint, by what a document registers it with.
+pub(super) const fn program_of(rule: &AssetRule) -> &'static str {
+    match rule.program {
+        Some(TokenProgram::Token) => TOKEN,
+        Some(TokenProgram::Token2022) => TOKEN_2022,
+        None if rule.extensions.is_empty() => TOKEN,
+        None => TOKEN_2022,
+    }
+}
+
+/// Only a session that names approvals gives leave to take tokens later.
+pub(super) fn may_move(grant: &SessionGrant, outflow: &Outflow) -> Result<()> {
+    for moved in &outflow.moved {
+        let needed = if moved.later {
+            Operation::TokenApproval
+        } else {
+            Operation::TokenTransfer
+        };
+        let named = grant.operations.as_ref();
+        ensure!(
+            named.map_or(!moved.later, |named| named.contains(&needed)),
+            "a session without {}",
+            needed.as_str()
+        );
+    }
+    Ok(())
 }
 
 /// As how many payments it counts in an asset.
@@ -75,6 +107,15 @@ pub(super) fn recipients(case: &Case<'_>, asks: &mut Demand) -> Result<()> {
             moved.decimals.is_none_or(|said| said == places),
             "other places than the policy's"
         );
+        ensure!(
+            moved
+                .program
+                .is_none_or(|program| program == program_of(rule)),
+            "another program than the mint is registered with"
+        );
+        if moved.later {
+            asks.tier = asks.tier.max(Tier::Approval);
+        }
         let is = |account: &AccountId| {
             account.chain() == spend.chain && receives(account.account(), moved)
         };

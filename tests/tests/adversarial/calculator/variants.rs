@@ -12,7 +12,7 @@ use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::time::Clocks;
 
 use super::limits::{Case, Demand, demand, fee_within};
-use super::{Calculator, Charged, account_bytes, calls, charged, outflow};
+use super::{Calculator, Charged, account_bytes, calls, charged, outflow, tokens};
 use crate::bytes::Outflow;
 
 impl Calculator {
@@ -46,10 +46,11 @@ impl Calculator {
             "a nonce below the attested one (O5)"
         );
         let (account, _) = self.wallets.get(&spend.wallet).context("a wallet")?.clone();
-        let outflow = outflow(account, &spend.unsigned, &[])?;
+        let mut outflow = outflow(account, &spend.unsigned, &[])?;
         ensure!(outflow.nonce == spend.nonce, "another nonce than recorded");
         let total = outflow.total();
-        let tokens = calls::agreed(self.binding(run), spend.chain, &outflow)?;
+        let documents: Vec<_> = self.binding(run).collect();
+        let tokens = tokens::counted(&documents, spend.chain, &mut outflow)?;
         charged(spend, &outflow.taken(spend.chain, &tokens))?;
         let mut others = self.charged.clone();
         let moved = before.amount.min(total);
@@ -59,6 +60,7 @@ impl Calculator {
             one.counted &= variant.cancels;
             if !variant.cancels {
                 one.transfers.clear();
+                one.moved.clear();
                 one.tokens.clear();
             }
         }
@@ -79,7 +81,9 @@ impl Calculator {
         } else {
             ensure!(before.counted, "paid after its cancellation (O4)");
             ensure!(
-                outflow.transfers == before.transfers && outflow.told == before.told,
+                outflow.transfers == before.transfers
+                    && outflow.moved == before.moved
+                    && outflow.told == before.told,
                 "another payment (O2)"
             );
             ensure!(outflow.fee > before.fee, "no higher fee");
@@ -163,6 +167,7 @@ impl Calculator {
         self.session_has(session, grant, &outflow.taken(spend.chain, tokens))?;
         if !cancels {
             self.session_counts(session, grant, outflow.payments())?;
+            tokens::may_move(grant, outflow)?;
             calls::may_call(grant, outflow)?;
         }
         Ok(())

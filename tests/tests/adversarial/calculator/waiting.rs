@@ -5,17 +5,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, ensure};
+use waiaas_shared::address::Account;
+use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::event::Spend;
 use waiaas_shared::ids::{OwnerId, SessionId, TransactionId, WalletId};
 use waiaas_shared::intent::{Intent, IntentEnd, Wait as For};
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::request::Action;
 use waiaas_shared::time::Clocks;
 
 use super::calls::told_of;
 use super::limits::Demand;
 use super::owners::Owners;
-use super::{HOUR, account_bytes};
+use super::{HOUR, account_bytes, tokens};
 use crate::bytes::Outflow;
 
 /// As docs/policy.md says: of one session at once, of one wallet at once, of one session in an hour.
@@ -178,6 +181,40 @@ impl Waits {
     }
 }
 
+/// What moves, of which asset, to whom; the first, then more of the same transaction.
+fn parts(intent: &Intent) -> impl Iterator<Item = (AssetId, Account, u128)> {
+    let first = (intent.asset, intent.to, intent.amount.base_units());
+    let more = intent.more.iter().flatten();
+    let more = more.map(|one| (one.asset, one.to, one.amount.base_units()));
+    [first].into_iter().chain(more)
+}
+
+/// What waits of the chain's coin.
+fn coins(intent: &Intent, chain: ChainId) -> Result<Vec<(Vec<u8>, u128)>> {
+    let known = [None, Some(Action::Transfer), Some(Action::Approve)];
+    ensure!(known.contains(&intent.action), "a payment, or a call");
+    let coins = parts(intent).filter(|(asset, ..)| *asset == chain.native_asset());
+    Ok(coins
+        .map(|(_, to, amount)| (account_bytes(to), amount))
+        .collect())
+}
+
+/// Whether what waits of tokens is what the bytes move, or let be taken later, in its order.
+fn moves(intent: &Intent, chain: ChainId, outflow: &Outflow) -> Result<bool> {
+    let later = intent.action == Some(Action::Approve);
+    let waits: Vec<_> = parts(intent)
+        .filter(|(asset, ..)| *asset != chain.native_asset())
+        .collect();
+    let same = waits.len() == outflow.moved.len();
+    let mut pairs = waits.iter().zip(&outflow.moved);
+    pairs.try_fold(same, |same, ((asset, to, amount), moved)| {
+        let is = tokens::asset(chain, moved)? == *asset
+            && tokens::receives(*to, moved)
+            && (moved.amount, moved.later) == (*amount, later);
+        Ok(same && is)
+    })
+}
+
 impl Wait {
     /// Of which wallet.
     pub(super) const fn wallet(&self) -> WalletId {
@@ -233,16 +270,8 @@ impl Wait {
     ) -> Result<()> {
         let intent = &self.intent;
         let run = clocks.run.millis();
-        let first = (account_bytes(intent.to), intent.amount.base_units());
-        let more = intent.more.iter().flatten();
-        let native = spend.chain.native_asset();
-        ensure!(
-            intent.asset == native && more.clone().all(|one| one.asset == native),
-            "a payment of coins, or a call"
-        );
-        let more = more.map(|one| (account_bytes(one.to), one.amount.base_units()));
         let (transfers, told) = match &intent.call {
-            None => ([first].into_iter().chain(more).collect(), None),
+            None => (coins(intent, spend.chain)?, None),
             Some(call) => {
                 let value = intent.amount.base_units();
                 (Vec::new(), Some(told_of(intent.to, value, call)))
@@ -252,7 +281,7 @@ impl Wait {
         ensure!(
             outflow.transfers == transfers
                 && outflow.told == told
-                && outflow.moved.is_empty()
+                && moves(intent, spend.chain, outflow)?
                 && outflow.program.is_none()
                 && !outflow.sponsored
                 && outflow.memo.as_deref() == memo
@@ -269,6 +298,11 @@ impl Wait {
         ensure!(
             outflow.fee <= intent.fee_ceiling.base_units(),
             "a higher fee than was agreed (O3)"
+        );
+        let rent = intent.rent_ceiling.unwrap_or_default();
+        ensure!(
+            outflow.rent <= rent.base_units(),
+            "more rent than was agreed (O3)"
         );
         ensure!(intent.expires > clocks.wall, "it had expired (O3)");
         ensure!(

@@ -88,10 +88,12 @@ pub(crate) fn lived(rig: &mut Rig) -> Result<()> {
     lives::lived(rig)
 }
 
-/// An authorization, payments that are brought in every role, and a call of a program, all honest.
+/// An authorization, payments that are brought in every role, leave to take a token, tokens of every program, and a
+/// call of a program, all honest.
 pub(crate) fn one_of_each(rig: &mut Rig) -> Result<()> {
     let body = rig.authorization(700, &[])?;
     rig.authorize(&rig.asks_to_authorize(&body, "one-of-each"))?;
+    evm::one_of_each(rig)?;
     solana::one_of_each(rig)
 }
 

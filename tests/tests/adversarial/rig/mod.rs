@@ -31,6 +31,7 @@ use xtask::process::Process;
 pub(crate) use self::authorizations::AUTHORIZATION;
 pub(crate) use self::lives::RENEWAL;
 pub(crate) use self::owner::{owner_key, owner_payload};
+pub(crate) use self::payments::BROUGHT;
 use crate::stand::{Cast, GATEWAY_UID, Home, as_user};
 
 /// Calls that one connection keeps in flight here.
@@ -40,6 +41,8 @@ const AT_ONCE: usize = 128;
 #[derive(Debug, Clone)]
 pub(crate) struct Release {
     pub(crate) proposed: Vec<u8>,
+    /// The agent brought it whole: the signer writes no nonce into it.
+    pub(crate) brought: bool,
     pub(crate) signed: SignedPayment,
     pub(crate) requested: Instant,
     /// For how long the signer had run when it had been answered.

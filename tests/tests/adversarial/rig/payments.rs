@@ -14,6 +14,9 @@ use waiaas_tests::stage::{EVM, EVM_TO, SOLANA_TO, solana};
 
 use super::{AT_ONCE, Release, Rig, refusal};
 
+/// The route of transactions that an agent brings.
+pub(crate) const BROUGHT: &str = "/v1/transactions/sign";
+
 impl Rig {
     pub(crate) fn to_evm(&self, amount: u128) -> Transfer {
         Transfer {
@@ -74,6 +77,9 @@ impl Rig {
         match answer {
             Ok(Paid::Signed(signed)) => {
                 self.note_release(&request.unsigned, requested, &Ok(signed.clone()));
+                if let Some(newest) = self.record.releases.last_mut() {
+                    newest.brought = request.path == BROUGHT;
+                }
             }
             Ok(Paid::Waiting { view, .. }) => {
                 let ran = self.ran_at(requested);
@@ -103,6 +109,7 @@ impl Rig {
                 self.record.paid += u64::from(!signed.replay);
                 self.record.releases.push(Release {
                     proposed: proposed.to_vec(),
+                    brought: false,
                     signed: signed.clone(),
                     requested,
                     answered: self.ran(),

@@ -6,6 +6,7 @@ use waiaas_client::SignedTransfer;
 use waiaas_shared::amount::Amount;
 use waiaas_shared::authorization::TransferAuthorization;
 use waiaas_shared::event::{Event, EventBody, Spend};
+use waiaas_shared::request::Action;
 
 use super::judged;
 use crate::calculator::authorized::by_hand;
@@ -152,12 +153,60 @@ pub(super) fn all(template: &Template) -> Result<()> {
             ensure!(!seen.is_empty(), "O2 overlooks a unit of event {place}");
         }
     }
+    of_tokens(events)?;
     // Elsewhere as well.
     super::elsewhere::authorized(events)?;
     released(&mut rig)?;
     // Its process ends here.
     let failures = checks.at_the_end(&mut rig);
     ensure!(failures.is_empty(), "an honest end: {failures:?}");
+    Ok(())
+}
+
+/// Leave to take tokens is an owner's to give, to a session that may ask for it; and a mint is of one program.
+fn of_tokens(events: &[Event]) -> Result<()> {
+    type Faulty = fn(&mut Vec<Event>) -> Result<()>;
+    let changes: [(&str, &str, Faulty); 4] = [
+        ("leave at once", "not at once", |events| {
+            let opened = events.iter().rposition(|event| {
+                matches!(&event.body, EventBody::IntentOpened(intent)
+                    if intent.action == Some(Action::Approve))
+            });
+            events.remove(opened.context("leave that waits")?);
+            Ok(())
+        }),
+        (
+            "leave for another sum than waited",
+            "another effect",
+            |events| {
+                let mut bodies = events.iter_mut().map(|event| &mut event.body);
+                let intent = bodies.find_map(|body| match body {
+                    EventBody::IntentOpened(intent) if intent.action == Some(Action::Approve) => {
+                        Some(intent)
+                    }
+                    _ => None,
+                });
+                let amount = &mut intent.context("leave that waits")?.amount;
+                *amount = Amount::from_base_units(amount.base_units() - 1);
+                Ok(())
+            },
+        ),
+        (
+            "a session without leave",
+            "without token-approval",
+            |events| super::elsewhere::without_leave(events),
+        ),
+        ("a mint of the other program", "another program", |events| {
+            super::elsewhere::of_spl_token(events)
+        }),
+    ];
+    for (what, word, change) in changes {
+        let seen = judged(events, change)?;
+        ensure!(
+            seen.iter().any(|failure| failure.contains(word)),
+            "O2 to O4 overlook {what}: {seen:?}"
+        );
+    }
     Ok(())
 }
 

@@ -10,6 +10,8 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::codec::to_canonical;
 use waiaas_shared::event::{Event, EventBody, Spend};
 use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::session::Operation;
 use waiaas_shared::statement::StatementFacts;
 
 use crate::bytes;
@@ -45,7 +47,10 @@ fn spend(events: &mut [Event], evm: bool) -> Result<&mut Spend> {
 }
 
 /// The policy's document, changed.
-fn document(events: &mut [Event], change: impl FnOnce(&mut PolicyDocument)) -> Result<()> {
+pub(super) fn document(
+    events: &mut [Event],
+    change: impl FnOnce(&mut PolicyDocument),
+) -> Result<()> {
     let mut bodies = events.iter_mut().map(|event| &mut event.body);
     let found = bodies.find_map(|body| match body {
         EventBody::StatementIssued {
@@ -72,12 +77,58 @@ fn assets(document: &mut PolicyDocument, change: impl Fn(&mut [&mut Amount])) {
     }
 }
 
+/// No session's owner named approvals.
+pub(super) fn without_leave(events: &mut [Event]) -> Result<()> {
+    let mut changed = 0;
+    for event in events {
+        if let EventBody::StatementIssued {
+            facts: StatementFacts::GrantSession { grant },
+            ..
+        } = &mut event.body
+            && let Some(operations) = &mut grant.operations
+        {
+            operations.retain(|operation| *operation != Operation::TokenApproval);
+            changed += 1;
+        }
+    }
+    ensure!(changed > 0, "a grant");
+    Ok(())
+}
+
+/// What keeps a part of each transfer is registered as a mint of SPL Token.
+pub(super) fn of_spl_token(events: &mut [Event]) -> Result<()> {
+    document(events, |document| {
+        for rule in &mut document.assets {
+            rule.extensions.clear();
+        }
+    })
+}
+
 /// Authorizations that the judge must refuse, beside an honest log with one, with payments that were brought and
 /// calls of programs.
 pub(super) fn authorized(events: &[Event]) -> Result<()> {
     let honest = said(events)?;
     ensure!(honest.is_empty(), "an honest log: {honest}");
-    let changes: [(&str, &str, Change); 4] = [
+    let changes: [(&str, &str, Change); 7] = [
+        ("leave that no owner gave", "is asked for", |events| {
+            let bodies = events.iter_mut().map(|event| &mut event.body);
+            for body in bodies {
+                if let EventBody::SpendCommitted(spend) = body
+                    && spend.tier == Tier::Approval
+                {
+                    spend.tier = Tier::Notify;
+                }
+            }
+            Ok(())
+        }),
+        (
+            "a session without leave",
+            "is not the session's",
+            |events| without_leave(events),
+        ),
+        ("a mint of the other program", "another program", |events| {
+            of_spl_token(events)
+        }),
         ("a smaller charge of one", "it pays", |events| {
             let mut bodies = events.iter_mut().map(|event| &mut event.body);
             let spend = bodies.find_map(|body| match body {
@@ -170,7 +221,7 @@ pub(super) fn all(events: &[Event]) -> Result<()> {
             let bodies = events.iter_mut().map(|event| &mut event.body);
             for body in bodies {
                 if let EventBody::SpendCommitted(spend) = body {
-                    spend.tier = waiaas_shared::policy::evaluate::Tier::Instant;
+                    spend.tier = Tier::Instant;
                 }
             }
             Ok(())

@@ -9,7 +9,7 @@ use waiaas_shared::caip::{AccountId, AssetId, ChainId, Token};
 use waiaas_shared::evm::abi::Word;
 use waiaas_shared::policy::document::{
     Accepts, AccountAccepts, AccountRule, ArgumentRule, AssetRule, AuthorizationRule, CallFunction,
-    CallProgram, CallRule, FieldAccepts, FieldRule, PolicyDocument,
+    CallProgram, CallRule, FieldAccepts, FieldRule, PolicyDocument, TokenExtension,
 };
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::solana::Leaving;
@@ -95,6 +95,17 @@ pub(crate) fn mint() -> AssetId {
     AssetId::new(solana(), mint).expect("one family")
 }
 
+/// A mint of Token-2022 that keeps a part of each transfer, as its owner registered it.
+pub(crate) const FEE_MINT: [u8; 32] = [0xf5; 32];
+/// Ten-thousandths, and at most so many base units of one transfer.
+const KEEPS: (u16, u128) = (50, 5_000);
+
+/// The token of that mint.
+pub(crate) fn fee_mint() -> AssetId {
+    let mint = Token::Mint(SolanaAddress::from_bytes(FEE_MINT));
+    AssetId::new(solana(), mint).expect("one family")
+}
+
 /// A program that nobody has a decoder for, of which the policy has three methods: how their data begins. Of the
 /// first so much of the token may go into the vault, for the wallet itself, with its signature; the second begins
 /// as the first does and takes less; the third has two places for one account.
@@ -156,7 +167,8 @@ pub(crate) fn program_rules() -> Vec<CallRule> {
 }
 
 /// The policy of the beginning: both local chains with one recipient on each, in all four tiers, a token on
-/// each, of which one may be moved by authorization, a function of a contract and three methods of a program.
+/// each, of which one may be moved by authorization, a second on Solana that keeps a part of each transfer, a
+/// function of a contract and three methods of a program.
 pub(crate) fn first_policy() -> PolicyDocument {
     let units = Amount::from_base_units;
     let of_solana = AssetRule {
@@ -170,12 +182,22 @@ pub(crate) fn first_policy() -> PolicyDocument {
         fee_ceiling: None,
         ..tiers(solana())
     };
+    let (basis_points, most) = KEEPS;
+    let keeping = AssetRule {
+        asset: fee_mint(),
+        symbol: "KEEP".to_owned(),
+        extensions: vec![TokenExtension::TransferFee {
+            basis_points,
+            most: units(most),
+        }],
+        ..token.clone()
+    };
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let mut document = PolicyDocument {
         delay: Millis::from_millis(millis(DELAY)),
         calls: [vec![call_rule()], program_rules()].concat(),
         ..policy(
-            vec![tiers(EVM), of_solana, token_rule(), token],
+            vec![tiers(EVM), of_solana, token_rule(), token, keeping],
             &[account(EVM, EVM_TO), account(solana(), SOLANA_TO)],
         )
     };

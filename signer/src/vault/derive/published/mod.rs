@@ -6,13 +6,14 @@
 
 mod accounts;
 mod ethereum;
+#[path = "../../../../../shared/src/published.rs"]
+mod files;
 mod messages;
 mod solana;
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-
 use serde_json::Value;
+
+use self::files::published;
 
 use super::super::sign::{Ed25519Key, Secp256k1Key};
 use super::super::testing::{arena, locked};
@@ -20,26 +21,6 @@ use super::*;
 
 /// Made by docs/vectors/slip10/reference.py, which gives the published nodes as well.
 const OWN: &str = include_str!("../../../../../docs/vectors/slip10/nodes.json");
-
-/// A published file; without its folder, that is said aloud.
-fn published(name: &str) -> Option<Value> {
-    let folder = std::env::var_os("WAIAAS_VECTORS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors"),
-        PathBuf::from,
-    );
-    if !folder.is_dir() {
-        let said = format!(
-            "NOT RUN: the published vectors {name}: there is no folder {}; WAIAAS_VECTORS names one\n",
-            folder.display()
-        );
-        // Not by `eprintln`, which a test that passes keeps to itself.
-        std::io::stderr().write_all(said.as_bytes()).unwrap();
-        return None;
-    }
-    let file = folder.join(name);
-    let bytes = std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    Some(serde_json::from_slice(&bytes).unwrap())
-}
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value[field]

@@ -3,7 +3,8 @@
 use anyhow::Result;
 
 use super::{
-    CHAIN, TOKEN, calls, calls_of, deny_calls, registered, selector, sound_call, to, word,
+    CHAIN, TOKEN, allowances, calls, calls_of, deny_calls, registered, selector, sound_call, to,
+    word,
 };
 use crate::bytes::{fields, typed};
 use crate::cases::{Case, case};
@@ -14,7 +15,7 @@ use crate::runner::Template;
 
 pub(in crate::cases) const CASES: &[Case] = &[
     case("E07", dirty_calls),
-    case("E08", allowances),
+    case("E08", leave),
     case("E09", selectors),
     case("E10", calls_in_calls),
 ];
@@ -42,7 +43,7 @@ fn dirty_calls(rig: &mut Rig, _: &Template) -> Result<String> {
     Ok(format!("{of_token}; {}", registered::dirty(rig)?))
 }
 
-fn allowances(rig: &mut Rig, _: &Template) -> Result<String> {
+fn leave(rig: &mut Rig, template: &Template) -> Result<String> {
     // In their exact form: what is asked for is a transfer.
     let mut payloads = Vec::new();
     for amount in [
@@ -75,11 +76,16 @@ fn allowances(rig: &mut Rig, _: &Template) -> Result<String> {
         "setOperator(address,bool)",
     ]));
     let of_token = deny_calls(rig, payloads)?;
-    Ok(format!("{of_token}; {}", registered::allowances(rig)?))
+    let of_call = registered::allowances(rig)?;
+    let asked = allowances::asked_for(template)?;
+    Ok(format!("{of_token}; {of_call}; {asked}"))
 }
 
+/// Selectors of chance in one round.
+const OF_CHANCE: u64 = 2_000;
+
 fn selectors(rig: &mut Rig, _: &Template) -> Result<String> {
-    let mut payloads = calls_of(&[
+    let known = calls_of(&[
         "transferFrom(address,address,uint256)",
         "safeTransferFrom(address,address,uint256)",
         "burnFrom(address,uint256)",
@@ -91,19 +97,29 @@ fn selectors(rig: &mut Rig, _: &Template) -> Result<String> {
         "upgradeTo(address)",
         "selfdestruct(address)",
     ]);
+    let known = deny_calls(rig, known)?;
     let mut random = Random(9);
-    for _ in Rounds::new("E09", 1500, 100_000) {
-        let number = u32::try_from(random.next() >> 32)
-            .unwrap_or(0)
-            .to_be_bytes();
-        let data = [&number[..], &word(&[0xbb; 20]), &word(&[5])].concat();
-        payloads.push((
-            hex::encode(number),
-            typed(2, fields(CHAIN, &TOKEN, 0, &data)),
-        ));
+    let mut tried = 0;
+    // The whole is a million.
+    for _ in Rounds::new("E09", 1, 1_000_000 / OF_CHANCE) {
+        let mut payloads = Vec::new();
+        for _ in 0..OF_CHANCE {
+            let number = u32::try_from(random.next() >> 32)
+                .unwrap_or(0)
+                .to_be_bytes();
+            let data = [&number[..], &word(&[0xbb; 20]), &word(&[5])].concat();
+            payloads.push((
+                hex::encode(number),
+                typed(2, fields(CHAIN, &TOKEN, 0, &data)),
+            ));
+        }
+        deny_calls(rig, payloads)?;
+        tried += OF_CHANCE;
     }
-    let of_token = deny_calls(rig, payloads)?;
-    Ok(format!("{of_token}; {}", registered::selectors(rig)?))
+    Ok(format!(
+        "{known}; {tried} of chance, each twice; {}",
+        registered::selectors(rig)?
+    ))
 }
 
 fn calls_in_calls(rig: &mut Rig, _: &Template) -> Result<String> {

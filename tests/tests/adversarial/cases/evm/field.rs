@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use waiaas_shared::denial::Code;
 
-use super::{CHAIN, VALUE, deny, honest, legacy, requests, terms, to, with};
+use super::{CHAIN, VALUE, brought, deny, honest, legacy, requests, terms, to, with};
 use crate::bytes::{Rlp, fields, prefix, typed};
 use crate::calculator::account_bytes;
 use crate::cases::{Case, case};
@@ -340,5 +340,6 @@ fn nonces(rig: &mut Rig, _: &Template) -> Result<String> {
     for raw in [vec![0], vec![0x81, 0], vec![0x82, 0, 1], vec![0xc0]] {
         payloads.push((format!("nonce {raw:?}"), typed(2, with(1, Rlp::Raw(raw)))));
     }
-    deny(rig, payloads)
+    let built = deny(rig, payloads)?;
+    Ok(format!("{built}; {}", brought::nonces(rig)?))
 }

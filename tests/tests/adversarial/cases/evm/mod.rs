@@ -1,7 +1,9 @@
 //! EVM transactions and typed data that must never be signed, whatever the decoder can read: how they
 //! are made. The gateway speaks for a bearer session here, so that only bytes and rules stand in its way.
 
+mod allowances;
 mod authorized;
+mod brought;
 pub(super) mod call;
 pub(super) mod field;
 mod registered;
@@ -151,6 +153,12 @@ fn legacy(extra: &[u128]) -> Vec<u8> {
     ];
     list.extend(extra.iter().map(|number| Rlp::number(*number)));
     Rlp::List(list).encode()
+}
+
+/// Leave to take a token, and payments that are brought.
+pub(super) fn one_of_each(rig: &mut Rig) -> Result<()> {
+    allowances::honest_one(rig)?;
+    brought::honest_ones(rig)
 }
 
 /// One of each kind that a decoder might read, for a policy that names nothing.

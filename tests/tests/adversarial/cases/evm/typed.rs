@@ -1,8 +1,8 @@
 //! Delegations, typed data, authorisations, personal messages (E11 to E15).
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::json;
-use waiaas_client::SpendRequest;
+use waiaas_client::{ClientError, SpendRequest};
 use waiaas_shared::denial::Code;
 use waiaas_tests::stage::{EVM, EVM_TO};
 
@@ -102,6 +102,25 @@ fn no_such_text(rig: &mut Rig, texts: &[String]) -> Result<usize> {
     Ok(attempts.len())
 }
 
+/// An array of a million is two million bytes, and no frame that is read: the connection ends, and the next serves.
+fn a_million(rig: &mut Rig) -> Result<usize> {
+    let body = json!({"typed_data": vec![0; 1_000_000]}).to_string();
+    for path in ["/v1/transactions", "/v1/messages"] {
+        let transfer = rig.to_evm(VALUE);
+        let request = SpendRequest {
+            path: path.to_owned(),
+            body: body.clone().into_bytes(),
+            ..rig.invented(&transfer)?
+        };
+        match rig.send(&request) {
+            Ok(_) => bail!("an array of a million was signed for"),
+            Err(ClientError::Denied(denial)) => bail!("it was read: {denial:?}"),
+            Err(_) => rig.reconnect()?,
+        }
+    }
+    Ok(2)
+}
+
 fn typed_data(rig: &mut Rig, _: &Template) -> Result<String> {
     let domain = json!({"name": "Token", "version": "1", "chainId": 31_337, "verifyingContract": "0xaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"});
     let mut bodies = Vec::new();
@@ -132,8 +151,12 @@ fn typed_data(rig: &mut Rig, _: &Template) -> Result<String> {
             );
         }
     }
-    bodies.push(json!({"typed_data": vec![0; 10_000]}));
+    // As long as a body may be; longer; and beyond what a frame holds.
+    for length in [10_000, 32_700, 33_000, 100_000] {
+        bodies.push(json!({"typed_data": vec![0; length]}));
+    }
     let mut count = no_such_body(rig, &bodies)?;
+    count += a_million(rig)?;
     // What no value can hold: keys twice, one inside the honest body, nesting without end, numbers that
     // are none.
     let transfer = rig.to_evm(VALUE);

@@ -15,11 +15,8 @@ use super::{
 };
 use crate::bytes::{Instruction, Message, TOKEN, associated, lamports, system};
 use crate::calculator::account_bytes;
-use crate::rig::Rig;
+use crate::rig::{BROUGHT, Rig};
 use crate::stand::MINT;
-
-/// The route.
-const PATH: &str = "/v1/transactions/sign";
 
 const REFUSED: [Code; 10] = [
     Code::TransactionUndecodable,
@@ -170,14 +167,14 @@ fn brings(
         fields.insert((*field).to_owned(), value.clone());
     }
     Ok(SpendRequest {
-        path: PATH.to_owned(),
+        path: BROUGHT.to_owned(),
         body: body.to_string().into_bytes(),
         unsigned: unsigned.to_vec(),
         ..request
     })
 }
 
-fn bring(rig: &mut Rig, message: &[u8]) -> Result<SpendRequest> {
+pub(super) fn bring(rig: &mut Rig, message: &[u8]) -> Result<SpendRequest> {
     let text = wire(message, &empty(message));
     brings(rig, &text, message, &[])
 }

@@ -16,9 +16,8 @@ use waiaas_tests::stage::{SOLANA_TO, solana};
 use super::{AMOUNT, Draft, Key, SYSTEM, instruction, named, thief};
 use crate::bytes::{Message, compact, lamports};
 use crate::calculator::account_bytes;
-use crate::rig::Rig;
+use crate::rig::{BROUGHT, Rig};
 
-const PATH: &str = "/v1/transactions/sign";
 /// Of the pinned table: where the recipient, the attacker, the wallet and the System program stand.
 const RECIPIENT: u8 = 1;
 const THIEF: u8 = 2;
@@ -84,7 +83,7 @@ fn brings(rig: &mut Rig, bytes: &[u8]) -> Result<SpendRequest> {
         "transaction": STANDARD.encode(whole),
     });
     Ok(SpendRequest {
-        path: PATH.to_owned(),
+        path: BROUGHT.to_owned(),
         body: body.to_string().into_bytes(),
         unsigned: bytes.to_vec(),
         ..request

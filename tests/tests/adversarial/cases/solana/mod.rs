@@ -4,12 +4,14 @@
 mod batch;
 mod brought;
 mod called;
+mod extended;
 mod lookups;
 pub(super) mod message;
 pub(super) mod program;
 mod registered;
 mod stake;
 pub(super) mod token;
+mod wrapped;
 
 use anyhow::{Context as _, Result, ensure};
 use waiaas_client::SpendRequest;
@@ -188,9 +190,11 @@ fn deny_requests(rig: &mut Rig, attempts: &[(String, SpendRequest)]) -> Result<S
 
 // ---- for cases elsewhere ----
 
-/// Payments that are brought in every role, and a call of a program.
+/// Payments that are brought in every role, tokens of both programs, and a call of a program.
 pub(super) fn one_of_each(rig: &mut Rig) -> Result<()> {
     brought::honest_ones(rig)?;
+    registered::honest_ones(rig, registered::usdc())?;
+    registered::honest_ones(rig, extended::keeping())?;
     called::honest_ones(rig)
 }
 

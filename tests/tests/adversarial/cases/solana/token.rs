@@ -3,7 +3,8 @@
 use anyhow::Result;
 
 use super::{
-    AMOUNT, ASSOCIATED, Draft, SYSTEM, TOKEN, TOKEN_2022, deny, instruction, registered, thief,
+    AMOUNT, ASSOCIATED, Draft, SYSTEM, TOKEN, TOKEN_2022, deny, extended, instruction, registered,
+    thief, wrapped,
 };
 use crate::cases::{Case, case};
 use crate::rig::Rig;
@@ -64,7 +65,9 @@ fn unchecked_tokens(rig: &mut Rig, _: &Template) -> Result<String> {
             drafts.extend(token_instruction(rig, program, name, data));
         }
     }
-    deny(rig, drafts)
+    // Of a mint that policy does not know; then of one that it knows, over the right accounts.
+    let unknown = deny(rig, drafts)?;
+    Ok(format!("{unknown}, {}", registered::unchecked(rig)?))
 }
 
 fn token_numbers(rig: &mut Rig, _: &Template) -> Result<String> {
@@ -136,7 +139,7 @@ fn token_accounts(rig: &mut Rig, _: &Template) -> Result<String> {
     Ok(format!("{unknown}, {}", registered::accounts(rig)?))
 }
 
-fn mints(rig: &mut Rig, _: &Template) -> Result<String> {
+fn mints(rig: &mut Rig, template: &Template) -> Result<String> {
     let mut drafts = Vec::new();
     // Extensions of mints and accounts, with each of their own sub-instructions.
     for extension in 22..=48_u8 {
@@ -167,10 +170,14 @@ fn mints(rig: &mut Rig, _: &Template) -> Result<String> {
         &[TOKEN_2022],
         vec![hooked],
     ));
-    deny(rig, drafts)
+    let unknown = deny(rig, drafts)?;
+    Ok(format!(
+        "{unknown}; {}",
+        extended::registered(rig, template)?
+    ))
 }
 
-fn wrapped_coins(rig: &mut Rig, _: &Template) -> Result<String> {
+fn wrapped_coins(rig: &mut Rig, template: &Template) -> Result<String> {
     let mut drafts = Vec::new();
     for program in [TOKEN, TOKEN_2022] {
         for number in [9, 17, 38] {
@@ -186,5 +193,8 @@ fn wrapped_coins(rig: &mut Rig, _: &Template) -> Result<String> {
             }
         }
     }
-    deny(rig, drafts)
+    let unknown = deny(rig, drafts)?;
+    let ground = template.on_test_networks()?;
+    let own = Template::aside(ground.rig()?, wrapped::closed)?;
+    Ok(format!("{unknown}; {own}"))
 }
