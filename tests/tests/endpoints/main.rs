@@ -2,9 +2,12 @@
 //! in front of real local chains, alone and beside a node that does well. To the unit.
 
 mod cases;
+mod holdings;
 mod shown;
 mod sockets;
 mod stage;
+mod tokens;
+mod variants;
 
 use std::time::{Duration, Instant};
 
@@ -13,8 +16,14 @@ use serde_json::{Value, json};
 use waiaas_tests::proxy::{Proxy, Turn};
 use xtask::chains::{Anvil, Surfnet};
 
-use cases::{Case, EVM_METHODS, SOLANA_METHODS, case, evm_lies, failures, only, solana_lies};
+use cases::{
+    Case, EVM_METHODS, SOLANA_METHODS, case, evm_fees, evm_lies, failures, only, solana_fees,
+    solana_lies,
+};
 use stage::{Chain, PATIENCE, Stage, is, is_open, name};
+
+/// More than a gateway has with many answers under way, less than it would have with one that never ends.
+const GATEWAY_PEAK_KIB: u64 = 256 * 1024;
 
 /// Whatever the first node does, the second one keeps the service going: every payment is confirmed while
 /// the agent waits, once.
@@ -22,7 +31,7 @@ fn beside_a_good_node(chain: Chain, cases: Vec<Case>, first: Option<Case>) -> Re
     let proxy = Proxy::start(chain.url())?;
     let rpc = format!("[\"{}\", \"{}\"]", proxy.url(), chain.url());
     let mut stage = Stage::set_up(chain, &rpc)?;
-    let shop_before = stage.chain.balance(stage.shop)?;
+    let shop_before = stage.holds(stage.shop)?;
     let known = first.is_none();
     for (number, (case, script)) in first.into_iter().chain(cases).enumerate() {
         if known || number > 0 {
@@ -55,14 +64,19 @@ fn beside_a_good_node(chain: Chain, cases: Vec<Case>, first: Option<Case>) -> Re
 fn with_no_other_node(chain: Chain, cases: Vec<Case>) -> Result<()> {
     let proxy = Proxy::start(chain.url())?;
     let mut stage = Stage::set_up(chain, &format!("\"{}\"", proxy.url()))?;
-    let shop_before = stage.chain.balance(stage.shop)?;
+    alone(&mut stage, &proxy, cases)
+}
+
+/// The same on a stage that is set up, on this one node.
+fn alone(stage: &mut Stage, proxy: &Proxy, cases: Vec<Case>) -> Result<()> {
+    let shop_before = stage.holds(stage.shop)?;
     let (mut refused, mut signed) = (0, 0);
     for (case, script) in cases {
         stage.first_is_back().with_context(|| case.clone())?;
         std::thread::sleep(Duration::from_millis(1100));
         proxy.play(script);
         let payment = stage.next();
-        let before = stage.chain.balance(stage.shop)?;
+        let before = stage.holds(stage.shop)?;
         let answer = stage.ask(&payment, 0)?;
         // The node goes on like that while the payment is under way.
         std::thread::sleep(Duration::from_millis(1500));
@@ -79,7 +93,7 @@ fn with_no_other_node(chain: Chain, cases: Vec<Case>) -> Result<()> {
         } else {
             refused += 1;
             ensure!(answer.status >= 422, "{case}: {} {said}", answer.status);
-            ensure!(stage.chain.balance(stage.shop)? == before, "{case}: {said}");
+            ensure!(stage.holds(stage.shop)? == before, "{case}: {said}");
             proxy.heal();
             let deadline = Instant::now() + PATIENCE;
             said = loop {
@@ -97,6 +111,10 @@ fn with_no_other_node(chain: Chain, cases: Vec<Case>) -> Result<()> {
         stage.arrived_once(shop_before).context(case)?;
     }
     ensure!(refused > 0 && signed > 0, "{refused} and {signed}");
+    // No answer was taken in that is longer than an answer may be.
+    let peak = stage.gateway_peak()?;
+    println!("the gateway had {peak} KiB at most");
+    ensure!(peak < GATEWAY_PEAK_KIB, "{peak} KiB");
     Ok(())
 }
 
@@ -106,7 +124,7 @@ fn a_forged_failure(chain: Chain, script: Case) -> Result<()> {
     let proxy = Proxy::start(chain.url())?;
     let rpc = format!("[\"{}\", \"{}\"]", proxy.url(), chain.url());
     let mut stage = Stage::set_up(chain, &rpc)?;
-    let shop_before = stage.chain.balance(stage.shop)?;
+    let shop_before = stage.holds(stage.shop)?;
     proxy.play(script.1);
     let payments: Vec<Value> = (0..3)
         .map(|_| {
@@ -173,6 +191,7 @@ fn a_solana_node_that_fails_or_lies_beside_a_good_one_interrupts_nothing() -> Re
 fn the_only_evm_node_fails_or_lies_and_no_payment_is_lost_or_doubled() -> Result<()> {
     let mut cases = failures(&EVM_METHODS);
     cases.extend(evm_lies());
+    cases.extend(evm_fees());
     with_no_other_node(Chain::Evm(Anvil::start()?), cases)
 }
 
@@ -180,6 +199,7 @@ fn the_only_evm_node_fails_or_lies_and_no_payment_is_lost_or_doubled() -> Result
 fn the_only_solana_node_fails_or_lies_and_no_payment_is_lost_or_doubled() -> Result<()> {
     let mut cases = failures(&SOLANA_METHODS);
     cases.extend(solana_lies());
+    cases.extend(solana_fees());
     with_no_other_node(Chain::Solana(Surfnet::start(400)?), cases)
 }
 

@@ -134,7 +134,7 @@ async fn fee_of(node: &Endpoint, id: &ChainTransactionId) -> Result<Option<Amoun
     let options = json!({
         "commitment": "confirmed",
         "encoding": "base64",
-        "maxSupportedTransactionVersion": 0,
+        "maxSupportedTransactionVersion": 1,
     });
     let found: Option<Transaction> = node
         .call("getTransaction", json!([id.to_string(), options]))
