@@ -275,7 +275,7 @@ fn messages_of_every_form_land_on_solana_as_they_were_built() -> Result<()> {
             text(&signed, "chain_transaction")? == name,
             "{form}: {signed}"
         );
-        let ended = stage.shown(&signed, "?wait=60&commitment=confirmed")?;
+        let ended = stage.shown(&signed, "?wait=60")?;
         ensure!(text(&ended, "status")? == "CONFIRMED", "{form}: {ended}");
         ensure!(stage.chain.balance(SELLER)? == seller + PAID, "{form}");
         let cost = stage
@@ -290,7 +290,7 @@ fn messages_of_every_form_land_on_solana_as_they_were_built() -> Result<()> {
     // The gateway itself sends one of version 1, and follows it.
     let before = stage.books().read()?;
     let sent = stage.bring_and(&stage.built("1")?, true)?;
-    let ended = stage.shown(&sent, "?wait=60&commitment=confirmed")?;
+    let ended = stage.shown(&sent, "?wait=60")?;
     ensure!(text(&ended, "status")? == "CONFIRMED", "{ended}");
     let cost = stage.books().settled(before, PAID.into(), &[&ended])?;
     ensure!(cost.fee == 5300 && cost.charged == cost.left, "{cost:?}");
