@@ -297,11 +297,12 @@ fn answered(
         "now": now().millis(),
         "expires": expires,
     });
+    let fields = told.as_object_mut().context("an object")?;
     for name in ["domain", "uri", "nonce", "statement"] {
-        told[name] = body[name].clone();
+        fields.insert(name.to_owned(), body.get(name).context(name)?.clone());
     }
     if family == "evm" {
-        told["chainId"] = json!(31_337);
+        fields.insert("chainId".to_owned(), json!(31_337));
     }
     Ok(told)
 }

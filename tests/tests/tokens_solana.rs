@@ -172,7 +172,7 @@ fn twice(pay: impl Fn() -> Result<Value> + Sync) -> Result<[Value; 2]> {
         let other = scope.spawn(&pay);
         let own = pay()?;
         let other = other.join().map_err(|_| anyhow::anyhow!("a panic"))??;
-        ensure!(own["transaction"] != other["transaction"], "{own}");
+        ensure!(text(&own, "transaction")? != text(&other, "transaction")?);
         Ok([own, other])
     })
 }

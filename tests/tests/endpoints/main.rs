@@ -124,7 +124,6 @@ fn alone(stage: &mut Stage, proxy: &Proxy, cases: Vec<Case>) -> Result<()> {
     ensure!(refused > 0 && signed > 0, "{refused} and {signed}");
     // No answer was taken in that is longer than an answer may be.
     let peak = stage.gateway_peak()?;
-    println!("the gateway had {peak} KiB at most");
     ensure!(peak < GATEWAY_PEAK_KIB, "{peak} KiB");
     Ok(())
 }
