@@ -25,17 +25,19 @@ use stage::{Chain, PATIENCE, Stage, is, is_open, name};
 /// More than a gateway has with many answers under way, less than it would have with one that never ends.
 const GATEWAY_PEAK_KIB: u64 = 128 * 1024;
 
-/// Whatever the first node does, the second one keeps the service going: every payment is confirmed while
+/// Whatever the first node does, the two others keep the service going: every payment is confirmed while
 /// the agent waits, once.
-fn beside_a_good_node(chain: Chain, cases: Vec<Case>, first: Option<Case>) -> Result<()> {
+fn beside_good_nodes(chain: Chain, cases: Vec<Case>, first: Option<Case>) -> Result<()> {
     let proxy = Proxy::start(chain.url())?;
     // What a node is asked once, it is asked as soon as the gateway looks at its chain.
     let first = first.map(|(case, script)| {
         proxy.play(script);
         (case, None)
     });
-    let rpc = format!("[\"{}\", \"{}\"]", proxy.url(), chain.url());
-    let mut stage = Stage::set_up(chain, &rpc)?;
+    // No node alone makes a success: two of them tell of it. One does nothing but pass on.
+    let third = Proxy::start(chain.url())?;
+    let nodes = [proxy.url(), chain.url().to_owned(), third.url()];
+    let mut stage = Stage::set_up(chain, &format!("{nodes:?}"))?;
     let shop_before = stage.holds(stage.shop)?;
     let cases = cases.into_iter().map(|(case, script)| (case, Some(script)));
     for (case, script) in first.into_iter().chain(cases) {
@@ -177,8 +179,39 @@ fn a_forged_failure(chain: Chain, script: Case) -> Result<()> {
     stage.arrived_once(shop_before)
 }
 
+/// Of two nodes one that is away holds a payment up for a while and no longer: the other one's word counts then.
 #[test]
-fn an_evm_node_that_fails_or_lies_beside_a_good_one_interrupts_nothing() -> Result<()> {
+fn one_evm_node_of_two_is_believed_after_a_while() -> Result<()> {
+    let chain = Chain::Evm(Anvil::start()?);
+    let proxy = Proxy::start(chain.url())?;
+    let nodes = [proxy.url(), chain.url().to_owned()];
+    let mut stage = Stage::set_up(chain, &format!("{nodes:?}"))?;
+    let shop_before = stage.holds(stage.shop)?;
+    proxy.play(|_, _| Turn::Refuse);
+    let (payment, began) = (stage.next(), Instant::now());
+    let said = stage.ask(&payment, 50)?.json()?;
+    ensure!(is(&said, "CONFIRMED"), "{said}\n{}", stage.log());
+    ensure!(
+        began.elapsed() > PATIENCE / 6,
+        "{:?}: {said}",
+        began.elapsed()
+    );
+    ensure!(proxy.spoilt() > 0, "it was not played");
+    stage.arrived_once(shop_before)
+}
+
+/// Nor is a success believed that another node, which has come as far, knows nothing of.
+#[test]
+fn a_hidden_success_is_not_believed_on_an_evm_chain() -> Result<()> {
+    let hides = case("knows of no receipt", |asked, _| match asked {
+        "eth_getTransactionReceipt" | "eth_getTransactionByHash" => Turn::Say(Value::Null),
+        _ => Turn::Pass,
+    });
+    a_forged_failure(Chain::Evm(Anvil::start()?), hides)
+}
+
+#[test]
+fn an_evm_node_that_fails_or_lies_beside_good_ones_interrupts_nothing() -> Result<()> {
     let other_chain = case(
         "serves another chain",
         only("eth_chainId", Turn::Say(json!("0x1"))),
@@ -187,14 +220,14 @@ fn an_evm_node_that_fails_or_lies_beside_a_good_one_interrupts_nothing() -> Resu
     cases.extend(evm_lies());
     let reverts = Turn::Error(3, "execution reverted");
     cases.push(case("says it would fail", only("eth_estimateGas", reverts)));
-    beside_a_good_node(Chain::Evm(Anvil::start()?), cases, Some(other_chain))
+    beside_good_nodes(Chain::Evm(Anvil::start()?), cases, Some(other_chain))
 }
 
 #[test]
-fn a_solana_node_that_fails_or_lies_beside_a_good_one_interrupts_nothing() -> Result<()> {
+fn a_solana_node_that_fails_or_lies_beside_good_ones_interrupts_nothing() -> Result<()> {
     let mut cases = failures(&SOLANA_METHODS);
     cases.extend(solana_lies());
-    beside_a_good_node(Chain::Solana(Surfnet::start(400)?), cases, None)
+    beside_good_nodes(Chain::Solana(Surfnet::start(400)?), cases, None)
 }
 
 #[test]
