@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use waiaas_shared::denial::Code;
+use waiaas_shared::session::Operation;
 use waiaas_shared::statement::verify::Envelope;
 use waiaas_shared::status::Status;
 
@@ -354,6 +355,49 @@ fn test_of(named: &str) -> String {
     let end = format!("\n{}}}\n", " ".repeat(indent));
     let body = source[start..].split(&end).next().unwrap();
     body.to_owned()
+}
+
+/// What docs/transactions.md shows on real chains: each row has its test, which starts the chain that it names, and
+/// each operation that a session can be granted has a row.
+#[test]
+fn every_operation_is_shown_on_a_chain() {
+    let text = read("docs/transactions.md");
+    let (_, table) = text.split_once("## Shown on real chains").unwrap();
+    let table = table.split("\n## ").next().unwrap();
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .skip_while(|line| !line.starts_with("|---"))
+        .skip(1)
+        .map_while(|line| line.strip_prefix("| ")?.strip_suffix(" |"))
+        .map(|line| line.split(" | ").collect())
+        .collect();
+    for row in &rows {
+        let [operation, tests, chain, checked] = row[..] else {
+            panic!("not four columns: {row:?}");
+        };
+        let start = match chain {
+            "surfpool" => "Surfnet::start",
+            "anvil" => "Anvil::start",
+            "both" => "",
+            "none" => "127.0.0.1:9",
+            other => panic!("{operation}: {other} is no chain"),
+        };
+        assert!(!checked.is_empty(), "{operation}");
+        for named in tests.split(", ") {
+            let path = named.trim_start_matches('`').split("::").next().unwrap();
+            assert!(path.starts_with("tests/tests/"), "{named} starts no chain");
+            let starts = test_of(named).contains(start) || read(path).contains(start);
+            assert!(starts, "{named} does not start {chain}");
+        }
+    }
+    let operations: Vec<&str> = rows.iter().map(|row| row[0]).collect();
+    for operation in Operation::ALL {
+        let word = format!("`{}`", operation.as_str());
+        assert!(
+            operations.iter().any(|row| row.contains(&word)),
+            "{word} is shown nowhere"
+        );
+    }
 }
 
 /// Every domain and every other string that separates signatures and keys stands in its document.

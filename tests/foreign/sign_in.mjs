@@ -1,5 +1,5 @@
 // Checks sign-in messages with viem and @solana/kit, which share no code with the wallet.
-// Argument: JSON list of {family, text, payload (hex), signature (hex), account, domain, uri, nonce, statement?, chainId?, now (ms), expires (ms)}.
+// Argument: JSON list of {family, text, payload (hex), signature (hex), account, domain, uri, nonce, statement?, chainId?, now (ms), expires (ms, or as the text has it)}.
 // Prints one JSON line; any difference ends with status 1.
 import assert from "node:assert/strict";
 import { getOffchainMessageV1Decoder, verifyOffchainMessageEnvelope } from "@solana/kit";
@@ -25,7 +25,7 @@ async function evm(expected) {
   assert.equal(valid({ domain: `evil.${domain}` }), false);
   assert.equal(valid({ nonce: `${nonce}0` }), false);
   assert.equal(fields.issuedAt.getTime() <= expected.now, true);
-  assert.equal(fields.expirationTime.getTime(), expected.expires);
+  assert.equal(fields.expirationTime.getTime(), new Date(expected.expires).getTime());
 }
 
 async function solana(expected) {

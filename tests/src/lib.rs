@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod books;
 pub mod foreign;
 pub mod log;
 pub mod owner;

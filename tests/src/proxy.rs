@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
+/// A length that no answer has.
+const GIANT: usize = 1 << 40;
 /// A local chain answers in milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -33,6 +35,10 @@ pub enum Turn {
     Status(u16),
     /// It is not passed on; bytes come back that are no JSON.
     Garbage,
+    /// It is not passed on; an answer begins that never ends.
+    Endless,
+    /// It is not passed on; an answer comes back that says how long it is: longer than any memory.
+    Giant,
     /// It is not passed on; this result comes back.
     Say(Value),
     /// It is not passed on; this JSON-RPC error comes back.
@@ -208,6 +214,19 @@ fn serve(mut connection: TcpStream, shared: &Shared) -> Result<()> {
         }
         Turn::Status(status) => (status, b"<html><body>Sorry</body></html>".to_vec()),
         Turn::Garbage => (200, vec![0xff; 100]),
+        Turn::Endless => {
+            // Without a length it ends with the connection.
+            write!(
+                connection,
+                "HTTP/1.1 200 X\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n\
+                 {{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":\"0x"
+            )?;
+            return pour(&mut connection, shared);
+        }
+        Turn::Giant => {
+            write_head(&mut connection, 200, GIANT)?;
+            return pour(&mut connection, shared);
+        }
         Turn::Say(result) => (200, answer(result).to_string().into_bytes()),
         Turn::Error(code, message) => {
             let error = json!({ "code": code, "message": message });
@@ -224,6 +243,14 @@ fn serve(mut connection: TcpStream, shared: &Shared) -> Result<()> {
     };
     write_head(&mut connection, status, told.len())?;
     Ok(connection.write_all(&told)?)
+}
+
+/// Until the peer has had enough.
+fn pour(connection: &mut TcpStream, shared: &Shared) -> Result<()> {
+    while !shared.stop.load(Ordering::SeqCst) {
+        connection.write_all(&[b'0'; 16 * 1024])?;
+    }
+    Ok(())
 }
 
 fn write_head(connection: &mut TcpStream, status: u16, length: usize) -> Result<()> {

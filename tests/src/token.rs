@@ -55,7 +55,13 @@ impl<'chain> TestToken<'chain> {
     /// When the chain refuses.
     pub fn deploy(chain: &'chain Anvil) -> Result<Self> {
         let address = create(chain, TOKEN)?;
-        Ok(Self { chain, address })
+        Ok(Self::at(chain, address))
+    }
+
+    /// One that is there.
+    #[must_use]
+    pub const fn at(chain: &'chain Anvil, address: EvmAddress) -> Self {
+        Self { chain, address }
     }
 
     /// Its name in policies and requests (CAIP-19).

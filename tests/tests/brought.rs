@@ -1,5 +1,5 @@
 //! Transactions that an agent brings, on a real Solana chain: a facilitator of x402, made by other code, pays the fee
-//! of a payment and settles it; and a message of version 1.
+//! of a payment and settles it; and messages of every form whose fee the wallet pays, built and sent by other code.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
-use waiaas_shared::address::SolanaAddress;
+use waiaas_tests::books::{Books, charged, text};
 use waiaas_tests::foreign;
 use waiaas_tests::setting::Setting;
 use xtask::agent::{Agent, fresh};
@@ -19,6 +19,8 @@ const SOL: &str = "solana:localnet/slip44:501";
 const SELLER: &str = "4fYNw3dojWmQ4dXtSGE9epjRGy9pFSx62YypT7avPYvA";
 /// Base units: a thousand.
 const BEGINNING: u64 = 1_000_000_000;
+/// Lamports: more than an account's rent.
+const PAID: u64 = 5_000_000;
 
 struct Stage {
     setting: Setting,
@@ -61,11 +63,16 @@ impl Stage {
     }
 
     fn bring(&self, transaction: &str) -> Result<Value> {
+        self.bring_and(transaction, false)
+    }
+
+    fn bring_and(&self, transaction: &str, submit: bool) -> Result<Value> {
         let body = json!({
             "signer": self.agent.signer.to_string(),
             "wallet": self.setting.wallet.0,
             "network": NETWORK,
             "transaction": transaction,
+            "submit": submit,
         });
         let target = "/v1/transactions/sign";
         let request = self.agent.post(target, &fresh()?, &body)?;
@@ -99,13 +106,30 @@ impl Stage {
     }
 
     /// What the signer has charged to an asset.
-    fn charged(&self, asset: &str) -> Result<u64> {
-        let session = self.agent.send(&self.agent.get("/v1/session"))?.json()?;
-        let limits = session.pointer("/limits").and_then(Value::as_array);
-        let mut limits = limits.into_iter().flatten();
-        let limit = limits.find(|limit| limit.get("asset") == Some(&json!(asset)));
-        let spent = limit.and_then(|limit| limit.get("spent")?.as_str());
-        Ok(spent.context("spent")?.parse()?)
+    fn charged(&self, asset: &str) -> Result<u128> {
+        charged(&self.agent, asset)
+    }
+
+    fn books(&self) -> Books<'_> {
+        Books {
+            chain: &self.chain,
+            agent: &self.agent,
+            wallet: &self.setting.wallet.1,
+            coin: SOL,
+        }
+    }
+
+    /// A transfer to the seller in this form, as solders builds it.
+    fn built(&self, form: &str) -> Result<String> {
+        let (wallet, paid) = (&*self.setting.wallet.1, PAID.to_string());
+        let arguments = ["build", self.chain.url(), wallet, SELLER, &paid, form];
+        foreign::python("brought.py", &arguments)
+    }
+
+    /// solders finds the message that was built and the wallet's signature, and sends it.
+    fn sends(&self, built: &str, signed: &Value) -> Result<String> {
+        let raw = text(signed, "signed_transaction")?;
+        foreign::python("brought.py", &["send", self.chain.url(), built, raw])
     }
 }
 
@@ -129,11 +153,6 @@ fn policy(token: &str) -> String {
         asset(token),
         limits("50"),
     )
-}
-
-fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str> {
-    let text = value.get(field).and_then(Value::as_str);
-    text.with_context(|| format!("no {field} in {value}"))
 }
 
 #[test]
@@ -234,43 +253,72 @@ fn what_a_facilitator_does_not_send_expires() -> Result<()> {
     Ok(())
 }
 
-/// A transfer in a message of version 1 (SIMD-0385), its fee in its own header.
-fn version_one(from: &str, to: &str, lamports: u64, blockhash: &str) -> Result<Vec<u8>> {
-    let key = |text: &str| -> Result<[u8; 32]> { Ok(*text.parse::<SolanaAddress>()?.as_bytes()) };
-    Ok([
-        &[0x81, 1, 0, 1][..],
-        &15_u32.to_le_bytes(),
-        &key(blockhash)?,
-        &[1, 3],
-        &key(from)?,
-        &key(to)?,
-        &[0; 32],
-        &300_u64.to_le_bytes(),
-        &450_u32.to_le_bytes(),
-        &65_536_u32.to_le_bytes(),
-        &[2, 2, 12, 0],
-        &[0, 1, 2, 0, 0, 0],
-        &lamports.to_le_bytes(),
-    ]
-    .concat())
+/// The wallet is the only signer and pays: each form of messages lands as it was built, to the lamport.
+#[test]
+fn messages_of_every_form_land_on_solana_as_they_were_built() -> Result<()> {
+    let stage = Stage::set_up()?;
+    // With a price for each unit 2 lamports beside the signature's; in version 1 the header's own 300.
+    for (form, fee) in [("legacy", 5002), ("0", 5002), ("1", 5300)] {
+        let (before, seller) = (stage.books().read()?, stage.chain.balance(SELLER)?);
+        let built = stage.built(form)?;
+        let signed = stage.bring(&built).context(form)?;
+        ensure!(
+            signed.get("signatures_missing").is_none(),
+            "{form}: {signed}"
+        );
+        ensure!(
+            stage.charged(SOL)? > 0 && stage.chain.balance(SELLER)? == seller,
+            "{form}"
+        );
+        let name = stage.sends(&built, &signed).context(form)?;
+        ensure!(
+            text(&signed, "chain_transaction")? == name,
+            "{form}: {signed}"
+        );
+        let ended = stage.shown(&signed, "?wait=60")?;
+        ensure!(text(&ended, "status")? == "CONFIRMED", "{form}: {ended}");
+        ensure!(stage.chain.balance(SELLER)? == seller + PAID, "{form}");
+        let cost = stage
+            .books()
+            .settled(before, PAID.into(), &[&ended])
+            .context(form)?;
+        ensure!(
+            cost.fee == fee && cost.charged == cost.left,
+            "{form}: {cost:?}"
+        );
+    }
+    // The gateway itself sends one of version 1, and follows it.
+    let before = stage.books().read()?;
+    let sent = stage.bring_and(&stage.built("1")?, true)?;
+    let ended = stage.shown(&sent, "?wait=60")?;
+    ensure!(text(&ended, "status")? == "CONFIRMED", "{ended}");
+    let cost = stage.books().settled(before, PAID.into(), &[&ended])?;
+    ensure!(cost.fee == 5300 && cost.charged == cost.left, "{cost:?}");
+    Ok(())
 }
 
+/// A cluster loads no account for a message of version 1 that names no limit for them: a node says so before anything
+/// is signed; and where no node was asked, the chain refuses it.
 #[test]
-fn a_message_of_version_one_is_signed_and_charged_by_its_header() -> Result<()> {
+fn version_one_without_a_limit_for_loaded_accounts_never_lands_on_solana() -> Result<()> {
     let stage = Stage::set_up()?;
-    let latest = stage
-        .chain
-        .rpc()
-        .call("getLatestBlockhash", json!([{ "commitment": "confirmed" }]))?;
-    let blockhash = latest.pointer("/value/blockhash").and_then(Value::as_str);
-    let blockhash = blockhash.context("a blockhash")?;
-    let message = version_one(&stage.setting.wallet.1, SELLER, 5_000_000, blockhash)?;
-    let unsigned = BASE64.encode([&message[..], &[0; 64]].concat());
-    let signed = stage.bring(&unsigned)?;
-    let raw = text(&signed, "signed_transaction")?;
-    let whole = BASE64.decode(raw)?;
-    ensure!(whole[..message.len()] == message, "other bytes");
-    ensure!(signed.get("signatures_missing").is_none(), "{signed}");
-    ensure!(stage.charged(SOL)? == 5_000_000 + 5000 + 300);
+    let before = stage.books().read()?;
+    let built = stage.built("1-unlimited")?;
+    let refused = stage.bring_and(&built, true)?;
+    ensure!(text(&refused, "code")? == "would_fail", "{refused}");
+    let why = text(&refused, "detail")?;
+    ensure!(why.to_lowercase().contains("loaded"), "{refused}");
+    let cost = stage.books().settled(before, 0, &[])?;
+    ensure!(cost.charged == 0, "{cost:?}");
+
+    let signed = stage.bring(&built)?;
+    let refused = stage.sends(&built, &signed).expect_err("the chain took it");
+    ensure!(
+        format!("{refused:#}").contains("MaxLoadedAccountsDataSizeExceeded"),
+        "{refused:#}"
+    );
+    println!("without the limit: {why}");
+    let cost = stage.books().settled(before, 0, &[])?;
+    ensure!(cost.charged == u128::from(PAID) + 5300, "{cost:?}");
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use waiaas_tests::books::{Books, Reading, charged};
 use waiaas_tests::setting::Setting;
 use waiaas_tests::token::{TestToken, TestVault};
 use xtask::agent::{Agent, fresh};
@@ -14,6 +15,7 @@ use xtask::http::Response;
 use xtask::product::Product;
 
 const EVM: &str = "eip155:31337";
+const COIN: &str = "eip155:31337/slip44:60";
 const STRANGER: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
 const ETHER: u128 = 1_000_000_000_000_000_000;
 const FINNEY: u128 = 1_000_000_000_000_000;
@@ -164,7 +166,7 @@ value-up-to = "0.001"
     }
 
     /// The owner's signature for a payment that waits, and then its end.
-    fn approve(&self, payment: &str) -> Result<()> {
+    fn approve(&self, payment: &str) -> Result<Value> {
         let owner = self.setting.home.owner(&[])?;
         let owner = owner.to_str().context("a path")?;
         let key = ["--owner-key", owner, "--yes"];
@@ -175,14 +177,14 @@ value-up-to = "0.001"
         loop {
             let shown = self.get(&format!("/v1/transactions/{payment}?wait=30"))?;
             match field(&shown, "status")? {
-                "CONFIRMED" => return Ok(()),
+                "CONFIRMED" => return Ok(shown),
                 status => ensure!(Instant::now() < until, "{status}: {shown}"),
             }
         }
     }
 
     /// Leave for the vault to take so much.
-    fn let_take(&self, amount: &str) -> Result<()> {
+    fn let_take(&self, amount: &str) -> Result<Value> {
         let asked = self.post(&json!({
             "type": "approve",
             "signer": self.agent.signer,
@@ -199,14 +201,24 @@ value-up-to = "0.001"
 
     /// What the session's grant has counted of an asset.
     fn charged(&self, asset: &str) -> Result<u128> {
-        let session = self.get("/v1/session")?;
-        let limits = session.get("limits").and_then(Value::as_array);
-        let of_asset = limits
-            .into_iter()
-            .flatten()
-            .find(|limit| limit.get("asset") == Some(&json!(asset)))
-            .context("the asset's limit")?;
-        Ok(field(of_asset, "spent")?.parse()?)
+        charged(&self.agent, asset)
+    }
+
+    fn books(&self) -> Books<'_> {
+        Books {
+            chain: self.chain,
+            agent: &self.agent,
+            wallet: &self.setting.wallet.1,
+            coin: COIN,
+        }
+    }
+
+    /// The coin's fee left and was charged, and nothing else of it moved.
+    fn only_a_fee(&self, since: Reading, payment: &Value) -> Result<()> {
+        let cost = self.books().settled(since, 0, &[payment])?;
+        let most: u128 = field(payment, "fee_max_base")?.parse()?;
+        ensure!(cost.charged <= most, "{cost:?}: {payment}");
+        Ok(())
     }
 }
 
@@ -245,10 +257,14 @@ fn an_agent_puts_tokens_into_a_vault_to_the_unit() -> Result<()> {
     let told = refused(&stage.deposit("1")?, 422, "would_fail")?;
     ensure!(field(&told, "detail")?.contains("not approved"), "{told}");
     ensure!(chain.next_nonce(&own)? == 0);
-    stage.let_take("40")?;
+    let before = stage.books().read()?;
+    let approved = stage.let_take("40")?;
+    stage.only_a_fee(before, &approved)?;
     ensure!(stage.charged(&stage.token.asset())? == 40 * WHOLE);
 
+    let before = stage.books().read()?;
     let said = confirmed(&stage.deposit("12345678")?)?;
+    stage.only_a_fee(before, &said)?;
     ensure!(field(&said, "type")? == "call", "{said}");
     ensure!(field(&said, "to")? == vault, "{said}");
     ensure!(field(&said, "function")? == DEPOSIT, "{said}");
@@ -291,21 +307,22 @@ fn an_agent_puts_tokens_into_a_vault_to_the_unit() -> Result<()> {
         ensure!(read.contains(&line), "{line}\n{read}");
     }
     ensure!(stage.vault.shares(&own)? == 12_345_678, "not without a yes");
-    stage.approve(payment)?;
+    let (before, of_token) = (stage.books().read()?, stage.charged(&stage.token.asset())?);
+    let withdrawn = stage.approve(payment)?;
+    stage.only_a_fee(before, &withdrawn)?;
+    ensure!(
+        stage.charged(&stage.token.asset())? == of_token,
+        "it came back"
+    );
     ensure!(stage.vault.shares(&own)? == 10_345_677);
     ensure!(stage.token.balance(&vault)? == 10_345_677);
     ensure!(stage.token.balance(&own)? == 100 * WHOLE - 10_345_677);
 
     // The chain's coin goes along up to what the owner allowed, and counts.
-    let before = stage.charged(&format!("{EVM}/slip44:60"))?;
-    let ether = chain.balance(&own)?;
+    let before = stage.books().read()?;
     let said = confirmed(&stage.call("pay()", &[], FINNEY)?)?;
     ensure!(stage.vault.paid(&own)? == FINNEY && chain.balance(&vault)? == FINNEY);
-    let took = ether - chain.balance(&own)?;
-    let fee: u128 = field(&said, "fee_paid_base")?.parse()?;
-    ensure!(took == FINNEY + fee, "{said}");
-    let charged = stage.charged(&format!("{EVM}/slip44:60"))? - before;
-    ensure!(charged >= took, "charged {charged}, the chain took {took}");
+    stage.books().settled(before, FINNEY, &[&said])?;
     let shown = stage.setting.home.cli(&["audit", "show"])?.to_string();
     ensure!(shown.contains(&format!("by {DEPOSIT} of 12345678 {own}")));
     stage.setting.home.cli(&["audit", "verify"])?;

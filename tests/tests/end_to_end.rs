@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use waiaas_tests::books::{Books, Chain};
+use waiaas_tests::foreign;
 use waiaas_tests::setting::Setting;
 use xtask::agent::{Agent, Transfer, fresh};
 use xtask::chains::{Anvil, Surfnet};
@@ -73,6 +75,15 @@ impl Stage {
         Ok(stage)
     }
 
+    fn books<'a>(&'a self, chain: &'a dyn Chain, coin: &'a str) -> Books<'a> {
+        Books {
+            chain,
+            agent: &self.agent,
+            wallet: &self.setting.wallet.1,
+            coin,
+        }
+    }
+
     fn transfer(&self, amount_base: u128) -> Transfer {
         Transfer {
             wallet: self.setting.wallet.0.clone(),
@@ -115,31 +126,16 @@ fn codes(problem: &Value) -> Vec<&str> {
 fn an_agent_pays_on_an_evm_chain_to_the_unit() -> Result<()> {
     let chain = Anvil::start()?;
     let stage = Stage::on_evm(&chain)?;
-    let (before, to_before) = (
-        chain.balance(&stage.setting.wallet.1)?,
-        chain.balance(EVM_TO)?,
-    );
+    let books = stage.books(&chain, "eip155:31337/slip44:60");
+    let (before, to_before) = (books.read()?, chain.balance(EVM_TO)?);
     let amount = 123_456_789_012_345_678;
     let said = stage.pay(amount, "one", 30)?.json()?;
     ensure!(field(&said, "status")? == "CONFIRMED", "{said}");
     ensure!(chain.balance(EVM_TO)? - to_before == amount);
-    let spent = before - chain.balance(&stage.setting.wallet.1)?;
-    let fee = spent - amount;
-    ensure!(
-        fee > 0 && fee < 10_000_000_000_000_000,
-        "a fee of {fee} wei"
-    );
-    // What the signer charged is at least what the chain took.
-    let session = stage.agent.send(&stage.agent.get("/v1/session"))?.json()?;
-    let charged: u128 = session
-        .pointer("/limits/0/spent")
-        .and_then(Value::as_str)
-        .context("spent")?
-        .parse()?;
-    ensure!(
-        charged >= spent,
-        "charged {charged}, the chain took {spent}"
-    );
+    // What left is the amount and the fee that the chain took; what the signer charged is at least that.
+    let cost = books.settled(before, amount, &[&said])?;
+    ensure!(cost.fee < 10_000_000_000_000_000, "{cost:?}");
+    ensure!(cost.charged < amount + 10_000_000_000_000_000, "{cost:?}");
     // The same key and body: the same payment, no second transfer.
     let again = stage.pay(amount, "one", 30)?.json()?;
     ensure!(
@@ -147,6 +143,7 @@ fn an_agent_pays_on_an_evm_chain_to_the_unit() -> Result<()> {
         "{again}"
     );
     ensure!(chain.balance(EVM_TO)? - to_before == amount, "paid twice");
+    ensure!(books.settled(before, amount, &[&said])? == cost);
     // Another body under the key.
     let conflict = stage.pay(amount + 1, "one", 0)?;
     ensure!(conflict.status == 409, "{}", conflict.status);
@@ -157,16 +154,15 @@ fn an_agent_pays_on_an_evm_chain_to_the_unit() -> Result<()> {
 fn an_agent_pays_on_solana_to_the_unit() -> Result<()> {
     let chain = Surfnet::start(400)?;
     let stage = Stage::on_solana(&chain)?;
-    let (before, to_before) = (
-        chain.balance(&stage.setting.wallet.1)?,
-        chain.balance(SOLANA_TO)?,
-    );
+    let books = stage.books(&chain, "solana:localnet/slip44:501");
+    let (before, to_before) = (books.read()?, chain.balance(SOLANA_TO)?);
     let amount = 123_456_789;
     let said = stage.pay(amount.into(), "one", 60)?.json()?;
     ensure!(field(&said, "status")? == "CONFIRMED", "{said}");
     ensure!(chain.balance(SOLANA_TO)? - to_before == amount);
-    let fee = before - chain.balance(&stage.setting.wallet.1)? - amount;
-    ensure!((5000..100_000).contains(&fee), "a fee of {fee} lamports");
+    let cost = books.settled(before, amount.into(), &[&said])?;
+    ensure!((5000..100_000).contains(&cost.fee), "{cost:?}");
+    ensure!(cost.charged < u128::from(amount) + 100_000, "{cost:?}");
     let again = stage.pay(amount.into(), "one", 60)?.json()?;
     ensure!(
         field(&again, "transaction")? == field(&said, "transaction")?,
@@ -176,6 +172,7 @@ fn an_agent_pays_on_solana_to_the_unit() -> Result<()> {
         chain.balance(SOLANA_TO)? - to_before == amount,
         "paid twice"
     );
+    ensure!(books.settled(before, amount.into(), &[&said])? == cost);
     Ok(())
 }
 
@@ -243,25 +240,24 @@ fn refusals_are_typed_and_change_nothing() -> Result<()> {
         (
             "another network",
             with("network", json!("eip155:1")),
+            403,
+            "network_not_bound",
+        ),
+        (
+            "an address of Solana on an EVM chain",
+            with("to", json!(SOLANA_TO)),
             400,
-            "",
+            "body_malformed",
         ),
     ] {
         let answer = stage.post(&body)?;
         let problem = answer.json()?;
         ensure!(
-            (400..500).contains(&answer.status),
+            answer.status == status,
             "{case}: {} {problem}",
             answer.status
         );
-        if !code.is_empty() {
-            ensure!(
-                answer.status == status,
-                "{case}: {} {problem}",
-                answer.status
-            );
-            ensure!(codes(&problem).contains(&code), "{case}: {problem}");
-        }
+        ensure!(codes(&problem).contains(&code), "{case}: {problem}");
         ensure!(
             answer
                 .header("content-type")
@@ -278,6 +274,53 @@ fn refusals_are_typed_and_change_nothing() -> Result<()> {
     )?)?;
     ensure!(answer.status == 400, "a doubled key: {}", answer.status);
     ensure!(chain.balance(EVM_TO)? == 0, "a refusal moved money");
+    Ok(())
+}
+
+/// The same on Solana, of what its addresses and amounts are.
+#[test]
+fn addresses_of_another_chain_are_refused_on_solana() -> Result<()> {
+    let chain = Surfnet::start(400)?;
+    let stage = Stage::on_solana(&chain)?;
+    let books = stage.books(&chain, "solana:localnet/slip44:501");
+    let before = books.read()?;
+    let sound = stage.agent.transfer_body(&stage.transfer(1_000_000));
+    for (case, field, value, status, code) in [
+        ("an EVM address", "to", EVM_TO, 400, "body_malformed"),
+        (
+            "one that is too short",
+            "to",
+            &SOLANA_TO[..40],
+            400,
+            "body_malformed",
+        ),
+        (
+            "a letter that base58 has not",
+            "to",
+            "0WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM",
+            400,
+            "body_malformed",
+        ),
+        ("an EVM network", "network", EVM, 403, "network_not_bound"),
+        (
+            "the coin of an EVM network",
+            "asset",
+            "eip155:31337/slip44:60",
+            400,
+            "body_malformed",
+        ),
+    ] {
+        let answer = stage.post(&foreign::with(&sound, [(field, json!(value))]))?;
+        let problem = answer.json()?;
+        ensure!(
+            answer.status == status,
+            "{case}: {} {problem}",
+            answer.status
+        );
+        ensure!(codes(&problem) == [code], "{case}: {problem}");
+    }
+    let cost = books.settled(before, 0, &[])?;
+    ensure!(cost.charged == 0, "{cost:?}");
     Ok(())
 }
 
@@ -360,7 +403,8 @@ fn the_owner_withdraws_and_the_log_verifies() -> Result<()> {
     let owner = stage.setting.home.owner(&[])?;
     let owner = owner.to_str().context("a path")?;
     let asset = format!("{EVM}/slip44:60");
-    stage.setting.home.cli(&[
+    let held = chain.balance(&stage.setting.wallet.1)?;
+    let said = stage.setting.home.cli(&[
         "withdraw",
         "--wallet",
         &stage.setting.wallet.0,
@@ -381,6 +425,9 @@ fn the_owner_withdraws_and_the_log_verifies() -> Result<()> {
     // Five ether: above every limit of the policy, to the enrolled address.
     for _ in 0..50 {
         if chain.balance(EVM_TO)? == 5_000_000_000_000_001_000 {
+            let fee = chain.took(field(&said, "chain_transaction")?)?;
+            let left = held - chain.balance(&stage.setting.wallet.1)?;
+            ensure!(left == 5_000_000_000_000_000_000 + fee, "{left} and {fee}");
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(100));

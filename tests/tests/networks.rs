@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use waiaas_tests::books::{Books, base, charged, quantity, text};
 use waiaas_tests::foreign;
 use waiaas_tests::setting::Setting;
 use xtask::agent::{Agent, fresh};
@@ -14,6 +15,7 @@ use xtask::chains::Anvil;
 use xtask::http::Response;
 
 const EVM: &str = "eip155:31337";
+const COIN: &str = "eip155:31337/slip44:60";
 const SHOP: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
 const ORACLE: &str = "0x420000000000000000000000000000000000000F";
 const AMOUNT: u128 = 12_345_678_901_234_567;
@@ -111,27 +113,22 @@ impl Stage {
         }
     }
 
-    fn receipt(&self, payment: &Value) -> Result<Value> {
-        let hash = text(payment, "chain_transaction")?;
-        let rpc = self.chain.rpc();
-        rpc.call("eth_getTransactionReceipt", json!([hash]))
-    }
-
-    /// What the chain took for a transaction that has landed.
-    fn fee(&self, payment: &Value) -> Result<u128> {
-        let receipt = self.receipt(payment)?;
-        Ok(number(&receipt, "gasUsed")? * number(&receipt, "effectiveGasPrice")?)
-    }
-
     fn mine(&self) -> Result<()> {
         self.chain.rpc().call("anvil_mine", json!(["0x8"]))?;
         Ok(())
     }
 
+    fn books(&self) -> Books<'_> {
+        Books {
+            chain: &self.chain,
+            agent: &self.agent,
+            wallet: &self.setting.wallet.1,
+            coin: COIN,
+        }
+    }
+
     fn spent(&self) -> Result<u128> {
-        let session = self.agent.send(&self.agent.get("/v1/session"))?.json()?;
-        let spent = session.pointer("/limits/0/spent").and_then(Value::as_str);
-        Ok(spent.context("spent")?.parse()?)
+        charged(&self.agent, COIN)
     }
 
     /// Puts an oracle where rollups have theirs, which answers everything with this number.
@@ -145,29 +142,10 @@ impl Stage {
     }
 }
 
-fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str> {
-    let text = value.get(field).and_then(Value::as_str);
-    text.with_context(|| format!("{field} in {value}"))
-}
-
-fn base(payment: &Value, field: &str) -> Result<u128> {
-    Ok(text(payment, field)?.parse()?)
-}
-
-fn number(value: &Value, field: &str) -> Result<u128> {
-    Ok(u128::from_str_radix(
-        text(value, field)?.trim_start_matches("0x"),
-        16,
-    )?)
-}
-
 #[test]
 fn legacy_payments_are_made_sped_up_and_cancelled() -> Result<()> {
     let stage = Stage::set_up("transactions = \"legacy\"", &["--no-mining"])?;
-    let (before, shop) = (
-        stage.chain.balance(&stage.setting.wallet.1)?,
-        stage.chain.balance(SHOP)?,
-    );
+    let (before, shop) = (stage.books().read()?, stage.chain.balance(SHOP)?);
     let paid = stage.pay(AMOUNT, true)?;
     let first = stage.pooled(&paid)?;
     ensure!(first["type"] == "0x0", "{first}");
@@ -178,19 +156,22 @@ fn legacy_payments_are_made_sped_up_and_cancelled() -> Result<()> {
     ensure!(answer.status == 201, "{faster}");
     let second = stage.pooled(&faster)?;
     ensure!(second["type"] == "0x0" && second["nonce"] == first["nonce"]);
-    let (price, more) = (number(&first, "gasPrice")?, number(&second, "gasPrice")?);
+    let (price, more) = (
+        quantity(&first, "gasPrice")?,
+        quantity(&second, "gasPrice")?,
+    );
     ensure!(more * 10 >= price * 11, "{price} and then {more}");
     ensure!(stage.spent()? == AMOUNT + base(&faster, "fee_max_base")?);
     stage.mine()?;
     let landed = stage.ended(text(&faster, "transaction")?, "CONFIRMED")?;
     stage.ended(text(&paid, "transaction")?, "CANCELLED")?;
     // All of the gas price is paid: the worst case is what it took.
-    let fee = stage.fee(&landed)?;
-    ensure!(fee == base(&landed, "fee_max_base")?, "{fee} of {landed}");
     ensure!(stage.chain.balance(SHOP)? - shop == AMOUNT, "not once");
-    let took = before - stage.chain.balance(&stage.setting.wallet.1)?;
-    ensure!(took == AMOUNT + fee, "{took}");
+    let cost = stage.books().settled(before, AMOUNT, &[&landed])?;
+    ensure!(cost.fee == base(&landed, "fee_max_base")?, "{cost:?}");
+    ensure!(cost.charged == cost.left, "{cost:?}");
 
+    let before = stage.books().read()?;
     let unwanted = stage.pay(AMOUNT, true)?;
     stage.pooled(&unwanted)?;
     let answer = stage.change(&unwanted, "cancel")?;
@@ -210,8 +191,11 @@ fn legacy_payments_are_made_sped_up_and_cancelled() -> Result<()> {
         stage.chain.balance(SHOP)? - shop == AMOUNT,
         "paid after all"
     );
-    let took = before - stage.chain.balance(&stage.setting.wallet.1)?;
-    ensure!(took == AMOUNT + fee + stage.fee(&landed)?, "{took}");
+    // The fee of the cancellation left, all of its gas price; both are charged as one, by the dearer.
+    let cost = stage.books().settled(before, 0, &[&landed])?;
+    ensure!(cost.fee == base(&landed, "fee_max_base")?, "{cost:?}");
+    let once = AMOUNT + base(&unwanted, "fee_max_base")?;
+    ensure!(cost.charged == once, "{cost:?} of {once}");
     Ok(())
 }
 
@@ -252,15 +236,15 @@ fn foreign_programs_read_legacy_payments_as_they_were_asked() -> Result<()> {
 fn the_fee_for_data_is_shown_counted_and_bounded() -> Result<()> {
     let stage = Stage::set_up("data-fee-ceiling = \"0.0002\"", &[])?;
     // No oracle on this chain: the ceiling counts all the same.
-    let before = stage.chain.balance(&stage.setting.wallet.1)?;
+    let before = stage.books().read()?;
     let paid = stage.pay(AMOUNT, true)?;
     ensure!(base(&paid, "fee_max_base")? > DATA_FEE, "{paid}");
     ensure!(stage.spent()? == AMOUNT + base(&paid, "fee_max_base")?);
     stage.mine()?;
     let landed = stage.ended(text(&paid, "transaction")?, "CONFIRMED")?;
-    let took = before - stage.chain.balance(&stage.setting.wallet.1)?;
-    ensure!(took == AMOUNT + stage.fee(&landed)?, "{took}");
-    ensure!(stage.spent()? >= took, "charged less than the chain took");
+    // This chain takes no fee for data, so what is counted for it is more than what left.
+    let cost = stage.books().settled(before, AMOUNT, &[&landed])?;
+    ensure!(cost.charged >= cost.left + DATA_FEE, "{cost:?}");
 
     // Both of its fees together, and a quarter more, are just within.
     stage.oracle(DATA_FEE / 5 * 2)?;

@@ -1,7 +1,10 @@
-//! Logins at web sites by the sealed signer as a process: fields in, a message that viem, @solana/kit, eth-account
-//! and solders verify out, the same one after a restart, and none where policy does not name the site.
+//! Logins at web sites by the sealed signer as a process, and over HTTP by the whole product: fields in, a message that
+//! viem, @solana/kit, eth-account and solders verify out, the same one after a restart, and none where policy does not
+//! name the site.
 
 use anyhow::{Context as _, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use waiaas_client::{NewWallet, SignedLogin};
 use waiaas_shared::caip::ChainId;
@@ -14,10 +17,12 @@ use waiaas_shared::policy::limits::Counts;
 use waiaas_shared::session::{Operation, SessionGrant};
 use waiaas_shared::time::Millis;
 use waiaas_tests::agent::{Agent, grant, key, now};
+use waiaas_tests::books::text;
 use waiaas_tests::foreign;
 use waiaas_tests::owner::Owner;
 use waiaas_tests::signer::Home;
 use waiaas_tests::stage::{EVM, LIMIT, SOLANA_TO, Stage, account, codes, gateway, run, solana};
+use xtask::product::Product;
 
 const SITE: &str = "app.example.org";
 const ROUTE: &str = "/v1/messages/sign-in";
@@ -233,4 +238,171 @@ fn what_policy_does_not_name_is_not_signed() {
         ensure!(codes(&refused) == [Code::Frozen], "{refused}");
         Ok(())
     });
+}
+
+const EVM_COIN: &str = "eip155:31337/slip44:60";
+const SOLANA_COIN: &str = "solana:localnet/slip44:501";
+
+fn policy_of_the_site() -> String {
+    let coin = |id: &str, symbol: &str, decimals: u8, more: &str| {
+        format!(
+            "[[asset]]\nid = \"{id}\"\nsymbol = \"{symbol}\"\ndecimals = {decimals}\nper-transaction = \"1\"\n\
+             hour = \"1\"\nday = \"1\"\nweek = \"1\"\nmonth = \"1\"\ninstant-up-to = \"1\"\n\
+             notify-up-to = \"1\"\n{more}\n"
+        )
+    };
+    format!(
+        "version = 1\nepoch = 1\n\n{}{}[[sign-in]]\ndomain = \"{SITE}\"\n\
+         networks = [\"eip155:31337\", \"solana:localnet\"]\ntier = \"NOTIFY\"\nvalid-for = \"10m\"\n\
+         count = {{ day = 3 }}\n",
+        coin(EVM_COIN, "ETH", 18, "outstanding = \"1\"\n"),
+        coin(SOLANA_COIN, "SOL", 9, ""),
+    )
+}
+
+/// An answer's message as the foreign programs are told of it; issued between these two moments, for five minutes.
+fn answered(
+    said: &Value,
+    body: &Value,
+    family: &str,
+    account: &str,
+    between: [waiaas_shared::time::WallTime; 2],
+) -> Result<Value> {
+    let lines = text(said, "text")?.lines();
+    let line = |name: &str| lines.clone().find_map(|line| line.strip_prefix(name));
+    let issued = line("Issued At: ").context("a time")?;
+    let expires = line("Expiration Time: ").context("an end")?;
+    for (told, later) in [(issued, 0), (expires, 300)] {
+        let [from, to] = between.map(|at| at.after(Millis::from_secs(later)).rfc3339());
+        ensure!(
+            from.as_str() <= told && told <= to.as_str(),
+            "{told}: {from} {to}"
+        );
+    }
+    let signature = text(said, "signature")?;
+    let (signature, envelope) = match family {
+        "evm" => (signature.trim_start_matches("0x").to_owned(), "eip191"),
+        _ => (
+            hex::encode(bs58::decode(signature).into_vec()?),
+            "offchain-v1",
+        ),
+    };
+    ensure!(text(said, "envelope")? == envelope, "{said}");
+    let mut told = json!({
+        "family": family,
+        "text": said["text"],
+        "payload": hex::encode(BASE64.decode(text(said, "payload")?)?),
+        "signature": signature,
+        "account": account,
+        "now": now().millis(),
+        "expires": expires,
+    });
+    let fields = told.as_object_mut().context("an object")?;
+    for name in ["domain", "uri", "nonce", "statement"] {
+        fields.insert(name.to_owned(), body.get(name).context(name)?.clone());
+    }
+    if family == "evm" {
+        fields.insert("chainId".to_owned(), json!(31_337));
+    }
+    Ok(told)
+}
+
+/// By the gateway as its users run it. No node is asked, so none is there.
+#[test]
+fn logins_over_http_verify_with_foreign_code() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let product = Product::for_tests()?;
+    let chains = [
+        ("eip155:31337", "http://127.0.0.1:9"),
+        ("solana:localnet", "http://127.0.0.1:9"),
+    ];
+    let home = xtask::home::Home::create(&product, &folder.path().join("home"), &chains)?;
+    home.set_chains(&chains)?;
+    let _running = home.start_unlocked()?;
+    let owner = home.owner(&[])?;
+    let families = ["evm", "solana"];
+    let wallets = [
+        home.wallet(families[0], chains[0].0)?,
+        home.wallet(families[1], chains[1].0)?,
+    ];
+    home.adopt(&policy_of_the_site(), &owner)?;
+    let agent = home.agent_with(
+        &owner,
+        &[&wallets[0].0, &wallets[1].0],
+        &[&format!("{EVM_COIN}=1/1"), &format!("{SOLANA_COIN}=1/1")],
+        false,
+        &["--operation", "sign-in"],
+    )?;
+    let ask = |key: &str, body: &Value| agent.send(&agent.post(ROUTE, key, body)?);
+    let mut list = Vec::new();
+    for ((family, (network, _)), (wallet, account)) in families.iter().zip(chains).zip(&wallets) {
+        let body = json!({
+            "signer": agent.signer,
+            "wallet": wallet,
+            "network": network,
+            "domain": SITE,
+            "uri": format!("https://{SITE}/login"),
+            "nonce": "oBbLoEldZs",
+            "statement": "I accept the Terms: https://app.example.org/tos",
+            "expires_in": 300,
+        });
+        let before = now();
+        let answer = ask(family, &body)?;
+        let said = answer.json()?;
+        ensure!(answer.status == 201 && said["replay"] == false, "{said}");
+        list.push(answered(&said, &body, family, account, [before, now()])?);
+        // Under its key the same message again, and no other.
+        let again = ask(family, &body)?;
+        ensure!(again.status == 200, "{}", again.status);
+        let again = again.json()?;
+        ensure!(again["replay"] == true, "{again}");
+        for name in ["text", "signature", "payload", "message", "sequence"] {
+            ensure!(again[name] == said[name], "{name}: {again}");
+        }
+        let other = foreign::with(&body, [("nonce", json!("oBbLoEldZt"))]);
+        for (case, key, body, status, code) in [
+            (
+                "another body",
+                (*family).to_owned(),
+                other,
+                409,
+                "idempotency_conflict",
+            ),
+            (
+                "another site",
+                format!("{family}-elsewhere"),
+                foreign::with(&body, [("domain", json!("evil.example"))]),
+                403,
+                "sign_in_not_listed",
+            ),
+            (
+                "longer than policy lets",
+                format!("{family}-longer"),
+                foreign::with(&body, [("expires_in", json!(601))]),
+                403,
+                "sign_in_validity",
+            ),
+            (
+                "a text",
+                format!("{family}-text"),
+                foreign::with(&body, [("message", json!("anything"))]),
+                400,
+                "body_malformed",
+            ),
+        ] {
+            let answer = ask(&key, &body)?;
+            let problem = answer.json()?;
+            ensure!(
+                answer.status == status && text(&problem, "code")? == code,
+                "{case}: {} {problem}",
+                answer.status
+            );
+        }
+    }
+    verify(&list)?;
+    // A signature that is another's does not pass.
+    list[0]["signature"] = json!(format!("{}1b", "11".repeat(64)));
+    ensure!(verify(&list).is_err(), "a forged signature must not pass");
+    home.cli(&["audit", "verify"])?;
+    Ok(())
 }

@@ -4,6 +4,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use waiaas_tests::books::{Books, Chain as _, charged};
 use waiaas_tests::foreign;
 use waiaas_tests::setting::Setting;
 use xtask::agent::{Agent, fresh};
@@ -18,7 +19,7 @@ const STRANGER: &str = "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM";
 const BEGINNING: u64 = 10_000_000_000;
 const RENT: u64 = 2_282_880;
 /// The most that one of these payments may cost.
-const DEAR: u64 = 100_000;
+const DEAR: u128 = 100_000;
 
 struct Stage {
     setting: Setting,
@@ -83,10 +84,17 @@ impl Stage {
     }
 
     /// What the signer has charged to the session.
-    fn charged(&self) -> Result<u64> {
-        let session = self.agent.send(&self.agent.get("/v1/session"))?.json()?;
-        let spent = session.pointer("/limits/0/spent").and_then(Value::as_str);
-        Ok(spent.context("spent")?.parse()?)
+    fn charged(&self) -> Result<u128> {
+        charged(&self.agent, SOL)
+    }
+
+    fn books(&self) -> Books<'_> {
+        Books {
+            chain: &self.chain,
+            agent: &self.agent,
+            wallet: &self.setting.wallet.1,
+            coin: SOL,
+        }
     }
 
     /// How the chain reads a stake account; nothing if there is none.
@@ -100,11 +108,21 @@ impl Stage {
     }
 
     /// Carries `act` out, and says what the wallet has less for it and what was charged.
-    fn cost(&self, act: impl FnOnce() -> Result<Value>) -> Result<(i128, u64, Value)> {
+    fn cost(&self, act: impl FnOnce() -> Result<Value>) -> Result<(i128, u128, Value)> {
         let (held, charged) = (self.lamports()?, self.charged()?);
         let said = act()?;
         let less = i128::from(held) - i128::from(self.lamports()?);
         Ok((less, self.charged()? - charged, said))
+    }
+
+    /// The same of something that lands: what the wallet has less beside the fee that the chain wrote down.
+    fn moved(&self, act: impl FnOnce() -> Result<Value>) -> Result<(i128, u128, Value)> {
+        let (less, charged, said) = self.cost(act)?;
+        let fee = self.chain.took(field(&said, "chain_transaction")?)?;
+        ensure!(field(&said, "fee_paid_base")? == fee.to_string(), "{said}");
+        ensure!((5000..DEAR).contains(&fee), "a fee of {fee} lamports");
+        ensure!(charged >= fee, "charged {charged}, a fee of {fee}");
+        Ok((less - i128::try_from(fee)?, charged, said))
     }
 }
 
@@ -144,17 +162,13 @@ account = "{NETWORK}:{validator}"
 fn an_agent_stakes_and_takes_back_to_the_lamport() -> Result<()> {
     let stage = Stage::set_up()?;
     let (less, charged, said) =
-        stage.cost(|| stage.confirmed(stage.stake("@one", "1.5", "june-1")))?;
-    let fee = less - 1_500_000_000 - i128::from(RENT);
+        stage.moved(|| stage.confirmed(stage.stake("@one", "1.5", "june-1")))?;
+    let staked = 1_500_000_000 + u128::from(RENT);
+    ensure!(less == i128::try_from(staked)?, "{less} lamports");
     ensure!(
-        (5000..i128::from(DEAR)).contains(&fee),
-        "a fee of {fee} lamports"
+        (staked + 5000..staked + DEAR).contains(&charged),
+        "charged {charged}"
     );
-    ensure!(
-        i128::from(charged) >= less,
-        "charged {charged}, the chain took {less}"
-    );
-    ensure!(charged < 1_500_000_000 + RENT + DEAR, "charged {charged}");
     ensure!(field(&said, "to")? == stage.validator, "{said}");
     ensure!(field(&said, "seed")? == "june-1", "{said}");
     // As the chain has it: delegated, both authorities the wallet's, nothing locked up.
@@ -192,13 +206,9 @@ fn an_agent_stakes_and_takes_back_to_the_lamport() -> Result<()> {
         "{again}"
     );
 
-    let (less, charged, said) = stage
-        .cost(|| stage.confirmed(stage.ask(json!({ "type": "unstake", "seed": "june-1" }))))?;
-    ensure!((5000..i128::from(DEAR)).contains(&less), "{less} lamports");
-    ensure!(
-        i128::from(charged) >= less && charged < DEAR,
-        "charged {charged}"
-    );
+    let unstake = || stage.confirmed(stage.ask(json!({ "type": "unstake", "seed": "june-1" })));
+    let (less, charged, said) = stage.moved(unstake)?;
+    ensure!(less == 0 && charged < DEAR, "{less} and {charged}");
     ensure!(field(&said, "stake_account")? == address, "{said}");
     let twice = stage
         .ask(json!({ "type": "unstake", "seed": "june-1" }))?
@@ -206,16 +216,9 @@ fn an_agent_stakes_and_takes_back_to_the_lamport() -> Result<()> {
     ensure!(twice.to_string().contains("deactivated already"), "{twice}");
 
     // All of it comes back, its rent too, and the account is gone. Nothing of it counts.
-    let (less, charged, said) = stage.cost(|| stage.confirmed(back()))?;
-    let fee = less + 1_500_000_000 + i128::from(RENT);
-    ensure!(
-        (5000..i128::from(DEAR)).contains(&fee),
-        "a fee of {fee} lamports"
-    );
-    ensure!(
-        i128::from(charged) >= fee && charged < DEAR,
-        "charged {charged}"
-    );
+    let (less, charged, said) = stage.moved(|| stage.confirmed(back()))?;
+    ensure!(less == -i128::try_from(staked)?, "{less} lamports");
+    ensure!(charged < DEAR, "charged {charged}");
     let returned = (1_500_000_000 + RENT).to_string();
     ensure!(field(&said, "amount_base")? == returned, "{said}");
     ensure!(stage.account(&address)?.is_null(), "it is there still");
@@ -231,12 +234,23 @@ fn an_agent_stakes_and_takes_back_to_the_lamport() -> Result<()> {
     // Once more under the same seed, through the command line's own body; two at once are two accounts.
     let seeds = ["june-1", "june-2"];
     let stake = |seed: &'static str| stage.confirmed(stage.stake(&stage.validator, "1", seed));
-    std::thread::scope(|scope| {
-        let other = scope.spawn(|| stake(seeds[0]).map(drop));
-        stake(seeds[1])?;
-        other.join().map_err(|_| anyhow::anyhow!("a panic"))?
+    let before = stage.books().read()?;
+    let (first, second) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| stake(seeds[0]));
+        let own = stake(seeds[1])?;
+        let other = other.join().map_err(|_| anyhow::anyhow!("a panic"))??;
+        anyhow::Ok((own, other))
     })?;
-    ensure!(stage.lamports()? < BEGINNING - 2 * (1_000_000_000 + RENT));
+    ensure!(first["stake_account"] != second["stake_account"], "{first}");
+    let both = 2 * (1_000_000_000 + u128::from(RENT));
+    stage.books().settled(before, both, &[&first, &second])?;
+    for one in [&first, &second] {
+        let account = stage.account(field(one, "stake_account")?)?;
+        ensure!(
+            account["lamports"] == json!(1_000_000_000 + RENT),
+            "{account}"
+        );
+    }
     Ok(())
 }
 
@@ -302,6 +316,7 @@ fn what_the_owner_did_not_allow_is_not_staked() -> Result<()> {
     ensure!(stage.charged()? == charged, "a refusal was charged");
 
     // Above NOTIFY the owner reads it, and signs.
+    let before = stage.books().read()?;
     let asked = stage.stake("@one", "3.5", "july")?;
     let said = asked.json()?;
     ensure!(asked.status == 202, "{} {said}", asked.status);
@@ -319,6 +334,8 @@ fn what_the_owner_did_not_allow_is_not_staked() -> Result<()> {
         }
         ensure!(std::time::Instant::now() < until, "{shown}");
     };
+    let staked = 3_500_000_000 + u128::from(RENT);
+    stage.books().settled(before, staked, &[&shown])?;
     let account = stage.account(field(&shown, "stake_account")?)?;
     ensure!(
         account.get("lamports") == Some(&json!(3_500_000_000 + RENT)),

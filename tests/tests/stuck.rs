@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
+use waiaas_tests::books::{Books, base, charged, text};
 use waiaas_tests::setting::Setting;
 use xtask::agent::{Agent, Transfer, fresh};
 use xtask::chains::Anvil;
@@ -13,6 +14,7 @@ use xtask::home::{Home, Running};
 use xtask::http::Response;
 
 const EVM: &str = "eip155:31337";
+const COIN: &str = "eip155:31337/slip44:60";
 const SHOP: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
 const AMOUNT: u128 = 12_345_678_901_234_567;
 /// Longer than it takes until a payment counts as stuck, on a busy machine.
@@ -127,50 +129,28 @@ impl Stage {
         }
     }
 
-    /// What the chain took for a transaction that has landed.
-    fn fee(&self, payment: &Value) -> Result<u128> {
-        let hash = text(payment, "chain_transaction")?;
-        let receipt = self
-            .chain
-            .rpc()
-            .call("eth_getTransactionReceipt", json!([hash]))?;
-        let number = |field: &str| -> Result<u128> {
-            let digits = receipt
-                .get(field)
-                .and_then(Value::as_str)
-                .context("a number")?;
-            Ok(u128::from_str_radix(digits.trim_start_matches("0x"), 16)?)
-        };
-        Ok(number("gasUsed")? * number("effectiveGasPrice")?)
+    fn books(&self) -> Books<'_> {
+        Books {
+            chain: &self.chain,
+            agent: &self.agent,
+            wallet: &self.wallet.1,
+            coin: COIN,
+        }
     }
 
     fn spent(&self) -> Result<u128> {
-        let session = self.agent.send(&self.agent.get("/v1/session"))?.json()?;
-        let spent = session.pointer("/limits/0/spent").and_then(Value::as_str);
-        Ok(spent.context("spent")?.parse()?)
+        charged(&self.agent, COIN)
     }
-}
-
-fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str> {
-    let text = value.get(field).and_then(Value::as_str);
-    text.with_context(|| format!("{field} in {value}"))
 }
 
 fn name(payment: &Value) -> Result<&str> {
     text(payment, "transaction")
 }
 
-fn base(payment: &Value, field: &str) -> Result<u128> {
-    Ok(text(payment, field)?.parse()?)
-}
-
 #[test]
 fn a_stuck_payment_is_sped_up_and_made_once() -> Result<()> {
     let stage = Stage::set_up()?;
-    let (before, shop) = (
-        stage.chain.balance(&stage.wallet.1)?,
-        stage.chain.balance(SHOP)?,
-    );
+    let (before, shop) = (stage.books().read()?, stage.chain.balance(SHOP)?);
     let paid = stage.pay(AMOUNT)?;
     stage.pooled(&paid)?;
     let stuck = stage.until(name(&paid)?, |shown| shown["stuck"] == true)?;
@@ -199,8 +179,10 @@ fn a_stuck_payment_is_sped_up_and_made_once() -> Result<()> {
         ensure!(text(&old, "replaced_by").is_ok(), "{old}");
     }
     ensure!(stage.chain.balance(SHOP)? - shop == AMOUNT, "not once");
-    let took = before - stage.chain.balance(&stage.wallet.1)?;
-    ensure!(took == AMOUNT + stage.fee(&landed)?, "{took}");
+    // One amount and the fee of the one that landed; charged as one, by the dearest.
+    let cost = stage.books().settled(before, AMOUNT, &[&landed])?;
+    let most = base(&fastest, "fee_max_base")?;
+    ensure!(cost.charged == AMOUNT + most, "{cost:?} {fastest}");
     ensure!(stage.chain.next_nonce(&stage.wallet.1)? == 1);
     // What has ended is not sped up.
     let late = stage.change(&paid, "speed-up")?;
@@ -211,14 +193,13 @@ fn a_stuck_payment_is_sped_up_and_made_once() -> Result<()> {
 #[test]
 fn a_stuck_payment_is_cancelled_and_the_next_goes_through() -> Result<()> {
     let mut stage = Stage::set_up()?;
-    let (before, shop) = (
-        stage.chain.balance(&stage.wallet.1)?,
-        stage.chain.balance(SHOP)?,
-    );
+    let (before, shop) = (stage.books().read()?, stage.chain.balance(SHOP)?);
     let paid = stage.pay(AMOUNT)?;
     stage.pooled(&paid)?;
     let next = stage.pay(1000)?;
     stage.pooled(&next)?;
+    let both = AMOUNT + base(&paid, "fee_max_base")? + 1000 + base(&next, "fee_max_base")?;
+    ensure!(stage.spent()? == both, "{} of {both}", stage.spent()?);
     let answer = stage.change(&paid, "cancel")?;
     let cancelled = answer.json()?;
     ensure!(answer.status == 202, "{cancelled}");
@@ -232,6 +213,9 @@ fn a_stuck_payment_is_cancelled_and_the_next_goes_through() -> Result<()> {
         text(&shown, "to")?.eq_ignore_ascii_case(&stage.wallet.1),
         "{shown}"
     );
+    // Counted as one with what it cancels: it is the cheaper of the two, and gives nothing back.
+    ensure!(base(&shown, "fee_max_base")? < AMOUNT, "{shown}");
+    ensure!(stage.spent()? == both, "{} of {both}", stage.spent()?);
     stage.pooled(&shown)?;
     // Again: it is under way already.
     let again = stage.change(&paid, "cancel")?;
@@ -246,9 +230,9 @@ fn a_stuck_payment_is_cancelled_and_the_next_goes_through() -> Result<()> {
     ensure!(text(&old, "detail")?.contains(&by), "{old}");
     let made = stage.ended(name(&next)?, "CONFIRMED")?;
     ensure!(stage.chain.balance(SHOP)? - shop == 1000, "the wrong one");
-    let took = before - stage.chain.balance(&stage.wallet.1)?;
-    let fees = stage.fee(&landed)? + stage.fee(&made)?;
-    ensure!(took == 1000 + fees, "{took}");
+    let cost = stage.books().settled(before, 1000, &[&landed, &made])?;
+    ensure!(cost.charged == both, "{cost:?}");
+    ensure!(stage.chain.next_nonce(&stage.wallet.1)? == 2);
     Ok(())
 }
 
@@ -257,27 +241,37 @@ fn a_stuck_payment_is_cancelled_and_the_next_goes_through() -> Result<()> {
 fn an_owner_speeds_up_and_cancels_with_one_command() -> Result<()> {
     let stage = Stage::set_up()?;
     ensure!(stage.owner.exists());
-    let shop = stage.chain.balance(SHOP)?;
+    let (before, shop) = (stage.books().read()?, stage.chain.balance(SHOP)?);
     let paid = stage.pay(AMOUNT)?;
     stage.pooled(&paid)?;
     let faster = stage.home.cli(&["payment", "speed-up", name(&paid)?])?;
     ensure!(text(&faster, "of")? == name(&paid)?, "{faster}");
     stage.pooled(&faster)?;
     stage.mine()?;
-    stage.ended(name(&faster)?, "CONFIRMED")?;
+    let landed = stage.ended(name(&faster)?, "CONFIRMED")?;
     stage.ended(name(&paid)?, "CANCELLED")?;
     ensure!(stage.chain.balance(SHOP)? - shop == AMOUNT, "not once");
+    let cost = stage.books().settled(before, AMOUNT, &[&landed])?;
+    let most = base(&landed, "fee_max_base")?;
+    ensure!(most > base(&paid, "fee_max_base")?, "{landed}");
+    ensure!(cost.charged == AMOUNT + most, "{cost:?} {landed}");
+    // And a cancellation.
+    let before = stage.books().read()?;
     let paid = stage.pay(AMOUNT)?;
     stage.pooled(&paid)?;
     let cancelled = stage.home.cli(&["payment", "cancel", name(&paid)?])?;
     ensure!(cancelled["cancels"] == true, "{cancelled}");
     stage.pooled(&cancelled)?;
     stage.mine()?;
-    stage.ended(name(&cancelled)?, "CONFIRMED")?;
+    let landed = stage.ended(name(&cancelled)?, "CONFIRMED")?;
     stage.ended(name(&paid)?, "CANCELLED")?;
     ensure!(
         stage.chain.balance(SHOP)? - shop == AMOUNT,
         "paid after its cancellation"
     );
+    // Its fee left, and nothing else; what was charged for the payment stays, and nothing more.
+    let cost = stage.books().settled(before, 0, &[&landed])?;
+    let once = AMOUNT + base(&paid, "fee_max_base")?;
+    ensure!(cost.charged == once, "{cost:?} of {once}");
     Ok(())
 }

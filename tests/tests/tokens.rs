@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use waiaas_tests::books::{Books, base, charged};
 use waiaas_tests::foreign;
 use waiaas_tests::setting::Setting;
 use waiaas_tests::token::{TestPieces, TestToken};
@@ -15,6 +16,7 @@ use xtask::chains::Anvil;
 use xtask::http::Response;
 
 const EVM: &str = "eip155:31337";
+const COIN: &str = "eip155:31337/slip44:60";
 const TO: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
 const ETHER: u128 = 1_000_000_000_000_000_000;
 /// Base units of one whole token.
@@ -155,14 +157,16 @@ account = "{EVM}:{TO}"
 
     /// What the session's grant has counted of an asset.
     fn charged(&self, asset: &str) -> Result<u128> {
-        let session = self.get("/v1/session")?;
-        let limits = session.get("limits").and_then(Value::as_array);
-        let of_asset = limits
-            .into_iter()
-            .flatten()
-            .find(|limit| limit.get("asset") == Some(&json!(asset)))
-            .context("the asset's limit")?;
-        Ok(field(of_asset, "spent")?.parse()?)
+        charged(&self.agent, asset)
+    }
+
+    fn books(&self) -> Books<'_> {
+        Books {
+            chain: self.chain,
+            agent: &self.agent,
+            wallet: &self.setting.wallet.1,
+            coin: COIN,
+        }
     }
 
     /// Nothing moved and nothing was charged.
@@ -195,7 +199,7 @@ fn refused(answer: &Response, status: u16, code: &str) -> Result<Value> {
 fn an_agent_pays_in_a_token_to_the_unit() -> Result<()> {
     let chain = Anvil::start()?;
     let stage = Stage::set_up(&chain)?;
-    let ether = chain.balance(&stage.setting.wallet.1)?;
+    let before = stage.books().read()?;
     let said = stage.pay("12.345678")?.json()?;
     ensure!(field(&said, "status")? == "CONFIRMED", "{said}");
     ensure!(field(&said, "asset")? == stage.token.asset(), "{said}");
@@ -203,15 +207,10 @@ fn an_agent_pays_in_a_token_to_the_unit() -> Result<()> {
     ensure!(stage.token.balance(TO)? == 12_345_678);
     ensure!(stage.token.balance(&stage.setting.wallet.1)? == 100 * WHOLE - 12_345_678);
     // The token counts by its own limit, the fee by the coin's, at least as much as the chain took.
-    let took = ether - chain.balance(&stage.setting.wallet.1)?;
-    ensure!(took > 0 && chain.balance(TO)? == 0);
+    let cost = stage.books().settled(before, 0, &[&said])?;
+    ensure!(cost.charged == base(&said, "fee_max_base")?, "{cost:?}");
+    ensure!(chain.balance(TO)? == 0);
     ensure!(stage.charged(&stage.token.asset())? == 12_345_678);
-    let charged = stage.charged(&format!("{EVM}/slip44:60"))?;
-    ensure!(charged >= took, "charged {charged}, the chain took {took}");
-    ensure!(
-        field(&said, "fee_paid_base")?.parse::<u128>()? == took,
-        "{said}"
-    );
 
     // Over a transaction's limit, over the hour's, and more decimals than the token has.
     let limit = refused(&stage.pay("50.000001")?, 403, "per_transaction_limit")?;
@@ -311,6 +310,7 @@ fn an_approved_spender_takes_exactly_what_it_may() -> Result<()> {
     let told = stage.post("/v1/transactions", &unlimited)?;
     refused(&told, 422, "approval_unlimited")?;
     // Exact: the owner is asked.
+    let before = stage.books().read()?;
     let asked = stage.post("/v1/transactions", &body)?;
     let said = asked.json()?;
     ensure!(asked.status == 202, "{} {said}", asked.status);
@@ -325,13 +325,14 @@ fn an_approved_spender_takes_exactly_what_it_may() -> Result<()> {
         .home
         .cli(&[&["payment", "approve", payment], &key[..]].concat())?;
     let until = Instant::now() + Duration::from_secs(60);
-    loop {
+    let made = loop {
         let shown = stage.get(&format!("/v1/transactions/{payment}?wait=30"))?;
         match field(&shown, "status")? {
-            "CONFIRMED" => break,
+            "CONFIRMED" => break shown,
             status => ensure!(Instant::now() < until, "{status}: {shown}"),
         }
-    }
+    };
+    stage.books().settled(before, 0, &[&made])?;
     ensure!(stage.token.allowance(&stage.setting.wallet.1, TO)? == 12_500_000);
     ensure!(stage.token.balance(TO)? == 0, "nothing moved yet");
     ensure!(stage.charged(&stage.token.asset())? == 12_500_000);
@@ -389,9 +390,15 @@ fn an_agent_pays_in_pieces_that_the_policy_names() -> Result<()> {
         "per_transaction_limit",
     )?;
     for (kind, amount) in [("erc721", "1"), ("erc1155", "4")] {
+        // It counts by its number, and the coin's fee as ever.
+        let (before, asset) = (stage.books().read()?, stage.pieces.asset(kind, 1));
+        ensure!(stage.charged(&asset)? == 0);
         let said = pay(&with(kind, 1, amount)?)?.json()?;
         ensure!(field(&said, "status")? == "CONFIRMED", "{said}");
-        ensure!(field(&said, "asset")? == stage.pieces.asset(kind, 1));
+        ensure!(field(&said, "asset")? == asset);
+        ensure!(stage.charged(&asset)?.to_string() == amount);
+        let cost = stage.books().settled(before, 0, &[&said])?;
+        ensure!(cost.charged == base(&said, "fee_max_base")?, "{cost:?}");
     }
     ensure!(stage.pieces.is_owner(1, TO)? && stage.pieces.is_owner(2, &stage.setting.wallet.1)?);
     ensure!(

@@ -3,6 +3,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use waiaas_tests::books::{Books, Chain as _, Cost, charged, text, tokens, written};
 use waiaas_tests::foreign;
 use waiaas_tests::setting::Setting;
 use xtask::agent::{Agent, fresh};
@@ -18,10 +19,10 @@ const KNOWN: &str = "4fYNw3dojWmQ4dXtSGE9epjRGy9pFSx62YypT7avPYvA";
 /// Has no account for any token either.
 const THIRD: &str = "7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2";
 /// Base units: a thousand.
-const BEGINNING: u64 = 1_000_000_000;
+const BEGINNING: u128 = 1_000_000_000;
 /// Rent of an account of SPL Token, and of one of Token-2022 whose mint keeps a part.
-const RENT: u64 = 2_039_280;
-const RENT_2022: u64 = 2_157_600;
+const RENT: u128 = 2_039_280;
+const RENT_2022: u128 = 2_157_600;
 
 /// One of several transfers: the mint (none for SOL), the recipient, the amount.
 type Item<'a> = (&'a str, &'a str, &'a str);
@@ -36,7 +37,7 @@ struct Stage {
 
 impl Stage {
     /// `amount`: base units that the wallet begins with, of both tokens.
-    fn set_up(amount: u64) -> Result<Self> {
+    fn set_up(amount: u128) -> Result<Self> {
         let chain = Surfnet::start(400)?;
         let setting = Setting::start(NETWORK, chain.url(), &[&format!("{NETWORK}:{THIRD}")])?;
         chain.fund(&setting.wallet.1, 1_000_000_000)?;
@@ -112,48 +113,68 @@ impl Stage {
 
     /// What the chain wrote down of a payment.
     fn written(&self, payment: &Value) -> Result<Value> {
-        let name = payment.get("chain_transaction").context("a name")?;
-        let options = json!({ "encoding": "json", "commitment": "confirmed", "maxSupportedTransactionVersion": 0 });
-        self.chain
-            .rpc()
-            .call("getTransaction", json!([name, options]))
+        written(&self.chain, text(payment, "chain_transaction")?)
     }
 
-    fn confirmed(&self, mint: &str, to: &str, amount: &str) -> Result<()> {
-        let said = self.pay(mint, to, amount)?.json()?;
-        ensure!(said.get("status") == Some(&json!("CONFIRMED")), "{said}");
-        Ok(())
+    fn confirmed(&self, mint: &str, to: &str, amount: &str) -> Result<Value> {
+        is_confirmed(self.pay(mint, to, amount)?)
     }
 
     /// Base units of `mint` in all accounts of `owner`, as the chain counts them.
-    fn tokens(&self, owner: &str, mint: &str) -> Result<u64> {
-        let options = json!({ "encoding": "jsonParsed", "commitment": "confirmed" });
-        let params = json!([owner, { "mint": mint }, options]);
-        let told = self.chain.rpc().call("getTokenAccountsByOwner", params)?;
-        let accounts = told.pointer("/value").and_then(Value::as_array);
-        let amounts = accounts.into_iter().flatten().map(|account| {
-            let amount = account.pointer("/account/data/parsed/info/tokenAmount/amount");
-            let amount = amount.and_then(Value::as_str).context("an amount")?;
-            Ok(amount.parse::<u64>()?)
-        });
-        amounts.sum()
+    fn tokens(&self, owner: &str, mint: &str) -> Result<u128> {
+        tokens(&self.chain, owner, mint)
     }
 
-    fn lamports(&self) -> Result<u64> {
-        self.chain.balance(&self.setting.wallet.1)
+    fn own_tokens(&self, mint: &str) -> Result<u128> {
+        self.tokens(&self.setting.wallet.1, mint)
     }
 
     /// What the signer has charged to an asset.
-    fn charged(&self, asset: &str) -> Result<u64> {
-        let session = self.agent.send(&self.agent.get("/v1/session"))?.json()?;
-        let limits = session.pointer("/limits").and_then(Value::as_array);
-        let limit = limits
-            .into_iter()
-            .flatten()
-            .find(|limit| limit.get("asset") == Some(&json!(asset)));
-        let spent = limit.and_then(|limit| limit.get("spent")?.as_str());
-        Ok(spent.context("spent")?.parse()?)
+    fn charged(&self, asset: &str) -> Result<u128> {
+        charged(&self.agent, asset)
     }
+
+    fn books(&self) -> Books<'_> {
+        Books {
+            chain: &self.chain,
+            agent: &self.agent,
+            wallet: &self.setting.wallet.1,
+            coin: SOL,
+        }
+    }
+
+    /// Carries `act` out: so many lamports and the fees that the chain took left the wallet, and all of it was charged.
+    fn cost<const N: usize>(
+        &self,
+        lamports: u128,
+        act: impl FnOnce() -> Result<[Value; N]>,
+    ) -> Result<(Cost, [Value; N])> {
+        let before = self.books().read()?;
+        let paid = act()?;
+        let cost = self.books().settled(before, lamports, &paid.each_ref())?;
+        ensure!(
+            (5000..50_000).contains(&(cost.fee / paid.len() as u128)),
+            "{cost:?}"
+        );
+        Ok((cost, paid))
+    }
+}
+
+fn is_confirmed(answer: Response) -> Result<Value> {
+    let said = answer.json()?;
+    ensure!(said.get("status") == Some(&json!("CONFIRMED")), "{said}");
+    Ok(said)
+}
+
+/// The same twice at once: two transactions.
+fn twice(pay: impl Fn() -> Result<Value> + Sync) -> Result<[Value; 2]> {
+    std::thread::scope(|scope| {
+        let other = scope.spawn(&pay);
+        let own = pay()?;
+        let other = other.join().map_err(|_| anyhow::anyhow!("a panic"))??;
+        ensure!(text(&own, "transaction")? != text(&other, "transaction")?);
+        Ok([own, other])
+    })
 }
 
 fn asset(mint: &str) -> String {
@@ -182,15 +203,6 @@ fn policy(token: &str, token_2022: &str) -> String {
         asset(token_2022),
     )
 }
-/// Carries `act` out and says how many lamports left the wallet, and how many were charged for it.
-fn cost(stage: &Stage, act: impl FnOnce() -> Result<()>) -> Result<(u64, u64)> {
-    let (held, charged) = (stage.lamports()?, stage.charged(SOL)?);
-    act()?;
-    let left = held
-        .checked_sub(stage.lamports()?)
-        .context("lamports came")?;
-    Ok((left, stage.charged(SOL)? - charged))
-}
 
 #[test]
 fn an_agent_pays_tokens_on_solana_to_the_unit() -> Result<()> {
@@ -198,50 +210,44 @@ fn an_agent_pays_tokens_on_solana_to_the_unit() -> Result<()> {
     let (token, token_2022) = (&stage.token, &stage.token_2022);
 
     // To somebody without an account: it is created, and its rent counted.
-    let (left, charged) = cost(&stage, || stage.confirmed(token, FRESH, "12.5"))?;
+    stage.cost(RENT, || Ok([stage.confirmed(token, FRESH, "12.5")?]))?;
     ensure!(stage.tokens(FRESH, token)? == 12_500_000);
-    ensure!(stage.tokens(&stage.setting.wallet.1, token)? == BEGINNING - 12_500_000);
-    let fee = left.checked_sub(RENT).context("no rent was paid")?;
-    ensure!((5000..50_000).contains(&fee), "a fee of {fee} lamports");
-    ensure!(charged >= left, "charged {charged}, the chain took {left}");
+    ensure!(stage.own_tokens(token)? == BEGINNING - 12_500_000);
 
     // To the same again, and to somebody who had one: no rent.
     for (to, amount) in [(FRESH, "0.000001"), ("@known", "1")] {
-        let (left, charged) = cost(&stage, || stage.confirmed(token, to, amount))?;
-        ensure!((5000..50_000).contains(&left), "{left} lamports left");
-        ensure!(charged >= left && charged < RENT, "charged {charged}");
+        let (cost, _) = stage.cost(0, || Ok([stage.confirmed(token, to, amount)?]))?;
+        ensure!(cost.charged < RENT, "{cost:?}");
     }
     ensure!(stage.tokens(FRESH, token)? == 12_500_001);
     ensure!(stage.tokens(KNOWN, token)? == 1_000_000);
     ensure!(stage.charged(&asset(token))? == 13_500_001);
 
     // A mint that keeps a part: all of it leaves and counts, less arrives.
-    let (left, charged) = cost(&stage, || stage.confirmed(token_2022, FRESH, "2"))?;
-    let fee = left.checked_sub(RENT_2022).context("no rent was paid")?;
-    ensure!((5000..50_000).contains(&fee), "a fee of {fee} lamports");
-    ensure!(charged >= left, "charged {charged}, the chain took {left}");
-    ensure!(stage.tokens(&stage.setting.wallet.1, token_2022)? == BEGINNING - 2_000_000);
+    stage.cost(RENT_2022, || Ok([stage.confirmed(token_2022, FRESH, "2")?]))?;
+    ensure!(stage.own_tokens(token_2022)? == BEGINNING - 2_000_000);
     ensure!(stage.tokens(FRESH, token_2022)? == 2_000_000 - 5000);
     ensure!(stage.charged(&asset(token_2022))? == 2_000_000);
 
     // Two equal payments at once are two transactions.
-    let pay = || stage.confirmed(token, KNOWN, "1");
-    std::thread::scope(|scope| {
-        let other = scope.spawn(pay);
-        pay()?;
-        other.join().map_err(|_| anyhow::anyhow!("a panic"))?
-    })?;
+    stage.cost(0, || twice(|| stage.confirmed(token, KNOWN, "1")))?;
     ensure!(stage.tokens(KNOWN, token)? == 3_000_000);
+    ensure!(stage.own_tokens(token)? == BEGINNING - 15_500_001);
+    ensure!(stage.charged(&asset(token))? == 15_500_001);
 
     // What the wallet holds, as its own API tells it.
     let target = format!("/v1/wallets/{}/balances", stage.setting.wallet.0);
     let told = stage.agent.send(&stage.agent.get(&target))?.json()?;
+    let coin = told.pointer("/balances/0").context("the coin")?;
+    ensure!(coin.get("asset") == Some(&json!(SOL)), "{told}");
+    let lamports = stage.chain.balance(&stage.setting.wallet.1)?.to_string();
+    ensure!(coin.get("amount_base") == Some(&json!(lamports)), "{told}");
     for (mint, symbol) in [(token, "USDC"), (token_2022, "KEEPS")] {
         let balances = told.pointer("/balances").and_then(Value::as_array);
         let mut balances = balances.into_iter().flatten();
         let balance = balances.find(|held| held.get("asset") == Some(&json!(asset(mint))));
         let balance = balance.with_context(|| format!("no {symbol} in {told}"))?;
-        let held = stage.tokens(&stage.setting.wallet.1, mint)?.to_string();
+        let held = stage.own_tokens(mint)?.to_string();
         ensure!(
             balance.get("amount_base") == Some(&json!(held)),
             "{balance}"
@@ -352,11 +358,9 @@ fn an_agent_pays_several_at_once_on_solana_to_the_unit() -> Result<()> {
         (token, FRESH, "0.5"),
         (token, THIRD, "3"),
     ];
-    let mut paid = Value::Null;
-    let (left, charged) = cost(&stage, || {
-        paid = stage.pay_all(&batch, Some("payroll 11"))?.json()?;
-        ensure!(paid.get("status") == Some(&json!("CONFIRMED")), "{paid}");
-        Ok(())
+    let moved = 10_000_000 + 2 * RENT + RENT_2022;
+    let (_, [paid]) = stage.cost(moved, || {
+        Ok([is_confirmed(stage.pay_all(&batch, Some("payroll 11"))?)?])
     })?;
     // Each recipient, each asset; one account created for whoever was paid twice.
     ensure!(stage.tokens(FRESH, token)? == 13_000_000);
@@ -364,12 +368,8 @@ fn an_agent_pays_several_at_once_on_solana_to_the_unit() -> Result<()> {
     ensure!(stage.tokens(THIRD, token)? == 3_000_000);
     ensure!(stage.tokens(FRESH, token_2022)? == 2_000_000 - 5000);
     ensure!(stage.chain.balance(KNOWN)? == known_before + 10_000_000);
-    ensure!(stage.tokens(&stage.setting.wallet.1, token)? == BEGINNING - 17_000_000);
-    ensure!(stage.tokens(&stage.setting.wallet.1, token_2022)? == BEGINNING - 2_000_000);
-    let fee = left.checked_sub(10_000_000 + 2 * RENT + RENT_2022);
-    let fee = fee.context("rents were not paid")?;
-    ensure!((5000..50_000).contains(&fee), "a fee of {fee} lamports");
-    ensure!(charged >= left, "charged {charged}, the chain took {left}");
+    ensure!(stage.own_tokens(token)? == BEGINNING - 17_000_000);
+    ensure!(stage.own_tokens(token_2022)? == BEGINNING - 2_000_000);
     ensure!(stage.charged(&asset(token))? == 17_000_000);
     ensure!(stage.charged(&asset(token_2022))? == 2_000_000);
     // One payment, in which all of them are told, and the memo; and the chain has it.
@@ -385,10 +385,11 @@ fn an_agent_pays_several_at_once_on_solana_to_the_unit() -> Result<()> {
 
     // One transfer with the longest memo, under the units that it was given.
     let memo = "m".repeat(128);
-    let noted = stage
-        .pay_all(&[("", KNOWN, "0.001")], Some(&memo))?
-        .json()?;
-    ensure!(noted.get("status") == Some(&json!("CONFIRMED")), "{noted}");
+    let (_, [noted]) = stage.cost(1_000_000, || {
+        Ok([is_confirmed(
+            stage.pay_all(&[("", KNOWN, "0.001")], Some(&memo))?,
+        )?])
+    })?;
     ensure!(noted.get("transfers").is_none(), "{noted}");
     let written = stage.written(&noted)?;
     ensure!(written.to_string().contains(&memo), "{written}");
@@ -399,16 +400,11 @@ fn an_agent_pays_several_at_once_on_solana_to_the_unit() -> Result<()> {
 
     // Two equal batches at once are two transactions.
     let pair = [("", KNOWN, "0.001"), (token, KNOWN, "1")];
-    let pay = || -> Result<()> {
-        let said = stage.pay_all(&pair, None)?.json()?;
-        ensure!(said.get("status") == Some(&json!("CONFIRMED")), "{said}");
-        Ok(())
-    };
-    std::thread::scope(|scope| {
-        let other = scope.spawn(pay);
-        pay()?;
-        other.join().map_err(|_| anyhow::anyhow!("a panic"))?
+    stage.cost(2_000_000, || {
+        twice(|| is_confirmed(stage.pay_all(&pair, None)?))
     })?;
+    ensure!(stage.own_tokens(token)? == BEGINNING - 19_000_000);
+    ensure!(stage.charged(&asset(token))? == 19_000_000);
     ensure!(stage.tokens(KNOWN, token)? == 3_000_000);
     ensure!(stage.chain.balance(KNOWN)? == known_before + 13_000_000);
     Ok(())
@@ -467,7 +463,7 @@ fn a_refused_batch_moves_nothing_on_solana() -> Result<()> {
         ),
         ("nine", &eight, 422, "batch_too_large"),
     ];
-    let held = stage.lamports()?;
+    let held = stage.chain.balance(&stage.setting.wallet.1)?;
     for (case, items, status, expected) in cases {
         let answer = stage.pay_all(items, None)?;
         let problem = answer.json()?;
@@ -480,7 +476,10 @@ fn a_refused_batch_moves_nothing_on_solana() -> Result<()> {
     }
     ensure!(stage.tokens(&stage.setting.wallet.1, token)? == 20_000_000);
     ensure!(stage.tokens(FRESH, token)? == 0, "a refusal moved money");
-    ensure!(stage.lamports()? == held, "a refusal cost something");
+    ensure!(
+        stage.chain.balance(&stage.setting.wallet.1)? == held,
+        "a refusal cost something"
+    );
     ensure!(stage.charged(&asset(token))? == 0, "a refusal was charged");
     Ok(())
 }
@@ -510,16 +509,16 @@ fn an_owner_withdraws_tokens_on_solana() -> Result<()> {
     for (mint, rent) in [(&stage.token, RENT), (&stage.token_2022, RENT_2022)] {
         // The rent of the recipient's account does not fit under this ceiling.
         ensure!(withdraw(mint, "0.001").is_err());
-        let before = stage.lamports()?;
+        let before = stage.chain.balance(&stage.setting.wallet.1)?;
         let said = withdraw(mint, "0.0023")?;
         ensure!(said.get("landed") == Some(&json!(true)), "{said}");
-        ensure!(stage.tokens(&stage.setting.wallet.1, mint)? == BEGINNING - 900_000_000);
-        let took = before - stage.lamports()?;
-        ensure!((rent..rent + 10_000).contains(&took), "{took}");
+        ensure!(stage.own_tokens(mint)? == BEGINNING - 900_000_000);
+        let took = u128::from(before - stage.chain.balance(&stage.setting.wallet.1)?);
+        let fee = stage.chain.took(text(&said, "chain_transaction")?)?;
+        ensure!(took == rent + fee && fee < 10_000, "{took}");
     }
     ensure!(stage.tokens(THIRD, &stage.token)? == 900_000_000);
-    // The mint of Token-2022 keeps its part of what arrives.
-    let arrived = stage.tokens(THIRD, &stage.token_2022)?;
-    ensure!(arrived > 0 && arrived < 900_000_000, "{arrived}");
+    // The mint of Token-2022 keeps its part of what arrives, at most so much.
+    ensure!(stage.tokens(THIRD, &stage.token_2022)? == 900_000_000 - 5000);
     Ok(())
 }

@@ -29,6 +29,8 @@ pub(crate) fn failures(methods: &[&'static str]) -> Vec<Case> {
         ("limits", Turn::Status(429)),
         ("has an error of its own", Turn::Status(500)),
         ("answers garbage", Turn::Garbage),
+        ("answers without end", Turn::Endless),
+        ("answers more than fits", Turn::Giant),
         ("refuses everything", Turn::Error(-32603, "internal error")),
     ]
     .into_iter()
@@ -104,6 +106,42 @@ pub(crate) fn evm_lies() -> Vec<Case> {
             ),
         ),
     ]
+}
+
+/// Fees that no node of this chain means: they move a fee under its ceiling, or nothing is signed.
+pub(crate) fn evm_fees() -> Vec<Case> {
+    let most = format!("0x{}", "f".repeat(16));
+    let tips = json!([[most, most, most]]);
+    vec![
+        case(
+            "asks for more than anybody has",
+            only(
+                "eth_feeHistory",
+                Turn::Forge("/baseFeePerGas", json!([most, most])),
+            ),
+        ),
+        case(
+            "tells of tips beyond measure",
+            only("eth_feeHistory", Turn::Forge("/reward", tips)),
+        ),
+        case(
+            "suggests a tip beyond measure",
+            only("eth_maxPriorityFeePerGas", Turn::Say(json!(most))),
+        ),
+        case(
+            "tells of no fees at all",
+            only("eth_feeHistory", Turn::Forge("/baseFeePerGas", json!([]))),
+        ),
+    ]
+}
+
+/// The same on Solana, where a cluster's signature has its price and only what is offered beside it can be forged.
+pub(crate) fn solana_fees() -> Vec<Case> {
+    let paid = json!([{ "slot": 1, "prioritizationFee": u64::MAX }]);
+    vec![case(
+        "tells of fees beyond measure",
+        only("getRecentPrioritizationFees", Turn::Say(paid)),
+    )]
 }
 
 pub(crate) const SOLANA_METHODS: [&str; 6] = [

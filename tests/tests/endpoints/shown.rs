@@ -11,7 +11,7 @@ use xtask::chains::{Anvil, Surfnet};
 use crate::cases::only;
 use crate::stage::{Chain, PATIENCE, Stage, is};
 
-const WATCHED: &str = "incoming = \"all\"\nincoming-seconds = 1\n";
+pub(crate) const WATCHED: &str = "incoming = \"all\"\nincoming-seconds = 1\n";
 /// An account whose key anvil has.
 const STRANGER: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 
@@ -41,7 +41,7 @@ fn each_speed_is_paid(stage: &mut Stage) -> Result<()> {
             stage.log()
         );
         let most = number(&paid, "/fee_max_base")?;
-        ensure!(number(&paid, "/fee_paid_base")? <= most, "{paid}");
+        ensure!(stage.fee_is_true(&paid)? <= most, "{paid}");
         ensure!(most <= ceiling, "{paid}");
         // The base fee of an idle local chain only falls between two payments.
         if stage.network().starts_with("solana:") {

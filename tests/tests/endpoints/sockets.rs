@@ -110,7 +110,7 @@ fn a_commitment_is_waited_for() -> Result<()> {
     for (chain, words, other) in [
         (
             Chain::Evm(Anvil::start()?),
-            ["latest"].as_slice(),
+            ["latest", "safe", "finalized"].as_slice(),
             "confirmed",
         ),
         (
@@ -123,6 +123,14 @@ fn a_commitment_is_waited_for() -> Result<()> {
         let mut stage = Stage::set_up(chain, &rpc)?;
         let (_, said) = pay(&mut stage)?;
         let payment = format!("/v1/transactions/{}", name(&said)?);
+        if let Chain::Evm(chain) = &stage.chain {
+            // It is in the newest block, and a block is made when told: no deeper word is true yet.
+            let not_yet = stage.get(&format!("{payment}?commitment=safe"))?;
+            ensure!(is(&not_yet, "CONFIRMED"), "{not_yet}");
+            ensure!(not_yet.get("commitment").is_none(), "{not_yet}");
+            // Two epochs are behind the finalized block, one behind the safe one.
+            chain.rpc().call("anvil_mine", json!(["0x60"]))?;
+        }
         for word in words {
             let shown = stage.get(&format!("{payment}?wait=60&commitment={word}"))?;
             ensure!(
