@@ -8,6 +8,7 @@ pub mod log;
 pub mod owner;
 pub mod proxy;
 pub mod secrets;
+pub mod setting;
 pub mod signer;
 pub mod stage;
 pub mod token;
