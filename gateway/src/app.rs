@@ -14,6 +14,7 @@ use crate::chain_port::ChainPort;
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::http::guard::Guard;
+use crate::http::owner::{LoginOrigin, OwnerDesk};
 use crate::http::token::Tokens;
 use crate::notify::Channels;
 use crate::pipeline::Refusal;
@@ -42,6 +43,8 @@ pub struct App {
     pub views: Views,
     /// Payments under way.
     pub tracker: Tracker,
+    /// Logins of owners, and what their routes remember.
+    pub owners: OwnerDesk,
     /// Which requests are let in at all.
     pub guard: Guard,
     /// Where owners are told.
@@ -66,6 +69,8 @@ pub struct Parts {
     pub database: Database,
     /// Secrets of session tokens.
     pub tokens: Tokens,
+    /// Where owners log in; none: nobody can.
+    pub login_origin: Option<LoginOrigin>,
     /// Which requests are let in at all.
     pub guard: Guard,
     /// Where owners are told.
@@ -90,6 +95,7 @@ impl App {
             tokens: parts.tokens,
             views: Views::default(),
             tracker: Tracker::default(),
+            owners: OwnerDesk::new(parts.login_origin),
             guard: parts.guard,
             channels: Arc::new(parts.channels),
             log_key: parts.log_key,

@@ -11,16 +11,20 @@ use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use waiaas_client::{
-    ClientError, EventPage, GatewayClient, GatewaySocket, Paid, Remote, Renewed, SessionRequest,
-    SignedLogin, SignedPayment, SignedTransfer, SignerStatus, SpendRequest, WouldAllow,
+    ClientError, Drafted, EventPage, GatewayClient, GatewaySocket, Paid, Remote, Renewed,
+    SessionRequest, SignedLogin, SignedPayment, SignedTransfer, SignerStatus, SpendRequest,
+    Submitted, WouldAllow,
 };
+use waiaas_shared::agent::AgentView;
 use waiaas_shared::denial::{Code, Denial};
-use waiaas_shared::ids::{SessionId, TransactionId, WalletId};
+use waiaas_shared::ids::{AgentId, SessionId, StatementId, TransactionId, WalletId};
 use waiaas_shared::intent::IntentView;
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::statement::verify::OwnerSignature;
 use waiaas_shared::transaction::EvmFees;
-use waiaas_shared::view::{SessionView, WalletView};
+use waiaas_shared::view::{OwnerView, SessionView, WalletView};
 
 /// Time for one call, connecting included.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -97,6 +101,10 @@ pub trait SignerPort: Send + Sync + fmt::Debug {
     fn remaining(&self, session: SessionId) -> Answer<Option<SessionView>>;
     /// Every wallet.
     fn wallets(&self) -> Answer<Vec<WalletView>>;
+    /// Every owner.
+    fn owners(&self) -> Answer<Vec<OwnerView>>;
+    /// Every agent.
+    fn agents(&self) -> Answer<Vec<AgentView>>;
     /// Every binding policy document, oldest first.
     fn policy(&self) -> Answer<Vec<PolicyDocument>>;
     /// Dry run.
@@ -137,6 +145,18 @@ pub trait SignerPort: Send + Sync + fmt::Debug {
     fn renew_session(&self, request: SessionRequest) -> Answer<Renewed>;
     /// Revoke a session.
     fn revoke_session(&self, session: SessionId) -> Answer<u64>;
+    /// Suspend an agent.
+    fn suspend_agent(&self, agent: AgentId) -> Answer<u64>;
+    /// Begin an agent's end.
+    fn terminate_agent(&self, agent: AgentId) -> Answer<u64>;
+    /// Have the text of a statement written.
+    fn draft_statement(&self, facts: StatementFacts) -> Answer<Drafted>;
+    /// Hand in owners' signatures over a statement.
+    fn submit_statement(
+        &self,
+        statement: StatementId,
+        signatures: Vec<OwnerSignature>,
+    ) -> Answer<Submitted>;
     /// Throw the kill switch.
     fn kill(&self) -> Answer<u64>;
 }
@@ -211,6 +231,14 @@ impl SignerPort for SocketSigner {
 
     fn wallets(&self) -> Answer<Vec<WalletView>> {
         self.call(|client| async move { client.wallets().await })
+    }
+
+    fn owners(&self) -> Answer<Vec<OwnerView>> {
+        self.call(|client| async move { client.owners().await })
+    }
+
+    fn agents(&self) -> Answer<Vec<AgentView>> {
+        self.call(|client| async move { client.agents().await })
     }
 
     fn policy(&self) -> Answer<Vec<PolicyDocument>> {
@@ -291,6 +319,28 @@ impl SignerPort for SocketSigner {
 
     fn revoke_session(&self, session: SessionId) -> Answer<u64> {
         self.call(move |client| async move { client.revoke_session(session).await })
+    }
+
+    fn suspend_agent(&self, agent: AgentId) -> Answer<u64> {
+        self.call(move |client| async move { client.suspend_agent(agent).await })
+    }
+
+    fn terminate_agent(&self, agent: AgentId) -> Answer<u64> {
+        self.call(move |client| async move { client.terminate_agent(agent).await })
+    }
+
+    fn draft_statement(&self, facts: StatementFacts) -> Answer<Drafted> {
+        self.call(move |client| async move { client.draft_statement(&facts).await })
+    }
+
+    fn submit_statement(
+        &self,
+        statement: StatementId,
+        signatures: Vec<OwnerSignature>,
+    ) -> Answer<Submitted> {
+        self.call(
+            move |client| async move { client.submit_statement(statement, &signatures).await },
+        )
     }
 
     fn kill(&self) -> Answer<u64> {

@@ -23,6 +23,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::database::{Database, OpenError};
 use crate::http::guard::Guard;
+use crate::http::owner::LoginOrigin;
 use crate::http::token::Tokens;
 use crate::http::{self, openapi, server};
 use crate::incoming;
@@ -230,12 +231,17 @@ async fn serve(
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| StartError::Listen { address, error })?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let bound = listener.local_addr()?;
+    let approval_origin = config.notify.approval_origin.as_deref();
+    let login_origin = LoginOrigin::find(approval_origin, scheme, bound);
     let app = App::new(Parts {
         signer: Arc::new(SocketSigner::start(config.signer_socket)?),
         chains,
         clock,
         database,
         tokens,
+        login_origin,
         guard: Guard::new(config.allowed_hosts, config.allowed_origins),
         channels,
         log_key: config.log_key,
@@ -245,8 +251,6 @@ async fn serve(
             "no log-key is configured: the signer's log is followed without its signatures"
         );
     }
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let bound = listener.local_addr()?;
     tokio::spawn(projection::follow(Arc::clone(&app)));
     for chain in app.chains.values().cloned() {
         tokio::spawn({

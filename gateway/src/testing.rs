@@ -1,8 +1,10 @@
 //! A world without sockets for tests: a `signer` that keeps a real chained and signed log in memory, a `chain` that
 //! follows a script, a clock that is set, and requests as agents make them (`call`). Payments that wait: `waiting`.
+//! Owners and what they sign: `owner`.
 
 mod call;
 mod chain;
+mod owner;
 mod signer;
 mod signer_port;
 mod waiting;
@@ -31,6 +33,7 @@ use crate::chain_port::ChainPort;
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::http::guard::Guard;
+use crate::http::owner::LoginOrigin;
 use crate::http::router;
 use crate::http::token::Tokens;
 use crate::notify::Channels;
@@ -39,6 +42,7 @@ use crate::signer_client::SignerPort;
 
 pub(crate) use call::{Call, code};
 pub(crate) use chain::FakeChain;
+pub(crate) use owner::{Hand, agent_id};
 use signer::Inside;
 pub(crate) use signer::{FakeSigner, Mood};
 pub(crate) use waiting::{MINUTE, Waits, id, text};
@@ -169,6 +173,11 @@ impl World {
             clock: clock_of_app,
             database,
             tokens,
+            login_origin: LoginOrigin::find(
+                None,
+                "http",
+                "127.0.0.1:3100".parse().expect("an address"),
+            ),
             guard: Guard::new(
                 vec!["wallet.example.org".to_owned()],
                 vec!["https://console.example.org".to_owned()],

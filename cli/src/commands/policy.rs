@@ -10,13 +10,13 @@ use waiaas_shared::event::EventBody;
 use waiaas_shared::policy::diff::{Change, diff};
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::toml_form;
+use waiaas_shared::policy::words::{changes, words};
 use waiaas_shared::statement::StatementFacts;
 
 use super::replay;
 use crate::app::App;
 use crate::failure::{Exit, Failure};
 use crate::home::cannot;
-use crate::policy_words::{changes, words};
 use crate::prompt::PasswordArgs;
 use crate::signer::{Signer, failed};
 use crate::statement::SigningArgs;

@@ -9,8 +9,8 @@ use serde_json::json;
 use waiaas_shared::codec::from_canonical;
 use waiaas_shared::event::{Event, EventBody};
 use waiaas_shared::ids::StatementId;
-use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::statement::verify::OwnerSignature;
+use waiaas_shared::statement::{HandedIn, StatementFacts};
 
 use crate::app::App;
 use crate::commands::owner_change::{guardians_of, owners};
@@ -87,50 +87,6 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
     }
 }
 
-/// What goes with a kind's signatures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Alone,
-    WithPassword,
-    /// By its own command, which asks for what goes with it.
-    Own(&'static str),
-}
-
-const fn way(facts: &StatementFacts) -> Way {
-    match facts {
-        StatementFacts::EnrolOwner { .. } => Way::Own("waiaas owner enrol"),
-        StatementFacts::AddOwner { .. } => Way::Own("waiaas owner add"),
-        StatementFacts::AddGuardian { .. } => Way::Own("waiaas guardian add"),
-        StatementFacts::RecoverOwners { .. } => Way::Own("waiaas owner recover"),
-        StatementFacts::Withdraw { .. } => Way::Own("waiaas withdraw"),
-        StatementFacts::AdoptPolicy { .. }
-        | StatementFacts::ReleaseKill { .. }
-        | StatementFacts::EnrolWithdrawal { .. }
-        | StatementFacts::RemoveWithdrawal { .. }
-        | StatementFacts::RemoveOwner { .. }
-        | StatementFacts::SetQuorum { .. }
-        | StatementFacts::LiftSuspension { .. }
-        | StatementFacts::RemoveGuardian { .. }
-        | StatementFacts::Retire => Way::WithPassword,
-        StatementFacts::GrantSession { .. }
-        | StatementFacts::ReleasePause { .. }
-        | StatementFacts::AttestNonce { .. }
-        | StatementFacts::StateTime { .. }
-        | StatementFacts::ApprovePayment { .. }
-        | StatementFacts::RejectPayment { .. }
-        | StatementFacts::CancelOwnerChange { .. }
-        | StatementFacts::SuspendOwner { .. }
-        | StatementFacts::Credit { .. }
-        | StatementFacts::CloseWallet { .. }
-        | StatementFacts::RotateWallet { .. }
-        | StatementFacts::RegisterAgent { .. }
-        | StatementFacts::ActivateAgent { .. }
-        | StatementFacts::ResumeSession { .. }
-        | StatementFacts::SignOfLife
-        | StatementFacts::GuardianStop { .. } => Way::Alone,
-    }
-}
-
 async fn submit(
     app: &App,
     statement: StatementId,
@@ -143,8 +99,8 @@ async fn submit(
         .collect::<Result<_, _>>()?;
     let signer = Signer::connect(app).await?;
     let (facts, draft) = find(&signer, statement).await?;
-    let way = way(&facts);
-    if let Way::Own(command) = way {
+    let way = facts.handed_in();
+    if let HandedIn::Own(command) = way {
         return Err(Failure::usage("this kind is not handed in here")
             .why("more goes with it than owners' signatures")
             .next(format!(
@@ -158,7 +114,7 @@ async fn submit(
     };
     let signatures = attribute(&pasted, &known, &draft.text)?;
     draft.show(&app.output);
-    let submitted = if way == Way::WithPassword {
+    let submitted = if way == HandedIn::WithPassword {
         let password = password.read(&app.output)?;
         let ticket = signer.put(&password).await?;
         drop(password);
@@ -265,7 +221,6 @@ async fn find(signer: &Signer, statement: StatementId) -> Result<(StatementFacts
 #[cfg(test)]
 mod tests {
     use waiaas_shared::ids::OwnerId;
-    use waiaas_shared::keys::OwnerKey;
     use waiaas_shared::statement::verify::{Envelope, payload};
 
     use super::*;
@@ -306,28 +261,5 @@ mod tests {
         assert!(attribute(&[last], &known[..2], TEXT).is_err());
         let other = TEXT.replace("Policy epoch: 1", "Policy epoch: 2");
         assert!(attribute(&[first], &known, &other).is_err());
-    }
-
-    #[test]
-    fn what_more_goes_with_is_handed_in_by_its_own_command() {
-        let key = OwnerKey::Ed25519(waiaas_shared::address::SolanaAddress::from_bytes([1; 32]));
-        assert!(matches!(
-            way(&StatementFacts::AddOwner { key }),
-            Way::Own(_)
-        ));
-        assert!(matches!(
-            way(&StatementFacts::RecoverOwners { key }),
-            Way::Own(_)
-        ));
-        let wallet = None;
-        assert_eq!(way(&StatementFacts::ReleasePause { wallet }), Way::Alone);
-        let active = true;
-        assert_eq!(way(&StatementFacts::RegisterAgent { active }), Way::Alone);
-        assert_eq!(way(&StatementFacts::Retire), Way::WithPassword);
-        let quorum = 2;
-        assert_eq!(
-            way(&StatementFacts::SetQuorum { quorum }),
-            Way::WithPassword
-        );
     }
 }

@@ -11,6 +11,7 @@ mod json;
 mod messages;
 mod networks;
 pub mod openapi;
+pub mod owner;
 pub mod server;
 mod sessions;
 mod sign;
@@ -79,6 +80,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/session/revoke", post(sessions::revoke))
         .route("/v1/pause", post(stop::pause))
         .route("/v1/kill", post(stop::kill))
+        .merge(owner::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(places, limit))

@@ -9,6 +9,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::auth::Public;
+use super::owner::openapi::OwnerDescription;
 use super::{
     authorizations, health, history, messages, networks, sessions, sign, stop, transactions,
     wallets,
@@ -197,12 +198,17 @@ impl Modify for Schemes {
     }
 }
 
+/// The whole surface, the owner's side of it too.
+fn description() -> utoipa::openapi::OpenApi {
+    Description::openapi().merge_from(OwnerDescription::openapi())
+}
+
 /// The description as JSON text, ending in a newline.
 #[must_use]
 pub fn text() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
     TEXT.get_or_init(|| {
-        let mut text = Description::openapi().to_pretty_json().unwrap_or_default();
+        let mut text = description().to_pretty_json().unwrap_or_default();
         text.push('\n');
         text
     })
@@ -222,7 +228,7 @@ mod tests {
     #[test]
     fn every_route_is_in_the_manual() {
         let manual = include_str!("../../../docs/api.md");
-        for (path, methods) in Description::openapi().paths.paths {
+        for (path, methods) in description().paths.paths {
             let methods = [
                 ("GET", methods.get.is_some()),
                 ("POST", methods.post.is_some()),

@@ -2,11 +2,14 @@
 //! heads and time; TLS where it is configured. Ends gracefully: requests under way get some seconds.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::pki_types::pem::PemObject as _;
@@ -16,7 +19,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use tower::util::MapRequest;
 
+use super::owner::access::Peer;
 use crate::config::Tls;
 
 /// Connections at once; further ones wait in the kernel's queue.
@@ -96,8 +101,8 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
             () = told(&mut stop) => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok((stream, peer)) => (stream, peer.ip()),
             Err(error) => {
                 pause_after(&error).await;
                 continue;
@@ -105,7 +110,7 @@ pub async fn serve(
         };
         let (router, tls, stopped) = (router.clone(), tls.clone(), stopped.clone());
         tokio::spawn(async move {
-            connection(stream, tls, router, stopped).await;
+            connection(stream, peer, tls, router, stopped).await;
             drop(place);
         });
     }
@@ -123,6 +128,7 @@ async fn pause_after(error: &io::Error) {
 
 async fn connection(
     stream: TcpStream,
+    peer: IpAddr,
     tls: Option<TlsAcceptor>,
     router: Router,
     stop: watch::Receiver<bool>,
@@ -130,9 +136,9 @@ async fn connection(
     // Answers are small and written at once.
     let _ = stream.set_nodelay(true);
     match tls {
-        None => speak(stream, router, stop).await,
+        None => speak(stream, peer, router, stop).await,
         Some(tls) => match timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
-            Ok(Ok(stream)) => speak(stream, router, stop).await,
+            Ok(Ok(stream)) => speak(stream, peer, router, stop).await,
             Ok(Err(error)) => tracing::debug!(%error, "TLS handshake"),
             Err(_) => tracing::debug!("TLS handshake took too long"),
         },
@@ -141,15 +147,20 @@ async fn connection(
 
 async fn speak(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: IpAddr,
     router: Router,
     mut stop: watch::Receiver<bool>,
 ) {
+    let service = MapRequest::new(router, move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        request
+    });
     let serving = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_LIMIT)
         .max_headers(HEADERS)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut serving = std::pin::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,

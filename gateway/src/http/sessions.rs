@@ -287,7 +287,7 @@ pub(super) async fn show(
 }
 
 impl SessionJson {
-    fn of(view: &SessionView, signer: Option<String>) -> Self {
+    pub(super) fn of(view: &SessionView, signer: Option<String>) -> Self {
         let (credential, agent_key) = match &view.grant.credential {
             Credential::AgentKey(key) => ("agent_key", Some(key.to_string())),
             Credential::Bearer(_) => ("bearer", None),

@@ -1,20 +1,28 @@
-//! Session tokens: JWT (RFC 7519) by HS256 and nothing else. A token only points at a session of the
-//! signer; it carries no right of its own. Secrets are random, kept in `gateway.db`, replaced daily;
+//! Tokens: JWT (RFC 7519) by HS256 and nothing else. A session's token only points at a session of the
+//! signer, an owner's (`owner`) at a login that this process remembers; neither carries a right of its own, and
+//! neither is taken for the other: type, audience and key differ. Secrets are random, kept in `gateway.db`, replaced daily;
 //! the one before is accepted for another minute. The header is compared as text with the one form
 //! that this file writes, so no algorithm, key or address in a token is ever looked at.
+
+mod owner;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use rusqlite::params;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 use waiaas_shared::ids::SessionId;
 use waiaas_shared::time::WallTime;
 
 use crate::database::{Database, DatabaseError, Durability};
+
+pub use owner::{Login, OwnerToken};
 
 /// A token's life, in seconds.
 pub const LIFE_SECONDS: u64 = 15 * 60;
@@ -44,7 +52,7 @@ struct Claims {
 
 /// The text is no token that is accepted now. One reason only: a caller learns nothing from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a valid session token")]
+#[error("not a valid token")]
 pub struct TokenError;
 
 /// A new token.
@@ -69,11 +77,40 @@ struct Secrets {
 
 struct Secret {
     created: WallTime,
+    session: Signing,
+    owner: Signing,
+}
+
+/// How tokens of one kind are signed.
+struct Signing {
     header: Header,
     /// The header's only text.
     header_text: String,
     encoding: EncodingKey,
     decoding: DecodingKey,
+}
+
+/// Which tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Session,
+    Owner,
+}
+
+/// When a token begins and ends: Unix time, seconds.
+trait Lives {
+    fn born(&self) -> u64;
+    fn ends(&self) -> u64;
+}
+
+impl Lives for Claims {
+    fn born(&self) -> u64 {
+        self.iat
+    }
+
+    fn ends(&self) -> u64 {
+        self.exp
+    }
 }
 
 impl fmt::Debug for Tokens {
@@ -142,9 +179,7 @@ impl Tokens {
     /// # Errors
     /// [`TokenError`] if it cannot be encoded, which no session is known to cause.
     pub fn issue(&self, session: SessionId, now: WallTime) -> Result<Issued, TokenError> {
-        let secret = self.secrets().current;
-        let seconds = now.millis() / 1000;
-        let expires = seconds.saturating_add(LIFE_SECONDS);
+        let (seconds, expires) = life(now);
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
@@ -152,8 +187,7 @@ impl Tokens {
             iat: seconds,
             exp: expires,
         };
-        let token = jsonwebtoken::encode(&secret.header, &claims, &secret.encoding)
-            .map_err(|_| TokenError)?;
+        let token = self.sign(Kind::Session, &claims)?;
         Ok(Issued { token, expires })
     }
 
@@ -162,6 +196,24 @@ impl Tokens {
     /// # Errors
     /// [`TokenError`].
     pub fn session(&self, token: &str, now: WallTime) -> Result<SessionId, TokenError> {
+        let claims: Claims = self.claims(Kind::Session, AUDIENCE, token, now)?;
+        Ok(claims.sub)
+    }
+
+    fn sign(&self, kind: Kind, claims: &impl Serialize) -> Result<String, TokenError> {
+        let secret = self.secrets().current;
+        let signing = secret.of(kind);
+        jsonwebtoken::encode(&signing.header, claims, &signing.encoding).map_err(|_| TokenError)
+    }
+
+    /// What a token of this kind says, if it is accepted now.
+    fn claims<C: DeserializeOwned + Clone + Lives>(
+        &self,
+        kind: Kind,
+        audience: &str,
+        token: &str,
+        now: WallTime,
+    ) -> Result<C, TokenError> {
         if token.len() > TEXT_LIMIT {
             return Err(TokenError);
         }
@@ -173,26 +225,26 @@ impl Tokens {
             .map(|(secret, _)| secret);
         let secret = std::iter::once(secrets.current)
             .chain(previous)
-            .find(|secret| secret.header_text == header)
+            .find(|secret| secret.of(kind).header_text == header)
             .ok_or(TokenError)?;
         let mut validation = Validation::new(Algorithm::HS256);
         // Times are judged below, by our own clock.
         validation.validate_exp = false;
         validation.set_issuer(&[ISSUER]);
-        validation.set_audience(&[AUDIENCE]);
+        validation.set_audience(&[audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        let claims = jsonwebtoken::decode::<Claims>(token, &secret.decoding, &validation)
+        let claims = jsonwebtoken::decode::<C>(token, &secret.of(kind).decoding, &validation)
             .map_err(|_| TokenError)?
             .claims;
         let seconds = now.millis() / 1000;
-        let born = claims.iat <= seconds.saturating_add(AHEAD_SECONDS);
-        let alive = seconds < claims.exp;
+        let born = claims.born() <= seconds.saturating_add(AHEAD_SECONDS);
+        let alive = seconds < claims.ends();
         let short = claims
-            .exp
-            .checked_sub(claims.iat)
+            .ends()
+            .checked_sub(claims.born())
             .is_some_and(|life| life <= LIFE_SECONDS);
         if born && alive && short {
-            Ok(claims.sub)
+            Ok(claims)
         } else {
             Err(TokenError)
         }
@@ -206,20 +258,49 @@ impl Tokens {
     }
 }
 
+/// When a token made now begins and ends, in seconds.
+const fn life(now: WallTime) -> (u64, u64) {
+    let seconds = now.millis() / 1000;
+    (seconds, seconds.saturating_add(LIFE_SECONDS))
+}
+
 impl Secret {
     fn new(kid: &str, secret: &[u8; 32], created: WallTime) -> Self {
+        Self {
+            created,
+            session: Signing::new(TYPE, kid, secret),
+            owner: Signing::new(owner::TYPE, kid, &derived(secret, owner::TYPE)),
+        }
+    }
+
+    const fn of(&self, kind: Kind) -> &Signing {
+        match kind {
+            Kind::Session => &self.session,
+            Kind::Owner => &self.owner,
+        }
+    }
+}
+
+impl Signing {
+    fn new(kind: &str, kid: &str, secret: &[u8]) -> Self {
         let mut header = Header::new(Algorithm::HS256);
-        header.typ = Some(TYPE.to_owned());
+        header.typ = Some(kind.to_owned());
         header.kid = Some(kid.to_owned());
         let json = serde_json::to_vec(&header).unwrap_or_default();
         Self {
-            created,
             header,
             header_text: BASE64URL.encode(json),
             encoding: EncodingKey::from_secret(secret),
             decoding: DecodingKey::from_secret(secret),
         }
     }
+}
+
+/// A key for tokens of one kind alone: HMAC-SHA-256 of the kind's name under the secret.
+fn derived(secret: &[u8; 32], kind: &str) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of every length");
+    mac.update(kind.as_bytes());
+    mac.finalize().into_bytes().into()
 }
 
 /// A new secret, on the disk before it is used; it ends the one before.

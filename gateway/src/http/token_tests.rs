@@ -29,9 +29,12 @@ fn part(value: &Value) -> String {
 fn forge(tokens: &Tokens, header: &str, claims: &Value) -> String {
     let message = format!("{header}.{}", part(claims));
     let secret = tokens.secrets().current;
-    let signature =
-        jsonwebtoken::crypto::sign(message.as_bytes(), &secret.encoding, Algorithm::HS256)
-            .expect("signs");
+    let signature = jsonwebtoken::crypto::sign(
+        message.as_bytes(),
+        &secret.session.encoding,
+        Algorithm::HS256,
+    )
+    .expect("signs");
     format!("{message}.{signature}")
 }
 
@@ -58,7 +61,7 @@ async fn a_token_lives_a_quarter_of_an_hour() {
 #[tokio::test]
 async fn no_other_claims_pass() {
     let (_database, tokens) = tokens().await;
-    let header = tokens.secrets().current.header_text.clone();
+    let header = tokens.secrets().current.session.header_text.clone();
     let seconds = NOW / 1000;
     assert_eq!(
         tokens.session(&forge(&tokens, &header, &claims()), at(0)),
@@ -119,9 +122,12 @@ async fn no_other_claims_pass() {
         .replacen('{', &format!("{{\"sub\":\"{}\",", session()), 1);
     let message = format!("{header}.{}", BASE64URL.encode(doubled));
     let secret = tokens.secrets().current;
-    let signature =
-        jsonwebtoken::crypto::sign(message.as_bytes(), &secret.encoding, Algorithm::HS256)
-            .expect("signs");
+    let signature = jsonwebtoken::crypto::sign(
+        message.as_bytes(),
+        &secret.session.encoding,
+        Algorithm::HS256,
+    )
+    .expect("signs");
     assert_eq!(
         tokens.session(&format!("{message}.{signature}"), at(0)),
         Err(TokenError),
@@ -134,7 +140,7 @@ async fn no_other_claims_pass() {
 async fn no_other_header_passes() {
     let (_database, tokens) = tokens().await;
     let secret = tokens.secrets().current;
-    let header: Value = serde_json::to_value(&secret.header).expect("JSON");
+    let header: Value = serde_json::to_value(&secret.session.header).expect("JSON");
     assert_eq!(header["alg"], "HS256");
     assert_eq!(header["typ"], TYPE);
     let with = |name: &str, value: Value| {
@@ -165,8 +171,8 @@ async fn no_other_header_passes() {
         part(&json!({"alg": "HS256"})),
         part(&json!({})),
         String::new(),
-        format!("{}=", secret.header_text),
-        format!(" {}", secret.header_text),
+        format!("{}=", secret.session.header_text),
+        format!(" {}", secret.session.header_text),
     ];
     for header in cases {
         assert_eq!(

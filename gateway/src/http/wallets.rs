@@ -163,6 +163,11 @@ pub(super) async fn balances(
     if !session.grant.wallets.contains(&id) {
         return Err(Code::WalletUnknown.into());
     }
+    Ok(Json(balances_of(&app, id).await?))
+}
+
+/// What a wallet holds, as nodes tell.
+pub(super) async fn balances_of(app: &App, id: WalletId) -> Result<Balances, Problem> {
     let view = app
         .views
         .wallet(&*app.signer, id)
@@ -189,18 +194,18 @@ pub(super) async fn balances(
     for some in questions.chunks(AT_ONCE) {
         let asked = some
             .iter()
-            .map(|question| answer(&app, &view, *question, newest));
+            .map(|question| answer(app, &view, *question, newest));
         for (told, missing) in futures::future::join_all(asked).await {
             balances.extend(told);
             incomplete.extend(missing);
         }
     }
-    Ok(Json(Balances {
+    Ok(Balances {
         wallet: view.wallet.to_string(),
         account: view.account.to_string(),
         balances,
         incomplete,
-    }))
+    })
 }
 
 /// What a node is asked.

@@ -337,6 +337,18 @@ impl RawChannel {
 }
 
 impl Service {
+    /// What it is called.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Webhook(_) => "webhook",
+            Self::Telegram(_) => "telegram",
+            Self::Discord(_) => "discord",
+            Self::Slack(_) => "slack",
+            Self::Ntfy(_) => "ntfy",
+            Self::Email(_) => "email",
+        }
+    }
+
     /// With its files found.
     fn in_folder(mut self, folder: &Path) -> Self {
         let place = |path: &mut PathBuf| *path = folder.join(&*path);

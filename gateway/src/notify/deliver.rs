@@ -31,7 +31,7 @@ pub(super) struct Health(AtomicU64);
 
 impl Health {
     /// Since when; none: it takes messages, as far as is known.
-    fn away_since(&self) -> Option<WallTime> {
+    pub(super) fn away_since(&self) -> Option<WallTime> {
         match self.0.load(Ordering::SeqCst) {
             0 => None,
             since => Some(WallTime::from_millis(since)),

@@ -1,7 +1,7 @@
 //! A message as every channel sends it: title, lines, what a program reads, and a link that decides nothing.
 
 use serde_json::{Map, Value, json};
-use waiaas_shared::event::EventBody;
+use waiaas_shared::event::{Event, EventBody};
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::time::WallTime;
 
@@ -45,6 +45,37 @@ impl Message {
             text.push_str(line);
         }
         text
+    }
+}
+
+/// What is told of an event, to whoever reads it elsewhere than in a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Telling {
+    /// What happened, in a few words; empty where nobody is told of it.
+    pub(crate) title: String,
+    /// The rest, a line each.
+    pub(crate) lines: Vec<String>,
+}
+
+/// An event in words, as a channel of this language would tell it.
+pub(crate) fn told(
+    event: &Event,
+    sequence: u64,
+    names: &Names,
+    now: WallTime,
+    language: Language,
+) -> Telling {
+    let notice = Notice {
+        name: String::new(),
+        at: event.clocks.wall,
+        told: Told::Event(sequence, Box::new(event.clone())),
+    };
+    let (title, mut lines) = words::of(&notice, names, now, language);
+    // Time and name of the message: whoever reads this has both beside it.
+    lines.pop();
+    Telling {
+        title: cut(&title, LINE_LIMIT),
+        lines: fitted(lines, language),
     }
 }
 

@@ -24,6 +24,8 @@ use waiaas_shared::time::WallTime;
 pub(crate) use config::RawChannel;
 pub use config::{ChannelConfig, ChannelError, Language, NotifyConfig};
 pub use kind::Kind;
+pub(crate) use message::told;
+pub(crate) use names::Names;
 pub use notice::{Notice, Own, Told};
 pub use sink::{SendError, Sink};
 
@@ -36,6 +38,27 @@ pub struct Channels {
     channels: Vec<Arc<Channel>>,
     approval_origin: Option<String>,
     woken: Notify,
+}
+
+/// How a channel is configured and does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelState {
+    /// Its name.
+    pub name: String,
+    /// What it is: `webhook`, `telegram`, `discord`, `slack`, `ntfy`, `email`.
+    pub service: &'static str,
+    /// `en` or `ko`.
+    pub language: &'static str,
+    /// What it is told.
+    pub kinds: Vec<Kind>,
+    /// Whether it has quiet hours.
+    pub quiet_hours: bool,
+    /// The channels for which it stands in.
+    pub stands_in_for: Vec<String>,
+    /// Whether amounts, recipients and names stay out of its messages.
+    pub terse: bool,
+    /// Since when it takes no messages; none: it does, as far as is known.
+    pub away_since: Option<WallTime>,
 }
 
 /// One channel as it runs.
@@ -72,6 +95,29 @@ impl Channels {
         self.channels
             .iter()
             .map(|channel| channel.config.name.as_str())
+    }
+
+    /// How each channel is configured and does, without anything that is secret.
+    #[must_use]
+    pub fn states(&self) -> Vec<ChannelState> {
+        let states = self.channels.iter().map(|channel| {
+            let config = &channel.config;
+            let kinds = Kind::ALL.iter().copied();
+            ChannelState {
+                name: config.name.clone(),
+                service: config.service.name(),
+                language: match config.language {
+                    Language::English => "en",
+                    Language::Korean => "ko",
+                },
+                kinds: kinds.filter(|kind| config.choice.wants(*kind)).collect(),
+                quiet_hours: config.quiet.is_some(),
+                stands_in_for: config.stands_in_for.clone(),
+                terse: config.terse,
+                away_since: channel.health.away_since(),
+            }
+        });
+        states.collect()
     }
 
     /// Writes down what the channels are to be told of these events, which are in the log's order. Events up to

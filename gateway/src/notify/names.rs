@@ -11,15 +11,16 @@ use crate::views::Documents;
 
 /// The documents that bind, if they are known.
 #[derive(Debug, Default)]
-pub(super) struct Names(Option<Documents>);
+pub(crate) struct Names(Option<Documents>);
 
 impl Names {
     /// As the signer tells them; without a signer there are base units and addresses alone.
-    pub(super) async fn known(app: &App) -> Self {
+    pub(crate) async fn known(app: &App) -> Self {
         Self(app.views.policy(app.signer.as_ref()).await.ok())
     }
 
-    fn newest(&self) -> Option<&PolicyDocument> {
+    /// The newest document that binds.
+    pub(crate) fn newest(&self) -> Option<&PolicyDocument> {
         self.0.as_ref()?.last()
     }
 

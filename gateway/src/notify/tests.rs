@@ -455,6 +455,7 @@ async fn app_at(channels: Channels, clock: Clock) -> Arc<App> {
         clock,
         database,
         tokens,
+        login_origin: None,
         guard: Guard::new(Vec::new(), Vec::new()),
         channels,
         log_key: None,

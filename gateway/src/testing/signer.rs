@@ -8,11 +8,12 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use tokio::sync::Notify;
 use waiaas_client::{EventRecord, Paid, SessionRequest, SignedPayment, SpendRequest};
 use waiaas_shared::address::Account;
+use waiaas_shared::agent::AgentView;
 use waiaas_shared::codec::to_canonical;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::{Charge, Event, EventBody, Replaces, Spend};
-use waiaas_shared::ids::{SessionId, SignerId, TransactionId};
+use waiaas_shared::ids::{SessionId, SignerId, StatementId, TransactionId};
 use waiaas_shared::keys::AgentKey;
 use waiaas_shared::log::{Head, SignedHead, genesis, link};
 use waiaas_shared::policy::document::PolicyDocument;
@@ -22,8 +23,9 @@ use waiaas_shared::request_signature::{self, SignedRequest};
 use waiaas_shared::session::{Credential, SessionGrant, SessionLimit, SessionUsage};
 use waiaas_shared::time::{Clocks, RunTime, WallTime};
 use waiaas_shared::transaction::{Known, decode};
-use waiaas_shared::view::{SessionState, SessionView};
+use waiaas_shared::view::{OwnerView, SessionState, SessionView};
 
+use super::owner::{self, Open};
 use super::waiting::{Kept, Waits};
 use super::{
     NOON, SECRET, agent, amount, bearer, bound, chain_id, from_account, other, policy, wallet,
@@ -75,6 +77,9 @@ pub(crate) struct Inside {
     pub(crate) mood: Mood,
     pub(crate) sessions: HashMap<SessionId, SessionView>,
     pub(crate) documents: Vec<PolicyDocument>,
+    pub(crate) owners: Vec<OwnerView>,
+    pub(crate) agents: Vec<AgentView>,
+    pub(crate) statements: HashMap<StatementId, Open>,
     pub(crate) events: Vec<EventRecord>,
     pub(super) heads: Vec<SignedHead>,
     pub(super) spends: HashMap<Digest, SignedPayment>,
@@ -115,6 +120,9 @@ impl FakeSigner {
                 mood: Mood::Fine,
                 sessions: sessions.map(|view| (view.session, view)).into(),
                 documents: vec![policy()],
+                owners: owner::owners(),
+                agents: owner::agents(),
+                statements: HashMap::new(),
                 events: Vec::new(),
                 heads: Vec::new(),
                 spends: HashMap::new(),

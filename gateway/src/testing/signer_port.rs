@@ -4,27 +4,50 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use waiaas_client::{
-    EventPage, Paid, Renewed, SessionRequest, SignedLogin, SignedPayment, SignedTransfer,
-    SignerStatus, SpendRequest, WouldAllow,
+    Drafted, EventPage, Paid, Renewed, SessionRequest, SignedLogin, SignedPayment, SignedTransfer,
+    SignerStatus, SpendRequest, Submitted, WouldAllow,
 };
 use waiaas_shared::address::EvmAddress;
+use waiaas_shared::agent::{AgentStage, AgentView};
 use waiaas_shared::amount::Amount;
 use waiaas_shared::authorization::{TokenDomain, TransferAuthorization};
 use waiaas_shared::caip::Family;
 use waiaas_shared::denial::Code;
 use waiaas_shared::event::{EventBody, Origin};
-use waiaas_shared::ids::{MessageId, SessionId, TransactionId, WalletId};
+use waiaas_shared::ids::{AgentId, MessageId, SessionId, StatementId, TransactionId, WalletId};
 use waiaas_shared::intent::{IntentEnd, IntentView};
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::request::TransferRequest;
+use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::statement::verify::OwnerSignature;
 use waiaas_shared::transaction::{EvmFees, Known, decode};
-use waiaas_shared::view::{FormerKey, SessionState, SessionView, WalletView};
+use waiaas_shared::view::{FormerKey, OwnerView, SessionState, SessionView, WalletView};
 
 use super::signer::{FakeSigner, Inside, Mood};
 use super::{account, chain_id, from_account, wallet};
 use crate::signer_client::{Answer, NoConnection, SignerError, SignerPort};
+
+impl FakeSigner {
+    fn stop_agent(&self, call: &'static str, agent: AgentId, stage: AgentStage) -> Answer<u64> {
+        let known = self.with(|inside| {
+            let mut agents = inside.agents.iter_mut();
+            let view = agents.find(|view| view.agent == agent);
+            view.map(|view| view.stage = stage).is_some()
+        });
+        if !known {
+            return self.answer(call, |_| Err(Code::AgentUnknown.into()));
+        }
+        let origin = Origin::Gateway;
+        let stopped = EventBody::AgentStopped {
+            agent,
+            stage,
+            origin,
+        };
+        self.tightening(call, stopped)
+    }
+}
 
 impl SignerPort for FakeSigner {
     fn status(&self) -> Answer<SignerStatus> {
@@ -120,6 +143,45 @@ impl SignerPort for FakeSigner {
                 });
             }
             Ok(vec![own, view(foreign, account(13))])
+        })
+    }
+
+    fn owners(&self) -> Answer<Vec<OwnerView>> {
+        self.answer("owners", |inside| Ok(inside.owners.clone()))
+    }
+
+    fn agents(&self) -> Answer<Vec<AgentView>> {
+        self.answer("agents", |inside| Ok(inside.agents.clone()))
+    }
+
+    fn suspend_agent(&self, agent: AgentId) -> Answer<u64> {
+        self.stop_agent("suspend_agent", agent, AgentStage::Suspended)
+    }
+
+    fn terminate_agent(&self, agent: AgentId) -> Answer<u64> {
+        self.stop_agent("terminate_agent", agent, AgentStage::Terminating)
+    }
+
+    fn draft_statement(&self, facts: StatementFacts) -> Answer<Drafted> {
+        let asked = self.answer("draft_statement", |_| Ok(()));
+        let drafted = self.draft(facts);
+        self.news.notify_waiters();
+        Box::pin(async move {
+            asked.await?;
+            drafted
+        })
+    }
+
+    fn submit_statement(
+        &self,
+        statement: StatementId,
+        signatures: Vec<OwnerSignature>,
+    ) -> Answer<Submitted> {
+        let asked = self.answer("submit_statement", |_| Ok(()));
+        let submitted = self.submit(statement, &signatures);
+        Box::pin(async move {
+            asked.await?;
+            submitted
         })
     }
 

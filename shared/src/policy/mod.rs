@@ -25,3 +25,4 @@ mod token;
 pub mod toml_form;
 mod validator;
 pub mod windows;
+pub mod words;

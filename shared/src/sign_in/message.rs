@@ -11,7 +11,8 @@ use crate::address::Account;
 use crate::caip::{ChainId, Cluster};
 use crate::denial::Code;
 use crate::evm;
-use crate::statement::verify::{offchain_v1, personal};
+use crate::keys::OwnerKey;
+use crate::statement::verify::{Envelope, holds, offchain_v1, personal, wrapped};
 use crate::transaction::{Signature, SignatureError, SigningPayload};
 
 /// A sign-in message as a wallet's key signs it. Only [`SignInMessage::compose`] makes one:
@@ -112,6 +113,23 @@ impl SignInMessage {
             payload: self.payload,
             signature,
         })
+    }
+}
+
+impl SignInMessage {
+    /// Whether an owner's wallet signed this very message: the key is the account that the message names, and the
+    /// signature holds over its text in this envelope, as strictly as over a statement. For the gateway's own
+    /// login of owners; no statement's text is a sign-in message, nor the reverse.
+    #[must_use]
+    pub fn is_signed_by(&self, key: &OwnerKey, envelope: Envelope, signature: &[u8]) -> bool {
+        let named = match (self.account, key) {
+            (Account::Solana(account), OwnerKey::Ed25519(key)) => account == *key,
+            (Account::Evm(account), OwnerKey::Secp256k1(key)) => account == *key,
+            _ => false,
+        };
+        named
+            && wrapped(&self.text, envelope, key)
+                .is_ok_and(|payload| holds(&payload, key, signature))
     }
 }
 

@@ -612,3 +612,48 @@ proptest! {
         prop_assert_eq!(lines.map(str::to_owned).collect::<Vec<_>>(), expected);
     }
 }
+
+/// A login of owners: the message's own account, in every envelope that its wallet may produce, and nothing else.
+/// Invariant 14: no statement is a sign-in message, so neither signature passes for the other.
+#[test]
+fn invariant_14_a_login_is_signed_by_its_account_and_is_no_statement() {
+    use ed25519_dalek::Signer as _;
+
+    let key = ed25519_dalek::SigningKey::from_bytes(&[9; 32]);
+    let address = SolanaAddress::from_bytes(key.verifying_key().to_bytes());
+    let fields = SignIn {
+        account: Account::Solana(address),
+        ..solana()
+    };
+    let message = SignInMessage::compose(&fields).expect("sound");
+    let owner = OwnerKey::Ed25519(address);
+    let another = OwnerKey::Ed25519(SolanaAddress::from_bytes([7; 32]));
+    for envelope in Envelope::ALL {
+        // The text alone is signed by a wallet of this kind; of a statement it never could be.
+        assert_eq!(
+            payload(message.text(), envelope, &owner),
+            Err(EnvelopeError::NotAStatement)
+        );
+        let signature = match envelope {
+            Envelope::Ed25519Plain => key.sign(message.text().as_bytes()),
+            Envelope::Ed25519OffchainV1 => key.sign(message.payload()),
+            _ => continue,
+        };
+        let signature = signature.to_bytes();
+        for other in Envelope::ALL {
+            assert_eq!(
+                message.is_signed_by(&owner, other, &signature),
+                other == envelope,
+                "{envelope:?} {other:?}"
+            );
+        }
+        assert!(!message.is_signed_by(&another, envelope, &signature));
+        assert!(!message.is_signed_by(&owner, envelope, &signature[..63]));
+        let later = SignIn {
+            issued: fields.issued.after(Millis::from_millis(1)),
+            ..fields.clone()
+        };
+        let later = SignInMessage::compose(&later).expect("sound");
+        assert!(!later.is_signed_by(&owner, envelope, &signature));
+    }
+}

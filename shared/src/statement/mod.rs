@@ -1,6 +1,7 @@
 //! Owner statements: what an owner can say, the text that the signer writes for it, and the check of
 //! the signature over exactly that text. Each kind is a domain of its own; none verifies as another.
 
+mod handed_in;
 pub mod text;
 pub mod verify;
 
@@ -14,6 +15,8 @@ use crate::ids::{AgentId, OwnerId, SessionId, SignerId, StatementId, Transaction
 use crate::keys::OwnerKey;
 use crate::session::SessionGrant;
 use crate::time::{Millis, WallTime};
+
+pub use self::handed_in::HandedIn;
 
 /// How long a drafted statement may be signed.
 pub const LIFETIME: Millis = Millis::from_hours(1);

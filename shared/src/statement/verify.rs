@@ -137,6 +137,15 @@ pub fn payload(text: &str, envelope: Envelope, key: &OwnerKey) -> Result<Vec<u8>
     if !is_statement_text(text) {
         return Err(EnvelopeError::NotAStatement);
     }
+    wrapped(text, envelope, key)
+}
+
+/// The same of any text that this crate composed.
+pub(crate) fn wrapped(
+    text: &str,
+    envelope: Envelope,
+    key: &OwnerKey,
+) -> Result<Vec<u8>, EnvelopeError> {
     match (envelope, key) {
         (Envelope::Ed25519Plain, OwnerKey::Ed25519(_)) => Ok(text.as_bytes().to_vec()),
         (Envelope::Ed25519OffchainV0, OwnerKey::Ed25519(signer)) => {
@@ -178,7 +187,8 @@ pub fn envelope_of(text: &str, key: &OwnerKey, signature: &[u8]) -> Option<Envel
     })
 }
 
-fn holds(payload: &[u8], key: &OwnerKey, signature: &[u8]) -> bool {
+/// Whether this key signed these bytes, in the one strict form of its curve.
+pub(crate) fn holds(payload: &[u8], key: &OwnerKey, signature: &[u8]) -> bool {
     match key {
         OwnerKey::Ed25519(address) => ed25519(payload, address.as_bytes(), signature),
         OwnerKey::Secp256k1(address) => recover(payload, signature) == Some(*address),

@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use waiaas_client::EventRecord;
 use waiaas_shared::codec::from_canonical;
 use waiaas_shared::event::Event;
+use waiaas_shared::event_words::names::Names;
+use waiaas_shared::event_words::{machine, words};
 use waiaas_shared::ids::{SessionId, WalletId};
 use waiaas_shared::time::WallTime;
 
 use crate::app::App;
 use crate::event_kinds::KINDS;
-use crate::event_words::{machine, words};
 use crate::failure::Failure;
 use crate::log_reader::{Heads, Part, Reader};
-use crate::names::Names;
 use crate::signer::Signer;
 use crate::table::Table;
 

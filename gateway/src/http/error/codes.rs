@@ -62,6 +62,16 @@ gateway_codes! {
     TokenInvalid = "token_invalid", UNAUTHORIZED, Stop, "The session token is not one of this gateway's, or has expired.";
     CredentialInvalid = "credential_invalid", UNAUTHORIZED, Stop, "The session's secret or signature is not right, or there is no such session.";
     ContentDigest = "content_digest_invalid", UNAUTHORIZED, Stop, "Content-Digest is missing or is not the body's.";
+    OwnerTokenMissing = "owner_token_missing", UNAUTHORIZED, Stop, "The request carries no owner's token.";
+    OwnerTokenInvalid = "owner_token_invalid", UNAUTHORIZED, Stop, "The owner's token is not one of this gateway's, or has expired.";
+    OwnerOnly = "owner_only", FORBIDDEN, AskOwner, "This route is the owner's: a session's token does not open it.";
+    LoginInvalid = "login_invalid", UNAUTHORIZED, Stop, "The login is refused: another text, used before, too late, or not signed by an owner who may log in.";
+    LoginEnded = "login_ended", UNAUTHORIZED, Stop, "The login has ended: logged out, or its key is no active owner's any more.";
+    LoginUnavailable = "login_unavailable", SERVICE_UNAVAILABLE, AskOwner, "This gateway does not know at which address its owners reach it.";
+    // What owners look for.
+    PolicyUnknown = "policy_unknown", NOT_FOUND, Stop, "No policy of this epoch was adopted.";
+    ChannelUnknown = "channel_unknown", NOT_FOUND, Stop, "No channel of this name is configured.";
+    ChannelFailed = "channel_failed", BAD_GATEWAY, Stop, "The channel did not take the message.";
     // The world behind the gateway.
     SignerUnreachable = "signer_unreachable", SERVICE_UNAVAILABLE, Wait, "The signer cannot be reached: nothing was signed.";
     SignerInterrupted = "signer_interrupted", SERVICE_UNAVAILABLE, Wait, "The signer went away during the request: it may have been carried out.";
@@ -119,6 +129,8 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::ReplacesEvm
         | Code::Overflow
         | Code::SignInMalformed
+        | Code::StatementMalformed
+        | Code::PolicyMalformed
         | Code::BroughtRole
         | Code::BroughtRecipient
         | Code::BroughtSubmit
@@ -141,8 +153,11 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::VariantFee
         | Code::VariantTooMany
         | Code::VariantCancelled
+        | Code::StatementExpired
+        | Code::StatementMismatch
+        | Code::NotPaused
         | Code::AuthorizationExpired => StatusCode::CONFLICT,
-        Code::IntentTooMany => StatusCode::TOO_MANY_REQUESTS,
+        Code::IntentTooMany | Code::StatementTooMany => StatusCode::TOO_MANY_REQUESTS,
         Code::RequestSignatureMissing
         | Code::RequestSignatureInvalid
         | Code::RequestTimeSkew
@@ -153,6 +168,8 @@ pub const fn status_of(code: Code) -> StatusCode {
         Code::TransactionUnknown
         | Code::WalletUnknown
         | Code::IntentUnknown
+        | Code::AgentUnknown
+        | Code::StatementUnknown
         | Code::ReplacesUnknown => StatusCode::NOT_FOUND,
         // Rules of session, wallet and policy; and what belongs to admin.sock alone.
         _ => StatusCode::FORBIDDEN,

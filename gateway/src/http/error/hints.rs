@@ -116,6 +116,23 @@ pub(super) const fn gateway_hint(code: GatewayCode) -> &'static str {
         GatewayCode::CredentialInvalid => {
             "Send Authorization: Bearer waiaas_<session>_<secret>, or sign the request with the session's agent key."
         }
+        GatewayCode::OwnerTokenMissing
+        | GatewayCode::OwnerTokenInvalid
+        | GatewayCode::LoginEnded => {
+            "Log in with an owner's wallet: POST /v1/owner/login/challenge, then POST /v1/owner/login."
+        }
+        GatewayCode::LoginInvalid => {
+            "Ask for a new challenge, and sign exactly its text within five minutes with the wallet of an owner who is not suspended."
+        }
+        GatewayCode::LoginUnavailable => {
+            "Set approval-origin in the gateway's configuration to the address at which owners reach it."
+        }
+        GatewayCode::OwnerOnly => {
+            "Leave it to the owner: GET /v1/session shows what this session may do."
+        }
+        GatewayCode::ChannelFailed => {
+            "Look at detail, and at the channel's entry in the gateway's configuration."
+        }
         GatewayCode::InsufficientFunds | GatewayCode::InsufficientTokens => {
             "Pay less, or fund the wallet."
         }

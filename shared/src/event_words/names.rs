@@ -3,20 +3,20 @@
 
 use std::collections::BTreeMap;
 
-use waiaas_shared::address::Account;
-use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::AssetId;
-use waiaas_shared::event::EventBody;
-use waiaas_shared::ids::{SessionId, StatementId, TransactionId, WalletId};
-use waiaas_shared::policy::document::PolicyDocument;
-use waiaas_shared::policy::names::{account_in_words, amount_in_words};
-use waiaas_shared::statement::StatementFacts;
+use crate::address::Account;
+use crate::amount::Amount;
+use crate::caip::AssetId;
+use crate::event::EventBody;
+use crate::ids::{SessionId, StatementId, TransactionId, WalletId};
+use crate::policy::document::PolicyDocument;
+use crate::policy::names::{account_in_words, amount_in_words};
+use crate::statement::StatementFacts;
 
-use waiaas_shared::event_about::About;
+use crate::event_about::About;
 
 /// What was learnt so far.
 #[derive(Debug, Default)]
-pub(crate) struct Names {
+pub struct Names {
     drafts: BTreeMap<StatementId, Vec<u8>>,
     policy: Option<PolicyDocument>,
     payments: BTreeMap<TransactionId, (Option<SessionId>, WalletId)>,
@@ -24,7 +24,7 @@ pub(crate) struct Names {
 
 impl Names {
     /// Learns from the log's next event.
-    pub(crate) fn learn(&mut self, body: &EventBody) {
+    pub fn learn(&mut self, body: &EventBody) {
         match body {
             EventBody::StatementIssued {
                 statement,
@@ -53,23 +53,36 @@ impl Names {
         }
     }
 
+    /// Names by this policy alone, before any event.
+    #[must_use]
+    pub fn of(policy: Option<PolicyDocument>) -> Self {
+        Self {
+            policy,
+            ..Self::default()
+        }
+    }
+
     /// `0.5 SOL`, or base units of an asset that no policy names.
-    pub(crate) fn amount(&self, asset: AssetId, amount: Amount) -> String {
+    #[must_use]
+    pub fn amount(&self, asset: AssetId, amount: Amount) -> String {
         amount_in_words(self.policy.as_ref(), asset, amount)
     }
 
     /// An account of an asset's chain: the address in full, with its contact's or validator's name before it.
-    pub(crate) fn account(&self, asset: AssetId, account: Account) -> String {
+    #[must_use]
+    pub fn account(&self, asset: AssetId, account: Account) -> String {
         account_in_words(self.policy.as_ref(), asset, account)
     }
 
     /// Whether what an event names is this wallet's.
-    pub(crate) fn concerns_wallet(&self, about: &About, wallet: WalletId) -> bool {
+    #[must_use]
+    pub fn concerns_wallet(&self, about: &About, wallet: WalletId) -> bool {
         about.wallet == Some(wallet) || self.whose(about).any(|(_, of)| of == wallet)
     }
 
     /// Whether what an event names is this session's.
-    pub(crate) fn concerns_session(&self, about: &About, session: SessionId) -> bool {
+    #[must_use]
+    pub fn concerns_session(&self, about: &About, session: SessionId) -> bool {
         about.session == Some(session) || self.whose(about).any(|(of, _)| of == Some(session))
     }
 

@@ -1,11 +1,11 @@
 //! Durations as people write and read them: `30d` and `1 hour 30 minutes`. Whole numbers only.
 
-use waiaas_shared::time::Millis;
+use crate::time::Millis;
 
 /// The text is not a duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a duration is a whole number with s, m, h or d behind it, such as 90m or 30d")]
-pub(crate) struct DurationError;
+pub struct DurationError;
 
 const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
@@ -13,7 +13,10 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
 /// Reads `45s`, `90m`, `12h` or `30d`; not zero.
-pub(crate) fn parse(text: &str) -> Result<Millis, DurationError> {
+///
+/// # Errors
+/// [`DurationError`].
+pub fn parse(text: &str) -> Result<Millis, DurationError> {
     let unit = match text.chars().next_back() {
         Some('s') => SECOND,
         Some('m') => MINUTE,
@@ -33,13 +36,15 @@ pub(crate) fn parse(text: &str) -> Result<Millis, DurationError> {
 }
 
 /// `1 payment`, `2 payments`.
-pub(crate) fn counted(count: u64, noun: &str) -> String {
+#[must_use]
+pub fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
 }
 
 /// The two largest units of so many milliseconds, rounded up to the smaller of them.
-pub(crate) fn words(millis: u64) -> String {
+#[must_use]
+pub fn words(millis: u64) -> String {
     let seconds = millis.div_ceil(SECOND);
     let units = [
         (86_400, "day"),

@@ -1,14 +1,16 @@
 //! A policy document in words, as an owner reads it before adopting, and what changes from one to the
-//! next. Informs; the signer's own text is what is signed.
+//! next. Informs; the signer's own text is what is signed. Called by the command line and by the gateway's routes
+//! for owners.
 
 use std::fmt::Write as _;
 
-use waiaas_shared::policy::diff::{Change, diff};
-use waiaas_shared::policy::document::PolicyDocument;
-use waiaas_shared::policy::items::{Place, Section, Style, sections};
+use crate::policy::diff::{Change, diff};
+use crate::policy::document::PolicyDocument;
+use crate::policy::items::{Place, Section, Style, sections};
 
 /// The whole document.
-pub(crate) fn words(document: &PolicyDocument) -> String {
+#[must_use]
+pub fn words(document: &PolicyDocument) -> String {
     let mut text = format!(
         "Policy epoch {}. What is not named here is refused.\n",
         document.epoch
@@ -58,7 +60,8 @@ fn section_in_words(text: &mut String, section: &Section) {
 }
 
 /// What gets looser and what tighter.
-pub(crate) fn changes(before: &PolicyDocument, after: &PolicyDocument) -> String {
+#[must_use]
+pub fn changes(before: &PolicyDocument, after: &PolicyDocument) -> String {
     let diff = diff(before, after);
     let mut text = String::new();
     let parts = [
@@ -90,22 +93,25 @@ fn listed(text: &mut String, heading: &str, none: &str, changes: &[Change]) {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "toml"))]
 mod tests {
-    use waiaas_shared::policy::toml_form;
+    use crate::policy::toml_form;
 
     use super::*;
 
-    const EXAMPLE: &str = include_str!("../../docs/examples/policy.toml");
+    const EXAMPLE: &str = include_str!("../../../docs/examples/policy.toml");
 
     /// The documents of the documentation, in words: the golden files are what `waiaas policy check`
     /// says.
     #[test]
     fn the_examples_in_words() {
-        let starter = include_str!("../../docs/starter-policy.toml");
-        for (name, text) in [("policy-example", EXAMPLE), ("policy-starter", starter)] {
+        let starter = include_str!("../../../docs/starter-policy.toml");
+        for (name, text) in [("example", EXAMPLE), ("starter", starter)] {
             let document = toml_form::parse(text).unwrap();
-            let file = format!("{}/tests/golden/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+            let file = format!(
+                "{}/tests/golden/policy-words/{name}.txt",
+                env!("CARGO_MANIFEST_DIR")
+            );
             if std::env::var_os("WAIAAS_REGENERATE").is_some() {
                 std::fs::write(&file, words(&document)).unwrap();
             }
@@ -119,7 +125,7 @@ mod tests {
         let before = toml_form::parse(EXAMPLE).unwrap();
         let mut after = before.clone();
         after.recipients_open = true;
-        after.maturity = waiaas_shared::time::Millis::from_hours(48);
+        after.maturity = crate::time::Millis::from_hours(48);
         assert_eq!(
             changes(&before, &after),
             "Looser, so it waits:\n  who is no contact: may receive instead of is refused\n\

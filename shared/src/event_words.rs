@@ -1,25 +1,28 @@
-//! The log's events in words and for programs. Shows; believes nothing that was not verified before.
+//! The log's events in words and for programs. Shows; believes nothing that was not verified before. Called by the
+//! command line and by the gateway's routes for owners.
 
 mod effects;
+pub mod names;
 
+use crate::amount::Amount;
+use crate::caip::AssetId;
+use crate::event::{EventBody, Origin, Replaces, Spend, Variant};
+use crate::ids::SessionId;
+use crate::intent::{Intent, IntentEnd, Wait};
+use crate::memo::Memo;
+use crate::policy::alarm::{Condition, Subject, Trigger};
+use crate::policy::items::alarm_in_words as in_words;
+use crate::request::Action;
+use crate::time::WallTime;
 use serde_json::{Value, json};
-use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::AssetId;
-use waiaas_shared::event::{EventBody, Origin, Replaces, Spend, Variant};
-use waiaas_shared::ids::SessionId;
-use waiaas_shared::intent::{Intent, IntentEnd, Wait};
-use waiaas_shared::memo::Memo;
-use waiaas_shared::policy::alarm::{Condition, Subject, Trigger};
-use waiaas_shared::policy::items::alarm_in_words as in_words;
-use waiaas_shared::request::Action;
-use waiaas_shared::time::WallTime;
 
 use self::effects::{called, done, staked};
-use crate::names::Names;
-use waiaas_shared::event_about::About;
+use self::names::Names;
+use crate::event_about::About;
 
 /// The kind's name and one line about the event.
-pub(crate) fn words(body: &EventBody, names: &Names) -> (&'static str, String) {
+#[must_use]
+pub fn words(body: &EventBody, names: &Names) -> (&'static str, String) {
     match body {
         EventBody::Created { signer } => ("Created", signer.to_string()),
         EventBody::Unlocked {
@@ -430,13 +433,8 @@ fn payment(spend: &Spend, names: &Names) -> String {
 }
 
 /// For programs: kind, words, and the identifiers worth filtering by.
-pub(crate) fn machine(
-    sequence: u64,
-    wall_millis: u64,
-    kind: &str,
-    text: String,
-    about: &About,
-) -> Value {
+#[must_use]
+pub fn machine(sequence: u64, wall_millis: u64, kind: &str, text: String, about: &About) -> Value {
     // Several are named in the words.
     let transaction = match about.transactions.as_slice() {
         [only] => Some(*only),
@@ -453,6 +451,5 @@ pub(crate) fn machine(
     })
 }
 
-#[cfg(test)]
-#[path = "event_words_tests.rs"]
+#[cfg(all(test, feature = "toml"))]
 mod tests;

@@ -1,18 +1,18 @@
 //! What an owner reads of payments: units and contacts by the policy, and whose they are.
 
-use waiaas_shared::address::SolanaAddress;
-use waiaas_shared::amount::Amount;
-use waiaas_shared::codec::{from_canonical, to_canonical};
-use waiaas_shared::digest::Digest;
-use waiaas_shared::effect::Effect;
-use waiaas_shared::event::Charge;
-use waiaas_shared::evm::abi::Invocation;
-use waiaas_shared::ids::{SessionId, StatementId, TransactionId, WalletId};
-use waiaas_shared::policy::evaluate::Tier;
-use waiaas_shared::policy::toml_form;
-use waiaas_shared::solana::{StakeAccount, Staking};
-use waiaas_shared::statement::StatementFacts;
-use waiaas_shared::time::{RunTime, WallTime};
+use crate::address::SolanaAddress;
+use crate::amount::Amount;
+use crate::codec::{from_canonical, to_canonical};
+use crate::digest::Digest;
+use crate::effect::Effect;
+use crate::event::Charge;
+use crate::evm::abi::Invocation;
+use crate::ids::{SessionId, StatementId, TransactionId, WalletId};
+use crate::policy::evaluate::Tier;
+use crate::policy::toml_form;
+use crate::solana::{StakeAccount, Staking};
+use crate::statement::StatementFacts;
+use crate::time::{RunTime, WallTime};
 
 use super::*;
 
@@ -70,7 +70,7 @@ fn payments_are_told_in_the_policys_units_and_names() {
         )),
         "{text}"
     );
-    let document = toml_form::parse(include_str!("../../docs/examples/policy.toml")).unwrap();
+    let document = toml_form::parse(include_str!("../../../docs/examples/policy.toml")).unwrap();
     let statement = StatementId::from_bytes([5; 16]);
     names.learn(&EventBody::StatementIssued {
         statement,
@@ -124,7 +124,7 @@ fn filters_follow_a_payment_to_its_end() {
 
 #[test]
 fn a_call_is_told_with_every_argument() {
-    let chain = "eip155:31337".parse::<waiaas_shared::caip::ChainId>();
+    let chain = "eip155:31337".parse::<crate::caip::ChainId>();
     let chain = chain.unwrap();
     let own = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359";
     let vault = "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB";
@@ -136,8 +136,7 @@ fn a_call_is_told_with_every_argument() {
         ..Invocation::read(own.parse().unwrap(), function, &arguments).unwrap()
     };
     let value = Amount::from_base_units(5);
-    let effects =
-        waiaas_shared::evm::call_effects(chain, vault.parse().unwrap(), value, &told).unwrap();
+    let effects = crate::evm::call_effects(chain, vault.parse().unwrap(), value, &told).unwrap();
     let body = EventBody::SpendCommitted(Spend {
         chain,
         effects,

@@ -1,13 +1,13 @@
 //! What a payment does, effect by effect, in words.
 
-use waiaas_shared::address::Account;
-use waiaas_shared::amount::Amount;
-use waiaas_shared::caip::ChainId;
-use waiaas_shared::effect::Effect;
-use waiaas_shared::evm::abi::Invocation;
-use waiaas_shared::solana::{ProgramCall, Staking};
+use crate::address::Account;
+use crate::amount::Amount;
+use crate::caip::ChainId;
+use crate::effect::Effect;
+use crate::evm::abi::Invocation;
+use crate::solana::{ProgramCall, Staking};
 
-use crate::names::Names;
+use super::names::Names;
 
 /// One effect of a payment on this chain.
 pub(super) fn done(effect: &Effect, chain: ChainId, names: &Names) -> String {
