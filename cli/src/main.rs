@@ -23,6 +23,7 @@ mod pasted;
 mod pen;
 mod policy_words;
 mod prompt;
+mod proxy;
 mod ready_assets;
 mod replay_words;
 mod rest;
