@@ -10,8 +10,8 @@ use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::auth::Public;
 use super::{
-    authorizations, health, history, messages, networks, sessions, sign, stop, transactions,
-    wallets,
+    authorizations, health, history, messages, networks, nonces, policy, sessions, sign, stop,
+    transactions, wallets,
 };
 
 /// The body of a payment, for its description only: it is read by `waiaas_shared::request`.
@@ -140,6 +140,7 @@ pub(super) struct BroughtBody {
         wallets::list,
         wallets::balances,
         history::history,
+        nonces::next,
         transactions::create,
         transactions::sign_brought,
         transactions::dry_run,
@@ -151,6 +152,7 @@ pub(super) struct BroughtBody {
         messages::dry_run,
         authorizations::authorize_transfer,
         authorizations::dry_run,
+        policy::show,
         sessions::show,
         sessions::token,
         sessions::renew,
