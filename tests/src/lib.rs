@@ -6,6 +6,7 @@ pub mod agent;
 pub mod foreign;
 pub mod log;
 pub mod owner;
+pub mod proxied;
 pub mod proxy;
 pub mod secrets;
 pub mod signer;
