@@ -64,6 +64,8 @@ pub trait ChainPort: Send + Sync + fmt::Debug {
         &'a self,
         sought: &'a Sought,
     ) -> BoxFuture<'a, Result<Option<ChainTransactionId>, ChainError>>;
+    /// [`Chain::takes`].
+    fn takes<'a>(&'a self, raw: &'a [u8]) -> BoxFuture<'a, Result<bool, ChainError>>;
     /// [`Chain::wake`].
     fn wake(&self, sought: &Sought) -> Wake;
     /// [`Chain::listen`].
@@ -163,6 +165,10 @@ impl ChainPort for Chain {
         sought: &'a Sought,
     ) -> BoxFuture<'a, Result<Option<ChainTransactionId>, ChainError>> {
         Box::pin(Self::name_of(self, sought))
+    }
+
+    fn takes<'a>(&'a self, raw: &'a [u8]) -> BoxFuture<'a, Result<bool, ChainError>> {
+        Box::pin(Self::takes(self, raw))
     }
 
     fn wake(&self, sought: &Sought) -> Wake {

@@ -420,6 +420,10 @@ impl<C: ChainPort + 'static> ChainPort for ChainTerms<C> {
         self.inside.chain.name_of(sought)
     }
 
+    fn takes<'a>(&'a self, raw: &'a [u8]) -> BoxFuture<'a, Result<bool, ChainError>> {
+        self.inside.chain.takes(raw)
+    }
+
     fn wake(&self, sought: &Sought) -> Wake {
         self.inside.chain.wake(sought)
     }

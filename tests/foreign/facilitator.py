@@ -6,13 +6,10 @@ usage: facilitator.py build RPC SECRET PAYER MINT OWNER AMOUNT MEMO    prints th
 """
 
 import base64
-import json
 import sys
-import time
-import urllib.request
 
+from chain import blockhash, send
 from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
-from solders.hash import Hash
 from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
 from solders.message import MessageV0, to_bytes_versioned
@@ -24,15 +21,6 @@ TOKEN = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
 ASSOCIATED = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
 MEMO = Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
 DECIMALS = 6
-
-
-def rpc(url, method, *params):
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
-    request = urllib.request.Request(url, body.encode(), {"Content-Type": "application/json"})
-    answer = json.load(urllib.request.urlopen(request, timeout=30))
-    if "result" not in answer:
-        raise SystemExit(f"{method}: {answer}")
-    return answer["result"]
 
 
 def associated(owner, mint):
@@ -51,9 +39,7 @@ def build(url, facilitator, payer, mint, owner, amount, memo):
     ])
     instructions = [
         set_compute_unit_limit(60_000), set_compute_unit_price(1), pays, Instruction(MEMO, memo.encode(), [])]
-    at = {"commitment": "confirmed"}
-    blockhash = Hash.from_string(rpc(url, "getLatestBlockhash", at)["value"]["blockhash"])
-    message = MessageV0.try_compile(facilitator.pubkey(), instructions, [], blockhash)
+    message = MessageV0.try_compile(facilitator.pubkey(), instructions, [], blockhash(url))
     empty = VersionedTransaction.populate(message, [Signature.default()] * 2)
     return base64.b64encode(bytes(empty)).decode()
 
@@ -64,17 +50,7 @@ def settle(url, facilitator, transaction):
         raise SystemExit("the payer's signature is not there, or not true")
     own = facilitator.sign_message(to_bytes_versioned(signed.message))
     whole = VersionedTransaction.populate(signed.message, [own, signed.signatures[1]])
-    raw = base64.b64encode(bytes(whole)).decode()
-    options = {"encoding": "base64", "preflightCommitment": "confirmed"}
-    signature = rpc(url, "sendTransaction", raw, options)
-    for _ in range(600):
-        status = rpc(url, "getSignatureStatuses", [signature])["value"][0]
-        if status and status["err"]:
-            raise SystemExit(f"failed: {status['err']}")
-        if status and status["confirmationStatus"] in ("confirmed", "finalized"):
-            return signature
-        time.sleep(0.05)
-    raise SystemExit("not confirmed")
+    return send(url, bytes(whole))
 
 
 def main():

@@ -10,10 +10,9 @@ import base64
 import json
 import sys
 import time
-import urllib.request
 
+from chain import CONFIRMED, blockhash, carry_out, rpc
 from solders.address_lookup_table_account import AddressLookupTableAccount
-from solders.hash import Hash
 from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
 from solders.message import MessageV0
@@ -26,35 +25,10 @@ PROGRAM = Pubkey.from_string("AddressLookupTab1e1111111111111111111111111")
 SYSTEM = Pubkey.default()
 # State, deactivation slot, last extended slot and its start, authority, padding.
 META = 56
-CONFIRMED = {"commitment": "confirmed"}
-
-
-def rpc(url, method, *params):
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
-    request = urllib.request.Request(url, body.encode(), {"Content-Type": "application/json"})
-    answer = json.load(urllib.request.urlopen(request, timeout=30))
-    if "result" not in answer:
-        raise SystemExit(f"{method}: {answer}")
-    return answer["result"]
-
-
-def blockhash(url):
-    return Hash.from_string(rpc(url, "getLatestBlockhash", CONFIRMED)["value"]["blockhash"])
 
 
 def land(url, payer, instruction):
-    message = MessageV0.try_compile(payer.pubkey(), [instruction], [], blockhash(url))
-    raw = base64.b64encode(bytes(VersionedTransaction(message, [payer]))).decode()
-    signature = rpc(url, "sendTransaction", raw, {"encoding": "base64", "preflightCommitment": "confirmed"})
-    for _ in range(600):
-        status = rpc(url, "getSignatureStatuses", [signature])["value"][0]
-        if status and status["err"]:
-            raise SystemExit(f"failed: {status['err']}")
-        if status and status["confirmationStatus"] in ("confirmed", "finalized"):
-            break
-        time.sleep(0.05)
-    else:
-        raise SystemExit("not confirmed")
+    carry_out(url, [payer], [instruction])
     # What was appended can be looked up from the next slot on.
     landed = rpc(url, "getSlot", CONFIRMED)
     while rpc(url, "getSlot", CONFIRMED) <= landed:

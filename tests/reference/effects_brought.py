@@ -13,15 +13,11 @@ Written from docs/api.md and docs/transactions.md, sharing nothing with the prod
 import base64
 import binascii
 import json
-import pathlib
 import re
 import sys
 
-# Whoever starts this may leave a script's own folder out.
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-
-import effects_evm  # noqa: E402
-import effects_solana  # noqa: E402
+import effects_evm
+import effects_solana
 
 # Transfers, and instructions: an account created for each, a memo and two settings beside them.
 MOST_TRANSFERS, MOST_INSTRUCTIONS = 8, 19

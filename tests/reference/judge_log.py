@@ -42,6 +42,12 @@ def address(account):
     return chain, bytes.fromhex(text[2:]) if chain.startswith("eip155:") else base58(text)
 
 
+def tables_of(document, chain):
+    """What a document says is in the lookup tables of a network."""
+    tables = ((address(one[0]), one[1]) for one in document.get(20) or [])
+    return {place: [raw(each) for each in content] for (of, place), content in tables if of == chain}
+
+
 def native(chain):
     return f"{chain}/slip44:{60 if chain.startswith('eip155:') else 501}"
 
@@ -116,7 +122,9 @@ class Judge:
         """What the bytes take, whatever the event says that they do."""
         chain, unsigned = spend[3], spend[4]
         if chain.startswith("solana:"):
-            read = read_solana(unsigned, self.accounts[spend[2]])
+            tables = [tables_of(document, chain) for document in documents]
+            read, *others = (read_solana(unsigned, self.accounts[spend[2]], one) for one in tables)
+            need(all(other == read for other in others), "bytes that documents read in two ways")
             amounts, moved = {}, []
             if read.transfers or not read.sponsored:
                 amounts[native(chain)] = read.fee + sum(amount for _, amount in read.transfers)

@@ -82,6 +82,9 @@ def token_account(owner, mint, program):
 class Read:
     """What a Solana message takes from a wallet."""
 
+    def __eq__(self, other):
+        return vars(self) == vars(other)
+
     def __init__(self):
         # Lamports, and tokens with their mint and places; the one call of a program that is not known here.
         self.transfers, self.moved, self.call = [], [], None
@@ -112,9 +115,10 @@ class Cursor:
                 return number
 
 
-def message(data):
-    """Header, keys, instructions, and lamports of a priority fee that the header of version 1 says."""
-    cursor = Cursor(data)
+def message(data, tables):
+    """Header, keys with whether each may be written, instructions, and lamports of a priority fee that the header of
+    version 1 says. Behind the message's own keys stand those that it looks up: all to write, then all to read."""
+    cursor, found = Cursor(data), ([], [])
     if data[:1] == b"\x81":
         cursor.take(1)
         header, mask = cursor.take(3), cursor.number(4)
@@ -127,8 +131,8 @@ def message(data):
         heads = [(cursor.number(1), cursor.number(1), cursor.number(2)) for _ in range(count)]
         instructions = [(head[0], cursor.take(head[1]), cursor.take(head[2])) for head in heads]
     else:
-        tables = data[:1] == b"\x80"
-        cursor.take(int(tables))
+        looks_up = data[:1] == b"\x80"
+        cursor.take(int(looks_up))
         header, priority = cursor.take(3), None
         keys = [cursor.take(32) for _ in range(cursor.compact())]
         cursor.take(32)
@@ -137,14 +141,26 @@ def message(data):
             program = cursor.number(1)
             accounts = cursor.take(cursor.compact())
             instructions.append((program, accounts, cursor.take(cursor.compact())))
-        need(not tables or cursor.compact() == 0, "lookup tables")
+        for _ in range(cursor.compact() if looks_up else 0):
+            content = tables.get(cursor.take(32))
+            need(content is not None, "a lookup table that policy does not know")
+            for side in found:
+                for index in cursor.take(cursor.compact()):
+                    need(index < len(content), "an index outside of a lookup table")
+                    side.append(content[index])
     need(cursor.at == len(data), "bytes behind the message")
-    return header, keys, instructions, priority
+
+    def writable(index):
+        return index < header[0] - header[1] if index < header[0] else index < len(keys) - header[2]
+    listed = [(key, writable(index)) for index, key in enumerate(keys)]
+    written, read = ([(key, side == 0) for key in found[side]] for side in (0, 1))
+    return header, listed + written + read, instructions, priority
 
 
-def read_solana(data, wallet):
-    """Everything that leaves, and the fee at its worst."""
-    header, keys, instructions, priority = message(data)
+def read_solana(data, wallet, tables):
+    """Everything that leaves, and the fee at its worst, with these lookup tables: address and content."""
+    header, places, instructions, priority = message(data, tables)
+    keys = [key for key, _ in places]
     need(header[0] in (1, 2), "one signature, or two")
     read, own = Read(), header[0] - 1
     read.sponsored = own == 1
@@ -169,10 +185,8 @@ def read_solana(data, wallet):
         elif program == MEMO:
             pass
         else:
-            def writable(index):
-                return index < header[0] - header[1] if index < header[0] else index < len(keys) - header[2]
             need(read.call is None, "an instruction that is not read here")
-            read.call = program, [(keys[index], writable(index)) for index in accounts], content
+            read.call = program, [places[index] for index in accounts], content
     need(read.call is None or (others == 1 and own == 0), "an instruction that is not read here")
     units = min(assumed, 1_400_000) if limit is None else limit
     if priority is None:

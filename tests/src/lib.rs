@@ -9,6 +9,7 @@ pub mod owner;
 pub mod proxied;
 pub mod proxy;
 pub mod secrets;
+pub mod setting;
 pub mod signer;
 pub mod stage;
 pub mod token;

@@ -5,12 +5,11 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use waiaas_tests::foreign;
+use waiaas_tests::setting::Setting;
 use waiaas_tests::token::TestCoin;
 use xtask::agent::{Agent, fresh};
 use xtask::chains::Anvil;
-use xtask::home::{Home, Running};
 use xtask::http::Response;
-use xtask::product::Product;
 
 const EVM: &str = "eip155:31337";
 const TO: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
@@ -20,27 +19,17 @@ const WHOLE: u128 = 1_000_000;
 
 /// A wallet with coins and no ether at all, and an agent that may authorize.
 struct Stage<'chain> {
-    _folder: tempfile::TempDir,
-    home: Home,
-    running: Running,
+    setting: Setting,
     agent: Agent,
-    wallet: (String, String),
     coin: TestCoin<'chain>,
 }
 
 impl<'chain> Stage<'chain> {
     fn set_up(chain: &'chain Anvil) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let product = Product::for_tests()?;
-        let url = chain.url();
-        let home = Home::create(&product, &folder.path().join("home"), &[(EVM, url)])?;
-        home.set_chains(&[(EVM, url)])?;
-        let running = home.start_unlocked()?;
-        let owner = home.owner(&[&format!("{EVM}:{TO}")])?;
-        let wallet = home.wallet("evm", EVM)?;
+        let setting = Setting::start(EVM, chain.url(), &[&format!("{EVM}:{TO}")])?;
         let coin = TestCoin::deploy(chain)?;
         let asset = coin.asset();
-        home.adopt(
+        setting.home.adopt(
             &format!(
                 r#"version = 1
 epoch = 1
@@ -65,19 +54,22 @@ name = "shop"
 account = "{EVM}:{TO}"
 "#
             ),
-            &owner,
+            &setting.owner,
         )?;
         let limits = format!("{asset}=10/1000");
         let operations = ["token-transfer", "transfer-authorization"];
         let operations = operations.map(|name| ["--operation", name]).concat();
-        let agent = home.agent_with(&owner, &[&wallet.0], &[&limits], false, &operations)?;
-        coin.mint(&wallet.1, 100 * WHOLE)?;
+        let agent = setting.home.agent_with(
+            &setting.owner,
+            &[&setting.wallet.0],
+            &[&limits],
+            false,
+            &operations,
+        )?;
+        coin.mint(&setting.wallet.1, 100 * WHOLE)?;
         Ok(Self {
-            _folder: folder,
-            home,
-            running,
+            setting,
             agent,
-            wallet,
             coin,
         })
     }
@@ -85,7 +77,7 @@ account = "{EVM}:{TO}"
     fn body(&self, amount: &str) -> Value {
         json!({
             "signer": self.agent.signer,
-            "wallet": self.wallet.0,
+            "wallet": self.setting.wallet.0,
             "network": EVM,
             "asset": self.coin.asset(),
             "to": "@shop",
@@ -154,7 +146,7 @@ fn what_is_authorized_moves_once_to_the_unit_and_nothing_else() -> Result<()> {
     verified(&signed)?;
     let authorization = &signed["authorization"];
     let signature = field(&signed, "signature")?;
-    ensure!(field(authorization, "from")? == stage.wallet.1);
+    ensure!(field(authorization, "from")? == stage.setting.wallet.1);
     ensure!(field(authorization, "to")? == TO);
     ensure!(field(authorization, "value")? == "123456");
     // An altered field moves nothing.
@@ -175,15 +167,15 @@ fn what_is_authorized_moves_once_to_the_unit_and_nothing_else() -> Result<()> {
             "{name} was altered"
         );
     }
-    ensure!(stage.coin.balance(&stage.wallet.1)? == 100 * WHOLE);
+    ensure!(stage.coin.balance(&stage.setting.wallet.1)? == 100 * WHOLE);
     // Somebody else brings it to the chain and pays the gas: the wallet has none.
-    ensure!(chain.balance(&stage.wallet.1)? == 0);
+    ensure!(chain.balance(&stage.setting.wallet.1)? == 0);
     let nonce = field(authorization, "nonce")?;
-    ensure!(!stage.coin.is_used(&stage.wallet.1, nonce)?);
+    ensure!(!stage.coin.is_used(&stage.setting.wallet.1, nonce)?);
     stage.coin.settle(authorization, signature)?;
-    ensure!(stage.coin.is_used(&stage.wallet.1, nonce)?);
+    ensure!(stage.coin.is_used(&stage.setting.wallet.1, nonce)?);
     ensure!(stage.coin.balance(TO)? == 123_456);
-    ensure!(stage.coin.balance(&stage.wallet.1)? == 100 * WHOLE - 123_456);
+    ensure!(stage.coin.balance(&stage.setting.wallet.1)? == 100 * WHOLE - 123_456);
     // Once.
     ensure!(stage.coin.settle(authorization, signature).is_err());
     ensure!(stage.coin.balance(TO)? == 123_456);
@@ -207,8 +199,8 @@ fn limits_bind_authorizations_and_a_key_gives_one() -> Result<()> {
         409,
         "idempotency_conflict",
     )?;
-    drop(stage.running);
-    stage.running = stage.home.start_unlocked()?;
+    drop(stage.setting.running);
+    stage.setting.running = stage.setting.home.start_unlocked()?;
     stage.agent.renew()?;
     let again = stage.ask("once", &stage.body("5"))?;
     ensure!(again.status == 200 && again.json()?["signature"] == first["signature"]);
@@ -244,6 +236,7 @@ fn limits_bind_authorizations_and_a_key_gives_one() -> Result<()> {
     refused(&stage.ask("e", &long)?, 403, "authorization_validity")?;
     // The owner reads of each in the log.
     let log = stage
+        .setting
         .home
         .cli(&["audit", "show", "--kind", "TransferAuthorized"])?;
     let events = log.as_array().or_else(|| log.get("events")?.as_array());

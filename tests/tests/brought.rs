@@ -9,10 +9,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use waiaas_shared::address::SolanaAddress;
 use waiaas_tests::foreign;
+use waiaas_tests::setting::Setting;
 use xtask::agent::{Agent, fresh};
 use xtask::chains::Surfnet;
-use xtask::home::{Home, Running};
-use xtask::product::Product;
 
 const NETWORK: &str = "solana:localnet";
 const SOL: &str = "solana:localnet/slip44:501";
@@ -22,11 +21,8 @@ const SELLER: &str = "4fYNw3dojWmQ4dXtSGE9epjRGy9pFSx62YypT7avPYvA";
 const BEGINNING: u64 = 1_000_000_000;
 
 struct Stage {
-    _folder: tempfile::TempDir,
-    _running: Running,
+    setting: Setting,
     agent: Agent,
-    /// Identifier and address.
-    wallet: (String, String),
     token: String,
     chain: Surfnet,
 }
@@ -34,22 +30,15 @@ struct Stage {
 impl Stage {
     fn set_up() -> Result<Self> {
         let chain = Surfnet::start(400)?;
-        let folder = tempfile::tempdir()?;
-        let product = Product::for_tests()?;
-        let chains = [(NETWORK, chain.url())];
-        let home = Home::create(&product, &folder.path().join("home"), &chains)?;
-        home.set_chains(&chains)?;
-        let running = home.start_unlocked()?;
-        let owner = home.owner(&[])?;
-        let wallet = home.wallet("solana", NETWORK)?;
-        chain.fund(&wallet.1, 1_000_000_000)?;
+        let setting = Setting::start(NETWORK, chain.url(), &[])?;
+        chain.fund(&setting.wallet.1, 1_000_000_000)?;
         let amount = BEGINNING.to_string();
         let made = foreign::python(
             "tokens.py",
             &[
                 chain.url(),
                 chain.payer_secret(),
-                &wallet.1,
+                &setting.wallet.1,
                 &amount,
                 SELLER,
             ],
@@ -57,15 +46,15 @@ impl Stage {
         let made: Value = serde_json::from_str(&made)?;
         let token = made.get("token").and_then(Value::as_str);
         let token = token.context("a mint")?.to_owned();
-        home.adopt(&policy(&token), &owner)?;
+        setting.home.adopt(&policy(&token), &setting.owner)?;
         let limits = [format!("{SOL}=0.1/1"), format!("{}=10/100", asset(&token))];
         let limits: Vec<&str> = limits.iter().map(String::as_str).collect();
-        let agent = home.agent(&owner, &[&wallet.0], &limits, true)?;
+        let agent = setting
+            .home
+            .agent(&setting.owner, &[&setting.wallet.0], &limits, true)?;
         Ok(Self {
-            _folder: folder,
-            _running: running,
+            setting,
             agent,
-            wallet,
             token,
             chain,
         })
@@ -74,7 +63,7 @@ impl Stage {
     fn bring(&self, transaction: &str) -> Result<Value> {
         let body = json!({
             "signer": self.agent.signer.to_string(),
-            "wallet": self.wallet.0,
+            "wallet": self.setting.wallet.0,
             "network": NETWORK,
             "transaction": transaction,
         });
@@ -150,7 +139,7 @@ fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str> {
 #[test]
 fn a_facilitator_pays_the_fee_of_an_agents_payment() -> Result<()> {
     let stage = Stage::set_up()?;
-    let (token, wallet) = (stage.token.as_str(), stage.wallet.1.as_str());
+    let (token, wallet) = (stage.token.as_str(), stage.setting.wallet.1.as_str());
     let held = stage.chain.balance(wallet)?;
     let facilitators = stage.chain.balance(stage.chain.payer())?;
     let build = |amount: &str, memo: &str| {
@@ -220,7 +209,7 @@ fn a_facilitator_pays_the_fee_of_an_agents_payment() -> Result<()> {
 #[test]
 fn what_a_facilitator_does_not_send_expires() -> Result<()> {
     let stage = Stage::set_up()?;
-    let (token, wallet) = (stage.token.as_str(), stage.wallet.1.as_str());
+    let (token, wallet) = (stage.token.as_str(), stage.setting.wallet.1.as_str());
     let brought = stage.facilitator(&["build", wallet, token, SELLER, "1", "order 1"])?;
     let signed = stage.bring(&brought)?;
     let began = Instant::now();
@@ -275,7 +264,7 @@ fn a_message_of_version_one_is_signed_and_charged_by_its_header() -> Result<()> 
         .call("getLatestBlockhash", json!([{ "commitment": "confirmed" }]))?;
     let blockhash = latest.pointer("/value/blockhash").and_then(Value::as_str);
     let blockhash = blockhash.context("a blockhash")?;
-    let message = version_one(&stage.wallet.1, SELLER, 5_000_000, blockhash)?;
+    let message = version_one(&stage.setting.wallet.1, SELLER, 5_000_000, blockhash)?;
     let unsigned = BASE64.encode([&message[..], &[0; 64]].concat());
     let signed = stage.bring(&unsigned)?;
     let raw = text(&signed, "signed_transaction")?;

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use waiaas_tests::setting::Setting;
 use waiaas_tests::token::{TestToken, TestVault};
 use xtask::agent::{Agent, fresh};
 use xtask::chains::Anvil;
-use xtask::home::{Home, Running};
+use xtask::home::Home;
 use xtask::http::Response;
 use xtask::product::Product;
 
@@ -24,11 +25,8 @@ const WITHDRAW: &str = "withdraw(uint256)";
 
 /// A wallet with tokens and some ether, a vault that its owner registered, and an agent.
 struct Stage<'chain> {
-    _folder: tempfile::TempDir,
-    home: Home,
-    _running: Running,
+    setting: Setting,
     agent: Agent,
-    wallet: (String, String),
     token: TestToken<'chain>,
     vault: TestVault<'chain>,
     chain: &'chain Anvil,
@@ -36,18 +34,11 @@ struct Stage<'chain> {
 
 impl<'chain> Stage<'chain> {
     fn set_up(chain: &'chain Anvil) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let product = Product::for_tests()?;
-        let url = chain.url();
-        let home = Home::create(&product, &folder.path().join("home"), &[(EVM, url)])?;
-        home.set_chains(&[(EVM, url)])?;
-        let running = home.start_unlocked()?;
+        let setting = Setting::start(EVM, chain.url(), &[&format!("{EVM}:{STRANGER}")])?;
         let token = TestToken::deploy(chain)?;
         let vault = TestVault::deploy(chain, &token)?;
-        let owner = home.owner(&[&format!("{EVM}:{STRANGER}")])?;
-        let wallet = home.wallet("evm", EVM)?;
         let (asset, contract) = (token.asset(), vault.address);
-        home.adopt(
+        setting.home.adopt(
             &format!(
                 r#"version = 1
 epoch = 1
@@ -109,7 +100,7 @@ tier = "INSTANT"
 value-up-to = "0.001"
 "#
             ),
-            &owner,
+            &setting.owner,
         )?;
         let limits = [
             format!("{EVM}/slip44:60=0.02/1"),
@@ -118,15 +109,18 @@ value-up-to = "0.001"
         let limits: Vec<&str> = limits.iter().map(String::as_str).collect();
         let operations = ["token-approval", "call"];
         let operations = operations.map(|name| ["--operation", name]).concat();
-        let agent = home.agent_with(&owner, &[&wallet.0], &limits, false, &operations)?;
-        chain.fund(&wallet.1, ETHER)?;
-        token.mint(&wallet.1, 100 * WHOLE)?;
+        let agent = setting.home.agent_with(
+            &setting.owner,
+            &[&setting.wallet.0],
+            &limits,
+            false,
+            &operations,
+        )?;
+        chain.fund(&setting.wallet.1, ETHER)?;
+        token.mint(&setting.wallet.1, 100 * WHOLE)?;
         Ok(Self {
-            _folder: folder,
-            home,
-            _running: running,
+            setting,
             agent,
-            wallet,
             token,
             vault,
             chain,
@@ -147,7 +141,7 @@ value-up-to = "0.001"
         self.post(&json!({
             "type": "call",
             "signer": self.agent.signer,
-            "wallet": self.wallet.0,
+            "wallet": self.setting.wallet.0,
             "network": EVM,
             "contract": contract,
             "function": function,
@@ -157,7 +151,7 @@ value-up-to = "0.001"
     }
 
     fn deposit(&self, amount: &str) -> Result<Response> {
-        self.call(DEPOSIT, &[amount, &self.wallet.1], 0)
+        self.call(DEPOSIT, &[amount, &self.setting.wallet.1], 0)
     }
 
     fn post(&self, body: &Value) -> Result<Response> {
@@ -171,10 +165,11 @@ value-up-to = "0.001"
 
     /// The owner's signature for a payment that waits, and then its end.
     fn approve(&self, payment: &str) -> Result<()> {
-        let owner = self.home.owner(&[])?;
+        let owner = self.setting.home.owner(&[])?;
         let owner = owner.to_str().context("a path")?;
         let key = ["--owner-key", owner, "--yes"];
-        self.home
+        self.setting
+            .home
             .cli(&[&["payment", "approve", payment], &key[..]].concat())?;
         let until = Instant::now() + Duration::from_secs(60);
         loop {
@@ -191,7 +186,7 @@ value-up-to = "0.001"
         let asked = self.post(&json!({
             "type": "approve",
             "signer": self.agent.signer,
-            "wallet": self.wallet.0,
+            "wallet": self.setting.wallet.0,
             "network": EVM,
             "asset": self.token.asset(),
             "spender": "@vault",
@@ -242,7 +237,10 @@ fn confirmed(answer: &Response) -> Result<Value> {
 fn an_agent_puts_tokens_into_a_vault_to_the_unit() -> Result<()> {
     let chain = Anvil::start()?;
     let stage = Stage::set_up(&chain)?;
-    let (own, vault) = (stage.wallet.1.clone(), stage.vault.address.to_string());
+    let (own, vault) = (
+        stage.setting.wallet.1.clone(),
+        stage.vault.address.to_string(),
+    );
     // Without leave to take them the vault reverts, and nothing is signed.
     let told = refused(&stage.deposit("1")?, 422, "would_fail")?;
     ensure!(field(&told, "detail")?.contains("not approved"), "{told}");
@@ -270,13 +268,14 @@ fn an_agent_puts_tokens_into_a_vault_to_the_unit() -> Result<()> {
     ensure!(asked.status == 202, "{} {said}", asked.status);
     ensure!(field(&said, "waits_for")? == "owner", "{said}");
     let payment = field(&said, "transaction")?;
-    let waiting = stage.home.cli(&["payment", "list"])?;
+    let waiting = stage.setting.home.cli(&["payment", "list"])?;
     let shown = waiting.pointer("/payments/0").context("a payment")?;
     ensure!(field(shown, "function")? == WITHDRAW, "{shown}");
     ensure!(shown.get("args") == Some(&json!(["2000001"])), "{shown}");
-    let owner = stage.home.owner(&[])?;
+    let owner = stage.setting.home.owner(&[])?;
     let owner = owner.to_str().context("a path")?;
     let read = stage
+        .setting
         .home
         .command(&["payment", "approve", payment, "--owner-key", owner])
         .stdin(std::process::Stdio::null())
@@ -307,9 +306,9 @@ fn an_agent_puts_tokens_into_a_vault_to_the_unit() -> Result<()> {
     ensure!(took == FINNEY + fee, "{said}");
     let charged = stage.charged(&format!("{EVM}/slip44:60"))? - before;
     ensure!(charged >= took, "charged {charged}, the chain took {took}");
-    let shown = stage.home.cli(&["audit", "show"])?.to_string();
+    let shown = stage.setting.home.cli(&["audit", "show"])?.to_string();
     ensure!(shown.contains(&format!("by {DEPOSIT} of 12345678 {own}")));
-    stage.home.cli(&["audit", "verify"])?;
+    stage.setting.home.cli(&["audit", "verify"])?;
     Ok(())
 }
 
@@ -317,7 +316,7 @@ fn an_agent_puts_tokens_into_a_vault_to_the_unit() -> Result<()> {
 fn what_the_owner_did_not_register_is_refused() -> Result<()> {
     let chain = Anvil::start()?;
     let stage = Stage::set_up(&chain)?;
-    let own = stage.wallet.1.clone();
+    let own = stage.setting.wallet.1.clone();
     stage.let_take("45")?;
     let nonce = chain.next_nonce(&own)?;
     // Another function, an argument beyond its limit, somebody else's address.

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use waiaas_tests::setting::Setting;
 use xtask::agent::{Agent, Transfer, fresh};
 use xtask::chains::{Anvil, Surfnet};
-use xtask::home::{Home, Running};
 use xtask::http::Response;
-use xtask::product::Product;
 
 const EVM: &str = "eip155:31337";
 const EVM_TO: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
@@ -18,11 +17,8 @@ const SOLANA_TO: &str = "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM";
 
 /// One wallet on one chain with one key-bound session.
 struct Stage {
-    _folder: tempfile::TempDir,
-    home: Home,
-    running: Running,
+    setting: Setting,
     agent: Agent,
-    wallet: (String, String),
     network: &'static str,
     to: &'static str,
 }
@@ -35,34 +31,30 @@ impl Stage {
         url: &str,
         coin: (&str, u8, &str),
     ) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let product = Product::for_tests()?;
-        let home = Home::create(&product, &folder.path().join("home"), &[(network, url)])?;
-        home.set_chains(&[(network, url)])?;
-        let running = home.start_unlocked()?;
-        let owner = home.owner(&[&format!("{network}:{to}")])?;
-        let wallet = home.wallet(family, network)?;
+        let setting = Setting::start(network, url, &[&format!("{network}:{to}")])?;
         let (symbol, decimals, extra) = coin;
         let asset = format!(
             "{network}/slip44:{}",
             if family == "evm" { 60 } else { 501 }
         );
-        home.adopt(
+        setting.home.adopt(
             &format!(
                 "version = 1\nepoch = 1\n\n[[asset]]\nid = \"{asset}\"\nsymbol = \"{symbol}\"\n\
                  decimals = {decimals}\nper-transaction = \"1\"\nhour = \"3\"\nday = \"3\"\nweek = \"3\"\n\
                  month = \"3\"\ninstant-up-to = \"0.1\"\nnotify-up-to = \"1\"\nfee-ceiling = \"0.01\"\n{extra}\n\
                  [[recipient]]\nname = \"shop\"\naccount = \"{network}:{to}\"\n"
             ),
-            &owner,
+            &setting.owner,
         )?;
-        let agent = home.agent(&owner, &[&wallet.0], &[&format!("{asset}=1/10")], false)?;
+        let agent = setting.home.agent(
+            &setting.owner,
+            &[&setting.wallet.0],
+            &[&format!("{asset}=1/10")],
+            false,
+        )?;
         Ok(Self {
-            _folder: folder,
-            home,
-            running,
+            setting,
             agent,
-            wallet,
             network,
             to,
         })
@@ -71,19 +63,19 @@ impl Stage {
     fn on_evm(chain: &Anvil) -> Result<Self> {
         let extra = "outstanding = \"10\"\nsign-only = true";
         let stage = Self::set_up("evm", EVM, EVM_TO, chain.url(), ("ETH", 18, extra))?;
-        chain.fund(&stage.wallet.1, 100_000_000_000_000_000_000)?;
+        chain.fund(&stage.setting.wallet.1, 100_000_000_000_000_000_000)?;
         Ok(stage)
     }
 
     fn on_solana(chain: &Surfnet) -> Result<Self> {
         let stage = Self::set_up("solana", SOLANA, SOLANA_TO, chain.url(), ("SOL", 9, ""))?;
-        chain.fund(&stage.wallet.1, 100_000_000_000)?;
+        chain.fund(&stage.setting.wallet.1, 100_000_000_000)?;
         Ok(stage)
     }
 
     fn transfer(&self, amount_base: u128) -> Transfer {
         Transfer {
-            wallet: self.wallet.0.clone(),
+            wallet: self.setting.wallet.0.clone(),
             network: self.network.to_owned(),
             to: self.to.to_owned(),
             amount_base: amount_base.to_string(),
@@ -123,12 +115,15 @@ fn codes(problem: &Value) -> Vec<&str> {
 fn an_agent_pays_on_an_evm_chain_to_the_unit() -> Result<()> {
     let chain = Anvil::start()?;
     let stage = Stage::on_evm(&chain)?;
-    let (before, to_before) = (chain.balance(&stage.wallet.1)?, chain.balance(EVM_TO)?);
+    let (before, to_before) = (
+        chain.balance(&stage.setting.wallet.1)?,
+        chain.balance(EVM_TO)?,
+    );
     let amount = 123_456_789_012_345_678;
     let said = stage.pay(amount, "one", 30)?.json()?;
     ensure!(field(&said, "status")? == "CONFIRMED", "{said}");
     ensure!(chain.balance(EVM_TO)? - to_before == amount);
-    let spent = before - chain.balance(&stage.wallet.1)?;
+    let spent = before - chain.balance(&stage.setting.wallet.1)?;
     let fee = spent - amount;
     ensure!(
         fee > 0 && fee < 10_000_000_000_000_000,
@@ -162,12 +157,15 @@ fn an_agent_pays_on_an_evm_chain_to_the_unit() -> Result<()> {
 fn an_agent_pays_on_solana_to_the_unit() -> Result<()> {
     let chain = Surfnet::start(400)?;
     let stage = Stage::on_solana(&chain)?;
-    let (before, to_before) = (chain.balance(&stage.wallet.1)?, chain.balance(SOLANA_TO)?);
+    let (before, to_before) = (
+        chain.balance(&stage.setting.wallet.1)?,
+        chain.balance(SOLANA_TO)?,
+    );
     let amount = 123_456_789;
     let said = stage.pay(amount.into(), "one", 60)?.json()?;
     ensure!(field(&said, "status")? == "CONFIRMED", "{said}");
     ensure!(chain.balance(SOLANA_TO)? - to_before == amount);
-    let fee = before - chain.balance(&stage.wallet.1)? - amount;
+    let fee = before - chain.balance(&stage.setting.wallet.1)? - amount;
     ensure!((5000..100_000).contains(&fee), "a fee of {fee} lamports");
     let again = stage.pay(amount.into(), "one", 60)?.json()?;
     ensure!(
@@ -288,16 +286,16 @@ fn a_stopped_signer_and_a_silent_chain_are_said_and_nothing_is_lost() -> Result<
     let chain = Anvil::start()?;
     let mut stage = Stage::on_evm(&chain)?;
     // Locked.
-    stage.home.cli(&["lock"])?;
+    stage.setting.home.cli(&["lock"])?;
     let answer = stage.pay(1000, "while-locked", 0)?;
     ensure!(
         answer.status == 503 && codes(&answer.json()?).contains(&"locked"),
         "{}",
         answer.status
     );
-    stage.home.cli_with_password(&["unlock"])?;
+    stage.setting.home.cli_with_password(&["unlock"])?;
     // Stopped, then back: the same request under the same key goes through once.
-    stage.running.signer.stop(Duration::from_secs(10))?;
+    stage.setting.running.signer.stop(Duration::from_secs(10))?;
     let answer = stage.pay(1000, "while-locked", 0)?;
     ensure!(
         answer.status == 503,
@@ -305,8 +303,8 @@ fn a_stopped_signer_and_a_silent_chain_are_said_and_nothing_is_lost() -> Result<
         answer.status,
         answer.json()
     );
-    stage.running.signer = stage.home.start_signer()?;
-    stage.home.cli_with_password(&["unlock"])?;
+    stage.setting.running.signer = stage.setting.home.start_signer()?;
+    stage.setting.home.cli_with_password(&["unlock"])?;
     let mut answer = stage.pay(1000, "while-locked", 30)?;
     for _ in 0..50 {
         if answer.status != 503 {
@@ -338,7 +336,7 @@ fn the_kill_switch_over_http_wipes_and_only_the_owner_releases() -> Result<()> {
         answer.status,
         answer.json()
     );
-    let status = stage.home.cli(&["status"])?;
+    let status = stage.setting.home.cli(&["status"])?;
     ensure!(field(&status, "kill")? == "ACTIVATED", "{status}");
     let answer = stage.pay(1000, "killed", 0)?;
     ensure!(answer.status >= 400, "{}", answer.status);
@@ -351,7 +349,7 @@ fn the_owner_withdraws_and_the_log_verifies() -> Result<()> {
     let chain = Anvil::start()?;
     let stage = Stage::on_evm(&chain)?;
     stage.pay(1000, "one", 30)?;
-    let verified = stage.home.cli(&["audit", "verify"])?;
+    let verified = stage.setting.home.cli(&["audit", "verify"])?;
     ensure!(
         verified
             .get("sequence")
@@ -359,13 +357,13 @@ fn the_owner_withdraws_and_the_log_verifies() -> Result<()> {
             .is_some_and(|sequence| sequence > 0),
         "{verified}"
     );
-    let owner = stage.home.owner(&[])?;
+    let owner = stage.setting.home.owner(&[])?;
     let owner = owner.to_str().context("a path")?;
     let asset = format!("{EVM}/slip44:60");
-    stage.home.cli(&[
+    stage.setting.home.cli(&[
         "withdraw",
         "--wallet",
-        &stage.wallet.0,
+        &stage.setting.wallet.0,
         "--asset",
         &asset,
         "--amount",
@@ -399,9 +397,9 @@ fn an_exported_log_verifies_with_independent_code() -> Result<()> {
     for number in 0..10 {
         stage.pay(1000, &format!("payment-{number}"), 0)?;
     }
-    let file = stage.home.folder().join("log.jsonl");
+    let file = stage.setting.home.folder().join("log.jsonl");
     let path = file.to_str().context("a path")?;
-    stage.home.cli(&["audit", "export", path])?;
+    stage.setting.home.cli(&["audit", "export", path])?;
     let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("reference/verify_log.py");
     let verify = |path: &std::path::Path| -> Result<std::process::Output> {
         Ok(std::process::Command::new("python3")

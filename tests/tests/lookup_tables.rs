@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use waiaas_tests::foreign;
+use waiaas_tests::setting::Setting;
 use xtask::agent::{Agent, fresh};
 use xtask::chains::Surfnet;
-use xtask::home::{Home, Running};
 use xtask::http::Response;
-use xtask::product::Product;
 
 const NETWORK: &str = "solana:localnet";
 const MAINNET: &str = "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp";
@@ -28,11 +27,8 @@ const PAID: u64 = 5_000_000;
 const FEE: u64 = 5000;
 
 struct Stage {
-    _folder: tempfile::TempDir,
-    _running: Running,
+    setting: Setting,
     agent: Agent,
-    /// Identifier and address.
-    wallet: (String, String),
     chain: Surfnet,
     tables: Tables,
 }
@@ -64,28 +60,23 @@ impl Stage {
             elsewhere: made()?,
             unknown: made()?,
         };
-        let folder = tempfile::tempdir()?;
-        let product = Product::for_tests()?;
-        let chains = [(NETWORK, chain.url())];
-        let home = Home::create(&product, &folder.path().join("home"), &chains)?;
-        home.set_chains(&chains)?;
-        let running = home.start_unlocked()?;
-        let owner = home.owner(&[])?;
-        let wallet = home.wallet("solana", NETWORK)?;
-        chain.fund(&wallet.1, BEGINNING)?;
+        let setting = Setting::start(NETWORK, chain.url(), &[])?;
+        chain.fund(&setting.wallet.1, BEGINNING)?;
         // What the owner pins is what a node of the owner's told.
         let content =
             foreign::python("lookup_table.py", &["content", chain.url(), &tables.pinned])?;
         let content: Vec<String> = serde_json::from_str(&content)?;
         ensure!(content == [STRANGER, SELLER], "{content:?}");
-        home.adopt(&policy(&tables, &content), &owner)?;
+        setting
+            .home
+            .adopt(&policy(&tables, &content), &setting.owner)?;
         let limits = [&*format!("{SOL}=0.1/1")];
-        let agent = home.agent(&owner, &[&wallet.0], &limits, true)?;
+        let agent = setting
+            .home
+            .agent(&setting.owner, &[&setting.wallet.0], &limits, true)?;
         Ok(Self {
-            _folder: folder,
-            _running: running,
+            setting,
             agent,
-            wallet,
             chain,
             tables,
         })
@@ -97,7 +88,7 @@ impl Stage {
         let arguments = [
             "transfer",
             self.chain.url(),
-            &self.wallet.1,
+            &self.setting.wallet.1,
             table,
             to,
             &lamports,
@@ -110,7 +101,7 @@ impl Stage {
     fn bring(&self, transaction: &str) -> Result<Response> {
         let body = json!({
             "signer": self.agent.signer.to_string(),
-            "wallet": self.wallet.0,
+            "wallet": self.setting.wallet.0,
             "network": NETWORK,
             "transaction": transaction,
             "submit": true,
@@ -180,7 +171,7 @@ fn a_pinned_table_is_used_on_solana_and_no_other() -> Result<()> {
     ];
     foreign::python("lookup_table.py", &arguments)?;
     stage.refused(pinned, LATER, "brought_table_index")?;
-    ensure!(stage.charged()? == 0 && stage.chain.balance(&stage.wallet.1)? == BEGINNING);
+    ensure!(stage.charged()? == 0 && stage.chain.balance(&stage.setting.wallet.1)? == BEGINNING);
 
     let seller = stage.chain.balance(SELLER)?;
     let brought = stage.transfer(pinned, SELLER, PAID)?;
@@ -195,7 +186,7 @@ fn a_pinned_table_is_used_on_solana_and_no_other() -> Result<()> {
     ensure!(text(&shown, "to")? == SELLER, "{shown}");
     // Counted on the chain, to the lamport.
     ensure!(stage.chain.balance(SELLER)? == seller + PAID);
-    ensure!(stage.chain.balance(&stage.wallet.1)? == BEGINNING - PAID - FEE);
+    ensure!(stage.chain.balance(&stage.setting.wallet.1)? == BEGINNING - PAID - FEE);
     ensure!(stage.charged()? == PAID + FEE);
     Ok(())
 }

@@ -8,11 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use waiaas_tests::foreign;
+use waiaas_tests::setting::Setting;
 use xtask::agent::{Agent, fresh};
 use xtask::chains::Anvil;
-use xtask::home::{Home, Running};
 use xtask::http::Response;
-use xtask::product::Product;
 
 const EVM: &str = "eip155:31337";
 const SHOP: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
@@ -24,24 +23,15 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// One EVM wallet with one key-bound session; `more` are further lines of the coin's entry.
 struct Stage {
     chain: Anvil,
-    _running: Running,
+    setting: Setting,
     agent: Agent,
-    wallet: (String, String),
-    _folder: tempfile::TempDir,
 }
 
 impl Stage {
     fn set_up(more: &str, options: &[&str]) -> Result<Self> {
         let chain = Anvil::start_with(options)?;
-        let folder = tempfile::tempdir()?;
-        let product = Product::for_tests()?;
-        let networks = [(EVM, chain.url())];
-        let home = Home::create(&product, &folder.path().join("home"), &networks)?;
-        home.set_chains(&networks)?;
-        let running = home.start_unlocked()?;
-        let owner = home.owner(&[&format!("{EVM}:{SHOP}")])?;
-        let wallet = home.wallet("evm", EVM)?;
-        home.adopt(
+        let setting = Setting::start(EVM, chain.url(), &[&format!("{EVM}:{SHOP}")])?;
+        setting.home.adopt(
             &format!(
                 "version = 1\nepoch = 1\n\n[[asset]]\nid = \"{EVM}/slip44:60\"\nsymbol = \"ETH\"\n\
                  decimals = 18\nper-transaction = \"1\"\nhour = \"3\"\nday = \"3\"\nweek = \"3\"\n\
@@ -49,24 +39,24 @@ impl Stage {
                  outstanding = \"10\"\nsign-only = true\n{more}\n\n[[recipient]]\nname = \"shop\"\n\
                  account = \"{EVM}:{SHOP}\"\n"
             ),
-            &owner,
+            &setting.owner,
         )?;
         let limits = [&format!("{EVM}/slip44:60=1/10")[..]];
-        let agent = home.agent(&owner, &[&wallet.0], &limits, false)?;
-        chain.fund(&wallet.1, 100_000_000_000_000_000_000)?;
+        let agent = setting
+            .home
+            .agent(&setting.owner, &[&setting.wallet.0], &limits, false)?;
+        chain.fund(&setting.wallet.1, 100_000_000_000_000_000_000)?;
         Ok(Self {
             chain,
-            _running: running,
+            setting,
             agent,
-            wallet,
-            _folder: folder,
         })
     }
 
     fn body(&self, amount: u128, submit: bool) -> Value {
         json!({
             "signer": self.agent.signer,
-            "wallet": self.wallet.0,
+            "wallet": self.setting.wallet.0,
             "network": EVM,
             "to": SHOP,
             "amount_base": amount.to_string(),
@@ -175,7 +165,7 @@ fn number(value: &Value, field: &str) -> Result<u128> {
 fn legacy_payments_are_made_sped_up_and_cancelled() -> Result<()> {
     let stage = Stage::set_up("transactions = \"legacy\"", &["--no-mining"])?;
     let (before, shop) = (
-        stage.chain.balance(&stage.wallet.1)?,
+        stage.chain.balance(&stage.setting.wallet.1)?,
         stage.chain.balance(SHOP)?,
     );
     let paid = stage.pay(AMOUNT, true)?;
@@ -198,7 +188,7 @@ fn legacy_payments_are_made_sped_up_and_cancelled() -> Result<()> {
     let fee = stage.fee(&landed)?;
     ensure!(fee == base(&landed, "fee_max_base")?, "{fee} of {landed}");
     ensure!(stage.chain.balance(SHOP)? - shop == AMOUNT, "not once");
-    let took = before - stage.chain.balance(&stage.wallet.1)?;
+    let took = before - stage.chain.balance(&stage.setting.wallet.1)?;
     ensure!(took == AMOUNT + fee, "{took}");
 
     let unwanted = stage.pay(AMOUNT, true)?;
@@ -220,7 +210,7 @@ fn legacy_payments_are_made_sped_up_and_cancelled() -> Result<()> {
         stage.chain.balance(SHOP)? - shop == AMOUNT,
         "paid after all"
     );
-    let took = before - stage.chain.balance(&stage.wallet.1)?;
+    let took = before - stage.chain.balance(&stage.setting.wallet.1)?;
     ensure!(took == AMOUNT + fee + stage.fee(&landed)?, "{took}");
     Ok(())
 }
@@ -237,7 +227,7 @@ fn foreign_programs_read_legacy_payments_as_they_were_asked() -> Result<()> {
         expected.push(json!({
             "family": "evm",
             "raw": hex::encode(raw),
-            "from": stage.wallet.1,
+            "from": stage.setting.wallet.1,
             "to": SHOP,
             "amount": amount.to_string(),
             "chainId": Anvil::CHAIN_ID,
@@ -262,13 +252,13 @@ fn foreign_programs_read_legacy_payments_as_they_were_asked() -> Result<()> {
 fn the_fee_for_data_is_shown_counted_and_bounded() -> Result<()> {
     let stage = Stage::set_up("data-fee-ceiling = \"0.0002\"", &[])?;
     // No oracle on this chain: the ceiling counts all the same.
-    let before = stage.chain.balance(&stage.wallet.1)?;
+    let before = stage.chain.balance(&stage.setting.wallet.1)?;
     let paid = stage.pay(AMOUNT, true)?;
     ensure!(base(&paid, "fee_max_base")? > DATA_FEE, "{paid}");
     ensure!(stage.spent()? == AMOUNT + base(&paid, "fee_max_base")?);
     stage.mine()?;
     let landed = stage.ended(text(&paid, "transaction")?, "CONFIRMED")?;
-    let took = before - stage.chain.balance(&stage.wallet.1)?;
+    let took = before - stage.chain.balance(&stage.setting.wallet.1)?;
     ensure!(took == AMOUNT + stage.fee(&landed)?, "{took}");
     ensure!(stage.spent()? >= took, "charged less than the chain took");
 
@@ -284,13 +274,16 @@ fn the_fee_for_data_is_shown_counted_and_bounded() -> Result<()> {
     ensure!(base(&judged, "fee_max_base")? > DATA_FEE, "{judged}");
     stage.pay(AMOUNT, true)?;
     // One wei above, nothing is signed, and why is said.
-    let (spent, nonce) = (stage.spent()?, stage.chain.next_nonce(&stage.wallet.1)?);
+    let (spent, nonce) = (
+        stage.spent()?,
+        stage.chain.next_nonce(&stage.setting.wallet.1)?,
+    );
     stage.oracle(DATA_FEE / 5 * 2 + 1)?;
     let refused = stage.post("/v1/transactions", &stage.body(AMOUNT, true))?;
     let problem = refused.json()?;
     ensure!(refused.status == 422, "{problem}");
     ensure!(problem["code"] == "data_fee_ceiling", "{problem}");
     ensure!(stage.spent()? == spent, "charged for nothing");
-    ensure!(stage.chain.next_nonce(&stage.wallet.1)? <= nonce + 1);
+    ensure!(stage.chain.next_nonce(&stage.setting.wallet.1)? <= nonce + 1);
     Ok(())
 }

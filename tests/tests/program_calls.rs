@@ -12,9 +12,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use waiaas_tests::setting::Setting;
 use xtask::agent::{Agent, fresh};
 use xtask::chains::Surfnet;
-use xtask::home::{Home, Running};
+use xtask::home::Home;
 use xtask::http::Response;
 use xtask::product::Product;
 
@@ -42,12 +43,8 @@ const CREATE: &str = "0x01";
 const CREATE_ONCE: &str = "0x00";
 
 struct Stage {
-    _folder: tempfile::TempDir,
-    home: Home,
-    _running: Running,
+    setting: Setting,
     agent: Agent,
-    /// Identifier and address.
-    wallet: (String, String),
     chain: Surfnet,
 }
 
@@ -55,25 +52,21 @@ impl Stage {
     fn set_up() -> Result<Self> {
         let chain = Surfnet::start(400)?;
         deploy(&chain)?;
-        let folder = tempfile::tempdir()?;
-        let product = Product::for_tests()?;
-        let chains = [(NETWORK, chain.url())];
-        let home = Home::create(&product, &folder.path().join("home"), &chains)?;
-        home.set_chains(&chains)?;
-        let running = home.start_unlocked()?;
-        let owner = home.owner(&[])?;
-        let wallet = home.wallet("solana", NETWORK)?;
-        chain.fund(&wallet.1, BEGINNING)?;
-        home.adopt(&policy()?, &owner)?;
+        let setting = Setting::start(NETWORK, chain.url(), &[])?;
+        chain.fund(&setting.wallet.1, BEGINNING)?;
+        setting.home.adopt(&policy()?, &setting.owner)?;
         let limits = [&*format!("{SOL}=0.01/0.1")];
         let operations = ["--operation", "call"];
-        let agent = home.agent_with(&owner, &[&wallet.0], &limits, false, &operations)?;
+        let agent = setting.home.agent_with(
+            &setting.owner,
+            &[&setting.wallet.0],
+            &limits,
+            false,
+            &operations,
+        )?;
         Ok(Self {
-            _folder: folder,
-            home,
-            _running: running,
+            setting,
             agent,
-            wallet,
             chain,
         })
     }
@@ -81,7 +74,14 @@ impl Stage {
     /// The accounts of a call that creates the account of this owner.
     fn accounts(&self, owner: &str) -> Result<Vec<String>> {
         let account = derived(owner)?;
-        let accounts = [&self.wallet.1, &account, owner, MINT, SYSTEM, TOKEN_PROGRAM];
+        let accounts = [
+            &self.setting.wallet.1,
+            &account,
+            owner,
+            MINT,
+            SYSTEM,
+            TOKEN_PROGRAM,
+        ];
         Ok(accounts.map(str::to_owned).to_vec())
     }
 
@@ -89,7 +89,7 @@ impl Stage {
         let body = json!({
             "type": "call",
             "signer": self.agent.signer,
-            "wallet": self.wallet.0,
+            "wallet": self.setting.wallet.0,
             "network": NETWORK,
             "program": PROGRAM,
             "data": data,
@@ -100,7 +100,7 @@ impl Stage {
     }
 
     fn lamports(&self) -> Result<u64> {
-        self.chain.balance(&self.wallet.1)
+        self.chain.balance(&self.setting.wallet.1)
     }
 
     /// What the signer has charged to the session.
@@ -120,9 +120,10 @@ impl Stage {
 
     /// The owner's signature for a payment that waits, and then its end.
     fn approve(&self, payment: &str) -> Result<()> {
-        let owner = self.home.owner(&[])?;
+        let owner = self.setting.home.owner(&[])?;
         let owner = owner.to_str().context("a path")?;
-        self.home
+        self.setting
+            .home
             .cli(&["payment", "approve", payment, "--owner-key", owner, "--yes"])?;
         let until = Instant::now() + Duration::from_secs(60);
         loop {
@@ -284,13 +285,14 @@ fn an_agent_calls_a_program_to_the_lamport() -> Result<()> {
     let said = asked.json()?;
     ensure!(asked.status == 202, "{} {said}", asked.status);
     let payment = field(&said, "transaction")?;
-    let waiting = stage.home.cli(&["payment", "list"])?;
+    let waiting = stage.setting.home.cli(&["payment", "list"])?;
     let shown = waiting.pointer("/payments/0").context("a payment")?;
     ensure!(field(shown, "data")? == CREATE_ONCE, "{shown}");
     ensure!(shown.get("accounts") == Some(&json!(accounts)), "{shown}");
-    let owner = stage.home.owner(&[])?;
+    let owner = stage.setting.home.owner(&[])?;
     let owner = owner.to_str().context("a path")?;
     let read = stage
+        .setting
         .home
         .command(&["payment", "approve", payment, "--owner-key", owner])
         .stdin(std::process::Stdio::null())
@@ -302,7 +304,7 @@ fn an_agent_calls_a_program_to_the_lamport() -> Result<()> {
         format!("Method: {CREATE_ONCE}"),
         format!(
             "Account 1 of 6: {}, this wallet, signs, writable",
-            stage.wallet.1
+            stage.setting.wallet.1
         ),
         format!("Account 2 of 6: {}, writable", derived(other)?),
         format!("Account 3 of 6: {other}, read-only"),
@@ -317,9 +319,9 @@ fn an_agent_calls_a_program_to_the_lamport() -> Result<()> {
     ensure!(stage.charged()? - charged >= took);
     let account = stage.account(&derived(other)?)?;
     ensure!(account.get("lamports") == Some(&json!(RENT)), "{account}");
-    let shown = stage.home.cli(&["audit", "show"])?.to_string();
-    ensure!(shown.contains(&format!("with {CREATE} on {}", stage.wallet.1)));
-    stage.home.cli(&["audit", "verify"])?;
+    let shown = stage.setting.home.cli(&["audit", "show"])?.to_string();
+    ensure!(shown.contains(&format!("with {CREATE} on {}", stage.setting.wallet.1)));
+    stage.setting.home.cli(&["audit", "verify"])?;
     Ok(())
 }
 
@@ -347,7 +349,7 @@ fn what_the_owner_did_not_register_is_refused() -> Result<()> {
     refused(&stage.call(CREATE, &with(1, PROGRAM))?, 403, "call_account")?;
     refused(&stage.call(CREATE, &with(0, other))?, 403, "call_account")?;
     refused(&stage.call(CREATE, &with(4, PROGRAM))?, 403, "call_account")?;
-    let own = with(2, &stage.wallet.1);
+    let own = with(2, &stage.setting.wallet.1);
     refused(&stage.call(CREATE, &own)?, 403, "call_own_account")?;
     // What the program itself refuses is told, and nothing is signed: the account is another owner's.
     let told = refused(&stage.call(CREATE, &with(2, other))?, 422, "would_fail")?;

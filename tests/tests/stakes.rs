@@ -5,11 +5,10 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use waiaas_tests::foreign;
+use waiaas_tests::setting::Setting;
 use xtask::agent::{Agent, fresh};
 use xtask::chains::Surfnet;
-use xtask::home::{Home, Running};
 use xtask::http::Response;
-use xtask::product::Product;
 
 const NETWORK: &str = "solana:localnet";
 const SOL: &str = "solana:localnet/slip44:501";
@@ -22,12 +21,8 @@ const RENT: u64 = 2_282_880;
 const DEAR: u64 = 100_000;
 
 struct Stage {
-    _folder: tempfile::TempDir,
-    home: Home,
-    _running: Running,
+    setting: Setting,
     agent: Agent,
-    /// Identifier and address.
-    wallet: (String, String),
     validator: String,
     chain: Surfnet,
 }
@@ -35,29 +30,25 @@ struct Stage {
 impl Stage {
     fn set_up() -> Result<Self> {
         let chain = Surfnet::start(400)?;
-        let folder = tempfile::tempdir()?;
-        let product = Product::for_tests()?;
-        let chains = [(NETWORK, chain.url())];
-        let home = Home::create(&product, &folder.path().join("home"), &chains)?;
-        home.set_chains(&chains)?;
-        let running = home.start_unlocked()?;
-        let owner = home.owner(&[])?;
-        let wallet = home.wallet("solana", NETWORK)?;
-        chain.fund(&wallet.1, BEGINNING)?;
+        let setting = Setting::start(NETWORK, chain.url(), &[])?;
+        chain.fund(&setting.wallet.1, BEGINNING)?;
         let made = foreign::python("vote.py", &[chain.url(), chain.payer_secret()])?;
         let made: Value = serde_json::from_str(&made)?;
         let validator = field(&made, "vote")?.to_owned();
-        home.adopt(&policy(&validator), &owner)?;
+        setting.home.adopt(&policy(&validator), &setting.owner)?;
         let operations = ["native-transfer", "stake"];
         let operations = operations.map(|name| ["--operation", name]).concat();
         let limits = [&*format!("{SOL}=4/20")];
-        let agent = home.agent_with(&owner, &[&wallet.0], &limits, false, &operations)?;
+        let agent = setting.home.agent_with(
+            &setting.owner,
+            &[&setting.wallet.0],
+            &limits,
+            false,
+            &operations,
+        )?;
         Ok(Self {
-            _folder: folder,
-            home,
-            _running: running,
+            setting,
             agent,
-            wallet,
             validator,
             chain,
         })
@@ -66,7 +57,7 @@ impl Stage {
     fn ask(&self, more: Value) -> Result<Response> {
         let mut body = json!({
             "signer": self.agent.signer,
-            "wallet": self.wallet.0,
+            "wallet": self.setting.wallet.0,
             "network": NETWORK,
         });
         let fields = body.as_object_mut().context("an object")?;
@@ -88,7 +79,7 @@ impl Stage {
     }
 
     fn lamports(&self) -> Result<u64> {
-        self.chain.balance(&self.wallet.1)
+        self.chain.balance(&self.setting.wallet.1)
     }
 
     /// What the signer has charged to the session.
@@ -175,8 +166,8 @@ fn an_agent_stakes_and_takes_back_to_the_lamport() -> Result<()> {
     );
     let info = account.pointer("/data/parsed/info").context("a stake")?;
     for (pointer, expected) in [
-        ("/meta/authorized/staker", json!(stage.wallet.1)),
-        ("/meta/authorized/withdrawer", json!(stage.wallet.1)),
+        ("/meta/authorized/staker", json!(stage.setting.wallet.1)),
+        ("/meta/authorized/withdrawer", json!(stage.setting.wallet.1)),
         ("/meta/lockup/unixTimestamp", json!(0)),
         ("/meta/lockup/epoch", json!(0)),
         ("/stake/delegation/voter", json!(stage.validator)),
@@ -315,10 +306,10 @@ fn what_the_owner_did_not_allow_is_not_staked() -> Result<()> {
     let said = asked.json()?;
     ensure!(asked.status == 202, "{} {said}", asked.status);
     let payment = field(&said, "transaction")?;
-    let owner = stage.home.owner(&[])?;
+    let owner = stage.setting.home.owner(&[])?;
     let owner = owner.to_str().context("a path")?;
     let approves = ["payment", "approve", payment, "--owner-key", owner, "--yes"];
-    stage.home.cli(&approves)?;
+    stage.setting.home.cli(&approves)?;
     let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
     let shown = loop {
         let path = format!("/v1/transactions/{payment}?wait=30");

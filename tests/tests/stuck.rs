@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
+use waiaas_tests::setting::Setting;
 use xtask::agent::{Agent, Transfer, fresh};
 use xtask::chains::Anvil;
 use xtask::home::{Home, Running};
 use xtask::http::Response;
-use xtask::product::Product;
 
 const EVM: &str = "eip155:31337";
 const SHOP: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
@@ -32,14 +32,13 @@ struct Stage {
 impl Stage {
     fn set_up() -> Result<Self> {
         let chain = Anvil::start_with(&["--no-mining"])?;
-        let folder = tempfile::tempdir()?;
-        let product = Product::for_tests()?;
-        let networks = [(EVM, chain.url())];
-        let home = Home::create(&product, &folder.path().join("home"), &networks)?;
-        home.set_chains(&networks)?;
-        let running = home.start_unlocked()?;
-        let owner = home.owner(&[&format!("{EVM}:{SHOP}")])?;
-        let wallet = home.wallet("evm", EVM)?;
+        let Setting {
+            home,
+            running,
+            owner,
+            wallet,
+            folder,
+        } = Setting::start(EVM, chain.url(), &[&format!("{EVM}:{SHOP}")])?;
         home.adopt(
             &format!(
                 "version = 1\nepoch = 1\n\n[[asset]]\nid = \"{EVM}/slip44:60\"\nsymbol = \"ETH\"\n\

@@ -8,12 +8,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use waiaas_tests::foreign;
+use waiaas_tests::setting::Setting;
 use waiaas_tests::token::{TestPieces, TestToken};
 use xtask::agent::{Agent, fresh};
 use xtask::chains::Anvil;
-use xtask::home::{Home, Running};
 use xtask::http::Response;
-use xtask::product::Product;
 
 const EVM: &str = "eip155:31337";
 const TO: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
@@ -23,11 +22,8 @@ const WHOLE: u128 = 1_000_000;
 
 /// A wallet with tokens and some ether, and an agent that may spend both.
 struct Stage<'chain> {
-    _folder: tempfile::TempDir,
-    home: Home,
-    _running: Running,
+    setting: Setting,
     agent: Agent,
-    wallet: (String, String),
     token: TestToken<'chain>,
     pieces: TestPieces<'chain>,
     chain: &'chain Anvil,
@@ -35,19 +31,12 @@ struct Stage<'chain> {
 
 impl<'chain> Stage<'chain> {
     fn set_up(chain: &'chain Anvil) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let product = Product::for_tests()?;
-        let url = chain.url();
-        let home = Home::create(&product, &folder.path().join("home"), &[(EVM, url)])?;
-        home.set_chains(&[(EVM, url)])?;
-        let running = home.start_unlocked()?;
-        let owner = home.owner(&[&format!("{EVM}:{TO}")])?;
-        let wallet = home.wallet("evm", EVM)?;
+        let setting = Setting::start(EVM, chain.url(), &[&format!("{EVM}:{TO}")])?;
         let token = TestToken::deploy(chain)?;
         let asset = token.asset();
         let pieces = TestPieces::deploy(chain)?;
         let (piece, kind) = (pieces.asset("erc721", 1), pieces.asset("erc1155", 1));
-        home.adopt(
+        setting.home.adopt(
             &format!(
                 r#"version = 1
 epoch = 1
@@ -112,7 +101,7 @@ name = "shop"
 account = "{EVM}:{TO}"
 "#
             ),
-            &owner,
+            &setting.owner,
         )?;
         let limits = [
             format!("{EVM}/slip44:60=0.01/1"),
@@ -123,15 +112,18 @@ account = "{EVM}:{TO}"
         let limits: Vec<&str> = limits.iter().map(String::as_str).collect();
         let operations = ["token-transfer", "token-approval"];
         let operations = operations.map(|name| ["--operation", name]).concat();
-        let agent = home.agent_with(&owner, &[&wallet.0], &limits, false, &operations)?;
-        chain.fund(&wallet.1, ETHER)?;
-        token.mint(&wallet.1, 100 * WHOLE)?;
+        let agent = setting.home.agent_with(
+            &setting.owner,
+            &[&setting.wallet.0],
+            &limits,
+            false,
+            &operations,
+        )?;
+        chain.fund(&setting.wallet.1, ETHER)?;
+        token.mint(&setting.wallet.1, 100 * WHOLE)?;
         Ok(Self {
-            _folder: folder,
-            home,
-            _running: running,
+            setting,
             agent,
-            wallet,
             token,
             pieces,
             chain,
@@ -141,7 +133,7 @@ account = "{EVM}:{TO}"
     fn body(&self, amount: &str) -> Value {
         json!({
             "signer": self.agent.signer,
-            "wallet": self.wallet.0,
+            "wallet": self.setting.wallet.0,
             "network": EVM,
             "asset": self.token.asset(),
             "to": "@shop",
@@ -175,8 +167,8 @@ account = "{EVM}:{TO}"
 
     /// Nothing moved and nothing was charged.
     fn untouched(&self) -> Result<()> {
-        ensure!(self.token.balance(&self.wallet.1)? == 100 * WHOLE);
-        ensure!(self.chain.next_nonce(&self.wallet.1)? == 0);
+        ensure!(self.token.balance(&self.setting.wallet.1)? == 100 * WHOLE);
+        ensure!(self.chain.next_nonce(&self.setting.wallet.1)? == 0);
         ensure!(self.charged(&self.token.asset())? == 0, "it was charged");
         Ok(())
     }
@@ -203,15 +195,15 @@ fn refused(answer: &Response, status: u16, code: &str) -> Result<Value> {
 fn an_agent_pays_in_a_token_to_the_unit() -> Result<()> {
     let chain = Anvil::start()?;
     let stage = Stage::set_up(&chain)?;
-    let ether = chain.balance(&stage.wallet.1)?;
+    let ether = chain.balance(&stage.setting.wallet.1)?;
     let said = stage.pay("12.345678")?.json()?;
     ensure!(field(&said, "status")? == "CONFIRMED", "{said}");
     ensure!(field(&said, "asset")? == stage.token.asset(), "{said}");
     ensure!(field(&said, "amount_base")? == "12345678", "{said}");
     ensure!(stage.token.balance(TO)? == 12_345_678);
-    ensure!(stage.token.balance(&stage.wallet.1)? == 100 * WHOLE - 12_345_678);
+    ensure!(stage.token.balance(&stage.setting.wallet.1)? == 100 * WHOLE - 12_345_678);
     // The token counts by its own limit, the fee by the coin's, at least as much as the chain took.
-    let took = ether - chain.balance(&stage.wallet.1)?;
+    let took = ether - chain.balance(&stage.setting.wallet.1)?;
     ensure!(took > 0 && chain.balance(TO)? == 0);
     ensure!(stage.charged(&stage.token.asset())? == 12_345_678);
     let charged = stage.charged(&format!("{EVM}/slip44:60"))?;
@@ -278,7 +270,7 @@ fn foreign_programs_read_a_token_payment_as_it_was_asked() -> Result<()> {
         expected.push(json!({
             "family": "evm",
             "raw": hex::encode(raw),
-            "from": stage.wallet.1,
+            "from": stage.setting.wallet.1,
             "to": TO,
             "amount": field(&said, "amount_base")?,
             "chainId": Anvil::CHAIN_ID,
@@ -325,10 +317,11 @@ fn an_approved_spender_takes_exactly_what_it_may() -> Result<()> {
     ensure!(field(&said, "type")? == "approve", "{said}");
     ensure!(field(&said, "waits_for")? == "owner", "{said}");
     let payment = field(&said, "transaction")?;
-    let owner = stage.home.owner(&[])?;
+    let owner = stage.setting.home.owner(&[])?;
     let owner = owner.to_str().context("a path")?;
     let key = ["--owner-key", owner, "--yes"];
     stage
+        .setting
         .home
         .cli(&[&["payment", "approve", payment], &key[..]].concat())?;
     let until = Instant::now() + Duration::from_secs(60);
@@ -339,17 +332,27 @@ fn an_approved_spender_takes_exactly_what_it_may() -> Result<()> {
             status => ensure!(Instant::now() < until, "{status}: {shown}"),
         }
     }
-    ensure!(stage.token.allowance(&stage.wallet.1, TO)? == 12_500_000);
+    ensure!(stage.token.allowance(&stage.setting.wallet.1, TO)? == 12_500_000);
     ensure!(stage.token.balance(TO)? == 0, "nothing moved yet");
     ensure!(stage.charged(&stage.token.asset())? == 12_500_000);
     // More than it may is refused by the token; what it may, in two parts, is not.
-    ensure!(stage.token.take(TO, &stage.wallet.1, 12_500_001).is_err());
-    stage.token.take(TO, &stage.wallet.1, 12_000_000)?;
-    ensure!(stage.token.take(TO, &stage.wallet.1, 500_001).is_err());
-    stage.token.take(TO, &stage.wallet.1, 500_000)?;
+    ensure!(
+        stage
+            .token
+            .take(TO, &stage.setting.wallet.1, 12_500_001)
+            .is_err()
+    );
+    stage.token.take(TO, &stage.setting.wallet.1, 12_000_000)?;
+    ensure!(
+        stage
+            .token
+            .take(TO, &stage.setting.wallet.1, 500_001)
+            .is_err()
+    );
+    stage.token.take(TO, &stage.setting.wallet.1, 500_000)?;
     ensure!(stage.token.balance(TO)? == 12_500_000);
-    ensure!(stage.token.allowance(&stage.wallet.1, TO)? == 0);
-    stage.home.cli(&["audit", "verify"])?;
+    ensure!(stage.token.allowance(&stage.setting.wallet.1, TO)? == 0);
+    stage.setting.home.cli(&["audit", "verify"])?;
     Ok(())
 }
 
@@ -359,8 +362,8 @@ fn an_agent_pays_in_pieces_that_the_policy_names() -> Result<()> {
     let chain = Anvil::start()?;
     let stage = Stage::set_up(&chain)?;
     for id in [1, 2] {
-        stage.pieces.mint(&stage.wallet.1, id)?;
-        stage.pieces.mint_kind(&stage.wallet.1, id, 10)?;
+        stage.pieces.mint(&stage.setting.wallet.1, id)?;
+        stage.pieces.mint_kind(&stage.setting.wallet.1, id, 10)?;
     }
     let with = |kind: &str, id, amount: &str| -> Result<Value> {
         let mut body = stage.body(amount);
@@ -390,8 +393,10 @@ fn an_agent_pays_in_pieces_that_the_policy_names() -> Result<()> {
         ensure!(field(&said, "status")? == "CONFIRMED", "{said}");
         ensure!(field(&said, "asset")? == stage.pieces.asset(kind, 1));
     }
-    ensure!(stage.pieces.is_owner(1, TO)? && stage.pieces.is_owner(2, &stage.wallet.1)?);
-    ensure!(stage.pieces.kinds(TO, 1)? == 4 && stage.pieces.kinds(&stage.wallet.1, 1)? == 6);
+    ensure!(stage.pieces.is_owner(1, TO)? && stage.pieces.is_owner(2, &stage.setting.wallet.1)?);
+    ensure!(
+        stage.pieces.kinds(TO, 1)? == 4 && stage.pieces.kinds(&stage.setting.wallet.1, 1)? == 6
+    );
     ensure!(stage.pieces.kinds(TO, 2)? == 0);
     // What it does not have any more.
     refused(&pay(&with("erc721", 1, "1")?)?, 422, "insufficient_tokens")?;
@@ -402,7 +407,7 @@ fn an_agent_pays_in_pieces_that_the_policy_names() -> Result<()> {
 fn balances_show_the_tokens_of_the_policy() -> Result<()> {
     let chain = Anvil::start()?;
     let stage = Stage::set_up(&chain)?;
-    let held = stage.get(&format!("/v1/wallets/{}/balances", stage.wallet.0))?;
+    let held = stage.get(&format!("/v1/wallets/{}/balances", stage.setting.wallet.0))?;
     let balances = held.get("balances").and_then(Value::as_array);
     let [coin, token, piece, kind] = balances.context("balances")?.as_slice() else {
         anyhow::bail!("not four: {held}")
@@ -429,7 +434,7 @@ fn balances_show_the_tokens_of_the_policy() -> Result<()> {
 fn a_wallet_without_enough_of_a_token_says_so() -> Result<()> {
     let chain = Anvil::start()?;
     let stage = Stage::set_up(&chain)?;
-    stage.token.empty(&stage.wallet.1, TO)?;
+    stage.token.empty(&stage.setting.wallet.1, TO)?;
     let told = refused(&stage.pay("10")?, 422, "insufficient_tokens")?;
     let broken = told.pointer("/violations/0").context("a reason")?;
     ensure!(field(broken, "asset")? == stage.token.asset(), "{told}");

@@ -4,11 +4,10 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use waiaas_tests::foreign;
+use waiaas_tests::setting::Setting;
 use xtask::agent::{Agent, fresh};
 use xtask::chains::Surfnet;
-use xtask::home::{Home, Running};
 use xtask::http::Response;
-use xtask::product::Product;
 
 const NETWORK: &str = "solana:localnet";
 const SOL: &str = "solana:localnet/slip44:501";
@@ -28,13 +27,8 @@ const RENT_2022: u64 = 2_157_600;
 type Item<'a> = (&'a str, &'a str, &'a str);
 
 struct Stage {
-    home: Home,
-    owner: std::path::PathBuf,
-    _folder: tempfile::TempDir,
-    _running: Running,
+    setting: Setting,
     agent: Agent,
-    /// Identifier and address.
-    wallet: (String, String),
     token: String,
     token_2022: String,
     chain: Surfnet,
@@ -44,19 +38,18 @@ impl Stage {
     /// `amount`: base units that the wallet begins with, of both tokens.
     fn set_up(amount: u64) -> Result<Self> {
         let chain = Surfnet::start(400)?;
-        let folder = tempfile::tempdir()?;
-        let product = Product::for_tests()?;
-        let chains = [(NETWORK, chain.url())];
-        let home = Home::create(&product, &folder.path().join("home"), &chains)?;
-        home.set_chains(&chains)?;
-        let running = home.start_unlocked()?;
-        let owner = home.owner(&[&format!("{NETWORK}:{THIRD}")])?;
-        let wallet = home.wallet("solana", NETWORK)?;
-        chain.fund(&wallet.1, 1_000_000_000)?;
+        let setting = Setting::start(NETWORK, chain.url(), &[&format!("{NETWORK}:{THIRD}")])?;
+        chain.fund(&setting.wallet.1, 1_000_000_000)?;
         let amount = amount.to_string();
         let made = foreign::python(
             "tokens.py",
-            &[chain.url(), chain.payer_secret(), &wallet.1, &amount, KNOWN],
+            &[
+                chain.url(),
+                chain.payer_secret(),
+                &setting.wallet.1,
+                &amount,
+                KNOWN,
+            ],
         )?;
         let made: Value = serde_json::from_str(&made)?;
         let mint = |name: &str| -> Result<String> {
@@ -64,21 +57,21 @@ impl Stage {
             Ok(mint.context("a mint")?.to_owned())
         };
         let (token, token_2022) = (mint("token")?, mint("token_2022")?);
-        home.adopt(&policy(&token, &token_2022), &owner)?;
+        setting
+            .home
+            .adopt(&policy(&token, &token_2022), &setting.owner)?;
         let limits = [
             format!("{SOL}=0.1/1"),
             format!("{}=100/1000", asset(&token)),
             format!("{}=100/1000", asset(&token_2022)),
         ];
         let limits: Vec<&str> = limits.iter().map(String::as_str).collect();
-        let agent = home.agent(&owner, &[&wallet.0], &limits, false)?;
+        let agent = setting
+            .home
+            .agent(&setting.owner, &[&setting.wallet.0], &limits, false)?;
         Ok(Self {
-            home,
-            owner,
-            _folder: folder,
-            _running: running,
+            setting,
             agent,
-            wallet,
             token,
             token_2022,
             chain,
@@ -88,7 +81,7 @@ impl Stage {
     fn pay(&self, mint: &str, to: &str, amount: &str) -> Result<Response> {
         let body = json!({
             "signer": self.agent.signer.to_string(),
-            "wallet": self.wallet.0,
+            "wallet": self.setting.wallet.0,
             "network": NETWORK,
             "asset": asset(mint),
             "to": to,
@@ -106,7 +99,7 @@ impl Stage {
         });
         let mut body = json!({
             "signer": self.agent.signer.to_string(),
-            "wallet": self.wallet.0,
+            "wallet": self.setting.wallet.0,
             "network": NETWORK,
             "transfers": items.collect::<Vec<_>>(),
         });
@@ -147,7 +140,7 @@ impl Stage {
     }
 
     fn lamports(&self) -> Result<u64> {
-        self.chain.balance(&self.wallet.1)
+        self.chain.balance(&self.setting.wallet.1)
     }
 
     /// What the signer has charged to an asset.
@@ -207,7 +200,7 @@ fn an_agent_pays_tokens_on_solana_to_the_unit() -> Result<()> {
     // To somebody without an account: it is created, and its rent counted.
     let (left, charged) = cost(&stage, || stage.confirmed(token, FRESH, "12.5"))?;
     ensure!(stage.tokens(FRESH, token)? == 12_500_000);
-    ensure!(stage.tokens(&stage.wallet.1, token)? == BEGINNING - 12_500_000);
+    ensure!(stage.tokens(&stage.setting.wallet.1, token)? == BEGINNING - 12_500_000);
     let fee = left.checked_sub(RENT).context("no rent was paid")?;
     ensure!((5000..50_000).contains(&fee), "a fee of {fee} lamports");
     ensure!(charged >= left, "charged {charged}, the chain took {left}");
@@ -227,7 +220,7 @@ fn an_agent_pays_tokens_on_solana_to_the_unit() -> Result<()> {
     let fee = left.checked_sub(RENT_2022).context("no rent was paid")?;
     ensure!((5000..50_000).contains(&fee), "a fee of {fee} lamports");
     ensure!(charged >= left, "charged {charged}, the chain took {left}");
-    ensure!(stage.tokens(&stage.wallet.1, token_2022)? == BEGINNING - 2_000_000);
+    ensure!(stage.tokens(&stage.setting.wallet.1, token_2022)? == BEGINNING - 2_000_000);
     ensure!(stage.tokens(FRESH, token_2022)? == 2_000_000 - 5000);
     ensure!(stage.charged(&asset(token_2022))? == 2_000_000);
 
@@ -241,14 +234,14 @@ fn an_agent_pays_tokens_on_solana_to_the_unit() -> Result<()> {
     ensure!(stage.tokens(KNOWN, token)? == 3_000_000);
 
     // What the wallet holds, as its own API tells it.
-    let target = format!("/v1/wallets/{}/balances", stage.wallet.0);
+    let target = format!("/v1/wallets/{}/balances", stage.setting.wallet.0);
     let told = stage.agent.send(&stage.agent.get(&target))?.json()?;
     for (mint, symbol) in [(token, "USDC"), (token_2022, "KEEPS")] {
         let balances = told.pointer("/balances").and_then(Value::as_array);
         let mut balances = balances.into_iter().flatten();
         let balance = balances.find(|held| held.get("asset") == Some(&json!(asset(mint))));
         let balance = balance.with_context(|| format!("no {symbol} in {told}"))?;
-        let held = stage.tokens(&stage.wallet.1, mint)?.to_string();
+        let held = stage.tokens(&stage.setting.wallet.1, mint)?.to_string();
         ensure!(
             balance.get("amount_base") == Some(&json!(held)),
             "{balance}"
@@ -263,7 +256,7 @@ fn an_agent_pays_tokens_on_solana_to_the_unit() -> Result<()> {
 fn refused_tokens_stay_on_solana_where_they_are() -> Result<()> {
     // Twenty of each.
     let stage = Stage::set_up(20_000_000)?;
-    let (token, wallet) = (&stage.token, &stage.wallet.1);
+    let (token, wallet) = (&stage.token, &stage.setting.wallet.1);
     let stranger = "5Q544fKrFoe6tsEbD7S8EmxGTJYAKtTVhAW5Q5pge4j1";
     // A mint that no policy has: the native one, wrapped.
     let other = "So11111111111111111111111111111111111111112";
@@ -371,8 +364,8 @@ fn an_agent_pays_several_at_once_on_solana_to_the_unit() -> Result<()> {
     ensure!(stage.tokens(THIRD, token)? == 3_000_000);
     ensure!(stage.tokens(FRESH, token_2022)? == 2_000_000 - 5000);
     ensure!(stage.chain.balance(KNOWN)? == known_before + 10_000_000);
-    ensure!(stage.tokens(&stage.wallet.1, token)? == BEGINNING - 17_000_000);
-    ensure!(stage.tokens(&stage.wallet.1, token_2022)? == BEGINNING - 2_000_000);
+    ensure!(stage.tokens(&stage.setting.wallet.1, token)? == BEGINNING - 17_000_000);
+    ensure!(stage.tokens(&stage.setting.wallet.1, token_2022)? == BEGINNING - 2_000_000);
     let fee = left.checked_sub(10_000_000 + 2 * RENT + RENT_2022);
     let fee = fee.context("rents were not paid")?;
     ensure!((5000..50_000).contains(&fee), "a fee of {fee} lamports");
@@ -485,7 +478,7 @@ fn a_refused_batch_moves_nothing_on_solana() -> Result<()> {
         );
         ensure!(problem.to_string().contains(expected), "{case}: {problem}");
     }
-    ensure!(stage.tokens(&stage.wallet.1, token)? == 20_000_000);
+    ensure!(stage.tokens(&stage.setting.wallet.1, token)? == 20_000_000);
     ensure!(stage.tokens(FRESH, token)? == 0, "a refusal moved money");
     ensure!(stage.lamports()? == held, "a refusal cost something");
     ensure!(stage.charged(&asset(token))? == 0, "a refusal was charged");
@@ -496,14 +489,23 @@ fn a_refused_batch_moves_nothing_on_solana() -> Result<()> {
 #[test]
 fn an_owner_withdraws_tokens_on_solana() -> Result<()> {
     let stage = Stage::set_up(BEGINNING)?;
-    stage.home.cli(&["pause"])?;
-    let owner = stage.owner.to_str().context("a path")?;
+    stage.setting.home.cli(&["pause"])?;
+    let owner = stage.setting.owner.to_str().context("a path")?;
     let withdraw = |mint: &str, ceiling: &str| {
         let asset = asset(mint);
-        let what = ["withdraw", "--wallet", &stage.wallet.0, "--asset", &asset];
+        let what = [
+            "withdraw",
+            "--wallet",
+            &stage.setting.wallet.0,
+            "--asset",
+            &asset,
+        ];
         let how = ["--amount", "900", "--to", THIRD, "--fee-ceiling", ceiling];
         let with = ["--rpc", stage.chain.url(), "--owner-key", owner, "--yes"];
-        stage.home.cli(&[&what[..], &how[..], &with[..]].concat())
+        stage
+            .setting
+            .home
+            .cli(&[&what[..], &how[..], &with[..]].concat())
     };
     for (mint, rent) in [(&stage.token, RENT), (&stage.token_2022, RENT_2022)] {
         // The rent of the recipient's account does not fit under this ceiling.
@@ -511,7 +513,7 @@ fn an_owner_withdraws_tokens_on_solana() -> Result<()> {
         let before = stage.lamports()?;
         let said = withdraw(mint, "0.0023")?;
         ensure!(said.get("landed") == Some(&json!(true)), "{said}");
-        ensure!(stage.tokens(&stage.wallet.1, mint)? == BEGINNING - 900_000_000);
+        ensure!(stage.tokens(&stage.setting.wallet.1, mint)? == BEGINNING - 900_000_000);
         let took = before - stage.lamports()?;
         ensure!((rent..rent + 10_000).contains(&took), "{took}");
     }

@@ -7,10 +7,9 @@ use std::{slice, thread};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use waiaas_tests::setting::Setting;
 use xtask::agent::{Agent, Transfer, fresh};
 use xtask::chains::Anvil;
-use xtask::home::{Home, Running};
-use xtask::product::Product;
 
 const EVM: &str = "eip155:31337";
 const TO: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
@@ -35,43 +34,31 @@ fn policy() -> String {
 
 /// One wallet, one key-bound session, and an owner with a key file.
 struct Stage {
-    _folder: tempfile::TempDir,
+    setting: Setting,
     chain: Anvil,
-    home: Home,
-    running: Running,
     agent: Agent,
-    owner: String,
-    wallet: String,
 }
 
 impl Stage {
     fn set_up() -> Result<Self> {
         let chain = Anvil::start()?;
-        let folder = tempfile::tempdir()?;
-        let product = Product::for_tests()?;
-        let home = Home::create(&product, &folder.path().join("home"), &[(EVM, chain.url())])?;
-        home.set_chains(&[(EVM, chain.url())])?;
-        let running = home.start_unlocked()?;
-        let owner = home.owner(&[])?;
-        let (wallet, address) = home.wallet("evm", EVM)?;
-        chain.fund(&address, 100_000_000_000_000_000_000)?;
-        home.adopt(&policy(), &owner)?;
+        let setting = Setting::start(EVM, chain.url(), &[])?;
+        chain.fund(&setting.wallet.1, 100_000_000_000_000_000_000)?;
+        setting.home.adopt(&policy(), &setting.owner)?;
         let limit = format!("{EVM}/slip44:60=1/100");
-        let agent = home.agent(&owner, &[&wallet], &[&limit], false)?;
+        let agent = setting
+            .home
+            .agent(&setting.owner, &[&setting.wallet.0], &[&limit], false)?;
         Ok(Self {
-            _folder: folder,
+            setting,
             chain,
-            home,
-            running,
             agent,
-            owner: owner.to_str().context("a path")?.to_owned(),
-            wallet,
         })
     }
 
     fn transfer(&self, amount: u128) -> Transfer {
         Transfer {
-            wallet: self.wallet.clone(),
+            wallet: self.setting.wallet.0.clone(),
             network: EVM.to_owned(),
             to: TO.to_owned(),
             amount_base: amount.to_string(),
@@ -108,7 +95,7 @@ impl Stage {
 
     /// What the owner's command line shows as waiting.
     fn waiting(&self) -> Result<Vec<String>> {
-        let listed = self.home.cli(&["payment", "list"])?;
+        let listed = self.setting.home.cli(&["payment", "list"])?;
         let payments = listed
             .get("payments")
             .and_then(Value::as_array)
@@ -120,8 +107,10 @@ impl Stage {
     }
 
     fn sign(&self, what: &str, payment: &str) -> Result<Value> {
-        let key = ["--owner-key", &self.owner, "--yes"];
-        self.home
+        let key = self.setting.owner.to_str().context("a path")?;
+        let key = ["--owner-key", key, "--yes"];
+        self.setting
+            .home
             .cli(&[&["payment", what, payment], &key[..]].concat())
     }
 }
@@ -155,7 +144,7 @@ fn a_delayed_payment_arrives_after_its_delay() -> Result<()> {
     ensure!(again.status == 200, "{}", again.status);
     ensure!(field(&again.json()?, "transaction")? == payment);
     ensure!(stage.chain.balance(TO)? == DELAYED);
-    stage.home.cli(&["audit", "verify"])?;
+    stage.setting.home.cli(&["audit", "verify"])?;
     Ok(())
 }
 
@@ -188,7 +177,7 @@ fn an_approved_payment_is_confirmed_and_a_rejected_one_is_not() -> Result<()> {
     ensure!(stage.sign("approve", &rejected).is_err(), "a no was undone");
     thread::sleep(Duration::from_secs(1));
     ensure!(stage.chain.balance(TO)? == ASKED);
-    stage.home.cli(&["audit", "verify"])?;
+    stage.setting.home.cli(&["audit", "verify"])?;
     Ok(())
 }
 
@@ -208,14 +197,14 @@ fn cancelled_and_killed_payments_never_arrive() -> Result<()> {
         "{} {said}",
         answer.status
     );
-    stage.home.cli(&["payment", "cancel", &by_owner])?;
+    stage.setting.home.cli(&["payment", "cancel", &by_owner])?;
     let ended = stage.ended(&by_owner)?;
     ensure!(field(&ended, "status")? == "CANCELLED", "{ended}");
     ensure!(stage.waiting()? == slice::from_ref(&killed));
-    stage.home.cli(&["kill", "--yes"])?;
+    stage.setting.home.cli(&["kill", "--yes"])?;
     ensure!(stage.waiting()?.is_empty());
     // No session answers any more; the log says what became of it.
-    let shown = stage.home.cli(&["audit", "show", "--last", "5"])?;
+    let shown = stage.setting.home.cli(&["audit", "show", "--last", "5"])?;
     ensure!(
         shown.to_string().contains(&killed) && shown.to_string().contains("kill switch"),
         "{shown}"
@@ -231,8 +220,8 @@ fn a_kill_minus_nine_forgets_no_wait() -> Result<()> {
     let mut stage = Stage::set_up()?;
     let delayed = stage.queued(DELAYED, "delayed")?;
     let asked = stage.queued(ASKED, "asked")?;
-    drop(stage.running);
-    stage.running = stage.home.start_unlocked()?;
+    drop(stage.setting.running);
+    stage.setting.running = stage.setting.home.start_unlocked()?;
     stage.agent.renew()?;
     ensure!(stage.waiting()?.len() == 2);
     stage.sign("approve", &asked)?;
@@ -242,9 +231,13 @@ fn a_kill_minus_nine_forgets_no_wait() -> Result<()> {
     }
     ensure!(stage.chain.balance(TO)? == ASKED + DELAYED);
     // And without gateway.db everything is as it was.
-    stage.running.gateway.stop(Duration::from_secs(10))?;
-    std::fs::remove_file(stage.home.folder().join("gateway/gateway.db"))?;
-    stage.running.gateway = stage.home.start_gateway()?;
+    stage
+        .setting
+        .running
+        .gateway
+        .stop(Duration::from_secs(10))?;
+    std::fs::remove_file(stage.setting.home.folder().join("gateway/gateway.db"))?;
+    stage.setting.running.gateway = stage.setting.home.start_gateway()?;
     stage.agent.renew()?;
     for payment in [&asked, &delayed] {
         let ended = stage.ended(payment)?;

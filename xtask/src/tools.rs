@@ -74,8 +74,8 @@ pub fn node<A: AsRef<OsStr>>(
     Ok(command)
 }
 
-/// A Python that can import what `tools/foreign/requirements.txt` names (`solders`, `eth_account`). Isolated (`-I`):
-/// it reads no variable and no folder of the user's.
+/// A Python that can import what `tools/foreign/requirements.txt` names (`solders`, `eth_account`). Beside
+/// its own folder a script reads no variable and no folder of the user's (`-E`, `-s`).
 ///
 /// # Errors
 /// When the packages are not installed.
@@ -85,7 +85,7 @@ pub fn python() -> Result<Command> {
         .installed()
         .with_context(|| format!("the Python packages are not installed: {HOW}"))?;
     let mut command = Command::new(folder.join("venv/bin/python"));
-    command.arg("-I");
+    command.args(["-E", "-s"]);
     Ok(command)
 }
 

@@ -116,9 +116,9 @@ impl Endpoints {
         Err(failure.told())
     }
 
-    /// Gives signed bytes to every node that is not resting, and returns as soon as one has taken them.
-    /// The others are told all the same: a node that takes bytes and keeps them to itself holds nothing
-    /// up.
+    /// Gives signed bytes to every node, and returns as soon as one has taken them that does well; one that rests is
+    /// waited for only where none does well. The others are told all the same: a node that takes bytes and keeps them
+    /// to itself holds nothing up.
     pub(super) async fn send<T: DeserializeOwned + Send + 'static>(
         &self,
         method: &'static str,
@@ -129,14 +129,21 @@ impl Endpoints {
         let (answers, mut heard) = mpsc::channel(self.endpoints.len());
         let params = Arc::new(params);
         let (well, resting) = self.well_and_resting();
-        for endpoint in if well.is_empty() { resting } else { well } {
+        let waited_for = if well.is_empty() {
+            resting.len()
+        } else {
+            well.len()
+        };
+        for (place, endpoint) in well.into_iter().chain(resting).enumerate() {
             let (endpoint, params) = (Arc::clone(endpoint), Arc::clone(&params));
-            let answers = answers.clone();
+            let answers = (place < waited_for).then(|| answers.clone());
             tokio::spawn(async move {
                 let asked = endpoint.ask(method, &params, &check);
                 let answer = timeout_at(until, asked).await;
-                // Whoever asked has heard enough.
-                let _ = answers.send(answer.unwrap_or(Err(RpcError::Timeout))).await;
+                if let Some(answers) = answers {
+                    // Whoever asked has heard enough.
+                    let _ = answers.send(answer.unwrap_or(Err(RpcError::Timeout))).await;
+                }
             });
         }
         drop(answers);
@@ -175,6 +182,11 @@ impl Endpoints {
         let first = turn.checked_rem(round.len()).unwrap_or(0);
         round.rotate_left(first);
         Ok(round)
+    }
+
+    /// All of them, whether they rest or not.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
+        self.endpoints.iter()
     }
 
     /// Every node but this one.

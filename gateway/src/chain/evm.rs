@@ -124,10 +124,11 @@ impl Evm {
 
     async fn gas_limit(&self, from: EvmAddress, message: &Message) -> Result<u64, ChainError> {
         let call = json!([call_of(from, message)]);
+        let least = intrinsic_gas(&message.data);
         let estimate: Quantity = self
             .rpc
             .call_checked("eth_estimateGas", call, |estimate: Quantity| {
-                if estimate.value() < MIN_GAS_LIMIT.into() {
+                if estimate.value() < least.into() {
                     return Err(RpcError::Lies(Lie::Gas));
                 }
                 Ok(estimate)
@@ -296,7 +297,9 @@ impl Evm {
         sought: &Sought,
     ) -> Result<bool, RpcError> {
         match claim {
-            Landing::Failed { position, .. } => self.is_deep(node, *position, sought).await,
+            Landing::Confirmed { position, .. } | Landing::Failed { position, .. } => {
+                self.is_deep(node, *position, sought).await
+            }
             _ => Ok(false),
         }
     }
@@ -358,6 +361,13 @@ fn for_gas(ceiling: Amount, network: NetworkTerms) -> Result<Amount, ChainError>
     ceiling
         .checked_sub(needed)
         .ok_or(ChainError::FeeAboveCeiling { needed, ceiling })
+}
+
+/// What every transaction takes before anything is executed (EIP-2028): with less no block holds it, and its nonce
+/// stays open. Some chains take more.
+fn intrinsic_gas(data: &[u8]) -> u64 {
+    let bytes = data.iter().map(|byte| if *byte == 0 { 4 } else { 16 });
+    bytes.fold(MIN_GAS_LIMIT, u64::saturating_add)
 }
 
 /// A message as nodes take it.

@@ -38,6 +38,7 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::caip::{AssetId, ChainId, Token};
 use waiaas_shared::evm::{Form, NetworkTerms};
 use waiaas_shared::request::{Speed, Transfer};
+use waiaas_shared::solana::{WireTransaction, blockhash};
 use waiaas_shared::transaction::{DecodeError, Known, decode};
 
 pub use config::{ChainConfig, ChainConfigError, Commitment, Depth, Incomings};
@@ -341,6 +342,22 @@ impl Chain {
         }
     }
 
+    /// Whether any node would still take these signed bytes, by what they say themselves and not by what a node told
+    /// when they were made. Always on an EVM chain.
+    ///
+    /// # Errors
+    /// [`ChainError`] if no node was there to say.
+    pub async fn takes(&self, raw: &[u8]) -> Result<bool, ChainError> {
+        match self {
+            Self::Solana(solana) => {
+                let wire = WireTransaction::parse(raw).map_err(DecodeError::from)?;
+                let blockhash = blockhash(wire.message()).map_err(DecodeError::from)?;
+                Ok(solana.takes(blockhash).await?)
+            }
+            Self::Evm(_) => Ok(true),
+        }
+    }
+
     /// A pause between two looks at a transaction, which a websocket's news end.
     pub fn wake(&self, sought: &Sought) -> Wake {
         let topic = match (self, sought.id) {
@@ -386,7 +403,7 @@ impl Chain {
         sought: &Sought,
     ) -> Result<bool, RpcError> {
         match self {
-            Self::Solana(_) => Solana::denies(node, open, &sought.validity).await,
+            Self::Solana(_) => Solana::denies(node, open, claim, sought).await,
             Self::Evm(evm) => evm.denies(node, claim, sought).await,
         }
     }

@@ -28,6 +28,7 @@ use waiaas_shared::solana::build::{
 use waiaas_shared::solana::{LAMPORTS_PER_SIGNATURE, SolanaError, WireTransaction};
 use waiaas_shared::transaction::{DecodeError, Known, decode};
 
+use self::countersigned::PassedOver;
 use self::tokens::Draft;
 use super::config::{ChainConfig, Depth};
 use super::endpoints::Endpoints;
@@ -51,12 +52,14 @@ const MAX_BLOCKHASH_AGE: u64 = 300;
 pub struct Solana {
     config: ChainConfig,
     rpc: Endpoints,
+    passed_over: PassedOver,
 }
 
 impl Solana {
     pub(super) fn new(config: ChainConfig) -> Result<Self, RpcSetupError> {
         Ok(Self {
             rpc: Endpoints::new(&config)?,
+            passed_over: PassedOver::default(),
             config,
         })
     }

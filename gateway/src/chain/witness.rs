@@ -1,7 +1,8 @@
 //! What becomes of a transaction by the word of several nodes. Each node is asked for itself, so that no
 //! end is put together from what different nodes say; and where more than one is configured, no node
 //! alone makes a payment FAILED or EXPIRED: a payment that is told so is made again by whoever asked for
-//! it. Called by [`Chain`].
+//! it. Nor does one alone make it CONFIRMED against another's word: what took its nonce would be given up.
+//! Called by [`Chain`].
 //!
 //! INVARIANT: what one node has seen confirmed is never recorded as failed or expired because of
 //! another one.
@@ -17,8 +18,11 @@ use super::endpoints::{Endpoint, Failure};
 use super::rpc_error::RpcError;
 use super::{Chain, ChainTransactionId, Landing, Sought};
 
-/// A success waits no longer for the others' word.
+/// A success waits no longer for the others' word at each look.
 const SUCCESS_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a node has to tell of a success, and no other one to know anything, until it is believed. Meanwhile the
+/// bytes are sent on: a node that keeps them to itself and says that they have landed is soon contradicted.
+const SUCCESS_ALONE: Duration = Duration::from_secs(20);
 /// How long a node has to tell of an end, and no other one to know anything, until it is believed. Longer
 /// than any Solana transaction lives: a node that is there has the whole truth by then.
 const ALONE: Duration = Duration::from_secs(300);
@@ -124,8 +128,9 @@ async fn together(
         timeout(patience, asked).await.unwrap_or(Opinion::Silent)
     });
     let opinions = futures::future::join_all(others).await;
-    let alone_for = if opinions.is_empty() {
-        // The only node there is.
+    let succeeded = matches!(claim, Landing::Confirmed { .. });
+    let alone_for = if opinions.is_empty() || (aside && succeeded) {
+        // The only node there is; or nothing is concluded from it.
         Duration::MAX
     } else if aside {
         Duration::ZERO
@@ -140,6 +145,8 @@ async fn together(
             }
             Ok(landing)
         }
+        // Sent once more.
+        Verdict::Waits if succeeded => Ok(Landing::Unknown),
         Verdict::Waits => Ok(Landing::Pending),
         Verdict::Contradiction if aside => Ok(Landing::Pending),
         Verdict::Contradiction => {
@@ -214,6 +221,7 @@ fn judge(claim: Landing, opinions: Vec<Opinion>, alone_for: Duration) -> Verdict
         ends.iter().filter(of_it).count()
     };
     let (succeeded, failures) = (count(Status::Confirmed), count(Status::Failed));
+    let expired = count(Status::Expired);
     let mut of = |end: Status| {
         let found = ends
             .iter()
@@ -226,8 +234,11 @@ fn judge(claim: Landing, opinions: Vec<Opinion>, alone_for: Duration) -> Verdict
             Verdict::Ends(confirmed)
         }
         (Some(_), Some(_)) => Verdict::Contradiction,
-        // To have seen it is evidence; not to have seen it is none.
-        (Some(confirmed), None) => Verdict::Ends(confirmed),
+        // Two that saw it outweigh whoever did not.
+        (Some(confirmed), None) if succeeded > 1 => Verdict::Ends(confirmed),
+        (Some(_), None) if denied || expired > 0 => Verdict::Contradiction,
+        (Some(confirmed), None) if alone_for >= SUCCESS_ALONE => Verdict::Ends(confirmed),
+        (Some(_), None) => Verdict::Waits,
         // One that says expired agrees that it was not made.
         (None, failed) => match failed.or_else(|| of(Status::Expired)) {
             Some(end) if agreed => Verdict::Ends(end),
@@ -285,15 +296,38 @@ mod tests {
     }
 
     #[test]
-    fn a_success_needs_no_second_word_and_bears_no_contradiction() {
-        for opinions in [
-            vec![],
-            vec![Opinion::Silent],
-            vec![Opinion::Denies],
-            vec![ends(Landing::Expired)],
+    fn a_success_that_nobody_denies_waits_for_a_second_word_and_bears_no_contradiction() {
+        let almost = SUCCESS_ALONE - Duration::from_nanos(1);
+        for (opinions, alone_for, verdict) in [
+            // The only node.
+            (vec![], Duration::MAX, Verdict::Ends(confirmed())),
+            (vec![Opinion::Silent], NOW, Verdict::Waits),
+            (vec![Opinion::Silent; 2], almost, Verdict::Waits),
+            (
+                vec![Opinion::Silent],
+                SUCCESS_ALONE,
+                Verdict::Ends(confirmed()),
+            ),
+            (vec![ends(confirmed())], NOW, Verdict::Ends(confirmed())),
+            (
+                vec![ends(confirmed()), Opinion::Denies],
+                NOW,
+                Verdict::Ends(confirmed()),
+            ),
+            // One that has looked there and seen nothing.
+            (vec![Opinion::Denies], Duration::MAX, Verdict::Contradiction),
+            (
+                vec![Opinion::Silent, Opinion::Denies],
+                Duration::MAX,
+                Verdict::Contradiction,
+            ),
+            (
+                vec![ends(Landing::Expired)],
+                Duration::MAX,
+                Verdict::Contradiction,
+            ),
         ] {
-            let verdict = judge(confirmed(), opinions, NOW);
-            assert_eq!(verdict, Verdict::Ends(confirmed()));
+            assert_eq!(judge(confirmed(), opinions, alone_for), verdict);
         }
         let verdict = judge(confirmed(), vec![ends(failed())], Duration::MAX);
         assert_eq!(verdict, Verdict::Contradiction);

@@ -39,6 +39,9 @@ use recover::{again, obtain, validity};
 const GRACE: Duration = Duration::from_secs(3);
 const RETRY_FIRST: Duration = Duration::from_millis(250);
 const RETRY_LAST: Duration = Duration::from_secs(30);
+/// From this age on it is no longer asked whether a node takes a payment's bytes: no blockhash lives as long, whatever
+/// a node says.
+const OUTLIVED: Duration = Duration::from_secs(600);
 /// One look at a payment, whatever the nodes do.
 const LOOK_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -294,6 +297,11 @@ async fn follow(
             stuck.look(app, chain, &payment, open, now).await;
         }
         let pause = match next_step(&pace, &watch, landing.as_ref(), now) {
+            Step::Done(Status::Expired)
+                if !is_over(app, chain, &payment, raw.as_deref(), now).await =>
+            {
+                pace.look_slowest
+            }
             Step::Done(status) => {
                 if finish(app, &mut payment, status, landing, None)
                     .await
@@ -341,6 +349,31 @@ async fn look(app: &App, chain: &dyn ChainPort, sought: &Sought) -> Option<Landi
             tracing::debug!(name = %sought.id, "no node tells in time");
             None
         }
+    }
+}
+
+/// Whether a payment that is told to have expired has: the height up to which the chain takes it is what one node told
+/// when it was built, so the bytes' own blockhash has the last word. Stays open while that cannot be asked.
+async fn is_over(
+    app: &App,
+    chain: &dyn ChainPort,
+    payment: &Payment,
+    raw: Option<&[u8]>,
+    age: Duration,
+) -> bool {
+    if age >= OUTLIVED {
+        return true;
+    }
+    let raw = match raw {
+        Some(raw) => Some(raw.to_vec()),
+        None => again(app, payment).await,
+    };
+    match raw {
+        Some(raw) => {
+            let asked = timeout(LOOK_PATIENCE, chain.takes(&raw)).await;
+            matches!(asked, Ok(Ok(false)))
+        }
+        None => false,
     }
 }
 
@@ -433,6 +466,7 @@ pub async fn refresh(app: &App, mut payment: Payment) -> Result<Payment, Refusal
     let age = Duration::from_millis(app.clock.now().since(payment.facts.created).millis());
     if let Some(status) = landing.final_status()
         && chain.pace().believes(&landing, age)
+        && (status != Status::Expired || is_over(app, &*chain, &payment, None, age).await)
     {
         // For showing: what became of it is known without.
         let named = timeout(LOOK_PATIENCE, chain.name_of(&sought));

@@ -32,6 +32,8 @@ pub(crate) struct FakeChain {
     pub(crate) landing: Mutex<Option<Landing>>,
     /// What a transaction is called that is looked for by a signature.
     pub(crate) name: Mutex<Option<ChainTransactionId>>,
+    /// Its blockhashes live on, whatever heights say.
+    pub(crate) takes: AtomicBool,
     /// How deep nothing stands yet.
     pub(crate) deeper: Mutex<Option<Depth>>,
     /// What was asked of.
@@ -206,6 +208,10 @@ impl ChainPort for FakeChain {
         _: &'a Sought,
     ) -> BoxFuture<'a, Result<Option<ChainTransactionId>, ChainError>> {
         self.answer(Ok(*self.name.lock().expect("no panic under it")))
+    }
+
+    fn takes<'a>(&'a self, _: &'a [u8]) -> BoxFuture<'a, Result<bool, ChainError>> {
+        self.answer(Ok(self.takes.load(Ordering::SeqCst)))
     }
 
     fn wake(&self, _: &Sought) -> Wake {

@@ -286,6 +286,14 @@ pub(super) fn read(bytes: &[u8]) -> Result<VersionedMessage, SolanaError> {
     }
 }
 
+/// The blockhash of a message, which it lives as long as.
+///
+/// # Errors
+/// [`SolanaError`]: no message.
+pub fn blockhash(message: &[u8]) -> Result<[u8; 32], SolanaError> {
+    read(message).map(|message| message.recent_blockhash().to_bytes())
+}
+
 /// The wire form of a message.
 pub(super) fn encode(message: &VersionedMessage) -> Result<Vec<u8>, SolanaError> {
     wincode::serialize(message).map_err(|_| SolanaError::Malformed)

@@ -30,7 +30,7 @@ pub use associated::{associated_account, derive_associated_account};
 pub use compute_budget::MAX_COMPUTE_UNITS;
 pub use error::SolanaError;
 pub use field::{FieldError, FieldKind, FieldValue};
-pub use message::{MAX_MESSAGE_BYTES, Role};
+pub use message::{MAX_MESSAGE_BYTES, Role, blockhash};
 pub use program::effects as program_effects;
 pub use program::{
     ACCOUNTS_LIMIT, FIELDS_LIMIT, Field, Leaving, ProgramCall, ProgramMethod, TAIL_LIMIT,

@@ -24,6 +24,7 @@ use waiaas_shared::time::{Clocks, Millis, WallTime};
 use super::command::{
     Context, MessageRequest, Outcome, PriorAuthorization, Sealed, SigningOrder, Used,
 };
+use super::decide_message::{Begun, begin};
 use super::decide_spend::{is_bearer, judge_all, listed};
 use super::state::{Session, State};
 use super::waited::Behind;
@@ -44,37 +45,18 @@ fn judge(state: &State, asked: &MessageRequest, context: &Context) -> Result<Dec
     let now = context.clocks;
     let request = &asked.request;
     let body = AuthorizationRequest::parse(&request.body)?;
-    if Some(body.signer) != state.signer {
-        return Err(Code::SignerMismatch.into());
-    }
-    let session = decide_session::usable(state, request.session, now)?;
-    let digest = hash(Domain::RequestBody, &[&request.body]);
-    let proven = if asked.dry_run {
-        None
-    } else {
-        let proven = proof::proven(state, session, request, proof::AUTHORIZATION, now)?;
-        // What already used the key: the same body gives the same authorization again, another body is an
-        // error. The index is only a hint; the log's own entry must agree.
-        let known = asked.used.as_ref();
-        let used = known.or_else(|| state.uncommitted(&proven.idempotency));
-        match used.filter(|used| *used.idempotency() == proven.idempotency) {
-            Some(Used::Authorized(prior)) if prior.spend.body == digest => {
-                return again(state, prior, context);
-            }
-            Some(_) => return Err(Code::IdempotencyConflict.into()),
-            None => {}
-        }
-        proof::first_use(state, request.session, proven.nonce.as_ref())?;
-        Some(proven)
-    };
-    if let Some(code) = state.stopped() {
-        return Err(code.into());
-    }
-    let wallet = state.wallets.get(&body.wallet).ok_or(Code::WalletUnknown)?;
-    wallet.may_pay()?;
-    if !wallet.networks.contains(&body.network) {
-        return Err(Code::NetworkNotBound.into());
-    }
+    let (session, digest, proven) =
+        match begin(state, asked, body.signer, proof::AUTHORIZATION, now)? {
+            Begun::New {
+                session,
+                body,
+                proven,
+            } => (session, body, proven),
+            Begun::Again(Used::Authorized(prior)) => return again(state, prior, context),
+            // No body is read as both.
+            Begun::Again(_) => return Err(Code::IdempotencyConflict.into()),
+        };
+    let wallet = state.open_wallet(body.wallet, body.network)?;
     let newest = state.binding(now.run).last().ok_or(Code::PolicyMissing)?;
     let claim = reading::resolved(state, &body.transfer(), wallet.account, now)?;
     let terms = terms(state, body.asset, body.valid_for(), now)?;

@@ -5,7 +5,6 @@
 
 use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::{Code, Denial, Violation};
-use waiaas_shared::digest::{Domain, hash};
 use waiaas_shared::event::{EventBody, SignedIn};
 use waiaas_shared::ids::{MessageId, WalletId};
 use waiaas_shared::keys::KeyPath;
@@ -19,6 +18,7 @@ use waiaas_shared::time::Clocks;
 use super::command::{
     Context, MessageRequest, MessageSeal, Outcome, PriorLogin, SigningOrder, Used,
 };
+use super::decide_message::{Begun, begin};
 use super::state::State;
 use super::{Decision, decide_alarm, decide_session, proof};
 
@@ -37,37 +37,17 @@ fn judge(state: &State, asked: &MessageRequest, context: &Context) -> Result<Dec
     let now = context.clocks;
     let request = &asked.request;
     let body = SignInRequest::parse(&request.body)?;
-    if Some(body.signer) != state.signer {
-        return Err(Code::SignerMismatch.into());
-    }
-    let session = decide_session::usable(state, request.session, now)?;
-    let digest = hash(Domain::RequestBody, &[&request.body]);
-    let proven = if asked.dry_run {
-        None
-    } else {
-        let proven = proof::proven(state, session, request, proof::SIGN_IN, now)?;
-        // What already used the key: the same body gives the same message again, another body is an error.
-        // The index is only a hint; the log's own entry must agree.
-        let known = asked.used.as_ref();
-        let used = known.or_else(|| state.uncommitted(&proven.idempotency));
-        match used.filter(|used| *used.idempotency() == proven.idempotency) {
-            Some(Used::SignedIn(prior)) if prior.entry.body == digest => {
-                return again(state, prior, now);
-            }
-            Some(_) => return Err(Code::IdempotencyConflict.into()),
-            None => {}
-        }
-        proof::first_use(state, request.session, proven.nonce.as_ref())?;
-        Some(proven)
+    let (session, digest, proven) = match begin(state, asked, body.signer, proof::SIGN_IN, now)? {
+        Begun::New {
+            session,
+            body,
+            proven,
+        } => (session, body, proven),
+        Begun::Again(Used::SignedIn(prior)) => return again(state, prior, now),
+        // No body is read as both.
+        Begun::Again(_) => return Err(Code::IdempotencyConflict.into()),
     };
-    if let Some(code) = state.stopped() {
-        return Err(code.into());
-    }
-    let wallet = state.wallets.get(&body.wallet).ok_or(Code::WalletUnknown)?;
-    wallet.may_pay()?;
-    if !wallet.networks.contains(&body.network) {
-        return Err(Code::NetworkNotBound.into());
-    }
+    let wallet = state.open_wallet(body.wallet, body.network)?;
     let login = Login {
         domain: &body.domain,
         chain: body.network,

@@ -4,7 +4,6 @@
 use waiaas_shared::denial::{Code, Denial, Violation};
 use waiaas_shared::event::EventBody;
 use waiaas_shared::request::{SignerRequest, is_idempotency_key};
-use waiaas_shared::request_signature::{Request, SignedRequest};
 use waiaas_shared::time::{Clocks, Millis, WallTime};
 
 use super::command::{Context, Outcome, SessionRequest};
@@ -33,17 +32,7 @@ fn renewed(state: &State, request: &SessionRequest, now: Clocks) -> Result<Decis
     if !is_idempotency_key(&request.idempotency_key) {
         return Err(Code::IdempotencyKeyInvalid.into());
     }
-    let signed = SignedRequest {
-        request: Request {
-            method: &request.method,
-            path: &request.path,
-            query: &request.query,
-            body: &request.body,
-            idempotency_key: &request.idempotency_key,
-        },
-        signature_input: &request.signature_input,
-        signature: &request.signature,
-    };
+    let signed = request.signed();
     let proof = proof::authenticate(session, request.session, &signed, proof::RENEWAL, now)?;
     proof::first_use(state, request.session, proof.as_ref())?;
     if let Some(code) = state.stopped() {

@@ -84,14 +84,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         proof::first_use(state, request.session, proof.as_ref())?;
         Some((idempotency, proof))
     };
-    if let Some(code) = state.stopped() {
-        return Err(code.into());
-    }
-    let wallet = state.wallets.get(&body.wallet).ok_or(Code::WalletUnknown)?;
-    wallet.may_pay()?;
-    if !wallet.networks.contains(&body.network) {
-        return Err(Code::NetworkNotBound.into());
-    }
+    let wallet = state.open_wallet(body.wallet, body.network)?;
     let newest = state.binding(now.run).last().ok_or(Code::PolicyMissing)?;
     let Proposed {
         asked,

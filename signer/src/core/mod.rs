@@ -16,6 +16,7 @@ mod decide_authorization;
 mod decide_credit;
 mod decide_intent;
 mod decide_login;
+mod decide_message;
 mod decide_owner;
 mod decide_policy;
 mod decide_renewal;

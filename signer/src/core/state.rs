@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use minicbor::{Decode, Encode};
 use waiaas_shared::address::Account;
 use waiaas_shared::agent::AgentStage;
-use waiaas_shared::caip::Family;
+use waiaas_shared::caip::{ChainId, Family};
 use waiaas_shared::denial::Code;
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::{Charge, Origin};
@@ -406,6 +406,20 @@ impl State {
     #[must_use]
     pub fn uncommitted(&self, idempotency: &Digest) -> Option<&Used> {
         self.uncommitted.get(idempotency)
+    }
+
+    /// A wallet for which something may be signed on a network now.
+    pub(super) fn open_wallet(&self, id: WalletId, network: ChainId) -> Result<&Wallet, Code> {
+        if let Some(code) = self.stopped() {
+            return Err(code);
+        }
+        let wallet = self.wallets.get(&id).ok_or(Code::WalletUnknown)?;
+        wallet.may_pay()?;
+        if wallet.networks.contains(&network) {
+            Ok(wallet)
+        } else {
+            Err(Code::NetworkNotBound)
+        }
     }
 
     /// Whether a statement that resumes something is open.

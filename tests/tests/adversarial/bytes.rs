@@ -8,7 +8,7 @@ pub(crate) mod typed_data;
 use std::collections::BTreeMap;
 
 pub(crate) use self::read::{name_of, read_evm, recovers, verified};
-pub(crate) use self::solana::{TOKEN, associated, read_solana};
+pub(crate) use self::solana::{TOKEN, Tables, associated, read_solana};
 
 /// An instruction as its bytes name things: by index.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use waiaas_shared::transaction::Known;
 
 use super::super::rpc_error::RpcError;
 use super::super::{Chain, ChainError, Offer, Prepared};
-use super::tokens::{AccountInfo, CREATION_UNITS, Holding, TOKEN_UNITS};
+use super::tokens::{AccountInfo, CREATION_UNITS, Holding, TOKEN_UNITS, holding, is_missing};
 use super::{BUILD_COMMITMENT, Solana, Told};
 
 /// What setting limit and price takes.
@@ -30,6 +30,7 @@ struct OfTokens<'a> {
     transfer: &'a Transfer,
     token: Token,
     source: SolanaAddress,
+    to: SolanaAddress,
     destination: SolanaAddress,
 }
 
@@ -87,15 +88,17 @@ impl Solana {
         let mut of_tokens = Vec::new();
         for transfer in claim.transfers() {
             if let Some(token) = transfer.mint {
+                let to = solana_address(transfer.to)?;
                 of_tokens.push(OfTokens {
                     transfer,
                     token,
                     source: token.account_of(from),
-                    destination: token.account_of(solana_address(transfer.to)?),
+                    to,
+                    destination: token.account_of(to),
                 });
             }
         }
-        let missing = self.missing_accounts(&of_tokens).await?;
+        let missing = self.missing_accounts(from, &of_tokens).await?;
         let parts = claim.transfers().map(|transfer| {
             let to = solana_address(transfer.to)?;
             let amount = u64::try_from(transfer.amount.base_units())
@@ -121,6 +124,7 @@ impl Solana {
     /// Refuses where the wallet does not hold what all transfers of a token take together.
     async fn missing_accounts(
         &self,
+        from: SolanaAddress,
         of_tokens: &[OfTokens<'_>],
     ) -> Result<Vec<SolanaAddress>, ChainError> {
         if of_tokens.is_empty() {
@@ -141,13 +145,9 @@ impl Solana {
         let mut held = told.value.into_iter();
         let mut missing = Vec::new();
         for one in of_tokens {
-            let mut next = || {
-                held.next()
-                    .flatten()
-                    .and_then(|info| info.holds(&one.token))
-            };
+            let mut next = || holding(held.next().flatten(), &one.token);
             let (source, destination): (Option<Holding>, Option<Holding>) = (next(), next());
-            let balance = Amount::from_base_units(source.map_or(0, |held| held.amount).into());
+            let balance = Amount::from_base_units(source.map_or(0, |held| held.of(from)).into());
             let same = of_tokens
                 .iter()
                 .filter(|other| other.token.mint == one.token.mint);
@@ -162,7 +162,7 @@ impl Solana {
                     needed,
                 });
             }
-            if destination.is_none() {
+            if is_missing(destination.as_ref(), one.to)? {
                 missing.push(one.destination);
             }
         }

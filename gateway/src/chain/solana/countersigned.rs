@@ -5,6 +5,9 @@
 //! INVARIANT: such a transaction has expired only if its blockhash is too old in a *finalized* block and everything
 //! that the wallet signed since it was made was read, up to that block, without finding it.
 
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
 use serde::Deserialize;
 use serde_json::json;
 use waiaas_shared::address::SolanaAddress;
@@ -17,13 +20,35 @@ use super::{Failure, Solana};
 
 /// Names of one answer, the most that nodes give, and how many answers are asked for.
 const PAGE: usize = 1000;
-const PAGES: usize = 4;
+const PAGES: usize = 16;
 /// Slots by which the search may stay behind the newest block that a node told of, and blocks by which a blockhash has
 /// to be too old for that: a block's height grows by one at most in each slot. Some nodes tell of a slot that they have
 /// not confirmed yet.
 const LAG: u64 = 32;
-/// Transactions read at one look, the oldest first.
+/// Transactions read at one look, the oldest first. The next look goes on with those behind.
 const READ: usize = 200;
+/// How many of what was read are remembered, of all that is sought.
+const PASSED_OVER: usize = 32_768;
+
+/// What was read at a node and is not what was sought. Anybody can fill an account's history with dust; nobody makes it
+/// be read twice.
+#[derive(Debug, Default)]
+pub(super) struct PassedOver(Mutex<HashSet<(usize, ChainTransactionId, String)>>);
+
+impl PassedOver {
+    fn has(&self, node: &Endpoint, sought: &Sought, name: &str) -> bool {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.contains(&(node.place(), sought.id, name.to_owned()))
+    }
+
+    fn note(&self, node: &Endpoint, sought: &Sought, name: String) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= PASSED_OVER {
+            seen.clear();
+        }
+        seen.insert((node.place(), sought.id, name));
+    }
+}
 
 /// A transaction that an account has to do with.
 #[derive(Deserialize)]
@@ -81,7 +106,7 @@ impl Solana {
         let newest = finalized(node).await?;
         let over = newest.block_height > last_valid.saturating_add(LAG);
         let seen = newest.absolute_slot.saturating_sub(LAG);
-        match search(node, signer, sought, seen).await? {
+        match self.search(node, signer, sought, seen).await? {
             Found::It(listed) if !self.is_deep(listed.confirmation_status, sought) => {
                 Ok(Landing::Pending)
             }
@@ -113,42 +138,46 @@ impl Solana {
         };
         let round = self.rpc.round()?;
         let node = round.first().ok_or(RpcError::Unreachable)?;
-        match search(node, signer, sought, 0).await? {
+        match self.search(node, signer, sought, 0).await? {
             Found::It(listed) => Ok(listed.signature.parse().ok()),
             Found::Nothing | Found::More => Ok(None),
         }
     }
-}
 
-/// Looks for a signature in what an account signed since the transaction was made, at a node that has seen at least
-/// `slot`.
-async fn search(
-    node: &Endpoint,
-    signer: SolanaAddress,
-    sought: &Sought,
-    slot: u64,
-) -> Result<Found, RpcError> {
-    let Validity::UntilBlockHeight {
-        last_valid,
-        fetched_at_slot,
-    } = sought.validity
-    else {
-        return Ok(Found::More);
-    };
-    let Some(candidates) = listed(node, signer, fetched_at_slot, slot).await? else {
-        return Ok(Found::More);
-    };
-    let own = sought.id.to_string();
-    let mut candidates = candidates.into_iter().rev();
-    for listed in candidates.by_ref().take(READ) {
-        if carries(node, &listed.signature, &own).await? {
-            return Ok(Found::It(listed));
+    /// Looks for a signature in what an account signed since the transaction was made, at a node that has seen at least
+    /// `slot`.
+    async fn search(
+        &self,
+        node: &Endpoint,
+        signer: SolanaAddress,
+        sought: &Sought,
+        slot: u64,
+    ) -> Result<Found, RpcError> {
+        let Validity::UntilBlockHeight {
+            last_valid,
+            fetched_at_slot,
+        } = sought.validity
+        else {
+            return Ok(Found::More);
+        };
+        let Some(candidates) = listed(node, signer, fetched_at_slot, slot).await? else {
+            return Ok(Found::More);
+        };
+        let own = sought.id.to_string();
+        let passed_over = |listed: &Listed| self.passed_over.has(node, sought, &listed.signature);
+        let candidates = candidates.into_iter().rev();
+        let mut candidates = candidates.filter(|listed| !passed_over(listed));
+        for listed in candidates.by_ref().take(READ) {
+            if carries(node, &listed.signature, &own).await? {
+                return Ok(Found::It(listed));
+            }
+            self.passed_over.note(node, sought, listed.signature);
         }
-    }
-    // What was not read does not matter where it stands in blocks that came too late.
-    match candidates.next() {
-        Some(left) if height(node, left.slot).await? <= last_valid => Ok(Found::More),
-        _ => Ok(Found::Nothing),
+        // What was not read does not matter where it stands in blocks that came too late.
+        match candidates.next() {
+            Some(left) if height(node, left.slot).await? <= last_valid => Ok(Found::More),
+            _ => Ok(Found::Nothing),
+        }
     }
 }
 

@@ -90,7 +90,7 @@ impl Solana {
                     Err(RpcError::Rpc {
                         code: OTHER_VERSION,
                         ..
-                    }) => {}
+                    }) => seen.gap = true,
                     Err(RpcError::Behind) if newest.saturating_sub(listed.slot) > GIVEN_UP => {
                         seen.gap = true;
                     }
@@ -176,7 +176,7 @@ async fn transaction(node: &Endpoint, listed: &Listed) -> Result<Told, RpcError>
     let options = json!({
         "commitment": "finalized",
         "encoding": "json",
-        "maxSupportedTransactionVersion": 0,
+        "maxSupportedTransactionVersion": 1,
     });
     node.call_checked(
         "getTransaction",

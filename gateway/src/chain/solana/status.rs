@@ -2,6 +2,7 @@
 //! against each other.
 
 use serde_json::json;
+use waiaas_shared::address::SolanaAddress;
 use waiaas_shared::amount::Amount;
 
 use super::super::config::{Commitment, Depth};
@@ -48,17 +49,32 @@ impl Solana {
         }
     }
 
-    /// A node that does not know a transaction says no more by it than that it has not seen it yet; one
-    /// that sees it on the chain after its time contradicts whoever says that it is not there.
+    /// A node that does not know a transaction says no more by it than that it has not seen it yet. One that sees it
+    /// on the chain after its time contradicts whoever says that it is not there; one whose history has the block that
+    /// it is said to be in, and not the transaction, whoever says that it is.
     pub(in crate::chain) async fn denies(
         node: &Endpoint,
         open: &Landing,
-        validity: &Validity,
+        claim: &Landing,
+        sought: &Sought,
     ) -> Result<bool, RpcError> {
-        match (open, *validity) {
-            (Landing::Pending, Validity::UntilBlockHeight { last_valid, .. }) => {
-                Ok(finalized(node).await?.block_height > last_valid)
+        let Validity::UntilBlockHeight {
+            last_valid,
+            fetched_at_slot,
+        } = sought.validity
+        else {
+            return Ok(false);
+        };
+        match (open, claim) {
+            (Landing::Unknown, Landing::Confirmed { position, .. }) if sought.signer.is_none() => {
+                let seen = finalized(node).await?.absolute_slot;
+                if seen < *position {
+                    return Ok(false);
+                }
+                let searched = signature_status(node, &sought.id, true, seen).await?;
+                Ok(searched.is_none() && reaches_back(node, fetched_at_slot).await?)
             }
+            (Landing::Pending, _) => Ok(finalized(node).await?.block_height > last_valid),
             _ => Ok(false),
         }
     }
@@ -84,6 +100,36 @@ impl Solana {
                 self.depth(sought) == Depth::Commitment(Commitment::Confirmed)
             }
             ConfirmationStatus::Finalized => true,
+        }
+    }
+}
+
+impl Solana {
+    /// Whether any node still takes bytes with this blockhash.
+    ///
+    /// # Errors
+    /// If no node was there to say.
+    pub(in crate::chain) async fn takes(&self, blockhash: [u8; 32]) -> Result<bool, RpcError> {
+        let blockhash = SolanaAddress::from_bytes(blockhash);
+        let asked = self.rpc.all().map(async |node| {
+            let params = json!([blockhash, { "commitment": "processed" }]);
+            let told: Told<bool> = node.call("isBlockhashValid", params).await?;
+            Ok::<_, RpcError>(told.value)
+        });
+        let told = futures::future::join_all(asked).await;
+        let mut failure = None;
+        let mut heard = false;
+        for answer in told {
+            match answer {
+                Ok(true) => return Ok(true),
+                // One that does not know the question says nothing, and is there.
+                Ok(false) | Err(RpcError::Rpc { .. }) => heard = true,
+                Err(error) => failure = Some(error),
+            }
+        }
+        match failure {
+            Some(error) if !heard => Err(error),
+            _ => Ok(false),
         }
     }
 }
@@ -134,7 +180,7 @@ async fn fee_of(node: &Endpoint, id: &ChainTransactionId) -> Result<Option<Amoun
     let options = json!({
         "commitment": "confirmed",
         "encoding": "base64",
-        "maxSupportedTransactionVersion": 0,
+        "maxSupportedTransactionVersion": 1,
     });
     let found: Option<Transaction> = node
         .call("getTransaction", json!([id.to_string(), options]))

@@ -62,7 +62,7 @@ impl Draft {
 pub(super) struct Holding {
     mint: SolanaAddress,
     owner: SolanaAddress,
-    pub(super) amount: u64,
+    amount: u64,
 }
 
 impl Solana {
@@ -80,10 +80,8 @@ impl Solana {
             .rpc
             .call("getMultipleAccounts", json!([accounts, options]))
             .await?;
-        let [source, destination] = told
-            .value
-            .map(|account| account.and_then(|account| account.holds(&token)));
-        let balance = source.map_or(0, |held| held.amount);
+        let [source, destination] = told.value.map(|account| holding(account, &token));
+        let balance = source.map_or(0, |held| held.of(from));
         if u128::from(balance) < asked.amount.base_units() {
             return Err(ChainError::InsufficientTokens {
                 asset: Box::new(asked.asset),
@@ -93,7 +91,7 @@ impl Solana {
         }
         Ok(Draft::Tokens {
             token,
-            create: destination.is_none(),
+            create: is_missing(destination.as_ref(), to)?,
         })
     }
 
@@ -167,15 +165,41 @@ struct Listed {
     account: AccountInfo,
 }
 
-impl AccountInfo {
-    /// What it holds, if it is an account of this token.
-    pub(super) fn holds(&self, token: &Token) -> Option<Holding> {
-        if self.owner != token.program.id() {
-            return None;
-        }
-        self.holding().filter(|held| held.mint == token.mint)
-    }
+/// What an account holds, if it is one of this token.
+pub(super) fn holding(account: Option<AccountInfo>, token: &Token) -> Option<Holding> {
+    let account = account.filter(|account| account.owner == token.program.id())?;
+    account.holding().filter(|held| held.mint == token.mint)
+}
 
+/// Whether a recipient's associated account has to be created.
+///
+/// SPL Token lets an owner give an associated account away: its address stays, and what is paid there is the new owner's.
+pub(super) fn is_missing(
+    destination: Option<&Holding>,
+    owner: SolanaAddress,
+) -> Result<bool, ChainError> {
+    match destination {
+        Some(held) if held.owner != owner => {
+            let words = format!(
+                "the associated token account of {owner} belongs to {} now",
+                held.owner
+            );
+            Err(ChainError::WouldFail {
+                reason: ChainText::new(&words),
+            })
+        }
+        destination => Ok(destination.is_none()),
+    }
+}
+
+impl Holding {
+    /// Base units of this owner's.
+    pub(super) fn of(&self, owner: SolanaAddress) -> u64 {
+        if self.owner == owner { self.amount } else { 0 }
+    }
+}
+
+impl AccountInfo {
     fn holding(&self) -> Option<Holding> {
         let (text, encoding) = &self.data;
         if encoding != "base64" {

@@ -33,16 +33,24 @@ fn tokens(chain: &Chain, to: &str, amount: u128) -> Transfer {
 
 /// A token account of Carol's with so many, then one of a recipient that exists or not, for each transfer.
 fn accounts(held: u64, exist: &[bool]) -> Value {
-    let account = |amount: u64| {
+    let owned = exist.iter().zip([DAVE, FRANK, DAVE]);
+    owned_accounts(held, owned.map(|(exists, owner)| exists.then_some(owner)))
+}
+
+/// The same with whoever each recipient's account belongs to.
+fn owned_accounts(held: u64, recipients: impl Iterator<Item = Option<&'static str>>) -> Value {
+    let account = |owner: &str, amount: u64| {
+        let owner: SolanaAddress = owner.parse().expect("an address");
         let mut data = vec![0; 165];
         data[..32].copy_from_slice(token().mint.as_bytes());
+        data[32..64].copy_from_slice(owner.as_bytes());
         data[64..72].copy_from_slice(&amount.to_le_bytes());
         let owner = TokenProgram::Token.id().to_string();
         json!({ "owner": owner, "data": [BASE64.encode(data), "base64"] })
     };
-    let pairs = exist.iter().flat_map(|exists| {
-        let recipient = if *exists { account(0) } else { Value::Null };
-        [account(held), recipient]
+    let pairs = recipients.flat_map(|owner| {
+        let recipient = owner.map_or(Value::Null, |owner| account(owner, 0));
+        [account(CAROL, held), recipient]
     });
     json!({ "context": { "slot": 2000 }, "value": pairs.collect::<Vec<_>>() })
 }
@@ -54,8 +62,15 @@ async fn prepare(
     exist: &'static [bool],
     memo: Option<&str>,
 ) -> (Claim, Result<Prepared, ChainError>, Chain) {
+    prepare_with(accounts(held, exist), memo).await
+}
+
+async fn prepare_with(
+    accounts: Value,
+    memo: Option<&str>,
+) -> (Claim, Result<Prepared, ChainError>, Chain) {
     let node = solana_node(move |method, _| {
-        (method == "getMultipleAccounts").then(|| Reply::Result(accounts(held, exist)))
+        (method == "getMultipleAccounts").then(|| Reply::Result(accounts.clone()))
     });
     let chain = chain_of(DEVNET, &[&node.url()], "");
     let more = vec![pays(&chain, FRANK, 7), tokens(&chain, FRANK, 11)];
@@ -104,6 +119,31 @@ async fn tokens_of_all_transfers_must_be_there_together() {
         })
     );
     assert!(prepare(16, &[true, true], None).await.1.is_ok());
+}
+
+/// Its address is still derived from the recipient, and whatever is paid there is somebody else's.
+#[tokio::test]
+async fn nothing_is_paid_into_an_account_that_was_given_away() {
+    for recipients in [[Some(CAROL), Some(FRANK)], [None, Some(DAVE)]] {
+        let told = owned_accounts(1000, recipients.into_iter());
+        let (_, prepared, _) = prepare_with(told, None).await;
+        let Err(ChainError::WouldFail { reason }) = prepared else {
+            panic!("{recipients:?}: {prepared:?}");
+        };
+        assert!(reason.as_str().contains("belongs to"), "{reason:?}");
+    }
+    // What was the wallet's own account is not the wallet's money any more.
+    let mut told = accounts(1000, &[true, true]);
+    let others = owned_accounts(1000, [Some(CAROL)].into_iter());
+    for place in [0, 2] {
+        told["value"][place] = others["value"][1].clone();
+    }
+    told["value"][0] = accounts(0, &[true])["value"][1].clone();
+    let (_, prepared, _) = prepare_with(told, None).await;
+    assert!(
+        matches!(prepared, Err(ChainError::InsufficientTokens { .. })),
+        "{prepared:?}"
+    );
 }
 
 #[tokio::test]

@@ -191,7 +191,7 @@ async fn it_has_expired_only_where_everything_was_read() {
         assert_eq!(landing(busy, "confirmed").await, ends);
     }
     // And far more than is listed.
-    let crowd: Vec<_> = (0..4_001)
+    let crowd: Vec<_> = (0..16_001)
         .rev()
         .map(|number| (other(number), 2000 + number))
         .collect();
@@ -207,6 +207,27 @@ async fn it_has_expired_only_where_everything_was_read() {
     };
     let behind = Err(ChainError::Rpc(RpcError::Behind));
     assert_eq!(landing(withholds, "confirmed").await, behind);
+}
+
+/// Dust that others send to the wallet while it is on its way: each look goes on behind what was read before.
+#[tokio::test]
+async fn dust_delays_a_search_and_never_ends_it() {
+    let mut listed: Vec<_> = (0..450).rev().map(|number| (other(number), 2001)).collect();
+    listed.insert(0, (SPONSORS, 2002));
+    let node = node_that(Knows {
+        listed,
+        ..nothing()
+    });
+    let chain = chain_of(DEVNET, &[&node.url()], "");
+    for _ in 0..2 {
+        assert_eq!(chain.status_of(&sought()).await, Ok(Landing::Unknown));
+    }
+    let landing = chain.status_of(&sought()).await;
+    assert!(
+        matches!(landing, Ok(Landing::Confirmed { position: 2002, .. })),
+        "{landing:?}"
+    );
+    assert_eq!(node.count("getTransaction"), 451);
 }
 
 #[tokio::test]
@@ -237,6 +258,12 @@ async fn no_node_alone_makes_it_expire() {
     let (hides, honest) = (node_that(nothing()), node_that(landed()));
     let chain = chain_of(DEVNET, &[&hides.url(), &honest.url()], "");
     for _ in 0..2 {
+        let landing = chain.status_of(&sought()).await.expect("a node answers");
+        assert_eq!(landing.final_status(), None, "they contradict each other");
+    }
+    let second = node_that(landed());
+    let chain = chain_of(DEVNET, &[&hides.url(), &honest.url(), &second.url()], "");
+    for _ in 0..3 {
         assert_eq!(chain.status_of(&sought()).await, Ok(confirmed()));
     }
     let down = solana_node(|_, _| Some(Reply::Body(500, Vec::new())));

@@ -187,14 +187,17 @@ async fn gas_for_a_token_is_bounded_whatever_a_node_says() {
             (other, _) => panic!("{other:?}"),
         }
     }
-    let node = token_node(|method, _| {
-        (method == "eth_estimateGas").then(|| Reply::Result(json!("0x5207")))
-    });
-    let chain = chain_of("eip155:31337", &[&node.url()], "");
-    assert_eq!(
-        prepare(&chain, 5).await,
-        Err(RpcError::Lies(Lie::Gas).into())
-    );
+    // With less than its bytes alone take, no block holds it, and its nonce stays open.
+    for too_little in ["0x5207", "0x5208", "0x53ff"] {
+        let node = token_node(move |method, _| {
+            (method == "eth_estimateGas").then(|| Reply::Result(json!(too_little)))
+        });
+        let chain = chain_of("eip155:31337", &[&node.url()], "");
+        assert_eq!(
+            prepare(&chain, 5).await,
+            Err(RpcError::Lies(Lie::Gas).into())
+        );
+    }
 }
 
 #[tokio::test]

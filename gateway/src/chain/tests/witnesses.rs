@@ -82,13 +82,32 @@ fn is_open(landing: &Landing) -> bool {
 }
 
 #[tokio::test]
-async fn no_node_hides_a_confirmed_transaction_for_longer_than_its_turn() {
+async fn no_node_hides_what_two_have_seen_for_longer_than_its_turn() {
     for hides in [Says::Nothing, Says::Pooled, Says::Lags, Says::Down] {
-        for nodes in [[hides, Says::Succeeded], [Says::Succeeded, hides]] {
-            let landings = evm_landings(&nodes, 2).await;
-            assert!(landings.iter().any(is_confirmed), "{landings:?}");
-            assert!(!landings.iter().any(is_failed), "{landings:?}");
-        }
+        let landings = evm_landings(&[Says::Succeeded, hides, Says::Succeeded], 3).await;
+        assert!(landings.iter().any(is_confirmed), "{landings:?}");
+        assert!(!landings.iter().any(is_failed), "{landings:?}");
+    }
+    // The only node there is.
+    let landings = evm_landings(&[Says::Succeeded], 1).await;
+    assert!(landings.iter().all(is_confirmed), "{landings:?}");
+}
+
+/// A forged receipt of a success would stop the bytes from being sent on, and end whatever has the same nonce.
+#[tokio::test]
+async fn one_node_alone_makes_no_success_that_another_denies() {
+    for denies in [Says::Nothing, Says::Pooled] {
+        let landings = evm_landings(&[Says::Succeeded, denies], 6).await;
+        assert!(landings.iter().all(is_open), "{landings:?}");
+        assert!(landings.contains(&Landing::Disputed), "{landings:?}");
+    }
+    // Nobody says anything against it: it is believed after a while, and the bytes are sent on until then.
+    for silent in [Says::Lags, Says::Down] {
+        let landings = evm_landings(&[Says::Succeeded, silent], 4).await;
+        assert!(
+            landings.iter().all(|it| *it == Landing::Unknown),
+            "{landings:?}"
+        );
     }
 }
 
@@ -193,10 +212,18 @@ async fn one_node_alone_makes_no_expiry() {
         let landings = solana_landings(&[gone.clone(), other.clone()], 4).await;
         assert!(landings.iter().all(is_open), "{other:?}: {landings:?}");
     }
-    // One that has it confirmed ends it at every look: a false null hides nothing.
+    // One that has it confirmed is contradicted, and no false null hides what two have.
     let confirmed = knows(status("confirmed", Value::Null), 1151);
-    let landings = solana_landings(&[gone.clone(), confirmed], 4).await;
+    let landings = solana_landings(&[gone.clone(), confirmed.clone()], 4).await;
+    assert!(landings.iter().all(is_open), "{landings:?}");
+    assert!(landings.contains(&Landing::Disputed), "{landings:?}");
+    let three = [gone.clone(), confirmed.clone(), confirmed.clone()];
+    let landings = solana_landings(&three, 4).await;
     assert!(landings.iter().all(is_confirmed), "{landings:?}");
+    // Nor does a forged status make a success that another one's history does not have.
+    let young = knows(Value::Null, 1100);
+    let landings = solana_landings(&[confirmed, young], 6).await;
+    assert!(landings.iter().all(is_open), "{landings:?}");
     let landings = solana_landings(&[gone.clone(), gone.clone()], 1).await;
     assert!(landings.iter().all(is_expired), "{landings:?}");
     let landings = solana_landings(&[gone], 1).await;

@@ -79,6 +79,23 @@ async fn ends_other_than_confirmed_are_told() {
     }
 }
 
+/// The height up to which it is valid is what one node told when it was built: bytes that a node still takes are not over.
+#[tokio::test]
+async fn nothing_expires_that_a_node_would_still_take() {
+    let world = World::new().await;
+    world.chain.land(Landing::Expired);
+    world.chain.takes.store(true, Ordering::SeqCst);
+    let request = world.payment("/v1/transactions?wait=1", bearer(), "k", &world.body());
+    let (_, paid) = world.call(request).await;
+    assert_eq!(paid["status"], "SUBMITTED");
+    world.chain.takes.store(false, Ordering::SeqCst);
+    let id = paid["transaction"].as_str().expect("text");
+    let shown = world
+        .get(&format!("/v1/transactions/{id}?wait=30"), bearer())
+        .await;
+    assert_eq!(shown.1["status"], "EXPIRED");
+}
+
 #[tokio::test]
 async fn without_submit_the_signed_bytes_come_back_and_nothing_is_sent() {
     let world = World::new().await;

@@ -1,5 +1,7 @@
 //! The second reading of Solana messages: what the wallet loses by one, in each of its three forms.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use ed25519_dalek::VerifyingKey;
 use sha2::{Digest as _, Sha256};
@@ -8,6 +10,9 @@ use super::read::Cursor;
 use super::{Instruction, Moved, Outflow, ProgramTold};
 
 type Key = [u8; 32];
+
+/// Lookup tables: where each lies, and what a document says is in it.
+pub(crate) type Tables = BTreeMap<Key, Vec<Key>>;
 
 const SYSTEM: Key = [0; 32];
 /// SPL Token.
@@ -52,24 +57,28 @@ pub(super) fn parts(raw: &[u8]) -> Result<(&[[u8; 64]], &[u8])> {
 /// A message, taken apart.
 struct Parts {
     header: [u8; 3],
+    /// Those of the message itself, then what it looks up to be written, then what it looks up to be read.
     keys: Vec<Key>,
+    /// How many of them the message has itself, and how many may be written behind those.
+    own: usize,
+    looked_up_to_write: usize,
     instructions: Vec<Instruction>,
     /// Lamports beside the fee for signatures, where the header says so.
     priority: Option<u64>,
 }
 
 impl Parts {
-    fn read(message: &[u8]) -> Result<Self> {
+    fn read(message: &[u8], tables: &Tables) -> Result<Self> {
         match message.first() {
             Some(0x81) => Self::of_version_one(message),
-            _ => Self::of_older(message),
+            _ => Self::of_older(message, tables),
         }
     }
 
-    fn of_older(message: &[u8]) -> Result<Self> {
+    fn of_older(message: &[u8], tables: &Tables) -> Result<Self> {
         let mut cursor = Cursor(message);
-        let tables = message.first() == Some(&0x80);
-        if tables {
+        let looks_up = message.first() == Some(&0x80);
+        if looks_up {
             cursor.byte()?;
         }
         let header = cursor.array()?;
@@ -91,13 +100,30 @@ impl Parts {
                 data,
             });
         }
-        if tables {
-            ensure!(cursor.compact()? == 0, "no lookup table");
+        let own = keys.len();
+        let mut found = [Vec::new(), Vec::new()];
+        let lookups = if looks_up { cursor.compact()? } else { 0 };
+        for _ in 0..lookups {
+            let table: Key = cursor.array()?;
+            let content = tables.get(&table).context("a table that is known")?;
+            for side in &mut found {
+                let count = cursor.compact()?;
+                for index in cursor.take(count)? {
+                    let key = content.get(usize::from(*index));
+                    side.push(*key.context("an index of the table")?);
+                }
+            }
         }
         ensure!(cursor.0.is_empty(), "bytes behind");
+        let [written, read] = found;
+        let looked_up_to_write = written.len();
+        keys.extend(written);
+        keys.extend(read);
         Ok(Self {
             header,
             keys,
+            own,
+            looked_up_to_write,
             instructions,
             priority: None,
         })
@@ -143,6 +169,8 @@ impl Parts {
         ensure!(cursor.0.is_empty(), "bytes behind");
         Ok(Self {
             header,
+            own: keys.len(),
+            looked_up_to_write: 0,
             keys,
             instructions,
             priority: Some(priority),
@@ -159,15 +187,18 @@ impl Parts {
         let index = usize::from(index);
         if index < signers {
             index + read_only_signers < signers
+        } else if index < self.own {
+            index + read_only < self.own
         } else {
-            index + read_only < self.keys.len()
+            index < self.own + self.looked_up_to_write
         }
     }
 }
 
-/// What an unsigned Solana message takes from a wallet; only what this reading knows, else an error.
-pub(crate) fn read_solana(wallet: &[u8], message: &[u8]) -> Result<Outflow> {
-    let parts = Parts::read(message)?;
+/// What an unsigned Solana message takes from a wallet, read by these lookup tables; only what this reading knows,
+/// else an error.
+pub(crate) fn read_solana(wallet: &[u8], message: &[u8], tables: &Tables) -> Result<Outflow> {
+    let parts = Parts::read(message, tables)?;
     // The wallet signs alone, or behind who pays.
     let sponsored = match parts.header {
         [1, ..] => false,

@@ -12,7 +12,7 @@ impl Calculator {
     pub(super) fn withdrawal(&mut self, statement: StatementId, spend: &Spend) -> Result<()> {
         let (own, _) = self.wallets.get(&spend.wallet).context("a wallet")?;
         let account = spend.from.unwrap_or(*own);
-        let outflow = outflow(account, &spend.unsigned)?;
+        let outflow = outflow(account, &spend.unsigned, &[])?;
         let Some(StatementFacts::Withdraw {
             wallet,
             asset,

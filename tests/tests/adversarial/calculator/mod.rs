@@ -34,7 +34,7 @@ use self::limits::{Case, Demand, demand};
 use self::lives::Lives;
 use self::owners::Owners;
 use self::waiting::Waits;
-use crate::bytes::{Moved, Outflow, Told, read_evm, read_solana};
+use crate::bytes::{Moved, Outflow, Tables, Told, read_evm, read_solana};
 
 const HOUR: u64 = 3_600_000;
 
@@ -128,12 +128,32 @@ pub(crate) struct Calculator {
     pub(crate) failures: Vec<String>,
 }
 
-/// The worst case of unsigned bytes.
-pub(crate) fn outflow(account: Account, unsigned: &[u8]) -> Result<Outflow> {
-    match account {
-        Account::Solana(own) => read_solana(own.as_bytes(), unsigned),
-        Account::Evm(_) => read_evm(unsigned),
+/// The worst case of unsigned bytes, read by the lookup tables of each document that binds: the same by all of them.
+pub(crate) fn outflow(account: Account, unsigned: &[u8], tables: &[Tables]) -> Result<Outflow> {
+    let Account::Solana(own) = account else {
+        return read_evm(unsigned);
+    };
+    let read = |tables: &Tables| read_solana(own.as_bytes(), unsigned, tables);
+    let Some((first, others)) = tables.split_first() else {
+        return read(&Tables::new());
+    };
+    let outflow = read(first)?;
+    for other in others {
+        ensure!(read(other)? == outflow, "read in two ways");
     }
+    Ok(outflow)
+}
+
+/// What a document says is in the lookup tables of a network.
+fn tables_of(document: &PolicyDocument, chain: ChainId) -> Tables {
+    let of_chain = document.tables().filter(|one| one.account.chain() == chain);
+    of_chain
+        .filter_map(|one| {
+            let at = account_bytes(one.account.account()).try_into().ok()?;
+            let addresses = one.addresses.iter();
+            Some((at, addresses.map(|address| *address.as_bytes()).collect()))
+        })
+        .collect()
 }
 
 /// The chain's own bytes of an account.
@@ -298,8 +318,9 @@ impl Calculator {
             .clone();
         let (account, networks) = self.wallets.get(&spend.wallet).context("a wallet")?.clone();
         ensure!(networks.contains(&spend.chain), "a network of the wallet");
-        let mut outflow = outflow(account, &spend.unsigned)?;
         let documents: Vec<_> = self.binding(run).collect();
+        let tables = documents.iter().map(|one| tables_of(one, spend.chain));
+        let mut outflow = outflow(account, &spend.unsigned, &tables.collect::<Vec<_>>())?;
         let tokens = tokens::counted(&documents, spend.chain, &mut outflow)?;
         let taken = outflow.taken(spend.chain, &tokens);
         let total = outflow.total();

@@ -46,7 +46,7 @@ impl Calculator {
             "a nonce below the attested one (O5)"
         );
         let (account, _) = self.wallets.get(&spend.wallet).context("a wallet")?.clone();
-        let outflow = outflow(account, &spend.unsigned)?;
+        let outflow = outflow(account, &spend.unsigned, &[])?;
         ensure!(outflow.nonce == spend.nonce, "another nonce than recorded");
         let total = outflow.total();
         let tokens = calls::agreed(self.binding(run), spend.chain, &outflow)?;

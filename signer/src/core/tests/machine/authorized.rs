@@ -288,6 +288,7 @@ impl Run {
             key,
             body: body.into_bytes(),
             asking: self.book.resolve(&wanted).map(Self::brought_by_somebody),
+            written: None,
             spoilt,
             signed: None,
             dry_run: pay.dry_run,

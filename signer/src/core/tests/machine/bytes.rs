@@ -231,14 +231,23 @@ fn encoded(
 }
 
 /// What must come of bytes that are spoilt like this.
-pub(super) fn spoilt_bytes(spoilt: Spoilt, asking: &Asking, expect: &mut Expect) {
+///
+/// `written`: the accounts that bytes of a program's call were built with, each with its right, where another document
+/// may say otherwise since.
+pub(super) fn spoilt_bytes(
+    spoilt: Spoilt,
+    asking: &Asking,
+    written: Option<&[([u8; 32], bool)]>,
+    expect: &mut Expect,
+) {
     if let Some(ran) = &asking.ran {
         // One account has one right wherever it stands, and who pays the fee is written.
-        let differs = |(key, is): &([u8; 32], bool)| {
-            let mut places = ran.places.iter();
-            (*key == ran.from && !is) || places.any(|(other, right)| other == key && right != is)
+        let written = written.unwrap_or(&ran.places);
+        let has = |key: &[u8; 32]| {
+            let mut places = written.iter();
+            *key == ran.from || places.any(|(other, right)| other == key && *right)
         };
-        let uneven = ran.places.iter().any(differs);
+        let uneven = ran.places.iter().any(|(key, right)| has(key) != *right);
         expect.when(uneven, Code::TransactionUndecodable);
         return match spoilt {
             Spoilt::OtherRecipient | Spoilt::OtherAmount | Spoilt::Hidden => {

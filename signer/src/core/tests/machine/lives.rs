@@ -131,6 +131,7 @@ impl Run {
                 key: key.clone(),
                 body: body.clone(),
                 asking: Err(Code::BodyMalformed),
+                written: None,
                 spoilt,
                 signed: None,
                 dry_run: false,

@@ -28,6 +28,8 @@ pub(super) struct Request {
     pub(super) body: Vec<u8>,
     /// What the body asks for; none if its contact or amount means nothing.
     pub(super) asking: Result<Asking, Code>,
+    /// Of a program's call: the accounts that its bytes were built with, each with its right.
+    pub(super) written: Option<Vec<([u8; 32], bool)>>,
     pub(super) spoilt: Spoilt,
     /// Of the agent's signature: its nonce and second of creation.
     pub(super) signed: Option<(String, u64)>,
@@ -201,7 +203,8 @@ impl Book {
         let unbound = !wallet.networks.contains(&asking.chain);
         expect.when(unbound, Code::NetworkNotBound);
         expect.when(!self.knows_mints(asking), Code::AssetNotListed);
-        spoilt_bytes(request.spoilt, asking, &mut expect);
+        let written = request.written.as_deref();
+        spoilt_bytes(request.spoilt, asking, written, &mut expect);
         // Solana's bytes name who pays: a former key's are nobody's.
         let named = matches!(asking.chain, ChainId::Solana(_)) && request.from != wallet.account;
         expect.when(named, Code::TransactionUndecodable);
@@ -416,7 +419,7 @@ impl Book {
             Code::IntentNotApproved,
         );
         expect.when(!self.knows_mints(fresh), Code::AssetNotListed);
-        spoilt_bytes(spoilt, fresh, &mut expect);
+        spoilt_bytes(spoilt, fresh, None, &mut expect);
         expect.when(fresh.fee > wait.fee_ceiling, Code::FeeCeiling);
         expect.when(fresh.rent > wait.rent_ceiling, Code::RentCeiling);
         let Some(session) = self.session(wait.asking.session) else {

@@ -89,6 +89,7 @@ impl Run {
             session,
             key,
             body: body.into_bytes(),
+            written: asked.ran.map(|ran| ran.places),
             asking: self.book.resolve(&wanted),
             spoilt,
             signed: None,

@@ -84,7 +84,7 @@ impl Book {
             expect.when(true, Code::VariantCancelled);
             return expect;
         }
-        spoilt_bytes(asked.spoilt, &paid.asking, &mut expect);
+        spoilt_bytes(asked.spoilt, &paid.asking, None, &mut expect);
         self.usable(paid.asking.session, &mut expect);
         let fee = asked.price * FEE;
         expect.when(

@@ -1,6 +1,6 @@
 //! Lookup tables where policy pins one (a part of X03): an index is what the owner pinned on this network, whatever the
 //! chain or a node says, and only bytes that the agent itself brings look anything up. Beside everything that is
-//! refused the honest transaction must pass. The signer judges; nothing here is signed.
+//! refused the honest transaction is signed, and counted by the second reading.
 
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
@@ -229,7 +229,7 @@ pub(super) fn with_a_table(rig: &mut Rig) -> Result<String> {
     attempts.push((
         "a lookup for a plain request".to_owned(),
         SpendRequest {
-            unsigned: honest,
+            unsigned: honest.clone(),
             ..plain
         },
     ));
@@ -237,5 +237,10 @@ pub(super) fn with_a_table(rig: &mut Rig) -> Result<String> {
     for code in [Code::BroughtTable, Code::BroughtTableIndex] {
         ensure!(counted.contains_key(&code), "{code} is never the reason");
     }
+    let signed = rig.send(&passes).context("the honest transaction")?;
+    ensure!(
+        signed.raw.ends_with(&honest),
+        "other bytes than were brought"
+    );
     Ok(format!("{} of a pinned table {counted:?}", attempts.len()))
 }

@@ -17,7 +17,7 @@ use waiaas_shared::denial::Code;
 use waiaas_tests::agent::key;
 use waiaas_tests::stage::SOLANA_TO;
 
-use crate::bytes::{Instruction, Message, lamports, system};
+use crate::bytes::{Instruction, Message, Tables, lamports, read_solana, system};
 use crate::calculator::account_bytes;
 use crate::rig::Rig;
 
@@ -301,7 +301,7 @@ pub(super) fn enlarge(message: &mut [u8]) -> Result<u128> {
         .context("an amount")?;
     amount.copy_from_slice(&large.to_le_bytes());
     let payer = message.get(4..36).context("a payer")?;
-    let taken = crate::bytes::read_solana(payer, message)?.total();
+    let taken = read_solana(payer, message, &Tables::new())?.total();
     Ok(taken + u128::from(u64::MAX))
 }
 

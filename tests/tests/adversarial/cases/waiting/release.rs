@@ -9,7 +9,7 @@ use waiaas_shared::time::Millis;
 use waiaas_tests::stage::{EVM_TO, LIMIT};
 
 use super::{OTHER_BYTES, invent, mature, open, sweep, tighten, waits};
-use crate::bytes::{Outflow, Rlp, fields, read_evm, read_solana, typed};
+use crate::bytes::{Outflow, Rlp, Tables, fields, read_evm, read_solana, typed};
 use crate::calculator::account_bytes;
 use crate::cases::solana::{durable_nonce, nonce_places, something_else, with_amount};
 use crate::cases::{Case, case};
@@ -137,9 +137,9 @@ fn swapped(rig: &mut Rig, _: &Template) -> Result<String> {
         ensure!(OTHER_BYTES.contains(&code), "{what}: {code}");
     }
     let own = account_bytes(rig.cast.solana.account);
-    let honest = read_solana(&own, &on_solana.unsigned)?;
+    let honest = read_solana(&own, &on_solana.unsigned, &Tables::new())?;
     let mut attempts = bits(&on_solana.unsigned, |bytes| {
-        read_solana(&own, bytes).is_ok_and(|one| {
+        read_solana(&own, bytes, &Tables::new()).is_ok_and(|one| {
             let payer = bytes.get(..37) == on_solana.unsigned.get(..37);
             payer && same(one, &honest)
         })
