@@ -80,7 +80,7 @@ def given(operation):
 
 
 def find(method, gives, takes=()):
-    """The one operation of this method that takes and gives these fields."""
+    """The operation of this method that takes and gives these fields; of several the one with the shortest path."""
     found = []
     for path, methods in document["paths"].items():
         operation = methods.get(method)
@@ -89,8 +89,8 @@ def find(method, gives, takes=()):
         asked = resolved(content(operation.get("requestBody", {})))
         if all(name in asked for name in takes) and all(name in resolved(given(operation)) for name in gives):
             found.append((path, operation))
-    assert len(found) == 1, (method, gives, takes, [path for path, _ in found])
-    return found[0]
+    assert found, (method, gives, takes)
+    return min(found, key=lambda one: len(one[0]))
 
 
 def read(answer, schema, name):
@@ -107,7 +107,9 @@ def part(schema, name):
 
 
 def problem(operation):
-    return content(operation["responses"]["default"])
+    """The schema of what comes back when it is refused."""
+    refusals = [answer for status, answer in operation["responses"].items() if not status.startswith("2")]
+    return next(content(answer) for answer in refusals if content(answer))
 
 
 # What am I, and what binds me?

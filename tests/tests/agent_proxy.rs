@@ -9,66 +9,43 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use waiaas_tests::foreign;
 use waiaas_tests::proxied::KeyHolder;
+use waiaas_tests::setting::Setting;
 use xtask::chains::{Anvil, Surfnet};
-use xtask::home::{Home, Running};
-use xtask::product::Product;
 
-const EVM: &str = "eip155:31337";
+const EVM: &str = "eip155:31337/slip44:60";
 const EVM_TO: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
-const SOLANA: &str = "solana:localnet";
+const SOLANA: &str = "solana:localnet/slip44:501";
 const SOLANA_TO: &str = "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM";
 
-/// A home with one wallet on one chain, and an agent whose key is in a file.
+/// One wallet on one chain, an agent whose key is in a file, and what it asks for.
 struct Stage {
-    _folder: tempfile::TempDir,
-    home: Home,
-    running: Running,
+    setting: Setting,
     agent: KeyHolder,
-    wallet: (String, String),
     body: Value,
 }
 
-fn stage(
-    family: &str,
-    network: &str,
-    to: &str,
-    url: &str,
-    rule: &str,
-    amount: u128,
-) -> Result<Stage> {
-    let folder = tempfile::tempdir()?;
-    let product = Product::for_tests()?;
-    let home = Home::create(&product, &folder.path().join("home"), &[(network, url)])?;
-    home.set_chains(&[(network, url)])?;
-    let running = home.start_unlocked()?;
-    let owner = home.owner(&[])?;
-    let wallet = home.wallet(family, network)?;
-    let asset = format!(
-        "{network}/slip44:{}",
-        if family == "evm" { 60 } else { 501 }
-    );
+fn stage(asset: &str, to: &str, url: &str, rule: &str, amount: u128) -> Result<Stage> {
+    let (network, _) = asset.split_once('/').context("an asset")?;
+    let setting = Setting::start(network, url, &[])?;
     let policy = format!(
         "version = 1\nepoch = 1\n\n[[asset]]\nid = \"{asset}\"\n{rule}\nper-transaction = \"1\"\nhour = \"3\"\n\
          day = \"3\"\nweek = \"3\"\nmonth = \"3\"\ninstant-up-to = \"0.5\"\nnotify-up-to = \"1\"\n\
          fee-ceiling = \"0.01\"\n\n[[recipient]]\nname = \"shop\"\naccount = \"{network}:{to}\"\n"
     );
-    home.adopt(&policy, &owner)?;
-    let limit = format!("{asset}=1/10");
-    let grant = ["--wallet", &wallet.0, "--limit", &limit];
-    let agent = KeyHolder::create(&home, &owner, "worker", &grant)?;
+    setting.home.adopt(&policy, &setting.owner)?;
+    let (wallet, limit) = (&setting.wallet.0, format!("{asset}=1/10"));
+    let grant = ["--wallet", wallet, "--limit", &limit];
+    let agent = KeyHolder::create(&setting.home, &setting.owner, "worker", &grant)?;
     let body = json!({
-        "signer": home.signer_id()?,
-        "wallet": wallet.0,
+        "signer": setting.home.signer_id()?,
+        "wallet": wallet,
         "network": network,
         "to": "@shop",
         "amount_base": amount.to_string(),
     });
     Ok(Stage {
-        _folder: folder,
-        home,
-        running,
+        setting,
         agent,
-        wallet,
         body,
     })
 }
@@ -117,25 +94,29 @@ fn curl_pays_over_the_unix_socket() -> Result<()> {
     let chain = Anvil::start()?;
     let amount = 123_456_789_012_345;
     let rule = "symbol = \"ETH\"\ndecimals = 18\noutstanding = \"10\"";
-    let mut stage = stage("evm", EVM, EVM_TO, chain.url(), rule, amount)?;
-    chain.fund(&stage.wallet.1, 10_000_000_000_000_000_000)?;
-    let mut serving = stage.agent.serve(&stage.home, &[])?;
+    let Stage {
+        mut setting,
+        agent,
+        body,
+    } = stage(EVM, EVM_TO, chain.url(), rule, amount)?;
+    chain.fund(&setting.wallet.1, 10_000_000_000_000_000_000)?;
+    let mut serving = agent.serve(&setting.home, &[])?;
     let socket = serving.place.clone();
     let mode = std::fs::metadata(&socket)?.permissions().mode();
     ensure!(mode & 0o777 == 0o600, "{mode:o}");
     let (status, session) = curl(&socket, &[], "/v1/session")?;
     ensure!(
-        status == 200 && field(&session, "session")? == stage.agent.session,
+        status == 200 && field(&session, "session")? == agent.session,
         "{session}"
     );
 
     // Without a name of the caller's own nothing is done.
-    let body = stage.body.to_string();
+    let text = body.to_string();
     let json = [
         "--header",
         "content-type: application/json",
         "--data",
-        &body,
+        &text,
     ];
     let (status, told) = curl(&socket, &json, "/v1/transactions?wait=30")?;
     ensure!(
@@ -198,7 +179,7 @@ fn curl_pays_over_the_unix_socket() -> Result<()> {
     }
 
     // The gateway goes away, and comes back.
-    stage.running.gateway.stop(Duration::from_secs(10))?;
+    setting.running.gateway.stop(Duration::from_secs(10))?;
     let (status, told) = curl(&socket, &named, "/v1/transactions")?;
     ensure!(
         (status, code(&told)) == (502, "gateway_unreachable"),
@@ -208,7 +189,7 @@ fn curl_pays_over_the_unix_socket() -> Result<()> {
         field(&told, "hint")?.contains("same Idempotency-Key"),
         "{told}"
     );
-    stage.running.gateway = stage.home.start_gateway()?;
+    setting.running.gateway = setting.home.start_gateway()?;
     let (status, again) = curl(&socket, &named, "/v1/transactions")?;
     ensure!(
         status == 200 && again["transaction"] == paid["transaction"],
@@ -216,9 +197,7 @@ fn curl_pays_over_the_unix_socket() -> Result<()> {
     );
 
     // The owner ends the session: it says what to ask for.
-    stage
-        .home
-        .cli(&["session", "revoke", &stage.agent.session])?;
+    setting.home.cli(&["session", "revoke", &agent.session])?;
     let until = Instant::now() + Duration::from_secs(10);
     let (status, told) = loop {
         let (status, told) = curl(&socket, &named, "/v1/transactions")?;
@@ -233,7 +212,7 @@ fn curl_pays_over_the_unix_socket() -> Result<()> {
     );
     let hint = field(&told, "hint")?;
     ensure!(
-        hint.contains(&stage.agent.session) && hint.contains(&stage.agent.key),
+        hint.contains(&agent.session) && hint.contains(&agent.key),
         "{hint}"
     );
 
@@ -245,23 +224,23 @@ fn curl_pays_over_the_unix_socket() -> Result<()> {
     ensure!(log.lines().count() >= 16, "{log}");
     ensure!(log.contains("POST /v1/transactions 201 "), "{log}");
     ensure!(log.contains("400 idempotency_key_missing"), "{log}");
-    let key = std::fs::read_to_string(&stage.agent.file)?;
+    let key = std::fs::read_to_string(&agent.file)?;
     for secret in [
         "invoice-17",
         "wait=",
         "Bearer",
         "eyJ",
         "evil",
-        field(&stage.body, "wallet")?,
+        field(&body, "wallet")?,
         key.trim(),
     ] {
         ensure!(!log.contains(secret), "{secret} in {log}");
     }
     // Now its session has ended before it starts: it does not serve.
-    let mut late = stage
+    let mut late = setting
         .home
-        .command(&["agent", "proxy", "--session", &stage.agent.session]);
-    let late = late.arg("--agent-key").arg(&stage.agent.file).output()?;
+        .command(&["agent", "proxy", "--session", &agent.session]);
+    let late = late.arg("--agent-key").arg(&agent.file).output()?;
     ensure!(late.status.code() == Some(5), "{late:?}");
     Ok(())
 }
@@ -271,20 +250,22 @@ fn python_pays_over_loopback_behind_the_local_token() -> Result<()> {
     let chain = Surfnet::start(400)?;
     let rule = "symbol = \"SOL\"\ndecimals = 9";
     let amount = 12_345_678;
-    let stage = stage("solana", SOLANA, SOLANA_TO, chain.url(), rule, amount)?;
-    chain.fund(&stage.wallet.1, 10_000_000_000)?;
-    let serving = stage
-        .agent
-        .serve(&stage.home, &["--listen", "127.0.0.1:0"])?;
-    let token = stage.home.folder().join("run/agent-proxy.token");
+    let Stage {
+        setting,
+        agent,
+        body,
+    } = stage(SOLANA, SOLANA_TO, chain.url(), rule, amount)?;
+    chain.fund(&setting.wallet.1, 10_000_000_000)?;
+    let serving = agent.serve(&setting.home, &["--listen", "127.0.0.1:0"])?;
+    let token = setting.home.folder().join("run/agent-proxy.token");
     ensure!(std::fs::metadata(&token)?.permissions().mode() & 0o777 == 0o600);
     let before = chain.balance(SOLANA_TO)?;
-    let body = stage.body.to_string();
+    let text = body.to_string();
     let arguments = [
         serving.place.as_str(),
         token.to_str().context("a path of text")?,
         "invoice-18",
-        &body,
+        &text,
     ];
     let told: Value = serde_json::from_str(&foreign::python("loopback.py", &arguments)?)?;
     for (case, status, said) in [
@@ -299,7 +280,7 @@ fn python_pays_over_loopback_behind_the_local_token() -> Result<()> {
         );
     }
     ensure!(
-        told["session"][1]["session"] == json!(stage.agent.session),
+        told["session"][1]["session"] == json!(agent.session),
         "{told}"
     );
     ensure!(
@@ -316,12 +297,12 @@ fn python_pays_over_loopback_behind_the_local_token() -> Result<()> {
         "{told}"
     );
     // Beyond loopback it does not listen at all.
-    let mut open = stage
+    let mut open = setting
         .home
         .command(&["agent", "proxy", "--listen", "0.0.0.0:0"]);
-    open.args(["--session", &stage.agent.session])
+    open.args(["--session", &agent.session])
         .arg("--agent-key")
-        .arg(&stage.agent.file);
+        .arg(&agent.file);
     ensure!(open.output()?.status.code() == Some(64));
     Ok(())
 }

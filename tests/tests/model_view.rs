@@ -9,10 +9,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use waiaas_tests::proxied::KeyHolder;
+use waiaas_tests::setting::Setting;
 use xtask::chains::{Anvil, Surfnet};
-use xtask::home::{Home, Running};
 use xtask::process::Process;
-use xtask::product::Product;
 use xtask::tools;
 
 const EVM: &str = "eip155:31337";
@@ -23,48 +22,28 @@ const SOLANA_TO: &str = "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM";
 const PATIENCE: Duration = Duration::from_secs(150);
 
 struct Stage {
-    _folder: tempfile::TempDir,
-    home: Home,
-    _running: Running,
-    owner: std::path::PathBuf,
-    wallet: (String, String),
+    setting: Setting,
     limit: String,
 }
 
 /// A wallet under a policy with every tier, of which an hour leaves less than two large payments.
-fn stage(family: &str, network: &str, to: &str, url: &str, rule: &str) -> Result<Stage> {
-    let folder = tempfile::tempdir()?;
-    let product = Product::for_tests()?;
-    let home = Home::create(&product, &folder.path().join("home"), &[(network, url)])?;
-    home.set_chains(&[(network, url)])?;
-    let running = home.start_unlocked()?;
-    let owner = home.owner(&[])?;
-    let wallet = home.wallet(family, network)?;
-    let asset = format!(
-        "{network}/slip44:{}",
-        if family == "evm" { 60 } else { 501 }
-    );
+fn stage(network: &str, to: &str, url: &str, coin: u16, rule: &str) -> Result<Stage> {
+    let setting = Setting::start(network, url, &[])?;
+    let asset = format!("{network}/slip44:{coin}");
     let policy = format!(
         "version = 1\nepoch = 1\ndelay = \"3s\"\n\n[[asset]]\nid = \"{asset}\"\n{rule}\nper-transaction = \"1\"\n\
          hour = \"1.5\"\nday = \"20\"\nweek = \"20\"\nmonth = \"20\"\ninstant-up-to = \"0.1\"\nnotify-up-to = \"0.15\"\n\
          delay-up-to = \"0.6\"\napprove-up-to = \"1\"\nfee-ceiling = \"0.01\"\n\n\
          [[recipient]]\nname = \"shop\"\naccount = \"{network}:{to}\"\n"
     );
-    home.adopt(&policy, &owner)?;
+    setting.home.adopt(&policy, &setting.owner)?;
     let limit = format!("{asset}=1/100");
-    Ok(Stage {
-        _folder: folder,
-        home,
-        _running: running,
-        owner,
-        wallet,
-        limit,
-    })
+    Ok(Stage { setting, limit })
 }
 
 /// Runs the program; when it says that it waits, the owner approves. What it paid in the end.
-fn run(stage: &Stage, base: &str, token: &str) -> Result<Vec<Value>> {
-    let report = stage.home.folder().join("report.json");
+fn run(setting: &Setting, base: &str, token: &str) -> Result<Vec<Value>> {
+    let report = setting.home.folder().join("report.json");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign/model.py");
     let mut command = tools::python()?;
     command.arg(script).args([base, token]).arg(&report);
@@ -73,7 +52,7 @@ fn run(stage: &Stage, base: &str, token: &str) -> Result<Vec<Value>> {
     let waiting = model.ready(PATIENCE, |line| {
         line.strip_prefix("waiting ").map(str::to_owned)
     })?;
-    let owner = stage.owner.to_str().context("a path of text")?;
+    let owner = setting.owner.to_str().context("a path of text")?;
     let approve = [
         "payment",
         "approve",
@@ -82,7 +61,7 @@ fn run(stage: &Stage, base: &str, token: &str) -> Result<Vec<Value>> {
         owner,
         "--yes",
     ];
-    stage.home.cli(&approve)?;
+    setting.home.cli(&approve)?;
     let ended = model.wait(PATIENCE)?;
     ensure!(ended.success(), "the model gave up: {ended}");
     let told: Value = serde_json::from_slice(&std::fs::read(report)?)?;
@@ -110,13 +89,13 @@ fn sum(done: &[Value]) -> Result<u128> {
 fn a_model_finds_its_way_by_answers_alone_on_an_evm_chain() -> Result<()> {
     let chain = Anvil::start()?;
     let rule = "symbol = \"ETH\"\ndecimals = 18\noutstanding = \"20\"";
-    let stage = stage("evm", EVM, EVM_TO, chain.url(), rule)?;
-    chain.fund(&stage.wallet.1, 10_000_000_000_000_000_000)?;
-    let wallets = [stage.wallet.0.as_str()];
-    let agent = stage
+    let Stage { setting, limit } = stage(EVM, EVM_TO, chain.url(), 60, rule)?;
+    chain.fund(&setting.wallet.1, 10_000_000_000_000_000_000)?;
+    let wallets = [setting.wallet.0.as_str()];
+    let agent = setting
         .home
-        .agent(&stage.owner, &wallets, &[&stage.limit], true)?;
-    let done = run(&stage, &stage.home.url(), agent.token())?;
+        .agent(&setting.owner, &wallets, &[&limit], true)?;
+    let done = run(&setting, &setting.home.url(), agent.token())?;
     ensure!(chain.balance(EVM_TO)? == sum(&done)?, "{done:?}");
     Ok(())
 }
@@ -125,13 +104,13 @@ fn a_model_finds_its_way_by_answers_alone_on_an_evm_chain() -> Result<()> {
 fn a_model_behind_the_proxy_finds_its_way_on_solana() -> Result<()> {
     let chain = Surfnet::start(400)?;
     let rule = "symbol = \"SOL\"\ndecimals = 9";
-    let stage = stage("solana", SOLANA, SOLANA_TO, chain.url(), rule)?;
-    chain.fund(&stage.wallet.1, 10_000_000_000)?;
-    let grant = ["--wallet", &stage.wallet.0, "--limit", &stage.limit];
-    let agent = KeyHolder::create(&stage.home, &stage.owner, "worker", &grant)?;
-    let serving = agent.serve(&stage.home, &[])?;
+    let Stage { setting, limit } = stage(SOLANA, SOLANA_TO, chain.url(), 501, rule)?;
+    chain.fund(&setting.wallet.1, 10_000_000_000)?;
+    let grant = ["--wallet", &setting.wallet.0, "--limit", &limit];
+    let agent = KeyHolder::create(&setting.home, &setting.owner, "worker", &grant)?;
+    let serving = agent.serve(&setting.home, &[])?;
     let before = u128::from(chain.balance(SOLANA_TO)?);
-    let done = run(&stage, &format!("unix:{}", serving.place), "")?;
+    let done = run(&setting, &format!("unix:{}", serving.place), "")?;
     let after = u128::from(chain.balance(SOLANA_TO)?);
     ensure!(after - before == sum(&done)?, "{done:?}");
     Ok(())
