@@ -69,8 +69,9 @@ fn run(setting: &Setting, base: &str, token: &str) -> Result<Vec<Value>> {
     let done = done.context("what it paid")?.clone();
     ensure!(done.len() == 3, "{done:?}");
     for (payment, tier) in done.iter().zip(["INSTANT", "APPROVAL", "DELAY"]) {
-        ensure!(payment["status"] == "CONFIRMED", "{payment}");
-        ensure!(payment["tier"] == tier, "{payment}");
+        let said = |name: &str| payment.get(name).and_then(Value::as_str);
+        ensure!(said("status") == Some("CONFIRMED"), "{payment}");
+        ensure!(said("tier") == Some(tier), "{payment}");
     }
     let asked = done.get(1).and_then(|payment| payment.get("transaction"));
     ensure!(asked.and_then(Value::as_str) == Some(&waiting), "{done:?}");

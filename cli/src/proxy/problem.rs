@@ -201,7 +201,7 @@ impl Reason {
             "hint": hint,
         });
         if next == "wait" {
-            body["retry_after_seconds"] = json!(1);
+            put(&mut body, "retry_after_seconds", json!(1));
         }
         Refused {
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY),
@@ -269,12 +269,18 @@ pub(super) fn explained(status: StatusCode, body: Vec<u8>, known: Known<'_>) -> 
     let hint = clock_hint(&problem, known).or_else(|| session_hint(&code, known));
     let body = match hint {
         Some(hint) if problem.is_object() => {
-            problem["hint"] = json!(hint);
+            put(&mut problem, "hint", json!(hint));
             problem.to_string().into_bytes()
         }
         _ => body,
     };
     Refused { status, code, body }
+}
+
+fn put(object: &mut Value, name: &str, value: Value) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert(name.to_owned(), value);
+    }
 }
 
 fn clock_hint(problem: &Value, known: Known<'_>) -> Option<String> {

@@ -241,7 +241,7 @@ fn another_body_under_a_key(stage: &mut Stage) -> Result<()> {
         );
     }
     // Also one that says the same with other bytes.
-    let spaced = sound.to_string().replace(":", ": ");
+    let spaced = sound.to_string().replace("\":\"", "\": \"");
     let request = stage
         .bearer
         .post_bytes("/v1/transactions", &key, spaced.into_bytes())?;

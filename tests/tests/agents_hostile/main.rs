@@ -3,12 +3,36 @@
 //! nothing may have been paid but what the case says itself, and an honest payment must pass. docs/attacks.md has the
 //! table; `shown` says which cases stand elsewhere, and checks both.
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a field that JSON lacks reads as null"
+)]
 mod amounts;
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a field that JSON lacks reads as null"
+)]
 mod floods;
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a field that JSON lacks reads as null"
+)]
 mod pages;
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a field that JSON lacks reads as null"
+)]
 mod proofs;
 mod shown;
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a field that JSON lacks reads as null"
+)]
 mod stage;
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a field that JSON lacks reads as null"
+)]
 mod tokens;
 
 use anyhow::{Result, ensure};
