@@ -12,7 +12,7 @@ use crate::signer::{Signer, failed};
 use crate::witness::Pin;
 
 /// Bytes of events asked for at once; the signer's own limit.
-const PAGE_BYTES: u32 = 256 * 1024;
+pub(crate) const PAGE_BYTES: u32 = 256 * 1024;
 
 /// One part of a log, in order.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ impl Follower {
             Some(seen) if head.sequence < seen.sequence => Err(self.pin.older(home, seen, head)),
             Some(seen) if head.sequence == seen.sequence => Ok(head),
             _ => match &self.note {
-                Some(note) => self.pin.witness(home, note),
+                Some(note) => self.pin.keep(home, note),
                 None => Ok(head),
             },
         }
@@ -173,7 +173,7 @@ pub(crate) async fn follow(
 }
 
 /// Puts each head behind the event that it signs.
-fn ordered(events: Vec<EventRecord>, heads: Vec<String>) -> Result<Vec<Part>, Failure> {
+pub(crate) fn ordered(events: Vec<EventRecord>, heads: Vec<String>) -> Result<Vec<Part>, Failure> {
     let mut parts = Vec::with_capacity(events.len().saturating_add(heads.len()));
     let mut heads = heads.into_iter().peekable();
     for record in events {

@@ -6,6 +6,7 @@ mod app;
 mod chain_node;
 mod commands;
 mod config;
+mod continuity;
 mod daemon;
 mod duration;
 mod event_kinds;

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use waiaas_shared::policy::evaluate::Tier;
-use waiaas_shared::policy::replay::{Decision, Ending, Fate, Report, Row};
+use waiaas_shared::policy::replay::{Decision, Ending, Fate, LoginRow, Logins, Report, Row};
+use waiaas_shared::time::Millis;
 
 use crate::duration::{self, counted};
 use crate::table::Table;
@@ -11,7 +12,7 @@ use crate::table::Table;
 /// Rules named in the summary, most frequent first.
 const RULES: usize = 5;
 
-/// The summary, and the payments that would have been decided differently.
+/// The summary, and the payments and logins that would have been decided differently.
 pub(crate) fn words(report: &Report) -> String {
     let mut text = String::new();
     summary(&mut text, report);
@@ -30,7 +31,56 @@ pub(crate) fn words(report: &Report) -> String {
             counted(report.left_out, "older payment")
         );
     }
+    logins(&mut text, &report.logins);
     text
+}
+
+/// Nothing, if nobody ever signed in.
+fn logins(text: &mut String, logins: &Logins) {
+    let counts = &logins.counts;
+    if counts.all() == 0 {
+        return;
+    }
+    let _infallible = writeln!(text, "\n{} at web sites\n", counted(counts.all(), "login"));
+    for (count, what) in [
+        (counts.same, "would be decided the same"),
+        (counts.denied, "would be DENIED"),
+        (counts.told, "would be told to the owner"),
+        (counts.shorter, "would hold for a shorter time"),
+        (counts.easier, "would pass MORE EASILY"),
+    ] {
+        let _infallible = writeln!(text, "{count:>8}  {what}");
+    }
+    if !logins.rows.is_empty() {
+        let mut table = Table::new(&["EVENT", "TIME", "SITE", "WAS", "WOULD BE", "WHY"]);
+        for row in &logins.rows {
+            table.row(login_cells(row));
+        }
+        let _infallible = write!(text, "\n{table}");
+    }
+    if logins.left_out > 0 {
+        let _infallible = writeln!(
+            text,
+            "Not listed: {}. --limit lists more.",
+            counted(logins.left_out, "older login")
+        );
+    }
+}
+
+fn login_cells(row: &LoginRow) -> [String; 6] {
+    let held = |tier: Tier, held: Millis| {
+        format!("{} for {}", tier.as_str(), duration::words(held.millis()))
+    };
+    let would = row.would.zip(row.would_hold);
+    let why: Vec<_> = row.why.iter().map(|code| code.as_str()).collect();
+    [
+        row.sequence.to_string(),
+        row.at.to_string(),
+        row.domain.clone(),
+        held(row.was, row.held),
+        would.map_or_else(|| "denied".to_owned(), |(tier, long)| held(tier, long)),
+        why.join(" "),
+    ]
 }
 
 fn summary(text: &mut String, report: &Report) {
@@ -92,7 +142,7 @@ fn remarks(text: &mut String, report: &Report) {
         let _infallible = writeln!(
             text,
             "{} went otherwise than this program decides by the policies that bound then: another version decided.",
-            counted(report.unexplained, "payment")
+            counted(report.unexplained, "payment or login")
         );
     }
     let refused: u64 = report.refused.values().sum();

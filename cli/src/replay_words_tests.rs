@@ -6,14 +6,15 @@ use waiaas_shared::codec::{from_canonical, to_canonical};
 use waiaas_shared::denial::Code;
 use waiaas_shared::digest::Digest;
 use waiaas_shared::effect::Effect;
-use waiaas_shared::event::{Charge, Event, EventBody, Origin, Spend};
-use waiaas_shared::ids::{SessionId, StatementId, TransactionId, WalletId};
+use waiaas_shared::event::{Charge, Event, EventBody, Origin, SignedIn, Spend};
+use waiaas_shared::ids::{MessageId, SessionId, StatementId, TransactionId, WalletId};
 use waiaas_shared::intent::{Intent, IntentEnd, Wait};
 use waiaas_shared::keys::AgentKey;
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::replay::Replay;
 use waiaas_shared::policy::toml_form;
 use waiaas_shared::session::{Credential, SessionGrant};
+use waiaas_shared::sign_in::SignIn;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::{BudgetTime, Clocks, Millis, RunTime, WallTime};
 
@@ -42,16 +43,25 @@ fee-ceiling = "0.001"
 [[recipient]]
 name = "hosting"
 account = "solana:localnet:7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2"
+
+[[sign-in]]
+domain = "app.example.org"
+networks = ["solana:localnet"]
+tier = "INSTANT"
+valid-for = "10m"
+count = { day = 10 }
 "#;
 
-/// Less a day and in one payment, more without asking; the contact is another.
-const PROPOSED: [(&str, &str); 6] = [
+/// Less a day and in one payment, fewer without asking; one login a day, and the owner is told.
+const PROPOSED: [(&str, &str); 8] = [
     ("epoch = 1", "epoch = 2"),
     ("instant-up-to = \"1\"", "instant-up-to = \"0.5\""),
     ("delay-up-to = \"5\"", "delay-up-to = \"2\""),
     ("approve-up-to = \"10\"", "approve-up-to = \"8\""),
     ("per-transaction = \"10\"", "per-transaction = \"8\""),
     ("hour = \"25\"\nday = \"25\"", "hour = \"9\"\nday = \"9\""),
+    ("tier = \"INSTANT\"", "tier = \"NOTIFY\""),
+    ("count = { day = 10 }", "count = { day = 1 }"),
 ];
 
 const HOSTING: &str = "7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2";
@@ -182,6 +192,36 @@ impl Log {
     }
 }
 
+fn signed_in(log: &mut Log, minutes: u64, number: u8) {
+    log.minutes += minutes;
+    let issued = log.clocks().wall;
+    let entry = SignedIn {
+        message: MessageId::from_bytes([number; 16]),
+        session: SESSION,
+        wallet: WALLET,
+        fields: SignIn {
+            chain: asset().chain(),
+            account: HOSTING.parse().unwrap(),
+            domain: "app.example.org".to_owned(),
+            uri: "https://app.example.org".to_owned(),
+            nonce: "abcdefgh".to_owned(),
+            statement: None,
+            issued,
+            expires: issued.after(Millis::from_secs(600)),
+            request_id: None,
+            resources: vec![],
+        },
+        text: String::new(),
+        tier: Tier::Instant,
+        policy_epoch: 1,
+        idempotency: Digest::from_bytes([0; 32]),
+        body: Digest::from_bytes([0; 32]),
+        kept_until: WallTime::from_millis(0),
+        request_nonce: None,
+    };
+    log.push(0, EventBody::SignedIn(entry));
+}
+
 fn asset() -> AssetId {
     "solana:localnet/slip44:501".parse().unwrap()
 }
@@ -242,6 +282,8 @@ fn log(bound: &PolicyDocument) -> Vec<Event> {
         count: 12,
     };
     log.push(5, refused);
+    signed_in(&mut log, 1, 20);
+    signed_in(&mut log, 1, 21);
     log.events
 }
 

@@ -10,9 +10,11 @@ use waiaas_shared::caip::AssetId;
 use waiaas_shared::caip::{ChainId, Token};
 use waiaas_shared::codec::from_canonical;
 use waiaas_shared::event::{Event, EventBody};
+use waiaas_shared::log::Head;
 use waiaas_shared::policy::document::PolicyDocument;
 
 use crate::app::App;
+use crate::continuity;
 use crate::failure::{Exit, Failure};
 use crate::secret::Secret;
 use crate::witness::Pin;
@@ -47,9 +49,14 @@ impl Signer {
     pub(crate) async fn connect(app: &App) -> Result<Self, Failure> {
         let signer = Self::connect_unwitnessed(app).await?;
         if !signer.status.head.is_empty() {
-            signer.pin.witness(&app.home, &signer.status.head)?;
+            signer.witness(app, &signer.status.head).await?;
         }
         Ok(signer)
+    }
+
+    /// Compares a head of this signer with the last one seen, and keeps the newer if the log leads there.
+    pub(crate) async fn witness(&self, app: &App, note: &str) -> Result<Head, Failure> {
+        continuity::witness(app, &self.client, &self.pin, note).await
     }
 
     /// Connects and checks who answers, not whether its log goes on from what was seen: for unlocking, at

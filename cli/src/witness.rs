@@ -94,22 +94,15 @@ impl Pin {
         })
     }
 
-    /// Compares a signed head with the last one seen, and remembers the newer. A note that does not
-    /// verify, a shorter log, and another log of the same length are refused.
-    pub(crate) fn witness(&self, home: &Home, note: &str) -> Result<Head, Failure> {
+    /// Keeps a signed head as the last one seen. It is the caller who followed the chain to it, from the
+    /// genesis or from the kept one (`continuity`): a number that is higher proves nothing. An older one
+    /// than another command kept meanwhile changes nothing.
+    pub(crate) fn keep(&self, home: &Home, note: &str) -> Result<Head, Failure> {
         let head = self.verify(note)?;
         let seen = self.last_seen(home)?;
-        if let Some(seen) = seen {
-            if head.sequence < seen.sequence
-                || (head.sequence == seen.sequence && head.hash != seen.hash)
-            {
-                return Err(self.older(home, seen, head));
-            }
-            if head.sequence == seen.sequence {
-                return Ok(head);
-            }
+        if seen.is_none_or(|seen| seen.sequence < head.sequence) {
+            home.write(&home.head(), note.as_bytes())?;
         }
-        home.write(&home.head(), note.as_bytes())?;
         Ok(head)
     }
 
@@ -192,12 +185,14 @@ impl Pin {
             "the signer's log is not the one that was seen before",
         )
         .why(format!(
-            "event {} was seen with hash {}; now the log ends at event {} with hash {}",
+            "event {} was seen with hash {}; now the log ends at event {} with hash {}, and does not lead \
+             through what was seen",
             seen.sequence, seen.hash, now.sequence, now.hash
         ))
         .next(format!(
-            "if you restored a backup on purpose, look through the last payments and remove {}, then \
-                 waiaas release pause --owner-key FILE; if not, throw the kill switch",
+            "what was seen stays in {0}: keep a copy of it. If you restored a backup on purpose, look through \
+             the last payments and remove {0}, then waiaas release pause --owner-key FILE; if not, throw the \
+             kill switch",
             home.head().display()
         ))
     }
@@ -249,23 +244,18 @@ mod tests {
         assert_eq!(Pin::read(&home).unwrap_err().exit(), Exit::Configuration);
     }
 
-    /// A log that was put back or swapped is refused, and what was seen stays remembered.
+    /// What is kept never goes back, and nothing is kept that the pinned key did not sign.
     #[test]
-    fn an_older_or_other_log_is_refused() {
+    fn the_newest_head_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let home = home(&folder);
-        for (sequence, hash, passes) in [
-            (3, 1, true),
-            (3, 1, true),
-            (5, 2, true),
-            (4, 3, false),
-            (5, 9, false),
-            (5, 2, true),
-        ] {
-            let witnessed = pin().witness(&home, &note(sequence, hash));
-            assert_eq!(witnessed.is_ok(), passes, "{sequence} {hash}");
+        for (sequence, kept) in [(3, 3), (5, 5), (4, 5), (6, 6)] {
+            pin().keep(&home, &note(sequence, 1)).unwrap();
+            assert_eq!(pin().last_seen(&home).unwrap().unwrap().sequence, kept);
         }
-        assert_eq!(pin().last_seen(&home).unwrap().unwrap().sequence, 5);
+        let unsigned = note(7, 1).replace("\n7\n", "\n8\n");
+        assert!(pin().keep(&home, &unsigned).is_err());
+        assert_eq!(pin().last_seen(&home).unwrap().unwrap().sequence, 6);
     }
 
     /// T13: a heartbeat that was changed, of another signer, of another key, or from before what was seen
@@ -300,7 +290,7 @@ mod tests {
             let log_key = key.verifying_key().to_bytes();
             SignedHeartbeat::new(heartbeat, &log_key, signature).to_string()
         };
-        pin().witness(&home, &note(3, 1)).unwrap();
+        pin().keep(&home, &note(3, 1)).unwrap();
         let other = SigningKey::from_bytes(&[8; 32]);
         let fresh = signed(&key(), heartbeat(1, 4, 9));
         for (note, passes) in [
@@ -330,9 +320,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let home = home(&folder);
         assert_eq!(pin().kept_note(&home).unwrap(), None);
-        pin().witness(&home, &note(3, 1)).unwrap();
-        pin().witness(&home, &note(5, 2)).unwrap();
-        pin().witness(&home, &note(4, 2)).unwrap_err();
+        pin().keep(&home, &note(3, 1)).unwrap();
+        pin().keep(&home, &note(5, 2)).unwrap();
+        pin().keep(&home, &note(4, 2)).unwrap();
         assert_eq!(pin().kept_note(&home).unwrap(), Some(note(5, 2)));
         home.write(&home.head(), b"a head\n").unwrap();
         assert!(pin().kept_note(&home).is_err());

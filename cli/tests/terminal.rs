@@ -116,6 +116,32 @@ fn an_older_log_is_unlocked_over_the_head_that_was_seen() {
     assert_eq!(home.run(&["kill", "--yes"]).0, 0);
 }
 
+/// An old copy that was put back and went on until its number is the same, or the higher one: the head that was seen
+/// stays, whatever is asked and however often, and an honest log takes its place only then.
+#[test]
+fn invariant_16_a_longer_fork_never_replaces_the_head_that_was_seen() {
+    let home = Home::with_signer(locked());
+    assert_eq!(home.run(&["status"]).0, 0);
+    let seen = std::fs::read(home.path("head")).unwrap();
+    for sequence in [5, 6, 9, 40] {
+        {
+            let mut story = home.story.lock().unwrap();
+            (story.sequence, story.forks_after) = (sequence, Some(3));
+        }
+        for command in [&["status"][..], &["audit", "verify"], &["wallet", "list"]] {
+            let (code, data, errors) = home.run(command);
+            assert_eq!(code, 1, "{command:?}: {data}");
+            assert!(errors.contains("event 5 was seen"), "{errors}");
+            assert!(errors.contains("keep a copy"), "{errors}");
+            assert_eq!(std::fs::read(home.path("head")).unwrap(), seen);
+        }
+    }
+    home.story.lock().unwrap().forks_after = None;
+    assert_eq!(home.run(&["status"]).0, 0);
+    let newest = std::fs::read_to_string(home.path("head")).unwrap();
+    assert!(newest.contains("\n40\n"), "{newest}");
+}
+
 #[test]
 fn what_is_missing_has_its_exit_code() {
     let home = Home::new();

@@ -161,9 +161,22 @@ function insidePage(wallets) {
     if (kind === "solana") {
       const chains = ["solana:mainnet", "solana:localnet"];
       const account = { address, publicKey: bytes(publicKey), chains, features: ["solana:signMessage"] };
+      // Off-chain messages by docs/statements.md; a hardware wallet takes one line.
+      const head = [255, ...new TextEncoder().encode("solana offchain")];
+      const domain = bytes("a2c7be813e7e0c8b7274c5585d43b8972d69d56104862e77acd1049cd26ec546");
+      const first = (message, domain) => {
+        const line = new TextEncoder().encode(new TextDecoder().decode(message).split("\n").join(" | "));
+        const size = [line.length % 256, Math.floor(line.length / 256)];
+        return Uint8Array.from([...head, 0, ...domain, 0, 1, ...account.publicKey, ...size, ...line]);
+      };
       const signMessage = async (...inputs) => Promise.all(inputs.map(async ({ message }) => {
         if (mode === "refuses") refuse();
-        const signedMessage = mode === "signs another" ? changed(message) : message;
+        const signedMessage = {
+          "signs another": () => changed(message),
+          "version 0": () => first(message, domain),
+          "version 0 elsewhere": () => first(message, changed(domain)),
+          "version 1": () => Uint8Array.from([...head, 1, 1, ...account.publicKey, ...message]),
+        }[mode]?.() ?? message;
         return { signedMessage, signature: bytes(await node({ wallet, call: "sign", message: hex(signedMessage) })) };
       }));
       const connect = async () => { await node({ wallet, call: "connect" }); return { accounts: [account] }; };
@@ -217,9 +230,9 @@ const link = (url, text) => `${url}#text=${Buffer.from(text).toString("base64url
 
 // Scenarios.
 
-/** The text is shown exactly, signed by the wallet, and handed in as the page says: {link, text, pair | secret}. */
+/** The text is shown exactly, signed by the wallet, and handed in as the page says: {link, text, pair | secret, mode}. */
 async function signs(browser, given) {
-  const signer = await signerFor(given);
+  const signer = await signerFor(given, given.mode);
   const tab = await Tab.open(browser, [signer]);
   await tab.go(given.link);
   assert.deepEqual(await tab.lines(), given.text.split("\n"));
@@ -231,7 +244,8 @@ async function signs(browser, given) {
   await tab.until(() => document.getElementById("done").checkVisibility());
   assert.deepEqual(tab.asked, ["connect", "sign"]);
   const signature = await tab.shown("signature");
-  assert.equal(await signer.verify(signature, given.text), true, "over exactly this text");
+  // What an off-chain message wraps is the signer's to verify, once it is handed in.
+  assert.equal(await signer.verify(signature, given.text), given.mode === undefined, "over exactly this text");
   tab.calm(given.link);
   return { signature, command: await tab.shown("command"), address: signer.address };
 }
@@ -259,6 +273,7 @@ async function refuses(browser, given) {
   const { text, url } = given;
   for (const [key, mode, words] of [
     ["pair", "refuses", "You refused"], ["secret", "refuses", "You refused"], ["pair", "signs another", "something else"],
+    ["pair", "version 0 elsewhere", "something else"],
   ]) {
     const signer = await signerFor({ [key]: given[key] }, mode);
     const tab = await Tab.open(browser, [signer]);

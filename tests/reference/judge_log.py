@@ -6,12 +6,14 @@
 
 Every payment that was signed is read from its own bytes (a transfer by authorization, whose bytes are hashes, from
 its fields), and every policy that bound at that moment from the document that the log keeps. Their sums over every
-window must be within each document: per transaction, hour, day, week and month, per wallet, pool, session and altogether, in the asset and in USD; fees and outstanding value too; to
-listed recipients only; in the tier that the amount asks for. Sums are exact, windows are to the millisecond.
+window must be within each document: per transaction, hour, day, week and month, per wallet, recipient, pool, session
+and altogether, in the asset and in USD; fees and outstanding value too; to listed recipients only; in the tier that
+the amount, the sum of a window and a first payment ask for; after the waits of that tier, between payments too, and
+within the hours of a scope. Sums are exact, windows are to the millisecond.
 
 Written from docs/events.md, docs/policy.md and the chains' own formats. The log's form, its chain and its heads are
 verify_log.py's to judge, which this runs first; `--unchained` leaves that out, for logs that were changed on purpose.
-Transactions are read in read_bytes.py.
+Transactions are read in read_bytes.py; what waits is followed in judge_waits.py.
 Bytes, rules and kinds that it does not know are refused, not passed over. Only the standard library is needed.
 Exit status: 0 within all limits, 1 not, 64 wrong usage.
 """
@@ -22,13 +24,13 @@ import json
 import sys
 
 import verify_log
+from judge_waits import APPROVAL, DELAY, INSTANT, NOTIFY, Changes, Waits, inside
 from read_bytes import (SYSTEM, TOKENS, TOKENS_2022, Broken, base58, need, read_evm, read_solana, token_account)
 
 HOUR = 3_600_000
 WINDOWS = ((1, "hour"), (24, "day"), (168, "week"), (720, "month"))
 # Facts of statements that this reads: docs/statements.md.
 ADOPT_POLICY, GRANT_SESSION = 1, 2
-INSTANT, NOTIFY, DELAY, APPROVAL = range(4)
 # Types of a program's fields, by how many bytes they take.
 FIELDS = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "u128": 16, "bool": 1, "address": 32}
 FIELDS |= {f"bytes{length}": length for length in range(1, 33)}
@@ -59,9 +61,14 @@ class Charge:
         self.sequence, self.name = sequence, spend[0]
         self.session, self.wallet, self.chain = spend[1], spend[2], spend[3]
         self.at, self.amounts, self.transfers, self.fee = at, amounts, transfers, fee
-        # Tokens: of which, to which account in the chain's bytes.
-        self.moved, self.outstands = list(moved), False
+        # Tokens: of which, to whom in the chain's bytes (who owns the account), how much.
+        self.moved, self.outstands, self.fresh = list(moved), False, True
         self.tier, self.nonce, self.payments = spend[7], spend.get(9), max(len(transfers) + len(self.moved), 1)
+        # What each recipient gets of each asset, and in how many payments.
+        self.received = {}
+        for asset, to, amount in [(native(self.chain), *one) for one in transfers] + self.moved:
+            total, times = self.received.get((asset, to), (0, 0))
+            self.received[asset, to] = total + amount, times + 1
 
 
 class Judge:
@@ -70,22 +77,39 @@ class Judge:
     def __init__(self):
         self.facts, self.documents, self.sessions, self.accounts = {}, [], {}, {}
         self.charges, self.outstanding, self.attested = [], {}, {}
-        self.judged = 0
+        # Whom each wallet ever paid, on which chain.
+        self.paid = set()
+        self.waits, self.changes = Waits(), Changes()
+        self.wall = self.judged = 0
 
     def take(self, sequence, body):
-        (_, run, budget), kind, fields = verify_log.event(body)
+        (self.wall, run, budget), kind, fields = verify_log.event(body)
         if kind == "statement_issued":
             self.facts[fields[0]] = fields[1]
         elif kind == "policy_adopted":
             number, content = self.facts[fields[0]]
             need(number == ADOPT_POLICY, "a policy without its statement")
-            document = verify_log.decode(content[0])
+            document = verify_log.decode(content[0], signed=True)
             need(document[1] == fields[2], "another epoch than the document's")
-            self.documents.append([fields[4], document])
+            self.documents.append([fields[4], document, fields[1]])
         elif kind == "owner_suspended":
             for adopted in self.documents:
                 if adopted[1][1] in fields[1]:
                     adopted[0] = None
+            self.waits.void(fields[0])
+        elif kind == "owner_change_scheduled":
+            self.changes.scheduled(fields[0], fields[2])
+        elif kind == "owner_change_effective":
+            self.changes.effective(fields[0], self.documents, run, self.waits)
+        elif kind == "intent_opened":
+            intent = fields[0]
+            delays = [self.delay(document, intent[1], intent[2]) for document in self.binding(run)]
+            need(delays, "opened without a policy")
+            self.waits.opened(intent, run, max(delays))
+        elif kind == "intent_approved":
+            self.waits.approved(fields[0], fields[2], fields[3])
+        elif kind == "intents_ended":
+            self.waits.ended(fields[0])
         elif kind == "session_granted":
             number, content = self.facts[fields[1]]
             need(number == GRANT_SESSION, "a session without its grant")
@@ -107,9 +131,29 @@ class Judge:
             self.authorized(sequence, fields[0], fields[1], run, budget)
 
     def binding(self, run):
-        newest = max((place for place, (matures, _) in enumerate(self.documents)
+        newest = max((place for place, (matures, _, _) in enumerate(self.documents)
                       if matures is not None and matures <= run), default=0)
-        return [document for _, document in self.documents[newest:]]
+        return [document for _, document, _ in self.documents[newest:]]
+
+    def delay(self, document, session, wallet):
+        """How long DELAY waits: the longest of the document and of the scopes that hold."""
+        scopes = [one.get(8) or 0 for one in document[13] if self.holds(document, one, session, wallet)]
+        return max([document[5]] + scopes)
+
+    def holds(self, document, scope, session, wallet):
+        """Whether a scope holds for a payment; if so, which earlier ones it counts."""
+        kind, arguments = scope[0]
+        pools = {pool[0]: pool[1] for pool in document[11]}
+        bearer = self.sessions[session][4][0] == 1
+        holds, counted = {
+            0: lambda: (True, lambda one: True),
+            1: lambda: (wallet in pools[arguments[0]], lambda one: one.wallet in pools[arguments[0]]),
+            2: lambda: (wallet == arguments[0], lambda one: one.wallet == arguments[0]),
+            3: lambda: (True, lambda one: one.session == session),
+            4: lambda: (session == arguments[0], lambda one: one.session == session),
+            5: lambda: (bearer, lambda one: one.session == session),
+        }[kind]()
+        return counted if holds else None
 
     def credit(self, sequence, amounts):
         one = next((one for one in self.charges if one.sequence == sequence), None)
@@ -133,7 +177,7 @@ class Judge:
                               if one[0].startswith(f"{chain}/token:") and base58(one[0].split(":")[-1]) == mint), None)
                 need(asset and all(rule(document, asset)[2] == places for document in documents), "another token")
                 amounts[asset] = amounts.get(asset, 0) + amount
-                moved.append((asset, to))
+                moved.append((asset, owner_of(to, mint, documents, chain, spend), amount))
             if read.call:
                 ways = [self.program(document, chain, spend[2], read.call) for document in documents]
                 need(all(way == ways[0] for way in ways), "a call that is counted in two ways")
@@ -213,10 +257,10 @@ class Judge:
         for document in documents:
             of = rule(document, asset).get(32)
             need(of is not None and of[0] == said[1], "a token that may not be authorized, or not so")
-        charge = Charge(sequence, spend, budget, {asset: value}, [], 0, [(asset, to)])
+        charge = Charge(sequence, spend, budget, {asset: value}, [], 0, [(asset, to, value)])
         need(dict(map(tuple, spend[6])) == charge.amounts, f"charged {spend[6]}, it pays {charge.amounts}")
         charge.outstands = True
-        self.held_to(documents, charge, False)
+        self.held_to(documents, charge, run, False)
 
     def spend(self, sequence, spend, run, budget, variant):
         documents = self.binding(run)
@@ -226,6 +270,7 @@ class Judge:
         own, asset = (charge.wallet, charge.chain), native(charge.chain)
         cancels, before, moved = False, None, 0
         if variant is not None:
+            charge.fresh = False
             before = next((one for one in self.charges if one.name == variant[0]), None)
             need(before, "a variant of nothing")
             need((before.wallet, before.chain, before.nonce) == (*own, charge.nonce), "another nonce")
@@ -234,20 +279,25 @@ class Judge:
             before.amounts[asset] -= moved
             if cancels:
                 need(charge.transfers == [(self.accounts[charge.wallet], 0)], "a cancellation that pays")
-                charge.transfers, charge.payments = [], 0
+                charge.transfers, charge.payments, charge.received = [], 0, {}
             else:
                 need(charge.transfers == before.transfers, "another payment")
-                before.transfers, before.payments = [], 0
+                before.transfers, before.payments, before.received = [], 0, {}
                 before.amounts = {asset: before.amounts[asset]}
         self.outstanding[own] = self.outstanding.get(own, 0) - moved + charge.amounts.get(asset, 0)
-        self.held_to(documents, charge, cancels)
+        self.held_to(documents, charge, run, cancels)
 
-    def held_to(self, documents, charge, cancels):
-        for document in documents:
-            asked = self.document(document, charge, cancels)
-            need(cancels or charge.tier >= asked or asked <= NOTIFY, f"tier {charge.tier} where {asked} is asked for")
+    def held_to(self, documents, charge, run, cancels):
+        asked = max(self.document(document, charge, cancels) for document in documents)
+        need(cancels or charge.tier >= asked or asked <= NOTIFY, f"tier {charge.tier} where {asked} is asked for")
+        if charge.fresh:
+            # The longest delay and the largest quorum of all, if that is what their strictest tier asks for.
+            delay = max(self.delay(document, charge.session, charge.wallet) for document in documents)
+            quorum = max(document[6][0] for document in documents)
+            self.waits.released(charge.name, charge.tier, run, delay * (asked == DELAY), quorum * (asked == APPROVAL))
         self.session(charge)
         self.charges.append(charge)
+        self.paid |= {(charge.wallet, charge.chain, to) for _, to in charge.received}
         self.judged += 1
 
     def session(self, charge):
@@ -269,7 +319,7 @@ class Judge:
         for asset, amount in charge.amounts.items():
             of = rule(document, asset)
             limits = {0: of[3], 1: of[4], 2: of[5], 3: of[6], 4: of[7], 5: of[8],
-                      6: of[9], 7: of[10], 8: of[14], 9: of[15]}
+                      6: of[9], 7: of[10], 8: of[14], 9: of[15], 10: of[16]}
             others = [one for one in wallet if asset in one.amounts]
             asked = max(asked, self.limits(limits, charge, amount, others, value_in(asset), cancels))
         own = rule(document, native(chain))
@@ -281,36 +331,47 @@ class Judge:
         for to, _ in charge.transfers:
             need((chain, to) not in denied, "a denied recipient")
             need(document[8] or (chain, to) in contacts, "an unlisted recipient")
-        for asset, to in charge.moved:
-            need(not any(receives(one, chain, asset, to) for one in denied), "a denied recipient")
-            listed = any(receives(one, chain, asset, to) for one in contacts)
-            need(document[8] or listed, "an unlisted recipient")
+        for asset, to, _ in charge.moved:
+            need((chain, to) not in denied, "a denied recipient")
+            need(document[8] or (chain, to) in contacts, "an unlisted recipient")
             if chain.startswith("eip155:"):
                 unused = [one for one in wallet if one.chain == chain and (
                     (one.outstands and one.at + HOUR > charge.at) or
                     (one.nonce is not None and one.nonce >= self.attested.get((charge.wallet, chain), 0)))]
                 total = charge.amounts[asset] + sum(one.amounts.get(asset, 0) for one in unused)
                 need(total <= rule(document, asset).get(12, -1), "outstanding tokens")
+        asked = max(asked, self.recipients(document, charge, wallet))
         for scope in document[13]:
             asked = max(asked, self.scope(document, scope, charge, cancels))
         return asked
 
+    def first(self, tier, charge):
+        """The tier of a payment if it is the wallet's first to one of its recipients."""
+        known = all((charge.wallet, charge.chain, to) in self.paid for _, to in charge.received)
+        return INSTANT if tier is None or known or not charge.fresh else tier
+
+    def recipients(self, document, charge, wallet):
+        """What one recipient gets of the wallet, and a first payment."""
+        asked = self.first(document.get(9), charge)
+        for key, (amount, times) in charge.received.items():
+            limits = rule(document, key[0]).get(17)
+            if limits is not None:
+                others = [one for one in wallet if key in one.received]
+                asked = max(asked, self.limits(limits, charge, amount, others, lambda one: one.received[key][0],
+                                               False, times, lambda one: one.received[key][1]))
+        return asked
+
     def scope(self, document, scope, charge, cancels):
-        kind, arguments = scope[0]
-        pools = {pool[0]: pool[1] for pool in document[11]}
-        bearer = self.sessions[charge.session][4][0] == 1
-        holds, counted = {
-            0: lambda: (True, lambda one: True),
-            1: lambda: (charge.wallet in pools[arguments[0]], lambda one: one.wallet in pools[arguments[0]]),
-            2: lambda: (charge.wallet == arguments[0], lambda one: one.wallet == arguments[0]),
-            3: lambda: (True, lambda one: one.session == charge.session),
-            4: lambda: (charge.session == arguments[0], lambda one: one.session == charge.session),
-            5: lambda: (bearer, lambda one: one.session == charge.session),
-        }[kind]()
-        if not holds:
+        counted = self.holds(document, scope, charge.session, charge.wallet)
+        if counted is None:
             return INSTANT
-        need(not set(scope) & {3, 4, 5, 6, 7}, "a rule of a scope that is not judged here")
-        asked, others = INSTANT, [one for one in self.charges if counted(one)]
+        need(not set(scope) & {3, 4, 5}, "a rule of a scope that is not judged here")
+        asked, others = self.first(scope.get(9), charge), [one for one in self.charges if counted(one)]
+        if scope.get(6) is not None and not cancels:
+            need(inside(scope[6], self.wall), "outside of its hours")
+        if scope.get(7) is not None and charge.fresh:
+            last = max((one.at for one in others if one.fresh), default=None)
+            need(last is None or charge.at - last >= scope[7], "too soon after the last one")
         for entry in scope[1]:
             if entry[0] in charge.amounts:
                 amount = charge.amounts[entry[0]]
@@ -323,7 +384,8 @@ class Judge:
         return asked
 
     @staticmethod
-    def limits(limits, charge, amount, others, value, cancels):
+    def limits(limits, charge, amount, others, value, cancels, times=None, each=lambda one: one.payments):
+        times = charge.payments if times is None else times
         need(amount <= limits.get(0, amount), f"{amount} in one transaction")
         asked = INSTANT
         if not cancels:
@@ -331,17 +393,19 @@ class Judge:
                 if amount > limits.get(place, amount):
                     asked = tier
             need(amount <= limits.get(9, amount), "above every threshold")
-        inside, counts = others, limits.get(5, {})
+        within, counts, cumulative = others, limits.get(5, {}), limits.get(10, [])
         for place, (hours, name) in reversed(list(enumerate(WINDOWS))):
-            inside = [one for one in inside if one.at + hours * HOUR > charge.at]
-            total = amount + sum(map(value, inside))
+            within = [one for one in within if one.at + hours * HOUR > charge.at]
+            total = amount + sum(map(value, within))
             need(total <= limits.get(1 + place, total), f"{total} in one {name}")
-            count = charge.payments + sum(one.payments for one in inside)
+            if not cancels:
+                asked = max([asked] + [tier for window, above, tier in cumulative if window == place and total > above])
+            count = times + sum(map(each, within))
             most = counts.get(place)
             need(cancels or most is None or count <= most, f"{count} payments in one {name}")
             # What is within every shorter window's limit altogether is so inside of each.
             shorter = [limits[at] for at in range(1, 1 + place) if at in limits]
-            if total <= min(shorter, default=total) and not counts:
+            if total <= min(shorter, default=total) and not counts and not cumulative:
                 break
         return asked
 
@@ -359,12 +423,15 @@ def raw(value):
     return bytes.fromhex(value[2:]) if value.startswith("0x") else base58(value)
 
 
-def receives(contact, chain, asset, to):
-    """Whether tokens at this account of a chain are that contact's."""
-    of, owner = contact
-    if of != chain or chain.startswith("eip155:"):
-        return contact == (chain, to)
-    return to == token_account(owner, base58(asset.split(":")[-1]), TOKENS)
+def owner_of(account, mint, documents, chain, spend):
+    """Who is paid with tokens at this account: one whose associated account it is, among the contacts and those that
+    the event names."""
+    known = {address(one[0]) for document in documents for one in document[4] + [[to] for to in document[10]]}
+    named = {raw(fields[1][1][0]) for kind, fields in spend[5] if kind == 0 and fields[1][0] == 0}
+    for owner in {owner for of, owner in known if of == chain} | named:
+        if account in (token_account(owner, mint, TOKENS), token_account(owner, mint, TOKENS_2022)):
+            return owner
+    raise Broken("tokens for an account of nobody who is known")
 
 
 def value_in(asset):

@@ -108,9 +108,10 @@ def key_bytes(text):
 
 # --- canonical CBOR (RFC 8949 section 4.2.1), as far as events use it -------------------------------------
 
-def decode(data):
-    """The value of `data`; raises ValueError for anything but the one deterministic form of it."""
-    value, end = _item(data, 0, 0)
+def decode(data, signed=False):
+    """The value of `data`; raises ValueError for anything but the one deterministic form of it. Events have no
+    negative numbers, policy documents may."""
+    value, end = _item(data, 0, 0, signed)
     if end != len(data):
         raise ValueError("trailing bytes")
     return value
@@ -134,13 +135,15 @@ def _head(data, place):
     return major, number, place + size
 
 
-def _item(data, place, depth):
+def _item(data, place, depth, signed):
     if depth > 16:
         raise ValueError("too deep")
     start = place
     major, number, place = _head(data, place)
     if major == 0:
         return number, place
+    if major == 1 and signed:
+        return -1 - number, place
     if major in (2, 3):
         if place + number > len(data):
             raise ValueError("truncated")
@@ -149,21 +152,21 @@ def _item(data, place, depth):
     if major == 4:
         items = []
         for _ in range(number):
-            item, place = _item(data, place, depth + 1)
+            item, place = _item(data, place, depth + 1, signed)
             items.append(item)
         return items, place
     if major == 5:
         entries, last = {}, None
         for _ in range(number):
             begin = place
-            key, place = _item(data, place, depth + 1)
+            key, place = _item(data, place, depth + 1, signed)
             if last is not None and data[begin:place] <= last:
                 raise ValueError("map keys out of order or doubled")
             last = data[begin:place]
-            entries[key], place = _item(data, place, depth + 1)
+            entries[key], place = _item(data, place, depth + 1, signed)
         return entries, place
     if major == 6 and number == 2:
-        content, place = _item(data, place, depth + 1)
+        content, place = _item(data, place, depth + 1, signed)
         if not isinstance(content, bytes) or not 9 <= len(content) <= 16 or content[0] == 0:
             raise ValueError("a bignum that has a shorter form, or more than 128 bits")
         return int.from_bytes(content, "big"), place

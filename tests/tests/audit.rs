@@ -220,6 +220,44 @@ fn older_log_is_refused(stage: &mut Stage) -> Result<()> {
         status.status == 503 && told.to_string().contains("log"),
         "{told}"
     );
+    longer_fork_is_refused(stage)
+}
+
+/// The copy goes on until its number is the higher one: the head that the owner kept stays, and every
+/// command says that the log does not lead through it.
+fn longer_fork_is_refused(stage: &Stage) -> Result<()> {
+    let path = stage.home.folder().join("head");
+    let seen = std::fs::read_to_string(&path)?;
+    let kept: u64 = seen.lines().nth(1).context("a number")?.parse()?;
+    let mut number = 0;
+    for _ in 0..20 {
+        let missed = stage.home.cli_with_password(&["unlock"]);
+        let said = format!("{:#}", missed.err().context("unlocked as if it went on")?);
+        ensure!(said.contains("everything is PAUSED"), "{said}");
+        stage.home.cli(&["lock"])?;
+        let said = stage.home.command(&["status", "--json"]).output()?;
+        ensure!(said.status.code() == Some(1), "{:?}", said.status);
+        let told: Value = serde_json::from_slice(&said.stdout)?;
+        ensure!(text(&told, "log")? == "mismatch", "{told}");
+        let sequence = told.get("sequence").and_then(Value::as_u64);
+        number = sequence.context("a number")?;
+        if number > kept + 1 {
+            break;
+        }
+    }
+    ensure!(number > kept + 1, "the fork never got longer: {number}");
+    for command in [&["audit", "verify"][..], &["wallet", "list"]] {
+        let refused = stage.home.cli(command);
+        let said = format!("{:#}", refused.err().context("the fork was believed")?);
+        ensure!(said.contains("seen before"), "{said}");
+    }
+    ensure!(
+        std::fs::read_to_string(&path)? == seen,
+        "the kept head is gone"
+    );
+    // The owner's own decision, once the last payments were looked through.
+    std::fs::remove_file(&path)?;
+    stage.home.cli(&["audit", "verify"])?;
     Ok(())
 }
 

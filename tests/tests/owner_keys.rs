@@ -261,7 +261,12 @@ fn an_ed25519_owner_signs_by_file_by_paste_and_on_the_page() -> Result<()> {
     ensure!(stage.paused()?);
 
     let numbers: Value = serde_json::from_str(pair)?;
-    stage.sign_on_the_page(&json!({ "pair": numbers }))
+    stage.sign_on_the_page(&json!({ "pair": numbers }))?;
+    // As wallets do that sign no bare text, and as hardware wallets do, in one line.
+    for mode in ["version 1", "version 0"] {
+        stage.sign_on_the_page(&json!({ "pair": numbers, "mode": mode }))?;
+    }
+    Ok(())
 }
 
 /// Keystores of eth-account, with either key derivation; the same key in a wallet elsewhere, and in a browser.
@@ -442,5 +447,32 @@ fn invariant_15_opening_a_link_decides_nothing() -> Result<()> {
         before.get("sequence") == after.get("sequence"),
         "{before} {after}"
     );
+    Ok(())
+}
+
+/// Every golden text, signed by programs that are not ours from the text and the documentation alone: the
+/// lines that the verifier is tested with.
+#[test]
+fn signatures_over_every_golden_text_are_made_elsewhere() -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/golden/statements");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&folder)? {
+        let name = entry?.file_name().into_string().ok().context("a name")?;
+        let name = name.strip_suffix(".txt").context("a text")?;
+        if !name.ends_with(".payloads") && name != "signatures" {
+            names.push(name.to_owned());
+        }
+    }
+    ensure!(names.len() >= 60, "{names:?}");
+    let mut arguments = vec![folder.to_str().context("a path of text")?.to_owned()];
+    arguments.extend(names);
+    let made = python("statements.py", &arguments)?;
+    let kept = fs::read_to_string(folder.join("signatures.txt"))?;
+    let sorted = |text: &str| {
+        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    ensure!(sorted(&made) == sorted(&kept), "{made}");
     Ok(())
 }

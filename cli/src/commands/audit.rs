@@ -11,6 +11,7 @@ use waiaas_shared::keys::AgentKey;
 use waiaas_shared::log::Head;
 
 use crate::app::App;
+use crate::continuity;
 use crate::duration::counted;
 use crate::failure::{Exit, Failure};
 use crate::home::{cannot, create_new};
@@ -173,7 +174,7 @@ async fn pin(app: &App, given: Option<String>) -> Result<(), Failure> {
     pin.verify(&status.head)?;
     app.home.create()?;
     pin.write(&app.home)?;
-    let head = pin.witness(&app.home, &status.head)?;
+    let head = continuity::witness(app, &client, &pin, &status.head).await?;
     let words = format!(
         "Pinned {} with log key {}, at event {}",
         pin.signer,

@@ -136,7 +136,7 @@ async fn pin(app: &App, client: &AdminClient) -> Result<Pin, Failure> {
     pin.write(&app.home)?;
     // A head of an earlier signer in this home says nothing about this one.
     let _none_is_fine = std::fs::remove_file(app.home.head());
-    pin.witness(&app.home, &status.head)?;
+    pin.keep(&app.home, &status.head)?;
     let path = app.home.gateway_config();
     let file = app.home.read(&path)?.unwrap_or_default();
     let line = format!("log-key = \"{}\"", pin.key_text());

@@ -33,7 +33,7 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
         .map_err(failed("not retired"))?;
     // The head over the last event: whoever keeps it can tell that the log ended here.
     let status = signer.client.status().await.map_err(failed("no status"))?;
-    signer.pin.witness(&app.home, &status.head)?;
+    signer.witness(app, &status.head).await?;
     let words = format!(
         "Retired: nothing is signed any more, and the log ends with event {}. Its final head:\n{}",
         submitted.sequence,

@@ -1,11 +1,12 @@
 //! `waiaas status`: what state the signer, its log and the gateway are in.
 
 use serde_json::{Value, json};
-use waiaas_client::SignerStatus;
+use waiaas_client::{AdminClient, SignerStatus};
 use waiaas_shared::time::Millis;
 
 use crate::app::App;
 use crate::commands::start::CLAIM_VOID;
+use crate::continuity;
 use crate::daemon::Daemon;
 use crate::duration::{self, counted};
 use crate::failure::{Exit, Failure};
@@ -25,7 +26,7 @@ pub(crate) struct Args {}
 pub(crate) async fn run(app: &App, _: Args) -> Result<(), Failure> {
     let client = signer::reach(app).await?;
     let status = client.status().await.map_err(signer::failed("no status"))?;
-    let log = log_words(app, &status);
+    let log = log_words(app, &client, &status).await;
     let gateway = match Gateway::new(&app.config.gateway_url) {
         Ok(gateway) => gateway.is_healthy().await,
         Err(_) => false,
@@ -71,7 +72,11 @@ pub(crate) async fn run(app: &App, _: Args) -> Result<(), Failure> {
 }
 
 /// Compares the log's head with what this home keeps.
-fn log_words(app: &App, status: &SignerStatus) -> Result<&'static str, Failure> {
+async fn log_words(
+    app: &App,
+    client: &AdminClient,
+    status: &SignerStatus,
+) -> Result<&'static str, Failure> {
     let Some(signer) = status.signer else {
         return Ok("none yet");
     };
@@ -86,7 +91,8 @@ fn log_words(app: &App, status: &SignerStatus) -> Result<&'static str, Failure> 
             ))
             .next("check `admin-socket` in config.toml"));
     }
-    pin.witness(&app.home, &status.head)
+    continuity::witness(app, client, &pin, &status.head)
+        .await
         .map(|_| "head signed by the pinned key, and goes on from the last one seen")
 }
 

@@ -53,7 +53,7 @@ pub(crate) async fn run(app: &App, args: Args) -> Result<(), Failure> {
     if after.frozen_by.iter().any(|cause| cause == "head_missed") {
         return Err(missed(app, &signer.pin, &after));
     }
-    let head = signer.pin.witness(&app.home, &after.head)?;
+    let head = signer.witness(app, &after.head).await?;
     let mut words = "Unlocked.".to_owned();
     if after.kill == "ACTIVATED" {
         words.push_str(" The kill switch is thrown: nothing is signed. Next: waiaas release kill --owner-key FILE");
@@ -85,8 +85,9 @@ fn missed(app: &App, pin: &Pin, status: &SignerStatus) -> Failure {
         status.sequence
     ))
     .next(format!(
-        "if you restored a backup on purpose, look through the last payments and remove {}, then \
-         waiaas release pause --owner-key FILE; if not, throw the kill switch",
+        "what was seen stays in {0}: keep a copy of it. If you restored a backup on purpose, look through \
+         the last payments and remove {0}, then waiaas release pause --owner-key FILE; if not, throw the \
+         kill switch",
         app.home.head().display()
     ))
 }

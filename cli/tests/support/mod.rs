@@ -1,5 +1,5 @@
-//! A signer that is none: it listens on `admin.sock` of a test's home, answers `status` and `unlock`
-//! as it is told, and keeps the passwords that it is given. And a terminal of the test's own.
+//! A signer that is none: it listens on `admin.sock` of a test's home, answers `status`, `events` and
+//! `unlock` as it is told, and keeps the passwords that it is given. And a terminal of the test's own.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -20,7 +20,7 @@ use waiaas_schema::{admin_capnp::admin, common_capnp::common};
 use waiaas_shared::digest::Digest;
 use waiaas_shared::ids::SignerId;
 use waiaas_shared::keys::AgentKey;
-use waiaas_shared::log::{Head, SignedHead};
+use waiaas_shared::log::{Head, SignedHead, genesis, link};
 
 /// The right password.
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -32,6 +32,9 @@ pub(crate) struct Story {
     pub(crate) unlocked: bool,
     /// Number of its newest event.
     pub(crate) sequence: u64,
+    /// Every event after this one is of another log than told before: an old copy that was put back and
+    /// went on.
+    pub(crate) forks_after: Option<u64>,
     /// Every password that came, in order.
     pub(crate) passwords: Vec<Vec<u8>>,
     /// How often the kill switch was thrown.
@@ -204,10 +207,22 @@ fn key() -> SigningKey {
     SigningKey::from_bytes(&[7; 32])
 }
 
+/// Bytes and hash of every event of a log.
+fn log(story: &Story) -> Vec<(Vec<u8>, Digest)> {
+    let mut hash = genesis(signer(), &key().verifying_key().to_bytes());
+    let events = (1..=story.sequence).map(|sequence| {
+        let forked = story.forks_after.is_some_and(|after| sequence > after);
+        let body = vec![u8::from(forked)];
+        hash = link(hash, sequence, &body);
+        (body, hash)
+    });
+    events.collect()
+}
+
 /// The signed head of a log of so many events.
-fn note(sequence: u64) -> String {
-    let hash =
-        Digest::from_bytes([u8::try_from(sequence).expect("the test's own machine does this"); 32]);
+fn note(story: &Story) -> String {
+    let sequence = story.sequence;
+    let hash = log(story).last().expect("the log has begun").1;
     let head = Head {
         signer: signer(),
         sequence,
@@ -295,8 +310,33 @@ impl common::Server for Desk {
             "NORMAL"
         });
         status.set_sequence(story.sequence);
-        status.set_head(note(story.sequence));
+        status.set_head(note(&story));
         status.set_version("0.1.0");
+        Ok(())
+    }
+
+    async fn events(
+        self: Rc<Self>,
+        params: common::EventsParams,
+        mut results: common::EventsResults,
+    ) -> Result<(), capnp::Error> {
+        let after = params.get()?.get_after();
+        let story = self.0.lock().expect("no test panics under the lock");
+        // Two events a page: a way of some length takes several.
+        let told: Vec<_> = (1..)
+            .zip(log(&story))
+            .filter(|(sequence, _)| *sequence > after)
+            .take(2)
+            .collect();
+        let mut page = results.get().init_page();
+        page.set_last(story.sequence);
+        let mut events = page.init_events(u32::try_from(told.len()).expect("two at most"));
+        for (place, (sequence, (body, hash))) in (0..).zip(&told) {
+            let mut event = events.reborrow().get(place);
+            event.set_sequence(*sequence);
+            event.set_body(body);
+            event.set_hash(hash.as_bytes());
+        }
         Ok(())
     }
 

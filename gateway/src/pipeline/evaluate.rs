@@ -191,6 +191,7 @@ fn static_rules(
     let now = Now {
         budget: BudgetTime::default(),
         wall,
+        steady: wall,
     };
     let mut violations: Vec<Violation> = Vec::new();
     for document in documents {

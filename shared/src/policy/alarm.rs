@@ -186,6 +186,17 @@ impl Remedy {
             Self::Kill => "kill",
         }
     }
+
+    /// The severity whose remedy it is.
+    #[must_use]
+    pub const fn severity(self) -> &'static str {
+        match self {
+            Self::Tell => "low",
+            Self::SuspendSession => "medium",
+            Self::PauseWallet => "high",
+            Self::Kill => "critical",
+        }
+    }
 }
 
 impl Action {

@@ -165,8 +165,18 @@ pub struct Payment<'a> {
 pub struct Now {
     /// For windows and waits between payments.
     pub budget: BudgetTime,
-    /// For the hours of a day.
+    /// For the hours of a day: the wall clock's upper side.
     pub wall: WallTime,
+    /// And its lower side: the hours are those of both, for the upper one never comes back from a clock that was
+    /// ahead.
+    pub steady: WallTime,
+}
+
+impl Now {
+    /// Both sides of the wall clock.
+    pub(super) const fn sides(&self) -> [WallTime; 2] {
+        [self.steady, self.wall]
+    }
 }
 
 /// How a payment is released.
@@ -197,6 +207,9 @@ pub struct Verdict {
     /// Broken rules about which the owner is asked, each once in each place, without when they would pass.
     #[n(7)]
     pub asked: Vec<Violation>,
+    /// The tier that it has whatever a window holds besides: neither sums nor limits of windows raised it.
+    #[n(8)]
+    pub by_itself: Tier,
 }
 
 /// What raises a tier.
@@ -245,6 +258,7 @@ impl Verdict {
             first_payment: self.first_payment || other.first_payment,
             raised_by: self.raised_by,
             asked: self.asked,
+            by_itself: self.by_itself.max(other.by_itself),
         }
     }
 }
@@ -280,7 +294,12 @@ pub fn evaluate(
     for broken in &mut asked {
         // Who is asked need not wait for it.
         broken.retry_after = None;
-        findings.raise(Tier::Approval, Reason::Asked(broken.code));
+        let reason = Reason::Asked(broken.code);
+        if broken.window.is_some() {
+            findings.raise_by_window(Tier::Approval, reason);
+        } else {
+            findings.raise(Tier::Approval, reason);
+        }
     }
     Ok(Verdict {
         tier: findings.tier,
@@ -291,6 +310,7 @@ pub fn evaluate(
         first_payment: findings.first_payment,
         raised_by: findings.raised_by,
         asked,
+        by_itself: findings.by_itself,
     })
 }
 

@@ -97,6 +97,36 @@ pub struct AssetLimits {
     pub limits: Limits,
 }
 
+/// Whether both sides of the clock lie within the hours.
+pub(super) fn are_open(hours: &[Hours], sides: [WallTime; 2]) -> bool {
+    sides.into_iter().all(|side| one_contains(hours, side))
+}
+
+/// How long until both sides lie within the hours; none if they never do, because they are too far apart.
+pub(super) fn until_open(hours: &[Hours], sides: [WallTime; 2]) -> Option<Millis> {
+    let mut wait = Millis::default();
+    // From one beginning to the next: between two of them no side comes in. A week later everything is the same.
+    while wait <= WEEK {
+        let later = sides.map(|side| side.after(wait));
+        let outside = later.into_iter().filter(|at| !one_contains(hours, *at));
+        let Some(begins) = outside.map(|at| next_of(hours, at)).max() else {
+            return Some(wait);
+        };
+        wait = Millis::from_millis(wait.millis().saturating_add(begins.millis()));
+    }
+    None
+}
+
+/// When the next of the hours begins; far away if none ever does.
+fn next_of(hours: &[Hours], at: WallTime) -> Millis {
+    let waits = hours.iter().filter_map(|hours| hours.wait(at));
+    waits.min().unwrap_or(Millis::from_millis(u64::MAX))
+}
+
+fn one_contains(hours: &[Hours], at: WallTime) -> bool {
+    hours.iter().any(|hours| hours.contain(at))
+}
+
 /// A part of the week at a fixed distance from UTC. A night is two of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub struct Hours {
@@ -118,6 +148,8 @@ pub struct Hours {
 pub(super) const DAY_MINUTES: u16 = 24 * 60;
 /// One bit for each day of a week.
 pub(super) const EVERY_DAY: u8 = 0x7f;
+/// The hours are the same in every one.
+const WEEK: Millis = Millis::from_hours(7 * 24);
 const MINUTE_MILLIS: u64 = 60_000;
 
 impl ScopeRule {
@@ -158,7 +190,7 @@ impl Hours {
     }
 
     /// How long until it next begins; none if it never does.
-    pub(super) fn wait(&self, now: WallTime) -> Option<Millis> {
+    fn wait(&self, now: WallTime) -> Option<Millis> {
         let (today, minute) = self.local(now);
         let into_minute = now.millis() % MINUTE_MILLIS;
         let minutes = (0..=7_u16).find_map(|later| {
@@ -294,6 +326,37 @@ mod tests {
                 assert!(!OFFICE.contain(now.after(Millis::from_millis(wait.millis() - 1))));
             }
         }
+    }
+
+    /// Both sides of the clock must be in, to the millisecond, and where they will be is foretold.
+    #[test]
+    fn invariant_11_hours_are_those_of_both_sides() {
+        let hours = [OFFICE];
+        for gap in [0, 1, 17 * HOUR / 60, HOUR, 3 * HOUR, 40 * HOUR, 24 * HOUR] {
+            for start in 0..400_u64 {
+                let steady = WallTime::from_millis(start * HOUR / 2 + 17);
+                let sides = [steady, steady.after(Millis::from_millis(gap))];
+                let both = |wait: Millis| sides.iter().all(|side| OFFICE.contain(side.after(wait)));
+                let open = are_open(&hours, sides);
+                assert_eq!(open, both(Millis::default()), "{start} {gap}");
+                let Some(wait) = until_open(&hours, sides) else {
+                    // Monday 9:00 and Tuesday 17:00 or later: never.
+                    assert_eq!(gap, 40 * HOUR, "{start}");
+                    continue;
+                };
+                assert!(both(wait), "{start} {gap}");
+                let before = wait.millis().checked_sub(1);
+                assert!(before.is_none_or(|wait| !both(Millis::from_millis(wait))));
+                // Nor at any half hour before.
+                let halves = (0..wait.millis() / (HOUR / 2)).map(|half| half * HOUR / 2);
+                assert!(
+                    halves
+                        .into_iter()
+                        .all(|wait| !both(Millis::from_millis(wait)))
+                );
+            }
+        }
+        assert_eq!(until_open(&[], [WallTime::default(); 2]), None);
     }
 
     #[test]

@@ -82,6 +82,9 @@ pub enum ValueError {
     /// A number that belongs to the kind of alarm, or does not.
     #[error("this kind of alarm needs exactly its own numbers")]
     Alarm,
+    /// Both of remedy and severity, or neither.
+    #[error("an alarm needs exactly one of remedy and severity")]
+    Remedy,
 }
 
 /// Reads a policy document from its TOML form.

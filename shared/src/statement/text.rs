@@ -29,6 +29,8 @@ mod stake;
 #[cfg(test)]
 mod stake_samples;
 #[cfg(test)]
+mod state_samples;
+#[cfg(test)]
 mod test_view;
 mod unit;
 

@@ -3,13 +3,17 @@
 //! recipients. Then times the real opening, without and with a snapshot, beside what it costs to read and
 //! hash the same bytes in the same run, and has the signer fold the whole log once more and compare.
 //!
-//!     cargo run --release -p waiaas-signer --example long_log [EVENTS]
+//!     cargo run --release -p waiaas-signer --example long_log [EVENTS] [--assert]
+//!
+//! With `--assert` it ends with an error if the start through the snapshot takes a second or longer. That
+//! both ways lead to the same state it always holds, and `signer/tests/long_log.rs` does for fewer events.
 #![expect(
     clippy::print_stdout,
     reason = "the result of a measurement goes to its reader"
 )]
 
 mod maker;
+mod opened;
 
 use std::error::Error;
 use std::fs::File;
@@ -19,19 +23,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
-use tokio::sync::oneshot;
-use waiaas_signer::authority::ask::{Ask, Audited, Reply, UnlockWish};
-use waiaas_signer::authority::lanes::Lanes;
-use waiaas_signer::authority::password::queue;
-use waiaas_signer::authority::system::System;
-use waiaas_signer::authority::{Authority, Parts};
-use waiaas_signer::core::clock::Reading;
 use waiaas_signer::ledger::Ledger as _;
 use waiaas_signer::ledger::sqlite::{FILE_NAME, SqliteLedger};
 use waiaas_signer::sys::memory::SecretArena;
-use waiaas_signer::vault::{Entropy, EntropyError, KernelEntropy};
 
-use maker::{Maker, PASSWORD, locked};
+use maker::Maker;
+use opened::open;
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -40,21 +37,26 @@ const EVENTS: u64 = 1_000_000;
 const TAIL: u64 = 8_000;
 /// Starts of which the median counts.
 const STARTS: usize = 7;
+/// A start through the snapshot takes less.
+const TARGET: Duration = Duration::from_secs(1);
 
 fn main() -> Result<()> {
-    let events = match std::env::args().nth(1) {
-        Some(number) => number.parse()?,
-        None => EVENTS,
-    };
+    let (mut events, mut asserts) = (EVENTS, false);
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--assert" => asserts = true,
+            number => events = number.parse()?,
+        }
+    }
     let folder = std::env::temp_dir().join(format!("waiaas-long-log-{}", std::process::id()));
     std::fs::create_dir(&folder)?;
     private(&folder)?;
-    let measured = measure(&folder, events);
+    let measured = measure(&folder, events, asserts);
     std::fs::remove_dir_all(&folder)?;
     measured
 }
 
-fn measure(folder: &Path, events: u64) -> Result<()> {
+fn measure(folder: &Path, events: u64, asserts: bool) -> Result<()> {
     let arena = SecretArena::new(256 * 1024)?;
     let (mut maker, took) = timed(|| {
         let mut maker = Maker::new(folder, &arena)?;
@@ -101,6 +103,14 @@ fn measure(folder: &Path, events: u64) -> Result<()> {
         last - snapshot.sequence
     );
     line("start through the snapshot, median", quick);
+    if asserts && quick >= TARGET {
+        return Err(format!(
+            "a start takes {}, the target is below {}",
+            millis(quick),
+            millis(TARGET)
+        )
+        .into());
+    }
 
     let (bytes, read) = timed(|| read_all(&folder.join(FILE_NAME), false))?;
     let (_, hashed) = timed(|| read_all(&folder.join(FILE_NAME), true))?;
@@ -217,101 +227,5 @@ fn process(folder: &Path) -> Result<Option<Duration>> {
         Ok(Some(took))
     } else {
         Err("waiaas-signer did not start on the log".into())
-    }
-}
-
-/// The kernel's entropy and a clock that stands at the log's end.
-struct Simulated {
-    wall: u64,
-    started: Instant,
-    source: KernelEntropy,
-}
-
-impl System for Simulated {
-    fn clocks(&mut self) -> Option<Reading> {
-        let ran = u64::try_from(self.started.elapsed().as_millis()).ok()?;
-        Some(Reading {
-            wall: self.wall + ran,
-            monotonic: ran,
-            boottime: ran,
-        })
-    }
-
-    fn entropy(&mut self) -> std::result::Result<[u8; 32], EntropyError> {
-        let mut bytes = [0; 32];
-        self.source.fill(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    fn source(&mut self) -> &mut dyn Entropy {
-        &mut self.source
-    }
-}
-
-/// An authority without its threads: turned by hand.
-struct Opened {
-    authority: Authority<SqliteLedger, Simulated>,
-    lanes: Lanes,
-    kdf: waiaas_signer::authority::password::KdfWork,
-}
-
-/// The start: the ledger opened, the log verified and folded.
-fn open(folder: &Path, arena: &SecretArena, wall: u64) -> Result<Opened> {
-    let lanes = Lanes::default();
-    let (queue, kdf) = queue();
-    let authority = Authority::open(Parts {
-        ledger: SqliteLedger::open(folder)?,
-        system: Simulated {
-            wall,
-            started: Instant::now(),
-            source: KernelEntropy,
-        },
-        folder: folder.to_owned(),
-        arena: arena.clone(),
-        lanes: lanes.clone(),
-        kdf: queue,
-        published: tokio::sync::watch::channel(0).0,
-    })?;
-    Ok(Opened {
-        authority,
-        lanes,
-        kdf,
-    })
-}
-
-impl Opened {
-    fn ask<T>(
-        &mut self,
-        make: impl FnOnce(Reply<T>) -> Ask,
-    ) -> Result<oneshot::Receiver<std::result::Result<T, waiaas_shared::denial::Denial>>> {
-        let (reply, answer) = oneshot::channel();
-        let pushed = self.lanes.push(make(reply));
-        pushed.map_err(|_| "the lanes are full")?;
-        self.authority.turn(Instant::now())?;
-        Ok(answer)
-    }
-
-    /// Unlocks; how long the turn took in which a snapshot was due.
-    fn unlock_and_settle(&mut self, arena: &SecretArena) -> Result<Duration> {
-        let password = locked(arena, PASSWORD)?;
-        let mut answer = self.ask(|reply| Ask::Unlock(password, UnlockWish::default(), reply))?;
-        self.kdf.drain(&self.lanes, arena);
-        let (turned, took) = timed(|| Ok(self.authority.turn(Instant::now())?))?;
-        let () = turned;
-        match answer.try_recv()? {
-            Ok(()) => Ok(took),
-            Err(denial) => Err(format!("not unlocked: {denial:?}").into()),
-        }
-    }
-
-    fn audit(&mut self) -> Result<Audited> {
-        let mut answer = self.ask(Ask::Audit)?;
-        loop {
-            match answer.try_recv() {
-                Ok(Ok(audited)) => return Ok(audited),
-                Ok(Err(denial)) => return Err(format!("no audit: {denial:?}").into()),
-                Err(_) => self.authority.turn(Instant::now())?,
-            }
-        }
     }
 }

@@ -4,7 +4,7 @@ use waiaas_shared::denial::{Code, Denial};
 
 use super::Authority;
 use super::ask::{Reply, refused};
-use super::batch::Pending;
+use super::pending::Pending;
 use super::system::System;
 use crate::core::command::Outcome;
 use crate::ledger::Ledger;

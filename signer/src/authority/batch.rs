@@ -13,6 +13,7 @@ use waiaas_shared::time::Clocks;
 use super::answers::send;
 use super::ask::{Ask, Drafted, Renewed, Reply, refused};
 use super::password::Purpose;
+use super::pending::Pending;
 use super::system::System;
 use super::{Authority, Fatal, Vault};
 use crate::core::clock::ClockKeeper;
@@ -20,53 +21,7 @@ use crate::core::command::{
     Command, Context, Outcome, Release, Submission, VariantRequest, Withdrawal,
 };
 use crate::core::step;
-use crate::ledger::{Batch, Ledger, LedgerError, SpendIndex, StoredEvent, StoredSnapshot};
-
-/// Events decided and not yet durable, and the answers that wait for them.
-pub(super) struct Pending<L, S> {
-    pub(super) events: Vec<StoredEvent>,
-    /// The same, for the fold of what is durable.
-    pub(super) decided: Vec<Event>,
-    spends: Vec<SpendIndex>,
-    pub(super) answers: Vec<Answer<L, S>>,
-    wipe: bool,
-    /// Lock or kill: worth the reserve of disk.
-    stops: bool,
-    pub(super) clear_journal: bool,
-    snapshot: Option<StoredSnapshot>,
-}
-
-/// What is let out after the commit; `None`: the commit was refused.
-type Answer<L, S> = Box<dyn FnOnce(&mut Authority<L, S>, Option<()>) -> Result<(), Fatal>>;
-
-impl<L, S> Default for Pending<L, S> {
-    fn default() -> Self {
-        Self {
-            events: Vec::new(),
-            decided: Vec::new(),
-            spends: Vec::new(),
-            answers: Vec::new(),
-            wipe: false,
-            stops: false,
-            clear_journal: false,
-            snapshot: None,
-        }
-    }
-}
-
-impl<L, S> Pending<L, S> {
-    /// The batch holds a stop.
-    pub(super) const fn stop(&mut self) {
-        self.stops = true;
-    }
-
-    /// The batch names this snapshot, in the event right after those that it holds; else it is not kept.
-    pub(super) fn keep(&mut self, snapshot: StoredSnapshot) {
-        let next = snapshot.sequence.checked_add(1);
-        let names = matches!(self.events.as_slice(), [only] if Some(only.sequence) == next);
-        self.snapshot = names.then_some(snapshot);
-    }
-}
+use crate::ledger::{Batch, Ledger, LedgerError, SpendIndex, StoredEvent};
 
 impl<L: Ledger, S: System> Authority<L, S> {
     /// Decides asks in turn and commits them together.
@@ -369,6 +324,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
                 }
                 EventBody::TimeStated { wall, .. } => {
                     if let Some(clock) = &mut self.clock {
+                        pending.moves(clock);
                         clock.state_time(*wall);
                     }
                 }
@@ -396,6 +352,7 @@ impl<L: Ledger, S: System> Authority<L, S> {
             stops,
             clear_journal,
             snapshot,
+            unmoved,
         } = pending;
         let mut durable = Some(());
         let mut stored = Vec::new();
@@ -428,6 +385,8 @@ impl<L: Ledger, S: System> Authority<L, S> {
                     durable = None;
                     self.state = self.settled.folded.state.clone();
                     self.head = self.settled.head;
+                    // Time that no event states or vouches for moves nothing.
+                    self.clock = unmoved.or_else(|| self.clock.take());
                 }
                 Err(error) => return Err(error.into()),
             }

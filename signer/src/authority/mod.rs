@@ -13,6 +13,7 @@ pub mod lanes;
 mod locked;
 mod open;
 pub mod password;
+mod pending;
 mod query;
 mod release;
 mod snapshots;

@@ -11,7 +11,7 @@ use waiaas_shared::transaction::{
 
 use super::answers::send;
 use super::ask::{Authorized, Paid, Reply, Signed, SignedIn, refused};
-use super::batch::Pending;
+use super::pending::Pending;
 use super::system::System;
 use super::{Authority, Fatal, Vault};
 use crate::core::command::{

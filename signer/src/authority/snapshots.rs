@@ -4,8 +4,8 @@
 
 use waiaas_shared::log::Head;
 
-use super::batch::Pending;
 use super::fold::KeptSnapshot;
+use super::pending::Pending;
 use super::system::System;
 use super::{Authority, Fatal};
 use crate::core::clock::ClockKeeper;

@@ -9,9 +9,9 @@ use waiaas_shared::log::{Head, LogError, SignedHead, Verifier, genesis};
 use waiaas_shared::time::Millis;
 
 use super::ask::{Initialized, Reply, UnlockWish, refused};
-use super::batch::Pending;
 use super::fold::goes_through;
 use super::password::{Derived, Purpose};
+use super::pending::Pending;
 use super::system::System;
 use super::{Authority, Fatal, Vault};
 use crate::core::command::{
@@ -353,9 +353,9 @@ impl<L: Ledger, S: System> Authority<L, S> {
             self.vault = Vault::Open(keystore, Box::new(unlocked));
         }
         let mut context = context;
-        let unvouched = self.clock.clone();
         let mut vouched = Millis::default();
         if let Some(clock) = self.clock.as_mut().filter(|_| vouch) {
+            pending.moves(clock);
             vouched = clock.time_off();
             clock.vouch(vouched);
             context.clocks = clock.clocks();
@@ -369,13 +369,6 @@ impl<L: Ledger, S: System> Authority<L, S> {
             // that is gone already is the one refusal there can be.
             let _decided_again = self.decide_in(pending, &command, &context);
         }
-        pending.answers.push(Box::new(move |authority, durable| {
-            if durable.is_none() {
-                // Time that no event vouches for is not credited.
-                authority.clock = unvouched;
-            }
-            Ok(())
-        }));
         self.later(pending, reply, outcome, |_| Some(()));
         Ok(())
     }

@@ -309,10 +309,11 @@ pub fn apply(state: &mut State, event: &Event) {
             }
         }
         EventBody::TimeStated {
-            wall: _,
+            wall,
             statement,
             signers: _,
         } => {
+            state.stated = state.stated.max(*wall);
             state.statements.remove(statement);
             void_times(state);
             state.clock_closed = false;
@@ -447,7 +448,7 @@ pub fn apply(state: &mut State, event: &Event) {
 fn forget_expired(state: &mut State) {
     let now = state.clocks;
     state.statements.retain(|_, open| open.expires > now.wall);
-    state.request_nonces.forget(now.wall);
+    state.request_nonces.forget(now.run);
     let matured = state
         .policies
         .iter()

@@ -12,7 +12,7 @@ use waiaas_shared::statement::verify::Envelope;
 use waiaas_shared::time::{BudgetTime, RunTime};
 
 use super::owners::{Owner, count};
-use super::state::{Freeze, State};
+use super::state::{BindingPolicy, Freeze, State};
 
 /// The first owner, with the addresses that came along.
 pub(super) fn enrolled(
@@ -89,11 +89,7 @@ pub(super) fn effective(state: &mut State, change: StatementId) {
     }
     if pending.change.is_recovery() {
         let now = state.clocks.run;
-        for policy in &mut state.policies {
-            if policy.matures > now {
-                policy.void();
-            }
-        }
+        void_documents(state, |policy| policy.matures > now);
         for session in state.sessions.values_mut() {
             if session.may_spend_again() {
                 session.revoke();
@@ -110,17 +106,32 @@ pub(super) fn effective(state: &mut State, change: StatementId) {
 /// would have. Changes of owners stay: they were announced, and every owner may cancel one.
 fn removed(state: &mut State, owner: OwnerId) {
     let now = state.clocks.run;
-    for policy in &mut state.policies {
-        if policy.matures > now && policy.signers.contains(&owner) {
-            policy.void();
-        }
-    }
+    void_documents(state, |policy| {
+        policy.matures > now && policy.signers.contains(&owner)
+    });
     for session in state.sessions.values_mut() {
         if session.may_spend_again() && session.signers.contains(&owner) {
             session.revoke();
         }
     }
     void_approvals(state, |signers| signers.contains(&owner));
+}
+
+/// Documents of these never mature, whatever voids them. What owners read of other documents was written beside the
+/// newest: without it a text tells too few loosenings, or others (invariant 13).
+fn void_documents(state: &mut State, of: impl Fn(&BindingPolicy) -> bool) {
+    let mut voided = false;
+    for policy in &mut state.policies {
+        if policy.is_void() || !of(policy) {
+            continue;
+        }
+        policy.void();
+        voided = true;
+    }
+    if voided {
+        let adopts = |facts: &StatementFacts| matches!(facts, StatementFacts::AdoptPolicy { .. });
+        state.statements.retain(|_, open| !adopts(&open.facts));
+    }
 }
 
 /// Approvals of these signers that were not used yet are void: the payments wait again.
@@ -149,11 +160,7 @@ pub(super) fn suspended(
     if let Some(known) = active {
         known.standing = Standing::Suspended;
     }
-    for policy in &mut state.policies {
-        if policies.contains(&policy.document.epoch) {
-            policy.void();
-        }
-    }
+    void_documents(state, |policy| policies.contains(&policy.document.epoch));
     for id in sessions {
         if let Some(session) = state.sessions.get_mut(id) {
             session.revoke();

@@ -41,7 +41,8 @@ fn replace(state: &mut State, earlier: Option<Replaces>, by: TransactionId) {
 pub(super) fn remember_nonce(state: &mut State, session: SessionId, nonce: Option<&RequestNonce>) {
     if let Some(request) = nonce {
         let (nonce, end) = (&request.nonce, request.expires);
-        state.request_nonces.insert(session, nonce, end);
+        let at = state.clocks.run;
+        state.request_nonces.insert(session, nonce, end, at);
     }
 }
 

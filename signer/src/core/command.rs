@@ -17,7 +17,7 @@ use waiaas_shared::ids::{
 use waiaas_shared::intent::{Intent, IntentView};
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::log::Head;
-use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::policy::evaluate::{Now, Tier};
 use waiaas_shared::request_signature::{Request, SignedRequest};
 use waiaas_shared::sign_in::SignInMessage;
 use waiaas_shared::statement::StatementFacts;
@@ -34,11 +34,22 @@ pub use variant::{Change, VariantRequest};
 pub struct Context {
     /// The three clocks.
     pub clocks: Clocks,
-    /// From when validity is granted that ends by somebody else's clock: never ahead of what the host's shows
-    /// (`clock::ClockKeeper::steady`).
+    /// The wall clock's lower side, never ahead of what the host's shows (`clock::ClockKeeper::steady`): from when
+    /// validity is granted that ends by somebody else's clock, and by which nothing is held too old.
     pub steady: WallTime,
     /// 256 fresh random bits, for identifiers.
     pub entropy: [u8; 32],
+}
+
+impl Context {
+    /// When a payment is judged.
+    pub(super) const fn rules(&self) -> Now {
+        Now {
+            budget: self.clocks.budget,
+            wall: self.clocks.wall,
+            steady: self.steady,
+        }
+    }
 }
 
 /// Everything that can be asked of the core.

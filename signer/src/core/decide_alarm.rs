@@ -9,13 +9,13 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::event::{EventBody, Origin, Spend};
-use waiaas_shared::ids::{SessionId, WalletId};
+use waiaas_shared::ids::{SessionId, TransactionId, WalletId};
 use waiaas_shared::owner_change::Standing;
 use waiaas_shared::policy::alarm::judge::{self, Paying, Seen};
 use waiaas_shared::policy::alarm::{
     Action, Alarm, Condition, Escalation, Remedy, Subject, Trigger, by_agent,
 };
-use waiaas_shared::policy::evaluate::{Now, listed_charges, payments};
+use waiaas_shared::policy::evaluate::{listed_charges, payments};
 use waiaas_shared::policy::history::WalletHistory;
 use waiaas_shared::request_signature::SignedRequest;
 use waiaas_shared::time::{Clocks, Millis, RunTime};
@@ -113,30 +113,25 @@ fn alarms(state: &State, now: Clocks) -> BTreeSet<&Alarm> {
 }
 
 /// Adds what goes off for the payment that a decision is about to sign or to let wait. If it stops
-/// anything, the payment is refused and nothing of it is kept: nothing charged, no nonce given.
-pub(super) fn heed(state: &State, decision: &mut Decision, now: Clocks) {
+/// anything, the payment is refused and nothing of it is kept: nothing charged, no nonce given, nothing ended for it.
+pub(super) fn heed(state: &State, decision: &mut Decision, context: &Context) {
     let mut raised = Raised::new(state);
     for event in &decision.events {
         match event {
             EventBody::SpendCommitted(spend) | EventBody::TransferAuthorized { spend, .. } => {
-                pays(&mut raised, spend, now);
+                pays(&mut raised, spend, context);
             }
             EventBody::IntentOpened(intent) => {
-                waits(&mut raised, intent.wallet, intent.session, now);
+                let ended = ended_by(&decision.events);
+                let of = (intent.wallet, intent.session);
+                waits(&mut raised, of, &ended, context.clocks);
             }
             _ => {}
         }
     }
     if let Some(code) = raised.refusal() {
         decision.outcome = Err(code.into());
-        decision.events.retain(|event| {
-            !matches!(
-                event,
-                EventBody::SpendCommitted(_)
-                    | EventBody::TransferAuthorized { .. }
-                    | EventBody::IntentOpened(_)
-            )
-        });
+        decision.events.clear();
     }
     // The payment's own event stays last: its number is what an answer names.
     raised.events.append(&mut decision.events);
@@ -152,16 +147,12 @@ fn subject(alarm: &Alarm, wallet: WalletId, session: Option<SessionId>) -> Subje
     }
 }
 
-fn pays(raised: &mut Raised<'_>, spend: &Spend, now: Clocks) {
+fn pays(raised: &mut Raised<'_>, spend: &Spend, context: &Context) {
     let state = raised.state;
     let charges = listed_charges(&spend.charges);
     let unused = WalletHistory::default();
     let history = state.wallets.get(&spend.wallet).map(|known| &known.history);
-    let now_of_rules = Now {
-        budget: now.budget,
-        wall: now.wall,
-    };
-    for alarm in alarms(state, now) {
+    for alarm in alarms(state, context.clocks) {
         let paying = Paying {
             history: history.unwrap_or(&unused),
             charges: &charges,
@@ -172,16 +163,34 @@ fn pays(raised: &mut Raised<'_>, spend: &Spend, now: Clocks) {
         let trigger = Trigger::Alarm(alarm.clone());
         let subject = subject(alarm, spend.wallet, spend.session);
         let mark = state.watch.mark(&trigger, subject);
-        let seen = judge::on_payment(&alarm.condition, &paying, mark, now_of_rules);
+        let seen = judge::on_payment(&alarm.condition, &paying, mark, context.rules());
         if let Some(seen) = seen {
             raised.raise(trigger, subject, spend.session, seen);
         }
     }
 }
 
-fn waits(raised: &mut Raised<'_>, wallet: WalletId, session: SessionId, now: Clocks) {
+/// What waits no longer with these events.
+fn ended_by(events: &[EventBody]) -> Vec<TransactionId> {
+    let ended = events.iter().filter_map(|event| match event {
+        EventBody::IntentsEnded { transactions, .. } => Some(transactions),
+        _ => None,
+    });
+    ended.flatten().copied().collect()
+}
+
+fn waits(
+    raised: &mut Raised<'_>,
+    (wallet, session): (WalletId, SessionId),
+    ended: &[TransactionId],
+    now: Clocks,
+) {
     let state = raised.state;
-    let waiting = decide_intent::waiting_of(state, wallet, now).saturating_add(1);
+    let beside = decide_intent::waiting(state, now)
+        .filter(|intent| intent.wallet == wallet && !ended.contains(&intent.transaction));
+    let waiting = u64::try_from(beside.count())
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
     for alarm in alarms(state, now) {
         if !matches!(alarm.condition, Condition::OpenPayments { .. }) {
             continue;
@@ -258,7 +267,7 @@ fn refused(
     context: &Context,
 ) -> Vec<EventBody> {
     let now = context.clocks;
-    if !is_the_agents(state, request, now) {
+    if !is_the_agents(state, request, context) {
         return Vec::new();
     }
     let session = request.session;
@@ -310,8 +319,8 @@ fn refused(
 /// Whether the session's agent made this request, as far as anybody can prove it, and made it anew: not a
 /// dry run, not a payment that it asked for before, and not a request that was let through already. Of a
 /// bearer session's request nobody can: whoever speaks for the gateway may make one, for that session.
-fn is_the_agents(state: &State, request: &Asked<'_>, now: Clocks) -> bool {
-    let Ok(session) = decide_session::usable(state, request.session, now) else {
+fn is_the_agents(state: &State, request: &Asked<'_>, context: &Context) -> bool {
+    let Ok(session) = decide_session::usable(state, request.session, context.clocks) else {
         return false;
     };
     let key = request.signed.request.idempotency_key;
@@ -325,7 +334,7 @@ fn is_the_agents(state: &State, request: &Asked<'_>, now: Clocks) -> bool {
     }
     let (id, signed) = (request.session, &request.signed);
     request.routes.iter().any(|route| {
-        let proof = proof::authenticate(session, id, signed, *route, now);
+        let proof = proof::authenticate(session, id, signed, *route, context);
         proof.is_ok_and(|proof| proof::first_use(state, id, proof.as_ref()).is_ok())
     })
 }

@@ -46,7 +46,7 @@ fn judge(state: &State, asked: &MessageRequest, context: &Context) -> Result<Dec
     let request = &asked.request;
     let body = AuthorizationRequest::parse(&request.body)?;
     let (session, digest, proven) =
-        match begin(state, asked, body.signer, proof::AUTHORIZATION, now)? {
+        match begin(state, asked, body.signer, proof::AUTHORIZATION, context)? {
             Begun::New {
                 session,
                 body,
@@ -85,7 +85,7 @@ fn judge(state: &State, asked: &MessageRequest, context: &Context) -> Result<Dec
         // Whoever has it brings it to the chain, and policy's leave is the token's entry.
         submit: true,
     };
-    let verdict = judged(state, session, &session.usage, &payment, state, now)?;
+    let verdict = judged(state, session, &session.usage, &payment, state, context)?;
     let tier = verdict.tier;
     if tier > Tier::Notify {
         return Err(Code::AuthorizationWaits.into());
@@ -180,9 +180,9 @@ fn judged(
     usage: &SessionUsage,
     payment: &Payment<'_>,
     history: &dyn History,
-    now: Clocks,
+    context: &Context,
 ) -> Result<Verdict, Denial> {
-    let verdict = judge_all(state, &session.grant, usage, payment, history, now);
+    let verdict = judge_all(state, &session.grant, usage, payment, history, context);
     if session.grant.allows(Operation::TransferAuthorization) {
         return verdict;
     }
@@ -229,7 +229,7 @@ fn again(state: &State, prior: &PriorAuthorization, context: &Context) -> Result
     if terms(state, authorization.asset, left, now)?.domain != authorization.domain {
         return Err(Code::AuthorizationConflict.into());
     }
-    let verdict = without_itself(state, (session, id), prior, now)?;
+    let verdict = without_itself(state, (session, id), prior, context)?;
     Behind::of(spend).suffices(state, &verdict, now)?;
     let message = AuthorizationMessage::compose(authorization)?;
     // What the log has is what is signed: a type that hashes otherwise signs nothing of before.
@@ -246,7 +246,7 @@ fn without_itself(
     state: &State,
     (session, id): (&Session, SessionId),
     prior: &PriorAuthorization,
-    now: Clocks,
+    context: &Context,
 ) -> Result<Verdict, Denial> {
     let spend = &prior.spend;
     let sums = listed_charges(&spend.charges);
@@ -267,7 +267,7 @@ fn without_itself(
         submit: true,
     };
     let history = Without::authorization(state, spend.wallet, id, &charged);
-    judged(state, session, &usage, &payment, &history, now)
+    judged(state, session, &usage, &payment, &history, context)
 }
 
 /// Whole seconds, as the chain counts them. Of the lower side where one is granted, so that it holds no longer than

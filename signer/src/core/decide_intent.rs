@@ -292,7 +292,7 @@ fn signed(
         submit: intent.submit,
     };
     let (grant, usage) = (&session.grant, &session.usage);
-    let verdict = decide_spend::judge_all(state, grant, usage, &payment, state, now)?;
+    let verdict = decide_spend::judge_all(state, grant, usage, &payment, state, context)?;
     // A document adopted meanwhile may demand a longer wait, or more owners.
     let behind = Behind::waiting(intent, &approved);
     behind.suffices(state, &verdict, now)?;
@@ -444,11 +444,11 @@ pub(super) fn all_killed(state: &State) -> Vec<EventBody> {
     some_ended(state.intents.keys().copied().collect(), IntentEnd::Killed)
 }
 
-/// How many payments of a wallet wait.
-pub(super) fn waiting_of(state: &State, wallet: WalletId, now: Clocks) -> u64 {
-    let waiting = state.intents.values().filter(|open| !is_over(open, now));
-    let of_wallet = waiting.filter(|open| open.intent.wallet == wallet);
-    u64::try_from(of_wallet.count()).unwrap_or(u64::MAX)
+/// Payments that wait.
+pub(super) fn waiting(state: &State, now: Clocks) -> impl Iterator<Item = &Intent> {
+    let waiting = state.intents.values();
+    let waiting = waiting.filter(move |open| !is_over(open, now));
+    waiting.map(|open| &open.intent)
 }
 
 fn some_ended(transactions: Vec<TransactionId>, cause: IntentEnd) -> Vec<EventBody> {

@@ -37,7 +37,8 @@ fn judge(state: &State, asked: &MessageRequest, context: &Context) -> Result<Dec
     let now = context.clocks;
     let request = &asked.request;
     let body = SignInRequest::parse(&request.body)?;
-    let (session, digest, proven) = match begin(state, asked, body.signer, proof::SIGN_IN, now)? {
+    let (session, digest, proven) = match begin(state, asked, body.signer, proof::SIGN_IN, context)?
+    {
         Begun::New {
             session,
             body,
@@ -65,8 +66,9 @@ fn judge(state: &State, asked: &MessageRequest, context: &Context) -> Result<Dec
         uri: body.uri,
         nonce: body.nonce,
         statement: body.statement,
-        issued: now.wall,
-        expires: now.wall.after(allowed.valid_for),
+        // Of the lower side: sites end it by their own clock.
+        issued: context.steady,
+        expires: context.steady.after(allowed.valid_for),
         request_id: body.request_id,
         resources: body.resources,
     };

@@ -4,9 +4,8 @@
 use waiaas_shared::denial::{Code, Denial};
 use waiaas_shared::digest::{Digest, Domain, hash};
 use waiaas_shared::ids::SignerId;
-use waiaas_shared::time::Clocks;
 
-use super::command::{MessageRequest, Used};
+use super::command::{Context, MessageRequest, Used};
 use super::proof::{Proven, Route};
 use super::state::{Session, State};
 use super::{decide_session, proof};
@@ -31,13 +30,13 @@ pub(super) fn begin<'a>(
     asked: &'a MessageRequest,
     signer: SignerId,
     route: Route,
-    now: Clocks,
+    context: &Context,
 ) -> Result<Begun<'a>, Denial> {
     let request = &asked.request;
     if Some(signer) != state.signer {
         return Err(Code::SignerMismatch.into());
     }
-    let session = decide_session::usable(state, request.session, now)?;
+    let session = decide_session::usable(state, request.session, context.clocks)?;
     let body = hash(Domain::RequestBody, &[&request.body]);
     let new = |proven| Begun::New {
         session,
@@ -47,7 +46,7 @@ pub(super) fn begin<'a>(
     if asked.dry_run {
         return Ok(new(None));
     }
-    let proven = proof::proven(state, session, request, route, now)?;
+    let proven = proof::proven(state, session, request, route, context)?;
     let known = asked.used.as_ref();
     let used = known.or_else(|| state.uncommitted(&proven.idempotency));
     match used.filter(|used| *used.idempotency() == proven.idempotency) {

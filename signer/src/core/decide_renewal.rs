@@ -13,7 +13,7 @@ use super::{Decision, decide_session, proof};
 /// Renews a session.
 pub(super) fn renew(state: &State, request: &SessionRequest, context: &Context) -> Decision {
     let now = context.clocks;
-    match renewed(state, request, now) {
+    match renewed(state, request, context) {
         Ok(decision) => decision,
         Err(denial) => Decision {
             // An expiry once seen is durable: the clock may be set back, the session stays over.
@@ -23,7 +23,8 @@ pub(super) fn renew(state: &State, request: &SessionRequest, context: &Context) 
     }
 }
 
-fn renewed(state: &State, request: &SessionRequest, now: Clocks) -> Result<Decision, Denial> {
+fn renewed(state: &State, request: &SessionRequest, context: &Context) -> Result<Decision, Denial> {
+    let now = context.clocks;
     let body = SignerRequest::parse(&request.body)?;
     if Some(body.signer) != state.signer {
         return Err(Code::SignerMismatch.into());
@@ -33,7 +34,7 @@ fn renewed(state: &State, request: &SessionRequest, now: Clocks) -> Result<Decis
         return Err(Code::IdempotencyKeyInvalid.into());
     }
     let signed = request.signed();
-    let proof = proof::authenticate(session, request.session, &signed, proof::RENEWAL, now)?;
+    let proof = proof::authenticate(session, request.session, &signed, proof::RENEWAL, context)?;
     proof::first_use(state, request.session, proof.as_ref())?;
     if let Some(code) = state.stopped() {
         return Err(code.into());

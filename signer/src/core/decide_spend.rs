@@ -11,7 +11,7 @@ use waiaas_shared::event::{Charge, EventBody, Origin, Spend};
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::keys::KeyPath;
 use waiaas_shared::policy::evaluate::{
-    Charges, Now, Payment, Tier, Verdict, charges, evaluate, listed_charges, payments,
+    Charges, Payment, Tier, Verdict, charges, evaluate, listed_charges, payments,
 };
 use waiaas_shared::policy::history::{Charged, History, Without};
 use waiaas_shared::request::{Action, Transfer, TransferRequest, is_idempotency_key};
@@ -61,7 +61,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         }
         let signed = signed_request(request);
         let route = proof::of_payment(&body);
-        let proof = proof::authenticate(session, request.session, &signed, route, now)?;
+        let proof = proof::authenticate(session, request.session, &signed, route, context)?;
         let idempotency = state.idempotency(request.session, &request.idempotency_key);
         let idempotency = idempotency.ok_or(Code::SessionUnknown)?;
         // A payment that already used the key: the same body gives the same bytes again, another
@@ -104,7 +104,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         submit: body.submit,
     };
     let (grant, usage) = (&session.grant, &session.usage);
-    let mut verdict = judge_all(state, grant, usage, &payment, state, now)?;
+    let mut verdict = judge_all(state, grant, usage, &payment, state, context)?;
     let tier = verdict.tier;
     // What waits is built anew, and nobody else signs that.
     if tier > Tier::Notify && transaction.is_sponsored() {
@@ -123,7 +123,7 @@ fn judge(state: &State, request: &SpendRequest, context: &Context) -> Result<Dec
         let rent_ceiling = decide_token::rent_ceiling(state, &asked, &tokens, body.network, now);
         if !verdict.asked.is_empty() {
             let most = (fee_ceiling, rent_ceiling);
-            verdict.asked = waited::told(state, session, &payment, most, verdict.asked, now);
+            verdict.asked = waited::told(state, session, &payment, most, verdict.asked, context);
         }
         let opening = Opening {
             session: request.session,
@@ -233,21 +233,18 @@ pub(super) fn judge_all(
     usage: &SessionUsage,
     payment: &Payment<'_>,
     history: &dyn History,
-    now: Clocks,
+    context: &Context,
 ) -> Result<Verdict, Denial> {
     let sums = charges(payment.effects)?;
-    let now_of_rules = Now {
-        budget: now.budget,
-        wall: now.wall,
-    };
+    let now = context.rules();
     let mut violations: Vec<Violation> = Vec::new();
     let mut strictest: Option<Verdict> = None;
-    let binding = state.binding(now.run);
+    let binding = state.binding(context.clocks.run);
     if binding.is_empty() {
         return Err(Code::PolicyMissing.into());
     }
     for policy in binding {
-        match evaluate(&policy.document, payment, history, now_of_rules) {
+        match evaluate(&policy.document, payment, history, now) {
             Ok(verdict) => {
                 strictest = Some(match strictest {
                     Some(so_far) => so_far.strictest(verdict),
@@ -323,7 +320,7 @@ pub(super) fn replay(
             submit: spend.submit,
         };
         let history = Without::new(state, spend.wallet, id, &charged);
-        let verdict = judge_all(state, &session.grant, &usage, &payment, &history, now)?;
+        let verdict = judge_all(state, &session.grant, &usage, &payment, &history, context)?;
         Behind::of(spend).suffices(state, &verdict, now)?;
     }
     Ok(signed(

@@ -19,11 +19,8 @@ use waiaas_shared::event::{Charge, EventBody, Origin, Spend, Variant};
 use waiaas_shared::evm::{NetworkTerms, Registered};
 use waiaas_shared::ids::{SessionId, TransactionId};
 use waiaas_shared::keys::KeyPath;
-use waiaas_shared::policy::evaluate::{
-    Charges, Now, Payment, Tier, charges, evaluate_fee, payments,
-};
+use waiaas_shared::policy::evaluate::{Charges, Payment, Tier, charges, evaluate_fee, payments};
 use waiaas_shared::policy::history::{Charged, Without};
-use waiaas_shared::time::Clocks;
 use waiaas_shared::transaction::{
     DecodedTransaction, EvmFees, Known, cancellation, decode, read_cancellation,
 };
@@ -96,12 +93,12 @@ struct Case<'a> {
     wallet: &'a Wallet,
     path: KeyPath,
     account: Account,
-    now: Clocks,
+    context: &'a Context,
 }
 
 impl<'a> Case<'a> {
     /// The payment's wallet and session, as far as anything may be signed for them at all.
-    fn of(state: &'a State, prior: &'a Prior, now: Clocks) -> Result<Self, Denial> {
+    fn of(state: &'a State, prior: &'a Prior, context: &'a Context) -> Result<Self, Denial> {
         let spend = &prior.spend;
         if let Some(code) = state.stopped() {
             return Err(code.into());
@@ -122,7 +119,7 @@ impl<'a> Case<'a> {
             wallet,
             path,
             account,
-            now,
+            context,
         })
     }
 
@@ -156,7 +153,7 @@ impl<'a> Case<'a> {
         taken: &Charges,
     ) -> Result<Tier, Denial> {
         let spend = &self.prior.spend;
-        let session = decide_session::usable(self.state, self.session, self.now)?;
+        let session = decide_session::usable(self.state, self.session, self.context.clocks)?;
         if let Some(ceiling) = spend.fee_ceiling
             && transaction.fee_max() > ceiling
         {
@@ -174,9 +171,9 @@ impl<'a> Case<'a> {
             &usage,
             &payment,
             &history,
-            self.now,
+            self.context,
         )?;
-        Behind::of(spend).suffices(self.state, &verdict, self.now)?;
+        Behind::varied(spend).suffices(self.state, &verdict, self.context.clocks)?;
         Ok(spend.tier.max(verdict.tier))
     }
 
@@ -187,11 +184,8 @@ impl<'a> Case<'a> {
         let effects = [Effect::Fee { asset, max: fee }];
         let payment = self.payment(&effects, true);
         let history = self.without(taken, &[]);
-        let now = Now {
-            budget: self.now.budget,
-            wall: self.now.wall,
-        };
-        let binding = self.state.binding(self.now.run);
+        let now = self.context.rules();
+        let binding = self.state.binding(self.context.clocks.run);
         if binding.is_empty() {
             return Err(Code::PolicyMissing.into());
         }
@@ -233,7 +227,7 @@ fn judge(state: &State, request: &VariantRequest, context: &Context) -> Result<D
     if state.replaced.contains_key(&spend.transaction) {
         return Err(Code::PaymentReplaced.into());
     }
-    let case = Case::of(state, prior, context.clocks)?;
+    let case = Case::of(state, prior, context)?;
     if !case.wallet.holds_nonce(spend.chain, nonce) {
         return Err(Code::VariantNonceUsed.into());
     }
@@ -401,7 +395,7 @@ fn moved(before: &[Charge], own: &Charges) -> Moved {
 
 /// The bytes of a cancellation once more, if they may still leave. Nothing is appended.
 pub(super) fn again(state: &State, prior: &Prior, context: &Context) -> Result<Decision, Denial> {
-    let case = Case::of(state, prior, context.clocks)?;
+    let case = Case::of(state, prior, context)?;
     let transaction = earlier(prior, case.account)?;
     let spend = prior.spend.clone();
     let own = charges(&spend.effects)?;

@@ -210,7 +210,7 @@ pub fn step(
         fold(state, body);
     }
     let mut decision = decide(state, command, context);
-    decide_alarm::heed(state, &mut decision, context.clocks);
+    decide_alarm::heed(state, &mut decision, context);
     for body in decision.events {
         fold(state, body);
     }

@@ -10,13 +10,14 @@ use waiaas_shared::ids::SessionId;
 use waiaas_shared::request::{TransferRequest, is_idempotency_key};
 use waiaas_shared::request_signature::{self, SignedRequest};
 use waiaas_shared::session::Credential;
-use waiaas_shared::time::{Clocks, Millis, WallTime};
+use waiaas_shared::time::{Millis, WallTime};
 
-use super::command::SessionRequest;
+use super::command::{Context, SessionRequest};
 use super::state::{Session, State};
 
-/// How far a request signature's creation time may lie from the signer's time, either way.
-const SKEW: Millis = Millis::from_secs(120);
+/// How far a request signature's creation time may lie before the lower side of the signer's clock, and beyond its
+/// upper side.
+pub(super) const SKEW: Millis = Millis::from_secs(120);
 
 /// What a signature is for.
 #[derive(Debug, Clone, Copy)]
@@ -77,13 +78,13 @@ pub(super) fn proven(
     session: &Session,
     request: &SessionRequest,
     route: Route,
-    now: Clocks,
+    context: &Context,
 ) -> Result<Proven, Denial> {
     if !is_idempotency_key(&request.idempotency_key) {
         return Err(Code::IdempotencyKeyInvalid.into());
     }
     let signed = request.signed();
-    let nonce = authenticate(session, request.session, &signed, route, now)?;
+    let nonce = authenticate(session, request.session, &signed, route, context)?;
     let idempotency = state.idempotency(request.session, &request.idempotency_key);
     Ok(Proven {
         idempotency: idempotency.ok_or(Code::SessionUnknown)?,
@@ -97,7 +98,7 @@ pub(super) fn authenticate(
     id: SessionId,
     signed: &SignedRequest<'_>,
     route: Route,
-    now: Clocks,
+    context: &Context,
 ) -> Result<Option<RequestNonce>, Denial> {
     let Credential::AgentKey(key) = &session.grant.credential else {
         return Ok(None);
@@ -115,7 +116,9 @@ pub(super) fn authenticate(
         return Err(Code::RequestSignatureInvalid.into());
     }
     let created = WallTime::from_millis(verified.created_seconds.saturating_mul(1000));
-    let apart = created.since(now.wall).max(now.wall.since(created));
+    // Between the sides nobody knows what time it is: an upper one that was ahead stays ahead for good.
+    let apart = created.since(context.clocks.wall);
+    let apart = apart.max(context.steady.since(created));
     if apart > SKEW {
         return Err(Code::RequestTimeSkew.into());
     }
@@ -125,7 +128,8 @@ pub(super) fn authenticate(
     }))
 }
 
-/// A signature counts once, on whatever route.
+/// A signature counts once, on whatever route: its nonce is remembered, and of what was forgotten no such old one
+/// counts again, whatever a clock says.
 pub(super) fn first_use(
     state: &State,
     session: SessionId,
@@ -134,6 +138,13 @@ pub(super) fn first_use(
     match proof {
         Some(proof) if state.request_nonces.contains(session, &proof.nonce) => {
             Err(Code::RequestNonceReused.into())
+        }
+        Some(proof)
+            if state
+                .request_nonces
+                .may_be_forgotten(session, proof.expires) =>
+        {
+            Err(Code::RequestTimeSkew.into())
         }
         _ => Ok(()),
     }

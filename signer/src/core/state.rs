@@ -34,7 +34,7 @@ pub use super::stopped::{Freeze, Kill, KillPhase};
 
 /// How a snapshot encodes the state: the version after every change of these types, or of what one of
 /// their fields means. `core/tests/snapshot.rs` shows when that is. No bytes are read of another version.
-pub const STATE_VERSION: u32 = 5;
+pub const STATE_VERSION: u32 = 6;
 
 /// Everything that the log says.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -98,6 +98,9 @@ pub struct State {
     /// Logins of each wallet at each site, for their number.
     #[n(22)]
     pub(super) logins: BTreeMap<(WalletId, String), Usage>,
+    /// The latest time that an owner stated. Its event has the clocks of before it.
+    #[n(23)]
+    pub(super) stated: WallTime,
 }
 
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -260,6 +263,7 @@ impl Default for State {
             watch: Watch::default(),
             drafted: Usage::default(),
             logins: BTreeMap::new(),
+            stated: WallTime::default(),
         }
     }
 }
@@ -277,10 +281,14 @@ impl State {
         self.signer
     }
 
-    /// Clocks of the last event.
+    /// The clocks that the log has come to: those of the last event, and the wall no earlier than an owner stated,
+    /// or the bound would fall at a start with no event behind the statement.
     #[must_use]
-    pub const fn clocks(&self) -> Clocks {
-        self.clocks
+    pub fn clocks(&self) -> Clocks {
+        Clocks {
+            wall: self.clocks.wall.max(self.stated),
+            ..self.clocks
+        }
     }
 
     /// Where the kill switch stands.

@@ -201,6 +201,8 @@ impl State {
         let now = Now {
             budget: now.budget,
             wall: now.wall,
+            // What is left does not depend on the hour.
+            steady: now.wall,
         };
         pairs
             .map(|(wallet, limit)| {

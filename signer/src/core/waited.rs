@@ -12,6 +12,7 @@ use waiaas_shared::owner_change::Standing;
 use waiaas_shared::policy::evaluate::{Payment, Tier, Verdict};
 use waiaas_shared::time::{Clocks, RunTime};
 
+use super::command::Context;
 use super::decide_spend::judge_all;
 use super::owners::count;
 use super::state::{OpenIntent, Session, State};
@@ -29,6 +30,8 @@ pub(super) struct Behind<'a> {
     pub(super) asked: &'a [Violation],
     /// Charged, and judged as a whole then: by its entry's policies.
     charged: Option<&'a Spend>,
+    /// It is that very payment, to the last unit.
+    unchanged: bool,
 }
 
 impl<'a> Behind<'a> {
@@ -40,11 +43,20 @@ impl<'a> Behind<'a> {
             approved,
             asked: intent.asked.as_deref().unwrap_or_default(),
             charged: None,
+            unchanged: false,
         }
     }
 
-    /// What a committed payment went through.
+    /// What the bytes of a committed payment went through.
     pub(super) fn of(spend: &'a Spend) -> Self {
+        Self {
+            unchanged: true,
+            ..Self::varied(spend)
+        }
+    }
+
+    /// The same, for another transaction of its nonce that may cost more.
+    pub(super) fn varied(spend: &'a Spend) -> Self {
         let waited = spend.waited.as_ref();
         Self {
             tier: spend.tier,
@@ -54,6 +66,7 @@ impl<'a> Behind<'a> {
                 .and_then(|waited| waited.asked.as_deref())
                 .unwrap_or_default(),
             charged: Some(spend),
+            unchanged: false,
         }
     }
 
@@ -64,10 +77,21 @@ impl<'a> Behind<'a> {
         verdict: &Verdict,
         now: Clocks,
     ) -> Result<(), Denial> {
-        if verdict.tier > self.tier.max(Tier::Notify) {
+        // Under the same documents a charged payment is asked for no more than it was: what others took of a window
+        // since was judged with this one in it, or the nonce of one that was signed at once would block them all.
+        let same = self
+            .charged
+            .is_some_and(|spend| !adopted_since(state, spend, now));
+        let settled = same && self.unchanged;
+        let tier = if settled {
+            verdict.by_itself.max(verdict.tier.min(self.tier))
+        } else {
+            verdict.tier
+        };
+        if tier > self.tier.max(Tier::Notify) {
             return Err(Code::TierRaised.into());
         }
-        match verdict.tier {
+        match tier {
             Tier::Instant | Tier::Notify => Ok(()),
             Tier::Delay => {
                 let since = self.since.ok_or(Code::TierRaised)?;
@@ -86,18 +110,17 @@ impl<'a> Behind<'a> {
                 let needed = usize::from(verdict.quorum).max(count(state.owners.quorum));
                 let few = standing(state, self.approved).count() < needed;
                 // What asks now and is not what they were asked about, or is broken further: they never read
-                // of it. What was charged under the same documents is not broken further by what was charged since,
-                // or its nonce would block all others.
-                let same = self
-                    .charged
-                    .is_some_and(|spend| !adopted_since(state, spend, now));
+                // of it. What was charged is not broken further by what was charged since.
                 let covers = |read: &Violation, broken: &Violation| match same {
                     true => read.covers_charged(broken),
                     false => read.covers(broken),
                 };
                 let unread =
                     |broken: &Violation| !self.asked.iter().any(|read| covers(read, broken));
-                if few || verdict.asked.iter().any(unread) {
+                let mut asked = verdict.asked.iter();
+                if few
+                    || asked.any(|broken| !(settled && broken.window.is_some()) && unread(broken))
+                {
                     return Err(Code::TierRaised.into());
                 }
                 Ok(())
@@ -114,7 +137,7 @@ pub(super) fn told(
     payment: &Payment<'_>,
     (fee, rent): (Amount, Option<Amount>),
     asked: Vec<Violation>,
-    now: Clocks,
+    context: &Context,
 ) -> Vec<Violation> {
     let asset = payment.chain.native_asset();
     let paid = payment.effects.iter().filter(|effect| !effect.is_cost());
@@ -126,7 +149,7 @@ pub(super) fn told(
         ..*payment
     };
     let (grant, usage) = (&session.grant, &session.usage);
-    judge_all(state, grant, usage, &worst, state, now).map_or(asked, |verdict| verdict.asked)
+    judge_all(state, grant, usage, &worst, state, context).map_or(asked, |verdict| verdict.asked)
 }
 
 /// Whether a document binds that was adopted after the payment was charged, or none does.

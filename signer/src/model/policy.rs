@@ -19,6 +19,8 @@ pub(crate) struct Moment {
     pub(crate) wall: u64,
     pub(crate) run: u64,
     pub(crate) budget: u64,
+    /// The wall clock's lower side; the upper one where nothing else is known.
+    pub(crate) steady: u64,
 }
 
 /// What a document finds.

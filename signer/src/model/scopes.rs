@@ -61,8 +61,9 @@ pub(super) fn judge(
         let of = |charge: &Charge| below.holds(charge, asking);
         lists(document, rule, asking, found);
         if let Some(hours) = &rule.hours {
-            let open = hours.iter().any(|hours| are_open(hours, now.wall));
-            found.when(!open, Code::OutsideHours);
+            let open = |wall| hours.iter().any(|hours| are_open(hours, wall));
+            let both = open(now.wall) && open(now.steady);
+            found.when(!both, Code::OutsideHours);
         }
         if let (Some(pause), Some(last)) = (rule.cool_down, charges.last(without, &of))
             && now.budget - last < pause.millis()

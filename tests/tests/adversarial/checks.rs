@@ -3,7 +3,7 @@
 //!
 //! | check | |
 //! |---|---|
-//! | O1 | no secret in anything that came out or was written |
+//! | O1 | no secret in anything that came out or was written, and no core file |
 //! | O2 | worst cases of all signatures within every binding document, by the second calculator |
 //! | O3 | what has to wait waited, by the log and by this program's clock; no clock ran ahead |
 //! | O4 | each owner decision was issued, in time, used once, and truly signed by the owner's key |
@@ -15,6 +15,7 @@
 //! | O10 | the signature verifies over the bytes that were judged |
 
 mod authorized;
+pub(crate) mod cores;
 mod decisions;
 
 use std::collections::BTreeMap;
@@ -139,10 +140,13 @@ impl Checks {
         failures
     }
 
-    /// Once for a signer, at its end: the whole log by the judge in another language, and every
-    /// file by the search for secrets.
-    pub(crate) fn at_the_end(&self, rig: &Rig) -> Vec<String> {
+    /// Once for a signer, at its end: it ends without a core file, the whole log goes before the judge in
+    /// another language, and every file through the search for secrets.
+    pub(crate) fn at_the_end(&self, rig: &mut Rig) -> Vec<String> {
         let mut failures = Vec::new();
+        if let Err(error) = cores::none_at_the_end(rig) {
+            failures.push(format!("O1: a core file: {error:#}"));
+        }
         let export = rig.home.path().join("export.jsonl");
         let verify = || -> Result<()> {
             fs::write(&export, self.log.lines.join("\n") + "\n")?;

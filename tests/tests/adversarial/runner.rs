@@ -101,7 +101,7 @@ impl Template {
         let mut checks = Checks::new(&rig)?;
         let result = action(&mut rig)?;
         let mut failures = checks.after(&mut rig);
-        failures.extend(checks.at_the_end(&rig));
+        failures.extend(checks.at_the_end(&mut rig));
         ensure!(failures.is_empty(), "{}", failures.join("; "));
         Ok(result)
     }
@@ -355,6 +355,6 @@ fn run_case(case: &Case, template: &Template, current: &mut Option<(Rig, Checks)
     }
 }
 
-fn end_of((rig, checks): (Rig, Checks)) -> Vec<String> {
-    checks.at_the_end(&rig)
+fn end_of((mut rig, checks): (Rig, Checks)) -> Vec<String> {
+    checks.at_the_end(&mut rig)
 }

@@ -143,6 +143,7 @@ pub(super) fn measure(effort: Effort) -> Result<Duration> {
     let now = Now {
         budget: now,
         wall: WallTime::from_millis(1_800_000_000_000),
+        steady: WallTime::from_millis(1_800_000_000_000),
     };
     let begun = super::usage::own()?;
     let mut passed = 0;

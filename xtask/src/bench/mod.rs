@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: the product's speed beside its ceilings, both from one run on one machine, as a table and as
-//! JSON. Figures are meant as ratios; nothing here asserts an absolute time. `--check` runs each benchmark for a moment
+//! JSON. Figures are meant as ratios; nothing asserts an absolute time unless it is asked to (`--assert`). `--check` runs each benchmark for a moment
 //! and holds it to its line in docs/performance.md; that those which need no chain pass is a test.
 
 mod ceilings;
@@ -9,6 +9,7 @@ mod judgement;
 mod load;
 mod policy;
 mod shown;
+mod targets;
 mod traffic;
 mod usage;
 
@@ -59,6 +60,9 @@ pub(crate) struct Bench {
     /// Run each for a moment, as built for tests: whether it works and is listed, not how fast it is
     #[arg(long, conflicts_with_all = ["json", "command"])]
     check: bool,
+    /// End with an error if a figure misses its target: judgements, replays and decoders, of the CPU
+    #[arg(long, conflicts_with = "check")]
+    assert: bool,
     /// With --policy: the `waiaas` whose replay is measured as well
     #[arg(long, value_name = "FILE", requires = "policy")]
     command: Option<PathBuf>,
@@ -92,7 +96,10 @@ pub(crate) fn run(arguments: &Bench, interrupt: &Interrupt) -> Result<()> {
             std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
         }
         progress.done();
-        return Ok(());
+        return match arguments.assert {
+            true => targets::hold(&figures),
+            false => Ok(()),
+        };
     }
     let mut progress = Progress::new(STEPS);
     progress.step("tools");
@@ -137,6 +144,9 @@ pub(crate) fn run(arguments: &Bench, interrupt: &Interrupt) -> Result<()> {
         std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
     }
     progress.done();
+    if arguments.assert {
+        targets::hold(&figures)?;
+    }
     Ok(())
 }
 

@@ -320,6 +320,7 @@ impl<'a> Log<'a> {
         let now = Now {
             budget: self.clocks().budget,
             wall: self.clocks().wall,
+            steady: self.clocks().wall,
         };
         evaluate(self.document, &payment, self, now).map_err(|broken| {
             let first = broken.first();

@@ -8,9 +8,11 @@ use crate::amount::Amount;
 use crate::caip::AssetId;
 use crate::policy::evaluate::{Charges, Now};
 use crate::policy::history::WalletHistory;
-use crate::policy::scope::Hours;
+use crate::policy::scope::{self, Hours};
 use crate::policy::windows::Usage;
 use crate::time::{BudgetTime, Millis, WallTime};
+
+const DAY: Millis = Millis::from_hours(24);
 
 /// Windows before this one that must be known before anything counts as usual.
 const WINDOWS_KNOWN: u64 = 3;
@@ -86,12 +88,10 @@ pub fn on_payment(
         }
         Condition::OutsideHours { hours } => {
             let again = mark.map(WallTime::from_millis);
-            if hours.iter().any(|hours| hours.contain(now.wall))
-                || again.is_some_and(|again| now.wall < again)
-            {
+            if scope::are_open(hours, now.sides()) || again.is_some_and(|again| now.wall < again) {
                 return None;
             }
-            Some(Seen::number(now.wall.millis(), begins(hours, now.wall)))
+            Some(Seen::number(now.wall.millis(), begins(hours, now)))
         }
         Condition::DenialsInARow { .. }
         | Condition::OpenPayments { .. }
@@ -99,12 +99,11 @@ pub fn on_payment(
     }
 }
 
-/// When the next of the hours begins: until then the same stretch goes on.
-fn begins(hours: &[Hours], now: WallTime) -> u64 {
-    let waits = hours.iter().filter_map(|hours| hours.wait(now));
-    waits
-        .min()
-        .map_or(u64::MAX, |wait| now.after(wait).millis())
+/// When both sides of the clock come into the hours: until then the same stretch goes on. A day later where they lie
+/// too far apart for that.
+fn begins(hours: &[Hours], now: Now) -> u64 {
+    let wait = scope::until_open(hours, now.sides());
+    now.wall.after(wait.unwrap_or(DAY)).millis()
 }
 
 /// What was spent in the window with this charge, if it is so many times what a window of this length

@@ -21,6 +21,7 @@ fn now(budget: Millis) -> Now {
     Now {
         budget: BudgetTime::from_millis(budget.millis()),
         wall: WallTime::from_millis(FRIDAY),
+        steady: WallTime::from_millis(FRIDAY),
     }
 }
 
@@ -193,6 +194,7 @@ fn a_payment_outside_the_hours_sets_it_off_once_a_stretch() {
     let at = |wall: u64| Now {
         budget: BudgetTime::default(),
         wall: WallTime::from_millis(wall),
+        steady: WallTime::from_millis(wall),
     };
     let paying = paying(&history, &charges, 0);
     let seen = on_payment(&condition, &paying, None, at(FRIDAY)).expect("it goes off");

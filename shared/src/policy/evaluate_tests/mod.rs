@@ -29,6 +29,7 @@ const NOW: Now = Now {
     budget: BudgetTime::from_millis(1_000_000),
     // A Monday, 00:00 UTC.
     wall: WallTime::from_millis(1_795_392_000_000),
+    steady: WallTime::from_millis(1_795_392_000_000),
 };
 
 fn chain() -> ChainId {

@@ -215,9 +215,11 @@ proptest! {
         bearer: bool,
         submit: bool,
         wall: u64,
+        steady: u64,
     ) {
         let payment = Payment { bearer, submit, ..request(&effects) };
-        let now = Now { wall: WallTime::from_millis(wall), ..NOW };
+        let (wall, steady) = (WallTime::from_millis(wall), WallTime::from_millis(steady));
+        let now = Now { wall, steady, ..NOW };
         document.scopes = before;
         let without = evaluate(&document, &payment, &past, now);
         document.scopes.push(more);
@@ -242,6 +244,7 @@ proptest! {
         amounts in prop::collection::vec((any::<u64>(), any_amount()), 0..6),
         budget: u64,
         wall: u64,
+        steady: u64,
     ) {
         let mut past = Past::default();
         for (at, amount) in amounts {
@@ -250,6 +253,7 @@ proptest! {
         let now = Now {
             budget: BudgetTime::from_millis(budget),
             wall: WallTime::from_millis(wall),
+            steady: WallTime::from_millis(steady),
         };
         for document in [document, full()] {
             if let Err(broken) = evaluate(&document, &request(&effects), &past, now) {

@@ -121,6 +121,7 @@ fn the_longest_delay_and_the_strictest_of_all_documents_hold() {
             first_payment: true,
             raised_by: vec![Reason::Amount, Reason::FirstPayment],
             asked: vec![],
+            by_itself: Tier::Approval,
         }
     );
     let turned = other.strictest(one);

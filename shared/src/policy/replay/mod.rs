@@ -1,14 +1,16 @@
-//! Past traffic against a proposed document: every payment that the log tells of is judged by it, with
+//! Past traffic against a proposed document: every payment and login that the log tells of is judged by it, with
 //! the history as it was and at the event's own clocks, and again by the documents that bound then.
 //! The same evaluation as the signer's. Takes events one by one; believes that they were verified.
 //! Pure: command line and owner API show the [`Report`].
 
+mod login;
 mod past;
 mod report;
 mod row;
 
 use std::collections::BTreeMap;
 
+pub use self::login::{LoginCounts, LoginDifference, LoginRow, Logins};
 use self::past::Past;
 pub use self::report::{Counts, Day, Frequent, Report};
 pub use self::row::{Broken, Decision, Difference, Ending, Fate, Row, Rule};
@@ -18,7 +20,7 @@ use super::history::Charged;
 use crate::amount::Amount;
 use crate::denial::Violation;
 use crate::effect::Effect;
-use crate::event::{Event, EventBody, Spend};
+use crate::event::{Event, EventBody, SignedIn, Spend};
 use crate::ids::TransactionId;
 use crate::intent::Intent;
 use crate::time::Clocks;
@@ -64,6 +66,7 @@ impl Replay {
                     self.close(*transaction, Fate::ended(cause));
                 }
             }
+            EventBody::SignedIn(entry) => self.signed_in(sequence, entry, event.clocks),
             EventBody::DenialsCounted { code, count, .. } => self.report.refused(*code, *count),
             other => self.past.fold(other, event.clocks),
         }
@@ -122,6 +125,24 @@ impl Replay {
         } else {
             self.past.charge(spend.wallet, session, &paid);
         }
+    }
+
+    /// The log holds how long the message holds, not whether the agent asked for that: one that holds as
+    /// long as the documents then let it is taken to have named no time of its own.
+    fn signed_in(&mut self, sequence: u64, entry: &SignedIn, clocks: Clocks) {
+        let held = login::held(entry);
+        let bound = self.past.judge_login(entry, clocks.budget);
+        let longest = bound
+            .as_ref()
+            .is_ok_and(|allowed| allowed.valid_for == held);
+        let explained =
+            bound.is_ok_and(|allowed| allowed.tier == entry.tier && allowed.valid_for >= held);
+        let asked = (!longest).then_some(held);
+        let earlier = self.past.logins(entry);
+        let would = login::judge(&self.proposed, entry, asked, earlier, clocks.budget);
+        let row = LoginRow::judged(sequence, clocks.wall, entry, would);
+        self.report.login(row, explained, self.limit);
+        self.past.signed_in(entry, clocks.budget);
     }
 
     /// The log holds the effect of a payment that waits and the most that its fee may be, not the fee of
@@ -203,6 +224,8 @@ fn judge(
     let now = Now {
         budget: clocks.budget,
         wall: clocks.wall,
+        // The log does not tell the lower side.
+        steady: clocks.wall,
     };
     evaluate(document, payment, past, now)
 }

@@ -1,16 +1,20 @@
 //! What the log said so far, as far as evaluation reads it: what was spent, which documents bind, which
 //! sessions have no agent's key. Mirrors the signer's fold of the same events; judges nothing itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::super::document::PolicyDocument;
 use super::super::evaluate::{Payment, Verdict, listed_charges};
 use super::super::history::{Charged, History, SessionHistory, WalletHistory};
-use super::Judgement;
+use super::super::sign_in::Allowed;
+use super::super::windows::Usage;
+use super::{Judgement, login};
 use crate::address::Account;
+use crate::amount::Amount;
 use crate::denial::{Code, Violation};
-use crate::event::{EventBody, Spend, Variant};
-use crate::ids::{SessionId, StatementId, WalletId};
+use crate::event::{EventBody, SignedIn, Spend, Variant};
+use crate::ids::{OwnerId, SessionId, StatementId, WalletId};
+use crate::owner_change::OwnerChange;
 use crate::session::Credential;
 use crate::statement::StatementFacts;
 use crate::time::{BudgetTime, Clocks, RunTime};
@@ -24,8 +28,29 @@ pub(super) struct Past {
     documents: Vec<Binding>,
     /// Documents and grants that owners were asked to sign.
     drafts: BTreeMap<StatementId, Draft>,
-    /// Recoveries that wait.
-    recoveries: BTreeSet<StatementId>,
+    /// Changes of owners that void documents once they are in effect: removals and recoveries.
+    changes: BTreeMap<StatementId, Voids>,
+    /// Logins of each wallet at each site.
+    logins: BTreeMap<(WalletId, String), Usage>,
+}
+
+/// Whose documents that did not mature yet never do.
+#[derive(Debug, Clone, Copy)]
+enum Voids {
+    /// Those that this owner signed.
+    Of(OwnerId),
+    /// Everybody's.
+    All,
+}
+
+impl Voids {
+    const fn with(change: &OwnerChange) -> Option<Self> {
+        match change {
+            OwnerChange::RemoveOwner(known) => Some(Self::Of(known.id)),
+            OwnerChange::Recover { .. } => Some(Self::All),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +62,7 @@ struct Known {
 #[derive(Debug)]
 struct Binding {
     document: PolicyDocument,
+    signers: Vec<OwnerId>,
     /// None: never.
     matures: Option<RunTime>,
 }
@@ -83,6 +109,43 @@ impl Past {
         }
     }
 
+    /// The strictest that the documents that bind allow a login, or all that is broken. What the agent
+    /// asked its message to hold for is not known here.
+    pub(super) fn judge_login(
+        &self,
+        entry: &SignedIn,
+        now: BudgetTime,
+    ) -> Result<Allowed, Vec<Violation>> {
+        let earlier = self.logins(entry);
+        let mut strictest: Option<Allowed> = None;
+        let mut broken = Vec::new();
+        for document in self.binding() {
+            match login::judge(document, entry, None, earlier, now) {
+                Ok(allowed) => {
+                    strictest = Some(strictest.map_or(allowed, |so_far| so_far.strictest(allowed)));
+                }
+                Err(violations) => broken.extend(violations),
+            }
+        }
+        match strictest {
+            Some(allowed) if broken.is_empty() => Ok(allowed),
+            _ => Err(broken),
+        }
+    }
+
+    /// Earlier logins of the same wallet at the same site.
+    pub(super) fn logins(&self, entry: &SignedIn) -> Option<&Usage> {
+        let key = (entry.wallet, entry.fields.domain.clone());
+        self.logins.get(&key)
+    }
+
+    /// A login is counted.
+    pub(super) fn signed_in(&mut self, entry: &SignedIn, at: BudgetTime) {
+        self.logins.retain(|_, usage| !usage.is_forgotten(at));
+        let key = (entry.wallet, entry.fields.domain.clone());
+        self.logins.entry(key).or_default().charge(at, Amount::ZERO);
+    }
+
     /// Whether no agent's key is known for a session.
     pub(super) fn is_bearer(&self, session: SessionId) -> bool {
         !self
@@ -113,6 +176,7 @@ impl Past {
             } => self.drafted(*statement, facts),
             EventBody::PolicyAdopted {
                 statement,
+                signers,
                 matures,
                 epoch,
                 ..
@@ -122,6 +186,7 @@ impl Past {
                     let document = document.unwrap_or_else(|_| PolicyDocument::closed(*epoch));
                     self.documents.push(Binding {
                         document,
+                        signers: signers.clone(),
                         matures: Some(*matures),
                     });
                 }
@@ -180,15 +245,30 @@ impl Past {
             }
             EventBody::OwnerChangeScheduled {
                 change, statement, ..
-            } if change.is_recovery() => {
-                self.recoveries.insert(*statement);
+            } => {
+                if let Some(voids) = Voids::with(change) {
+                    self.changes.insert(*statement, voids);
+                }
             }
-            EventBody::OwnerChangeEffective { change } if self.recoveries.remove(change) => {
-                for binding in &mut self.documents {
-                    binding.matures = binding.matures.filter(|matures| *matures <= now);
+            EventBody::OwnerChangeEffective { change } => {
+                if let Some(voids) = self.changes.remove(change) {
+                    self.void(voids, now);
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A removed owner takes along what it signed and what did not mature yet, a recovery everybody's.
+    fn void(&mut self, voids: Voids, now: RunTime) {
+        for binding in &mut self.documents {
+            let falls = match voids {
+                Voids::Of(owner) => binding.signers.contains(&owner),
+                Voids::All => true,
+            };
+            if falls {
+                binding.matures = binding.matures.filter(|matures| *matures <= now);
+            }
         }
     }
 

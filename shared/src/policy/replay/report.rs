@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
 
+use super::login::{LoginRow, Logins};
 use super::row::{Difference, Row, Rule};
 use crate::denial::Code;
 use crate::digest::Digest;
@@ -29,8 +30,8 @@ pub struct Report {
     pub counts: Counts,
     /// Payments that somebody rejected or cancelled and that would have been signed at once.
     pub stopped_and_would_pass: u64,
-    /// Payments that the documents that bound then decide differently in this program than they did in
-    /// the log: zero, unless it is another version than the one that decided.
+    /// Payments and logins that the documents that bound then decide differently in this program than they
+    /// did in the log: zero, unless it is another version than the one that decided.
     pub unexplained: u64,
     /// Requests that were refused, by the first rule that they broke: the log holds their number only.
     pub refused: BTreeMap<Code, u64>,
@@ -42,6 +43,8 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// How many of them are not listed.
     pub left_out: u64,
+    /// Logins at web sites.
+    pub logins: Logins,
     #[serde(skip)]
     kept: VecDeque<Row>,
     #[serde(skip)]
@@ -107,21 +110,14 @@ pub struct Day {
 }
 
 impl Report {
-    pub(super) const fn new(epoch: u64, digest: Digest) -> Self {
+    pub(super) fn new(epoch: u64, digest: Digest) -> Self {
         Self {
             epoch,
             digest,
             events: 0,
             from: None,
             to: None,
-            counts: Counts {
-                same: 0,
-                denied: 0,
-                asks: 0,
-                waits: 0,
-                told: 0,
-                easier: 0,
-            },
+            counts: Counts::default(),
             stopped_and_would_pass: 0,
             unexplained: 0,
             refused: BTreeMap::new(),
@@ -129,6 +125,7 @@ impl Report {
             worst_day: None,
             rows: Vec::new(),
             left_out: 0,
+            logins: Logins::default(),
             kept: VecDeque::new(),
             days: BTreeMap::new(),
             by_rule: BTreeMap::new(),
@@ -185,6 +182,11 @@ impl Report {
                 self.left_out = self.left_out.saturating_add(1);
             }
         }
+    }
+
+    pub(super) fn login(&mut self, row: LoginRow, explained: bool, limit: usize) {
+        self.unexplained = self.unexplained.saturating_add((!explained).into());
+        self.logins.count(row, limit);
     }
 
     pub(super) fn finish(&mut self) {

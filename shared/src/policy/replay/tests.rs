@@ -508,3 +508,6 @@ fn a_release_is_judged_too() {
     );
     assert_eq!(row.fate, Fate::Signed);
 }
+
+mod logins;
+mod voided;

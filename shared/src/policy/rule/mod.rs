@@ -45,6 +45,8 @@ pub(super) struct Case<'a> {
 pub(super) struct Findings {
     pub(super) violations: Vec<Violation>,
     pub(super) tier: Tier,
+    /// Without what windows ask for.
+    pub(super) by_itself: Tier,
     pub(super) delay: Millis,
     pub(super) first_payment: bool,
     pub(super) raised_by: Vec<Reason>,
@@ -57,6 +59,7 @@ impl Default for Findings {
         Self {
             violations: Vec::new(),
             tier: Tier::Instant,
+            by_itself: Tier::Instant,
             delay: Millis::default(),
             first_payment: false,
             raised_by: Vec::new(),
@@ -77,8 +80,14 @@ impl Findings {
         }
     }
 
-    /// A rule demands at least this tier.
+    /// A rule demands at least this tier of the payment itself.
     pub(super) fn raise(&mut self, tier: Tier, reason: Reason) {
+        self.by_itself = self.by_itself.max(tier);
+        self.raise_by_window(tier, reason);
+    }
+
+    /// A rule demands at least this tier for what a window holds with the payment.
+    pub(super) fn raise_by_window(&mut self, tier: Tier, reason: Reason) {
         if tier > Tier::Instant && !self.raised_by.contains(&reason) {
             self.raised_by.push(reason);
         }

@@ -33,7 +33,7 @@ pub(super) fn judge(
     for entry in &limits.cumulative {
         let total = measure.spent(entry.window, now).checked_add(sum);
         if total.is_none_or(|total| total > entry.above) {
-            findings.raise(entry.tier, Reason::Cumulative);
+            findings.raise_by_window(entry.tier, Reason::Cumulative);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::scopes::Subject;
 use super::{Case, Findings};
 use crate::denial::{Code, Violation};
-use crate::policy::scope::ScopeRule;
+use crate::policy::scope::{self, ScopeRule};
 use crate::time::Millis;
 
 pub(super) fn judge(
@@ -13,10 +13,10 @@ pub(super) fn judge(
     findings: &mut Findings,
 ) {
     if let Some(hours) = &rule.hours {
-        let now = case.now.wall;
-        if !hours.iter().any(|hours| hours.contain(now)) {
+        let sides = case.now.sides();
+        if !scope::are_open(hours, sides) {
             findings.refuse(Violation {
-                retry_after: hours.iter().filter_map(|hours| hours.wait(now)).min(),
+                retry_after: scope::until_open(hours, sides),
                 ..Violation::of(Code::OutsideHours)
             });
         }

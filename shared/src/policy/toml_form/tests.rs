@@ -35,6 +35,65 @@ fn what_is_left_out_is_the_default_and_nothing_more() {
     assert_eq!(parse(&text).expect("enough"), document);
 }
 
+/// The starter policy as its file has it, and the next one with the alarm that stands in it as a comment, in
+/// canonical bytes: the signer's own tests adopt these (`signer/src/core/tests/starter.rs`).
+#[test]
+fn the_starter_policy_is_its_golden_file() {
+    const STARTER: &str = include_str!("../../../../docs/starter-policy.toml");
+    let (plain, alarm) = STARTER
+        .split_once("# [[alarm]]\n")
+        .expect("an alarm to switch on");
+    let switched: String = alarm
+        .lines()
+        .map(|line| line.strip_prefix("# ").expect("the file's end").to_owned() + "\n")
+        .collect();
+    let next = format!("{plain}[[alarm]]\n{switched}").replacen("epoch = 1\n", "epoch = 2\n", 1);
+    for (name, text) in [("starter", STARTER), ("starter-alarm", &next)] {
+        let document = parse(text).expect(name);
+        assert_eq!(document.alarms.len(), usize::from(name != "starter"));
+        let file = format!(
+            "{}/tests/golden/policies/{name}.txt",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let bytes = hex::encode(document.to_bytes()) + "\n";
+        if std::env::var_os("WAIAAS_REGENERATE").is_some() {
+            std::fs::write(&file, &bytes).expect("the golden folder is writable");
+        }
+        let golden = std::fs::read_to_string(&file).expect(&file);
+        assert!(golden == bytes, "{name} has changed: WAIAAS_REGENERATE=1");
+    }
+}
+
+/// A severity is another word for its remedy: the same document, the same bytes, written as the remedy.
+#[test]
+fn a_severity_stands_for_its_remedy() {
+    let text = |last: &str| {
+        format!("version = 1\nepoch = 7\n[[alarm]]\nkind = \"open-payments\"\ncount = 3\n{last}\n")
+    };
+    for (severity, remedy) in [
+        ("low", "tell"),
+        ("medium", "suspend-session"),
+        ("high", "pause-wallet"),
+        ("critical", "kill"),
+    ] {
+        let by_severity = parse(&text(&format!("severity = {severity:?}"))).expect("a severity");
+        let by_remedy = parse(&text(&format!("remedy = {remedy:?}"))).expect("a remedy");
+        assert_eq!(by_severity.to_bytes(), by_remedy.to_bytes());
+        assert!(write(&by_severity).contains(remedy) && !write(&by_severity).contains("severity"));
+    }
+    for both in ["", "remedy = \"tell\"\nseverity = \"low\""] {
+        let refused = parse(&text(both)).expect_err("exactly one").to_string();
+        assert!(
+            refused.contains("exactly one of remedy and severity"),
+            "{refused}"
+        );
+    }
+    // What a document may not have, it has by no other name.
+    let kill = "version = 1\nepoch = 7\n[[alarm]]\nkind = \"denials-in-a-row\"\ncount = 3\n\
+                severity = \"critical\"\n";
+    assert!(parse(kill).is_err());
+}
+
 #[test]
 fn unknown_keys_and_loose_values_are_refused() {
     let text = write(&full());
@@ -71,6 +130,16 @@ fn unknown_keys_and_loose_values_are_refused() {
         ("\"denials-in-a-row\"", "\"denials\""),
         ("count = 5", "times = 5"),
         ("\"suspend-session\"", "\"suspend\""),
+        (
+            "remedy = \"suspend-session\"",
+            "severity = \"suspend-session\"",
+        ),
+        ("remedy = \"suspend-session\"", "severity = \"Medium\""),
+        (
+            "remedy = \"suspend-session\"",
+            "remedy = \"suspend-session\"\nseverity = \"medium\"",
+        ),
+        ("remedy = \"suspend-session\"\n", ""),
         ("valid-for = \"10m\"", "valid-for = 600"),
         ("valid-for = \"10m\"", "validity = \"10m\""),
         (

@@ -236,6 +236,13 @@ impl Sample {
     }
 }
 
+/// All of them, and the same kinds in other states.
+pub(in crate::statement) fn all_samples() -> Vec<Sample> {
+    let mut samples = samples();
+    samples.extend(state_samples::state_samples());
+    samples
+}
+
 /// At least one of each kind.
 pub(in crate::statement) fn samples() -> Vec<Sample> {
     let none = TestView::new(None);

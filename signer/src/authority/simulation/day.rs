@@ -93,6 +93,7 @@ impl Day {
             wall: clocks.wall.millis(),
             run: clocks.run.millis(),
             budget: clocks.budget.millis(),
+            steady: clocks.wall.millis(),
         }
     }
 

@@ -248,7 +248,19 @@ impl World {
             .entries
             .last()
             .map_or(0, |entry| entry.event.clocks.wall.millis());
-        self.machine.borrow_mut().started(last_wall);
+        // What an owner stated is known, though its event has the clocks of before it.
+        let stated = self
+            .history
+            .entries
+            .iter()
+            .map(|entry| match entry.event.body {
+                EventBody::TimeStated { wall, .. } => wall.millis(),
+                _ => 0,
+            });
+        let known = stated
+            .max()
+            .map_or(last_wall, |stated| stated.max(last_wall));
+        self.machine.borrow_mut().started(known);
         let signer = Authority::open(Parts {
             ledger: self.disk.clone(),
             system: SimulatedSystem(Rc::clone(&self.machine)),

@@ -10,9 +10,11 @@ mod snapshots;
 mod storage;
 
 use waiaas_shared::denial::Code;
+use waiaas_shared::time::WallTime;
 
+use super::simulation::machine::Passing;
 use super::simulation::post::{Answer, Asked};
-use super::simulation::world::{Session, World};
+use super::simulation::world::{DAY, Session, World};
 use crate::model::people::{EVM, FEE};
 
 /// A payment of `amount` wei, its fee of [`FEE`] beside it, as a bearer session asks for it.
@@ -43,4 +45,16 @@ fn restart(world: &mut World) {
 fn unlock(world: &mut World) {
     let answer = world.one(Asked::Unlock(true, false));
     assert!(matches!(answer, Answer::Done), "{answer:?}");
+}
+
+/// The upper side of the running signer's wall clock.
+fn bound(world: &World) -> WallTime {
+    let signer = world.signer.as_ref().expect("alive");
+    signer.clock.as_ref().expect("a clock").clocks().wall
+}
+
+/// Somebody sets the host's clock back by a day, and a payment meets it.
+fn set_back(world: &mut World) {
+    world.pass(Passing::Stepped(-(DAY as i64)));
+    refused(&pay(world, "set-back", 1), Code::ClockClosed);
 }

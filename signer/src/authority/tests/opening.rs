@@ -6,12 +6,14 @@ use waiaas_shared::digest::Digest;
 use waiaas_shared::event::Origin;
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::log::LogError;
+use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::time::Millis;
 
 use super::super::OpenError;
 use super::super::simulation::machine::Passing;
 use super::super::simulation::post::{Answer, Asked};
 use super::super::simulation::world::{DAY, HOUR, World, rule_of, starting_policy, write_keystore};
-use super::{FEE, bearer, pay, payment, refused, restart, unlock};
+use super::{FEE, bearer, bound, pay, payment, refused, restart, set_back, unlock};
 use crate::ledger::SpendIndex;
 use crate::ledger::memory::MemoryLedger;
 use crate::model::people::{EVM, MAIN};
@@ -355,4 +357,27 @@ fn invariant_11_a_step_of_the_clock_is_durable_before_anybody_asks() {
     unlock(&mut world);
     assert!(world.status().clock_closed);
     refused(&pay(&mut world, "b", 1000), Code::ClockClosed);
+}
+
+/// What an owner stated outlives the process, with no event behind it: what had ended by it does not come back.
+#[test]
+fn invariant_11_a_stated_time_outlives_the_process() {
+    let mut world = World::new(1, false);
+    pay(&mut world, "a", 1000).signed();
+    set_back(&mut world);
+    let before = bound(&world);
+    let wall = before.after(Millis::from_hours(20 * 24));
+    world
+        .say(StatementFacts::StateTime { wall }, None)
+        .expect("stated");
+    assert!(bound(&world) >= wall);
+    world.crash();
+    // The clock shows what it showed before, and nothing else would be strange.
+    world.pass(Passing::Stepped(DAY as i64));
+    world.open().expect("it starts");
+    assert!(bound(&world) >= wall, "{} {wall}", bound(&world));
+    unlock(&mut world);
+    refused(&pay(&mut world, "b", 1000), Code::ClockClosed);
+    restart(&mut world);
+    assert!(bound(&world) >= wall);
 }

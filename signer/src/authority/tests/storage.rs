@@ -4,12 +4,14 @@ use waiaas_shared::address::{Account, EvmAddress};
 use waiaas_shared::denial::Code;
 use waiaas_shared::event::{Event, EventBody, Origin};
 use waiaas_shared::ids::StatementId;
+use waiaas_shared::statement::StatementFacts;
+use waiaas_shared::time::Millis;
 
 use super::super::Fatal;
 use super::super::simulation::machine::Passing;
 use super::super::simulation::post::{Answer, Asked};
 use super::super::simulation::world::{HOUR, World};
-use super::{FEE, pay, payment, refused, restart, unlock};
+use super::{FEE, bound, pay, payment, refused, restart, set_back, unlock};
 use crate::core::apply::apply;
 use crate::ledger::LedgerError;
 use crate::ledger::memory::Fault;
@@ -205,4 +207,25 @@ fn a_caller_that_went_away_changes_nothing_for_the_next() {
     assert!(again.replay);
     world.pass(Passing::Running(1));
     assert_eq!(world.one(asked[0].clone()).signed().raw, again.raw);
+}
+
+/// A statement that is not in the log moved nothing: neither the bound, by which it would have expired itself, nor
+/// the word that closes signing.
+#[test]
+fn invariant_11_a_stated_time_that_cannot_be_written_moves_no_clock() {
+    let mut world = World::new(1, false);
+    set_back(&mut world);
+    let before = bound(&world);
+    let wall = before.after(Millis::from_hours(20 * 24));
+    let facts = StatementFacts::StateTime { wall };
+    let (statement, text) = world.draft(facts.clone(), Origin::Admin).expect("a draft");
+    world.remember(statement, facts, false);
+    let signatures = vec![world.signature(&text)];
+    let stated = Asked::Submit(statement, signatures, Origin::Admin, None);
+    fail(&world, Fault::Refused);
+    refused(&world.one(stated.clone()), Code::StorageFull);
+    assert_eq!(bound(&world), before);
+    refused(&pay(&mut world, "a", 1), Code::ClockClosed);
+    assert!(matches!(world.one(stated), Answer::Sequence(_)));
+    assert!(bound(&world) >= wall);
 }

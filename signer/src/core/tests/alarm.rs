@@ -430,3 +430,53 @@ fn the_heartbeat_says_what_the_state_is() {
     assert_eq!((killed.kill, killed.kill_epoch), (Kill::Activated, 1));
     assert_eq!((killed.sessions, killed.waiting), (0, 0));
 }
+
+/// A clock that was ahead hides no payment outside of the hours, and the alarm is one for each stretch.
+#[test]
+fn invariant_11_a_clock_that_was_ahead_silences_no_alarm_over_hours() {
+    // NOW is a Friday, 08:00 UTC.
+    let hours = vec![Hours {
+        utc_offset: 0,
+        days: 0x1f,
+        from: 540,
+        to: 1080,
+    }];
+    let mut world = under(&alarm(Condition::OutsideHours { hours }, Remedy::Tell));
+    // Saturday 17:00, and Monday 9:00 by the upper side.
+    world.pass(Millis::from_hours(33));
+    world.steady = Some(world.clocks.wall);
+    world.clocks.wall = world.clocks.wall.after(Millis::from_hours(40));
+    world.bearer_pay("a", 1000).expect("told of");
+    assert_eq!(world.raised().len(), 1);
+    world.bearer_pay("b", 1000).expect("told of");
+    assert_eq!(world.raised().len(), 1, "the same stretch");
+    // Five minutes apart, on a Friday at 17:56: closed by the one, open by the other, and so at Monday 8:57.
+    let minutes = |number: u64| Millis::from_secs(60 * number);
+    let mut world = under(&alarm(
+        Condition::OutsideHours {
+            hours: vec![Hours {
+                utc_offset: 0,
+                days: 0x1f,
+                from: 540,
+                to: 1080,
+            }],
+        },
+        Remedy::Tell,
+    ));
+    let at = |world: &mut World, later: Millis| {
+        world.pass(later);
+        world.steady = Some(world.clocks.wall);
+        world.clocks.wall = world.clocks.wall.after(minutes(5));
+    };
+    at(&mut world, minutes(9 * 60 + 56));
+    world.bearer_pay("a", 1000).expect("told of");
+    assert_eq!(world.raised().len(), 1);
+    world.clocks.wall = world.steady.expect("set");
+    at(&mut world, minutes(3 * 24 * 60 - 9 * 60 + 1));
+    world.bearer_pay("b", 1000).expect("told of");
+    assert_eq!(world.raised().len(), 1, "the same stretch");
+    world.clocks.wall = world.steady.expect("set");
+    at(&mut world, minutes(3));
+    world.bearer_pay("c", 1000).expect("within the hours");
+    assert_eq!(world.raised().len(), 1);
+}

@@ -6,7 +6,7 @@ use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::evm::UnsignedTransaction;
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::intent::IntentEnd;
-use waiaas_shared::policy::alarm::{Action, Escalation};
+use waiaas_shared::policy::alarm::{Action, Alarm, Condition, Escalation, Remedy};
 use waiaas_shared::policy::document::{PolicyDocument, UsdPrice};
 use waiaas_shared::policy::limits::Limits;
 use waiaas_shared::policy::scope::{AssetLimits, Scope, ScopeRule};
@@ -333,4 +333,66 @@ fn invariant_12_what_an_approval_no_longer_covers_is_asked_anew() {
     approve(&mut world, second);
     release(&mut world, second, ASKING + 1).expect("agreed to");
     assert_eq!(world.spends().len(), 9);
+}
+
+/// The same of what nobody had to be asked about: what owners agreed to beyond the hour since is none of its business.
+#[test]
+fn invariant_04_what_was_agreed_to_beyond_a_limit_holds_back_nothing_before_it() {
+    let codes = [Code::HourLimit, Code::HourCount];
+    let mut world = world(&codes);
+    spend(&mut world, &["a"]);
+    let first = prior(&world);
+    spend(&mut world, &["b", "c", "d", "e", "f", "g"]);
+    for key in ["h", "i", "j", "k"] {
+        world.bearer_pay(key, 1).expect("INSTANT");
+    }
+    let beyond = asking(&mut world, "beyond", ASKING);
+    approve(&mut world, beyond);
+    release(&mut world, beyond, ASKING).expect("agreed to");
+    world.commit();
+    assert_eq!(again(&mut world, &first), Ok(first.spend.unsigned.clone()));
+    world.adopt(&asks(3, &codes), true).expect("a policy");
+    assert_eq!(again(&mut world, &first), Err(vec![Code::TierRaised]));
+}
+
+/// A payment that an alarm keeps back ends nothing that was approved, and is not counted beside what it would end.
+#[test]
+fn invariant_12_what_an_alarm_keeps_back_cancels_nothing() {
+    let watched = |epoch, count| {
+        let mut document = asks(epoch, &[Code::HourLimit, Code::HourCount]);
+        document.alarms = vec![Alarm {
+            condition: Condition::OpenPayments { count },
+            remedy: Remedy::SuspendSession,
+        }];
+        document
+    };
+    let waiting = |count| {
+        let mut world = world(&[Code::HourLimit, Code::HourCount]);
+        spend(&mut world, &["a", "b", "c", "d", "e", "f", "g"]);
+        let first = asking(&mut world, "first", ASKING + 1);
+        approve(&mut world, first);
+        asking(&mut world, "other", ASKING + 2);
+        world.bearer_pay("h", 1).expect("INSTANT");
+        world
+            .adopt(&watched(3, count), true)
+            .expect("an alarm over what waits");
+        let asked = world.bearer_pay("again", ASKING + 1).map(drop);
+        (world, first, asked)
+    };
+    // Two wait before it and two wait after it.
+    let (world, first, asked) = waiting(3);
+    assert_eq!(asked, Ok(()));
+    assert!(!world.state.intents.contains_key(&first));
+    let (world, first, asked) = waiting(2);
+    assert_eq!(asked, Err(vec![Code::SessionSuspended]));
+    let kept = world.state.intents.get(&first).expect("it waits");
+    assert!(kept.approval.is_some(), "and is approved");
+    let raised = world.events.iter().rev().take(2).collect::<Vec<_>>();
+    assert!(matches!(
+        raised[..],
+        [
+            EventBody::SessionSuspended { .. },
+            EventBody::AlarmRaised { .. }
+        ]
+    ));
 }

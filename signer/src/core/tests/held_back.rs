@@ -177,6 +177,28 @@ fn invariant_11_the_true_time_may_lie_before_the_bound_and_moves_nothing_back() 
     assert_eq!(brought(&mut world, kept), Err(vec![Code::StatementUnknown]));
 }
 
+/// The log of a signer that forgot a stated time at a start folds as it was decided; the bound is what was stated.
+#[test]
+fn invariant_11_a_log_that_fell_behind_a_stated_time_keeps_its_decisions() {
+    let mut world = World::new();
+    let before = world.clocks.wall;
+    let seen = WallTime::from_millis(before.millis() - 11 * 60_000);
+    world.run(&Command::ClockStepped { seen }).expect("closed");
+    let wall = before.after(Millis::from_hours(20 * 24));
+    world
+        .say(StatementFacts::StateTime { wall }, false)
+        .expect("stated");
+    assert_eq!(world.state.clocks().wall, wall);
+    // So it went on: with the clocks of before the statement.
+    assert_eq!(world.clocks.wall, before);
+    world.adopt(&policy(2), true).expect("adopted");
+    assert_eq!(world.state.policy_epoch(), 2);
+    assert_eq!(world.state.clocks().wall, wall);
+    world.clocks.wall = wall.after(Millis::from_secs(1));
+    world.bearer_pay("a", 1000).expect("paid");
+    assert_eq!(world.state.clocks().wall, world.clocks.wall);
+}
+
 fn pays_at(world: &mut World, key: &str, fields: &str, amount: u128) -> Result<(), Vec<Code>> {
     let request = world.request(world.bearer, key, amount, RECIPIENT);
     let body = String::from_utf8(request.body).expect("text");

@@ -611,3 +611,24 @@ fn a_rotated_wallet_signs_no_message_of_its_former_key() {
     let fresh = bearer_login(&mut world, "new", "").expect("with the new key");
     assert_eq!(fresh.path().index, 1);
 }
+
+/// The upper side of the wall clock ends things early: what holds for minutes is granted from the lower side, or a
+/// clock that was ahead would make it hold for as much longer at every site with the right time.
+#[test]
+fn invariant_11_a_clock_that_is_ahead_makes_no_login_last() {
+    let mut world = world();
+    let before = world.clocks.wall;
+    let ahead = before.after(Millis::from_hours(24 * 20));
+    (world.clocks.wall, world.steady) = (ahead, Some(before));
+    let order = bearer_login(&mut world, "a", "").expect("signed");
+    let entry = logins(&world).last().expect("an event").fields.clone();
+    assert_eq!(
+        (entry.issued, entry.expires),
+        (before, before.after(Millis::from_secs(600)))
+    );
+    assert!(order.message().text().contains(&before.rfc3339()));
+    // The same once more is the same, whatever the clock says by then.
+    world.steady = Some(ahead);
+    let again = bearer_login(&mut world, "a", "").expect("signed");
+    assert_eq!(again.message().text(), order.message().text());
+}

@@ -1,6 +1,6 @@
 //! Invariant 10 over every order of adoptions up to four documents: strict and loose ones with short and
 //! long maturities, over the gateway or with the password, with time passing between them in several
-//! ways. At each moment a payment passes exactly if the definition lets it, in exactly its tier.
+//! ways, and with a suspension at every place that voids what its key signed. At each moment a payment passes exactly if the definition lets it, in exactly its tier.
 
 use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::Code;
@@ -10,7 +10,7 @@ use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::{Clocks, Millis};
 
-use super::people::main_network;
+use super::people::{Hand, main_network};
 use super::world::{EVM, FEE, RECIPIENT, World, policy};
 use crate::core::command::{Command, Outcome, Submission};
 
@@ -88,10 +88,41 @@ const PATTERNS: [[Gap; 4]; 6] = [
     ],
 ];
 
-/// The definition, over (kind, when it matures) in the order of adoption.
-fn binding(adopted: &[(Kind, u64)], now: u64) -> &[(Kind, u64)] {
-    let newest = adopted.iter().rposition(|(_, matures)| *matures <= now);
+/// A document in the order of adoption.
+#[derive(Debug, Clone, Copy)]
+struct Adopted {
+    kind: Kind,
+    /// None: never, it was voided.
+    matures: Option<u64>,
+    /// Whether the owner signed it who will be suspended.
+    leaving: bool,
+}
+
+impl Adopted {
+    const fn first() -> Self {
+        Self {
+            kind: FIRST,
+            matures: Some(0),
+            leaving: false,
+        }
+    }
+}
+
+/// The definition: a document binds until a later one has matured. One that was voided binds as well, and
+/// ends nothing.
+fn binding(adopted: &[Adopted], now: u64) -> &[Adopted] {
+    let matured = |one: &Adopted| one.matures.is_some_and(|matures| matures <= now);
+    let newest = adopted.iter().rposition(matured);
     &adopted[newest.expect("the first one matured at once")..]
+}
+
+/// An owner who signs some of the documents and is suspended behind one of them.
+#[derive(Clone)]
+struct Void {
+    hand: Hand,
+    /// One bit for each document.
+    signs: u32,
+    after: usize,
 }
 
 fn document(kind: Kind, epoch: u64) -> PolicyDocument {
@@ -130,7 +161,7 @@ fn orders() -> Vec<Vec<Kind>> {
     found
 }
 
-fn adopt(world: &mut World, kind: Kind, epoch: u64, with_password: bool) {
+fn adopt(world: &mut World, kind: Kind, epoch: u64, with_password: bool, hand: &Hand) {
     let origin = if with_password {
         Origin::Admin
     } else {
@@ -140,7 +171,7 @@ fn adopt(world: &mut World, kind: Kind, epoch: u64, with_password: bool) {
         document: document(kind, epoch).to_bytes(),
     };
     let (statement, text) = world.draft(facts, origin).expect("a draft");
-    let signatures = vec![world.signature(&text)];
+    let signatures = vec![hand.signature(&text)];
     let submission = Submission {
         statement,
         signatures,
@@ -162,10 +193,10 @@ fn asked(world: &mut World, total: u128) -> Result<Tier, Vec<Code>> {
 
 /// The largest payment passes, one unit more does not; the largest silent one is silent, one unit more
 /// is told.
-fn holds(world: &mut World, adopted: &[(Kind, u64)]) {
+fn holds(world: &mut World, adopted: &[Adopted]) {
     let binding = binding(adopted, world.clocks.run.millis());
-    let most = binding.iter().map(|(kind, _)| kind.most).min();
-    let silent = binding.iter().map(|(kind, _)| kind.silent).min();
+    let most = binding.iter().map(|one| one.kind.most).min();
+    let silent = binding.iter().map(|one| one.kind.silent).min();
     let (most, silent) = (most.expect("one"), silent.expect("one"));
     // The session lets less pass than some documents do.
     let session = 400_000;
@@ -190,17 +221,18 @@ fn holds(world: &mut World, adopted: &[(Kind, u64)]) {
 }
 
 /// Moves the run clock to `moment` and judges there.
-fn holds_at(world: &World, adopted: &[(Kind, u64)], moment: u64) {
+fn holds_at(world: &World, adopted: &[Adopted], moment: u64) {
     let mut then = world.clone();
     let passed = moment - then.clocks.run.millis();
     then.pass(Millis::from_millis(passed));
     holds(&mut then, adopted);
 }
 
-/// One order over one choice of doors and one pattern of time.
-fn plays_out(start: &World, order: &[Kind], doors: u32, gaps: [Gap; 4]) {
+/// One order over one choice of doors and one pattern of time, with a suspension or without.
+fn plays_out(start: &World, order: &[Kind], doors: u32, gaps: [Gap; 4], void: Option<&Void>) {
     let mut world = start.clone();
-    let mut adopted = vec![(FIRST, 0)];
+    let first = Hand::first(&world);
+    let mut adopted = vec![Adopted::first()];
     for (place, (kind, gap)) in order.iter().zip(gaps).enumerate() {
         match gap {
             Gap::Running(millis) => world.pass(Millis::from_millis(millis)),
@@ -214,19 +246,35 @@ fn plays_out(start: &World, order: &[Kind], doors: u32, gaps: [Gap; 4]) {
         }
         let now = world.clocks.run.millis();
         let with_password = doors >> place & 1 == 1;
-        let longest = binding(&adopted, now).iter().map(|(kind, _)| kind.maturity);
+        let binding = binding(&adopted, now).iter();
+        let longest = binding.map(|one| one.kind.maturity);
         let wait = if with_password {
             HOUR
         } else {
             longest.max().expect("one")
         };
-        adopt(&mut world, *kind, place as u64 + 2, with_password);
-        adopted.push((*kind, now + wait));
+        let leaves = void.filter(|void| place <= void.after && void.signs >> place & 1 == 1);
+        let hand = leaves.map_or(&first, |void| &void.hand);
+        adopt(&mut world, *kind, place as u64 + 2, with_password, hand);
+        adopted.push(Adopted {
+            kind: *kind,
+            matures: Some(now + wait),
+            leaving: leaves.is_some(),
+        });
         holds(&mut world, &adopted);
+        if let Some(void) = void.filter(|void| void.after == place) {
+            let owner = void.hand.id;
+            let suspended = world.run(&Command::SuspendOwner { owner });
+            suspended.expect("with the password");
+            for one in adopted.iter_mut().filter(|one| one.leaving) {
+                one.matures = one.matures.filter(|matures| *matures <= now);
+            }
+            holds(&mut world, &adopted);
+        }
     }
     // A unit of time around every maturity that is still to come.
     let now = world.clocks.run.millis();
-    for (_, matures) in adopted.clone() {
+    for matures in adopted.iter().filter_map(|one| one.matures) {
         for moment in [matures.saturating_sub(1), matures] {
             if moment >= now {
                 holds_at(&world, &adopted, moment);
@@ -244,12 +292,42 @@ fn invariant_10_every_order_of_up_to_four_adoptions() {
     for order in &orders {
         for doors in 0..1 << order.len() {
             for gaps in PATTERNS {
-                plays_out(&start, order, doors, gaps);
+                plays_out(&start, order, doors, gaps, None);
                 played += 1;
             }
         }
     }
     assert_eq!(played, 6 * (1 + 4 * 2 + 12 * 4 + 24 * 8 + 24 * 16));
+}
+
+/// The same with a key that signs some of the documents, and is suspended behind each of them in turn:
+/// those of its documents that had not matured tighten on, and never end what is before them.
+#[test]
+fn invariant_10_every_order_of_up_to_four_adoptions_with_a_suspension() {
+    let mut start = World::new();
+    let one = Hand::first(&start);
+    let hand = start.add_owner(2, &[&one]);
+    main_network(&mut start);
+    let mut played = 0;
+    for order in &orders() {
+        // Over the gateway, with the password, and by turns.
+        for doors in [0b0000, 0b1111, 0b1010] {
+            for (after, signs) in
+                (0..order.len()).flat_map(|after| [(after, 0b1111), (after, 0b0101)])
+            {
+                let void = Void {
+                    hand: hand.clone(),
+                    signs,
+                    after,
+                };
+                // The ways in which time passes take turns.
+                let gaps = PATTERNS[played % PATTERNS.len()];
+                plays_out(&start, order, doors, gaps, Some(&void));
+                played += 1;
+            }
+        }
+    }
+    assert_eq!(played, 3 * 2 * (4 + 12 * 2 + 24 * 3 + 24 * 4));
 }
 
 /// The same over a signer whose wallets are all on test networks: every document matures at once, and
@@ -260,8 +338,13 @@ fn invariant_10_on_test_networks_the_newest_alone_binds() {
     for order in orders() {
         let mut world = start.clone();
         for (place, kind) in order.iter().enumerate() {
-            adopt(&mut world, *kind, place as u64 + 2, place % 2 == 1);
-            holds(&mut world, &[(*kind, 0)]);
+            let hand = Hand::first(&world);
+            adopt(&mut world, *kind, place as u64 + 2, place % 2 == 1, &hand);
+            let newest = Adopted {
+                kind: *kind,
+                ..Adopted::first()
+            };
+            holds(&mut world, &[newest]);
         }
     }
 }

@@ -42,6 +42,7 @@ mod scopes;
 mod snapshot;
 mod spend;
 mod stakes;
+mod starter;
 mod stop;
 mod suspension;
 mod tables;

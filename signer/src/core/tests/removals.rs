@@ -1,15 +1,18 @@
 //! The removal of a stolen key, which that key wants to undo (invariant 17): every order of up to four
 //! steps of three owners who suspend, lift, remove and cancel. Two of them are honest, one key is stolen.
 
+use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::Code;
+use waiaas_shared::event::Origin;
 use waiaas_shared::ids::StatementId;
 use waiaas_shared::owner_change::Standing;
+use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::Millis;
 
-use super::people::{Hand, three_owners};
-use super::world::World;
-use crate::core::command::Command;
+use super::people::{Hand, main_network, three_owners};
+use super::world::{World, policy};
+use crate::core::command::{Command, Submission};
 
 /// Who says what. The places of [`Run::hands`]: 0 and 1 are honest, 2 is stolen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,4 +229,66 @@ fn invariant_17_a_suspension_leaves_the_removal_of_who_signs_it() {
         .run(&Command::SuspendOwner { owner: two.id })
         .expect("the password");
     assert!(!waits(&world, removal));
+}
+
+/// A text says what a document loosens beside the one before it. If that one is void, owners read the wrong text.
+#[test]
+fn invariant_13_a_void_document_takes_the_texts_with_it_that_were_written_beside_it() {
+    let (mut world, [one, two, three]) = three_owners();
+    world.set_quorum(1, &[&one, &two]);
+    main_network(&mut world);
+    let remove = StatementFacts::RemoveOwner { owner: three.id };
+    world.say_as(remove, &[&one], true).expect("asked");
+    world.pass(Millis::from_hours(71));
+    let tenfold = |epoch| {
+        let mut document = policy(epoch);
+        for rule in &mut document.assets {
+            rule.month = Amount::from_base_units(30_000_000);
+        }
+        document
+    };
+    let adopt = |document: &PolicyDocument| StatementFacts::AdoptPolicy {
+        document: document.to_bytes(),
+    };
+    world
+        .say_as(adopt(&tenfold(2)), &[&three], false)
+        .expect("it waits");
+    // Read beside the thief's document: nothing is loosened.
+    let (statement, text) = world
+        .draft(adopt(&tenfold(3)), Origin::Admin)
+        .expect("a text");
+    assert!(text.contains("Loosenings: 0"), "{text}");
+    let sound = world.draft(adopt(&policy(3)), Origin::Admin);
+    sound.expect("another text");
+    let alive = world
+        .draft(StatementFacts::SignOfLife, Origin::Admin)
+        .expect("a text");
+    world.pass(Millis::from_millis(59 * 60_000 + 59_999));
+    world.clocks.run = world.clocks.run.after(Millis::from_millis(1));
+    let submission = Submission {
+        statement,
+        signatures: vec![two.signature(&text)],
+        origin: Origin::Gateway,
+        with_password: false,
+    };
+    assert_eq!(
+        world.run(&Command::Submit(submission)).map(drop),
+        Err(vec![Code::StatementUnknown])
+    );
+    let views = world.state.owner_views(world.clocks);
+    assert!(views.iter().all(|view| view.owner != three.id), "removed");
+    // Whatever else was written stays, and a new text says what is loosened.
+    let (statement, text) = alive;
+    let signatures = vec![two.signature(&text)];
+    let submission = Submission {
+        statement,
+        signatures,
+        origin: Origin::Admin,
+        with_password: false,
+    };
+    world.run(&Command::Submit(submission)).expect("alive");
+    let (_, text) = world
+        .draft(adopt(&tenfold(3)), Origin::Admin)
+        .expect("a text");
+    assert!(!text.contains("Loosenings: 0"), "{text}");
 }

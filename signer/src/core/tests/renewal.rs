@@ -448,3 +448,48 @@ fn a_grant_of_a_closed_wallet_or_a_strange_agent_is_refused() {
     let closed = grant(&world);
     assert_eq!(granted(&mut world, closed), Err(vec![Code::WalletClosed]));
 }
+
+/// What was used counts never again, whichever side of the clock says what: running, across a start, by a clock that
+/// was set back, after a stated time, and after its nonce was forgotten.
+#[test]
+fn invariant_18_no_pair_of_clocks_lets_a_signature_count_twice() {
+    let mut world = World::new();
+    let grant = renewable(&world, key_bound());
+    let session = granted(&mut world, grant).expect("a session");
+    world.pass(Millis::from_hours(1));
+    let used = signed(
+        unsigned_request(session),
+        &agent_key(),
+        "used",
+        world.clocks.wall,
+    );
+    let created = world.clocks.wall.millis();
+    renew(&mut world, used.clone()).expect("renewed");
+    let mut seen = [0, 0];
+    for ran in [0, 1, 10, 23, 24, 25, 60, 600] {
+        // What another request brings: its own nonce is kept, and what is old enough is forgotten.
+        for meanwhile in [false, true] {
+            for behind in [-121_i64, -120, 0, 600, 3600 * 40] {
+                let mut world = world.clone();
+                world.pass(Millis::from_secs(60 * ran));
+                // By the upper side a renewal would gain enough, were it let through.
+                world.clocks.wall = WallTime::from_millis(created + 70 * 60_000);
+                world.steady = Some(WallTime::from_millis(created));
+                if meanwhile {
+                    let own = world.signed_request("meanwhile", 1000);
+                    world.run(&Command::Spend(own)).expect("paid");
+                    world.commit();
+                }
+                let steady = created.saturating_add_signed(-behind * 1000);
+                world.steady = Some(WallTime::from_millis(steady));
+                let codes = renew(&mut world, used.clone()).expect_err("used");
+                match codes[..] {
+                    [Code::RequestNonceReused] => seen[0] += 1,
+                    [Code::RequestTimeSkew] => seen[1] += 1,
+                    _ => panic!("{codes:?}"),
+                }
+            }
+        }
+    }
+    assert!(seen.iter().all(|times| *times > 20), "{seen:?}");
+}

@@ -1,10 +1,14 @@
 //! The bytes of a committed payment once more, after a crash or a lost answer, when the rules ask for more
 //! than the payment went through: a longer delay, more owners. They are withheld, until it suffices again.
 
+use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::Code;
 use waiaas_shared::event::{EventBody, Origin};
 use waiaas_shared::ids::TransactionId;
 use waiaas_shared::policy::document::PolicyDocument;
+use waiaas_shared::policy::evaluate::Tier;
+use waiaas_shared::policy::limits::Cumulative;
+use waiaas_shared::policy::windows::Window;
 use waiaas_shared::statement::StatementFacts;
 use waiaas_shared::time::{BudgetTime, Millis};
 
@@ -153,4 +157,48 @@ fn invariant_19_a_removed_owners_approval_counts_for_no_replay() {
         .run(&Command::SuspendOwner { owner: three.id })
         .expect("suspended");
     assert_eq!(again(&mut world, &entry), Err(vec![Code::TierRaised]));
+}
+
+/// More than 200,000 in a day asks the owner.
+fn summed(epoch: u64) -> PolicyDocument {
+    let mut document = waiting_policy(epoch);
+    for rule in &mut document.assets {
+        rule.cumulative = vec![Cumulative {
+            window: Window::Day,
+            above: Amount::from_base_units(200_000),
+            tier: Tier::Approval,
+        }];
+    }
+    document
+}
+
+/// What was signed at once was charged: what others took of a window since asks nobody about it, or its nonce would
+/// block what owners approved.
+#[test]
+fn invariant_04_later_charges_hold_back_nothing_that_was_signed_at_once() {
+    let mut world = World::new();
+    world.adopt(&summed(2), true).expect("a policy");
+    let mut entries = Vec::new();
+    for (key, amount) in [("a", 40_000 - FEE), ("b", 100_000 - FEE)] {
+        world.bearer_pay(key, amount).expect("at once");
+        entries.push(prior(&world));
+        world.commit();
+    }
+    let third = asking(&mut world, "c", 80_000 - FEE);
+    let owner = Hand::first(&world);
+    approve(&mut world, third, &[&owner]);
+    release(&mut world, third, 80_000 - FEE).expect("approved");
+    entries.push(prior(&world));
+    world.commit();
+    for entry in &entries {
+        assert_eq!(again(&mut world, entry), Ok(entry.spend.unsigned.clone()));
+    }
+    // Only that: a document that was adopted since binds it as it binds whatever is asked for now.
+    world.adopt(&summed(3), true).expect("the same rules again");
+    assert_eq!(again(&mut world, &entries[0]), Err(vec![Code::TierRaised]));
+    world.pass(Millis::from_hours(25));
+    assert_eq!(
+        again(&mut world, &entries[0]),
+        Ok(entries[0].spend.unsigned.clone())
+    );
 }

@@ -7,11 +7,11 @@ use waiaas_shared::digest::{Domain, hash};
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::evaluate::Tier;
 use waiaas_shared::policy::limits::{Counts, Limits};
-use waiaas_shared::policy::scope::{AssetLimits, Scope, ScopeRule};
+use waiaas_shared::policy::scope::{AssetLimits, Hours, Scope, ScopeRule};
 use waiaas_shared::session::Credential;
-use waiaas_shared::time::Millis;
+use waiaas_shared::time::{Millis, WallTime};
 
-use super::world::{EVM, FEE, World, key_bound, policy};
+use super::world::{EVM, FEE, NOW, World, key_bound, policy};
 use crate::core::command::{Command, Outcome};
 
 /// A world under the policy with a change; all networks are test networks, so it matures at once.
@@ -171,4 +171,48 @@ fn invariant_19_a_replay_is_not_refused_for_its_own_count_or_its_own_time() {
         Err(vec![Code::CoolDown, Code::PaymentCount])
     );
     assert_eq!(world.spends().len(), 1);
+}
+
+/// Monday to Friday, 9 to 17 UTC.
+fn office() -> Hours {
+    Hours {
+        utc_offset: 0,
+        days: 0x1f,
+        from: 9 * 60,
+        to: 17 * 60,
+    }
+}
+
+/// The upper side never comes back from a clock that was ahead at a start: what is let through by the hour keeps to
+/// both sides, and an honest host's small gap costs its minutes and no more.
+#[test]
+fn invariant_11_a_clock_that_was_ahead_opens_no_other_hours() {
+    const MINUTE: u64 = 60_000;
+    // NOW is a Friday, 08:00 UTC.
+    let after = |minutes: u64| WallTime::from_millis(NOW + minutes * MINUTE);
+    let pays = |shown: u64, ahead: u64| {
+        let mut world = under(|document| {
+            let mut rule = ScopeRule::new(Scope::Global);
+            rule.hours = Some(vec![office()]);
+            document.scopes = vec![rule];
+        });
+        world.steady = Some(after(shown));
+        world.clocks.wall = after(shown + ahead);
+        world.bearer_pay("a", 1000).map(drop)
+    };
+    let closed = Err(vec![Code::OutsideHours]);
+    let saturday = 24 * 60;
+    for (shown, ahead, expected) in [
+        (60, 0, Ok(())),
+        // Forty hours ahead: Saturday 17:00 is no Monday 9:00.
+        (saturday + 9 * 60, 40 * 60, closed.clone()),
+        // Five minutes apart: from where both are in to where one is out.
+        (59, 5, closed.clone()),
+        (60, 5, Ok(())),
+        (9 * 60 - 6, 5, Ok(())),
+        (9 * 60 - 5, 5, closed.clone()),
+        (9 * 60, 5, closed),
+    ] {
+        assert_eq!(pays(shown, ahead), expected, "{shown} {ahead}");
+    }
 }

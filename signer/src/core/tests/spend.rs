@@ -596,3 +596,38 @@ fn invariant_19_a_replay_of_an_expired_session_ends_no_other() {
     let fresh = world.signed_request("fresh", 1000);
     order(world.run(&Command::Spend(fresh)));
 }
+
+/// A clock that was five minutes ahead and was set right leaves the upper side where it was, for good: requests that
+/// are young by either side count.
+#[test]
+fn invariant_18_a_small_step_of_the_clock_shuts_no_agent_out() {
+    let minutes = |number: u64| Millis::from_secs(60 * number);
+    let mut world = World::new();
+    world.steady = Some(world.clocks.wall);
+    world.clocks.wall = world.clocks.wall.after(minutes(5));
+    let (now, ahead) = (NOW / 1000, NOW / 1000 + 300);
+    let asked = |world: &mut World, key: &str, seconds: u64| {
+        let request = world.request(world.keyed, key, 1000, RECIPIENT);
+        let nonce = format!("nonce-{key:0>16}");
+        let signed = sign_request(request, &agent_key(), &nonce, seconds);
+        world.run(&Command::Spend(signed)).map(drop)
+    };
+    for seconds in [now - 121, ahead + 121] {
+        assert_eq!(
+            asked(&mut world, "late", seconds),
+            Err(vec![Code::RequestTimeSkew]),
+            "{seconds}"
+        );
+    }
+    for (key, seconds) in [("a", now), ("b", now - 120), ("c", ahead + 120)] {
+        assert_eq!(asked(&mut world, key, seconds), Ok(()), "{key}");
+    }
+    // Nor does what was used before and is forgotten: by as far as two steps that nobody explains put the sides apart.
+    world.pass(Millis::from_secs(24 * 60 + 1));
+    world.bearer_pay("meanwhile", 1000).expect("paid");
+    world.steady = Some(WallTime::from_millis(
+        world.clocks.wall.millis() - 20 * 60_000,
+    ));
+    let oldest = world.clocks.wall.millis() / 1000 - 20 * 60 - 120;
+    assert_eq!(asked(&mut world, "d", oldest), Ok(()));
+}

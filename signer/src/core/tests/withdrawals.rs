@@ -172,6 +172,35 @@ fn invariant_17_a_token_that_is_registered_twice_is_withdrawn() {
     }
 }
 
+/// A mint that no document names waits for one that does, and for nothing else: before it has matured, and while
+/// everything is paused.
+#[test]
+fn invariant_17_a_mint_that_no_document_names_is_withdrawn_with_the_next_one() {
+    let (mut world, _) = super::tokens_solana::on_main_network();
+    let to = Account::Solana(shop());
+    enrolled(
+        &mut world,
+        AccountId::new(solana(), to).expect("an account"),
+    );
+    let mut without = super::tokens_solana::token_policy(2);
+    without.assets.retain(|rule| rule.asset != asset());
+    world.adopt(&without, true).expect("a policy");
+    world.pass(Millis::from_hours(25));
+    let brought = |world: &mut World| {
+        let facts = to_the_shop(world, 5_000);
+        let unsigned = built(token(TokenProgram::Token), 5_000_000, false);
+        withdraw(world, facts, unsigned)
+    };
+    assert_eq!(brought(&mut world), Err(vec![Code::AssetNotListed]));
+    let (wallet, origin) = (None, Origin::Admin);
+    world
+        .run(&Command::Pause { wallet, origin })
+        .expect("paused");
+    let document = super::tokens_solana::token_policy(3);
+    world.adopt(&document, false).expect("it waits to mature");
+    brought(&mut world).expect("withdrawn");
+}
+
 /// What was signed is given to its owner again, however the token is registered since, and if it is no more.
 #[test]
 fn invariant_17_a_token_withdrawal_is_given_again_whatever_is_registered() {

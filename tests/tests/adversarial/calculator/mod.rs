@@ -22,7 +22,7 @@ use waiaas_shared::address::Account;
 use waiaas_shared::caip::{AssetId, ChainId};
 use waiaas_shared::digest::Digest;
 use waiaas_shared::event::{Event, EventBody, Spend};
-use waiaas_shared::ids::{SessionId, TransactionId, WalletId};
+use waiaas_shared::ids::{OwnerId, SessionId, StatementId, TransactionId, WalletId};
 use waiaas_shared::intent::IntentEnd;
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::policy::evaluate::Tier;
@@ -91,6 +91,7 @@ impl Charged {
 struct Adopted {
     matures: Option<u64>,
     document: PolicyDocument,
+    signers: Vec<OwnerId>,
 }
 
 /// What the log has said so far.
@@ -98,6 +99,8 @@ struct Adopted {
 pub(crate) struct Calculator {
     sequence: u64,
     owners: Owners,
+    /// Changes of owners that wait and void documents: this owner's, or everybody's.
+    voiding: BTreeMap<StatementId, Option<OwnerId>>,
     waits: Waits,
     lives: Lives,
     documents: Vec<Adopted>,

@@ -1,7 +1,8 @@
 //! What changes who may spend how much, as the log tells: wallets, policies, sessions, stops and their ends.
 
 use waiaas_shared::event::EventBody;
-use waiaas_shared::ids::StatementId;
+use waiaas_shared::ids::{OwnerId, StatementId};
+use waiaas_shared::owner_change::OwnerChange;
 use waiaas_shared::policy::document::PolicyDocument;
 use waiaas_shared::statement::StatementFacts;
 
@@ -27,10 +28,11 @@ impl Calculator {
             }
             EventBody::PolicyAdopted {
                 statement,
+                signers,
                 epoch,
                 matures,
                 ..
-            } => self.adopted(*statement, *epoch, matures.millis(), run),
+            } => self.adopted(*statement, signers, (*epoch, matures.millis()), run),
             EventBody::SessionGranted {
                 session, statement, ..
             } => match self.owners.facts(*statement) {
@@ -54,6 +56,25 @@ impl Calculator {
                 for adopted in &mut self.documents {
                     if policies.contains(&adopted.document.epoch) {
                         adopted.matures = None;
+                    }
+                }
+            }
+            EventBody::OwnerChangeScheduled {
+                change, statement, ..
+            } => match change {
+                OwnerChange::RemoveOwner(known) => {
+                    self.voiding.insert(*statement, Some(known.id));
+                }
+                OwnerChange::Recover { .. } => {
+                    self.voiding.insert(*statement, None);
+                }
+                _ => {}
+            },
+            EventBody::OwnerChangeEffective { change } => {
+                if let Some(owner) = self.voiding.remove(change) {
+                    let of = |one: &Adopted| owner.is_none_or(|owner| one.signers.contains(&owner));
+                    for adopted in self.documents.iter_mut().filter(|one| of(one)) {
+                        adopted.matures = adopted.matures.filter(|matures| *matures <= run);
                     }
                 }
             }
@@ -119,7 +140,13 @@ impl Calculator {
         }
     }
 
-    fn adopted(&mut self, statement: StatementId, epoch: u64, matures: u64, run: u64) {
+    fn adopted(
+        &mut self,
+        statement: StatementId,
+        signers: &[OwnerId],
+        (epoch, matures): (u64, u64),
+        run: u64,
+    ) {
         let Some(StatementFacts::AdoptPolicy { document }) = self.owners.facts(statement) else {
             return self.fail("O4", "a policy without its statement");
         };
@@ -143,6 +170,7 @@ impl Calculator {
         self.documents.push(Adopted {
             matures: Some(matures),
             document,
+            signers: signers.to_vec(),
         });
     }
 }

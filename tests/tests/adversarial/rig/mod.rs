@@ -10,10 +10,13 @@ mod waiting;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::ExitStatus;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
 use waiaas_client::{
@@ -162,6 +165,16 @@ impl Rig {
         if self.process.take().is_some() {
             self.ran += self.started.elapsed();
         }
+    }
+
+    /// Ends the process by the signal that asks for a core file; how it ended.
+    pub(crate) fn abort(&mut self) -> Result<ExitStatus> {
+        let process = self.process.as_mut().context("a running signer")?;
+        let id = Pid::from_raw(i32::try_from(process.id())?);
+        kill(id, Signal::SIGABRT)?;
+        let status = process.wait(Duration::from_secs(10))?;
+        self.crash();
+        Ok(status)
     }
 
     /// For how long the signer has run, by this program's clock.

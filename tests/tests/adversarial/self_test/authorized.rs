@@ -111,8 +111,6 @@ pub(super) fn all(template: &Template) -> Result<()> {
     cases::one_of_each(&mut rig)?;
     let failures = checks.after(&mut rig);
     ensure!(failures.is_empty(), "an honest log: {failures:?}");
-    let failures = checks.at_the_end(&rig);
-    ensure!(failures.is_empty(), "an honest end: {failures:?}");
     let events = &checks.log.events;
     ensure!(judged(events, |_| Ok(()))?.is_empty(), "an honest log");
     for (what, change) in WRONG {
@@ -156,7 +154,11 @@ pub(super) fn all(template: &Template) -> Result<()> {
     }
     // Elsewhere as well.
     super::elsewhere::authorized(events)?;
-    released(&mut rig)
+    released(&mut rig)?;
+    // Its process ends here.
+    let failures = checks.at_the_end(&mut rig);
+    ensure!(failures.is_empty(), "an honest end: {failures:?}");
+    Ok(())
 }
 
 /// What left is compared with what was recorded.

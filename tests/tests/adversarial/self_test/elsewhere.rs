@@ -1,5 +1,7 @@
 //! The judge in another language, checked: of each doctored log it must say what is wrong.
 
+mod rules;
+
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -133,6 +135,7 @@ pub(super) fn authorized(events: &[Event]) -> Result<()> {
 pub(super) fn all(events: &[Event]) -> Result<()> {
     let honest = said(events)?;
     ensure!(honest.is_empty(), "an honest log: {honest}");
+    rules::all(events)?;
     let changes: [(&str, &str, Change); 12] = [
         ("a smaller charge on EVM", "the bytes take", |events| {
             let charge = spend(events, true)?.charges.first_mut();

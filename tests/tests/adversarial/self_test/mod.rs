@@ -36,9 +36,8 @@ pub(crate) fn all() -> Result<()> {
     }
     let failures = checks.after(&mut rig);
     ensure!(failures.is_empty(), "an honest log: {failures:?}");
-    let failures = checks.at_the_end(&rig);
-    ensure!(failures.is_empty(), "an honest end: {failures:?}");
     crate::long::checked()?;
+    cores()?;
     secrets(&rig)?;
     limits(&checks.log.events)?;
     elsewhere::all(&checks.log.events)?;
@@ -49,7 +48,26 @@ pub(crate) fn all() -> Result<()> {
     authorized::all(&template)?;
     lives::all(&template)?;
     owners::all(&template)?;
-    doctored(&mut rig)
+    doctored(&mut rig)?;
+    let mut rig = template.rig()?;
+    let checks = Checks::new(&rig)?;
+    let failures = checks.at_the_end(&mut rig);
+    ensure!(failures.is_empty(), "an honest end: {failures:?}");
+    Ok(())
+}
+
+/// O1: a program like any other has core files, or is dumpable.
+fn cores() -> Result<()> {
+    use std::os::unix::process::CommandExt as _;
+    use xtask::process::Process;
+
+    let mut command = std::process::Command::new("sleep");
+    let other = Process::spawn("sleep", command.arg("60").uid(crate::stand::GATEWAY_UID))?;
+    ensure!(
+        crate::checks::cores::closed(other.id()).is_err(),
+        "O1 overlooks a dumpable process"
+    );
+    Ok(())
 }
 
 fn secrets(rig: &Rig) -> Result<()> {

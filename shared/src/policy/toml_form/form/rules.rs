@@ -114,7 +114,9 @@ pub(super) struct AlarmForm {
     window: Option<String>,
     after: Option<String>,
     hours: Option<Vec<HoursForm>>,
-    remedy: String,
+    remedy: Option<String>,
+    /// In the place of a remedy: the remedy that is its own. Read, never written.
+    severity: Option<String>,
 }
 
 impl AlarmForm {
@@ -126,7 +128,8 @@ impl AlarmForm {
             window: None,
             after: None,
             hours: None,
-            remedy: alarm.remedy.as_str().to_owned(),
+            remedy: Some(alarm.remedy.as_str().to_owned()),
+            severity: None,
         };
         match &alarm.condition {
             Condition::DenialsInARow { count } | Condition::OpenPayments { count } => {
@@ -174,13 +177,23 @@ impl AlarmForm {
             ("idle", (None, None, None, Some(after), None)) => Ok(Condition::Idle { after }),
             _ => Err(ValueError::Alarm),
         };
-        let remedy = |text: &str| {
-            let known = Remedy::ALL.into_iter().find(|one| one.as_str() == text);
-            known.ok_or(ValueError::Name)
+        let named = |name: fn(Remedy) -> &'static str| {
+            move |text: &str| {
+                let known = Remedy::ALL.into_iter().find(|one| name(*one) == text);
+                known.ok_or(ValueError::Name)
+            }
+        };
+        let remedy = match (&self.remedy, &self.severity) {
+            (Some(remedy), None) => at.value("remedy", remedy, named(Remedy::as_str))?,
+            (None, Some(severity)) => at.value("severity", severity, named(Remedy::severity))?,
+            (both, _) => {
+                let said = both.as_deref().unwrap_or_default();
+                return at.value("remedy", said, |_| Err(ValueError::Remedy));
+            }
         };
         Ok(Alarm {
             condition: at.value("kind", &self.kind, condition)?,
-            remedy: at.value("remedy", &self.remedy, remedy)?,
+            remedy,
         })
     }
 }

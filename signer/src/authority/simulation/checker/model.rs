@@ -49,6 +49,8 @@ pub(super) struct Model<'history> {
     pub(super) keys: BTreeSet<Digest>,
     pub(super) unlocked_in: u64,
     pub(super) stated_in: u64,
+    /// The latest time that an owner stated: no later event lies before it.
+    pub(super) stated: u64,
     /// Run and budget clock at the start of this life of the process, and what was vouched for in it.
     pub(super) base: (u64, u64),
     pub(super) vouched: u64,
@@ -72,6 +74,7 @@ impl<'history> Model<'history> {
             keys: BTreeSet::new(),
             unlocked_in: 0,
             stated_in: 0,
+            stated: 0,
             base: (0, 0),
             vouched: 0,
         }
@@ -333,6 +336,7 @@ impl<'history> Model<'history> {
                 }
                 self.gate.closed = false;
                 self.stated_in = entry.moment.turn;
+                self.stated = self.stated.max(wall.millis());
             }
             EventBody::WithdrawalEnrolled {
                 account,
@@ -397,6 +401,9 @@ impl<'history> Model<'history> {
         }
         if now.wall < before.wall || now.run < before.run || now.budget < before.budget {
             return Err(Broken::Monotone(at, "a clock fell"));
+        }
+        if now.wall.millis() < self.stated {
+            return Err(Broken::Monotone(at, "a stated time was forgotten"));
         }
         // A life begins where the log ended; nothing is credited for the time between.
         if entry.moment.life != last.moment.life {

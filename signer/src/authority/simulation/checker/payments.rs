@@ -148,8 +148,11 @@ impl<'history> Model<'history> {
             (Credential::Bearer(_), None) => Ok(()),
             (Credential::AgentKey(_), Some(nonce)) => {
                 let kept = (id, nonce.nonce.as_str());
-                let before = self.request_nonces.insert(kept, nonce.expires.millis());
-                if before.is_some_and(|until| until >= entry.event.clocks.wall.millis()) {
+                let end = nonce.expires.millis();
+                let before = self.request_nonces.insert(kept, end);
+                let wall = entry.event.clocks.wall.millis();
+                // Never the same signature, and while it is young no other with its nonce.
+                if before.is_some_and(|until| until == end || until >= wall) {
                     return broken("request nonce used twice");
                 }
                 let signed = (id, spend.idempotency, spend.body);
@@ -260,6 +263,8 @@ pub(super) const fn clock(entry: &Entry) -> Clock {
         wall: clocks.wall.millis(),
         run: clocks.run.millis(),
         budget: clocks.budget.millis(),
+        // No event has it: what the upper side alone forbids is forbidden.
+        steady: clocks.wall.millis(),
     }
 }
 

@@ -9,10 +9,11 @@ use waiaas_shared::view::SessionState;
 
 use super::book::{Book, Kill, Stage, Standing};
 use super::run::{Checked, Run};
+use super::tallies::tallies;
 use crate::core::state::{KillPhase, State};
 use crate::model::people::token_on;
 
-fn same<T: PartialEq + Debug>(what: &str, signer: T, book: T) -> Checked {
+pub(super) fn same<T: PartialEq + Debug>(what: &str, signer: T, book: T) -> Checked {
     if signer == book {
         Ok(())
     } else {
@@ -31,6 +32,7 @@ impl Run {
         sessions(state, book)?;
         waiting(state, book)?;
         agents(state, book)?;
+        tallies(state, book)?;
         same("heard", state.watch.heard.millis(), book.watch.heard)?;
         let suspended = state.watch.suspended.clone();
         same(

@@ -12,10 +12,10 @@ use super::book::Book;
 use super::expect::Expect;
 use super::run::{Checked, Run};
 use crate::core::command::Command;
-use crate::model::MINUTE;
 use crate::model::charges::WINDOWS;
 use crate::model::policy::Asking;
 use crate::model::scopes::are_open;
+use crate::model::{DAY, MINUTE};
 
 /// What a payment is about to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,15 +113,18 @@ impl Book {
             }
             (Condition::OutsideHours { hours }, Doing::Signed) => {
                 let open = |wall: u64| hours.iter().any(|hours| are_open(hours, wall));
+                let both = |later: u64| open(now.wall + later) && open(now.steady + later);
                 let told = before.is_some_and(|until| now.wall < until);
-                if open(now.wall) || told {
+                if both(0) || told {
                     return None;
                 }
-                // The next minute of the week at which one of them is open.
-                let next = now.wall / MINUTE + 1;
-                let mut minutes = next..=next + 8 * 24 * 60;
-                let begins = minutes.find(|minute| open(minute * MINUTE));
-                due(true, begins.map_or(u64::MAX, |minute| minute * MINUTE))
+                // The next minute of the week, by either side, at which both are within; a day later without one.
+                let mut first = [now.wall, now.steady].map(|side| MINUTE - side % MINUTE);
+                first.sort_unstable();
+                let minutes = 0..=7 * 24 * 60;
+                let mut minutes = minutes.flat_map(|minute| first.map(|at| at + minute * MINUTE));
+                let begins = minutes.find(|later| both(*later));
+                due(true, now.wall + begins.unwrap_or(DAY))
             }
             (Condition::OpenPayments { count }, Doing::Waiting) => {
                 let open = self.waits.values();

@@ -187,7 +187,7 @@ impl Book {
             return;
         };
         let said = self.judged_as_authorization(session, asking, Some(one.charge), expect);
-        self.suffices_at_once(one.tier, &said, expect);
+        self.suffices_at_once((one.tier, one.epoch), &said, expect);
     }
 }
 

@@ -42,8 +42,8 @@ pub(super) struct Book {
     pub(super) authorized: Authorized,
     /// What an idempotency key was used for.
     pub(super) keys: BTreeMap<(Holder, String), (Vec<u8>, TransactionId)>,
-    /// Until when a request's nonce is remembered at least.
-    pub(super) request_nonces: BTreeMap<(SessionId, String), u64>,
+    /// Nonces of requests that were used: when their signature was made by its own word, and the run clock then.
+    pub(super) request_nonces: BTreeMap<(SessionId, String), Vec<(u64, u64)>>,
     pub(super) owners: Owners,
     pub(super) agents: BTreeMap<AgentId, Stage>,
     pub(super) watch: Watch,
@@ -175,6 +175,8 @@ pub(super) struct Paid {
     pub(super) bytes: Vec<u8>,
     pub(super) tier: Tier,
     pub(super) sequence: u64,
+    /// Of the newest document that bound then.
+    pub(super) epoch: u64,
     pub(super) credited: bool,
     pub(super) replaces: Option<Earlier>,
     /// When its wait began on the run clock, and who had approved it.
@@ -263,6 +265,11 @@ impl Book {
 
     pub(super) fn newest(&self) -> Option<&PolicyDocument> {
         self.binding().last().map(|one| one.document.as_ref())
+    }
+
+    /// Whether the documents that bind now are those that bound when this one was the newest, or fewer.
+    pub(super) fn still_bind(&self, epoch: u64) -> bool {
+        self.newest().is_some_and(|newest| newest.epoch <= epoch)
     }
 
     pub(super) fn session(&self, id: SessionId) -> Option<&Session> {

@@ -14,7 +14,6 @@ use super::run::{Checked, Run, SIGNER, Sent};
 use super::step::Spoilt;
 use super::wanted::{Wanted, What};
 use crate::core::command::{AgentStop, Command, Outcome, SessionRequest, SpendRequest};
-use crate::model::MINUTE;
 
 impl Session {
     /// From when on a renewal gains at least half of its time; none if none is left.
@@ -177,8 +176,9 @@ impl Run {
             (Some(Outcome::Renewed(at)), [EventBody::SessionRenewed { session, .. }]) => {
                 same("renewed", (*session, at.millis()), (id, ends))?;
                 if let Some((nonce, created)) = sent.request.signed {
-                    let until = created * 1000 + 2 * MINUTE;
-                    self.book.request_nonces.insert((id, nonce), until);
+                    let used = (created * 1000, self.book.now().run);
+                    let known = self.book.request_nonces.entry((id, nonce));
+                    known.or_default().push(used);
                 }
                 let session = self.book.session_mut(id).ok_or("a session")?;
                 session.ends = ends;

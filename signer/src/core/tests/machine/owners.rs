@@ -6,7 +6,7 @@ use waiaas_shared::denial::Code;
 use waiaas_shared::ids::{OwnerId, StatementId};
 use waiaas_shared::statement::StatementFacts;
 
-use super::book::{Book, Change, Kill, Owners, Pending, Standing};
+use super::book::{Book, Change, Draft, Kill, Owners, Pending, Standing};
 use crate::model::HOUR;
 
 /// Every change waits so long, on the run clock.
@@ -189,11 +189,16 @@ impl Book {
 
     fn void_signed_by(&mut self, owner: OwnerId) {
         let run = self.now().run;
+        let mut voided = false;
         for one in &mut self.adopted {
             if one.signers.contains(&owner) && one.matures.is_some_and(|at| at > run) {
                 one.matures = None;
+                voided = true;
             }
         }
+        // Texts of documents were written beside the one that is void.
+        let adopts = |draft: &Draft| matches!(draft.facts, StatementFacts::AdoptPolicy { .. });
+        self.drafts.retain(|_, draft| !(voided && adopts(draft)));
         let mut ended = Vec::new();
         for session in &mut self.sessions {
             let spends = session.by_kill || session.standing == Standing::Active;

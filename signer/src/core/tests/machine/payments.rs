@@ -48,6 +48,9 @@ struct Behind<'a> {
     approved: &'a [OwnerId],
     /// Broken rules of which the owners read.
     told: &'a BTreeSet<Code>,
+    /// It was charged, to the unit, under the documents that bind now: what it went through stays enough, whoever
+    /// is charged beside it.
+    settled: bool,
 }
 
 impl Book {
@@ -78,34 +81,6 @@ impl Book {
         expect.when(self.kill == Kill::Activated, Code::Killed);
         expect.when(self.closed, Code::ClockClosed);
         expect.when(self.frozen, Code::Frozen);
-    }
-
-    /// What the agent's signature over its request must prove. `again`: of what was asked for before.
-    pub(super) fn proven(
-        &self,
-        session: &Session,
-        signed: Option<&(String, u64)>,
-        spoilt: Spoilt,
-        again: bool,
-        expect: &mut Expect,
-    ) {
-        if session.bearer() {
-            return;
-        }
-        let Some((nonce, created)) = signed else {
-            return expect.when(true, Code::RequestSignatureMissing);
-        };
-        let bad = matches!(spoilt, Spoilt::OtherSignature | Spoilt::OtherPath);
-        expect.when(bad, Code::RequestSignatureInvalid);
-        let apart = self.now().wall.abs_diff(created * 1000);
-        expect.when(apart > 2 * MINUTE, Code::RequestTimeSkew);
-        let nonce = (session.id, nonce.clone());
-        if let (Some(until), false) = (self.request_nonces.get(&nonce), again) {
-            // Once its signature could not be accepted any more, it may be forgotten.
-            let kept = *until >= self.now().wall;
-            expect.when(kept, Code::RequestNonceReused);
-            expect.maybe_when(!kept, Code::RequestNonceReused);
-        }
     }
 
     /// Documents and session over one payment.
@@ -313,7 +288,7 @@ impl Book {
             return expect;
         };
         let said = self.judged(session, &paid.asking, Some(paid.charge), &mut expect);
-        self.went_through(paid, &said, &mut expect);
+        self.went_through(paid, &said, true, &mut expect);
         expect
     }
 
@@ -337,8 +312,9 @@ impl Book {
         judge_all(self.binding(), &asking, &self.charges, None, self.now())
     }
 
-    /// Whether a payment that was signed went through what is asked of it now.
-    pub(super) fn went_through(&self, paid: &Paid, said: &Said, expect: &mut Expect) {
+    /// Whether a payment that was signed went through what is asked of it now: of the same once more, or of one that
+    /// may cost more.
+    pub(super) fn went_through(&self, paid: &Paid, said: &Said, same: bool, expect: &mut Expect) {
         let nobody = Vec::new();
         let (since, approved) = match &paid.waited {
             Some((since, approved)) => (Some(*since), approved),
@@ -349,17 +325,24 @@ impl Book {
             since,
             approved,
             told: &paid.told,
+            settled: same && self.still_bind(paid.epoch),
         };
         self.suffices(&behind, said, expect);
     }
 
     /// The same of what was signed at once.
-    pub(super) fn suffices_at_once(&self, tier: Tier, said: &Said, expect: &mut Expect) {
+    pub(super) fn suffices_at_once(
+        &self,
+        (tier, epoch): (Tier, u64),
+        said: &Said,
+        expect: &mut Expect,
+    ) {
         let behind = Behind {
             highest: tier.max(Tier::Notify),
             since: None,
             approved: &[],
             told: &BTreeSet::new(),
+            settled: self.still_bind(epoch),
         };
         self.suffices(&behind, said, expect);
     }
@@ -372,13 +355,17 @@ impl Book {
             .iter()
             .filter(|owner| self.owners.may_sign(**owner));
         let few = owners.count() < usize::from(said.quorum).max(self.owners.quorum);
-        let (least, most) = said.tier;
+        let (mut least, mut most) = said.tier;
+        if behind.settled {
+            (least, most) = (least.min(highest), most.min(highest));
+        }
         let raised = |tier: Tier| tier > highest || (tier == Tier::Approval && few);
         // Owners agreed to the broken rules that they read of, in their place and as far as they read it, and to
         // no other.
         let read = |code: &Code| behind.told.contains(code);
-        let unread = !said.asked.iter().all(read);
-        let maybe_unread = said.asked.union(&said.maybe_asked).next().is_some();
+        let unread = !behind.settled && !said.asked.iter().all(read);
+        let mut asked = said.asked.union(&said.maybe_asked);
+        let maybe_unread = !behind.settled && asked.next().is_some();
         expect.late_when(
             raised(least) || unread,
             raised(most) || maybe_unread,
@@ -431,6 +418,7 @@ impl Book {
             since: Some(wait.opened),
             approved: &signers,
             told: &wait.told_codes(),
+            settled: false,
         };
         self.suffices(&behind, &said, &mut expect);
         expect

@@ -114,7 +114,9 @@ impl Run {
         let session = self.book.session(sent.wanted.session).ok_or("a session")?;
         let place = usize::from(session.grant.credential != super::hands::bound_to(0));
         let key = agent(place + usize::from(spoilt == Spoilt::OtherSignature));
-        let now = self.book.now().wall / 1000;
+        // By the one side of the signer's clock or by the other.
+        let now = self.book.now();
+        let now = [now.wall, now.steady][self.sent.len() % 2] / 1000;
         let created = match spoilt {
             Spoilt::OldSignature(seconds) => now.saturating_sub(seconds),
             _ => now,
@@ -316,8 +318,12 @@ impl Run {
             let bound = self.book.session(request.session);
             if bound.is_some_and(|session| !session.bearer()) {
                 let nonce = (request.session, nonce.clone());
-                let until = created * 1000 + 2 * crate::model::MINUTE;
-                self.book.request_nonces.insert(nonce, until);
+                let used = (created * 1000, self.book.now().run);
+                self.book
+                    .request_nonces
+                    .entry(nonce)
+                    .or_default()
+                    .push(used);
             }
         }
     }
@@ -381,6 +387,7 @@ impl Run {
             bytes: spend.unsigned.clone(),
             tier: spend.tier,
             sequence: self.sequence(),
+            epoch: spend.policy_epoch,
             credited: false,
             replaces: went.replaces,
             waited: went.waited,

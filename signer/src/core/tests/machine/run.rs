@@ -210,6 +210,7 @@ impl Run {
             wall: clocks.wall.millis(),
             run: clocks.run.millis(),
             budget: clocks.budget.millis(),
+            steady: self.keeper.steady().millis(),
         };
         if seen != now || self.keeper.stepped() != self.book.time.strange {
             return Err(format!("the clocks say {seen:?}, not {now:?}"));
@@ -310,6 +311,8 @@ impl Run {
                 wall: event.clocks.wall.millis(),
                 run: event.clocks.run.millis(),
                 budget: event.clocks.budget.millis(),
+                // No event has it.
+                steady: now.steady,
             };
             if clocks != now {
                 return Err(format!("an event at {clocks:?}, not {now:?}"));

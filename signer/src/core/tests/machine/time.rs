@@ -29,6 +29,8 @@ pub(super) struct Time {
     slept: u64,
     /// What an owner may vouch for.
     off: u64,
+    /// The latest time that an owner stated: it is known for good.
+    stated: u64,
 }
 
 impl Time {
@@ -37,6 +39,7 @@ impl Time {
             wall,
             run: 0,
             budget: 0,
+            steady: wall,
         };
         Self {
             reading: Reading {
@@ -51,6 +54,7 @@ impl Time {
             ran: 0,
             slept: 0,
             off: 0,
+            stated: 0,
         }
     }
 
@@ -88,6 +92,7 @@ impl Time {
         if !self.strange {
             self.now.wall = self.now.wall.max(self.reading.wall);
         }
+        self.now.steady = self.steady();
     }
 
     /// What the wall clock shows at least, whatever somebody set it to: what lasts is granted from there.
@@ -96,8 +101,10 @@ impl Time {
     }
 
     /// The process is gone for a while and comes back to a log that ended at `last`: nothing between
-    /// is lived through, and only the wall clock knows of it.
-    pub(super) fn restart(&mut self, last: Moment, off: u64) {
+    /// is lived through, and only the wall clock knows of it; and what an owner stated, which is in the log, whatever
+    /// followed.
+    pub(super) fn restart(&mut self, mut last: Moment, off: u64) {
+        last.wall = last.wall.max(self.stated);
         self.reading.wall += off;
         self.reading.monotonic = 3_000;
         self.reading.boottime = 3_000;
@@ -109,6 +116,7 @@ impl Time {
         }
         self.expected = self.now.wall;
         self.lower = self.now.wall;
+        self.now.steady = self.steady();
         self.off = self.now.wall - last.wall;
         (self.ran, self.slept) = (0, 0);
     }
@@ -122,9 +130,11 @@ impl Time {
     /// An owner stated the time: the wall clock is believed from here on unless it lies far ahead, and nothing
     /// falls.
     pub(super) fn stated(&mut self, wall: u64) {
+        self.stated = self.stated.max(wall);
         self.now.wall = self.now.wall.max(wall);
         self.expected = self.reading.wall;
         self.lower = self.reading.wall.min(wall);
         self.strange = self.reading.wall > wall + 70 * MINUTE;
+        self.now.steady = self.steady();
     }
 }

@@ -99,7 +99,7 @@ impl Book {
             ..paid.asking.clone()
         };
         let said = self.judged(session, &asking, Some(paid.charge), &mut expect);
-        self.went_through(paid, &said, &mut expect);
+        self.went_through(paid, &said, false, &mut expect);
         expect
     }
 
@@ -258,6 +258,7 @@ impl Run {
                 }
                 let paid = Paid {
                     tier: spend.tier,
+                    epoch: spend.policy_epoch,
                     ..paid
                 };
                 let own = self.book.wallet(paid.asking.wallet).account;
