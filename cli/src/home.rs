@@ -173,6 +173,16 @@ impl Home {
         self.run().join("admin.sock")
     }
 
+    /// Where an agent's proxy listens.
+    pub(crate) fn agent_socket(&self) -> PathBuf {
+        self.run().join("agent.sock")
+    }
+
+    /// The local token of an agent's proxy on loopback.
+    pub(crate) fn proxy_token(&self) -> PathBuf {
+        self.run().join("agent-proxy.token")
+    }
+
     /// The pinned log key.
     pub(crate) fn log_key(&self) -> PathBuf {
         self.root.join("log-key")

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use reqwest::{RequestBuilder, Url};
+use reqwest::{ClientBuilder, RequestBuilder, Response, Url};
 
 use crate::failure::{Exit, Failure};
 
@@ -13,6 +13,9 @@ const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// Time for one exchange, beside what the caller waits for on purpose.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Below the time after which a gateway closes an idle connection.
+const KEPT_IDLE: Duration = Duration::from_secs(8);
 
 /// A client of one server.
 #[derive(Debug, Clone)]
@@ -33,6 +36,21 @@ pub(crate) struct Answer {
 impl Http {
     /// A client for `url`, which is never shown whole: it may hold an access key.
     pub(crate) fn new(url: &str) -> Result<Self, Failure> {
+        Self::build(url, |builder| builder)
+    }
+
+    /// The same for answers that are handed on as they come: each part of one within `patience`, and no
+    /// connection kept that the server may be about to close.
+    pub(crate) fn streaming(url: &str, patience: Duration) -> Result<Self, Failure> {
+        Self::build(url, |builder| {
+            builder.read_timeout(patience).pool_idle_timeout(KEPT_IDLE)
+        })
+    }
+
+    fn build(
+        url: &str,
+        more: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> Result<Self, Failure> {
         let wrong = || {
             Failure::usage("not an address: it begins with http:// or https:// and names a host")
         };
@@ -53,7 +71,7 @@ impl Http {
         } else {
             builder.https_only(true)
         };
-        let client = builder.build().map_err(|_| {
+        let client = more(builder).build().map_err(|_| {
             Failure::new(Exit::Failure, "TLS could not be set up")
                 .next("are certificate authorities (ca-certificates) installed?")
         })?;
@@ -76,26 +94,21 @@ impl Http {
             .request(method, format!("{}{target}", self.shown()))
     }
 
+    /// Sends, and hands the answer on from its head on.
+    pub(crate) async fn open(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        request
+            .send()
+            .await
+            .map_err(|error| self.unreachable(&error))
+    }
+
     /// Sends, within `patience`.
     pub(crate) async fn send(
         &self,
         request: RequestBuilder,
         patience: Duration,
     ) -> Result<Answer, Failure> {
-        let unreachable = |error: reqwest::Error| {
-            let why = if error.is_timeout() {
-                "no answer in time"
-            } else if error.is_connect() {
-                "nobody answers there"
-            } else {
-                "the connection broke"
-            };
-            Failure::new(
-                Exit::Unavailable,
-                format!("{} cannot be reached", self.shown()),
-            )
-            .why(why)
-        };
+        let unreachable = |error: reqwest::Error| self.unreachable(&error);
         let mut response = request
             .timeout(patience)
             .send()
@@ -113,5 +126,20 @@ impl Http {
             body.extend_from_slice(&chunk);
         }
         Ok(Answer { status, body })
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let why = if error.is_timeout() {
+            "no answer in time"
+        } else if error.is_connect() {
+            "nobody answers there"
+        } else {
+            "the connection broke"
+        };
+        Failure::new(
+            Exit::Unavailable,
+            format!("{} cannot be reached", self.shown()),
+        )
+        .why(why)
     }
 }

@@ -20,6 +20,7 @@ mod owner_key;
 mod pasted;
 mod pen;
 mod prompt;
+mod proxy;
 mod ready_assets;
 mod replay_words;
 mod rest;

@@ -9,6 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use waiaas_shared::denial::Code;
 use waiaas_shared::ids::SessionId;
+use waiaas_shared::keys::AgentKey;
 use waiaas_shared::request_signature::{Parameters, Request, SignatureFields, sign_request};
 use zeroize::Zeroizing;
 
@@ -52,9 +53,14 @@ pub(crate) struct AgentArgs {
 }
 
 impl AgentArgs {
+    /// Where the gateway is, if it is not this one of the configuration.
+    pub(crate) fn url<'a>(&'a self, gateway_url: &'a str) -> &'a str {
+        self.gateway.as_deref().unwrap_or(gateway_url)
+    }
+
     /// The agent at the gateway.
     pub(crate) fn agent(&self, gateway_url: &str) -> Result<Agent, Failure> {
-        let url = self.gateway.as_deref().unwrap_or(gateway_url);
+        let url = self.url(gateway_url);
         if !crate::config::is_gateway_url(url) {
             return Err(Failure::usage(
                 "--gateway must be http:// or https:// with a host, without path or query",
@@ -133,34 +139,86 @@ impl Gateway {
     }
 }
 
+impl Token {
+    /// The token of an answer.
+    pub(crate) fn of(answer: Value) -> Result<Self, Failure> {
+        match answer.get("token").and_then(Value::as_str) {
+            Some(text) => Ok(Self {
+                text: Zeroizing::new(text.to_owned()),
+                answer,
+            }),
+            None => Err(Failure::internal("the gateway's answer holds no token")),
+        }
+    }
+}
+
 impl Agent {
     /// Asks for a token, with the secret or with a signature over the very request.
     pub(crate) async fn token(&self) -> Result<Token, Failure> {
+        Token::of(accepted("no token", &self.ask_token().await?)?)
+    }
+
+    /// The same, with the gateway's answer as it came.
+    pub(crate) async fn ask_token(&self) -> Result<Answer, Failure> {
         const PATH: &str = "/v1/session/token";
         let request = self.gateway.http.request(Method::POST, PATH);
         let request = match &self.proof {
             Proof::Bearer(secret) => request.bearer_auth(secret.as_str()),
             Proof::Key { session, key } => {
                 let idempotency_key = random_name()?;
-                let fields = sign(*session, key, "POST", PATH, "?", b"", &idempotency_key)?;
+                let covered = Request {
+                    method: "POST",
+                    path: PATH,
+                    query: "?",
+                    body: b"",
+                    idempotency_key: &idempotency_key,
+                };
+                let fields = sign(*session, key, &covered)?;
                 with_signature(request, &fields, &idempotency_key)
             }
         };
         // An empty body has a length too.
         let request = request.header("content-length", "0");
-        let answer = self
-            .gateway
+        self.gateway
             .http
             .send(request, PATIENCE)
             .await
-            .map_err(unreachable)?;
-        let answer = accepted("no token", &answer)?;
-        match answer.get("token").and_then(Value::as_str) {
-            Some(text) => Ok(Token {
-                text: Zeroizing::new(text.to_owned()),
-                answer,
-            }),
-            None => Err(Failure::internal("the gateway's answer holds no token")),
+            .map_err(unreachable)
+    }
+
+    /// A request with its body, its name and, for a session that is bound to a key, its signature.
+    pub(crate) fn prove(
+        &self,
+        request: reqwest::RequestBuilder,
+        covered: &Request<'_>,
+    ) -> Result<reqwest::RequestBuilder, Failure> {
+        let request = request.body(covered.body.to_vec());
+        Ok(match &self.proof {
+            Proof::Bearer(_) => request.header("idempotency-key", covered.idempotency_key),
+            Proof::Key { session, key } => {
+                let fields = sign(*session, key, covered)?;
+                with_signature(request, &fields, covered.idempotency_key)
+            }
+        })
+    }
+
+    /// Its session; of a bearer secret the part that is none.
+    pub(crate) fn session(&self) -> String {
+        match &self.proof {
+            Proof::Key { session, .. } => session.to_string(),
+            Proof::Bearer(secret) => {
+                let line = secret.strip_prefix("waiaas_").unwrap_or_default();
+                let session = line.rsplit_once('_').map(|(session, _)| session);
+                printable(session.unwrap_or_default())
+            }
+        }
+    }
+
+    /// The public half of its key; none of a bearer session.
+    pub(crate) fn agent_key(&self) -> Option<AgentKey> {
+        match &self.proof {
+            Proof::Key { key, .. } => Some(key.agent()),
+            Proof::Bearer(_) => None,
         }
     }
 
@@ -197,23 +255,15 @@ impl Agent {
             .http
             .request(Method::POST, &target)
             .bearer_auth(token.text.as_str())
-            .header("content-type", "application/json")
-            .body(post.body.to_vec());
-        let request = match &self.proof {
-            Proof::Bearer(_) => request.header("idempotency-key", post.idempotency_key),
-            Proof::Key { session, key } => {
-                let fields = sign(
-                    *session,
-                    key,
-                    "POST",
-                    post.path,
-                    post.query,
-                    post.body,
-                    post.idempotency_key,
-                )?;
-                with_signature(request, &fields, post.idempotency_key)
-            }
+            .header("content-type", "application/json");
+        let covered = Request {
+            method: "POST",
+            path: post.path,
+            query: post.query,
+            body: post.body,
+            idempotency_key: post.idempotency_key,
         };
+        let request = self.prove(request, &covered)?;
         let answer = self
             .gateway
             .http
@@ -221,6 +271,16 @@ impl Agent {
             .await
             .map_err(unreachable)?;
         accepted("refused", &answer)
+    }
+}
+
+#[cfg(test)]
+impl Agent {
+    /// An agent with a key at a gateway.
+    pub(crate) fn with_key(url: &str, session: SessionId, key: KeyFile) -> Result<Self, Failure> {
+        let proof = Proof::Key { session, key };
+        let gateway = Gateway::new(url)?;
+        Ok(Self { gateway, proof })
     }
 }
 
@@ -250,23 +310,12 @@ pub(crate) fn random_name() -> Result<String, Failure> {
 fn sign(
     session: SessionId,
     key: &KeyFile,
-    method: &str,
-    path: &str,
-    query: &str,
-    body: &[u8],
-    idempotency_key: &str,
+    covered: &Request<'_>,
 ) -> Result<SignatureFields, Failure> {
-    let request = Request {
-        method,
-        path,
-        query,
-        body,
-        idempotency_key,
-    };
     let wrong = |error| Failure::usage("the request cannot be signed").why(error);
     let nonce = random_name()?.parse().map_err(wrong)?;
     let parameters = Parameters::new(now().millis() / 1000, nonce, session).map_err(wrong)?;
-    sign_request(&request, &parameters, |base| key.sign(base)).map_err(wrong)
+    sign_request(covered, &parameters, |base| key.sign(base)).map_err(wrong)
 }
 
 fn with_signature(
@@ -380,16 +429,6 @@ mod tests {
     fn a_request_is_signed_as_the_signer_verifies_it() {
         let key = KeyFile::generate().unwrap();
         let session = SessionId::from_bytes([5; 16]);
-        let fields = sign(
-            session,
-            &key,
-            "POST",
-            "/v1/transactions",
-            "?wait=30",
-            b"{}",
-            "k",
-        )
-        .unwrap();
         let request = Request {
             method: "POST",
             path: "/v1/transactions",
@@ -397,6 +436,7 @@ mod tests {
             body: b"{}",
             idempotency_key: "k",
         };
+        let fields = sign(session, &key, &request).unwrap();
         let signed = SignedRequest {
             request,
             signature_input: &fields.signature_input,

@@ -56,6 +56,12 @@ pub fn rfc3339(time: WallTime) -> String {
     format!("{date}T{}Z", rest.trim_end_matches(" UTC"))
 }
 
+/// The next whole second: a moment that is told is not too early.
+#[must_use]
+pub fn up_to_second(time: WallTime) -> WallTime {
+    WallTime::from_millis(time.millis().div_ceil(1000).saturating_mul(1000))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

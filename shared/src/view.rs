@@ -9,6 +9,7 @@ use crate::caip::{AccountId, ChainId};
 use crate::ids::{OwnerId, SessionId, WalletId};
 use crate::keys::{KeyPath, OwnerKey};
 use crate::owner_change::{NewKey, PendingChange, Standing};
+use crate::policy::evaluate::WindowLeft;
 use crate::session::{SessionGrant, SessionUsage};
 use crate::statement::verify::Envelope;
 use crate::time::{RunTime, WallTime};
@@ -158,7 +159,7 @@ pub enum SessionState {
 }
 
 /// What may still be spent from one wallet in one asset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Remaining {
     /// From which wallet.
@@ -176,4 +177,7 @@ pub struct Remaining {
     /// What the session leaves, base units.
     #[n(4)]
     pub session: Amount,
+    /// The tightest limit of each rolling window, by all binding documents, shortest first.
+    #[n(5)]
+    pub windows: Vec<WindowLeft>,
 }

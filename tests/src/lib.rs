@@ -7,6 +7,7 @@ pub mod books;
 pub mod foreign;
 pub mod log;
 pub mod owner;
+pub mod proxied;
 pub mod proxy;
 pub mod secrets;
 pub mod setting;

@@ -1,6 +1,8 @@
 //! `waiaas agent`: what an agent's operator needs, over the gateway (a key of its own, a token for tools
-//! that cannot sign requests, a renewal of its session); and the owner's hand on an agent's life, over
+//! that cannot sign requests, a renewal of its session, a proxy that signs); and the owner's hand on an agent's life, over
 //! the signer's own socket (registration, activation, suspension, end).
+
+mod proxy;
 
 use std::path::PathBuf;
 
@@ -67,6 +69,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         agent: AgentArgs,
     },
+    /// Sign for curl and frameworks: serves the gateway's interface on a Unix socket or a loopback port, holds
+    /// the agent's key and the session's token, and asks for an Idempotency-Key with whatever changes something
+    Proxy(Box<proxy::ProxyArgs>),
 }
 
 /// Runs the command.
@@ -122,6 +127,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<(), Failure> {
             let token = agent.agent(&app.config.gateway_url)?.token().await?;
             app.output.data(token.text.as_str(), &token.answer)
         }
+        Command::Proxy(args) => proxy::run(app, *args).await,
     }
 }
 

@@ -16,16 +16,16 @@ use waiaas_shared::amount::Amount;
 use waiaas_shared::denial::{Code, Denial, Next, Violation};
 
 use crate::chain::{ChainError, RpcError};
-use crate::clock::rfc3339;
+use crate::clock::{Clock, rfc3339, up_to_second};
 use crate::database::DatabaseError;
 use crate::pipeline::Refusal;
 use crate::pipeline::authenticate::AuthenticateError;
 use crate::signer_client::SignerError;
-use waiaas_shared::time::WallTime;
+use waiaas_shared::time::{Millis, WallTime};
 
 pub use codes::{GatewayCode, status_of};
 
-use hints::{allowed_now, denial_hint, gateway_hint, retry_after};
+use hints::{allowed_now, denial_hint, gateway_hint, next_of, retry_after};
 
 /// A refusal on its way to the client.
 #[derive(Debug, Clone, Serialize)]
@@ -54,11 +54,21 @@ pub struct ProblemBody {
     /// where no amount would pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     allowed_now: Option<String>,
+    /// The asset that `allowed_now` is in (CAIP-19).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asset: Option<String>,
+    /// What to do next, of all violations together: `pay_less` (`allowed_now` says how much), `wait` (`retry_at` says
+    /// how long), `ask_owner` or `stop`.
+    #[schema(value_type = String)]
+    next: Next,
     /// What to do next, in words.
     hint: String,
     /// When to try again; absent where waiting does not help.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_seconds: Option<u64>,
+    /// The same as a moment of the gateway's clock (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_at: Option<String>,
     /// What the request signature had to be made over.
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_signature_base: Option<String>,
@@ -132,8 +142,11 @@ impl Problem {
                 next: code.next(),
             }],
             allowed_now: None,
+            asset: None,
+            next: code.next(),
             hint: gateway_hint(code).to_owned(),
             retry_after_seconds: (code.next() == Next::Wait).then_some(1),
+            retry_at: None,
             expected_signature_base: None,
             server_time_seconds: None,
         }))
@@ -166,8 +179,14 @@ impl Problem {
             detail: None,
             violations: violations.iter().map(Broken::from).collect(),
             hint: denial_hint(violations, allowed_now, retry_after),
+            asset: allowed_now
+                .and(violations.first())
+                .and_then(|broken| broken.asset)
+                .map(|asset| asset.to_string()),
+            next: next_of(violations, allowed_now),
             allowed_now: allowed_now.map(|amount| amount.to_string()),
             retry_after_seconds: retry_after,
+            retry_at: None,
             expected_signature_base: None,
             server_time_seconds: None,
         }))
@@ -177,6 +196,16 @@ impl Problem {
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.0.detail = Some(detail.into());
+        self
+    }
+
+    /// With the moment at which to try again: as it leaves.
+    #[must_use]
+    pub fn timed(mut self) -> Self {
+        self.0.retry_at = self.0.retry_after_seconds.map(|seconds| {
+            let now = Clock::system().now();
+            rfc3339(up_to_second(now.after(Millis::from_secs(seconds))))
+        });
         self
     }
 
@@ -332,7 +361,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
         let retry = self.0.retry_after_seconds;
-        let mut response = (status, Json(self)).into_response();
+        let mut response = (status, Json(self.timed())).into_response();
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, kind);

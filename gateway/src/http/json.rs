@@ -76,6 +76,10 @@ pub(super) struct TransactionView {
     /// When its wait ends for good, at the latest (RFC 3339); while it waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
+    /// Where to ask what becomes of it, as long as something may: the answer is kept back until it has ended, 60
+    /// seconds at most. Absent once it has ended; `status` and `detail` say how.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    follow: Option<String>,
     /// Whether the gateway sends it.
     submit: bool,
     /// The chain's own name for it.
@@ -146,6 +150,14 @@ impl TransactionView {
     }
 }
 
+/// Of what was signed and is not sent from here nothing more is told.
+fn follow(payment: &Payment) -> Option<String> {
+    let status = payment.progress.status;
+    let told_of = payment.facts.submit || status == Status::Queued;
+    (told_of && !status.is_final())
+        .then(|| format!("/v1/transactions/{}?wait=60", payment.facts.id))
+}
+
 impl From<&Payment> for TransactionView {
     fn from(payment: &Payment) -> Self {
         let Payment { facts, progress } = payment;
@@ -189,6 +201,7 @@ impl From<&Payment> for TransactionView {
                 .map(|_| "owner"),
             ready_at: waiting.and_then(|waiting| waiting.ready).map(rfc3339),
             expires_at: waiting.map(|waiting| rfc3339(waiting.expires)),
+            follow: follow(payment),
             submit: facts.submit,
             chain_transaction: progress.chain_transaction.map(|name| name.to_string()),
             commitment: None,

@@ -10,8 +10,10 @@ mod history;
 mod json;
 mod messages;
 mod networks;
+mod nonces;
 pub mod openapi;
 pub mod owner;
+mod policy;
 pub mod server;
 mod sessions;
 mod sign;
@@ -49,6 +51,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/wallets", get(wallets::list))
         .route("/v1/wallets/{wallet}/balances", get(wallets::balances))
         .route("/v1/wallets/{wallet}/history", get(history::history))
+        .route("/v1/wallets/{wallet}/nonce", get(nonces::next))
         .route(
             "/v1/transactions",
             get(transactions::list).post(transactions::create),
@@ -74,6 +77,7 @@ pub fn router(app: Arc<App>) -> Router {
             "/v1/messages/transfer-authorization/dry-run",
             post(authorizations::dry_run),
         )
+        .route("/v1/policy", get(policy::show))
         .route("/v1/session", get(sessions::show))
         .route("/v1/session/token", post(sessions::token))
         .route("/v1/session/renew", post(sessions::renew))

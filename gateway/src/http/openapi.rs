@@ -11,8 +11,8 @@ use utoipa::{Modify, OpenApi, ToSchema};
 use super::auth::Public;
 use super::owner::openapi::OwnerDescription;
 use super::{
-    authorizations, health, history, messages, networks, sessions, sign, stop, transactions,
-    wallets,
+    authorizations, health, history, messages, networks, nonces, policy, sessions, sign, stop,
+    transactions, wallets,
 };
 
 /// The body of a payment, for its description only: it is read by `waiaas_shared::request`.
@@ -141,6 +141,7 @@ pub(super) struct BroughtBody {
         wallets::list,
         wallets::balances,
         history::history,
+        nonces::next,
         transactions::create,
         transactions::sign_brought,
         transactions::dry_run,
@@ -152,6 +153,7 @@ pub(super) struct BroughtBody {
         messages::dry_run,
         authorizations::authorize_transfer,
         authorizations::dry_run,
+        policy::show,
         sessions::show,
         sessions::token,
         sessions::renew,

@@ -21,6 +21,7 @@ use waiaas_shared::view::SessionView;
 
 use super::auth::{Public, Session, SignedSession, agent_request, bearer, usable_session};
 use super::error::{GatewayCode, Problem, ProblemBody};
+use super::policy::WindowJson;
 use super::token::Issued;
 use super::transactions::state_name;
 use crate::app::App;
@@ -146,6 +147,8 @@ struct Limit {
 struct Left {
     /// From which wallet.
     wallet: String,
+    /// On which network (CAIP-2).
+    network: String,
     /// Which asset (CAIP-19).
     asset: String,
     /// Most in one transaction now.
@@ -154,6 +157,8 @@ struct Left {
     window: String,
     /// What the session leaves.
     session: String,
+    /// The tightest limit of each rolling window, shortest first, and when it leaves more.
+    windows: Vec<WindowJson>,
 }
 
 /// Something was stopped.
@@ -283,11 +288,11 @@ pub(super) async fn show(
         .await?
         .ok_or(Code::SessionUnknown)?;
     let signer = app.known_signer().map(|signer| signer.to_string());
-    Ok(Json(SessionJson::of(&view, signer)))
+    Ok(Json(SessionJson::of(&view, signer, app.clock.now())))
 }
 
 impl SessionJson {
-    pub(super) fn of(view: &SessionView, signer: Option<String>) -> Self {
+    pub(super) fn of(view: &SessionView, signer: Option<String>, now: WallTime) -> Self {
         let (credential, agent_key) = match &view.grant.credential {
             Credential::AgentKey(key) => ("agent_key", Some(key.to_string())),
             Credential::Bearer(_) => ("bearer", None),
@@ -341,10 +346,16 @@ impl SessionJson {
                 .iter()
                 .map(|left| Left {
                     wallet: left.wallet.to_string(),
+                    network: left.asset.chain().to_string(),
                     asset: left.asset.to_string(),
                     per_transaction: left.per_transaction.to_string(),
                     window: left.window.to_string(),
                     session: left.session.to_string(),
+                    windows: left
+                        .windows
+                        .iter()
+                        .map(|told| WindowJson::of(told, now))
+                        .collect(),
                 })
                 .collect(),
         }

@@ -13,6 +13,7 @@ mod history;
 mod looks;
 mod messages;
 mod payments;
+mod policy;
 mod replaces;
 mod sessions;
 mod sign;

@@ -105,6 +105,10 @@ pub(super) struct Judged {
     data_fee_base: Option<String>,
     /// Every rule that it breaks.
     violations: Vec<Broken>,
+    /// The whole refusal that the payment would meet, if it breaks a rule: with what is allowed now and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ProblemBody>)]
+    refusal: Option<Problem>,
     /// What stands in the way besides policy: no node, a fee above the ceiling, or that the chain would refuse it.
     /// Where nothing could be built, the judgement assumes the least fee.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -290,6 +294,7 @@ fn judged(
             fee_max_base: Some(verdict.fee.to_string()),
             data_fee_base: None,
             violations: Vec::new(),
+            refusal: None,
             chain_problem,
         })),
         Err(SignerError::Denied(denial)) => {
@@ -304,6 +309,7 @@ fn judged(
                 fee_max_base: None,
                 data_fee_base: None,
                 violations: denial.violations().iter().map(Broken::from).collect(),
+                refusal: Some(problem.timed()),
                 chain_problem,
             }))
         }

@@ -17,6 +17,7 @@ use waiaas_shared::view::WalletView;
 
 use super::auth::Session;
 use super::error::{Problem, ProblemBody};
+use super::policy::Spendable;
 use crate::app::App;
 use crate::chain::{ChainError, RpcError};
 use crate::pipeline::Refusal;
@@ -37,6 +38,8 @@ pub(super) struct Wallet {
     networks: Vec<String>,
     /// Whether it is paused.
     paused: bool,
+    /// The assets that may be spent from it: those of the session, or an owner's, as far as the policy names them.
+    assets: Vec<Spendable>,
 }
 
 /// The wallets that the session covers.
@@ -113,8 +116,8 @@ pub(super) struct Balances {
     incomplete: Vec<Incomplete>,
 }
 
-impl From<&WalletView> for Wallet {
-    fn from(view: &WalletView) -> Self {
+impl Wallet {
+    pub(super) fn of(view: &WalletView, assets: Vec<Spendable>) -> Self {
         Self {
             wallet: view.wallet.to_string(),
             family: match view.account {
@@ -124,6 +127,7 @@ impl From<&WalletView> for Wallet {
             account: view.account.to_string(),
             networks: view.networks.iter().map(ChainId::to_string).collect(),
             paused: view.paused,
+            assets,
         }
     }
 }
@@ -141,8 +145,12 @@ pub(super) async fn list(
     let covered = wallets
         .iter()
         .filter(|view| session.grant.wallets.contains(&view.wallet));
+    let documents = app.views.policy(&*app.signer).await?;
+    let granted = || session.grant.limits.iter().map(|limit| limit.asset);
+    let shown =
+        covered.map(|view| Wallet::of(view, Spendable::of(view, granted(), documents.last())));
     Ok(Json(Wallets {
-        wallets: covered.map(Wallet::from).collect(),
+        wallets: shown.collect(),
     }))
 }
 

@@ -10,6 +10,7 @@ use super::alarm::Action;
 use super::document::PolicyDocument;
 use super::history::History;
 use super::rule;
+use super::windows::Window;
 use crate::amount::Amount;
 use crate::caip::{AccountId, AssetId, ChainId};
 use crate::denial::{Code, Violation};
@@ -356,12 +357,66 @@ fn refused(violations: Vec<Violation>) -> Vec<Violation> {
 }
 
 /// What a document's limits leave of an asset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Left {
     /// Most in one transaction, whatever its tier, in base units.
     pub per_transaction: Amount,
     /// What the tightest rolling limit leaves, in base units.
     pub window: Amount,
+    /// The tightest limit of each window that has one, shortest first.
+    pub windows: Vec<WindowLeft>,
+}
+
+/// What one rolling limit leaves of an asset, in base units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct WindowLeft {
+    /// Over which window.
+    #[n(0)]
+    pub window: Window,
+    /// Most in it.
+    #[n(1)]
+    pub limit: Amount,
+    /// What is left of that now.
+    #[n(2)]
+    pub left: Amount,
+    /// How long until more is left, if nothing else is spent; none if nothing was spent in it.
+    #[n(3)]
+    pub more_in: Option<Millis>,
+    /// How long until all of it is left again.
+    #[n(4)]
+    pub whole_in: Option<Millis>,
+}
+
+impl Left {
+    /// What both documents leave.
+    #[must_use]
+    pub fn tightest(mut self, other: Self) -> Self {
+        self.per_transaction = self.per_transaction.min(other.per_transaction);
+        self.window = self.window.min(other.window);
+        for told in other.windows {
+            self.tighten(told);
+        }
+        self
+    }
+
+    /// The tighter of two limits on one window; of two that leave the same, the one that does longer.
+    pub(super) fn tighten(&mut self, told: WindowLeft) {
+        let tightness = |one: &WindowLeft| (one.left, std::cmp::Reverse(one.more_in), one.limit);
+        match self
+            .windows
+            .binary_search_by_key(&told.window, |known| known.window)
+        {
+            Err(place) => self.windows.insert(place, told),
+            Ok(place) => {
+                if let Some(known) = self.windows.get_mut(place)
+                    && tightness(&told) < tightness(known)
+                {
+                    *known = told;
+                }
+            }
+        }
+    }
 }
 
 /// What `document` leaves of an asset to a payer, as far as limits in this asset say. Informs, never

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use minicbor::{Decode, Encode};
 
+use super::document::PolicyDocument;
 use super::evaluate::Tier;
 use super::limits::Limits;
 use crate::caip::{AssetId, ChainId};
@@ -218,6 +219,28 @@ impl Hours {
             u8::try_from(day).unwrap_or_default(),
             u16::try_from(minute).unwrap_or_default(),
         )
+    }
+}
+
+impl Scope {
+    /// Whether a rule of this scope in `document` holds for payments of this wallet under this session.
+    #[must_use]
+    pub fn holds(
+        &self,
+        document: &PolicyDocument,
+        wallet: WalletId,
+        session: SessionId,
+        bearer: bool,
+    ) -> bool {
+        match self {
+            Self::Global | Self::EverySession => true,
+            Self::Pool(name) => document
+                .pool_of(wallet)
+                .is_some_and(|pool| pool.name == *name),
+            Self::Wallet(own) => *own == wallet,
+            Self::Session(own) => *own == session,
+            Self::BearerSessions => bearer,
+        }
     }
 }
 

@@ -214,23 +214,24 @@ impl State {
                     effects: &[],
                     submit: true,
                 };
-                let lefts: Vec<Left> = binding
+                let left = binding
                     .iter()
                     .map(|policy| left(&policy.document, &payer, limit.asset, self, now))
-                    .collect();
-                let per_transaction = lefts.iter().map(|left| left.per_transaction).min();
-                let window = lefts.iter().map(|left| left.window).min();
+                    .reduce(Left::tightest);
+                let (per_transaction, window, windows) = match left {
+                    Some(left) => (left.per_transaction, left.window, left.windows),
+                    None => Default::default(),
+                };
                 let spent = session.usage.spent.get(&limit.asset);
                 Remaining {
                     wallet,
                     asset: limit.asset,
-                    per_transaction: per_transaction
-                        .unwrap_or_default()
-                        .min(limit.per_transaction),
-                    window: window.unwrap_or_default(),
+                    per_transaction: per_transaction.min(limit.per_transaction),
+                    window,
                     session: limit
                         .total
                         .remaining_after(spent.copied().unwrap_or_default()),
+                    windows,
                 }
             })
             .collect()

@@ -54,6 +54,7 @@ gateway_codes! {
     LengthRequired = "length_required", LENGTH_REQUIRED, Stop, "A body is sent with Content-Length, not in chunks.";
     MediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, Stop, "A body is sent as application/json, without Content-Encoding.";
     CommitmentUnknown = "commitment_unknown", UNPROCESSABLE_ENTITY, Stop, "The network knows no commitment of this name.";
+    NoNonce = "no_nonce", UNPROCESSABLE_ENTITY, Stop, "Only EVM networks have nonces.";
     QueryMalformed = "query_malformed", BAD_REQUEST, Stop, "The query has unknown, doubled or malformed parameters.";
     BodyTimeout = "body_timeout", REQUEST_TIMEOUT, Stop, "The body did not arrive in time.";
     BodyIncomplete = "body_incomplete", BAD_REQUEST, Stop, "The body ended early.";

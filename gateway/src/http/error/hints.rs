@@ -45,6 +45,31 @@ pub(super) fn retry_after(violations: &[Violation]) -> Option<u64> {
     waits.collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
+/// What to do about all violations together: where one stands that nothing helps against, nothing else does.
+pub(super) fn next_of(violations: &[Violation], allowed_now: Option<Amount>) -> Next {
+    if allowed_now.is_some() {
+        return Next::PayLess;
+    }
+    let says = |next| violations.iter().any(|broken| broken.code.next() == next);
+    if says(Next::Stop) {
+        Next::Stop
+    } else if says(Next::AskOwner) {
+        Next::AskOwner
+    } else if retry_after(violations).is_some() || says(Next::Wait) {
+        Next::Wait
+    } else if is_used_up(violations) {
+        Next::AskOwner
+    } else {
+        Next::PayLess
+    }
+}
+
+/// Whether nothing at all is left of a limit.
+fn is_used_up(violations: &[Violation]) -> bool {
+    let mut allowed = violations.iter().map(|broken| broken.allowed);
+    allowed.any(|allowed| allowed == Some(Amount::ZERO))
+}
+
 pub(super) fn denial_hint(
     violations: &[Violation],
     allowed_now: Option<Amount>,
@@ -94,6 +119,9 @@ pub(super) fn denial_hint(
         }
         _ if nexts.contains(&Next::Wait) => {
             "Send the request again later, under a new Idempotency-Key."
+        }
+        _ if is_used_up(violations) => {
+            "Ask the owner: nothing is left of this limit, and waiting does not help."
         }
         _ => "Pay less.",
     };

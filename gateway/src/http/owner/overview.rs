@@ -180,7 +180,7 @@ async fn sessions(app: &App) -> Result<Vec<SessionJson>, Problem> {
     for (_, session) in log::sessions(app, u64::MAX, SESSIONS).await? {
         let view = app.signer.remaining(session).await?;
         let view = view.filter(|view| view.state == SessionState::Active);
-        active.extend(view.map(|view| SessionJson::of(&view, None)));
+        active.extend(view.map(|view| SessionJson::of(&view, None, app.clock.now())));
     }
     Ok(active)
 }

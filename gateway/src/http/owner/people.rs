@@ -277,7 +277,7 @@ pub(super) async fn sessions(
     let mut sessions = Vec::new();
     for (_, session) in granted.iter().take(limit) {
         if let Some(view) = app.signer.remaining(*session).await? {
-            sessions.push(SessionJson::of(&view, None));
+            sessions.push(SessionJson::of(&view, None, app.clock.now()));
         }
     }
     Ok(Json(SessionPage { sessions, next }))
@@ -296,7 +296,7 @@ pub(super) async fn session(
 ) -> Result<Json<SessionJson>, Problem> {
     let view = app.signer.remaining(session_id(path)?).await?;
     let view = view.ok_or_else(no_session)?;
-    Ok(Json(SessionJson::of(&view, None)))
+    Ok(Json(SessionJson::of(&view, None, app.clock.now())))
 }
 
 /// Revoke a session at once, for good.

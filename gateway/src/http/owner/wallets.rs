@@ -16,6 +16,7 @@ use waiaas_shared::policy::scope::Scope;
 use waiaas_shared::view::{NonceView, WalletView};
 
 use super::super::error::{Problem, ProblemBody};
+use super::super::policy::Spendable;
 use super::super::wallets::{Balances, Wallet, balances_of};
 use super::access::Owner;
 use crate::app::App;
@@ -87,8 +88,10 @@ impl From<&NonceView> for NonceJson {
 
 fn shown(view: &WalletView, policy: Option<&PolicyDocument>) -> OwnerWallet {
     let pool = policy.and_then(|policy| policy.pool_of(view.wallet));
+    let assets = policy.into_iter().flat_map(|policy| &policy.assets);
+    let assets = Spendable::of(view, assets.map(|rule| rule.asset), policy);
     OwnerWallet {
-        wallet: Wallet::from(view),
+        wallet: Wallet::of(view, assets),
         closed: view.closed,
         former: view
             .former

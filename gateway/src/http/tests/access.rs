@@ -37,7 +37,7 @@ fn routes() -> Vec<(String, Method, bool)> {
     }
     assert_eq!(
         routes.len(),
-        26,
+        28,
         "a route that is not described, or not counted here"
     );
     routes

@@ -96,7 +96,7 @@ async fn other_forms_of_a_path_lead_nowhere() {
         "/admin",
         "/metrics",
         "/debug",
-        "/v1/policy",
+        "/v1/policies",
         "/v1/unlock",
     ] {
         let (status, _) = world.call(Call::new(Method::GET, target).empty()).await;

@@ -212,3 +212,47 @@ fn what_is_left_is_told_by_the_tightest_limit() {
     let unlisted = ChainId::Evm(1).native_asset();
     assert_eq!(told(&document, unlisted), (0, 0));
 }
+
+/// Of each window the tightest limit is told, with when more is left and when all of it is: at that time and not a
+/// millisecond before.
+#[test]
+fn each_window_tells_when_more_is_left() {
+    let document = limited(
+        Scope::Global,
+        Limits {
+            day: some(100),
+            ..Limits::default()
+        },
+    );
+    let past = Past::default().paid(0, 40).other_paid(0, 50);
+    let at = |now| left(&document, &request(&[]), native(), &past, now);
+    let told = at(NOW);
+    let names: Vec<Window> = told.windows.iter().map(|one| one.window).collect();
+    assert_eq!(names, Window::ALL);
+    assert_eq!(
+        told.windows.iter().map(|one| one.left).min(),
+        Some(told.window)
+    );
+    let day = told.windows[1];
+    // The wallet's own limit leaves more than the one over all wallets.
+    assert_eq!((day.limit.base_units(), day.left.base_units()), (100, 10));
+    let wait = day.more_in.expect("something was spent");
+    let later = |wait: Millis| {
+        let now = Now {
+            budget: NOW.budget.after(wait),
+            ..NOW
+        };
+        at(now).windows[1].left.base_units()
+    };
+    assert_eq!(later(Millis::from_millis(wait.millis() - 1)), 10);
+    assert!(later(wait) > 10);
+    assert_eq!(later(day.whole_in.expect("it passes")), 100);
+    let unspent = left(&document, &request(&[]), native(), &Past::default(), NOW);
+    assert!(
+        unspent
+            .windows
+            .iter()
+            .all(|one| (one.more_in, one.whole_in) == (None, None))
+    );
+    assert!(unspent.windows.iter().all(|one| one.left == one.limit));
+}

@@ -4,7 +4,7 @@ use super::Findings;
 use super::measure::{Measure, Unit};
 use crate::amount::Amount;
 use crate::denial::{Code, Violation};
-use crate::policy::evaluate::Left;
+use crate::policy::evaluate::{Left, WindowLeft};
 use crate::policy::limits::Limits;
 use crate::policy::windows::Window;
 use crate::time::BudgetTime;
@@ -47,8 +47,19 @@ pub(super) fn left(limits: &Limits, measure: &Measure<'_>, now: BudgetTime, left
     }
     for window in Window::ALL {
         if let Some(limit) = limits.window(window) {
-            let rest = limit.remaining_after(measure.spent(window, now));
+            let spent = measure.spent(window, now);
+            let rest = limit.remaining_after(spent);
             left.window = left.window.min(rest);
+            let later = |fits: &dyn Fn(Amount) -> bool| {
+                measure.wait(window, now, |later| fits(measure.spent(window, later)))
+            };
+            left.tighten(WindowLeft {
+                window,
+                limit,
+                left: rest,
+                more_in: later(&|then| limit.remaining_after(then) > rest),
+                whole_in: later(&|then| then == Amount::ZERO),
+            });
         }
     }
 }

@@ -159,11 +159,13 @@ pub(super) fn left(case: &Case<'_>, asset: AssetId) -> Left {
         return Left {
             per_transaction: Amount::ZERO,
             window: Amount::ZERO,
+            windows: Vec::new(),
         };
     };
     let mut left = Left {
         per_transaction: Amount::MAX,
         window: Amount::MAX,
+        windows: Vec::new(),
     };
     let usage = case.wallet.and_then(|wallet| wallet.asset(asset));
     amounts::left(

@@ -21,16 +21,8 @@ impl<'a> Subject<'a> {
     fn of(scope: &Scope, case: &Case<'a>) -> Option<Self> {
         let payment = case.payment;
         let history = case.history;
-        let holds = match scope {
-            Scope::Global | Scope::EverySession => true,
-            Scope::Pool(name) => case
-                .document
-                .pool_of(payment.wallet)
-                .is_some_and(|pool| pool.name == *name),
-            Scope::Wallet(wallet) => *wallet == payment.wallet,
-            Scope::Session(session) => *session == payment.session,
-            Scope::BearerSessions => payment.bearer,
-        };
+        let (wallet, session) = (payment.wallet, payment.session);
+        let holds = scope.holds(case.document, wallet, session, payment.bearer);
         holds.then(|| match scope {
             Scope::Global => Self::Wallets(history.wallets().map(|(_, wallet)| wallet).collect()),
             Scope::Pool(name) => {

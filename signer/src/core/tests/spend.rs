@@ -229,6 +229,33 @@ fn invariant_09_a_new_session_brings_no_fresh_budget() {
     );
 }
 
+/// What a session is told of a window is what is judged: not a unit more passes than is left, nor any moment before
+/// it was said.
+#[test]
+fn what_is_told_of_a_window_is_what_is_judged() {
+    let mut world = World::new();
+    for key in ["a", "b"] {
+        order(world.bearer_pay(key, 400_000 - FEE));
+    }
+    let view = world.state.session_view(world.bearer, world.clocks);
+    let view = view.expect("a session");
+    let told = view
+        .remaining
+        .iter()
+        .find(|left| left.asset == EVM.native_asset());
+    let hour = told.expect("the coin").windows[0];
+    let left = hour.left.base_units();
+    assert_eq!((hour.limit.base_units(), left), (1_000_000, 200_000));
+    let too_much = left + 1 - FEE;
+    let refused = Err(vec![Code::HourLimit]);
+    assert_eq!(world.bearer_pay("c", too_much).map(drop), refused);
+    let wait = hour.more_in.expect("something was spent");
+    world.pass(Millis::from_millis(wait.millis() - 1));
+    assert_eq!(world.bearer_pay("d", too_much).map(drop), refused);
+    world.pass(Millis::from_millis(1));
+    order(world.bearer_pay("e", too_much));
+}
+
 #[test]
 fn invariant_09_a_session_keeps_to_its_total_and_count() {
     let mut world = World::new();

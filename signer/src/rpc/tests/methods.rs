@@ -187,6 +187,7 @@ fn views_arrive_as_they_left() {
             per_transaction: Amount::ZERO,
             window: Amount::ZERO,
             session: Amount::MAX,
+            windows: Vec::new(),
         }],
         ends: WallTime::from_millis(2),
         renewals: 1,
