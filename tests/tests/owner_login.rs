@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use waiaas_tests::foreign::{keys, python};
 use xtask::agent::{Agent, Proof, Transfer};
 use xtask::chains::Anvil;
@@ -38,6 +38,11 @@ fn field<'a>(value: &'a Value, name: &str) -> Result<&'a str> {
         .with_context(|| format!("{name} in {value}"))
 }
 
+/// The events that the owner was shown, by kind.
+fn kinds(shown: &Value) -> Result<String> {
+    Ok(shown.get("kinds").context("kinds")?.to_string())
+}
+
 /// A wallet with a session, and an owner whose key another program made.
 struct Stage {
     _folder: tempfile::TempDir,
@@ -61,11 +66,11 @@ impl Stage {
         let keys = keys()?;
         let (file, secret, passwords) = match kind {
             "solana" => {
-                let file = field(&keys["solana"], "file")?;
+                let file = field(keys.get("solana").context("a key")?, "file")?;
                 (file, file, format!("{PASSWORD}\n"))
             }
             _ => {
-                let made = &keys["scrypt"];
+                let made = keys.get("scrypt").context("a key")?;
                 let own = field(made, "password")?;
                 let passwords = format!("{own}\n{PASSWORD}\n");
                 (field(made, "file")?, field(made, "secret")?, passwords)
@@ -213,11 +218,8 @@ fn story(kind: &'static str) -> Result<()> {
     let refused = stage.agent.send(&stage.agent.get("/v1/owner/waiting"))?;
     ensure!(refused.status == 403, "{}", refused.status);
     let done = stage.owner(&["approve", &approved])?;
-    ensure!(done["waiting"] == 2, "{done}");
-    ensure!(
-        done["kinds"].to_string().contains("IntentApproved"),
-        "{done}"
-    );
+    ensure!(done.get("waiting") == Some(&json!(2)), "{done}");
+    ensure!(kinds(&done)?.contains("IntentApproved"), "{done}");
     let ended = stage.ended(&approved)?;
     ensure!(field(&ended, "status")? == "CONFIRMED", "{ended}");
     ensure!(stage.chain.balance(TO)? == ASKED);
@@ -227,7 +229,7 @@ fn story(kind: &'static str) -> Result<()> {
     ensure!(field(&ended, "detail")?.contains("rejected"), "{ended}");
     let killed = stage.queued("killed", ASKED + 2)?;
     let done = stage.owner(&["kill"])?;
-    ensure!(done["kinds"].to_string().contains("Killed"), "{done}");
+    ensure!(kinds(&done)?.contains("Killed"), "{done}");
     let status = stage.home.cli(&["status"])?;
     ensure!(status.to_string().contains("ACTIVATED"), "{status}");
     let refused = stage

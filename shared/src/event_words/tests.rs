@@ -19,18 +19,18 @@ use super::*;
 const HOSTING: &str = "7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2";
 
 fn spend() -> Spend {
-    let asset = "solana:localnet/slip44:501".parse().unwrap();
+    let asset = "solana:localnet/slip44:501".parse().expect("an asset");
     let amount = Amount::from_base_units(250_000_000);
     Spend {
         transaction: TransactionId::from_bytes([1; 16]),
         session: Some(SessionId::from_bytes([2; 16])),
         wallet: WalletId::from_bytes([3; 16]),
-        chain: "solana:localnet".parse().unwrap(),
+        chain: "solana:localnet".parse().expect("a network"),
         unsigned: vec![],
         effects: vec![
             Effect::Transfer {
                 asset,
-                to: HOSTING.parse().unwrap(),
+                to: HOSTING.parse().expect("an account"),
                 amount,
             },
             Effect::Fee {
@@ -159,7 +159,7 @@ fn stakes_are_told_with_seed_account_and_validator() {
         )
     };
     let told = |staking: Staking| {
-        let asset = "solana:localnet/slip44:501".parse().unwrap();
+        let asset = "solana:localnet/slip44:501".parse().expect("an asset");
         let effects = vec![Effect::Stake {
             asset,
             account: account(),
@@ -170,7 +170,7 @@ fn stakes_are_told_with_seed_account_and_validator() {
     };
     let which = format!("stake june-1 at {}", account().address());
     let amount = Amount::from_base_units(7);
-    let validator: SolanaAddress = HOSTING.parse().unwrap();
+    let validator: SolanaAddress = HOSTING.parse().expect("an account");
     for (staking, expected) in [
         (
             Staking::Delegate { validator, amount },

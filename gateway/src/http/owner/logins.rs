@@ -289,7 +289,7 @@ mod tests {
             given.shown
         );
         assert_eq!(given.text, text);
-        assert!(NONCE_BYTES * 8 >= 128);
+        const { assert!(NONCE_BYTES * 8 >= 128) };
         assert!(!text.contains(&given.key), "the key is not in the text");
     }
 

@@ -81,6 +81,8 @@ async fn logging_out_everywhere_ends_every_login_of_the_owner_alone() {
 
 /// S10: each of these texts is signed well, by the owner's own key; none is the one that was given out. Signed and
 /// sent, and signed while the issued one is sent.
+type Change = Box<dyn Fn(&str) -> String>;
+
 #[tokio::test]
 async fn no_other_text_logs_in() {
     let world = World::new().await;
@@ -90,7 +92,7 @@ async fn no_other_text_logs_in() {
             issued.replacen(from, to, 1)
         }
     };
-    let cases: Vec<(&str, Box<dyn Fn(&str) -> String>)> = vec![
+    let cases: Vec<(&str, Change)> = vec![
         (
             "other domain",
             Box::new(replace("127.0.0.1:3100 wants", "evil.example wants")),
